@@ -1,0 +1,1 @@
+//! The rules: operations, sealing, inventory, access, jobs, background loops.

@@ -1,0 +1,1 @@
+//! Ids, the event envelope, the catalogue, canonical bytes and the filter.

@@ -1,0 +1,1 @@
+//! X.509: parsing, fields, chains and validation.

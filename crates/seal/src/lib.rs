@@ -1,0 +1,1 @@
+//! The sealed log: leaf hashes, Merkle tree, tiles, checkpoints, proofs, verification.

@@ -1,0 +1,1 @@
+//! The only SQL: transactions, tables, the log, cursors, leases, migrations.

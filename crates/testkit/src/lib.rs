@@ -1,0 +1,1 @@
+//! Test server, certificates, goldens, clock and clients for tests.
