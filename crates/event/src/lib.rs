@@ -1,1 +1,21 @@
-//! Ids, the event envelope, the catalogue, canonical bytes and the filter.
+//! What an event is: identifiers, time, the envelope, the catalogue of types, the canonical bytes
+//! that get sealed, and the one condition language.
+//!
+//! This crate is pure: no input or output, no clock of its own (time and randomness come in through
+//! [`Environment`]), no SQL. Everything that other crates store, seal, search or send is defined
+//! here once.
+//!
+//! Read in this order: [`id`], [`time`], [`envelope`], [`entry`], [`catalogue`], [`filter`].
+
+pub mod envelope;
+pub mod environment;
+pub mod id;
+pub mod time;
+
+pub use envelope::{
+    Actor, ActorKind, Authentication, Event, Origin, Outcome, Personal, Reason, Severity, Target,
+    TargetKind, Verdict,
+};
+pub use environment::{Clock, Entropy, Environment};
+pub use id::LogIndex;
+pub use time::Timestamp;

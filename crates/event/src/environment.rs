@@ -1,0 +1,128 @@
+//! Time and randomness as parameters (invariant 10): a test or a simulation hands in its own.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use uuid::Builder;
+
+use crate::id::Id;
+use crate::time::Timestamp;
+
+/// Tells the time.
+pub trait Clock: Send + Sync + 'static {
+    /// The present, UTC.
+    fn now(&self) -> Timestamp;
+}
+
+/// Gives random bytes.
+pub trait Entropy: Send + Sync + 'static {
+    /// Fills `bytes` with random bytes, fit for keys and salts.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// The clock and the source of randomness that a running program uses.
+#[derive(Clone)]
+pub struct Environment {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Environment")
+    }
+}
+
+impl Environment {
+    /// The machine's clock and the operating system's randomness.
+    pub fn system() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    }
+
+    /// An environment from parts.
+    pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { clock, entropy }
+    }
+
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// `N` random bytes.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes);
+        bytes
+    }
+
+    /// A new identifier: UUID version 7 of the present and ten random bytes.
+    pub fn id<T: Id>(&self) -> T {
+        let millis = u64::try_from(self.now().micros().max(0) / 1_000).unwrap_or(0);
+        T::from_uuid(Builder::from_unix_timestamp_millis(millis, &self.random()).into_uuid())
+    }
+}
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
+    }
+}
+
+struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        // Unwrap safety: without randomness no key, salt or token is safe; stopping is the only answer.
+        getrandom::fill(bytes).expect("the operating system gives randomness");
+    }
+}
+
+/// A clock that stands still until it is moved. For tests and simulations.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// A clock that shows `start`.
+    pub fn new(start: Timestamp) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(start.micros())))
+    }
+
+    /// Moves the clock by `micros`; negative moves it back.
+    pub fn advance(&self, micros: i64) {
+        self.0.fetch_add(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Repeatable bytes from a seed (SplitMix64). For tests and simulations; never for secrets.
+#[derive(Debug)]
+pub struct SeededEntropy(AtomicU64);
+
+impl SeededEntropy {
+    /// The stream that belongs to `seed`.
+    pub fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(seed)))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let step = 0x9E37_79B9_7F4A_7C15_u64;
+            let mut z = self.0.fetch_add(step, Ordering::SeqCst).wrapping_add(step);
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            z ^= z >> 31;
+            chunk.copy_from_slice(&z.to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
