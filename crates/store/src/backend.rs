@@ -1,0 +1,121 @@
+//! The database engines behind one concrete [`Store`].
+
+mod migration;
+mod sqlite;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::writer::{Unit, Work};
+use crate::{Error, Link, Tx};
+
+/// Where the data are.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Directory of the embedded database; made if missing.
+    pub data_dir: PathBuf,
+    /// Connections for reading at most.
+    pub readers_max: u32,
+}
+
+impl Settings {
+    /// The embedded database in `data_dir`.
+    pub fn embedded(data_dir: impl Into<PathBuf>) -> Self {
+        Self { data_dir: data_dir.into(), readers_max: 6 }
+    }
+}
+
+/// The store. Cheap to clone; all clones are the same store.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    backend: Backend,
+    /// `None`: opened for reading only.
+    units: Option<mpsc::Sender<Box<dyn Unit>>>,
+    committed: watch::Receiver<u64>,
+}
+
+pub(crate) enum Backend {
+    Sqlite(sqlite::Sqlite),
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and starts the writer.
+    ///
+    /// # Errors
+    /// The directory cannot be used, another process has it open, or its schema is unknown.
+    pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        let (sqlite, writer) = sqlite::open(settings).await?;
+        let (units, queue) = mpsc::channel(4_096);
+        let (commits, committed) = watch::channel(0);
+        tokio::spawn(crate::writer::run(Tx::new(writer), queue, commits));
+        Ok(Self(Arc::new(Inner { backend: Backend::Sqlite(sqlite), units: Some(units), committed })))
+    }
+
+    /// Opens the database for reading only, also while a server is running on it.
+    ///
+    /// # Errors
+    /// There is no database, or its schema is not the one this program knows.
+    pub async fn open_to_read(settings: &Settings) -> Result<Self, Error> {
+        let sqlite = sqlite::open_to_read(settings).await?;
+        let (_, committed) = watch::channel(0);
+        Ok(Self(Arc::new(Inner { backend: Backend::Sqlite(sqlite), units: None, committed })))
+    }
+
+    /// Runs `work` as one unit: all of it is committed, durably, or none.
+    ///
+    /// The answer comes after the commit. `work` may run more than once, and nothing it read is
+    /// final before the commit; it must not reach the network (invariant 6). `name` appears in logs
+    /// and metrics.
+    ///
+    /// # Errors
+    /// What `work` answers, or that the commit failed and nothing was written.
+    pub async fn transaction<T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
+    where
+        F: for<'a> Fn(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let unit = Box::new(Work { name, work, result: None, reply });
+        let units = self.0.units.as_ref().ok_or_else(|| E::from(Error::ReadOnly))?;
+        units.send(unit).await.map_err(|_| E::from(Error::Closed))?;
+        answer.await.map_err(|_| E::from(Error::Closed))?
+    }
+
+    /// A connection for reading, with a view of everything committed so far.
+    ///
+    /// # Errors
+    /// No connection came free in time.
+    pub async fn read(&self) -> Result<Link, Error> {
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.read().await,
+        }
+    }
+
+    /// Counts commits that recorded events; the sealer waits for it to change.
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.0.committed.clone()
+    }
+
+    /// Writes a consistent copy of the whole database to `destination`, which must not exist.
+    ///
+    /// # Errors
+    /// The file exists or cannot be written.
+    pub async fn backup(&self, destination: &std::path::Path) -> Result<(), Error> {
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.backup(destination).await,
+        }
+    }
+
+    /// Bytes that the database takes on disk.
+    pub fn size_bytes(&self) -> u64 {
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.size_bytes(),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Brings a schema up to date, step by step; refuses a schema from the future.
+
+use crate::{Error, Link};
+
+/// One step: its number and its statements.
+pub(crate) type Step = (i64, &'static str);
+
+/// Runs the steps that are missing, each in a transaction of its own.
+pub(crate) async fn migrate(link: &mut Link, steps: &'static [Step]) -> Result<(), Error> {
+    link.script(
+        "CREATE TABLE IF NOT EXISTS schema_step (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)",
+    )
+    .await?;
+    let found = link.number("SELECT MAX(number) AS n FROM schema_step", Vec::new()).await?;
+    let known = steps.last().map_or(0, |step| step.0);
+    if found > known {
+        return Err(Error::UnknownSchema { found, known });
+    }
+    for (number, statements) in steps.iter().filter(|step| step.0 > found) {
+        link.script("BEGIN").await?;
+        let applied = async {
+            link.script(statements).await?;
+            let sql = "INSERT INTO schema_step (number, applied_at) VALUES ($1, $2)";
+            let now = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |passed| i64::try_from(passed.as_micros()).unwrap_or(0));
+            link.execute(sql, crate::args![*number, now]).await?;
+            link.script("COMMIT").await
+        }
+        .await;
+        if let Err(error) = applied {
+            let _ = link.script("ROLLBACK").await;
+            return Err(error);
+        }
+        tracing::info!(step = number, "schema step applied");
+    }
+    Ok(())
+}
+
+/// Refuses a schema that is not exactly the one this program knows; changes nothing.
+pub(crate) async fn check(link: &mut Link, steps: &'static [Step]) -> Result<(), Error> {
+    let found = link.number("SELECT MAX(number) AS n FROM schema_step", Vec::new()).await?;
+    let known = steps.last().map_or(0, |step| step.0);
+    if found == known { Ok(()) } else { Err(Error::UnknownSchema { found, known }) }
+}

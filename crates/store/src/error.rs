@@ -1,0 +1,99 @@
+//! What can go wrong in the store. One enum: callers decide by kind, people read the message.
+
+use std::path::PathBuf;
+
+/// A failure of the store. `Display` never repeats the source.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data directory or a file in it cannot be used.
+    #[error("cannot use {path}: {what}")]
+    Path {
+        /// Which path.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        what: String,
+    },
+    /// The schema of the database is not one this program knows.
+    #[error("the database has schema {found}, this program knows up to {known}: use the program version that wrote it, or a newer one")]
+    UnknownSchema {
+        /// The schema found.
+        found: i64,
+        /// The newest schema this program knows.
+        known: i64,
+    },
+    /// Storage is exhausted; nothing was written, reads go on.
+    #[error("storage is full: nothing was written; free space and try again")]
+    StorageFull,
+    /// The database cannot be written or reached at present; trying again later may help.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// A stored value is not what the schema promises.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    /// Somebody else changed the same thing first.
+    #[error("{0} was changed by somebody else in the meantime")]
+    Conflict(&'static str),
+    /// A uniqueness rule of the schema was broken.
+    #[error("already exists: {0}")]
+    Exists(String),
+    /// Anything else the database said, with the name of the transaction or statement.
+    #[error("database error in {context}")]
+    Database {
+        /// Name of the transaction or statement.
+        context: String,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The shared commit that carried this unit of work failed; nothing of it was written.
+    #[error("nothing was written: {0}")]
+    Commit(std::sync::Arc<Error>),
+    /// The store was opened for reading only.
+    #[error("the store was opened for reading only")]
+    ReadOnly,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl Error {
+    /// Classifies what the database said.
+    pub(crate) fn from_sqlx(context: impl Into<String>, source: sqlx::Error) -> Self {
+        if let sqlx::Error::Database(said) = &source {
+            // Extended result codes of SQLite carry the primary code in their low byte.
+            let primary = said.code().and_then(|c| c.parse::<i64>().ok()).map(|c| c & 0xff);
+            match primary {
+                Some(13) => return Self::StorageFull,
+                // 10 IOERR, 8 READONLY, 14 CANTOPEN, 5 BUSY, 6 LOCKED.
+                Some(5 | 6 | 8 | 10 | 14) => return Self::Unavailable(said.message().to_owned()),
+                Some(11 | 26) => return Self::Damaged(said.message().to_owned()),
+                _ if said.is_unique_violation() => return Self::Exists(said.message().to_owned()),
+                _ => {}
+            }
+        }
+        match source {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                Self::Unavailable(source.to_string())
+            }
+            source => Self::Database { context: context.into(), source },
+        }
+    }
+
+    /// Whether storage is exhausted, also when a shared commit says so.
+    pub fn is_storage_full(&self) -> bool {
+        match self {
+            Self::StorageFull => true,
+            Self::Commit(inner) => inner.is_storage_full(),
+            _ => false,
+        }
+    }
+
+    /// Whether trying again later may help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::StorageFull | Self::Unavailable(_) | Self::Closed => true,
+            Self::Commit(inner) => inner.is_transient(),
+            _ => false,
+        }
+    }
+}

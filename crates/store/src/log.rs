@@ -1,0 +1,27 @@
+//! The log: pending events, sealed events, tiles, checkpoints, cursors.
+//!
+//! An event is *recorded* when its row in `pending_event` commits together with the change it tells
+//! of. It is *sealed* when [`sequence`] has given it its index and a signed checkpoint covers it
+//! ([`publish`]). Only the sealer calls these two. Everybody else reads [`Sealed`] events, by index.
+//!
+//! Crash between the two: the entries have indexes, no checkpoint covers them yet; the sealer
+//! finishes with `publish` when it starts again.
+
+mod cursor;
+mod pending;
+mod personal;
+mod projection;
+mod search;
+mod sealed;
+mod sequence;
+mod tile;
+
+pub use cursor::{cursor, move_cursor};
+pub(crate) use pending::insert_pending;
+pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};
+pub use personal::erase;
+pub use projection::{ProjectedEvent, project};
+pub use search::{EventPage, Facet, facets, histogram, newest_before, page, total};
+pub use sealed::{Sealed, by_id, by_index, entries, latest_index, range};
+pub use sequence::{Checkpoint, Indexed, State, checkpoint, publish, sequence, state};
+pub use tile::{tile, tiles};

@@ -1,0 +1,128 @@
+//! Pending events: recorded, not yet sealed.
+
+use chancery_event::Timestamp;
+
+use crate::{Error, Link, Recorded, Row, SqlValue, Tx, args, value};
+
+/// A row of `pending_event` as it was found, trusted by nobody until its seal was checked.
+#[derive(Clone, Debug)]
+pub struct PendingRow {
+    /// Arrival number.
+    pub seq: i64,
+    /// Identifier of the event, as text: a row may have been injected.
+    pub event_id: String,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// Canonical entry bytes.
+    pub entry: Vec<u8>,
+    /// Salt and canonical JSON of the personal part.
+    pub part: Option<([u8; 32], Vec<u8>)>,
+    /// The seal of the pending event; `None`: it has none.
+    pub seal: Option<Vec<u8>>,
+}
+
+/// Why a pending row was set aside instead of being sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuarantineReason {
+    /// It had no seal: somebody else than this program wrote it.
+    Unsealed,
+    /// Its seal does not fit its contents: somebody changed it.
+    InvalidSeal,
+    /// Its seal fits but its bytes are not an event this program can read.
+    Unreadable,
+}
+
+impl QuarantineReason {
+    /// The word in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsealed => "unsealed",
+            Self::InvalidSeal => "invalid_seal",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// A pending row to set aside.
+#[derive(Clone, Debug)]
+pub struct Quarantine {
+    /// The row.
+    pub row: PendingRow,
+    /// Why.
+    pub reason: QuarantineReason,
+}
+
+pub(crate) async fn insert_pending(tx: &mut Tx, events: Vec<Recorded>) -> Result<(), Error> {
+    let rows = events
+        .into_iter()
+        .map(|event| {
+            let (salt, part) = match event.part {
+                Some((salt, part)) => (SqlValue::from(salt), SqlValue::Bytes(part)),
+                None => (SqlValue::Null, SqlValue::Null),
+            };
+            vec![
+                value::id(event.event_id),
+                event.recorded_at.into(),
+                SqlValue::Bytes(event.entry),
+                salt,
+                part,
+                event.seal.into(),
+            ]
+        })
+        .collect();
+    let head = "INSERT INTO pending_event (event_id, recorded_at, entry, salt, part, seal)";
+    tx.insert_many(head, "", rows).await
+}
+
+fn read(row: &Row) -> Result<PendingRow, Error> {
+    let part = match (row.maybe_bytes("salt")?, row.maybe_bytes("part")?) {
+        // A salt of another length cannot fit the seal: kept as zeros, it will be refused.
+        (Some(salt), Some(part)) => Some((salt.try_into().unwrap_or([0; 32]), part)),
+        _ => None,
+    };
+    Ok(PendingRow {
+        seq: row.int("seq")?,
+        event_id: row.text("event_id")?,
+        recorded_at: row.time("recorded_at")?,
+        entry: row.bytes("entry")?,
+        part,
+        seal: row.maybe_bytes("seal")?,
+    })
+}
+
+/// The oldest pending rows, `limit` at most.
+pub async fn pending(link: &mut Link, limit: usize) -> Result<Vec<PendingRow>, Error> {
+    let sql = "SELECT seq, event_id, recorded_at, entry, salt, part, seal
+               FROM pending_event ORDER BY seq LIMIT $1";
+    link.rows(sql, args![limit]).await?.iter().map(read).collect()
+}
+
+/// How many events wait to be sealed.
+pub async fn pending_count(link: &mut Link) -> Result<u64, Error> {
+    link.row("SELECT COUNT(*) AS n FROM pending_event", vec![])
+        .await?
+        .map_or(Ok(0), |row| row.count("n"))
+}
+
+/// Sets rows aside as evidence and takes them out of the pending ones.
+pub async fn quarantine(tx: &mut Tx, rows: &[Quarantine], at: Timestamp) -> Result<(), Error> {
+    for Quarantine { row, reason } in rows {
+        tx.execute(
+            "INSERT INTO quarantined_event
+             (seq, event_id, recorded_at, entry, seal, reason, quarantined_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            args![
+                row.seq,
+                &row.event_id,
+                row.recorded_at,
+                row.entry.clone(),
+                row.seal.clone(),
+                reason.as_str(),
+                at
+            ],
+        )
+        .await?;
+        tx.execute("DELETE FROM pending_event WHERE seq = $1", args![row.seq]).await?;
+    }
+    Ok(())
+}

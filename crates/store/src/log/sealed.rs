@@ -1,0 +1,97 @@
+//! Sealed events: what every reader of the log gets.
+
+use chancery_event::entry::SaltedPart;
+use chancery_event::id::EventId;
+use chancery_event::{Event, LogIndex, Timestamp};
+
+use crate::{Error, Link, Row, args, value};
+
+/// An event that has its index in the log and that a signed checkpoint covers.
+///
+/// Only this module makes one.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    index: LogIndex,
+    sealed_at: Timestamp,
+    event: Event,
+    entry: Vec<u8>,
+}
+
+impl Sealed {
+    /// Its place in the log.
+    pub fn index(&self) -> LogIndex {
+        self.index
+    }
+
+    /// When it got its index.
+    pub fn sealed_at(&self) -> Timestamp {
+        self.sealed_at
+    }
+
+    /// The event, its personal part in clear unless erased.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The sealed bytes.
+    pub fn entry(&self) -> &[u8] {
+        &self.entry
+    }
+}
+
+pub(crate) const COLUMNS: &str = "e.log_index, e.sealed_at, e.entry, e.salt, e.part";
+/// Unsealed rows are nobody's business: every reader's query carries this.
+pub(crate) const COVERED: &str = "e.log_index < (SELECT signed_size FROM log_state WHERE one = 1)";
+
+pub(crate) fn read(row: &Row) -> Result<Sealed, Error> {
+    let index = LogIndex(row.count("log_index")?);
+    let entry = row.bytes("entry")?;
+    let part = match (row.maybe_bytes("salt")?, row.maybe_bytes("part")?) {
+        (Some(salt), Some(part)) => {
+            let salt = salt.try_into().map_err(|_| Error::Damaged(format!("salt of entry {index}")))?;
+            Some(SaltedPart { salt, part })
+        }
+        _ => None,
+    };
+    let event = Event::open(&entry, part.as_ref())
+        .map_err(|error| Error::Damaged(format!("entry {index}: {error}")))?;
+    Ok(Sealed { index, sealed_at: row.time("sealed_at")?, event, entry })
+}
+
+/// The sealed event with this identifier.
+pub async fn by_id(link: &mut Link, id: EventId) -> Result<Option<Sealed>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM event e WHERE e.id = $1 AND {COVERED}");
+    link.row(sql, vec![value::id(id)]).await?.as_ref().map(read).transpose()
+}
+
+/// The sealed event at this index.
+pub async fn by_index(link: &mut Link, index: LogIndex) -> Result<Option<Sealed>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM event e WHERE e.log_index = $1 AND {COVERED}");
+    link.row(sql, args![index]).await?.as_ref().map(read).transpose()
+}
+
+/// Sealed events from `from` on, in order, `limit` at most.
+pub async fn range(link: &mut Link, from: LogIndex, limit: usize) -> Result<Vec<Sealed>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM event e WHERE e.log_index >= $1 AND {COVERED}
+         ORDER BY e.log_index LIMIT $2"
+    );
+    link.rows(sql, args![from, limit]).await?.iter().map(read).collect()
+}
+
+/// The index after the newest sealed event.
+pub async fn latest_index(link: &mut Link) -> Result<LogIndex, Error> {
+    super::state(link).await.map(|state| LogIndex(state.signed_size))
+}
+
+/// The bytes of entries `from..to`, in order, as they are in the store: for the sealer, for entry
+/// bundles and for verification. Missing entries are left out; callers check the indexes.
+pub async fn entries(link: &mut Link, from: u64, to: u64) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+    let sql = "SELECT log_index, entry FROM event
+               WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index";
+    link.rows(sql, args![from, to])
+        .await?
+        .iter()
+        .map(|row| Ok((row.count("log_index")?, row.bytes("entry")?)))
+        .collect()
+}

@@ -1,0 +1,26 @@
+//! Hash tiles as they are stored: full ones for ever, the rightmost of each level growing.
+
+use std::collections::HashMap;
+
+use crate::{Error, Link, args};
+
+/// The hashes of one stored tile, 32 bytes each; `None` if there is no such tile. A partial tile may
+/// hold more hashes than an older checkpoint covers; readers take the prefix they need.
+pub async fn tile(link: &mut Link, level: u8, index: u64) -> Result<Option<Vec<u8>>, Error> {
+    let sql = "SELECT hashes FROM log_tile WHERE level = $1 AND tile_index = $2";
+    link.row(sql, args![level, index]).await?.map(|row| row.bytes("hashes")).transpose()
+}
+
+/// Several stored tiles, by level and index; missing ones are left out.
+pub async fn tiles(
+    link: &mut Link,
+    wanted: impl IntoIterator<Item = (u8, u64)>,
+) -> Result<HashMap<(u8, u64), Vec<u8>>, Error> {
+    let mut found = HashMap::new();
+    for (level, index) in wanted {
+        if let Some(hashes) = tile(link, level, index).await? {
+            found.insert((level, index), hashes);
+        }
+    }
+    Ok(found)
+}

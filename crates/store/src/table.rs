@@ -1,0 +1,12 @@
+//! The tables besides the log: one file per table, with its row type and its statements.
+
+pub mod account;
+pub mod attribute;
+pub mod certificate;
+pub mod idempotency;
+pub mod job;
+pub mod label;
+pub mod session;
+pub mod setting;
+pub mod token;
+pub mod view;

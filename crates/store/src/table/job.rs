@@ -1,0 +1,280 @@
+//! Jobs: queued in the transaction of what asked for them, run under a lease.
+//!
+//! A [`Lease`] is needed to report progress, finish, fail or extend: without it there is no method.
+//! A lease that ran out is taken over by the next runner; its old holder finds its token refused.
+
+use chancery_event::Timestamp;
+use chancery_event::id::JobId;
+
+use crate::{Error, Link, Row, SqlValue, Tx, args, value};
+
+/// A job as stored, without its input.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its identifier.
+    pub id: JobId,
+    /// What it does.
+    pub kind: String,
+    /// The queue it waits in.
+    pub queue: String,
+    /// What people call it.
+    pub name: String,
+    /// `queued`, `running`, `success`, `failed` or `cancelled`.
+    pub state: String,
+    /// JSON, shown to people.
+    pub payload: String,
+    /// JSON.
+    pub result: Option<String>,
+    /// Why it failed, the last time it did.
+    pub error: Option<String>,
+    /// Tries so far.
+    pub attempts: i64,
+    /// Tries at most.
+    pub attempts_max: i64,
+    /// Progress: steps done.
+    pub done: i64,
+    /// Progress: steps in all; 0: not known.
+    pub total: i64,
+    /// `kind/id` of the actor.
+    pub triggered_by: String,
+    /// JSON: on whose behalf, origin, cause, depth.
+    pub context: String,
+    /// When it was asked for.
+    pub scheduled_at: Timestamp,
+    /// Not before this time.
+    pub run_at: Timestamp,
+    /// When the last try began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+}
+
+/// A job to queue.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// The job; state, attempts, progress and times of the run are ignored.
+    pub job: Job,
+    /// Bytes it works on.
+    pub input: Option<Vec<u8>>,
+    /// At most one job with this key exists.
+    pub unique_key: Option<String>,
+}
+
+/// The right to run one job until a time.
+#[derive(Debug)]
+pub struct Lease {
+    job: Job,
+    token: String,
+    until: Timestamp,
+}
+
+impl Lease {
+    /// The job.
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// When the lease runs out.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+}
+
+const COLUMNS: &str = "id, kind, queue, name, state, payload, result, error, attempts, \
+    attempts_max, done, total, triggered_by, context, scheduled_at, run_at, started_at, completed_at";
+
+fn read(row: &Row) -> Result<Job, Error> {
+    Ok(Job {
+        id: row.id("id")?,
+        kind: row.text("kind")?,
+        queue: row.text("queue")?,
+        name: row.text("name")?,
+        state: row.text("state")?,
+        payload: row.text("payload")?,
+        result: row.maybe_text("result")?,
+        error: row.maybe_text("error")?,
+        attempts: row.int("attempts")?,
+        attempts_max: row.int("attempts_max")?,
+        done: row.int("done")?,
+        total: row.int("total")?,
+        triggered_by: row.text("triggered_by")?,
+        context: row.text("context")?,
+        scheduled_at: row.time("scheduled_at")?,
+        run_at: row.time("run_at")?,
+        started_at: row.maybe_time("started_at")?,
+        completed_at: row.maybe_time("completed_at")?,
+    })
+}
+
+/// Queues a job; false if one with its unique key exists.
+pub async fn enqueue(tx: &mut Tx, new: &NewJob) -> Result<bool, Error> {
+    let job = &new.job;
+    let mut values = vec![value::id(job.id)];
+    values.extend(args![
+        &job.kind,
+        &job.queue,
+        &job.name,
+        &job.payload,
+        new.input.as_deref(),
+        job.attempts_max,
+        job.total,
+        new.unique_key.as_deref(),
+        &job.triggered_by,
+        &job.context,
+        job.scheduled_at,
+        job.run_at
+    ]);
+    let sql = "INSERT INTO job (id, kind, queue, name, state, payload, input, attempts,
+               attempts_max, done, total, unique_key, triggered_by, context, scheduled_at, run_at)
+               VALUES ($1, $2, $3, $4, 'queued', $5, $6, 0, $7, 0, $8, $9, $10, $11, $12, $13)
+               ON CONFLICT DO NOTHING";
+    Ok(tx.execute(sql, values).await? == 1)
+}
+
+/// The job with this identifier.
+pub async fn find(link: &mut Link, id: JobId) -> Result<Option<Job>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM job WHERE id = $1");
+    link.row(sql, vec![value::id(id)]).await?.as_ref().map(read).transpose()
+}
+
+/// The bytes a job works on.
+pub async fn input(link: &mut Link, id: JobId) -> Result<Option<Vec<u8>>, Error> {
+    let sql = "SELECT input FROM job WHERE id = $1";
+    match link.row(sql, vec![value::id(id)]).await? {
+        Some(row) => row.maybe_bytes("input"),
+        None => Ok(None),
+    }
+}
+
+/// Jobs, newest first, optionally in one state, from before a position.
+pub async fn page(
+    link: &mut Link,
+    state: Option<&str>,
+    kind: Option<&str>,
+    before: Option<(Timestamp, JobId)>,
+    limit: usize,
+) -> Result<Vec<Job>, Error> {
+    let (time, id) = before.map_or((i64::MAX, String::from("~")), |(t, i)| (t.micros(), i.to_string()));
+    let sql = format!(
+        "SELECT {COLUMNS} FROM job WHERE ($1 = '' OR state = $1) AND ($2 = '' OR kind = $2)
+         AND (scheduled_at < $3 OR (scheduled_at = $3 AND id < $4))
+         ORDER BY scheduled_at DESC, id DESC LIMIT $5"
+    );
+    let values = args![state.unwrap_or(""), kind.unwrap_or(""), time, id, limit];
+    link.rows(sql, values).await?.iter().map(read).collect()
+}
+
+/// How many jobs are in each state.
+pub async fn counts(link: &mut Link) -> Result<Vec<(String, u64)>, Error> {
+    link.rows("SELECT state, COUNT(*) AS n FROM job GROUP BY state ORDER BY state", vec![])
+        .await?
+        .iter()
+        .map(|row| Ok((row.text("state")?, row.count("n")?)))
+        .collect()
+}
+
+/// Leases up to `limit` jobs of a queue that are due, or whose holder's lease ran out.
+pub async fn lease(
+    tx: &mut Tx,
+    queue: &str,
+    limit: usize,
+    token: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Lease>, Error> {
+    let sql = format!(
+        "UPDATE job SET state = 'running', lease = $3, lease_until = $5, started_at = $4,
+         attempts = attempts + 1
+         WHERE id IN (
+             SELECT id FROM job WHERE queue = $1 AND run_at <= $4
+             AND (state = 'queued' OR (state = 'running' AND lease_until <= $4))
+             ORDER BY run_at LIMIT $2)
+         RETURNING {COLUMNS}"
+    );
+    tx.execute_returning(sql, args![queue, limit, token, now, until])
+        .await?
+        .iter()
+        .map(|row| Ok(Lease { job: read(row)?, token: token.to_owned(), until }))
+        .collect()
+}
+
+/// When the next job of a queue becomes due, if any waits.
+pub async fn next_due(link: &mut Link, queue: &str) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT MIN(CASE WHEN state = 'running' THEN lease_until ELSE run_at END) AS due
+               FROM job WHERE queue = $1 AND state IN ('queued', 'running')";
+    match link.row(sql, args![queue]).await? {
+        Some(row) => row.maybe_time("due"),
+        None => Ok(None),
+    }
+}
+
+async fn held(tx: &mut Tx, lease: &Lease, set: &str, more: Vec<SqlValue>) -> Result<(), Error> {
+    let mut values = vec![value::id(lease.job.id), (&lease.token).into()];
+    values.extend(more);
+    let sql = format!("UPDATE job SET {set} WHERE id = $1 AND lease = $2 AND state = 'running'");
+    if tx.execute(sql, values).await? == 1 { Ok(()) } else { Err(Error::Conflict("the job")) }
+}
+
+/// Reports progress and keeps the lease alive.
+///
+/// # Errors
+/// [`Error::Conflict`] if the lease is lost: the job was taken over or cancelled.
+pub async fn progress(
+    tx: &mut Tx,
+    lease: &mut Lease,
+    done: u64,
+    total: u64,
+    until: Timestamp,
+) -> Result<(), Error> {
+    held(tx, lease, "done = $3, total = $4, lease_until = $5", args![done, total, until]).await?;
+    lease.until = until;
+    Ok(())
+}
+
+/// Ends the job well; its input is dropped.
+///
+/// # Errors
+/// [`Error::Conflict`] if the lease is lost.
+pub async fn succeed(tx: &mut Tx, lease: &Lease, result: &str, now: Timestamp) -> Result<(), Error> {
+    let set = "state = 'success', result = $3, error = NULL, completed_at = $4, lease = NULL,
+               lease_until = NULL, input = NULL";
+    held(tx, lease, set, args![result, now]).await
+}
+
+/// Ends the job for good as failed.
+///
+/// # Errors
+/// [`Error::Conflict`] if the lease is lost.
+pub async fn fail(tx: &mut Tx, lease: &Lease, error: &str, now: Timestamp) -> Result<(), Error> {
+    let set = "state = 'failed', error = $3, completed_at = $4, lease = NULL, lease_until = NULL";
+    held(tx, lease, set, args![error, now]).await
+}
+
+/// Puts the job back to be tried again at `run_at`.
+///
+/// # Errors
+/// [`Error::Conflict`] if the lease is lost.
+pub async fn retry_later(
+    tx: &mut Tx,
+    lease: &Lease,
+    error: &str,
+    run_at: Timestamp,
+) -> Result<(), Error> {
+    let set = "state = 'queued', error = $3, run_at = $4, lease = NULL, lease_until = NULL";
+    held(tx, lease, set, args![error, run_at]).await
+}
+
+/// Cancels a job that has not ended; true if there was one.
+pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool, Error> {
+    let sql = "UPDATE job SET state = 'cancelled', completed_at = $2, lease = NULL,
+               lease_until = NULL, input = NULL
+               WHERE id = $1 AND state IN ('queued', 'running')";
+    Ok(tx.execute(sql, vec![value::id(id), now.into()]).await? == 1)
+}
+
+/// Queues a failed job again, with its attempts counted anew; true if there was one.
+pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool, Error> {
+    let sql = "UPDATE job SET state = 'queued', attempts = 0, run_at = $2, completed_at = NULL
+               WHERE id = $1 AND state = 'failed'";
+    Ok(tx.execute(sql, vec![value::id(id), now.into()]).await? == 1)
+}

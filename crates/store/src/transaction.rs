@@ -1,0 +1,166 @@
+//! The unit of work: what an operation changes and what it records, committed together or not at
+//! all (invariant 1).
+
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
+
+use chancery_event::Timestamp;
+use chancery_event::id::EventId;
+
+use crate::{Error, Link, SqlValue, log};
+
+/// An event ready to be recorded: its sealed bytes, its personal part, its pending seal.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Identifier of the event.
+    pub event_id: EventId,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// Canonical entry bytes.
+    pub entry: Vec<u8>,
+    /// Salt and canonical JSON of the personal part, where there is one.
+    pub part: Option<([u8; 32], Vec<u8>)>,
+    /// HMAC over all of the above: the seal of the pending event.
+    pub seal: [u8; 32],
+}
+
+/// A unit of work in progress. Reads go through the [`Link`] it dereferences to.
+///
+/// On the embedded engine several units share one commit. A unit that fails is rolled back to its
+/// own savepoint, which is only set when the unit first writes.
+pub struct Tx {
+    pub(crate) link: Link,
+    /// Events recorded by units that have already succeeded in this commit.
+    pub(crate) recorded: Vec<Recorded>,
+    /// Events recorded by the unit at work.
+    pub(crate) recording: Vec<Recorded>,
+    pub(crate) savepoint: bool,
+}
+
+impl Deref for Tx {
+    type Target = Link;
+    fn deref(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+impl Tx {
+    pub(crate) fn new(link: Link) -> Self {
+        Self { link, recorded: Vec::new(), recording: Vec::new(), savepoint: false }
+    }
+
+    /// Records an event. It is written with the commit of this unit, and only then.
+    pub fn record(&mut self, event: Recorded) {
+        self.recording.push(event);
+    }
+
+    /// Runs a statement that changes rows; returns how many.
+    pub async fn execute(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        args: Vec<SqlValue>,
+    ) -> Result<u64, Error> {
+        self.set_savepoint().await?;
+        self.link.execute(sql, args).await
+    }
+
+    /// Runs a statement that changes rows and answers with rows (`RETURNING`).
+    pub async fn execute_returning(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        args: Vec<SqlValue>,
+    ) -> Result<Vec<crate::Row>, Error> {
+        self.set_savepoint().await?;
+        self.link.rows(sql, args).await
+    }
+
+    /// Inserts rows in as few statements as the engines' argument limit allows.
+    ///
+    /// `head` is everything before `VALUES`, `tail` everything after the rows (such as
+    /// `ON CONFLICT DO NOTHING`). All rows have the same number of values.
+    pub async fn insert_many(
+        &mut self,
+        head: &str,
+        tail: &str,
+        rows: Vec<Vec<SqlValue>>,
+    ) -> Result<(), Error> {
+        let width = rows.first().map_or(1, Vec::len).max(1);
+        let mut rows = rows.into_iter();
+        let mut left = rows.len();
+        while left > 0 {
+            // Few distinct statement texts, so that prepared statements are found again.
+            let most = (8_000 / width).clamp(1, 256);
+            let take = if left >= most { most } else { largest_power_of_two(left) };
+            let sql = values_statement(head, tail, width, take);
+            let args = rows.by_ref().take(take).flatten().collect();
+            self.execute(sql, args).await?;
+            left -= take;
+        }
+        Ok(())
+    }
+
+    async fn set_savepoint(&mut self) -> Result<(), Error> {
+        if !self.savepoint {
+            self.link.execute("SAVEPOINT unit", Vec::new()).await?;
+            self.savepoint = true;
+        }
+        Ok(())
+    }
+
+    /// Ends the unit at work: keeps what it did, or undoes it.
+    pub(crate) async fn end_unit(&mut self, keep: bool) -> Result<(), Error> {
+        if keep {
+            self.recorded.append(&mut self.recording);
+        } else {
+            self.recording.clear();
+        }
+        if std::mem::take(&mut self.savepoint) {
+            if !keep {
+                self.link.execute("ROLLBACK TO unit", Vec::new()).await?;
+            }
+            self.link.execute("RELEASE unit", Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the events recorded by all units of this commit.
+    pub(crate) async fn write_recorded(&mut self) -> Result<usize, Error> {
+        let recorded = std::mem::take(&mut self.recorded);
+        let count = recorded.len();
+        if count > 0 {
+            // One statement list of its own: the savepoint of a unit must not cover it.
+            self.savepoint = true;
+            let written = log::insert_pending(self, recorded).await;
+            self.savepoint = false;
+            written?;
+        }
+        Ok(count)
+    }
+}
+
+fn largest_power_of_two(n: usize) -> usize {
+    1 << (usize::BITS - 1 - n.leading_zeros())
+}
+
+fn values_statement(head: &str, tail: &str, width: usize, rows: usize) -> String {
+    use std::fmt::Write as _;
+    let mut sql = format!("{head} VALUES ");
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..width {
+            let comma = if column == 0 { "" } else { ", " };
+            // Writing to a String cannot fail.
+            let _ = write!(sql, "{comma}${}", row * width + column + 1);
+        }
+        sql.push(')');
+    }
+    sql.push(' ');
+    sql.push_str(tail);
+    sql
+}

@@ -1,0 +1,142 @@
+//! Group commit for the embedded engine: one task owns the one writing connection, takes every
+//! unit of work that is waiting, runs them one after another and commits them together.
+//!
+//! While one commit waits for the disk the next group gathers, so that the cost of a durable
+//! commit is shared by all who wait for it. A unit that fails is undone alone. If the commit fails,
+//! all units of the group fail, and nothing of them is written. On a crash here, no caller has been
+//! answered yet.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{Error, Tx};
+
+/// Units that one commit takes at most.
+const UNITS_MAX: usize = 1_024;
+/// Once a group has worked this long, it commits with what it has.
+const GROUP_MS: u128 = 25;
+
+/// A unit of work, its type erased.
+pub(crate) trait Unit: Send {
+    /// Runs the unit; true if its changes are to be kept.
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, bool>;
+    /// Answers the caller, after the commit or its failure.
+    fn answer(self: Box<Self>, commit: Result<(), Arc<Error>>);
+    /// The name of the transaction.
+    fn name(&self) -> &'static str;
+}
+
+pub(crate) struct Work<T, E, F> {
+    pub(crate) name: &'static str,
+    pub(crate) work: F,
+    pub(crate) result: Option<Result<T, E>>,
+    pub(crate) reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Unit for Work<T, E, F>
+where
+    F: for<'a> Fn(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let result = (self.work)(tx).await;
+            let keep = result.is_ok();
+            self.result = Some(result);
+            keep
+        })
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), Arc<Error>>) {
+        let result = match (self.result, commit) {
+            // A unit that refused keeps its own reason, whatever became of the others.
+            (Some(Err(error)), _) => Err(error),
+            (_, Err(error)) => Err(E::from(Error::Commit(error))),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(E::from(Error::Closed)),
+        };
+        // A caller that has gone away needs no answer.
+        let _ = self.reply.send(result);
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// Runs until all senders are gone. `committed` counts commits that wrote events.
+pub(crate) async fn run(
+    mut tx: Tx,
+    mut units: mpsc::Receiver<Box<dyn Unit>>,
+    committed: watch::Sender<u64>,
+) {
+    while let Some(first) = units.recv().await {
+        let mut group = Vec::new();
+        let result = commit_group(&mut tx, first, &mut units, &mut group).await;
+        let result = match result {
+            Ok(events) => {
+                if events > 0 {
+                    committed.send_modify(|count| *count += 1);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                tx.recorded.clear();
+                tx.recording.clear();
+                tx.savepoint = false;
+                // Some failures have already ended the transaction; then this is refused, rightly.
+                let _ = tx.link.execute("ROLLBACK", Vec::new()).await;
+                tracing::error!(error = %error, units = group.len(), "commit failed");
+                Err(Arc::new(error))
+            }
+        };
+        for unit in group {
+            unit.answer(result.clone());
+        }
+    }
+}
+
+async fn commit_group(
+    tx: &mut Tx,
+    first: Box<dyn Unit>,
+    units: &mut mpsc::Receiver<Box<dyn Unit>>,
+    group: &mut Vec<Box<dyn Unit>>,
+) -> Result<usize, Error> {
+    let started = Instant::now();
+    let mut next = Some(first);
+    if let Err(error) = tx.link.execute("BEGIN IMMEDIATE", Vec::new()).await {
+        group.extend(next);
+        return Err(error);
+    }
+    while let Some(mut unit) = next.take() {
+        let name = unit.name();
+        let kept = AssertUnwindSafe(unit.run(tx)).catch_unwind().await;
+        group.push(unit);
+        let kept = kept.unwrap_or_else(|panic| {
+            tracing::error!(transaction = name, panic = panic_text(&*panic), "a unit panicked");
+            false
+        });
+        tx.end_unit(kept).await?;
+        if group.len() < UNITS_MAX && started.elapsed().as_millis() < GROUP_MS {
+            next = units.try_recv().ok();
+        }
+    }
+    let events = tx.write_recorded().await?;
+    tx.link.execute("COMMIT", Vec::new()).await?;
+    Ok(events)
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("unknown")
+}
