@@ -7,14 +7,17 @@
 //!
 //! Read in this order: [`id`], [`time`], [`envelope`], [`entry`], [`catalogue`], [`filter`].
 
+pub mod canonical;
+pub mod entry;
 pub mod envelope;
 pub mod environment;
 pub mod id;
 pub mod time;
 
+pub use entry::{Entry, EntryError, OpenError, ReadError, SaltedPart};
 pub use envelope::{
-    Actor, ActorKind, Authentication, Event, Origin, Outcome, Personal, Reason, Severity, Target,
-    TargetKind, Verdict,
+    Actor, ActorKind, Authentication, Event, Origin, Outcome, Personal, PersonalPart, Reason,
+    Severity, Target, TargetKind, Verdict,
 };
 pub use environment::{Clock, Entropy, Environment};
 pub use id::LogIndex;

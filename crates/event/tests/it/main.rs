@@ -1,0 +1,3 @@
+//! Integration tests of the event crate, in one binary.
+
+mod speed;
