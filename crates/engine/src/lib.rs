@@ -1,1 +1,37 @@
-//! The rules: operations, sealing, inventory, access, jobs, background loops.
+//! The rules of Chancery: operations, sealing, inventory, access, jobs, background loops.
+//!
+//! Edges (API, pages, command line, protocols) authenticate, build a [`Context`] and call one
+//! operation of the [`Engine`]. An operation authorises, changes state and records its events in one
+//! transaction; see `operation.rs` for the guard that makes this so.
+//!
+//! Read in this order: [`Engine`], [`Context`], `operation.rs`, `sealer.rs`, then the operations by
+//! subject: `inventory`, `access`, `configuration`, `job`, `history`.
+//!
+//! Types of this crate derive no `Serialize`: wire formats belong to the edges.
+
+pub mod access;
+pub mod configuration;
+pub mod history;
+pub mod inventory;
+pub mod job;
+pub mod key;
+pub mod view;
+
+mod context;
+mod demonstration;
+mod engine;
+mod error;
+mod health;
+mod operation;
+mod permission;
+mod projector;
+mod scribe;
+mod sealer;
+mod secret;
+
+pub use context::{Client, Context};
+pub use engine::{Engine, Figures, Running, Settings, StartError};
+pub use error::Error;
+pub use health::{Finding, Health};
+pub use permission::{Permission, Role};
+pub use secret::Secret;

@@ -1,0 +1,22 @@
+//! Who may do what: local accounts, browser sessions, API tokens, lockout, rate limits.
+//!
+//! Edges ask [`crate::Engine::authenticate`] who stands behind a cookie or a bearer token and get a
+//! [`crate::Context`]; everything else follows from that.
+
+mod account;
+mod bootstrap;
+pub(crate) mod limit;
+mod password;
+pub(crate) mod session;
+mod token;
+
+pub use account::{AccountChange, AccountView, NewAccount};
+pub use limit::Limiter;
+pub use password::{PASSWORD_LENGTH_MIN, check as check_password};
+pub use session::{Credential, Identity, LoggedIn};
+pub use token::{CreatedToken, NewToken, TokenView};
+
+/// Failed logins in a row after which an account is locked.
+pub const FAILURES_MAX: i64 = 5;
+/// How long an account stays locked, in minutes.
+pub const LOCK_MINUTES: i64 = 15;

@@ -1,0 +1,106 @@
+//! Rate limits: a token bucket per key, bounded in memory.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use chancery_event::Timestamp;
+
+/// Keys remembered at most; beyond that, full buckets are forgotten first.
+const KEYS_MAX: usize = 50_000;
+
+/// Allows `per_minute` uses a minute and key, with a burst of the same size.
+#[derive(Debug)]
+pub struct Limiter {
+    per_minute: u32,
+    buckets: Mutex<HashMap<String, Bucket>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    /// Uses left, in millionths.
+    level: i64,
+    at: Timestamp,
+    /// The refusal of this window has been reported.
+    reported: bool,
+}
+
+/// The answer of a limiter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Go on.
+    Allowed,
+    /// Too much; `first` once per window, so that it can be recorded once.
+    Refused {
+        /// Seconds until another try makes sense.
+        seconds: u64,
+        /// This is the first refusal of the window.
+        first: bool,
+    },
+}
+
+impl Limiter {
+    /// A limiter; 0 a minute means without limit.
+    pub fn new(per_minute: u32) -> Self {
+        Self { per_minute, buckets: Mutex::new(HashMap::new()) }
+    }
+
+    /// How many uses a minute are allowed.
+    pub fn per_minute(&self) -> u32 {
+        self.per_minute
+    }
+
+    /// Takes one use of `key` at `now`.
+    pub fn take(&self, key: &str, now: Timestamp) -> Answer {
+        const ONE: i64 = 1_000_000;
+        if self.per_minute == 0 {
+            return Answer::Allowed;
+        }
+        let full = i64::from(self.per_minute) * ONE;
+        // A poisoned lock only means that another thread panicked while counting.
+        let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if buckets.len() >= KEYS_MAX && !buckets.contains_key(key) {
+            buckets.retain(|_, bucket| now.since(bucket.at) < 60 * Timestamp::SECOND);
+            if buckets.len() >= KEYS_MAX {
+                buckets.clear();
+            }
+        }
+        let bucket = buckets.entry(key.to_owned()).or_insert(Bucket {
+            level: full,
+            at: now,
+            reported: false,
+        });
+        // Millionths of a use that came back since: per_minute each 60 seconds.
+        let back = now.since(bucket.at).max(0).saturating_mul(i64::from(self.per_minute)) / 60;
+        bucket.level = bucket.level.saturating_add(back).min(full);
+        bucket.at = now;
+        if bucket.level >= ONE {
+            bucket.level -= ONE;
+            if bucket.level > full / 2 {
+                bucket.reported = false;
+            }
+            return Answer::Allowed;
+        }
+        let missing = ONE - bucket.level;
+        let micros = missing.saturating_mul(60) / i64::from(self.per_minute);
+        let seconds = u64::try_from(micros / Timestamp::SECOND + 1).unwrap_or(60);
+        Answer::Refused { seconds, first: !std::mem::replace(&mut bucket.reported, true) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_allowed_then_refused_and_time_gives_it_back() {
+        let limiter = Limiter::new(3);
+        let start = Timestamp::from_micros(1_000_000_000);
+        for _ in 0..3 {
+            assert_eq!(limiter.take("a", start), Answer::Allowed);
+        }
+        assert_eq!(limiter.take("a", start), Answer::Refused { seconds: 21, first: true });
+        assert_eq!(limiter.take("a", start), Answer::Refused { seconds: 21, first: false });
+        assert_eq!(limiter.take("b", start), Answer::Allowed);
+        assert_eq!(limiter.take("a", start.plus(21 * Timestamp::SECOND)), Answer::Allowed);
+    }
+}

@@ -1,0 +1,453 @@
+//! Logging in and out, and finding out who stands behind a cookie or a bearer token.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery_event::id::{AccountId, SessionId};
+use chancery_event::types::account as types;
+use chancery_event::{Authentication, Origin, Target, TargetKind, Timestamp};
+use chancery_store::table::account::Account;
+use chancery_store::table::{account, session, token};
+use chancery_store::Tx;
+use tokio::sync::watch;
+
+use super::limit::Answer;
+use super::{FAILURES_MAX, LOCK_MINUTES, password};
+use crate::context::Client;
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission, Role, Secret};
+
+/// What a client shows.
+#[derive(Clone)]
+pub enum Credential {
+    /// The value of the session cookie.
+    Cookie(Secret<String>),
+    /// A bearer token.
+    Bearer(Secret<String>),
+}
+
+/// Who stands behind a credential.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The context for operations.
+    pub context: Context,
+    /// The account.
+    pub account: AccountId,
+    /// Its login name.
+    pub name: String,
+    /// What people call it.
+    pub display_name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The token that forms of this session must carry; `None` for bearer tokens.
+    pub csrf: Option<String>,
+    /// The password must be changed first.
+    pub must_change: bool,
+}
+
+/// A session that has just begun.
+pub struct LoggedIn {
+    /// The value for the cookie.
+    pub cookie: Secret<String>,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+    /// The password must be changed first.
+    pub must_change: bool,
+}
+
+pub(crate) fn sha256(text: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+    hash
+}
+
+/// 32 random bytes as text: a secret for a cookie or a token.
+pub(crate) fn random_text(environment: &chancery_event::Environment) -> String {
+    URL_SAFE_NO_PAD.encode(environment.random::<32>())
+}
+
+/// What became of a password.
+enum Check {
+    Right,
+    Wrong,
+    Locked(Timestamp),
+    Disabled,
+}
+
+impl Engine {
+    /// Finds out who stands behind a credential.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] if nobody does: unknown, expired, revoked, disabled.
+    pub async fn authenticate(
+        &self,
+        credential: &Credential,
+        origin: Origin,
+        client: Client,
+    ) -> Result<Identity, Error> {
+        match credential {
+            Credential::Cookie(secret) => self.by_cookie(secret, origin, client).await,
+            Credential::Bearer(secret) => self.by_token(secret, origin, client).await,
+        }
+    }
+
+    async fn by_cookie(
+        &self,
+        secret: &Secret<String>,
+        origin: Origin,
+        client: Client,
+    ) -> Result<Identity, Error> {
+        let now = self.environment().now();
+        let mut link = self.link().await?;
+        let found = session::by_secret(&mut link, &sha256(secret.expose())).await?;
+        let session = found.ok_or(Error::Unauthenticated)?;
+        let idle = i64::from(self.settings().session_idle_minutes) * 60 * Timestamp::SECOND;
+        if session.expires_at <= now || session.seen_at.plus(idle) <= now {
+            return Err(Error::Unauthenticated);
+        }
+        let account = account::find(&mut link, session.account).await?;
+        drop(link);
+        let account = account.filter(|a| !a.disabled).ok_or(Error::Unauthenticated)?;
+        if now.since(session.seen_at) > 60 * Timestamp::SECOND {
+            let id = session.id;
+            self.0
+                .store
+                .transaction("session.seen", move |tx: &mut Tx| {
+                    Box::pin(async move { Ok::<(), Error>(session::seen(tx, id, now).await?) })
+                })
+                .await?;
+        }
+        let authentication = Authentication {
+            method: "password".into(),
+            credential: Some(session.id.to_string()),
+        };
+        let role = Role::parse(&account.role).ok_or(Error::Unauthenticated)?;
+        let mut identity = self.identity(account, role, origin, client, authentication);
+        identity.context.session = Some(session.id);
+        identity.csrf = Some(session.csrf);
+        Ok(identity)
+    }
+
+    async fn by_token(
+        &self,
+        secret: &Secret<String>,
+        origin: Origin,
+        client: Client,
+    ) -> Result<Identity, Error> {
+        let now = self.environment().now();
+        let mut link = self.link().await?;
+        let found = token::by_secret(&mut link, &sha256(secret.expose())).await?;
+        let token = found
+            .filter(|token| token.revoked_at.is_none() && token.expires_at > now)
+            .ok_or(Error::Unauthenticated)?;
+        let account = account::find(&mut link, token.account).await?;
+        drop(link);
+        let account = account.filter(|a| !a.disabled).ok_or(Error::Unauthenticated)?;
+        let (own, of_account) = (Role::parse(&token.role), Role::parse(&account.role));
+        let (Some(own), Some(of_account)) = (own, of_account) else {
+            return Err(Error::Unauthenticated);
+        };
+        // An account that lost its role takes its tokens down with it.
+        let role = if of_account.covers(own) { own } else { of_account };
+        if token.used_at.is_none_or(|used| now.since(used) > 60 * Timestamp::SECOND) {
+            let id = token.id;
+            self.0
+                .store
+                .transaction("token.used", move |tx: &mut Tx| {
+                    Box::pin(async move { Ok::<(), Error>(token::used(tx, id, now).await?) })
+                })
+                .await?;
+        }
+        let authentication =
+            Authentication { method: "token".into(), credential: Some(token.id.to_string()) };
+        let mut identity = self.identity(account, role, origin, client, authentication);
+        identity.must_change = false;
+        Ok(identity)
+    }
+
+    fn identity(
+        &self,
+        account: Account,
+        role: Role,
+        origin: Origin,
+        client: Client,
+        authentication: Authentication,
+    ) -> Identity {
+        Identity {
+            context: Context::account(
+                self.environment(),
+                origin,
+                client,
+                account.id,
+                account.name.clone(),
+                role,
+                authentication,
+            ),
+            account: account.id,
+            name: account.name,
+            display_name: account.display_name,
+            role,
+            csrf: None,
+            must_change: account.must_change,
+        }
+    }
+
+    /// Begins a session with name and password (operation `session.create`).
+    ///
+    /// # Errors
+    /// [`Error::WrongCredentials`], [`Error::Locked`] or [`Error::RateLimited`].
+    pub async fn log_in(
+        &self,
+        client: Client,
+        name: &str,
+        password: Secret<String>,
+    ) -> Result<LoggedIn, Error> {
+        let mut context = Context::anonymous(self.environment(), Origin::Ui, client);
+        self.limit_logins(&context).await?;
+        let mut link = self.link().await?;
+        let account = account::by_name(&mut link, name).await?;
+        drop(link);
+        let now = self.environment().now();
+        let fits = password::fits(
+            password,
+            account.as_ref().and_then(|account| account.password_hash.clone()),
+        )
+        .await?;
+        let attempt = types::SessionCreate {
+            account_id: account.as_ref().map(|account| account.id),
+            method: "password".into(),
+            expires_at: None,
+            failed_attempts: None,
+            attempted_name: Some(name.chars().take(200).collect()),
+        };
+        let Some(account) = account else {
+            // Nobody is behind this name: the attempt is recorded all the same.
+            let operation = self.open_operation(&context, &attempt)?;
+            return Err(operation.fail(Error::WrongCredentials).await);
+        };
+        let check = match account.locked_until {
+            _ if account.disabled => Check::Disabled,
+            Some(until) if until > now => Check::Locked(until),
+            _ if fits => Check::Right,
+            _ => Check::Wrong,
+        };
+        match check {
+            Check::Right => {
+                let role = Role::parse(&account.role).ok_or(Error::WrongCredentials)?;
+                let method = Authentication { method: "password".into(), credential: None };
+                let name = account.name.clone();
+                context = Context::account(
+                    self.environment(),
+                    Origin::Ui,
+                    context.client,
+                    account.id,
+                    name,
+                    role,
+                    method,
+                );
+                self.begin_session(context, account.id, attempt).await
+            }
+            Check::Wrong => self.count_failure(context, account.id, attempt).await,
+            Check::Locked(until) => {
+                let minutes = until.since(now) / (60 * Timestamp::SECOND) + 1;
+                let operation = self.open_operation(&context, &attempt)?;
+                Err(operation.fail(Error::Locked { minutes }).await)
+            }
+            Check::Disabled => {
+                let operation = self.open_operation(&context, &attempt)?;
+                Err(operation.fail(Error::WrongCredentials).await)
+            }
+        }
+    }
+
+    /// An operation open to everybody: logging in.
+    fn open_operation(
+        &self,
+        context: &Context,
+        attempt: &types::SessionCreate,
+    ) -> Result<crate::operation::Operation, Error> {
+        // Who logs in has no role yet; the operation itself is what grants one.
+        let mut context = context.clone();
+        context.role = context.role.or(Some(Role::Viewer));
+        let operation = self.operation(&context, Permission::OwnWrite, attempt)?;
+        Ok(match attempt.account_id {
+            Some(id) => operation.about(Target::new(TargetKind::Account, id)),
+            None => operation,
+        })
+    }
+
+    async fn limit_logins(&self, context: &Context) -> Result<(), Error> {
+        let key = context.client.ip.clone().unwrap_or_default();
+        match self.0.logins.take(&key, context_time(self)) {
+            Answer::Allowed => Ok(()),
+            Answer::Refused { seconds, first } => {
+                if first {
+                    let payload = types::ClientRateLimited {
+                        limited: "login".into(),
+                        limit: self.0.logins.per_minute(),
+                        window_s: 60,
+                        client_address: context.client.ip.clone(),
+                    };
+                    self.note(context, Draft::new(&payload)?).await?;
+                }
+                Err(Error::RateLimited { seconds })
+            }
+        }
+    }
+
+    async fn begin_session(
+        &self,
+        context: Context,
+        id: AccountId,
+        attempt: types::SessionCreate,
+    ) -> Result<LoggedIn, Error> {
+        let operation = self.open_operation(&context, &attempt)?;
+        let lifetime = i64::from(self.settings().session_lifetime_hours) * Timestamp::HOUR;
+        operation
+            .run(move |tx, scribe| {
+                let attempt = attempt.clone();
+                Box::pin(async move {
+                    let now = scribe.now();
+                    let account = account::find(tx, id).await?;
+                    let mut account = account.ok_or(Error::WrongCredentials)?;
+                    account.failures = 0;
+                    account.locked_until = None;
+                    account.last_login_at = Some(now);
+                    account::update(tx, &account).await?;
+                    let cookie = random_text(scribe.environment());
+                    let session = session::Session {
+                        id: scribe.environment().id::<SessionId>(),
+                        secret_hash: sha256(&cookie),
+                        csrf: random_text(scribe.environment()),
+                        account: id,
+                        created_at: now,
+                        seen_at: now,
+                        expires_at: now.plus(lifetime),
+                    };
+                    session::insert(tx, &session).await?;
+                    let payload =
+                        types::SessionCreate { expires_at: Some(session.expires_at), ..attempt };
+                    let draft = Draft::new(&payload)?
+                        .person(Target::new(TargetKind::Account, id), account.name)
+                        .target(Target::new(TargetKind::Session, session.id));
+                    let value = LoggedIn {
+                        cookie: Secret::new(cookie),
+                        expires_at: session.expires_at,
+                        must_change: account.must_change,
+                    };
+                    Ok(Done { value, draft })
+                })
+            })
+            .await
+    }
+
+    /// Counts a failed login, locks the account after too many, and answers with the refusal.
+    async fn count_failure(
+        &self,
+        context: Context,
+        id: AccountId,
+        attempt: types::SessionCreate,
+    ) -> Result<LoggedIn, Error> {
+        let scribe = self.scribe(&context);
+        let failures = self
+            .0
+            .store
+            .transaction("login.failure", move |tx: &mut Tx| {
+                let scribe = scribe.clone();
+                Box::pin(async move {
+                    let Some(mut account) = account::find(tx, id).await? else {
+                        return Ok::<i64, Error>(0);
+                    };
+                    account.failures += 1;
+                    let failures = account.failures;
+                    if failures >= FAILURES_MAX {
+                        let until =
+                            scribe.now().plus(LOCK_MINUTES * 60 * Timestamp::SECOND);
+                        account.locked_until = Some(until);
+                        account.failures = 0;
+                        let payload = types::Locked {
+                            account_id: id,
+                            locked_by: "failed_logins".into(),
+                            failed_attempts: u32::try_from(failures).unwrap_or(u32::MAX),
+                            locked_until: Some(until),
+                            login_name: Some(account.name.clone()),
+                        };
+                        let target = Target::new(TargetKind::Account, id);
+                        scribe.record(tx, Draft::new(&payload)?.person(target, &account.name))?;
+                    }
+                    account::update(tx, &account).await?;
+                    Ok(failures)
+                })
+            })
+            .await?;
+        let attempt = types::SessionCreate {
+            failed_attempts: Some(u32::try_from(failures).unwrap_or(u32::MAX)),
+            ..attempt
+        };
+        let operation = self.open_operation(&context, &attempt)?;
+        Err(operation.fail(Error::WrongCredentials).await)
+    }
+
+    /// Ends the session of the context (operation `session.end`).
+    ///
+    /// # Errors
+    /// There is no session.
+    pub async fn log_out(&self, context: &Context) -> Result<(), Error> {
+        let (Some(session), Some(account)) = (context.session, context.account_id()) else {
+            return Err(Error::Unauthenticated);
+        };
+        let attempt = types::SessionEnd {
+            account_id: account,
+            ended_by: "logout".into(),
+            started_at: None,
+        };
+        self.operation(context, Permission::OwnWrite, &attempt)?
+            .about(Target::new(TargetKind::Session, session))
+            .run(move |tx, _| {
+                let attempt = attempt.clone();
+                Box::pin(async move {
+                    if !session::delete(tx, session).await? {
+                        return Err(Error::not_found("session", session));
+                    }
+                    let draft = Draft::new(&attempt)?
+                        .target(Target::new(TargetKind::Session, session))
+                        .target(Target::new(TargetKind::Account, account));
+                    Ok(Done { value: (), draft })
+                })
+            })
+            .await
+    }
+}
+
+fn context_time(engine: &Engine) -> Timestamp {
+    engine.environment().now()
+}
+
+/// Removes what has expired: sessions, and stored answers to idempotent requests.
+pub(crate) async fn sweep(engine: Engine, mut stop: watch::Receiver<bool>) {
+    loop {
+        let now = engine.environment().now();
+        let swept = engine
+            .0
+            .store
+            .transaction("sweep", move |tx: &mut Tx| {
+                Box::pin(async move {
+                    session::delete_expired(tx, now).await?;
+                    let day_ago = now.plus(-Timestamp::DAY);
+                    chancery_store::table::idempotency::delete_before(tx, day_ago).await?;
+                    Ok::<(), Error>(())
+                })
+            })
+            .await;
+        if let Err(error) = swept {
+            tracing::warn!(%error, "expired sessions were not removed");
+        }
+        tokio::select! {
+            _ = stop.changed() => return,
+            () = tokio::time::sleep(Duration::from_secs(300)) => {}
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! API tokens: made once, shown once, stored as a hash.
+
+use chancery_event::id::{AccountId, TokenId};
+use chancery_event::types::account as types;
+use chancery_event::{Target, TargetKind, Timestamp};
+use chancery_store::table::{account, token};
+
+use super::session::{random_text, sha256};
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission, Role, Secret};
+
+/// Longest life of a token, in days.
+pub const DAYS_MAX: u32 = 366;
+
+/// What somebody asks for.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// What it is for.
+    pub name: String,
+    /// On whose behalf; `None`: the caller's own account.
+    pub account: Option<AccountId>,
+    /// Its role; `None`: that of the account.
+    pub role: Option<Role>,
+    /// How long it lives, in days.
+    pub days: u32,
+}
+
+/// A token without its secret.
+#[derive(Clone, Debug)]
+pub struct TokenView {
+    /// Its identifier.
+    pub id: TokenId,
+    /// What it is for.
+    pub name: String,
+    /// On whose behalf.
+    pub account: AccountId,
+    /// Login name of that account.
+    pub account_name: String,
+    /// Its role.
+    pub role: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub used_at: Option<Timestamp>,
+}
+
+/// A token that was just made.
+pub struct CreatedToken {
+    /// Its identifier.
+    pub id: TokenId,
+    /// The token; never shown again.
+    pub secret: Secret<String>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl Engine {
+    /// Makes an API token (operation `token.create`).
+    ///
+    /// # Errors
+    /// The name is empty, the life too long, the role more than the account's, or the caller may not
+    /// make tokens for others.
+    pub async fn create_token(
+        &self,
+        context: &Context,
+        new: NewToken,
+    ) -> Result<CreatedToken, Error> {
+        let own = context.account_id();
+        let account_id = new.account.or(own);
+        let permission =
+            if account_id == own { Permission::OwnWrite } else { Permission::AccountWrite };
+        let attempt = types::TokenCreate {
+            token_id: None,
+            account_id,
+            scopes: new.role.map(|role| role.to_string()).into_iter().collect(),
+            expires_at: None,
+            token_name: Some(new.name.clone()),
+        };
+        let operation = self.operation(context, permission, &attempt)?;
+        let checked = check(&new).and_then(|()| {
+            account_id.ok_or_else(|| Error::invalid("account", "name the account it acts for"))
+        });
+        let account_id = match checked {
+            Ok(id) => id,
+            Err(error) => return Err(operation.fail(error).await),
+        };
+        let caller = context.role;
+        operation
+            .run(move |tx, scribe| {
+                let (new, attempt) = (new.clone(), attempt.clone());
+                Box::pin(async move {
+                    let account = account::find(tx, account_id).await?;
+                    let account =
+                        account.ok_or_else(|| Error::not_found("account", account_id))?;
+                    let limit = Role::parse(&account.role).unwrap_or(Role::Viewer);
+                    let role = new.role.unwrap_or(limit);
+                    if !limit.covers(role) || !caller.is_some_and(|caller| caller.covers(role)) {
+                        let message = format!("{role} is more than the account or you may do");
+                        return Err(Error::invalid("role", message));
+                    }
+                    let now = scribe.now();
+                    let secret = format!("chy_{}", random_text(scribe.environment()));
+                    let row = token::Token {
+                        id: scribe.environment().id::<TokenId>(),
+                        secret_hash: sha256(&secret),
+                        name: new.name.trim().to_owned(),
+                        account: account_id,
+                        role: role.as_str().to_owned(),
+                        created_at: now,
+                        expires_at: now.plus(i64::from(new.days) * Timestamp::DAY),
+                        revoked_at: None,
+                        used_at: None,
+                    };
+                    token::insert(tx, &row).await?;
+                    let payload = types::TokenCreate {
+                        token_id: Some(row.id),
+                        scopes: vec![row.role.clone()],
+                        expires_at: Some(row.expires_at),
+                        ..attempt
+                    };
+                    let draft = Draft::new(&payload)?
+                        .person(Target::new(TargetKind::Token, row.id), &row.name)
+                        .person(Target::new(TargetKind::Account, account_id), account.name);
+                    let value = CreatedToken {
+                        id: row.id,
+                        secret: Secret::new(secret),
+                        expires_at: row.expires_at,
+                    };
+                    Ok(Done { value, draft })
+                })
+            })
+            .await
+    }
+
+    /// Revokes a token (operation `token.revoke`): one's own, or anybody's with
+    /// [`Permission::AccountWrite`].
+    ///
+    /// # Errors
+    /// There is no such token, or it is revoked already.
+    pub async fn revoke_token(&self, context: &Context, id: TokenId) -> Result<(), Error> {
+        let mut link = self.link().await?;
+        let found = token::find(&mut link, id).await?;
+        drop(link);
+        let own = found.as_ref().is_some_and(|t| Some(t.account) == context.account_id());
+        let permission = if own { Permission::OwnWrite } else { Permission::AccountWrite };
+        let attempt = types::TokenRevoke {
+            token_id: Some(id),
+            account_id: found.as_ref().map(|token| token.account),
+            last_used_at: found.as_ref().and_then(|token| token.used_at),
+            token_name: found.as_ref().map(|token| token.name.clone()),
+        };
+        self.operation(context, permission, &attempt)?
+            .about(Target::new(TargetKind::Token, id))
+            .run(move |tx, scribe| {
+                let attempt = attempt.clone();
+                Box::pin(async move {
+                    let found = token::find(tx, id).await?;
+                    let found = found.ok_or_else(|| Error::not_found("token", id))?;
+                    if !token::revoke(tx, id, scribe.now()).await? {
+                        return Err(Error::Conflict {
+                            reason: "already_revoked",
+                            message: "the token is revoked already".to_owned(),
+                        });
+                    }
+                    let draft = Draft::new(&attempt)?
+                        .person(Target::new(TargetKind::Token, id), found.name)
+                        .target(Target::new(TargetKind::Account, found.account));
+                    Ok(Done { value: (), draft })
+                })
+            })
+            .await
+    }
+
+    /// Tokens, newest first: all of them with [`Permission::AccountRead`], else one's own.
+    ///
+    /// # Errors
+    /// The caller is nobody, or the store cannot be read.
+    pub async fn tokens(&self, context: &Context) -> Result<Vec<TokenView>, Error> {
+        context.require(Permission::OwnWrite)?;
+        let only = if context.may(Permission::AccountRead) { None } else { context.account_id() };
+        let mut link = self.link().await?;
+        let names: std::collections::HashMap<_, _> =
+            account::all(&mut link).await?.into_iter().map(|a| (a.id, a.name)).collect();
+        Ok(token::all(&mut link, only)
+            .await?
+            .into_iter()
+            .map(|token| TokenView {
+                id: token.id,
+                account_name: names.get(&token.account).cloned().unwrap_or_default(),
+                name: token.name,
+                account: token.account,
+                role: token.role,
+                created_at: token.created_at,
+                expires_at: token.expires_at,
+                revoked_at: token.revoked_at,
+                used_at: token.used_at,
+            })
+            .collect())
+    }
+}
+
+fn check(new: &NewToken) -> Result<(), Error> {
+    let name = new.name.trim();
+    if name.is_empty() || name.chars().count() > 100 {
+        return Err(Error::invalid("name", "say what it is for, in 1 to 100 characters"));
+    }
+    if new.days == 0 || new.days > DAYS_MAX {
+        return Err(Error::invalid("days", format!("between 1 and {DAYS_MAX}")));
+    }
+    Ok(())
+}

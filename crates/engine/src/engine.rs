@@ -1,0 +1,354 @@
+//! The engine: what an edge holds, how it starts and how it stops.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use chancery_event::catalogue::Payload;
+use chancery_event::id::NodeId;
+use chancery_event::types;
+use chancery_event::{Environment, Target, TargetKind};
+use chancery_seal::{Signer, Verifier};
+use chancery_store::{Link, Store, Tx, log};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::access::limit::Limiter;
+use crate::inventory::stage::UploadRule;
+use crate::key::{KeyError, Keys};
+use crate::operation::Operation;
+use crate::scribe::{Desk, Draft, Scribe};
+use crate::sealer::Sealer;
+use crate::{Context, Error, Health, Permission, Secret};
+
+/// How the engine is to work.
+#[derive(Clone)]
+pub struct Settings {
+    /// Directory of the data.
+    pub data_dir: PathBuf,
+    /// Where people reach this installation; the `source` of its events.
+    pub public_url: String,
+    /// Name of the log (C2SP origin); never changes.
+    pub log_origin: String,
+    /// Opens the log key.
+    pub key_passphrase: Option<Secret<String>>,
+    /// Store the log key unencrypted if there is no passphrase.
+    pub allow_unencrypted_key: bool,
+    /// Login name of the first administrator.
+    pub admin_name: String,
+    /// Password of the first administrator; `None`: one is made and told once.
+    pub admin_password: Option<Secret<String>>,
+    /// A certificate counts as expiring this many days before its end.
+    pub expiring_days: u32,
+    /// Operation events of refused uploads identify the certificate.
+    pub verbose_audit: bool,
+    /// A session ends after this much idleness.
+    pub session_idle_minutes: u32,
+    /// A session ends after this long whatever happens.
+    pub session_lifetime_hours: u32,
+    /// Logins per minute and client address.
+    pub logins_per_minute: u32,
+    /// Requests per second and credential or address; 0: unlimited.
+    pub requests_per_second: u32,
+}
+
+impl Settings {
+    /// Settings for a data directory, everything else as a new installation has it.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            log_origin: "localhost/log".to_owned(),
+            key_passphrase: None,
+            allow_unencrypted_key: false,
+            admin_name: "admin".to_owned(),
+            admin_password: None,
+            expiring_days: 30,
+            verbose_audit: false,
+            session_idle_minutes: 60,
+            session_lifetime_hours: 12,
+            logins_per_minute: 30,
+            requests_per_second: 0,
+        }
+    }
+}
+
+/// Why the engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] chancery_store::Error),
+    /// The first start could not be completed.
+    #[error(transparent)]
+    Engine(#[from] Error),
+}
+
+/// The engine. Cheap to clone; all clones are the same engine.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) store: Store,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) sealed: watch::Receiver<u64>,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) jobs_waiting: Notify,
+    pub(crate) status_waiting: Notify,
+    pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
+    pub(crate) logins: Limiter,
+    pub(crate) started: Instant,
+}
+
+/// The background loops of a running engine.
+#[must_use = "the loops end when this is dropped; stop it to end them in order"]
+pub struct Running {
+    engine: Engine,
+    sealer: JoinHandle<()>,
+    loops: Vec<JoinHandle<()>>,
+    /// The first administrator's password, if this start made one. Shown once.
+    pub one_time_password: Option<Secret<String>>,
+}
+
+/// Figures of the running engine, for metrics and the home page.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Entries a signed checkpoint covers.
+    pub log_size: u64,
+    /// Events that wait to be sealed.
+    pub pending: u64,
+    /// Events that wait for the projection.
+    pub unprojected: u64,
+    /// Jobs by state.
+    pub jobs: Vec<(String, u64)>,
+    /// Certificates in the inventory.
+    pub certificates: u64,
+    /// Bytes the database takes on disk.
+    pub store_bytes: u64,
+    /// Seconds since this process started.
+    pub uptime_seconds: u64,
+}
+
+impl Engine {
+    /// Opens the store and the keys, completes the first start, starts the loops.
+    ///
+    /// # Errors
+    /// The data directory, the keys or the schema cannot be used; nothing is left half done.
+    pub async fn start(settings: Settings, environment: Environment) -> Result<Running, StartError> {
+        let store = Store::open(&chancery_store::Settings::embedded(&settings.data_dir)).await?;
+        let keys = Keys::open(
+            &settings.data_dir.join("keys"),
+            &settings.log_origin,
+            settings.key_passphrase.as_ref(),
+            settings.allow_unencrypted_key,
+            &environment,
+        )?;
+        let desk = Arc::new(Desk {
+            node: environment.id::<NodeId>(),
+            source: Cow::Owned(settings.public_url.clone()),
+            pending_key: keys.pending,
+            environment,
+        });
+        let (announce, sealed) = watch::channel(0);
+        let (stop, stopped) = watch::channel(false);
+        let health = Arc::new(Health::default());
+        let signer = Arc::new(keys.signer);
+        let sealer = Sealer {
+            store: store.clone(),
+            desk: desk.clone(),
+            signer: signer.clone(),
+            health: health.clone(),
+            sealed: announce,
+        };
+        let logins = Limiter::new(settings.logins_per_minute);
+        let engine = Self(Arc::new(Inner {
+            settings,
+            store,
+            desk,
+            signer,
+            health,
+            sealed,
+            stop,
+            jobs_waiting: Notify::new(),
+            status_waiting: Notify::new(),
+            rules: Mutex::new(Vec::new()),
+            logins,
+            started: Instant::now(),
+        }));
+        let one_time_password = engine.first_start(keys.created).await?;
+        let sealer = tokio::spawn(sealer.run(stopped.clone()));
+        let loops = vec![
+            tokio::spawn(crate::projector::run(
+                engine.0.store.clone(),
+                engine.environment().clone(),
+                engine.0.sealed.clone(),
+                stopped.clone(),
+            )),
+            tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::access::session::sweep(engine.clone(), stopped)),
+        ];
+        Ok(Running { engine, sealer, loops, one_time_password })
+    }
+
+    /// Records the start, and on an empty database what the first start makes.
+    async fn first_start(&self, key_created: bool) -> Result<Option<Secret<String>>, Error> {
+        let context = Context::system(self.environment());
+        if key_created {
+            let verifier = self.verifier().to_string();
+            let payload = types::log::KeyCreate {
+                origin: self.0.settings.log_origin.clone(),
+                verifier_key: verifier,
+            };
+            let draft = Draft::new(&payload)?;
+            self.note(&context, draft.target(self.log_target())).await?;
+        }
+        let password = self.bootstrap(&context).await?;
+        let payload = types::service::Start {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            node_id: self.0.desk.node.to_string(),
+        };
+        let node = Target::new(TargetKind::Node, self.0.desk.node);
+        self.note(&context, Draft::new(&payload)?.target(node)).await?;
+        Ok(password)
+    }
+
+    /// The log as a target of events.
+    pub(crate) fn log_target(&self) -> Target {
+        Target::new(TargetKind::Log, &self.0.settings.log_origin)
+    }
+
+    /// Records an event that stands alone.
+    pub(crate) async fn note(&self, context: &Context, draft: Draft) -> Result<(), Error> {
+        let scribe = self.scribe(context);
+        self.0
+            .store
+            .transaction("note", move |tx: &mut Tx| {
+                let (scribe, draft) = (scribe.clone(), draft.clone());
+                Box::pin(async move { scribe.record(tx, draft).map(|_| ()) })
+            })
+            .await
+    }
+
+    pub(crate) fn scribe(&self, context: &Context) -> Scribe {
+        Scribe { desk: self.0.desk.clone(), context: context.clone(), operation: None }
+    }
+
+    pub(crate) fn operation<P: Payload>(
+        &self,
+        context: &Context,
+        permission: Permission,
+        attempt: &P,
+    ) -> Result<Operation, Error> {
+        Operation::begin(&self.0.store, &self.0.desk, context, permission, attempt)
+    }
+
+    pub(crate) async fn link(&self) -> Result<Link, Error> {
+        Ok(self.0.store.read().await?)
+    }
+
+    /// Time and randomness.
+    pub fn environment(&self) -> &Environment {
+        &self.0.desk.environment
+    }
+
+    /// How the engine works.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// What the engine knows about its own condition.
+    pub fn health(&self) -> &Health {
+        &self.0.health
+    }
+
+    /// The key that checks this log's checkpoints.
+    pub fn verifier(&self) -> &Verifier {
+        self.0.signer.verifier()
+    }
+
+    /// Changes whenever the sealed part of the log grows; holds its size.
+    pub fn sealed(&self) -> watch::Receiver<u64> {
+        self.0.sealed.clone()
+    }
+
+    /// Waits until everything recorded so far is sealed, at most `limit`.
+    pub async fn settle(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut sealed = self.sealed();
+        while Instant::now() < deadline {
+            sealed.mark_unchanged();
+            if let Ok(mut link) = self.link().await {
+                let pending = log::pending_count(&mut link).await;
+                let state = log::state(&mut link).await;
+                if let (Ok(0), Ok(state)) = (pending, state)
+                    && state.size == state.signed_size
+                    && *sealed.borrow() == state.size
+                {
+                    return true;
+                }
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(20), sealed.changed()).await;
+        }
+        false
+    }
+
+    /// Figures of the running engine.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn figures(&self) -> Result<Figures, Error> {
+        let mut link = self.link().await?;
+        let state = log::state(&mut link).await?;
+        let projected = log::cursor(&mut link, "projection").await?;
+        Ok(Figures {
+            log_size: state.signed_size,
+            pending: log::pending_count(&mut link).await? + (state.size - state.signed_size),
+            unprojected: state.signed_size.saturating_sub(projected.0),
+            jobs: chancery_store::table::job::counts(&mut link).await?,
+            certificates: u64::try_from(
+                chancery_store::table::certificate::count(&mut link).await?,
+            )
+            .unwrap_or(0),
+            store_bytes: self.0.store.size_bytes(),
+            uptime_seconds: self.0.started.elapsed().as_secs(),
+        })
+    }
+}
+
+impl Running {
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Stops in order: no new work, jobs handed back, the stop recorded, everything sealed.
+    ///
+    /// # Errors
+    /// The stop could not be recorded.
+    pub async fn stop(self) -> Result<(), Error> {
+        let engine = &self.engine;
+        let payload = types::service::Stop {
+            node_id: engine.0.desk.node.to_string(),
+            uptime_seconds: engine.0.started.elapsed().as_secs(),
+        };
+        let node = Target::new(TargetKind::Node, engine.0.desk.node);
+        let draft = Draft::new(&payload)?.target(node);
+        let noted = engine.note(&Context::system(engine.environment()), draft).await;
+        engine.0.stop.send_replace(true);
+        engine.0.jobs_waiting.notify_waiters();
+        engine.0.status_waiting.notify_waiters();
+        for handle in self.loops {
+            let _ = handle.await;
+        }
+        let _ = self.sealer.await;
+        noted
+    }
+}

@@ -1,0 +1,93 @@
+//! What the program knows about its own condition.
+//!
+//! Shared by the loops, owned by the engine; plain atomics and one lock for texts, never held across
+//! an await.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use chancery_event::Timestamp;
+
+/// The condition of the program, updated by its loops.
+#[derive(Debug, Default)]
+pub struct Health {
+    sealed_at: AtomicI64,
+    sealed_size: AtomicU64,
+    quarantined: AtomicU64,
+    stopped: Mutex<Option<String>>,
+    writes: Mutex<Option<String>>,
+}
+
+/// One finding about the program's condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at: `log`, `store`, `pending_events`.
+    pub part: &'static str,
+    /// True: as it should be.
+    pub good: bool,
+    /// One sentence.
+    pub message: String,
+}
+
+impl Health {
+    /// Sealing has stopped because the stored log does not verify.
+    pub(crate) fn stop_sealing(&self, why: &str) {
+        if let Ok(mut stopped) = self.stopped.lock() {
+            stopped.get_or_insert_with(|| why.to_owned());
+        }
+    }
+
+    /// Why sealing has stopped, if it has.
+    pub fn sealing_stopped(&self) -> Option<String> {
+        self.stopped.lock().ok()?.clone()
+    }
+
+    /// A checkpoint over `size` entries was signed.
+    pub(crate) fn sealed(&self, at: Timestamp, size: u64) {
+        self.sealed_at.store(at.micros(), Ordering::Relaxed);
+        self.sealed_size.fetch_max(size, Ordering::Relaxed);
+    }
+
+    /// When the last checkpoint of this process was signed.
+    pub fn sealed_at(&self) -> Option<Timestamp> {
+        let micros = self.sealed_at.load(Ordering::Relaxed);
+        (micros != 0).then(|| Timestamp::from_micros(micros))
+    }
+
+    pub(crate) fn count_quarantined(&self, rows: u64) {
+        self.quarantined.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Pending rows that this process has set aside.
+    pub fn quarantined(&self) -> u64 {
+        self.quarantined.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the store takes writes.
+    pub(crate) fn writes(&self, refused: Option<String>) {
+        if let Ok(mut writes) = self.writes.lock() {
+            *writes = refused;
+        }
+    }
+
+    /// What this process has found about itself.
+    pub fn findings(&self) -> Vec<Finding> {
+        let finding = |part, bad: Option<String>, good: &str| Finding {
+            part,
+            good: bad.is_none(),
+            message: bad.unwrap_or_else(|| good.to_owned()),
+        };
+        let quarantined = self.quarantined();
+        let writes = self.writes.lock().ok().and_then(|writes| writes.clone());
+        vec![
+            finding("log", self.sealing_stopped(), "the log is sealed and its tree holds"),
+            finding("store", writes, "the store takes writes"),
+            finding(
+                "pending_events",
+                (quarantined > 0)
+                    .then(|| format!("{quarantined} pending events were not written by this program")),
+                "all pending events carry a valid seal",
+            ),
+        ]
+    }
+}

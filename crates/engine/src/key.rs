@@ -1,0 +1,266 @@
+//! The keys of the installation: the log's signing key, and the key that seals pending events,
+//! derived from it.
+//!
+//! One file per key in `keys/` of the data directory, mode 0600. With a passphrase the seed is
+//! encrypted (argon2id, AES-256-GCM). The verifier key stands in `keys/log.vkey` in clear, for
+//! off-line verification. A key is never deleted: after a rotation the old verifier keys still
+//! check old checkpoints, so files are named by key id and `active` tells which one signs.
+//!
+//! Crash here: the file is written whole under another name and renamed; a half-written key is
+//! never found.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::{hkdf, hmac};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chancery_event::Environment;
+use chancery_seal::{Signer, Verifier};
+use serde::{Deserialize, Serialize};
+
+use crate::Secret;
+
+/// Why the keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file cannot be read or written.
+    #[error("cannot use the key file {path}: {what}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The key is encrypted and no passphrase was given.
+    #[error("the log key {0} is encrypted: set log.key_passphrase_file (CHANCERY_LOG_KEY_PASSPHRASE_FILE) or log.key_passphrase")]
+    PassphraseMissing(PathBuf),
+    /// The passphrase does not fit.
+    #[error("the passphrase does not open the log key {0}")]
+    PassphraseWrong(PathBuf),
+    /// No passphrase was given where one is demanded.
+    #[error("a passphrase for the log key is required: set log.key_passphrase_file (CHANCERY_LOG_KEY_PASSPHRASE_FILE) or log.key_passphrase; to store the key unencrypted, set log.allow_unencrypted_key = true")]
+    PassphraseRequired,
+    /// The key belongs to another log.
+    #[error("the key {path} signs for the origin “{found}”, the configuration says “{configured}”: the origin of a log never changes")]
+    OtherOrigin {
+        /// Which file.
+        path: PathBuf,
+        /// The origin in the file.
+        found: String,
+        /// The origin configured.
+        configured: String,
+    },
+    /// The origin is not fit for a key name.
+    #[error("the log origin “{0}” is not usable: it must not be empty nor contain spaces or “+”")]
+    Origin(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeyFile {
+    origin: String,
+    algorithm: String,
+    created_at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seed: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    encrypted_seed: Option<Encrypted>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Encrypted {
+    derivation: String,
+    memory_kib: u32,
+    passes: u32,
+    salt: String,
+    cipher: String,
+    nonce: String,
+    ciphertext: String,
+}
+
+/// The keys, opened.
+pub(crate) struct Keys {
+    /// Signs checkpoints.
+    pub(crate) signer: Signer,
+    /// Seals pending events.
+    pub(crate) pending: hmac::Key,
+    /// True if this start made the log key.
+    pub(crate) created: bool,
+}
+
+impl Keys {
+    /// Opens the keys in `dir`, or makes them.
+    pub(crate) fn open(
+        dir: &Path,
+        origin: &str,
+        passphrase: Option<&Secret<String>>,
+        allow_unencrypted: bool,
+        environment: &Environment,
+    ) -> Result<Self, KeyError> {
+        let path = dir.join("log.json");
+        let created = !path.exists();
+        let seed = if created {
+            if passphrase.is_none() && !allow_unencrypted {
+                return Err(KeyError::PassphraseRequired);
+            }
+            let seed = Secret::new(environment.random::<32>());
+            store(dir, &path, origin, &seed, passphrase, environment)?;
+            seed
+        } else {
+            load(&path, origin, passphrase)?
+        };
+        let signer = Signer::from_seed(origin, seed.expose())
+            .map_err(|_| KeyError::Origin(origin.to_owned()))?;
+        if created {
+            write(&dir.join("log.vkey"), format!("{}\n", signer.verifier()).as_bytes(), 0o644)?;
+        }
+        Ok(Self { pending: derive(seed.expose()), signer, created })
+    }
+}
+
+/// The verifier key of the log whose data directory is `data_dir`.
+///
+/// # Errors
+/// The file is missing or holds no verifier key.
+pub fn verifier(data_dir: &Path) -> Result<Verifier, KeyError> {
+    let path = data_dir.join("keys").join("log.vkey");
+    let refuse = |what: String| KeyError::File { path: path.clone(), what };
+    let text = fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
+    text.trim().parse().map_err(|_| refuse("it holds no verifier key".to_owned()))
+}
+
+fn derive(seed: &[u8; 32]) -> hmac::Key {
+    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"chancery");
+    let mut bytes = [0; 32];
+    // Unwrap safety: 32 bytes is one block of HKDF-SHA-256, a length it always gives.
+    salt.extract(seed)
+        .expand(&[b"seal of pending events, version 1"], hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(&mut bytes))
+        .expect("HKDF gives one block");
+    hmac::Key::new(hmac::HMAC_SHA256, &bytes)
+}
+
+fn load(
+    path: &Path,
+    origin: &str,
+    passphrase: Option<&Secret<String>>,
+) -> Result<Secret<[u8; 32]>, KeyError> {
+    let refuse = |what: String| KeyError::File { path: path.to_owned(), what };
+    let text = fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+    let file: KeyFile = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+    if file.origin != origin {
+        return Err(KeyError::OtherOrigin {
+            path: path.to_owned(),
+            found: file.origin,
+            configured: origin.to_owned(),
+        });
+    }
+    let bytes = match (file.seed, file.encrypted_seed) {
+        (Some(seed), _) => {
+            STANDARD.decode(seed).map_err(|_| refuse("the seed is not base64".to_owned()))?
+        }
+        (None, Some(encrypted)) => {
+            let passphrase =
+                passphrase.ok_or_else(|| KeyError::PassphraseMissing(path.to_owned()))?;
+            decrypt(&encrypted, passphrase)
+                .ok_or_else(|| KeyError::PassphraseWrong(path.to_owned()))?
+        }
+        (None, None) => return Err(refuse("it holds no seed".to_owned())),
+    };
+    let seed = bytes.try_into().map_err(|_| refuse("the seed is not 32 bytes".to_owned()))?;
+    Ok(Secret::new(seed))
+}
+
+fn store(
+    dir: &Path,
+    path: &Path,
+    origin: &str,
+    seed: &Secret<[u8; 32]>,
+    passphrase: Option<&Secret<String>>,
+    environment: &Environment,
+) -> Result<(), KeyError> {
+    let refuse = |what: String| KeyError::File { path: path.to_owned(), what };
+    fs::create_dir_all(dir).map_err(|error| refuse(error.to_string()))?;
+    let encrypted = match passphrase {
+        Some(passphrase) => {
+            Some(encrypt(seed, passphrase, environment).ok_or_else(|| refuse("encryption failed".to_owned()))?)
+        }
+        None => None,
+    };
+    let file = KeyFile {
+        origin: origin.to_owned(),
+        algorithm: "ed25519".to_owned(),
+        created_at: environment.now().to_string(),
+        seed: encrypted.is_none().then(|| STANDARD.encode(seed.expose())),
+        encrypted_seed: encrypted,
+    };
+    let text = serde_json::to_string_pretty(&file).map_err(|error| refuse(error.to_string()))?;
+    write(path, text.as_bytes(), 0o600)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
+    let refuse = |error: std::io::Error| KeyError::File {
+        path: path.to_owned(),
+        what: error.to_string(),
+    };
+    let part = path.with_extension("part");
+    let mut file = fs::File::options()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(mode)
+        .open(&part)
+        .map_err(refuse)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(refuse)?;
+    fs::rename(&part, path).map_err(refuse)?;
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(refuse)
+}
+
+fn stretch(passphrase: &Secret<String>, salt: &[u8], memory_kib: u32, passes: u32) -> Option<LessSafeKey> {
+    let parameters = argon2::Params::new(memory_kib, passes, 1, Some(32)).ok()?;
+    let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters);
+    let mut key = Secret::new([0; 32]).expose().to_owned();
+    argon.hash_password_into(passphrase.expose().as_bytes(), salt, &mut key).ok()?;
+    let unbound = UnboundKey::new(&AES_256_GCM, &key).ok();
+    zeroize::Zeroize::zeroize(&mut key);
+    unbound.map(LessSafeKey::new)
+}
+
+fn encrypt(
+    seed: &Secret<[u8; 32]>,
+    passphrase: &Secret<String>,
+    environment: &Environment,
+) -> Option<Encrypted> {
+    let (memory_kib, passes) = (64 * 1024, 3);
+    let salt: [u8; 16] = environment.random();
+    let nonce: [u8; 12] = environment.random();
+    let key = stretch(passphrase, &salt, memory_kib, passes)?;
+    let mut bytes = seed.expose().to_vec();
+    let unique = Nonce::assume_unique_for_key(nonce);
+    key.seal_in_place_append_tag(unique, Aad::empty(), &mut bytes).ok()?;
+    Some(Encrypted {
+        derivation: "argon2id".to_owned(),
+        memory_kib,
+        passes,
+        salt: STANDARD.encode(salt),
+        cipher: "aes-256-gcm".to_owned(),
+        nonce: STANDARD.encode(nonce),
+        ciphertext: STANDARD.encode(bytes),
+    })
+}
+
+fn decrypt(file: &Encrypted, passphrase: &Secret<String>) -> Option<Vec<u8>> {
+    let salt = STANDARD.decode(&file.salt).ok()?;
+    let nonce: [u8; 12] = STANDARD.decode(&file.nonce).ok()?.try_into().ok()?;
+    let mut bytes = STANDARD.decode(&file.ciphertext).ok()?;
+    let key = stretch(passphrase, &salt, file.memory_kib, file.passes)?;
+    let nonce = Nonce::assume_unique_for_key(nonce);
+    key.open_in_place(nonce, Aad::empty(), &mut bytes).ok().map(|plain| plain.to_vec())
+}
+
+#[cfg(test)]
+mod tests;

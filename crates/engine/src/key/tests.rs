@@ -1,0 +1,42 @@
+//! Tests of the key files.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+
+fn open(dir: &Path, passphrase: Option<&str>, allow: bool) -> Result<Keys, KeyError> {
+    let passphrase = passphrase.map(|text| Secret::new(text.to_owned()));
+    Keys::open(dir, "log.example", passphrase.as_ref(), allow, &Environment::system())
+}
+
+#[test]
+fn a_key_is_made_once_private_and_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = open(dir.path(), Some("correct horse"), false).unwrap();
+    assert!(made.created);
+    let mode = fs::metadata(dir.path().join("log.json")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = fs::read_to_string(dir.path().join("log.json")).unwrap();
+    assert!(!text.contains("\"seed\""), "{text}");
+    let again = open(dir.path(), Some("correct horse"), false).unwrap();
+    assert!(!again.created);
+    assert_eq!(again.signer.verifier().to_string(), made.signer.verifier().to_string());
+}
+
+#[test]
+fn a_passphrase_is_demanded_checked_and_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(matches!(open(dir.path(), None, false), Err(KeyError::PassphraseRequired)));
+    assert!(!dir.path().join("log.json").exists());
+    open(dir.path(), Some("one"), false).unwrap();
+    assert!(matches!(open(dir.path(), Some("two"), false), Err(KeyError::PassphraseWrong(_))));
+    assert!(matches!(open(dir.path(), None, true), Err(KeyError::PassphraseMissing(_))));
+}
+
+#[test]
+fn the_origin_of_a_log_never_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path(), None, true).unwrap();
+    let other = Keys::open(dir.path(), "other.example", None, true, &Environment::system());
+    assert!(matches!(other, Err(KeyError::OtherOrigin { .. })));
+}

@@ -1,0 +1,181 @@
+//! The operation guard (invariants 1, 2, 3 and 7): every attempted operation ends in exactly one
+//! completion event, whatever path it leaves by.
+//!
+//! [`Operation::run`] does the work and records the success in one transaction. If the work or its
+//! commit fails, the failure is recorded in a transaction of its own before the caller is answered;
+//! if even that cannot be recorded, the operation has not happened and the caller is told so. An
+//! operation that is dropped without having been run records that it was abandoned. The work runs in
+//! a task of its own: a caller that goes away does not cut it in half.
+
+use std::sync::Arc;
+
+use chancery_event::catalogue::{EventType, Payload};
+use chancery_event::id::EventId;
+use chancery_event::{Outcome, Target, Verdict};
+use chancery_store::{Store, Tx};
+use futures::future::BoxFuture;
+
+use crate::scribe::{Desk, Draft, Scribe};
+use crate::{Context, Error, Permission};
+
+/// What a successful operation answers and records.
+pub(crate) struct Done<T> {
+    pub(crate) value: T,
+    pub(crate) draft: Draft,
+}
+
+/// An operation that has begun and must end.
+#[must_use = "an operation that is not run records that it was abandoned"]
+pub(crate) struct Operation {
+    store: Store,
+    scribe: Scribe,
+    id: EventId,
+    /// What is recorded if the operation does not succeed.
+    attempt: Option<Draft>,
+    permission: Permission,
+}
+
+impl Operation {
+    /// Begins an operation. `attempt` says what was tried, for the event of a failure.
+    pub(crate) fn begin<P: Payload>(
+        store: &Store,
+        desk: &Arc<Desk>,
+        context: &Context,
+        permission: Permission,
+        attempt: &P,
+    ) -> Result<Self, Error> {
+        let id: EventId = desk.environment.id();
+        let draft = Draft::new(attempt)?;
+        let scribe =
+            Scribe { desk: desk.clone(), context: context.clone(), operation: Some(id) };
+        Ok(Self { store: store.clone(), scribe, id, attempt: Some(draft), permission })
+    }
+
+    /// Names an object that the operation is about, for the event of a failure.
+    pub(crate) fn about(mut self, target: Target) -> Self {
+        if let Some(attempt) = self.attempt.take() {
+            self.attempt = Some(attempt.target(target));
+        }
+        self
+    }
+
+    /// Names a person that the operation is about, for the event of a failure.
+    pub(crate) fn about_person(mut self, target: Target, name: impl Into<String>) -> Self {
+        if let Some(attempt) = self.attempt.take() {
+            self.attempt = Some(attempt.person(target, name));
+        }
+        self
+    }
+
+    /// Does the work, and records how it ended, in one transaction if it ended well.
+    ///
+    /// # Errors
+    /// What the work answers; or that nothing could be written.
+    pub(crate) async fn run<T, F>(self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut Tx, &'a Scribe) -> BoxFuture<'a, Result<Done<T>, Error>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let task = tokio::spawn(self.run_to_the_end(work));
+        task.await.map_err(|error| Error::Internal(format!("operation: {error}")))?
+    }
+
+    async fn run_to_the_end<T, F>(mut self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut Tx, &'a Scribe) -> BoxFuture<'a, Result<Done<T>, Error>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        if let Err(error) = self.scribe.context.require(self.permission) {
+            return Err(self.fail(error).await);
+        }
+        let Some(attempt) = &self.attempt else {
+            return Err(Error::Internal("an operation ends once".to_owned()));
+        };
+        let (name, id) = (attempt.event_type.name(), self.id);
+        let work = Arc::new(work);
+        let scribe = Arc::new(self.scribe.clone());
+        let result = self
+            .store
+            .transaction(name, move |tx: &mut Tx| {
+                let (work, scribe) = (work.clone(), scribe.clone());
+                Box::pin(async move {
+                    let done = work(tx, &scribe).await?;
+                    tx.record(scribe.completion(id, done.draft)?);
+                    Ok::<T, Error>(done.value)
+                })
+            })
+            .await;
+        match result {
+            Ok(value) => {
+                self.attempt = None;
+                Ok(value)
+            }
+            Err(error) => Err(self.fail(error).await),
+        }
+    }
+
+    /// Records that the operation failed, and hands the error back.
+    pub(crate) async fn fail(mut self, error: Error) -> Error {
+        let Some(attempt) = self.attempt.take() else { return error };
+        let verdict = match error {
+            Error::Forbidden { .. } | Error::Unauthenticated => Verdict::Deny,
+            Error::RateLimited { .. } => Verdict::RateLimit,
+            _ => Verdict::Failure,
+        };
+        let outcome = Outcome {
+            result: verdict,
+            reason: Some(error.reason().into()),
+            message: Some(error.to_string()),
+        };
+        record_end(&self.store, &self.scribe, self.id, attempt.outcome(outcome)).await;
+        error
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        let Some(attempt) = self.attempt.take() else { return };
+        let outcome = Outcome {
+            result: Verdict::Abandoned,
+            reason: Some("abandoned".into()),
+            message: Some("the operation ended without a result".to_owned()),
+        };
+        let (store, scribe, id) = (self.store.clone(), self.scribe.clone(), self.id);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                record_end(&store, &scribe, id, attempt.outcome(outcome)).await;
+            });
+        }
+    }
+}
+
+/// Records the end of an operation that changed nothing. If that cannot be recorded either, nothing
+/// has happened, and the log of the process says why.
+async fn record_end(store: &Store, scribe: &Scribe, id: EventId, draft: Draft) {
+    let name: EventType = draft.event_type;
+    let recorded = match scribe.completion(id, draft) {
+        Ok(recorded) => recorded,
+        Err(error) => {
+            tracing::error!(operation = name.name(), %error, "the end of an operation has no event");
+            return;
+        }
+    };
+    let written = store
+        .transaction("operation.end", move |tx: &mut Tx| {
+            let recorded = recorded.clone();
+            Box::pin(async move {
+                tx.record(recorded);
+                Ok::<(), Error>(())
+            })
+        })
+        .await;
+    if let Err(error) = written {
+        tracing::error!(operation = name.name(), %error, "the end of an operation was not recorded");
+    }
+}

@@ -1,0 +1,186 @@
+//! Writes events: fills the envelope from the context, commits to the personal part, seals the
+//! pending row.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use chancery_event::catalogue::{EventType, Payload};
+use chancery_event::envelope::PersonalPart;
+use chancery_event::id::{EventId, NodeId};
+use chancery_event::{Environment, Event, Outcome, Severity, Target, Timestamp, Verdict};
+use chancery_store::{Recorded, Tx};
+use serde_json::{Map, Value};
+
+use crate::{Context, Error};
+
+/// What every event of this installation shares.
+pub(crate) struct Desk {
+    pub(crate) environment: Environment,
+    pub(crate) source: Cow<'static, str>,
+    pub(crate) node: NodeId,
+    pub(crate) pending_key: hmac::Key,
+}
+
+impl Desk {
+    /// The seal of a pending event: HMAC-SHA-256 over everything in its row.
+    pub(crate) fn pending_seal(
+        &self,
+        event_id: &str,
+        recorded_at: Timestamp,
+        entry: &[u8],
+        part: Option<&([u8; 32], Vec<u8>)>,
+    ) -> hmac::Tag {
+        let mut mac = hmac::Context::with_key(&self.pending_key);
+        mac.update(event_id.as_bytes());
+        mac.update(&recorded_at.micros().to_be_bytes());
+        mac.update(&(entry.len() as u64).to_be_bytes());
+        mac.update(entry);
+        if let Some((salt, part)) = part {
+            mac.update(salt);
+            mac.update(part);
+        }
+        mac.sign()
+    }
+
+    /// An event ready to be recorded.
+    pub(crate) fn recorded(&self, event: &Event) -> Result<Recorded, Error> {
+        let entry = event
+            .entry(self.environment.random())
+            .map_err(|error| Error::Internal(format!("event {}: {error}", event.type_name)))?;
+        let part = entry.personal.map(|personal| (personal.salt, personal.part));
+        let recorded_at = self.environment.now();
+        let id = event.id.to_string();
+        let tag = self.pending_seal(&id, recorded_at, &entry.bytes, part.as_ref());
+        let mut seal = [0; 32];
+        seal.copy_from_slice(tag.as_ref());
+        Ok(Recorded { event_id: event.id, recorded_at, entry: entry.bytes, part, seal })
+    }
+}
+
+/// An event as an operation describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) event_type: EventType,
+    pub(crate) outcome: Outcome,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) detail: Map<String, Value>,
+    /// Names of targets that are people, by `kind/id`.
+    pub(crate) names: Vec<(String, String)>,
+    pub(crate) personal: Map<String, Value>,
+}
+
+impl Draft {
+    /// A draft of the payload's type.
+    pub(crate) fn new<P: Payload>(payload: &P) -> Result<Self, Error> {
+        let split = chancery_event::catalogue::split(payload)
+            .map_err(|error| Error::Internal(format!("payload of {}: {error}", P::TYPE.name())))?;
+        Ok(Self {
+            event_type: P::TYPE,
+            outcome: Outcome::success(),
+            severity: None,
+            targets: Vec::new(),
+            detail: split.detail,
+            names: Vec::new(),
+            personal: split.personal,
+        })
+    }
+
+    #[must_use]
+    pub(crate) fn target(mut self, target: Target) -> Self {
+        self.targets.push(target);
+        self
+    }
+
+    /// Adds a person as target: the name goes into the personal part.
+    #[must_use]
+    pub(crate) fn person(mut self, target: Target, name: impl Into<String>) -> Self {
+        self.names.push((target.reference(), name.into()));
+        self.targets.push(target);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+}
+
+/// Records the events of one operation, on behalf of one context.
+#[derive(Clone)]
+pub(crate) struct Scribe {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) context: Context,
+    /// The operation's own event: everything else it records is caused by it.
+    pub(crate) operation: Option<EventId>,
+}
+
+impl Scribe {
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.desk.environment
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.desk.environment.now()
+    }
+
+    /// Records an occurrence within the operation.
+    pub(crate) fn record(&self, tx: &mut Tx, draft: Draft) -> Result<EventId, Error> {
+        let id = self.desk.environment.id();
+        let (cause, depth) = match self.operation {
+            Some(operation) => (Some(operation), self.context.depth.saturating_add(1)),
+            None => (self.context.cause, self.context.depth),
+        };
+        tx.record(self.desk.recorded(&self.event(id, draft, cause, depth))?);
+        Ok(id)
+    }
+
+    /// The operation's own event.
+    pub(crate) fn completion(&self, id: EventId, draft: Draft) -> Result<Recorded, Error> {
+        let event = self.event(id, draft, self.context.cause, self.context.depth);
+        self.desk.recorded(&event)
+    }
+
+    fn event(&self, id: EventId, draft: Draft, cause: Option<EventId>, depth: u16) -> Event {
+        let info = draft.event_type.info();
+        let failed = matches!(draft.outcome.result, Verdict::Failure | Verdict::Deny);
+        let mut personal = self.context.personal();
+        personal.targets.extend(draft.names);
+        personal.detail = draft.personal;
+        Event {
+            id,
+            source: self.desk.source.clone(),
+            type_name: Cow::Borrowed(info.name),
+            type_version: info.version,
+            time: self.now(),
+            severity: draft.severity.unwrap_or(if failed {
+                info.severity_on_failure
+            } else {
+                info.severity
+            }),
+            outcome: draft.outcome,
+            actor: self.context.actor.clone(),
+            authentication: self.context.authentication.clone(),
+            origin: self.context.origin,
+            transaction: Some(self.context.transaction),
+            cause,
+            depth,
+            targets: draft.targets,
+            node: self.desk.node,
+            detail: draft.detail,
+            personal: if personal.is_empty() {
+                PersonalPart::None
+            } else {
+                PersonalPart::Clear(personal)
+            },
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The sealer: gives recorded events their index and covers them with a signed checkpoint.
+//!
+//! One round is two transactions. `seal.sequence` moves pending events into the log and grows the
+//! tree. `seal.publish` reads the entries added since the last checkpoint *back from the store*,
+//! recomputes the root from them over the stored edge of the tree, and only signs if it is the root
+//! of the stored tiles. Every round starts from what the store says, never from memory, so the code
+//! after a crash is the code of every day (invariant 8).
+//!
+//! Crash between the two: the next round publishes what was sequenced. Crash before the first
+//! commits: the events are still pending.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use chancery_event::entry::SaltedPart;
+use chancery_event::types;
+use chancery_event::{Event, LogIndex, Target, TargetKind};
+use chancery_seal::{Edge, Signer, leaf_hash};
+use chancery_store::log::{self, Indexed, PendingRow, Quarantine, QuarantineReason, State};
+use chancery_store::{Link, Store, Tx};
+use tokio::sync::watch;
+
+use crate::health::Health;
+use crate::scribe::{Desk, Draft, Scribe};
+use crate::{Context, Error};
+
+/// Events that one round seals at most.
+const BATCH_MAX: usize = 4_096;
+/// How long the sealer sleeps without a signal.
+const TICK: Duration = Duration::from_millis(500);
+/// How long it waits after a round that failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The sealer's parts.
+pub(crate) struct Sealer {
+    pub(crate) store: Store,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) health: Arc<Health>,
+    /// The size of the log that signed checkpoints cover; everybody who waits for events watches it.
+    pub(crate) sealed: watch::Sender<u64>,
+}
+
+impl Sealer {
+    /// Seals until `stop` is set and nothing is pending any more.
+    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut committed = self.store.committed();
+        loop {
+            committed.mark_unchanged();
+            match self.round().await {
+                Ok(0) if *stop.borrow() => return,
+                Ok(0) => {
+                    tokio::select! {
+                        _ = committed.changed() => {}
+                        _ = stop.changed() => {}
+                        () = tokio::time::sleep(TICK) => {}
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    if matches!(error, Error::LogDamaged(_)) {
+                        self.health.stop_sealing(&error.to_string());
+                    }
+                    tracing::error!(%error, "sealing failed");
+                    if *stop.borrow() {
+                        return;
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// One round; answers how many events it sealed or set aside.
+    pub(crate) async fn round(&self) -> Result<usize, Error> {
+        let mut link = self.store.read().await?;
+        let state = log::state(&mut link).await?;
+        if state.signed_size < state.size {
+            self.publish(&mut link, state).await?;
+        }
+        let rows = log::pending(&mut link, BATCH_MAX).await?;
+        if rows.is_empty() {
+            self.announce(state.size);
+            return Ok(0);
+        }
+        let count = rows.len();
+        let (events, bad) = self.check(rows, state.size);
+        if !bad.is_empty() {
+            self.set_aside(bad).await?;
+        }
+        if !events.is_empty() {
+            let size = state.size + events.len() as u64;
+            self.sequence(&mut link, state.size, events).await?;
+            self.publish(&mut link, State { size, signed_size: state.size }).await?;
+        }
+        Ok(count)
+    }
+
+    fn announce(&self, size: u64) {
+        self.sealed.send_if_modified(|known| {
+            let grown = *known < size;
+            *known = (*known).max(size);
+            grown
+        });
+    }
+
+    /// Tells trustworthy rows from the others.
+    fn check(&self, rows: Vec<PendingRow>, size: u64) -> (Vec<Indexed>, Vec<Quarantine>) {
+        let mut events = Vec::with_capacity(rows.len());
+        let mut bad = Vec::new();
+        for row in rows {
+            let verdict = match &row.seal {
+                None => Err(QuarantineReason::Unsealed),
+                Some(seal) => self.open(&row, seal),
+            };
+            match verdict {
+                Ok(event) => events.push(Indexed {
+                    seq: row.seq,
+                    index: LogIndex(size + events.len() as u64),
+                    event,
+                    entry: row.entry,
+                    part: row.part,
+                }),
+                Err(reason) => bad.push(Quarantine { row, reason }),
+            }
+        }
+        (events, bad)
+    }
+
+    fn open(&self, row: &PendingRow, seal: &[u8]) -> Result<Event, QuarantineReason> {
+        let desk = &self.desk;
+        let tag =
+            desk.pending_seal(&row.event_id, row.recorded_at, &row.entry, row.part.as_ref());
+        verify_slices_are_equal(tag.as_ref(), seal).map_err(|_| QuarantineReason::InvalidSeal)?;
+        let part =
+            row.part.as_ref().map(|(salt, part)| SaltedPart { salt: *salt, part: part.clone() });
+        Event::open(&row.entry, part.as_ref()).map_err(|error| {
+            tracing::error!(event = row.event_id, %error, "a pending event cannot be read");
+            QuarantineReason::Unreadable
+        })
+    }
+
+    /// Sets rows aside and records that it happened, in one transaction.
+    async fn set_aside(&self, bad: Vec<Quarantine>) -> Result<(), Error> {
+        let scribe = Scribe {
+            desk: self.desk.clone(),
+            context: Context::system(&self.desk.environment),
+            operation: None,
+        };
+        self.health.count_quarantined(bad.len() as u64);
+        let work = Arc::new((bad, scribe));
+        self.store
+            .transaction("seal.quarantine", move |tx: &mut Tx| {
+                let work = work.clone();
+                Box::pin(async move {
+                    let (bad, scribe) = &*work;
+                    log::quarantine(tx, bad, scribe.now()).await?;
+                    for quarantined in bad {
+                        scribe.record(tx, alarm(quarantined)?)?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn sequence(
+        &self,
+        link: &mut Link,
+        from: u64,
+        events: Vec<Indexed>,
+    ) -> Result<(), Error> {
+        let mut edge = stored_edge(link, from).await?;
+        let mut changed: HashMap<(u8, u64), Vec<u8>> = HashMap::new();
+        let full = edge.append_many(events.iter().map(|event| leaf_hash(&event.entry)));
+        for tile in full.into_iter().chain(edge.partial_tiles()) {
+            changed.insert((tile.id.level(), tile.id.index()), tile.bytes);
+        }
+        let mut tiles: Vec<_> =
+            changed.into_iter().map(|((level, index), bytes)| (level, index, bytes)).collect();
+        tiles.sort_unstable();
+        let now = self.desk.environment.now();
+        let work = Arc::new((events, tiles));
+        self.store
+            .transaction("seal.sequence", move |tx: &mut Tx| {
+                let work = work.clone();
+                Box::pin(async move { Ok(log::sequence(tx, from, &work.0, &work.1, now).await?) })
+            })
+            .await
+    }
+
+    /// Recomputes the root from what the store gives back, and signs it if it is right.
+    async fn publish(&self, link: &mut Link, state: State) -> Result<(), Error> {
+        let State { size, signed_size } = state;
+        let mut edge = stored_edge(link, signed_size).await?;
+        if let Some(last) = log::checkpoint(link).await?
+            && (last.size != signed_size || edge.root() != last.root)
+        {
+            return Err(Error::LogDamaged(format!(
+                "the stored tree over {signed_size} entries does not have the root of the signed checkpoint"
+            )));
+        }
+        let entries = log::entries(link, signed_size, size).await?;
+        for (position, (index, entry)) in entries.iter().enumerate() {
+            if *index != signed_size + position as u64 {
+                return Err(Error::LogDamaged(format!(
+                    "entry {} is missing from the store",
+                    signed_size + position as u64
+                )));
+            }
+            edge.append(leaf_hash(entry));
+        }
+        let root = edge.root();
+        if edge.size() != size || root != stored_edge(link, size).await?.root() {
+            return Err(Error::LogDamaged(format!(
+                "entries {signed_size} to {size}, read back, do not give the root of the stored tree"
+            )));
+        }
+        let damaged = |error: &dyn std::fmt::Display| Error::LogDamaged(error.to_string());
+        let note = chancery_seal::Checkpoint::new(self.signer.verifier().name(), size, root)
+            .and_then(|checkpoint| checkpoint.sign(&[&self.signer]))
+            .map_err(|error| damaged(&error))?
+            .to_string();
+        let signed_at = self.desk.environment.now();
+        let checkpoint = Arc::new(log::Checkpoint { size, root, note, signed_at });
+        self.store
+            .transaction("seal.publish", move |tx: &mut Tx| {
+                let checkpoint = checkpoint.clone();
+                Box::pin(async move { Ok::<(), Error>(log::publish(tx, signed_size, &checkpoint).await?) })
+            })
+            .await?;
+        self.health.sealed(signed_at, size);
+        self.announce(size);
+        Ok(())
+    }
+}
+
+/// The right edge of the tree over the first `size` entries, from the stored tiles.
+async fn stored_edge(link: &mut Link, size: u64) -> Result<Edge, Error> {
+    let wanted: Vec<_> = chancery_seal::tree::edge_tiles(size).collect();
+    let keys = wanted.iter().map(|tile| (tile.level(), tile.index()));
+    let tiles = log::tiles(link, keys).await?;
+    Edge::from_tiles(size, |id| {
+        let hashes = tiles.get(&(id.level(), id.index()))?;
+        hashes.get(..id.byte_len()).map(<[u8]>::to_vec)
+    })
+    .map_err(|error| Error::LogDamaged(error.to_string()))
+}
+
+fn alarm(quarantined: &Quarantine) -> Result<Draft, Error> {
+    let Quarantine { row, reason } = quarantined;
+    let target = Target::new(TargetKind::Event, &row.event_id);
+    let draft = match reason {
+        QuarantineReason::Unsealed => Draft::new(&types::event::UnsealedPending {
+            event_id: row.event_id.clone(),
+            recorded_at: row.recorded_at,
+        })?,
+        QuarantineReason::InvalidSeal | QuarantineReason::Unreadable => {
+            Draft::new(&types::event::InvalidPendingSeal {
+                event_id: row.event_id.clone(),
+                recorded_at: row.recorded_at,
+            })?
+        }
+    };
+    Ok(draft.target(target))
+}

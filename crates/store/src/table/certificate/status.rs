@@ -1,0 +1,104 @@
+//! Validation status, chains and replacement links.
+
+use chancery_event::Timestamp;
+use chancery_event::id::CertificateId;
+
+use super::{COLUMNS, Certificate, read};
+use crate::{Error, Link, Tx, args, value};
+
+/// A validation verdict as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusRow {
+    /// The status.
+    pub status: String,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// JSON: every check.
+    pub checks: String,
+    /// JSON array of fingerprints.
+    pub chain: String,
+    /// When it was computed.
+    pub at: Timestamp,
+    /// When time alone may change it.
+    pub due_at: Timestamp,
+}
+
+/// A certificate with its bytes: what chains are built from.
+pub type WithDer = (Certificate, Vec<u8>);
+
+/// Certificates whose subject name has this key, with their bytes; CA certificates first, 32 at most.
+pub async fn issuers(link: &mut Link, subject_key: &str) -> Result<Vec<WithDer>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS}, d.der FROM certificate c
+         JOIN certificate_der d ON d.certificate = c.id
+         WHERE c.subject_key = $1 ORDER BY c.is_ca DESC, c.not_after DESC LIMIT 32"
+    );
+    link.rows(sql, args![subject_key])
+        .await?
+        .iter()
+        .map(|row| Ok((read(row)?, row.bytes("der")?)))
+        .collect()
+}
+
+/// Certificates whose status may have changed by time alone, the longest due first, with their
+/// bytes.
+pub async fn due(link: &mut Link, now: Timestamp, limit: usize) -> Result<Vec<WithDer>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS}, d.der FROM certificate c
+         JOIN certificate_der d ON d.certificate = c.id
+         WHERE c.status_due_at <= $1 ORDER BY c.status_due_at LIMIT $2"
+    );
+    link.rows(sql, args![now, limit])
+        .await?
+        .iter()
+        .map(|row| Ok((read(row)?, row.bytes("der")?)))
+        .collect()
+}
+
+/// Writes a verdict.
+pub async fn update_status(tx: &mut Tx, id: CertificateId, row: &StatusRow) -> Result<(), Error> {
+    let sql = "UPDATE certificate SET status = $2, status_reason = $3, status_checks = $4,
+               chain = $5, status_at = $6, status_due_at = $7,
+               version = version + CASE WHEN status = $2 THEN 0 ELSE 1 END WHERE id = $1";
+    let mut values = vec![value::id(id)];
+    values.extend(args![&row.status, &row.reason, &row.checks, &row.chain, row.at, row.due_at]);
+    tx.execute(sql, values).await.map(|_| ())
+}
+
+/// Marks everything that names this subject as its issuer to be validated again; returns how many.
+pub async fn make_due(
+    tx: &mut Tx,
+    subject_key: &str,
+    except: CertificateId,
+    at: Timestamp,
+) -> Result<u64, Error> {
+    let sql = "UPDATE certificate SET status_due_at = $3
+               WHERE issuer_key = $1 AND id <> $2 AND status_due_at > $3";
+    tx.execute(sql, vec![subject_key.into(), value::id(except), at.into()]).await
+}
+
+/// Certificates issued under this subject name, `limit` at most, soonest expiry first.
+pub async fn children(
+    link: &mut Link,
+    subject_key: &str,
+    limit: usize,
+) -> Result<Vec<Certificate>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM certificate c WHERE c.issuer_key = $1
+         ORDER BY c.not_after LIMIT $2"
+    );
+    link.rows(sql, args![subject_key, limit]).await?.iter().map(read).collect()
+}
+
+/// Notes that `older` is replaced by `newer`; false if it was replaced already.
+pub async fn link_replacement(
+    tx: &mut Tx,
+    older: CertificateId,
+    newer: CertificateId,
+    kind: &str,
+) -> Result<bool, Error> {
+    let sql = "UPDATE certificate SET replaced_by = $2, replacement_kind = $3,
+               version = version + 1 WHERE id = $1 AND replaced_by IS NULL";
+    let values = vec![value::id(older), value::id(newer), kind.into()];
+    Ok(tx.execute(sql, values).await? == 1)
+}
