@@ -1,1 +1,3 @@
 //! Ids, the event envelope, the catalogue, canonical bytes and the filter.
+
+pub mod filter;
