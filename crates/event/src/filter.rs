@@ -58,6 +58,8 @@ pub const DEPTH_MAX: usize = 32;
 pub const COMPARISONS_MAX: usize = 256;
 /// The most values in one `in` list.
 pub const LIST_MAX: usize = 1000;
+/// The most words in one word search.
+pub const WORDS_MAX: usize = 64;
 /// The longest single text value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 4096;
 
@@ -354,7 +356,25 @@ impl Filter {
         if self.comparisons() > COMPARISONS_MAX {
             return Err(format!("the filter has more than {COMPARISONS_MAX} comparisons"));
         }
-        Ok(())
+        self.lists_within_limits()
+    }
+
+    fn lists_within_limits(&self) -> Result<(), String> {
+        match self {
+            Filter::And(parts) | Filter::Or(parts) => {
+                parts.iter().try_for_each(Filter::lists_within_limits)
+            }
+            Filter::Not(part) => part.lists_within_limits(),
+            Filter::Words(words) if words.len() > WORDS_MAX => {
+                Err(format!("the filter searches for more than {WORDS_MAX} words"))
+            }
+            Filter::Comparison(Comparison { operand: Operand::Many(list), .. })
+                if list.len() > LIST_MAX =>
+            {
+                Err(format!("a list has more than {LIST_MAX} values"))
+            }
+            Filter::All | Filter::Comparison(_) | Filter::Words(_) => Ok(()),
+        }
     }
 
     fn deeper_than(&self, levels: usize) -> bool {

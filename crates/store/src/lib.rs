@@ -1,1 +1,4 @@
 //! The only SQL: transactions, tables, the log, cursors, leases, migrations.
+
+pub mod filter_sql;
+pub mod value;
