@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! What an event is: identifiers, time, the envelope, the catalogue of types, the canonical bytes
 //! that get sealed, and the one condition language.
 //!
@@ -22,3 +23,8 @@ pub use envelope::{
 pub use environment::{Clock, Entropy, Environment};
 pub use id::LogIndex;
 pub use time::Timestamp;
+=======
+//! Ids, the event envelope, the catalogue, canonical bytes and the filter.
+
+pub mod filter;
+>>>>>>> filter

@@ -1,0 +1,602 @@
+//! The two interpreters select the same rows: random objects, random filters, a real SQLite.
+
+use std::{borrow::Cow, cell::RefCell};
+
+use chancery_event::filter::{
+    Comparison, Field, FieldKind, Keywords, Literal, Object, Operand, Operator, Values, words,
+};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Row as _, SqliteConnection, sqlite::SqliteConnectOptions,
+};
+
+use super::*;
+
+const NOW: i64 = 1_000_000;
+
+#[derive(Clone, Debug, Default)]
+struct Thing {
+    title: Option<String>,
+    host: String,
+    kind: Option<String>,
+    severity: Option<String>,
+    size: Option<i64>,
+    score: Option<f64>,
+    flag: Option<bool>,
+    at: Option<i64>,
+    ident: String,
+    names: Vec<String>,
+    labels: Vec<String>,
+    ports: Vec<i64>,
+    colours: Vec<String>,
+    body: String,
+}
+
+impl Object for Thing {
+    fn values(&self, field: &str) -> Values<'_> {
+        match field {
+            "title" => self.title.as_ref().into(),
+            "host" => (&self.host).into(),
+            "kind" => self.kind.as_ref().into(),
+            "severity" => self.severity.as_ref().into(),
+            "size" => self.size.into(),
+            "score" => self.score.into(),
+            "flag" => self.flag.into(),
+            "at" => self.at.map_or(Values::None, Values::time),
+            "ident" => (&self.ident).into(),
+            "names" => self.names.iter().collect(),
+            "labels" => self.labels.iter().collect(),
+            "ports" => self.ports.iter().copied().collect(),
+            "attribute.colour" => self.colours.iter().collect(),
+            _ => Values::None,
+        }
+    }
+
+    fn texts(&self) -> Vec<Cow<'_, str>> {
+        vec![Cow::Borrowed(&self.body)]
+    }
+}
+
+struct Things(Schema);
+
+impl Things {
+    fn new() -> Self {
+        let severities = Keywords::known(["info", "warning", "error"]);
+        let field = |name: &str, kind| Field::new(name, kind, "");
+        Self(Schema::new(
+            "thing",
+            vec![
+                field("title", FieldKind::Text),
+                field("host", FieldKind::Text),
+                field("kind", FieldKind::Keyword(Keywords::open())),
+                field("severity", FieldKind::Ordered(severities)),
+                field("size", FieldKind::Integer),
+                field("score", FieldKind::Decimal),
+                field("flag", FieldKind::Boolean),
+                field("at", FieldKind::Timestamp),
+                field("ident", FieldKind::Id),
+                field("names", FieldKind::Text),
+                field("labels", FieldKind::Keyword(Keywords::open())),
+                field("ports", FieldKind::Integer),
+                field("attribute.colour", FieldKind::Text),
+                field("nowhere", FieldKind::Text),
+            ],
+        ))
+    }
+}
+
+impl Columns for Things {
+    fn schema(&self) -> &Schema {
+        &self.0
+    }
+
+    fn column(&self, field: &str) -> Option<Column> {
+        let many = |table: &str, lower| ManyColumn {
+            from: format!("{table} v"),
+            inner: "v.thing_id".to_owned(),
+            outer: "t.id".to_owned(),
+            expr: "v.value".to_owned(),
+            lower,
+            condition: None,
+        };
+        Some(match field {
+            "host" => Column::Lower { expr: "t.host".to_owned(), nullable: false },
+            "ident" => Column::plain("t.ident"),
+            "names" => Column::Many(many("thing_name", false)),
+            "labels" => Column::Many(many("thing_label", true)),
+            "ports" => Column::Many(many("thing_port", false)),
+            "attribute.colour" => Column::Many(ManyColumn {
+                condition: Some(("v.name = ?".to_owned(), vec!["colour".into()])),
+                ..many("thing_attribute", false)
+            }),
+            "nowhere" => return None,
+            plain => Column::nullable(format!("t.{plain}")),
+        })
+    }
+
+    fn words(&self, words: &[Word], _: Dialect, arguments: &mut Arguments) -> Option<String> {
+        let query = arguments.push(words::fts5_query(words));
+        Some(format!("t.id IN (SELECT rowid FROM thing_text WHERE thing_text MATCH {query})"))
+    }
+}
+
+const TABLES: &str = "
+    CREATE TABLE thing (id BIGINT PRIMARY KEY, title TEXT, host TEXT NOT NULL, kind TEXT, severity TEXT,
+        size BIGINT, score REAL, flag BOOLEAN, at BIGINT, ident TEXT NOT NULL);
+    CREATE TABLE thing_name (thing_id BIGINT NOT NULL, value TEXT);
+    CREATE TABLE thing_label (thing_id BIGINT NOT NULL, value TEXT NOT NULL);
+    CREATE INDEX thing_label_value ON thing_label (value, thing_id);
+    CREATE TABLE thing_port (thing_id BIGINT NOT NULL, value BIGINT NOT NULL);
+    CREATE TABLE thing_attribute (thing_id BIGINT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);
+    CREATE VIRTUAL TABLE thing_text USING fts5 (body, tokenize = 'ascii');
+";
+
+struct Database {
+    runtime: tokio::runtime::Runtime,
+    connection: SqliteConnection,
+}
+
+impl Database {
+    fn open() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let options = SqliteConnectOptions::new().in_memory(true).with_regexp();
+        let mut connection = runtime.block_on(options.connect()).unwrap();
+        runtime.block_on(sqlx::raw_sql(TABLES).execute(&mut connection)).unwrap();
+        Self { runtime, connection }
+    }
+
+    fn rows(&mut self, sql: &str, args: &[SqlValue]) -> Vec<sqlx::sqlite::SqliteRow> {
+        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(false);
+        for value in args {
+            query = match value.clone() {
+                SqlValue::Null => query.bind(None::<i64>),
+                SqlValue::Int(number) => query.bind(number),
+                SqlValue::Real(number) => query.bind(number),
+                SqlValue::Text(text) => query.bind(text),
+                SqlValue::Bytes(bytes) => query.bind(bytes),
+                SqlValue::Bool(flag) => query.bind(flag),
+            };
+        }
+        let found = self.runtime.block_on(query.fetch_all(&mut self.connection));
+        found.unwrap_or_else(|error| panic!("{error}: {sql} {args:?}"))
+    }
+
+    fn fill(&mut self, things: &[Thing]) {
+        let tables =
+            ["thing", "thing_name", "thing_label", "thing_port", "thing_attribute", "thing_text"];
+        tables.iter().for_each(|table| drop(self.rows(&format!("DELETE FROM {table}"), &[])));
+        for (id, thing) in things.iter().enumerate() {
+            let id = SqlValue::Int(id as i64);
+            let row: [SqlValue; 10] = [
+                id.clone(),
+                thing.title.clone().into(),
+                thing.host.to_ascii_lowercase().into(),
+                thing.kind.clone().into(),
+                thing.severity.clone().into(),
+                thing.size.into(),
+                thing.score.into(),
+                thing.flag.into(),
+                thing.at.into(),
+                (&thing.ident).into(),
+            ];
+            self.rows("INSERT INTO thing VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &row);
+            // A NULL in a list is no value.
+            self.rows("INSERT INTO thing_name VALUES ($1, NULL)", std::slice::from_ref(&id));
+            for (table, values) in [("thing_name", &thing.names), ("thing_label", &thing.labels)] {
+                for value in values {
+                    self.rows(
+                        &format!("INSERT INTO {table} VALUES ($1, $2)"),
+                        &[id.clone(), value.into()],
+                    );
+                }
+            }
+            for port in &thing.ports {
+                self.rows("INSERT INTO thing_port VALUES ($1, $2)", &[id.clone(), (*port).into()]);
+            }
+            let colours = thing.colours.iter().map(|colour| ("colour", colour));
+            for (name, value) in colours.chain([("other", &thing.host)]) {
+                let row = [id.clone(), name.into(), value.into()];
+                self.rows("INSERT INTO thing_attribute VALUES ($1, $2, $3)", &row);
+            }
+            let row = [id, (&thing.body).into()];
+            self.rows("INSERT INTO thing_text (rowid, body) VALUES ($1, $2)", &row);
+        }
+    }
+
+    /// The ids of the rows that a filter selects; checks that its SQL is never NULL.
+    fn selected(&mut self, filter: &Filter, columns: &Things) -> Vec<i64> {
+        let SqlFragment { sql, args } = compile(filter, columns, Dialect::Sqlite, NOW, 1).unwrap();
+        let unknown = self.rows(&format!("SELECT t.id FROM thing t WHERE ({sql}) IS NULL"), &args);
+        assert_eq!(unknown.len(), 0, "{sql} is NULL for {} rows", unknown.len());
+        let found =
+            self.rows(&format!("SELECT t.id FROM thing t WHERE {sql} ORDER BY t.id"), &args);
+        found.iter().map(|row| row.get(0)).collect()
+    }
+}
+
+/// Short texts of few letters, so that filters hold often: case, wildcards, quotes, the edges of UTF-8,
+/// and letters whose case folding is not ASCII's.
+fn text() -> impl Strategy<Value = String> {
+    let letters = [
+        'a',
+        'A',
+        'b',
+        'B',
+        'k',
+        's',
+        '%',
+        '_',
+        '\\',
+        '\'',
+        '"',
+        '*',
+        '?',
+        '$',
+        ' ',
+        'é',
+        'É',
+        '\u{7f}',
+        '\u{80}',
+        '\u{7ff}',
+        '\u{d7ff}',
+        '\u{e000}',
+        '\u{ffff}',
+        '\u{10ffff}',
+        '\u{212a}',
+        'ſ',
+        'İ',
+    ];
+    prop_oneof![
+        3 => vec(select(vec!['a', 'A', 'b']), 0..3).prop_map(String::from_iter),
+        2 => vec(select(letters.to_vec()), 0..4).prop_map(String::from_iter),
+    ]
+}
+
+fn keyword() -> impl Strategy<Value = String> {
+    text().prop_map(|text| text.to_ascii_lowercase())
+}
+
+fn severity() -> impl Strategy<Value = String> {
+    select(vec!["info", "warning", "error"]).prop_map(str::to_owned)
+}
+
+fn number() -> impl Strategy<Value = i64> {
+    prop_oneof![-2..3_i64, Just(i64::MIN), Just(i64::MAX)]
+}
+
+fn decimal() -> impl Strategy<Value = f64> {
+    select(vec![-1.5, -0.0, 0.0, 0.1, 2.0, 1e300])
+}
+
+fn micros() -> impl Strategy<Value = i64> {
+    prop_oneof![NOW - 3..NOW + 4, Just(i64::MIN), Just(i64::MAX)]
+}
+
+fn body() -> impl Strategy<Value = String> {
+    vec(text(), 0..4).prop_map(|texts| texts.join("."))
+}
+
+fn object() -> impl Strategy<Value = Thing> {
+    let scalars = (
+        option::of(text()),
+        text(),
+        option::of(keyword()),
+        option::of(severity()),
+        option::of(number()),
+        option::of(decimal()),
+        option::of(any::<bool>()),
+        option::of(micros()),
+    );
+    let lists = (
+        keyword(),
+        vec(text(), 0..3),
+        vec(keyword(), 0..3),
+        vec(number(), 0..3),
+        vec(text(), 0..2),
+        body(),
+    );
+    (scalars, lists).prop_map(|(scalars, lists)| {
+        let (title, host, kind, severity, size, score, flag, at) = scalars;
+        let (ident, names, labels, ports, colours, body) = lists;
+        Thing {
+            title,
+            host,
+            kind,
+            severity,
+            size,
+            score,
+            flag,
+            at,
+            ident,
+            names,
+            labels,
+            ports,
+            colours,
+            body,
+        }
+    })
+}
+
+const EVERY: [&str; 13] = [
+    "title",
+    "host",
+    "kind",
+    "severity",
+    "size",
+    "score",
+    "flag",
+    "at",
+    "ident",
+    "names",
+    "labels",
+    "ports",
+    "attribute.colour",
+];
+
+fn one(field: &str, operator: Operator, literal: Literal) -> Filter {
+    Filter::Comparison(Comparison::one(field, operator, literal))
+}
+
+fn equality() -> impl Strategy<Value = Operator> {
+    select(vec![Operator::Equals, Operator::NotEquals])
+}
+
+fn ordering() -> impl Strategy<Value = Operator> {
+    select(vec![Operator::Less, Operator::LessOrEqual, Operator::Greater, Operator::GreaterOrEqual])
+}
+
+fn comparing() -> impl Strategy<Value = Operator> {
+    prop_oneof![equality(), ordering()]
+}
+
+fn pattern() -> impl Strategy<Value = String> {
+    let patterns = vec![
+        "a",
+        "^A",
+        "b$",
+        "^$",
+        "",
+        "[^a]",
+        "(?-i)A",
+        "k",
+        "S",
+        r"\bb",
+        r"\p{Lu}",
+        "[[:upper:]]",
+        "a|B",
+        "É",
+        ".",
+        r"^(a|b)+$",
+        "(?x) a b",
+        "%",
+        r"\\",
+    ];
+    prop_oneof![select(patterns).prop_map(str::to_owned), Just(r#"["']"#.to_owned())]
+}
+
+fn textual() -> impl Strategy<Value = Filter> {
+    let loose = || select(vec!["title", "host", "names", "attribute.colour"]);
+    let exact = || select(vec!["kind", "ident", "labels"]);
+    let operator = || {
+        let operators = vec![
+            Operator::Equals,
+            Operator::NotEquals,
+            Operator::Contains,
+            Operator::StartsWith,
+            Operator::EndsWith,
+        ];
+        select(operators)
+    };
+    let list = |field: &str, texts: Vec<String>| {
+        Filter::Comparison(Comparison {
+            field: field.to_owned(),
+            operator: Operator::In,
+            operand: Operand::Many(texts.into_iter().map(Literal::Text).collect()),
+        })
+    };
+    let any_text = prop_oneof![loose(), exact(), Just("severity")];
+    prop_oneof![
+        4 => (loose(), operator(), text()).prop_map(|(f, o, text)| one(f, o, Literal::Text(text))),
+        3 => (exact(), operator(), keyword()).prop_map(|(f, o, text)| one(f, o, Literal::Text(text))),
+        1 => (loose(), vec(text(), 0..4)).prop_map(move |(field, texts)| list(field, texts)),
+        1 => (exact(), vec(keyword(), 0..4)).prop_map(move |(field, texts)| list(field, texts)),
+        2 => (any_text, pattern()).prop_map(|(f, p)| one(f, Operator::Matches, Literal::Text(p))),
+        1 => (comparing(), severity()).prop_map(|(o, word)| one("severity", o, Literal::Text(word))),
+    ]
+}
+
+fn leaf() -> impl Strategy<Value = Filter> {
+    let orders = vec![
+        Order::Equal,
+        Order::NotEqual,
+        Order::Less,
+        Order::LessOrEqual,
+        Order::Greater,
+        Order::GreaterOrEqual,
+    ];
+    let time = prop_oneof![
+        micros().prop_map(Literal::Time),
+        prop_oneof![-3..4_i64, Just(i64::MIN), Just(i64::MAX)].prop_map(Literal::FromNow),
+    ];
+    let every = || select(EVERY.to_vec());
+    prop_oneof![
+        6 => textual(),
+        1 => (select(vec!["size", "ports"]), comparing(), number())
+            .prop_map(|(field, operator, n)| one(field, operator, Literal::Integer(n))),
+        1 => (comparing(), decimal()).prop_map(|(o, number)| one("score", o, Literal::Decimal(number))),
+        1 => (equality(), any::<bool>()).prop_map(|(o, flag)| one("flag", o, Literal::Boolean(flag))),
+        1 => (comparing(), time).prop_map(|(operator, time)| one("at", operator, time)),
+        1 => (select(vec![Operator::WithinNext, Operator::WithinLast]), prop_oneof![0..4_i64, Just(i64::MAX)])
+            .prop_map(|(operator, us)| one("at", operator, Literal::Duration(us))),
+        1 => (every(), select(orders), -1..4_i64)
+            .prop_map(|(field, order, n)| one(field, Operator::Count(order), Literal::Integer(n))),
+        1 => (every(), select(vec![Operator::Exists, Operator::Empty]))
+            .prop_map(|(field, operator)| Filter::Comparison(Comparison::bare(field, operator))),
+        2 => (body(), any::<bool>()).prop_map(|(text, prefix)| {
+            let mut words = Word::all(&text, false);
+            words.iter_mut().for_each(|word| word.prefix = prefix);
+            Filter::Words(words)
+        }),
+        1 => Just(Filter::All),
+    ]
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    leaf().prop_recursive(4, 12, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Filter::And),
+            vec(inner.clone(), 0..4).prop_map(Filter::Or),
+            inner.prop_map(|part| Filter::Not(Box::new(part))),
+        ]
+    })
+}
+
+thread_local! {
+    static DATABASE: RefCell<Option<Database>> = const { RefCell::new(None) };
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2500) })]
+
+    #[test]
+    fn both_interpreters_select_the_same(things in vec(object(), 1..7), filters in vec(filter(), 4)) {
+        let columns = Things::new();
+        DATABASE.with_borrow_mut(|database| {
+            let database = database.get_or_insert_with(Database::open);
+            database.fill(&things);
+            for filter in &filters {
+                let compiled = filter.compile(&columns.0).unwrap();
+                let held = |thing: &Thing| compiled.holds(thing, NOW);
+                let expected: Vec<i64> =
+                    things.iter().zip(0..).filter(|(thing, _)| held(thing)).map(|(_, id)| id).collect();
+                let sql = compile(filter, &columns, Dialect::Sqlite, NOW, 1);
+                prop_assert_eq!(database.selected(filter, &columns), expected, "{} {:?}", filter, sql);
+            }
+            Ok(())
+        })?;
+    }
+}
+
+fn sql(text: &str, dialect: Dialect) -> SqlFragment {
+    let columns = Things::new();
+    let filter = Filter::parse(text, &columns.0).unwrap();
+    compile(&filter, &columns, dialect, NOW, 3).unwrap()
+}
+
+#[test]
+fn sql_of_each_kind_of_comparison() {
+    let check = |text: &str, sqlite: &str, postgres: &str| {
+        assert_eq!(sql(text, Dialect::Sqlite).sql, sqlite, "{text}");
+        let postgres = if postgres.is_empty() { sqlite } else { postgres };
+        assert_eq!(sql(text, Dialect::Postgres).sql, postgres, "{text}");
+    };
+    check("", "1 = 1", "");
+    check("ident:a", "t.ident = $3", "");
+    check("host:A", "t.host = $3", "");
+    check(
+        "title:A",
+        "(t.title IS NOT NULL AND lower(t.title) = $3)",
+        "(t.title IS NOT NULL AND lower(t.title COLLATE \"C\") = $3)",
+    );
+    check("kind!=a", "NOT ((t.kind IS NOT NULL AND t.kind = $3))", "");
+    check("severity>=warning", "(t.severity IS NOT NULL AND t.severity IN ($3, $4))", "");
+    check(
+        "ident:ab*",
+        "(t.ident >= $3 AND t.ident < $4)",
+        "(t.ident COLLATE \"C\" >= $3 AND t.ident COLLATE \"C\" < $4)",
+    );
+    check("host:*a*", "instr(t.host, $3) > 0", "t.host COLLATE \"C\" LIKE $3 ESCAPE '\\'");
+    check("host:*été", "substr(t.host, -3) = $3", "right(t.host COLLATE \"C\", 3) = $3");
+    check("ident~a", "t.ident REGEXP $3", "t.ident COLLATE \"C\" ~ $3");
+    check("at:next(3s)", "(t.at IS NOT NULL AND (t.at >= $3 AND t.at <= $4))", "");
+    check("-size:*", "t.size IS NULL", "");
+    check(
+        "labels:a,b",
+        "t.id IN (SELECT v.thing_id FROM thing_label v WHERE v.value IN ($3, $4))",
+        "",
+    );
+    check(
+        "ports>5",
+        "EXISTS (SELECT 1 FROM thing_port v WHERE v.thing_id = t.id AND v.value > $3)",
+        "",
+    );
+    check(
+        "count(names)>2",
+        "(SELECT COUNT(v.value) FROM thing_name v WHERE v.thing_id = t.id) > $3",
+        "",
+    );
+    check(
+        "attribute.colour:*",
+        "EXISTS (SELECT 1 FROM thing_attribute v WHERE v.thing_id = t.id AND v.name = $3 \
+         AND v.value IS NOT NULL)",
+        "",
+    );
+    check(
+        "size:1 OR -flag:yes",
+        "((t.size IS NOT NULL AND t.size = $3) OR NOT ((t.flag IS NOT NULL AND t.flag = $4)))",
+        "",
+    );
+}
+
+#[test]
+fn arguments_carry_every_value() {
+    let args = |text: &str, dialect| sql(text, dialect).args;
+    let text = |text: &str| SqlValue::Text(text.to_owned());
+    assert_eq!(args("host:*50%_\\*", Dialect::Postgres), [text("%50\\%\\_\\\\%")]);
+    assert_eq!(args("host:*50%*", Dialect::Sqlite), [text("50%")]);
+    assert_eq!(args("title~Ab", Dialect::Sqlite), [text("(?i)Ab")]);
+    assert_eq!(args("kind:a\u{d7ff}*", Dialect::Sqlite), [text("a\u{d7ff}"), text("a\u{e000}")]);
+    assert_eq!(args("kind:a\u{10ffff}*", Dialect::Sqlite), [text("a\u{10ffff}"), text("b")]);
+    assert_eq!(args("kind:\u{10ffff}*", Dialect::Sqlite), [text("\u{10ffff}")]);
+    assert_eq!(args("flag:yes", Dialect::Sqlite), [SqlValue::Bool(true)]);
+    assert_eq!(args("at<3s", Dialect::Sqlite), [SqlValue::Int(NOW + 3_000_000)]);
+    assert_eq!(args("attribute.colour:Red", Dialect::Sqlite), [text("colour"), text("red")]);
+}
+
+#[test]
+fn what_is_not_stored_is_an_error() {
+    let columns = Things::new();
+    let filter = Filter::parse("nowhere:a", &columns.0).unwrap();
+    let error = compile(&filter, &columns, Dialect::Sqlite, NOW, 1).unwrap_err();
+    assert_eq!(error.to_string(), "the field “nowhere” cannot be searched for: it is not stored");
+    let ill = one("size", Operator::Contains, Literal::Text("5".to_owned()));
+    assert!(matches!(
+        compile(&ill, &columns, Dialect::Sqlite, NOW, 1),
+        Err(FilterSqlError::Filter(_))
+    ));
+}
+
+#[test]
+fn indexes_serve_lists() {
+    let mut database = Database::open();
+    for text in ["labels:a", "labels:ab*", "labels:a,b"] {
+        let SqlFragment { sql, args } = sql(text, Dialect::Sqlite);
+        // The arguments begin at $3.
+        let args = [vec![SqlValue::Null; 2], args].concat();
+        let plan = database
+            .rows(&format!("EXPLAIN QUERY PLAN SELECT t.id FROM thing t WHERE {sql}"), &args);
+        let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+        let served = plan.iter().any(|step| step.contains("thing_label_value"));
+        assert!(served && !plan.iter().any(|step| step.contains("SCAN")), "{text}: {plan:?}");
+    }
+}
+
+#[test]
+fn the_largest_filter_runs() {
+    let columns = Things::new();
+    let mut deep =
+        Filter::And((0..200).map(|n| one("size", Operator::Less, Literal::Integer(n))).collect());
+    for level in 0..31 {
+        let more = one("title", Operator::Contains, Literal::Text(format!("level {level}")));
+        deep = if level % 2 == 0 {
+            Filter::Or(vec![more, deep])
+        } else {
+            Filter::And(vec![more, deep])
+        };
+    }
+    let words = (0..64).map(|n| Word { token: format!("w{n}"), prefix: n % 2 == 0 }).collect();
+    let mut database = Database::open();
+    database.fill(&[Thing::default()]);
+    assert_eq!(database.selected(&deep, &columns), [] as [i64; 0]);
+    assert_eq!(database.selected(&Filter::Not(Box::new(Filter::Words(words))), &columns), [0]);
+}
