@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! What an event is: identifiers, time, the envelope, the catalogue of types, the canonical bytes
 //! that get sealed, and the one condition language.
 //!
@@ -12,6 +11,7 @@ pub mod canonical;
 pub mod entry;
 pub mod envelope;
 pub mod environment;
+pub mod filter;
 pub mod id;
 pub mod time;
 
@@ -23,8 +23,3 @@ pub use envelope::{
 pub use environment::{Clock, Entropy, Environment};
 pub use id::LogIndex;
 pub use time::Timestamp;
-=======
-//! Ids, the event envelope, the catalogue, canonical bytes and the filter.
-
-pub mod filter;
->>>>>>> filter
