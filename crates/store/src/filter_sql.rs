@@ -9,7 +9,7 @@
 //! people. Text is compared by code points, and only ASCII changes case: in PostgreSQL a text column that
 //! people filter by is best declared `COLLATE "C"`, or no index serves `starts with`.
 
-use chancery_event::filter::{Compiled, Filter, FilterError, Order, Scalar, Schema, Test, Word};
+use chancery_event::filter::{Compiled, Filter, FilterError, Scalar, Schema, Test, Word};
 use thiserror::Error;
 
 use crate::value::SqlValue;
@@ -19,7 +19,9 @@ mod tests;
 
 /// The SQL dialects; they differ in the regular expressions and in a few functions on text.
 ///
-/// PostgreSQL's regular expressions (`~`) are its own: the common part of both syntaxes means the same.
+/// PostgreSQL's regular expressions are its own. An expression outside the common part of both syntaxes
+/// is refused there; inside it, line breaks and letters that are not ASCII can still differ: `.` matches
+/// a line break, `\w`, `\d`, `\s` and ignoring case know ASCII only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// SQLite with a `REGEXP` function of the `regex` crate (sqlx: `with_regexp()`) and FTS5.
@@ -106,6 +108,11 @@ pub enum FilterSqlError {
     /// A field of the schema is not stored.
     #[error("the field “{0}” cannot be searched for: it is not stored")]
     NotStored(String),
+    /// The regular expression is not in the part of the syntax that PostgreSQL shares.
+    #[error(
+        "the database cannot search for “{0}”: keep to ( ) | [ ] . * + ? {{n,m}} ^ $, \\d \\w \\s and escaped signs"
+    )]
+    Pattern(String),
     /// The text of these objects is not indexed.
     #[error("these objects cannot be searched for words")]
     NoWords,
@@ -179,6 +186,11 @@ impl Writer<'_> {
             Filter::Comparison(comparison) => {
                 let schema = self.columns.schema();
                 let test = Test::new(comparison, schema)?;
+                if let (Dialect::Postgres, Test::Matches { pattern, .. }) = (self.dialect, &test)
+                    && !is_shared_pattern(pattern)
+                {
+                    return Err(FilterSqlError::Pattern(pattern.clone()));
+                }
                 let field = schema.field(&comparison.field).map_or(&comparison.field, |f| &f.name);
                 let column = self.columns.column(field);
                 let column = column.ok_or_else(|| FilterSqlError::NotStored(field.clone()))?;
@@ -409,4 +421,48 @@ fn like_literal(text: &str) -> String {
         literal.push(c);
     }
     literal
+}
+
+/// Whether a regular expression of the `regex` crate means the same to PostgreSQL: it has no escapes but
+/// `\d \w \s`, their negations and escaped signs, no flags and names of groups, no operations on sets.
+fn is_shared_pattern(pattern: &str) -> bool {
+    let mut rest = pattern.chars().peekable();
+    let mut in_set = false;
+    let mut last = None;
+    while let Some(c) = rest.next() {
+        let next = rest.peek().copied();
+        match c {
+            '\\' => match rest.next() {
+                // The negations are not allowed in a set there.
+                Some('d' | 'w' | 's') => {}
+                Some('D' | 'W' | 'S') if !in_set => {}
+                Some(sign) if sign.is_ascii_punctuation() => {}
+                _ => return false,
+            },
+            '(' if !in_set && next == Some('?') => {
+                rest.next();
+                if rest.next() != Some(':') {
+                    return false;
+                }
+            }
+            // A set in a set; only the named ones are shared.
+            '[' if in_set && next != Some(':') => return false,
+            '[' if in_set => {
+                let name: String = rest.by_ref().take_while(|c| *c != ']').collect();
+                if !name.ends_with(':') || name.starts_with(":^") || name == ":word:" {
+                    return false;
+                }
+            }
+            '[' => {
+                in_set = true;
+                rest.next_if_eq(&'^');
+                rest.next_if_eq(&']');
+            }
+            ']' => in_set = false,
+            '&' | '-' | '~' if in_set && last == Some(c) => return false,
+            _ => {}
+        }
+        last = Some(c);
+    }
+    true
 }
