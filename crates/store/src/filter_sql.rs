@@ -1,13 +1,14 @@
 //! The interpreter of filters for sets: a condition in SQL that SQLite and PostgreSQL both take.
 //!
 //! It selects exactly the rows whose objects the interpreter in memory
-//! (`chancery_event::filter::compiled`) accepts; a property test holds the two equal. Two rules make it
-//! so. Every comparison is wrapped to be true or false, never NULL, so that NOT is plain negation. And
-//! the meaning of a comparison comes from `filter::test`, where both interpreters take it from.
+//! (`chancery_event::filter::compiled`) accepts; a property test holds the two equal. Two rules
+//! make it so. Every comparison is wrapped to be true or false, never NULL, so that NOT is plain
+//! negation. And the meaning of a comparison comes from `filter::test`, where both interpreters
+//! take it from.
 //!
 //! Values always travel as arguments. Column expressions come from the code of a table, never from
-//! people. Text is compared by code points, and only ASCII changes case: in PostgreSQL a text column that
-//! people filter by is best declared `COLLATE "C"`, or no index serves `starts with`.
+//! people. Text is compared by code points, and only ASCII changes case: in PostgreSQL a text
+//! column that people filter by is best declared `COLLATE "C"`, or no index serves `starts with`.
 
 use chancery_event::filter::{Compiled, Filter, FilterError, Scalar, Schema, Test, Word};
 use thiserror::Error;
@@ -19,9 +20,9 @@ mod tests;
 
 /// The SQL dialects; they differ in the regular expressions and in a few functions on text.
 ///
-/// PostgreSQL's regular expressions are its own. An expression outside the common part of both syntaxes
-/// is refused there; inside it, line breaks and letters that are not ASCII can still differ: `.` matches
-/// a line break, `\w`, `\d`, `\s` and ignoring case know ASCII only.
+/// PostgreSQL's regular expressions are its own. An expression outside the common part of both
+/// syntaxes is refused there; inside it, line breaks and letters that are not ASCII can still
+/// differ: `.` matches a line break, `\w`, `\d`, `\s` and ignoring case know ASCII only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// SQLite with a `REGEXP` function of the `regex` crate (sqlx: `with_regexp()`) and FTS5.
@@ -44,8 +45,8 @@ pub trait Columns {
     fn words(&self, words: &[Word], dialect: Dialect, arguments: &mut Arguments) -> Option<String>;
 }
 
-/// Where one field is stored. Keywords and ids are stored in their canonical lower case, times as BIGINT
-/// microseconds, booleans as BOOLEAN.
+/// Where one field is stored. Keywords and ids are stored in their canonical lower case, times as
+/// BIGINT microseconds, booleans as BOOLEAN.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Column {
     /// A column of the row.
@@ -110,7 +111,8 @@ pub enum FilterSqlError {
     NotStored(String),
     /// The regular expression is not in the part of the syntax that PostgreSQL shares.
     #[error(
-        "the database cannot search for “{0}”: keep to ( ) | [ ] . * + ? {{n,m}} ^ $, \\d \\w \\s and escaped signs"
+        "the database cannot search for “{0}”: keep to \
+         ( ) | [ ] . * + ? {{n,m}} ^ $, \\d \\w \\s and escaped signs"
     )]
     Pattern(String),
     /// The text of these objects is not indexed.
@@ -143,8 +145,8 @@ impl Arguments {
     }
 }
 
-/// Writes a filter as SQL. Placeholders are numbered from `$first`; `now_us` is in microseconds since
-/// 1970-01-01T00:00:00Z.
+/// Writes a filter as SQL. Placeholders are numbered from `$first`; `now_us` is in microseconds
+/// since 1970-01-01T00:00:00Z.
 pub fn compile(
     filter: &Filter,
     columns: &dyn Columns,
@@ -234,8 +236,8 @@ impl Writer<'_> {
         }
     }
 
-    /// A test of a list. Tests that an index on the value answers begin at the list's table; the others
-    /// look at the list of each row.
+    /// A test of a list. Tests that an index on the value answers begin at the list's table; the
+    /// others look at the list of each row.
     fn of_list(&mut self, many: &ManyColumn, test: &Test) -> String {
         match test {
             Test::NotEqual { value, fold } => {
@@ -401,7 +403,8 @@ impl Dialect {
 fn after_prefix(prefix: &str) -> Option<String> {
     let mut next = prefix.to_owned();
     while let Some(last) = next.pop() {
-        // The characters between U+D7FF and U+E000 do not exist; UTF-8 keeps the order of code points.
+        // The characters between U+D7FF and U+E000 do not exist; UTF-8 keeps the order of code
+        // points.
         let following = if last == '\u{d7ff}' { 0xe000 } else { u32::from(last) + 1 };
         if let Some(following) = char::from_u32(following) {
             next.push(following);
@@ -423,8 +426,9 @@ fn like_literal(text: &str) -> String {
     literal
 }
 
-/// Whether a regular expression of the `regex` crate means the same to PostgreSQL: it has no escapes but
-/// `\d \w \s`, their negations and escaped signs, no flags and names of groups, no operations on sets.
+/// Whether a regular expression of the `regex` crate means the same to PostgreSQL: it has no
+/// escapes but `\d \w \s`, their negations and escaped signs, no flags and names of groups, no
+/// operations on sets.
 fn is_shared_pattern(pattern: &str) -> bool {
     let mut rest = pattern.chars().peekable();
     let mut in_set = false;

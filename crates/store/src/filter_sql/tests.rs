@@ -215,8 +215,8 @@ impl Database {
     }
 }
 
-/// Short texts of few letters, so that filters hold often: case, wildcards, quotes, the edges of UTF-8,
-/// and letters whose case folding is not ASCII's.
+/// Short texts of few letters, so that filters hold often: case, wildcards, quotes, the edges of
+/// UTF-8, and letters whose case folding is not ASCII's.
 fn text() -> impl Strategy<Value = String> {
     let letters = [
         'a',
