@@ -1,22 +1,24 @@
 //! The one condition language: a typed tree of comparisons under and / or / not.
 //!
-//! Event search, inventory search, trigger rules, forwarder selection, monitor scope, saved views and
-//! notification routing all use [`Filter`]. Read in this order: [`schema`] (which fields exist),
-//! this file (the tree), `parse` and `text` (the spelling for people), `json` (the spelling for the
-//! API), [`test`] (what one comparison means, shared by both interpreters), [`compiled`] (the
-//! interpreter for one object) and [`explanation`]. The interpreter for sets, SQL, lives in the store.
+//! Event search, inventory search, trigger rules, forwarder selection, monitor scope, saved views
+//! and notification routing all use [`Filter`]. Read in this order: [`schema`] (which fields
+//! exist), this file (the tree), `parse` and `text` (the spelling for people), `json` (the spelling
+//! for the API), [`test`] (what one comparison means, shared by both interpreters), [`compiled`]
+//! (the interpreter for one object) and [`explanation`]. The interpreter for sets, SQL, lives in
+//! the store.
 //!
 //! # Meaning, defined once
 //!
-//! * A comparison on a field without a value is **false**, never "unknown". The exceptions say so in
-//!   their name: `empty` is true, `count` counts zero, and `not equals` is true.
+//! * A comparison on a field without a value is **false**, never "unknown". The exceptions say so
+//!   in their name: `empty` is true, `count` counts zero, and `not equals` is true.
 //! * `Not` is plain negation of a true or a false. `not equals` is exactly `Not(equals)`.
 //! * A field may hold several values. A comparison holds if it holds for **any** of them; hence
-//!   `not equals` and `not in` hold if **none** is equal; `empty` is "no value", `exists` its negation.
+//!   `not equals` and `not in` hold if **none** is equal; `empty` is "no value", `exists` its
+//!   negation.
 //! * Text is compared without regard to ASCII case; ids and keywords are canonically lower case and
 //!   are compared exactly.
-//! * Durations are relative to the `now` passed in. They know no calendar: a day is 24 hours, a month
-//!   (`mo`) 30 days, a year (`y`) 365 days.
+//! * Durations are relative to the `now` passed in. They know no calendar: a day is 24 hours, a
+//!   month (`mo`) 30 days, a year (`y`) 365 days.
 //! * A bare date (`2026-11-21`, UTC) means the whole day: `time:2026-11-21` is within it,
 //!   `time<=2026-11-21` includes it, `time>2026-11-21` begins after it.
 //! * Words search text for tokens: maximal runs of ASCII letters and digits and of non-ASCII
@@ -288,9 +290,9 @@ impl Filter {
         Filter::Not(Box::new(self)).normal()
     }
 
-    /// The same condition in normal form: no and inside an and, no or inside an or, none of them with
-    /// fewer than two parts, the words of one and gathered in its first word search, `not exists`
-    /// written `empty`, an `in` of one value written `equals`.
+    /// The same condition in normal form: no and inside an and, no or inside an or, none of them
+    /// with fewer than two parts, the words of one and gathered in its first word search,
+    /// `not exists` written `empty`, an `in` of one value written `equals`.
     pub fn normal(self) -> Filter {
         match self {
             Filter::And(parts) => normal_and(parts),
@@ -348,7 +350,8 @@ impl Filter {
         }
     }
 
-    /// Fails if the tree is deeper or has more comparisons than allowed; looks no deeper than allowed.
+    /// Fails if the tree is deeper or has more comparisons than allowed; looks no deeper than
+    /// allowed.
     pub(crate) fn within_limits(&self) -> Result<(), String> {
         if self.deeper_than(DEPTH_MAX) {
             return Err(format!("the filter is nested more than {DEPTH_MAX} levels deep"));

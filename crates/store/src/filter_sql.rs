@@ -1,15 +1,16 @@
 //! The interpreter of filters for sets: a condition in SQL that SQLite and PostgreSQL both take.
 //!
 //! It selects exactly the rows whose objects the interpreter in memory
-//! (`chancery_event::filter::compiled`) accepts; a property test holds the two equal. Two rules make it
-//! so. Every comparison is wrapped to be true or false, never NULL, so that NOT is plain negation. And
-//! the meaning of a comparison comes from `filter::test`, where both interpreters take it from.
+//! (`chancery_event::filter::compiled`) accepts; a property test holds the two equal. Two rules
+//! make it so. Every comparison is wrapped to be true or false, never NULL, so that NOT is plain
+//! negation. And the meaning of a comparison comes from `filter::test`, where both interpreters
+//! take it from.
 //!
 //! Values always travel as arguments. Column expressions come from the code of a table, never from
-//! people. Text is compared by code points, and only ASCII changes case: in PostgreSQL a text column that
-//! people filter by is best declared `COLLATE "C"`, or no index serves `starts with`.
+//! people. Text is compared by code points, and only ASCII changes case: in PostgreSQL a text
+//! column that people filter by is best declared `COLLATE "C"`, or no index serves `starts with`.
 
-use chancery_event::filter::{Compiled, Filter, FilterError, Order, Scalar, Schema, Test, Word};
+use chancery_event::filter::{Compiled, Filter, FilterError, Scalar, Schema, Test, Word};
 use thiserror::Error;
 
 use crate::value::SqlValue;
@@ -19,7 +20,9 @@ mod tests;
 
 /// The SQL dialects; they differ in the regular expressions and in a few functions on text.
 ///
-/// PostgreSQL's regular expressions (`~`) are its own: the common part of both syntaxes means the same.
+/// PostgreSQL's regular expressions are its own. An expression outside the common part of both
+/// syntaxes is refused there; inside it, line breaks and letters that are not ASCII can still
+/// differ: `.` matches a line break, `\w`, `\d`, `\s` and ignoring case know ASCII only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// SQLite with a `REGEXP` function of the `regex` crate (sqlx: `with_regexp()`) and FTS5.
@@ -42,8 +45,8 @@ pub trait Columns {
     fn words(&self, words: &[Word], dialect: Dialect, arguments: &mut Arguments) -> Option<String>;
 }
 
-/// Where one field is stored. Keywords and ids are stored in their canonical lower case, times as BIGINT
-/// microseconds, booleans as BOOLEAN.
+/// Where one field is stored. Keywords and ids are stored in their canonical lower case, times as
+/// BIGINT microseconds, booleans as BOOLEAN.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Column {
     /// A column of the row.
@@ -106,6 +109,12 @@ pub enum FilterSqlError {
     /// A field of the schema is not stored.
     #[error("the field “{0}” cannot be searched for: it is not stored")]
     NotStored(String),
+    /// The regular expression is not in the part of the syntax that PostgreSQL shares.
+    #[error(
+        "the database cannot search for “{0}”: keep to \
+         ( ) | [ ] . * + ? {{n,m}} ^ $, \\d \\w \\s and escaped signs"
+    )]
+    Pattern(String),
     /// The text of these objects is not indexed.
     #[error("these objects cannot be searched for words")]
     NoWords,
@@ -136,8 +145,8 @@ impl Arguments {
     }
 }
 
-/// Writes a filter as SQL. Placeholders are numbered from `$first`; `now_us` is in microseconds since
-/// 1970-01-01T00:00:00Z.
+/// Writes a filter as SQL. Placeholders are numbered from `$first`; `now_us` is in microseconds
+/// since 1970-01-01T00:00:00Z.
 pub fn compile(
     filter: &Filter,
     columns: &dyn Columns,
@@ -179,6 +188,11 @@ impl Writer<'_> {
             Filter::Comparison(comparison) => {
                 let schema = self.columns.schema();
                 let test = Test::new(comparison, schema)?;
+                if let (Dialect::Postgres, Test::Matches { pattern, .. }) = (self.dialect, &test)
+                    && !is_shared_pattern(pattern)
+                {
+                    return Err(FilterSqlError::Pattern(pattern.clone()));
+                }
                 let field = schema.field(&comparison.field).map_or(&comparison.field, |f| &f.name);
                 let column = self.columns.column(field);
                 let column = column.ok_or_else(|| FilterSqlError::NotStored(field.clone()))?;
@@ -222,8 +236,8 @@ impl Writer<'_> {
         }
     }
 
-    /// A test of a list. Tests that an index on the value answers begin at the list's table; the others
-    /// look at the list of each row.
+    /// A test of a list. Tests that an index on the value answers begin at the list's table; the
+    /// others look at the list of each row.
     fn of_list(&mut self, many: &ManyColumn, test: &Test) -> String {
         match test {
             Test::NotEqual { value, fold } => {
@@ -389,7 +403,8 @@ impl Dialect {
 fn after_prefix(prefix: &str) -> Option<String> {
     let mut next = prefix.to_owned();
     while let Some(last) = next.pop() {
-        // The characters between U+D7FF and U+E000 do not exist; UTF-8 keeps the order of code points.
+        // The characters between U+D7FF and U+E000 do not exist; UTF-8 keeps the order of code
+        // points.
         let following = if last == '\u{d7ff}' { 0xe000 } else { u32::from(last) + 1 };
         if let Some(following) = char::from_u32(following) {
             next.push(following);
@@ -409,4 +424,49 @@ fn like_literal(text: &str) -> String {
         literal.push(c);
     }
     literal
+}
+
+/// Whether a regular expression of the `regex` crate means the same to PostgreSQL: it has no
+/// escapes but `\d \w \s`, their negations and escaped signs, no flags and names of groups, no
+/// operations on sets.
+fn is_shared_pattern(pattern: &str) -> bool {
+    let mut rest = pattern.chars().peekable();
+    let mut in_set = false;
+    let mut last = None;
+    while let Some(c) = rest.next() {
+        let next = rest.peek().copied();
+        match c {
+            '\\' => match rest.next() {
+                // The negations are not allowed in a set there.
+                Some('d' | 'w' | 's') => {}
+                Some('D' | 'W' | 'S') if !in_set => {}
+                Some(sign) if sign.is_ascii_punctuation() => {}
+                _ => return false,
+            },
+            '(' if !in_set && next == Some('?') => {
+                rest.next();
+                if rest.next() != Some(':') {
+                    return false;
+                }
+            }
+            // A set in a set; only the named ones are shared.
+            '[' if in_set && next != Some(':') => return false,
+            '[' if in_set => {
+                let name: String = rest.by_ref().take_while(|c| *c != ']').collect();
+                if !name.ends_with(':') || name.starts_with(":^") || name == ":word:" {
+                    return false;
+                }
+            }
+            '[' => {
+                in_set = true;
+                rest.next_if_eq(&'^');
+                rest.next_if_eq(&']');
+            }
+            ']' => in_set = false,
+            '&' | '-' | '~' if in_set && last == Some(c) => return false,
+            _ => {}
+        }
+        last = Some(c);
+    }
+    true
 }

@@ -39,7 +39,8 @@ pub(super) struct Prepared {
 }
 
 impl Compiled {
-    /// Prepares a filter; fails if a comparison does not fit the schema or the filter exceeds limits.
+    /// Prepares a filter; fails if a comparison does not fit the schema or the filter exceeds
+    /// limits.
     pub fn new(filter: &Filter, schema: &Schema) -> Result<Self, FilterError> {
         filter.within_limits().map_err(|message| Fault::new(message).at(Place::Tree))?;
         Ok(Self { root: prepare(filter, schema)? })

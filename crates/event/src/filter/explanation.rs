@@ -170,7 +170,8 @@ impl Reason {
         }
     }
 
-    /// The number of comparisons that would have to come out otherwise for this part to be `wanted`.
+    /// The number of comparisons that would have to come out otherwise for this part to be
+    /// `wanted`.
     fn distance(&self, wanted: bool) -> usize {
         let sum =
             |parts: &[Reason]| parts.iter().map(|p| p.distance(wanted)).sum::<usize>().min(NEVER);

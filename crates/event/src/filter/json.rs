@@ -1,10 +1,10 @@
 //! The JSON spelling, for the API and for forms.
 //!
-//! `{"all":true}`, `{"and":[…]}`, `{"or":[…]}`, `{"not":{…}}`, `{"words":["timeout","conn*"]}` (or one
-//! string), `{"field":"type","op":"starts_with","value":"certificate."}`. `in` takes a list; `exists` and
-//! `empty` take no value; `count` also takes `"compare"`, one of the six comparing operators.
-//! Values may be strings, numbers or booleans; strings are read as in the text spelling, but a `*`
-//! stands for itself.
+//! `{"all":true}`, `{"and":[…]}`, `{"or":[…]}`, `{"not":{…}}`, `{"words":["timeout","conn*"]}` (or
+//! one string), `{"field":"type","op":"starts_with","value":"certificate."}`. `in` takes a list;
+//! `exists` and `empty` take no value; `count` also takes `"compare"`, one of the six comparing
+//! operators. Values may be strings, numbers or booleans; strings are read as in the text spelling,
+//! but a `*` stands for itself.
 
 use serde_json::{Map, Value as Json, json};
 

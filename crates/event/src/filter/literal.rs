@@ -79,8 +79,8 @@ pub(super) fn duration_text(micros: i64) -> String {
     format!("{sign}{magnitude}us")
 }
 
-/// Reads a time: `now`, `30d` and `-24h` (relative to now), `2026-11-21`, RFC 3339. Without an offset
-/// it is in UTC.
+/// Reads a time: `now`, `30d` and `-24h` (relative to now), `2026-11-21`, RFC 3339. Without an
+/// offset it is in UTC.
 pub(super) fn moment(text: &str) -> Result<Moment, Fault> {
     if text.eq_ignore_ascii_case("now") {
         return Ok(Moment::Exact(ExactMoment::FromNow(0)));
@@ -115,7 +115,8 @@ fn day(text: &str) -> Option<Moment> {
     Some(Moment::Day(first, first + DAY))
 }
 
-/// Writes a point in time as RFC 3339 in UTC; a number outside the years -9999 to 9999 as `@micros`.
+/// Writes a point in time as RFC 3339 in UTC; a number outside the years -9999 to 9999 as
+/// `@micros`.
 pub(super) fn time_text(micros: i64) -> String {
     match Timestamp::from_microsecond(micros) {
         Ok(at) => at.to_string(),

@@ -460,8 +460,8 @@ impl<'a> Parser<'a> {
         Err(self.fault(start, self.text.len() - start, "this quote is never closed"))
     }
 
-    /// The sign behind a field. White space is allowed around all but the colon, which must touch the
-    /// name, and whose value must touch it.
+    /// The sign behind a field. White space is allowed around all but the colon, which must touch
+    /// the name, and whose value must touch it.
     fn sign(&mut self) -> Option<Sign> {
         let start = self.at;
         let spaced = {

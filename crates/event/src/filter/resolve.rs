@@ -1,5 +1,5 @@
-//! From a field, an operator and text to a typed comparison. All spellings come through here, so that
-//! a value means the same whichever way it was written.
+//! From a field, an operator and text to a typed comparison. All spellings come through here, so
+//! that a value means the same whichever way it was written.
 
 use super::{
     Comparison, Filter, LIST_MAX, Literal, Operand, Operator, Order, VALUE_BYTES_MAX,
@@ -9,8 +9,8 @@ use super::{
     test,
 };
 
-/// Equality with one value: usually `equals`, but a keyword alias may stand for several values (`in`)
-/// and a bare date for a day (`and` of two bounds).
+/// Equality with one value: usually `equals`, but a keyword alias may stand for several values
+/// (`in`) and a bare date for a day (`and` of two bounds).
 pub(super) fn equals(field: &Field, text: &str) -> Result<Filter, Fault> {
     let one = |literal| Ok(comparison(field, Operator::Equals, literal));
     check_text(text)?;

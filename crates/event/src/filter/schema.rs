@@ -1,5 +1,5 @@
-//! Which fields a filter may name, and their types. A schema is a run-time value: the catalogue, the
-//! inventory model and the custom attributes of an installation all contribute fields.
+//! Which fields a filter may name, and their types. A schema is a run-time value: the catalogue,
+//! the inventory model and the custom attributes of an installation all contribute fields.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -179,8 +179,8 @@ impl FieldKind {
 }
 
 impl Schema {
-    /// A schema of these fields. Of two fields with the same name (in any case) the later one counts;
-    /// a name always counts before an alias.
+    /// A schema of these fields. Of two fields with the same name (in any case) the later one
+    /// counts; a name always counts before an alias.
     pub fn new(name: impl Into<String>, fields: Vec<Field>) -> Self {
         let mut places = HashMap::new();
         for (place, field) in fields.iter().enumerate() {

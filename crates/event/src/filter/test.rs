@@ -16,8 +16,8 @@ const REGEX_DEPTH_MAX: u32 = 32;
 
 /// A comparison, typed. "Some value" means: false if there is none.
 ///
-/// `fold` says that values are ASCII-lower-cased before they are compared; the texts in the test are
-/// in lower case already.
+/// `fold` says that values are ASCII-lower-cased before they are compared; the texts in the test
+/// are in lower case already.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Test {
     /// There is a value.
@@ -70,8 +70,9 @@ pub enum Test {
         /// Whether case is ignored.
         fold: bool,
     },
-    /// Some text matches the regular expression. With `fold` the text is ASCII-lower-cased *and* the
-    /// expression ignores case, so that it is the same whether a store keeps the text lower-cased.
+    /// Some text matches the regular expression. With `fold` the text is ASCII-lower-cased *and*
+    /// the expression ignores case, so that it is the same whether a store keeps the text
+    /// lower-cased.
     Matches {
         /// The expression, which is known to compile.
         pattern: String,
@@ -165,7 +166,8 @@ fn typed_one(
     }
 }
 
-/// An order of keywords is the list of those that stand in it: this keeps an index on the word useful.
+/// An order of keywords is the list of those that stand in it: this keeps an index on the word
+/// useful.
 fn ranked(field: &Field, known: &[String], order: Order, text: &str) -> Result<Test, Fault> {
     let rank = known.iter().position(|value| value == text);
     let rank =

@@ -454,7 +454,8 @@ fn explanation() {
     assert_eq!((note[0].chars().count(), actual.len(), *actual_count), (200, 20, 30));
 }
 
-/// How fast one object is evaluated: `cargo test --release -p chancery-event speed -- --ignored --nocapture`.
+/// How fast one object is evaluated: `cargo test --release -p chancery-event speed -- --ignored
+/// --nocapture`.
 #[test]
 #[ignore = "measures; run in release"]
 fn speed() {

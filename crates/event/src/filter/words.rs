@@ -13,7 +13,8 @@ pub struct Word {
 }
 
 impl Word {
-    /// The words of a text. A `*` right behind the last token, if `star` allows it, makes it a prefix.
+    /// The words of a text. A `*` right behind the last token, if `star` allows it, makes it a
+    /// prefix.
     pub fn all(text: &str, star: bool) -> Vec<Word> {
         let mut words: Vec<Word> = tokens(text)
             .map(|token| Word { token: token.to_ascii_lowercase(), prefix: false })

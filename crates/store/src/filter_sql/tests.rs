@@ -3,7 +3,8 @@
 use std::{borrow::Cow, cell::RefCell};
 
 use chancery_event::filter::{
-    Comparison, Field, FieldKind, Keywords, Literal, Object, Operand, Operator, Values, words,
+    Comparison, Field, FieldKind, Keywords, Literal, Object, Operand, Operator, Order, Values,
+    words,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use sqlx::{
@@ -214,8 +215,8 @@ impl Database {
     }
 }
 
-/// Short texts of few letters, so that filters hold often: case, wildcards, quotes, the edges of UTF-8,
-/// and letters whose case folding is not ASCII's.
+/// Short texts of few letters, so that filters hold often: case, wildcards, quotes, the edges of
+/// UTF-8, and letters whose case folding is not ASCII's.
 fn text() -> impl Strategy<Value = String> {
     let letters = [
         'a',
@@ -599,4 +600,38 @@ fn the_largest_filter_runs() {
     database.fill(&[Thing::default()]);
     assert_eq!(database.selected(&deep, &columns), [] as [i64; 0]);
     assert_eq!(database.selected(&Filter::Not(Box::new(Filter::Words(words))), &columns), [0]);
+}
+
+#[test]
+fn postgres_takes_the_shared_part_of_regular_expressions() {
+    let refused = |pattern: &str| {
+        let filter = one("host", Operator::Matches, Literal::Text(pattern.to_owned()));
+        compile(&filter, &Things::new(), Dialect::Postgres, NOW, 1).is_err()
+    };
+    for pattern in [
+        r"^(www|api)\.a{1,3}$",
+        r"(?:a|b)+?",
+        r"[]a\]-z]",
+        r"[[:alpha:]\d_]",
+        r"\W",
+        r"[a&-z]",
+        r"[^]]",
+    ] {
+        assert!(!refused(pattern), "{pattern}");
+    }
+    for pattern in [
+        r"\bb",
+        r"\p{Lu}",
+        r"(?i)a",
+        r"(?P<n>a)",
+        r"[a[b]]",
+        r"[a&&b]",
+        r"[a--b]",
+        r"\x41",
+        r"[[:^alpha:]]",
+        r"\A",
+        r"[\W]",
+    ] {
+        assert!(refused(pattern), "{pattern}");
+    }
 }

@@ -145,7 +145,8 @@ fn pieces() -> impl Strategy<Value = String> {
         .prop_map(|(pieces, more)| pieces.concat() + &more.unwrap_or_default())
 }
 
-/// Whatever the text, parsing ends; an error lies within the text; a filter survives both spellings.
+/// Whatever the text, parsing ends; an error lies within the text; a filter survives both
+/// spellings.
 fn total(text: &str) -> Result<(), TestCaseError> {
     match Filter::parse(text, &schema()) {
         Ok(filter) => {
