@@ -1,1 +1,498 @@
-//! stub
+//! Every block with sample data on one page: for tests, for screenshots, for those who write pages.
+//!
+//! Pure and the same every time; the data is made up and nothing here is served unless a page asks for it.
+
+use maud::{Markup, html};
+
+use super::{
+    AlertKind, Bucket, Change, ChoiceOption, Column, Confirm, Crumb, Direction, Facet, FacetValue,
+    Field, FileDrop, Health, Histogram, Icon, Nav, PageFrame, Preferences, ProofPanel, ProofStep,
+    Row, SealStatus, SearchBox, SearchError, Series, Slice, Stat, Tab, Table, TimelineItem, Tone,
+    Viewer, alert_box, badge, breadcrumbs, button, certificate_status, check_field, code, confirm,
+    data_table, date, delivery_state, diff_table, donut, empty_state, error_page, facet_panel,
+    field, file_drop, fingerprint, histogram, icon, job_state, json_block, key_values, layout,
+    live_region, outcome, page_header, pager, post_form, progress, proof_panel, relative,
+    seal_state, search_box, section, select_field, severity, sparkline, stat_row, submit, tabs,
+    text_area, time, timeline, validity_bar,
+};
+
+/// The instant at which the gallery stands: 2026-11-21 04:10:09.250 UTC, in µs.
+pub const NOW: i64 = 1_795_234_209_250_000;
+const DAY: i64 = 86_400_000_000;
+const LEAF: &str = "5f3a9c0e1b7d4426a8ce0f91d2b35e7768c14a9f3be05d12c7f60a8b94e3d1a7";
+const ROOT: &str = "c0d1e49a77b2f63510fe8d2c4b6a99e13507dc82f4a1be66093c5d7e12fab048";
+
+/// The gallery inside the frame.
+#[must_use]
+pub fn page(preferences: Preferences) -> Markup {
+    let body = html! {
+        (breadcrumbs(&[
+            Crumb { label: "Administration", href: Some("/administration") },
+            Crumb { label: "Gallery", href: None },
+        ]))
+        (page_header("Events", "What happened to certificates in the last 24 hours, in the order of the log.", html! {
+            (button("Export", "/events.csv", Some(Icon::Download), false))
+            (button("Upload a certificate", "/certificates/upload", Some(Icon::Upload), true))
+        }))
+        (numbers()) (list()) (shapes()) (states()) (detail()) (proof()) (forms()) (endings())
+    };
+    layout(PageFrame {
+        title: "Gallery",
+        current: Nav::Events,
+        viewer: Some(Viewer { name: "Ines Okafor", role: "PKI operator" }),
+        preferences,
+        csrf: "sample-token",
+        health: Some(Health { tone: Tone::Good, text: "All watched", href: "/health-view" }),
+        bell: Some(7),
+        query: "",
+        seal: Some(SealStatus { tree_size: 1_204_733, text: "sealed 2 s ago", fresh: true }),
+        version: "0.1.0",
+        body,
+    })
+}
+
+fn numbers() -> Markup {
+    let stat = |label, value, hint, href, tone| Stat { label, value, hint, href: Some(href), tone };
+    html! {
+        (stat_row(&[
+            stat("Need you now", "3", "2 failed renewals, 1 alert", "/alerts", Tone::Critical),
+            stat("Expire in 30 days", "48", "41 renew by themselves", "/certificates?q=expires<30d", Tone::Warning),
+            stat("Nobody hears about", "0", "of 12,481 certificates", "/coverage", Tone::Good),
+            stat("Events today", "9,204", "38 failures", "/events", Tone::Neutral),
+            stat("Under seal", "1,204,733", "last checkpoint 2 s ago", "/log-view", Tone::Seal),
+        ]))
+    }
+}
+
+fn list() -> Markup {
+    let counts: Vec<[u64; 4]> = (0..48_u64)
+        .map(|hour| {
+            let wave = (hour * 37 + 11) % 23 + (hour % 24) * 2;
+            let grave = if hour % 13 == 5 { 9 } else { hour % 3 };
+            [u64::from(hour == 31) * 8, grave, wave / 4 + (hour % 5), wave * 2 + 9]
+        })
+        .collect();
+    let buckets: Vec<Bucket<'_>> = (0..48_i64)
+        .zip(&counts)
+        .map(|(step, counts)| Bucket {
+            start: NOW - 2 * DAY + step * DAY / 24,
+            href: "/events?from=2026-11-20T04:00:00Z&to=2026-11-20T05:00:00Z",
+            counts,
+        })
+        .collect();
+    let series = [
+        Series { label: "Critical", tone: Tone::Critical },
+        Series { label: "Error", tone: Tone::Bad },
+        Series { label: "Warning", tone: Tone::Warning },
+        Series { label: "Info", tone: Tone::Info },
+    ];
+    html! {
+        (search_box(&SearchBox {
+            id: "event-search",
+            action: "/events",
+            query: "type:certificate.* outcom:failure expires<30d",
+            placeholder: "type:certificate.* outcome:failure -actor:system \"timeout\"",
+            error: Some(SearchError {
+                position: 19,
+                len: 6,
+                message: "There is no field “outcom”.",
+                suggestion: Some(("outcome:failure", "/events?q=outcome:failure")),
+            }),
+            help_href: "/docs/search",
+            keep: &[("view", "operators")],
+        }))
+        (histogram(&Histogram {
+            id: "event-histogram",
+            label: "events in 48 hours",
+            series: &series,
+            buckets: &buckets,
+            from: NOW - 2 * DAY,
+            to: NOW,
+        }))
+        div.with-facets {
+            (facets())
+            div {
+                (live_region("events", "/api/v1/events/stream"))
+                (events())
+                p {}
+                (pager(None, Some("/events?before=1204683"), "1–6 of about 9,200"))
+            }
+        }
+    }
+}
+
+fn facets() -> Markup {
+    let value = |label, count, selected| FacetValue { label, count, href: "/events?q=x", selected };
+    facet_panel(&[
+        Facet {
+            label: "Outcome",
+            values: &[
+                value("success", 9_101, false),
+                value("failure", 38, true),
+                value("skipped", 65, false),
+            ],
+            more_href: None,
+        },
+        Facet {
+            label: "Event type",
+            values: &[
+                value("certificate.issue", 4_120, false),
+                value("certificate.expiring", 1_204, false),
+                value("acme.order", 980, false),
+                value("delivery.attempt", 411, false),
+            ],
+            more_href: Some("/events/facets/type"),
+        },
+        Facet {
+            label: "Path",
+            values: &[value("/prod/web", 5_310, false), value("/prod/mesh", 2_904, false)],
+            more_href: None,
+        },
+    ])
+}
+
+fn events() -> Markup {
+    let columns = [
+        Column::new("Event").sorted("/events?sort=type", None),
+        Column::new("Time").sorted("/events?sort=index", Some(Direction::Descending)),
+        Column::new("Severity"),
+        Column::new("Outcome"),
+        Column::new("Subject"),
+        Column::new("Actor").optional(),
+        Column::new("Index").number().optional(),
+    ];
+    let row = |name: &str,
+               ago: i64,
+               grade: &str,
+               result: &str,
+               subject: &str,
+               actor: &str,
+               index: u64| Row {
+        href: Some(format!("/events/{index}")),
+        tone: match grade {
+            "critical" => Some(Tone::Critical),
+            "error" => Some(Tone::Bad),
+            _ => None,
+        },
+        cells: vec![
+            html! { (name) },
+            time(NOW - ago * 61_000_000),
+            severity(grade),
+            outcome(result),
+            code(subject),
+            html! { (actor) },
+            html! { (index) },
+        ],
+    };
+    let rows = [
+        row(
+            "certificate.renew",
+            1,
+            "error",
+            "failure",
+            "api.payments.example",
+            "trigger: renew early",
+            1_204_733,
+        ),
+        row(
+            "certificate.issue",
+            2,
+            "info",
+            "success",
+            "mesh-7f3a.prod.internal",
+            "acme: cluster-eu-1",
+            1_204_732,
+        ),
+        row(
+            "certificate.expiring",
+            4,
+            "warning",
+            "success",
+            "www.example.org",
+            "monitor: lead times",
+            1_204_731,
+        ),
+        row(
+            "certificate.revoke",
+            9,
+            "critical",
+            "success",
+            "vpn.example.org",
+            "Ines Okafor",
+            1_204_730,
+        ),
+        row(
+            "request.approve",
+            14,
+            "notice",
+            "deny",
+            "*.lab.example.org",
+            "Tomás Weller",
+            1_204_729,
+        ),
+        row(
+            "delivery.attempt",
+            15,
+            "debug",
+            "rate_limit",
+            "webhook: change board",
+            "system",
+            1_204_728,
+        ),
+    ];
+    data_table(&Table {
+        id: "events",
+        caption: "Events, newest first",
+        columns: &columns,
+        rows: &rows,
+    })
+}
+
+fn shapes() -> Markup {
+    let slice = |label, count, tone| Slice { label, count, tone, href: Some("/certificates") };
+    html! {
+        div.columns {
+            (section("by-status", "Certificates by status", html! { a href="/certificates" { "All" } },
+                donut("Certificates by status", &[
+                    slice("Valid", 11_902, Tone::Good),
+                    slice("Expiring", 331, Tone::Warning),
+                    slice("Expired", 127, Tone::Bad),
+                    slice("Not yet valid", 12, Tone::Info),
+                    slice("Archived", 109, Tone::Neutral),
+                ])))
+            (section("validity", "Validity", html! {}, html! {
+                (validity_bar(NOW - 60 * DAY, NOW + 40 * DAY, NOW, NOW + 10 * DAY))
+                (validity_bar(NOW - 41 * DAY, NOW + 6 * DAY, NOW, NOW - 9 * DAY))
+                (validity_bar(NOW - 100 * DAY, NOW - 2 * DAY, NOW, NOW - 32 * DAY))
+                (validity_bar(NOW + 3 * DAY, NOW + 50 * DAY, NOW, NOW + 20 * DAY))
+                p { "Issued per day " (sparkline("Issued per day", &[4, 9, 7, 12, 30, 22, 18, 25, 31, 28])) }
+                (progress("Discovery of 10.0.0.0/16", 41_205, Some(65_536)))
+                (progress("Import", 1_200, None))
+            }))
+        }
+    }
+}
+
+fn states() -> Markup {
+    let severities = ["debug", "info", "notice", "warning", "error", "critical", "house-made"];
+    let outcomes = [
+        "success",
+        "failure",
+        "skipped",
+        "allow",
+        "deny",
+        "challenge",
+        "unknown",
+        "rate_limit",
+        "deferred",
+        "scheduled",
+        "abandoned",
+        "unanswered",
+    ];
+    let statuses = [
+        "valid",
+        "expiring",
+        "expired",
+        "not_yet_valid",
+        "invalid",
+        "untrusted",
+        "incomplete",
+        "revoked",
+        "archived",
+        "unknown",
+    ];
+    let jobs = [
+        "queued",
+        "scheduled",
+        "running",
+        "waiting",
+        "retrying",
+        "success",
+        "failed",
+        "dead",
+        "cancelled",
+    ];
+    let deliveries =
+        ["pending", "delivered", "retrying", "failed", "dead", "suppressed", "disabled"];
+    let seals = ["recorded", "sealed", "published", "witnessed", "quarantined"];
+    let alerts = ["unread", "acknowledged", "snoozed", "resolved"];
+    let row = |badges: Vec<Markup>| html! { div.wrap { @for badge in badges { (badge) } } };
+    section(
+        "states",
+        "States",
+        html! {},
+        key_values(&[
+            ("Severity", row(severities.map(severity).into())),
+            ("Outcome", row(outcomes.map(outcome).into())),
+            ("Certificate", row(statuses.map(certificate_status).into())),
+            ("Job", row(jobs.map(job_state).into())),
+            ("Delivery", row(deliveries.map(delivery_state).into())),
+            ("Alert", row(alerts.map(super::alert_state).into())),
+            ("Seal", row(seals.map(seal_state).into())),
+            ("Any other", row(vec![badge(Tone::Notice, Icon::Handover, "Renewed elsewhere")])),
+        ]),
+    )
+}
+
+fn detail() -> Markup {
+    let item = |days: i64, mark, sentence: &str, tone| TimelineItem {
+        at: NOW + days * DAY,
+        mark,
+        sentence: html! { (sentence) },
+        href: (days <= 0).then_some("/events/1204730"),
+        tone,
+        ahead: days > 0,
+    };
+    let tab = |label, href, count, selected| Tab { label, href, count, selected };
+    html! {
+        (tabs("Views of the certificate", &[
+            tab("Overview", "?tab=overview", None, true),
+            tab("Story", "?tab=story", Some(14), false),
+            tab("Who is told", "?tab=routing", Some(3), false),
+            tab("Raw", "?tab=raw", None, false),
+        ]))
+        div.columns {
+            (section("certificate", "api.payments.example", certificate_status("expiring"), html! {
+                (validity_bar(NOW - 41 * DAY, NOW + 6 * DAY, NOW, NOW - 9 * DAY))
+                (key_values(&[
+                    ("Issuer", html! { a href="/authorities/1" { "Example Issuing CA G4" } }),
+                    ("Owner", html! { "Payments platform" }),
+                    ("Path", code("/prod/web")),
+                    ("Not before", date(NOW - 41 * DAY)),
+                    ("Last seen", relative(NOW - 240_000_000, NOW)),
+                    ("Next notice", relative(NOW + 2 * DAY, NOW)),
+                    ("SHA-256", fingerprint(LEAF)),
+                ]))
+            }))
+            (section("story", "Story", html! { a href="?tab=story" { "All 14" } }, timeline(&[
+                item(6, Icon::Hourglass, "Expires", Tone::Warning),
+                item(-1, Icon::CrossCircle, "Renewal failed: the order timed out at the CA", Tone::Bad),
+                item(-9, Icon::Bell, "Expiry notice at 15 days went to Payments platform", Tone::Notice),
+                item(-40, Icon::CheckCircle, "Served by 4 of 4 endpoints", Tone::Good),
+                item(-41, Icon::Certificate, "Issued by Example Issuing CA G4 through ACME", Tone::Info),
+            ])))
+        }
+        (section("changes", "What changed", html! {}, diff_table("Changes of the certificate", &[
+            Change { field: "owner", before: Some("Web team"), after: Some("Payments platform") },
+            Change { field: "group", before: None, after: Some("pci") },
+            Change { field: "note", before: Some("move before May"), after: None },
+            Change { field: "path", before: Some("/prod/web"), after: Some("/prod/web") },
+        ])))
+        (json_block("raw-json", "CloudEvents 1.0",
+            "{\n  \"id\": \"019de1a4-7c1e-7b52-9a33-0d5f6b8e2c11\",\n  \"type\": \"certificate.renew\",\n  \"subject\": \"certificate/8812\",\n  \"data\": { \"outcome\": { \"result\": \"failure\", \"reason\": \"order_timeout\" } }\n}"))
+    }
+}
+
+fn proof() -> Markup {
+    proof_panel(&ProofPanel {
+        id: "proof",
+        event_id: "019de1a4-7c1e-7b52-9a33-0d5f6b8e2c11",
+        state: "witnessed",
+        index: 1_204_730,
+        tree_size: 1_204_733,
+        leaf: LEAF,
+        root: ROOT,
+        steps: &[ProofStep { hash: ROOT, left: false }, ProofStep { hash: LEAF, left: true }],
+        verifier_key: None,
+    })
+}
+
+fn forms() -> Markup {
+    let name = Field {
+        id: "owner-name",
+        name: "owner",
+        label: "Owner",
+        value: "Payments platform",
+        hint: "The team that is told first.",
+        required: true,
+        ..Field::default()
+    };
+    let mail = Field {
+        id: "owner-mail",
+        name: "mail",
+        label: "Address",
+        value: "payments@",
+        kind: "email",
+        error: "This is not a complete address.",
+        required: true,
+        ..Field::default()
+    };
+    let profile = Field {
+        id: "ra-profile",
+        name: "profile",
+        label: "RA profile",
+        value: "web",
+        required: true,
+        ..Field::default()
+    };
+    let note = Field { id: "note", name: "note", label: "Note", ..Field::default() };
+    let renew = Field {
+        id: "renew",
+        name: "renew",
+        label: "Renew by itself",
+        value: "1",
+        hint: "At two thirds of its life.",
+        ..Field::default()
+    };
+    let reason = Field {
+        id: "revoke-reason",
+        name: "reason",
+        label: "Reason",
+        value: "superseded",
+        required: true,
+        ..Field::default()
+    };
+    let choice = |value, label| ChoiceOption { value, label };
+    let revoke = confirm(&Confirm {
+        id: "revoke-dialog",
+        trigger: "Revoke…",
+        fallback_href: "/certificates/8812/revoke",
+        title: "Revoke api.payments.example?",
+        text: "Four endpoints serve this certificate. Revocation cannot be taken back.",
+        action: "/certificates/8812/revoke",
+        csrf: "sample-token",
+        submit: "Revoke",
+        tone: Tone::Bad,
+        fields: Some(select_field(
+            &reason,
+            &[choice("key_compromise", "Key compromise"), choice("superseded", "Superseded")],
+        )),
+    });
+    html! {
+        div.columns {
+            (section("form", "Edit", revoke, post_form("/certificates/8812", "sample-token", false, html! {
+                (field(&name)) (field(&mail))
+                (select_field(&profile, &[choice("web", "Web servers"), choice("mesh", "Service mesh")]))
+                (text_area(&note, 2, false)) (check_field(&renew, true))
+                div.actions {
+                    (submit("Save", Tone::Info))
+                }
+            })))
+            (section("upload", "Upload", html! {}, post_form("/certificates", "sample-token", true, html! {
+                (file_drop(&FileDrop { id: "files", name: "files", label: "Drop certificates here, or choose files",
+                    hint: "PEM, DER, PKCS #7, PKCS #12; up to 10 MB.", accept: ".pem,.crt,.cer,.der,.p7b,.p12",
+                    multiple: true }))
+                (submit("Upload", Tone::Info))
+            })))
+        }
+    }
+}
+
+fn endings() -> Markup {
+    html! {
+        div.stack {
+            (alert_box(AlertKind::Info, "Times are shown in UTC."))
+            (alert_box(AlertKind::Success, "The certificate was renewed and is served by 4 of 4 endpoints."))
+            (alert_box(AlertKind::Warning, "Two monitors have not run since yesterday."))
+            (alert_box(AlertKind::Error, "The log cannot be written. No operation is accepted until it can."))
+        }
+        (section("empty", "Forwarders", html! {}, empty_state("Nothing is forwarded yet",
+            "A forwarder sends events to another system as they are sealed: a webhook, syslog, a ticket system.",
+            Some(button("Add a forwarder", "/forwarders/new", Some(Icon::Plus), true)))))
+        (section("icons", "Icons", html! {}, html! {
+            div.wrap { @for mark in Icon::ALL { (icon(*mark)) } }
+        }))
+        (error_page(404, "There is no such certificate", "It may have been archived, or you may not see its path.",
+            Some(("Search certificates", "/certificates"))))
+    }
+}
