@@ -173,7 +173,7 @@ function preferences() {
       const secure = location.protocol === 'https:' ? '; Secure' : '';
       document.cookie = `${button.name}=${button.value}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
       document.documentElement.dataset[button.name] = button.value;
-      for (const other of all('button[aria-pressed]', form)) other.setAttribute('aria-pressed', String(other === button));
+      for (const other of all(`form[data-preference] button[name=${button.name}]`)) other.setAttribute('aria-pressed', String(other.value === button.value));
       times();
     });
   }
@@ -372,5 +372,6 @@ async function swap(id) {
 
 if (globalThis.document) {
   for (const part of all('[data-script-only]')) part.hidden = false;
+  if (matchMedia('(max-width: 860px)').matches) document.querySelector('.places [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
   for (const start of [times, preferences, keys, clicks, drops, brushes, live, refresh, proofs]) start();
 }

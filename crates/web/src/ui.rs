@@ -47,7 +47,7 @@ pub use layout::{
     Health, LoginFrame, Nav, PageFrame, Preferences, SealStatus, Theme, Viewer, Zone, error_page,
     layout, login_page,
 };
-pub use moment::{date, relative, rfc3339, time};
+pub use moment::{date, grouped, relative, rfc3339, time};
 pub use proof::{ProofPanel, ProofStep, proof_panel};
 pub use record::{
     Change, TimelineItem, diff_table, fingerprint, json_block, key_values, live_region, timeline,

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Icon, Tone, icon};
+use super::{Icon, Tone, grouped, icon};
 
 /// The top of a page: title, what it is about, and its actions (usually [`button`]s).
 #[must_use]
@@ -178,7 +178,7 @@ pub fn tabs(label: &str, tabs: &[Tab<'_>]) -> Markup {
             @for tab in tabs {
                 a href=(tab.href) aria-current=[tab.selected.then_some("page")] {
                     (tab.label)
-                    @if let Some(count) = tab.count { " " span.count { (count) } }
+                    @if let Some(count) = tab.count { " " span.count { (grouped(count)) } }
                 }
             }
         }
@@ -208,14 +208,15 @@ pub fn pager(previous: Option<&str>, next: Option<&str>, shown: &str) -> Markup 
 pub fn progress(label: &str, value: u64, total: Option<u64>) -> Markup {
     html! {
         div.progress {
+            span.progress-label aria-hidden="true" { (label) }
             @match total {
                 Some(total) => {
                     progress max=(total.max(1)) value=(value.min(total)) aria-label=(label) {}
-                    span.muted { (value) " of " (total) }
+                    span.muted { (grouped(value)) " of " (grouped(total)) }
                 }
                 None => {
                     progress aria-label=(label) {}
-                    span.muted { (value) " so far" }
+                    span.muted { (grouped(value)) " so far" }
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use maud::{Markup, html};
 
 use super::Tone;
-use super::moment::{date, distance};
+use super::moment::{date, distance, grouped};
 
 /// A line of values, oldest first, with `label` saying what they are; its last value is written beside it.
 #[must_use]
@@ -31,7 +31,7 @@ pub fn sparkline(label: &str, values: &[u64]) -> Markup {
                 }
                 circle.spark-end cx="98" cy=(format!("{end_y:.1}")) r="2" {}
             }
-            span.num { (last) }
+            span.num { (grouped(last)) }
         }
     }
 }
@@ -65,7 +65,7 @@ pub fn donut(label: &str, slices: &[Slice<'_>]) -> Markup {
     html! {
         div.donut {
             svg viewBox="0 0 42 42" width="132" height="132" role="img" {
-                title { (label) ": " (total) " in all" }
+                title { (label) ": " (grouped(total)) " in all" }
                 circle.donut-ground cx="21" cy="21" r="15.915" {}
                 @for (slice, (start, share)) in slices.iter().zip(&arcs) {
                     @if slice.count > 0 {
@@ -73,11 +73,11 @@ pub fn donut(label: &str, slices: &[Slice<'_>]) -> Markup {
                         circle class={"donut-arc " (slice.tone.class())} cx="21" cy="21" r="15.915"
                             stroke-dasharray=(format!("{:.2} {:.2}", gapped(*share), 100.0 - gapped(*share)))
                             stroke-dashoffset=(format!("{:.2}", 25.0 - start)) {
-                            title { (slice.label) ": " (slice.count) }
+                            title { (slice.label) ": " (grouped(slice.count)) }
                         }
                     }
                 }
-                text.donut-total x="21" y="22.5" text-anchor="middle" { (total) }
+                text.donut-total x="21" y="22.5" text-anchor="middle" { (grouped(total)) }
                 text.donut-label x="21" y="27" text-anchor="middle" { "in all" }
             }
             ul.legend {
@@ -88,8 +88,8 @@ pub fn donut(label: &str, slices: &[Slice<'_>]) -> Markup {
                             Some(href) => a href=(href) { (slice.label) },
                             None => span { (slice.label) },
                         }
-                        span.num { (slice.count) }
-                        span.muted { (format!("{:.0} %", ratio(slice.count, total.max(1)) * 100.0)) }
+                        span.num { (grouped(slice.count)) }
+                        span.muted { (share_text(slice.count, total)) }
                     }
                 }
             }
@@ -132,6 +132,16 @@ pub fn validity_bar(not_before: i64, not_after: i64, now: i64, expiring_from: i6
 
 pub(super) fn swatch() -> Markup {
     html! { svg.swatch viewBox="0 0 10 10" width="10" height="10" aria-hidden="true" { rect width="10" height="10" rx="2" {} } }
+}
+
+/// A share in whole percent that never calls something nothing, or not quite all, all.
+fn share_text(part: u64, whole: u64) -> String {
+    let share = ratio(part, whole.max(1)) * 100.0;
+    match share {
+        _ if part > 0 && share < 1.0 => "< 1 %".to_owned(),
+        _ if part < whole && share > 99.0 => "> 99 %".to_owned(),
+        _ => format!("{share:.0} %"),
+    }
 }
 
 fn gapped(share: f64) -> f64 {

@@ -10,8 +10,8 @@ use super::{
     Row, SealStatus, SearchBox, SearchError, Series, Slice, Stat, Tab, Table, TimelineItem, Tone,
     Viewer, alert_box, badge, breadcrumbs, button, certificate_status, check_field, code, confirm,
     data_table, date, delivery_state, diff_table, donut, empty_state, error_page, facet_panel,
-    field, file_drop, fingerprint, histogram, icon, job_state, json_block, key_values, layout,
-    live_region, outcome, page_header, pager, post_form, progress, proof_panel, relative,
+    field, file_drop, fingerprint, grouped, histogram, icon, job_state, json_block, key_values,
+    layout, live_region, outcome, page_header, pager, post_form, progress, proof_panel, relative,
     seal_state, search_box, section, select_field, severity, sparkline, stat_row, submit, tabs,
     text_area, time, timeline, validity_bar,
 };
@@ -114,7 +114,6 @@ fn list() -> Markup {
             div {
                 (live_region("events", "/api/v1/events/stream"))
                 (events())
-                p {}
                 (pager(None, Some("/events?before=1204683"), "1–6 of about 9,200"))
             }
         }
@@ -181,7 +180,7 @@ fn events() -> Markup {
             outcome(result),
             code(subject),
             html! { (actor) },
-            html! { (index) },
+            html! { (grouped(index)) },
         ],
     };
     let rows = [

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::Tone;
 use super::chart::{ratio, swatch};
-use super::moment::{rfc3339, time};
+use super::moment::{grouped, rfc3339, time};
 
 /// What a layer of the stack stands for.
 #[derive(Debug, Clone)]
@@ -58,13 +58,13 @@ pub fn histogram(chart: &Histogram<'_>) -> Markup {
     html! {
         figure.histogram id=(chart.id) {
             figcaption {
-                span { strong { (total) } " " (chart.label) }
+                span { strong { (grouped(total)) } " " (chart.label) }
                 ul.legend.inline { @for series in chart.series {
                     li class=(series.tone.class()) { (swatch()) span { (series.label) } }
                 } }
             }
             div.histogram-plot {
-                span.axis-top.muted aria-hidden="true" { (most) }
+                span.axis-top.muted aria-hidden="true" { (grouped(most)) }
                 svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="group"
                     aria-label={(chart.label) " over time"} data-brush data-from=(chart.from)
                     data-to=(chart.to) {
@@ -143,8 +143,8 @@ fn counts_table(chart: &Histogram<'_>, sums: &[u64]) -> Markup {
                 tbody { @for (bucket, sum) in chart.buckets.iter().zip(sums) {
                     tr {
                         th scope="row" { a href=(bucket.href) { (time(bucket.start)) } }
-                        @for count in bucket.counts { td.num { (count) } }
-                        td.num { (sum) }
+                        @for count in bucket.counts { td.num { (grouped(*count)) } }
+                        td.num { (grouped(*sum)) }
                     }
                 } }
             }

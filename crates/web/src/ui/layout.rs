@@ -4,8 +4,8 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::assets::asset_url;
 use super::{
-    AlertKind, Field, Icon, Tone, alert_box, csrf_input, field, icon, page_header, seal_logo,
-    submit,
+    AlertKind, Field, Icon, Tone, alert_box, csrf_input, field, grouped, icon, page_header,
+    seal_logo, submit,
 };
 
 /// Light, dark, or as the system says; the cookie `theme`.
@@ -281,6 +281,7 @@ fn menu(viewer: &Viewer<'_>, frame: &PageFrame<'_>) -> Markup {
                         }
                     }
                 }
+                (zone_switch(frame.preferences.zone, frame.csrf))
                 button.menu-item type="button" data-opens="keys" data-script-only hidden {
                     (icon(Icon::Info)) span { "Keyboard keys" }
                 }
@@ -299,7 +300,7 @@ fn foot(frame: &PageFrame<'_>) -> Markup {
         @if let Some(seal) = &frame.seal {
             a.foot-seal.late[!seal.fresh] href="/log-view" {
                 (icon(if seal.fresh { Icon::Seal } else { Icon::Warning }))
-                span { "Log of " strong.num { (seal.tree_size) } " entries, " (seal.text) }
+                span { "Log of " strong.num { (grouped(seal.tree_size)) } " entries, " (seal.text) }
             }
         }
         a href="/docs/api" { "API" }

@@ -1,4 +1,4 @@
-//! Times and dates. The server writes UTC; the script may show local time instead, the `datetime` attribute
+//! Times, dates and counts. The server writes UTC; the script may show local time instead, the `datetime` attribute
 //! and the hover text keep the exact instant.
 
 use jiff::Timestamp;
@@ -44,6 +44,20 @@ pub fn relative(ts_us: i64, now_us: i64) -> Markup {
         return html! { span.muted { "—" } };
     };
     html! { time datetime=(exact) title=(exact) data-shape="relative" { (distance(ts_us, now_us)) } }
+}
+
+/// A count in groups of three: `1,204,733`.
+#[must_use]
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// The words of [`relative`].

@@ -5,7 +5,7 @@
 
 use maud::{Markup, html};
 
-use super::{Icon, fingerprint, icon, seal_state};
+use super::{Icon, fingerprint, grouped, icon, seal_state};
 
 /// One hash on the way up.
 #[derive(Debug, Clone)]
@@ -52,8 +52,8 @@ pub fn proof_panel(panel: &ProofPanel<'_>) -> Markup {
                 div.sheet-aside { (seal_state(panel.state)) }
             }
             dl.kv {
-                div { dt { "Log index" } dd.num { (panel.index) } }
-                div { dt { "Tree size" } dd.num { (panel.tree_size) } }
+                div { dt { "Log index" } dd.num { (grouped(panel.index)) } }
+                div { dt { "Tree size" } dd.num { (grouped(panel.tree_size)) } }
                 div { dt { "Leaf hash" } dd { (fingerprint(panel.leaf)) } }
                 div { dt { "Root, as the server tells" } dd { (fingerprint(panel.root)) } }
             }

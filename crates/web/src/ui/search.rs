@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Icon, icon};
+use super::{Icon, grouped, icon};
 
 /// What is wrong with a query.
 #[derive(Debug, Clone)]
@@ -132,7 +132,7 @@ fn facet_value(value: &FacetValue<'_>, most: u64) -> Markup {
         li {
             a.facet href=(value.href) aria-current=[value.selected.then_some("true")] {
                 span.facet-label { @if value.selected { (icon(Icon::Check)) } (value.label) }
-                span.count { (value.count) }
+                span.count { (grouped(value.count)) }
                 svg.facet-bar viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true" {
                     rect width=(share) height="2" {}
                 }

@@ -235,6 +235,9 @@ fn times_are_utc_and_bad_ones_do_not_break_a_page() {
     assert_eq!(rfc3339(gallery::NOW).as_deref(), Some("2026-11-21T04:10:09.250000Z"));
     assert!(time(0).into_string().contains("1970-01-01 00:00:00 <span"));
     assert_eq!(time(i64::MAX).into_string(), "<span class=\"muted\">—</span>");
+    for (count, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_204_733, "1,204,733")] {
+        assert_eq!(grouped(count), text);
+    }
     let now = 1_000_000_000_000_000;
     for (offset_s, words) in [
         (3, "just now"),
@@ -279,6 +282,15 @@ fn empty_charts_are_still_valid() {
     ] {
         let page = markup.into_string();
         assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
+    }
+}
+
+#[test]
+fn small_shares_are_not_called_nothing() {
+    let slice = |count| Slice { label: "x", count, tone: Tone::Good, href: None };
+    let page = donut("all", &[slice(1), slice(9_999), slice(0)]).into_string();
+    for share in ["&lt; 1 %", "&gt; 99 %", ">0 %"] {
+        assert!(page.contains(share), "{share} in {page}");
     }
 }
 

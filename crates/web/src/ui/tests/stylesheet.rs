@@ -93,7 +93,8 @@ fn every_class_of_the_gallery_is_styled_or_known_to_the_script() {
 }
 
 /// Hooks that need no look of their own.
-const UNSTYLED: [&str; 7] = ["plain", "invalid", "changed", "added", "removed", "zone-switch", "version"];
+const UNSTYLED: [&str; 7] =
+    ["plain", "invalid", "changed", "added", "removed", "zone-switch", "version"];
 
 #[test]
 fn every_variable_used_is_defined() {
