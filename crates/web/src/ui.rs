@@ -17,6 +17,7 @@ pub mod gallery;
 mod histogram;
 mod icon;
 mod layout;
+mod lone;
 mod moment;
 mod proof;
 mod record;
@@ -43,17 +44,15 @@ pub use form::{
 };
 pub use histogram::{Bucket, Histogram, Series, histogram};
 pub use icon::{Icon, icon};
-pub use layout::{
-    Health, LoginFrame, Nav, PageFrame, Preferences, SealStatus, Theme, Viewer, Zone, error_page,
-    layout, login_page,
-};
+pub use layout::{Health, Nav, PageFrame, Preferences, SealStatus, Theme, Viewer, Zone, layout};
+pub use lone::{LoginFrame, error_page, login_page};
 pub use moment::{date, grouped, relative, rfc3339, time};
 pub use proof::{ProofPanel, ProofStep, proof_panel};
 pub use record::{
     Change, TimelineItem, diff_table, fingerprint, json_block, key_values, live_region, timeline,
 };
 pub use search::{Facet, FacetValue, SearchBox, SearchError, facet_panel, search_box};
-pub use table::{Align, Column, Direction, Row, Sort, Table, data_table};
+pub use table::{Align, Column, Direction, Row, Sort, Table, data_row, data_table};
 pub use tone::Tone;
 
 /// The `Content-Security-Policy` every page is served with. No block needs anything wider.

@@ -4,16 +4,17 @@
 
 use maud::{Markup, html};
 
+mod detail;
+
+use detail::{detail, endings, forms, proof};
+
 use super::{
-    AlertKind, Bucket, Change, ChoiceOption, Column, Confirm, Crumb, Direction, Facet, FacetValue,
-    Field, FileDrop, Health, Histogram, Icon, Nav, PageFrame, Preferences, ProofPanel, ProofStep,
-    Row, SealStatus, SearchBox, SearchError, Series, Slice, Stat, Tab, Table, TimelineItem, Tone,
-    Viewer, alert_box, badge, breadcrumbs, button, certificate_status, check_field, code, confirm,
-    data_table, date, delivery_state, diff_table, donut, empty_state, error_page, facet_panel,
-    field, file_drop, fingerprint, grouped, histogram, icon, job_state, json_block, key_values,
-    layout, live_region, outcome, page_header, pager, post_form, progress, proof_panel, relative,
-    seal_state, search_box, section, select_field, severity, sparkline, stat_row, submit, tabs,
-    text_area, time, timeline, validity_bar,
+    Bucket, Column, Crumb, Direction, Facet, FacetValue, Health, Histogram, Icon, Nav, PageFrame,
+    Preferences, Row, SealStatus, SearchBox, SearchError, Series, Slice, Stat, Table, Tone, Viewer,
+    badge, breadcrumbs, button, certificate_status, code, data_table, delivery_state, donut,
+    facet_panel, grouped, histogram, job_state, key_values, layout, live_region, outcome,
+    page_header, pager, progress, seal_state, search_box, section, severity, sparkline, stat_row,
+    time, validity_bar,
 };
 
 /// The instant at which the gallery stands: 2026-11-21 04:10:09.250 UTC, in µs.
@@ -160,13 +161,30 @@ fn events() -> Markup {
         Column::new("Actor").optional(),
         Column::new("Index").number().optional(),
     ];
-    let row = |name: &str,
-               ago: i64,
-               grade: &str,
-               result: &str,
-               subject: &str,
-               actor: &str,
-               index: u64| Row {
+    let rows = EVENTS.map(event_row);
+    data_table(&Table {
+        id: "events",
+        caption: "Events, newest first",
+        columns: &columns,
+        rows: &rows,
+    })
+}
+
+/// Type, minutes ago, severity, outcome, subject, actor, log index.
+type SampleEvent = (&'static str, i64, &'static str, &'static str, &'static str, &'static str, u64);
+
+#[rustfmt::skip]
+const EVENTS: [SampleEvent; 6] = [
+    ("certificate.renew", 1, "error", "failure", "api.payments.example", "trigger: renew early", 1_204_733),
+    ("certificate.issue", 2, "info", "success", "mesh-7f3a.prod.internal", "acme: cluster-eu-1", 1_204_732),
+    ("certificate.expiring", 4, "warning", "success", "www.example.org", "monitor: lead times", 1_204_731),
+    ("certificate.revoke", 9, "critical", "success", "vpn.example.org", "Ines Okafor", 1_204_730),
+    ("request.approve", 14, "notice", "deny", "*.lab.example.org", "Tomás Weller", 1_204_729),
+    ("delivery.attempt", 15, "debug", "rate_limit", "webhook: change board", "system", 1_204_728),
+];
+
+fn event_row((name, ago, grade, result, subject, actor, index): SampleEvent) -> Row {
+    Row {
         href: Some(format!("/events/{index}")),
         tone: match grade {
             "critical" => Some(Tone::Critical),
@@ -182,69 +200,7 @@ fn events() -> Markup {
             html! { (actor) },
             html! { (grouped(index)) },
         ],
-    };
-    let rows = [
-        row(
-            "certificate.renew",
-            1,
-            "error",
-            "failure",
-            "api.payments.example",
-            "trigger: renew early",
-            1_204_733,
-        ),
-        row(
-            "certificate.issue",
-            2,
-            "info",
-            "success",
-            "mesh-7f3a.prod.internal",
-            "acme: cluster-eu-1",
-            1_204_732,
-        ),
-        row(
-            "certificate.expiring",
-            4,
-            "warning",
-            "success",
-            "www.example.org",
-            "monitor: lead times",
-            1_204_731,
-        ),
-        row(
-            "certificate.revoke",
-            9,
-            "critical",
-            "success",
-            "vpn.example.org",
-            "Ines Okafor",
-            1_204_730,
-        ),
-        row(
-            "request.approve",
-            14,
-            "notice",
-            "deny",
-            "*.lab.example.org",
-            "Tomás Weller",
-            1_204_729,
-        ),
-        row(
-            "delivery.attempt",
-            15,
-            "debug",
-            "rate_limit",
-            "webhook: change board",
-            "system",
-            1_204_728,
-        ),
-    ];
-    data_table(&Table {
-        id: "events",
-        caption: "Events, newest first",
-        columns: &columns,
-        rows: &rows,
-    })
+    }
 }
 
 fn shapes() -> Markup {
@@ -331,167 +287,4 @@ fn states() -> Markup {
             ("Any other", row(vec![badge(Tone::Notice, Icon::Handover, "Renewed elsewhere")])),
         ]),
     )
-}
-
-fn detail() -> Markup {
-    let item = |days: i64, mark, sentence: &str, tone| TimelineItem {
-        at: NOW + days * DAY,
-        mark,
-        sentence: html! { (sentence) },
-        href: (days <= 0).then_some("/events/1204730"),
-        tone,
-        ahead: days > 0,
-    };
-    let tab = |label, href, count, selected| Tab { label, href, count, selected };
-    html! {
-        (tabs("Views of the certificate", &[
-            tab("Overview", "?tab=overview", None, true),
-            tab("Story", "?tab=story", Some(14), false),
-            tab("Who is told", "?tab=routing", Some(3), false),
-            tab("Raw", "?tab=raw", None, false),
-        ]))
-        div.columns {
-            (section("certificate", "api.payments.example", certificate_status("expiring"), html! {
-                (validity_bar(NOW - 41 * DAY, NOW + 6 * DAY, NOW, NOW - 9 * DAY))
-                (key_values(&[
-                    ("Issuer", html! { a href="/authorities/1" { "Example Issuing CA G4" } }),
-                    ("Owner", html! { "Payments platform" }),
-                    ("Path", code("/prod/web")),
-                    ("Not before", date(NOW - 41 * DAY)),
-                    ("Last seen", relative(NOW - 240_000_000, NOW)),
-                    ("Next notice", relative(NOW + 2 * DAY, NOW)),
-                    ("SHA-256", fingerprint(LEAF)),
-                ]))
-            }))
-            (section("story", "Story", html! { a href="?tab=story" { "All 14" } }, timeline(&[
-                item(6, Icon::Hourglass, "Expires", Tone::Warning),
-                item(-1, Icon::CrossCircle, "Renewal failed: the order timed out at the CA", Tone::Bad),
-                item(-9, Icon::Bell, "Expiry notice at 15 days went to Payments platform", Tone::Notice),
-                item(-40, Icon::CheckCircle, "Served by 4 of 4 endpoints", Tone::Good),
-                item(-41, Icon::Certificate, "Issued by Example Issuing CA G4 through ACME", Tone::Info),
-            ])))
-        }
-        (section("changes", "What changed", html! {}, diff_table("Changes of the certificate", &[
-            Change { field: "owner", before: Some("Web team"), after: Some("Payments platform") },
-            Change { field: "group", before: None, after: Some("pci") },
-            Change { field: "note", before: Some("move before May"), after: None },
-            Change { field: "path", before: Some("/prod/web"), after: Some("/prod/web") },
-        ])))
-        (json_block("raw-json", "CloudEvents 1.0",
-            "{\n  \"id\": \"019de1a4-7c1e-7b52-9a33-0d5f6b8e2c11\",\n  \"type\": \"certificate.renew\",\n  \"subject\": \"certificate/8812\",\n  \"data\": { \"outcome\": { \"result\": \"failure\", \"reason\": \"order_timeout\" } }\n}"))
-    }
-}
-
-fn proof() -> Markup {
-    proof_panel(&ProofPanel {
-        id: "proof",
-        event_id: "019de1a4-7c1e-7b52-9a33-0d5f6b8e2c11",
-        state: "witnessed",
-        index: 1_204_730,
-        tree_size: 1_204_733,
-        leaf: LEAF,
-        root: ROOT,
-        steps: &[ProofStep { hash: ROOT, left: false }, ProofStep { hash: LEAF, left: true }],
-        verifier_key: None,
-    })
-}
-
-fn forms() -> Markup {
-    let name = Field {
-        id: "owner-name",
-        name: "owner",
-        label: "Owner",
-        value: "Payments platform",
-        hint: "The team that is told first.",
-        required: true,
-        ..Field::default()
-    };
-    let mail = Field {
-        id: "owner-mail",
-        name: "mail",
-        label: "Address",
-        value: "payments@",
-        kind: "email",
-        error: "This is not a complete address.",
-        required: true,
-        ..Field::default()
-    };
-    let profile = Field {
-        id: "ra-profile",
-        name: "profile",
-        label: "RA profile",
-        value: "web",
-        required: true,
-        ..Field::default()
-    };
-    let note = Field { id: "note", name: "note", label: "Note", ..Field::default() };
-    let renew = Field {
-        id: "renew",
-        name: "renew",
-        label: "Renew by itself",
-        value: "1",
-        hint: "At two thirds of its life.",
-        ..Field::default()
-    };
-    let reason = Field {
-        id: "revoke-reason",
-        name: "reason",
-        label: "Reason",
-        value: "superseded",
-        required: true,
-        ..Field::default()
-    };
-    let choice = |value, label| ChoiceOption { value, label };
-    let revoke = confirm(&Confirm {
-        id: "revoke-dialog",
-        trigger: "Revoke…",
-        fallback_href: "/certificates/8812/revoke",
-        title: "Revoke api.payments.example?",
-        text: "Four endpoints serve this certificate. Revocation cannot be taken back.",
-        action: "/certificates/8812/revoke",
-        csrf: "sample-token",
-        submit: "Revoke",
-        tone: Tone::Bad,
-        fields: Some(select_field(
-            &reason,
-            &[choice("key_compromise", "Key compromise"), choice("superseded", "Superseded")],
-        )),
-    });
-    html! {
-        div.columns {
-            (section("form", "Edit", revoke, post_form("/certificates/8812", "sample-token", false, html! {
-                (field(&name)) (field(&mail))
-                (select_field(&profile, &[choice("web", "Web servers"), choice("mesh", "Service mesh")]))
-                (text_area(&note, 2, false)) (check_field(&renew, true))
-                div.actions {
-                    (submit("Save", Tone::Info))
-                }
-            })))
-            (section("upload", "Upload", html! {}, post_form("/certificates", "sample-token", true, html! {
-                (file_drop(&FileDrop { id: "files", name: "files", label: "Drop certificates here, or choose files",
-                    hint: "PEM, DER, PKCS #7, PKCS #12; up to 10 MB.", accept: ".pem,.crt,.cer,.der,.p7b,.p12",
-                    multiple: true }))
-                (submit("Upload", Tone::Info))
-            })))
-        }
-    }
-}
-
-fn endings() -> Markup {
-    html! {
-        div.stack {
-            (alert_box(AlertKind::Info, "Times are shown in UTC."))
-            (alert_box(AlertKind::Success, "The certificate was renewed and is served by 4 of 4 endpoints."))
-            (alert_box(AlertKind::Warning, "Two monitors have not run since yesterday."))
-            (alert_box(AlertKind::Error, "The log cannot be written. No operation is accepted until it can."))
-        }
-        (section("empty", "Forwarders", html! {}, empty_state("Nothing is forwarded yet",
-            "A forwarder sends events to another system as they are sealed: a webhook, syslog, a ticket system.",
-            Some(button("Add a forwarder", "/forwarders/new", Some(Icon::Plus), true)))))
-        (section("icons", "Icons", html! {}, html! {
-            div.wrap { @for mark in Icon::ALL { (icon(*mark)) } }
-        }))
-        (error_page(404, "There is no such certificate", "It may have been archived, or you may not see its path.",
-            Some(("Search certificates", "/certificates"))))
-    }
 }

@@ -1,12 +1,9 @@
-//! The frame of every page: head, navigation, search, menus, footer; and the two pages without a frame.
+//! The frame of every page: head, navigation, search, menus, footer.
 
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets::asset_url;
-use super::{
-    AlertKind, Field, Icon, Tone, alert_box, csrf_input, field, grouped, icon, page_header,
-    seal_logo, submit,
-};
+use super::{Icon, Tone, csrf_input, grouped, icon, seal_logo};
 
 /// Light, dark, or as the system says; the cookie `theme`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,7 +84,7 @@ pub enum Nav {
     Certificates,
     /// `/catalogue`
     Catalogue,
-    /// `/log-view` is what people see; `/log/` itself is the tiles.
+    /// `/log-view`: what people see; the tiles themselves are served under `/log/`.
     Log,
     /// `/jobs`
     Jobs,
@@ -191,7 +188,8 @@ pub fn layout(frame: PageFrame<'_>) -> Markup {
     document(frame.title, frame.preferences, inner)
 }
 
-fn document(title: &str, preferences: Preferences, inner: Markup) -> Markup {
+/// The document round a page; [`layout`] and the pages without a frame share it.
+pub(super) fn document(title: &str, preferences: Preferences, inner: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en-GB" data-theme=(preferences.theme.as_str()) data-zone=(preferences.zone.as_str()) {
@@ -322,81 +320,6 @@ fn keys_dialog() -> Markup {
             h2 id="keys-title" { "Keyboard keys" }
             dl.keys { @for (key, what) in keys { div { dt { kbd { (key) } } dd { (what) } } } }
             div.dialog-actions { button type="button" data-closes { "Close" } }
-        }
-    }
-}
-
-/// What the page before signing in needs.
-#[derive(Debug, Clone)]
-pub struct LoginFrame<'a> {
-    /// What was chosen on this browser.
-    pub preferences: Preferences,
-    /// A token bound to this browser.
-    pub csrf: &'a str,
-    /// The name typed before.
-    pub name: &'a str,
-    /// Why the last try failed; one text for all reasons.
-    pub error: Option<&'a str>,
-    /// Where to go afterwards; a path of ours.
-    pub next: &'a str,
-    /// A notice of the organisation, or empty.
-    pub notice: &'a str,
-    /// Version of the program.
-    pub version: &'a str,
-}
-
-/// The page before signing in.
-#[must_use]
-pub fn login_page(login: &LoginFrame<'_>) -> Markup {
-    let name = Field {
-        id: "login-name",
-        name: "name",
-        label: "Name",
-        value: login.name,
-        required: true,
-        autocomplete: "username",
-        ..Field::default()
-    };
-    let password = Field {
-        id: "login-password",
-        name: "password",
-        label: "Password",
-        kind: "password",
-        required: true,
-        autocomplete: "current-password",
-        ..Field::default()
-    };
-    let inner = html! {
-        main.lone id="main" {
-            div.login {
-                (seal_logo())
-                h1 { "Chancery" }
-                p.subtitle { "Every certificate, every event, under seal." }
-                @if let Some(error) = login.error { (alert_box(AlertKind::Error, error)) }
-                form.form method="post" action="/login" {
-                    (csrf_input(login.csrf))
-                    input type="hidden" name="next" value=(login.next);
-                    (field(&name)) (field(&password)) (submit("Sign in", Tone::Info))
-                }
-                @if !login.notice.is_empty() { p.hint { (login.notice) } }
-                p.muted.version { "Version " (login.version) }
-            }
-        }
-    };
-    document("Sign in", login.preferences, inner)
-}
-
-/// The body of a page that failed: what happened in words, and a way on. Put it into [`layout`].
-#[must_use]
-pub fn error_page(status: u16, title: &str, detail: &str, way_on: Option<(&str, &str)>) -> Markup {
-    html! {
-        div.failed {
-            p.failed-status { (status) }
-            (page_header(title, detail, html! {}))
-            div.actions {
-                @if let Some((label, href)) = way_on { a.button.primary href=(href) { span { (label) } } }
-                a.button href="/" { span { "Home" } }
-            }
         }
     }
 }

@@ -143,7 +143,7 @@ fn head(column: &Column) -> Markup {
 
 /// One row as [`data_table`] writes it; live streams send this to be put on top.
 #[must_use]
-pub(super) fn data_row(columns: &[Column], row: &Row) -> Markup {
+pub fn data_row(columns: &[Column], row: &Row) -> Markup {
     html! {
         tr role="row" class=[row.tone.map(Tone::class)] data-href=[row.href.as_deref()] {
             @for (position, (cell, column)) in row.cells.iter().zip(columns).enumerate() {
