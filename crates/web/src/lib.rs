@@ -1,1 +1,3 @@
 //! The REST API and the server-rendered pages.
+
+pub mod ui;
