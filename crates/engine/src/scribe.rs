@@ -74,16 +74,14 @@ pub(crate) struct Draft {
 impl Draft {
     /// A draft of the payload's type.
     pub(crate) fn new<P: Payload>(payload: &P) -> Result<Self, Error> {
-        let split = chancery_event::catalogue::split(payload)
-            .map_err(|error| Error::Internal(format!("payload of {}: {error}", P::TYPE.name())))?;
         Ok(Self {
             event_type: P::TYPE,
             outcome: Outcome::success(),
             severity: None,
             targets: Vec::new(),
-            detail: split.detail,
+            detail: payload.detail(),
             names: Vec::new(),
-            personal: split.personal,
+            personal: Payload::personal(payload),
         })
     }
 

@@ -31,7 +31,7 @@ CREATE TABLE event (
     log_index    BIGINT NOT NULL PRIMARY KEY,
     id           TEXT NOT NULL,
     type         TEXT NOT NULL,
-    severity     BIGINT NOT NULL,                  -- 0 debug .. 4 critical
+    severity     TEXT NOT NULL,                    -- debug | info | warning | error | critical
     result       TEXT NOT NULL,
     reason       TEXT,
     origin       TEXT NOT NULL,
@@ -54,8 +54,8 @@ CREATE TABLE event (
 CREATE UNIQUE INDEX event_by_id ON event (id);
 CREATE INDEX event_by_type ON event (type, log_index);
 CREATE INDEX event_by_time ON event (time, log_index);
-CREATE INDEX event_by_severity ON event (severity, log_index) WHERE severity >= 2;
-CREATE INDEX event_by_result ON event (result, log_index) WHERE result <> 'success';
+CREATE INDEX event_by_severity ON event (severity, log_index);
+CREATE INDEX event_by_result ON event (result, log_index);
 
 -- Projections, kept a moment behind the log by their own cursor ("projection").
 
@@ -80,7 +80,7 @@ CREATE INDEX event_key_by_event ON event_key (log_index) WHERE name IN ('actor_n
 CREATE TABLE event_hour (
     hour     BIGINT NOT NULL,                      -- microseconds, start of the hour
     type     TEXT NOT NULL,
-    severity BIGINT NOT NULL,
+    severity TEXT NOT NULL,
     result   TEXT NOT NULL,
     origin   TEXT NOT NULL,
     events   BIGINT NOT NULL,

@@ -35,7 +35,7 @@ pub async fn project(
     let mut targets = Vec::new();
     let mut keys = Vec::new();
     let mut words = Vec::new();
-    let mut hours: BTreeMap<(i64, &str, i64, &str, &str), i64> = BTreeMap::new();
+    let mut hours: BTreeMap<(i64, &str, &str, &str, &str), i64> = BTreeMap::new();
     for projected in events {
         let (event, index) = (projected.sealed.event(), projected.sealed.index());
         for target in &event.targets {
@@ -47,7 +47,7 @@ pub async fn project(
         let bucket = (
             hour,
             &*event.type_name,
-            event.severity as i64,
+            event.severity.as_str(),
             event.outcome.result.as_str(),
             event.origin.as_str(),
         );

@@ -103,7 +103,7 @@ fn row(indexed: &Indexed, now: Timestamp) -> Vec<SqlValue> {
         indexed.index.into(),
         crate::value::id(event.id),
         (&*event.type_name).into(),
-        (event.severity as i64).into(),
+        event.severity.as_str().into(),
         event.outcome.result.as_str().into(),
         event.outcome.reason.as_deref().into(),
         event.origin.as_str().into(),

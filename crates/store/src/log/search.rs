@@ -1,0 +1,1 @@
+//! Searching sealed events: pages, facets, histogram.
