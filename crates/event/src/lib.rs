@@ -8,13 +8,16 @@
 //! Read in this order: [`id`], [`time`], [`envelope`], [`entry`], [`catalogue`], [`filter`].
 
 pub mod canonical;
+pub mod catalogue;
 pub mod entry;
 pub mod envelope;
 pub mod environment;
 pub mod filter;
 pub mod id;
 pub mod time;
+pub mod types;
 
+pub use catalogue::{EventType, Payload};
 pub use entry::{Entry, EntryError, OpenError, ReadError, SaltedPart};
 pub use envelope::{
     Actor, ActorKind, Authentication, Event, Origin, Outcome, Personal, PersonalPart, Reason,

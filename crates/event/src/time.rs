@@ -57,6 +57,18 @@ impl Timestamp {
     }
 }
 
+impl schemars::JsonSchema for Timestamp {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339, UTC, always six decimals: one instant has exactly one spelling.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,234 @@
+//! Certificates entering, changing in, and leaving the inventory.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Change, PersonalMembers, Word};
+use crate::id::{CertificateId, GroupId, JobId, RaProfileId};
+use crate::time::Timestamp;
+
+/// What every event about a certificate of the inventory tells about it, as it was then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CertificateSummary {
+    /// Its identifier in the inventory.
+    pub certificate_id: CertificateId,
+    /// SHA-256 of its DER, 64 lower-case hexadecimal digits.
+    pub fingerprint_sha256: String,
+    /// Serial number, lower-case hexadecimal without separators.
+    pub serial_number: String,
+    /// Subject as RFC 4514 text; in the personal part instead when it names a person.
+    pub subject_dn: Option<String>,
+    /// Issuer as RFC 4514 text.
+    pub issuer_dn: String,
+    /// Start of validity.
+    pub not_before: Timestamp,
+    /// End of validity.
+    pub not_after: Timestamp,
+    /// Identifier of the issuing authority, where it is one of ours.
+    pub authority_id: Option<String>,
+    /// Identifier of its RA profile.
+    pub ra_profile_id: Option<RaProfileId>,
+    /// Name of its RA profile.
+    pub ra_profile: Option<String>,
+    /// Identifiers of its groups.
+    #[serde(default)]
+    pub group_ids: Vec<GroupId>,
+    /// Subject as RFC 4514 text, when it names a person; never part of the JSON.
+    #[serde(skip)]
+    pub person_dn: Option<String>,
+}
+
+impl CertificateSummary {
+    /// The same summary of a certificate that names a person: its subject leaves the sealed detail
+    /// for the personal part. The name of the target must move too.
+    #[must_use]
+    pub fn of_a_person(mut self) -> Self {
+        self.person_dn = self.subject_dn.take().or(self.person_dn);
+        self
+    }
+}
+
+/// What is known of a certificate that was presented, whether or not it entered the inventory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PresentedCertificate {
+    /// SHA-256 of its DER, 64 lower-case hexadecimal digits.
+    pub fingerprint_sha256: String,
+    /// Serial number, lower-case hexadecimal without separators.
+    pub serial_number: String,
+    /// Subject as RFC 4514 text; in the personal part instead when it names a person.
+    pub subject_dn: Option<String>,
+    /// Issuer as RFC 4514 text.
+    pub issuer_dn: String,
+    /// Start of validity.
+    pub not_before: Timestamp,
+    /// End of validity.
+    pub not_after: Timestamp,
+    /// Subject as RFC 4514 text, when it names a person; never part of the JSON.
+    #[serde(skip)]
+    pub person_dn: Option<String>,
+}
+
+impl PresentedCertificate {
+    /// As [`CertificateSummary::of_a_person`].
+    #[must_use]
+    pub fn of_a_person(mut self) -> Self {
+        self.person_dn = self.subject_dn.take().or(self.person_dn);
+        self
+    }
+}
+
+const PERSON_DN: &[(&str, &str)] =
+    &[("subject_dn", "Subject as RFC 4514 text, when it names a person.")];
+
+impl PersonalMembers for CertificateSummary {
+    const MEMBERS: &'static [(&'static str, &'static str)] = PERSON_DN;
+
+    fn add_personal(&self, members: &mut Map<String, Value>) {
+        if let Some(text) = &self.person_dn {
+            members.insert("subject_dn".to_owned(), text.as_str().into());
+        }
+    }
+}
+
+impl PersonalMembers for PresentedCertificate {
+    const MEMBERS: &'static [(&'static str, &'static str)] = PERSON_DN;
+
+    fn add_personal(&self, members: &mut Map<String, Value>) {
+        if let Some(text) = &self.person_dn {
+            members.insert("subject_dn".to_owned(), text.as_str().into());
+        }
+    }
+}
+
+payloads! {
+    /// Somebody tried to bring a certificate into the inventory. Recorded for every attempt,
+    /// whatever came of it.
+    Upload: Option<PresentedCertificate> {
+        /// Identifier it was given; absent when it did not enter the inventory.
+        certificate_id: Option<CertificateId>,
+        /// What was sent: `pem`, `der`, `pkcs7` or `pkcs12`; absent when it could not be told.
+        format: Option<Word>,
+        /// Size of what was sent, in bytes.
+        size_bytes: u64,
+        /// Number of certificates in what was sent.
+        count: u32,
+        /// `sync`, or `async` when a job did the work after the answer.
+        mode: Word,
+        /// The job that did the work, for `async`.
+        job_id: Option<JobId>,
+        /// The certificate of the inventory with the same fingerprint, when there is one.
+        duplicate_of: Option<CertificateId>,
+    }
+
+    /// A certificate was uploaded and has entered the inventory.
+    Uploaded: CertificateSummary {
+        /// What was sent: `pem`, `der`, `pkcs7` or `pkcs12`.
+        format: Word,
+        /// Validation status on entry.
+        status: Word,
+        /// Key algorithm with its size or curve, such as `rsa-2048` or `ec-p256`.
+        key_algorithm: Option<String>,
+    }
+
+    /// A discovery has found a certificate that was not in the inventory.
+    Discovered: CertificateSummary {
+        /// The discovery that found it.
+        discovery_id: String,
+        /// Name of that discovery.
+        discovery_name: String,
+        /// Connector or scanner that found it.
+        connector_name: Option<String>,
+        /// Where it was found, such as `www.example.com:443`.
+        location: Option<String>,
+    }
+
+    /// The validation status of a certificate has become another.
+    StatusChanged: CertificateSummary {
+        /// Status before: `not_checked`, `valid`, `expiring`, `expired`, `revoked`, `invalid`,
+        /// `inactive` or `failed`.
+        old_status: Word,
+        /// Status now, of the same words.
+        new_status: Word,
+        /// Why, as a stable word such as `chain_incomplete`.
+        reason: Option<Word>,
+    }
+
+    /// Somebody changed what the inventory says about a certificate: owner, groups, RA profile,
+    /// path, attributes or trust. The certificate itself cannot change.
+    Update: Option<CertificateSummary> {
+        /// What changed, member by member. Owners are given by their identifier.
+        changes: Vec<Change>,
+    }
+
+    /// A certificate was put away: kept, but no longer watched or listed.
+    Archive: Option<CertificateSummary> {
+    }
+    personal {
+        /// Why, in the words of who did it.
+        note,
+    }
+
+    /// An archived certificate was taken back into use.
+    Restore: Option<CertificateSummary> {
+    }
+    personal {
+        /// Why, in the words of who did it.
+        note,
+    }
+
+    /// A certificate was removed from the inventory for good; its events remain.
+    Delete: Option<CertificateSummary> {
+    }
+    personal {
+        /// Why, in the words of who did it.
+        note,
+    }
+
+    /// A certificate of the inventory was found to replace another.
+    Replaced: CertificateSummary {
+        /// The certificate that takes its place.
+        successor_id: CertificateId,
+        /// SHA-256 of the successor's DER, 64 lower-case hexadecimal digits.
+        successor_fingerprint_sha256: String,
+        /// End of the successor's validity.
+        successor_not_after: Timestamp,
+        /// How it was found: `renewal` for a known link, `same_names` or `same_key` for inference.
+        found_by: Word,
+    }
+
+    /// Many certificates were brought into the inventory at once. Each that entered has its own
+    /// `certificate.uploaded` with this event's transaction.
+    Import {
+        /// What was sent: `pem`, `der`, `pkcs7`, `pkcs12`, `zip` or `directory`.
+        format: Option<Word>,
+        /// Size of what was sent, in bytes.
+        size_bytes: u64,
+        /// Number of certificates found in it.
+        count: u64,
+        /// How many entered the inventory.
+        added: u64,
+        /// How many were there already.
+        duplicates: u64,
+        /// How many could not be read.
+        invalid: u64,
+        /// How many an ignore trigger kept out.
+        ignored: u64,
+        /// The job that did the work.
+        job_id: Option<JobId>,
+    }
+
+    /// Certificates were taken out of the inventory as a file; the inventory did not change.
+    Export {
+        /// `pem`, `der`, `pkcs7`, `csv` or `json`.
+        format: Word,
+        /// How many were exported.
+        count: u64,
+        /// Whether a query chose them; without one they were named or all.
+        filtered: bool,
+    }
+    personal {
+        /// The query that chose them, as text; it may name people.
+        query,
+    }
+}

@@ -1,0 +1,146 @@
+//! The catalogue against the codes of the systems it takes in, and against itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use chancery_event::catalogue::{EventType, Kind, OutcomeClass, System};
+use chancery_event::{Outcome, Severity};
+
+use crate::{check_kept, crate_folder, updating};
+
+/// Code → (outcomes, deprecated) as kept in this repository. Codes that end in `*` are patterns.
+fn kept_codes(system: System) -> BTreeMap<String, (String, bool)> {
+    let path = crate_folder().join(format!("tests/catalogue/{}.tsv", system.as_str()));
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines()
+        .skip(1)
+        .map(|line| {
+            let mut cells = line.split('\t');
+            let mut next = || cells.next().unwrap().to_owned();
+            (next(), (next(), next() == "deprecated"))
+        })
+        .collect()
+}
+
+#[test]
+fn every_code_of_the_other_systems_has_its_type() {
+    for (system, count) in [
+        (System::Czertainly, 9),
+        (System::Horizon, 115),
+        (System::Akeyless, 33),
+        (System::Okta, 15),
+        (System::Qcecuring, 32),
+    ] {
+        let mut ours = BTreeMap::new();
+        for event_type in EventType::ALL {
+            for name in event_type.info().dialects.iter().filter(|name| name.system == system) {
+                let known =
+                    ours.insert(name.code.to_owned(), (name.outcomes.words(), name.deprecated));
+                assert!(known.is_none(), "{} belongs to two types", name.code);
+                assert_eq!(EventType::parse(name.code), Some(*event_type), "{}", name.code);
+            }
+        }
+        let mut theirs = kept_codes(system);
+        assert_eq!(theirs.len(), count, "{}", system.as_str());
+        let patterns: Vec<_> = theirs.keys().filter(|code| code.ends_with('*')).cloned().collect();
+        for pattern in patterns {
+            let stem = pattern.trim_end_matches('*');
+            let before = ours.len();
+            ours.retain(|code, _| !code.starts_with(stem));
+            assert!(ours.len() < before, "nothing matches {pattern}");
+            theirs.remove(&pattern);
+        }
+        assert_eq!(ours, theirs, "{}", system.as_str());
+    }
+}
+
+/// The tables that ours were taken from, where they lie beside the checkout.
+#[test]
+fn the_kept_codes_are_those_of_the_tables() {
+    let tables = crate_folder().join("../../../shared/catalogue");
+    if !tables.is_dir() {
+        return;
+    }
+    for system in System::ALL {
+        let text =
+            std::fs::read_to_string(tables.join(format!("{}.tsv", system.as_str()))).unwrap();
+        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+        let column = |name: &str| rows[0].iter().position(|cell| *cell == name);
+        let (code, outcomes) = (column("code").unwrap(), column("outcome_kinds"));
+        let mut seen = BTreeSet::new();
+        let kept = kept_codes(*system);
+        for row in &rows[1..] {
+            for one in row[code].split(' ') {
+                seen.insert(one.to_owned());
+                let Some(outcomes) = outcomes else { continue };
+                let theirs = row[outcomes].replace("success,failure,warning", "any");
+                assert_eq!(kept[one].0, theirs, "{one}");
+                assert_eq!(kept[one].1, !row[column("deprecated_since").unwrap()].is_empty());
+            }
+        }
+        assert_eq!(kept.into_keys().collect::<BTreeSet<_>>(), seen, "{}", system.as_str());
+    }
+}
+
+#[test]
+fn names_follow_the_rule_and_are_unique() {
+    let mut names = BTreeSet::new();
+    for event_type in EventType::ALL {
+        let info = event_type.info();
+        assert!(names.insert(info.name), "{} is declared twice", info.name);
+        let parts: Vec<_> = info.name.split('.').collect();
+        let is_word = |part: &&str| {
+            part.starts_with(|c: char| c.is_ascii_lowercase())
+                && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        };
+        assert!(parts.len() >= 2 && parts.iter().all(is_word), "{}", info.name);
+        assert_eq!(EventType::parse(info.name), Some(*event_type));
+        assert_eq!(format!("{event_type:?}"), variant(info.name));
+        assert!(info.description.ends_with('.'), "{}: {}", info.name, info.description);
+        assert!(info.severity_on_failure >= info.severity, "{}", info.name);
+        assert_eq!(info.monitoring, info.kind == Kind::Monitoring, "{}", info.name);
+    }
+    assert_eq!(EventType::parse("certificate.devour"), None);
+    assert_eq!(EventType::parse("CERTIFICATE.UPLOAD"), None);
+}
+
+fn variant(name: &str) -> String {
+    let words = name.split(['.', '_']);
+    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
+
+#[test]
+fn a_deprecated_code_is_read_but_never_written() {
+    let switch = EventType::parse("TEAM-SWITCH").unwrap();
+    assert_eq!(switch, EventType::TeamSwitch);
+    let written = switch.info().dialect(System::Horizon, OutcomeClass::Success).unwrap();
+    assert_eq!(written.code, "SEC-TEAM-SWITCH");
+    let issue = EventType::CertificateIssue.info();
+    let code = |class| issue.dialect(System::Qcecuring, class).unwrap().code;
+    assert_eq!(code(OutcomeClass::Success), "ISSUANCE_COMPLETED");
+    assert_eq!(code(OutcomeClass::Failure), "ISSUANCE_FAILED");
+    assert_eq!(issue.dialect(System::Horizon, OutcomeClass::Warning), None);
+    let failed = Outcome::failure("denied", "no");
+    assert_eq!(OutcomeClass::of(&failed, Severity::Info), OutcomeClass::Failure);
+    assert_eq!(OutcomeClass::of(&Outcome::success(), Severity::Warning), OutcomeClass::Warning);
+    assert_eq!(issue.severity_of(&failed), Severity::Error);
+}
+
+/// Types that no operation records yet. The list may only shrink: `max` is lowered with it.
+#[test]
+fn the_list_of_types_not_yet_recorded_only_shrinks() {
+    let path = crate_folder().join("not-yet.txt");
+    let mut names: Vec<_> = EventType::ALL
+        .iter()
+        .filter(|event_type| !event_type.info().produced)
+        .map(|event_type| event_type.name())
+        .collect();
+    names.sort_unstable();
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    let header = kept.lines().next().and_then(|line| line.strip_prefix("max: "));
+    let max: usize = header.map_or(names.len(), |text| text.parse().unwrap());
+    assert!(names.len() <= max, "{} types are not yet recorded; at most {max} may be", names.len());
+    let header_now = if updating() { names.len() } else { max };
+    check_kept(&path, &format!("max: {header_now}\n{}\n", names.join("\n")));
+    assert_eq!(header_now, names.len(), "lower `max` in {}", Path::new("not-yet.txt").display());
+}
