@@ -108,6 +108,19 @@ pub fn decode_prefix(id: BundleId, bundle: &[u8]) -> Result<Vec<&[u8]>, BundleEr
     Ok(decoded)
 }
 
+/// Cuts a bundle that may be a wider version of the one named down to the named entries.
+///
+/// # Errors
+///
+/// [`BundleError::Truncated`] when there are fewer entries than named.
+pub fn trim(id: BundleId, bundle: &[u8]) -> Result<&[u8], BundleError> {
+    let mut entries = Entries::new(bundle);
+    for position in 0..id.width() {
+        entries.next().ok_or(BundleError::Truncated { position })??;
+    }
+    Ok(&bundle[..bundle.len() - entries.rest.len()])
+}
+
 /// Walks over the entries of a bundle; ends after the first error.
 #[derive(Debug, Clone)]
 pub struct Entries<'a> {
@@ -164,6 +177,9 @@ mod tests {
         assert_eq!(bundle, [0, 2, b'a', b'b', 0, 0, 0, 1, b'c']);
         assert_eq!(decode(id(3), &bundle), Ok(vec![&b"ab"[..], b"", b"c"]));
         assert_eq!(decode_prefix(id(2), &bundle), Ok(vec![&b"ab"[..], b""]));
+        assert_eq!(trim(id(2), &bundle), Ok(&bundle[..6]));
+        assert_eq!(trim(id(3), &bundle), Ok(&bundle[..]));
+        assert_eq!(trim(id(4), &bundle), Err(BundleError::Truncated { position: 3 }));
     }
 
     #[test]

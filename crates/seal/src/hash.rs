@@ -24,7 +24,7 @@ const STACK_ENTRY_MAX: usize = 4095;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Hash(pub [u8; HASH_SIZE]);
 
-/// Why a text or a byte string is not a [`Hash`].
+/// Why a text or a byte string is not a [`struct@Hash`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum HashError {
     /// The text is not canonical base64 of 32 bytes.

@@ -4,7 +4,7 @@
 //! Private; [`crate::tree`], [`crate::proof`] and [`crate::verify`] are its users. It must never read
 //! anything: it only says which hashes are needed.
 
-use crate::hash::{Hash, empty_root, node_hash};
+use crate::hash::{Hash, node_hash};
 use crate::tile::{TILE_WIDTH, TileId};
 
 /// Root of the subtree over 1..=256 hashes whose number is a power of two.
@@ -41,11 +41,6 @@ pub(crate) fn fold_left_of(hashes: &[Hash], mut folded: Option<Hash>) -> Option<
         rest = before;
     }
     folded
-}
-
-/// Root of any run of hashes, taken as a tree of its own.
-pub(crate) fn root_of(hashes: &[Hash]) -> Hash {
-    fold_left_of(hashes, None).unwrap_or_else(empty_root)
 }
 
 /// The largest power of two below `count` (RFC 6962 §2.1: k). `count` is at least 2.
@@ -92,7 +87,7 @@ pub(crate) fn subtrees(low: u64, high: u64) -> Vec<Subtree> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::leaf_hash;
+    use crate::hash::{empty_root, leaf_hash};
 
     /// MTH as RFC 6962 §2.1 defines it, to compare with.
     fn mth(hashes: &[Hash]) -> Hash {
@@ -111,7 +106,8 @@ mod tests {
     fn folding_is_the_definition() {
         let hashes: Vec<Hash> = (0..256u16).map(|n| leaf_hash(&n.to_be_bytes())).collect();
         for count in 0..=256 {
-            assert_eq!(root_of(&hashes[..count]), mth(&hashes[..count]), "{count}");
+            let root = fold_left_of(&hashes[..count], None).unwrap_or_else(empty_root);
+            assert_eq!(root, mth(&hashes[..count]), "{count}");
         }
     }
 
