@@ -1,7 +1,8 @@
-//! Entry bundles: up to 256 entries, each behind its length as a big-endian `u16` (C2SP tlog-tiles).
+//! Entry bundles: up to 256 entries, each behind its length as a big-endian `u16` (C2SP
+//! tlog-tiles).
 //!
-//! Decoding must never drop bytes silently: a bundle that is cut short or has more entries than its name
-//! says is an error that tells at which entry it went wrong.
+//! Decoding must never drop bytes silently: a bundle that is cut short or has more entries than its
+//! name says is an error that tells at which entry it went wrong.
 
 use thiserror::Error;
 
@@ -96,7 +97,8 @@ pub fn decode(id: BundleId, bundle: &[u8]) -> Result<Vec<&[u8]>, BundleError> {
 ///
 /// # Errors
 ///
-/// [`BundleError::Truncated`] when there are fewer entries than named, or the wider rest is malformed.
+/// [`BundleError::Truncated`] when there are fewer entries than named, or the wider rest is
+/// malformed.
 pub fn decode_prefix(id: BundleId, bundle: &[u8]) -> Result<Vec<&[u8]>, BundleError> {
     let mut decoded = Entries::new(bundle).collect::<Result<Vec<_>, _>>()?;
     let count = u16::try_from(decoded.len()).ok().filter(|count| *count <= TILE_WIDTH);

@@ -1,12 +1,13 @@
 //! The sealed log: leaf hashes, Merkle tree, tiles, checkpoints, proofs and their verification.
 //!
-//! Everything here is a pure function of bytes. The crate never reads a file, a socket or a clock and
-//! never learns what an entry means; storage is handed in through [`TileSource`] and [`LogSource`].
-//! The formats are RFC 6962 (hashing) and the C2SP specifications tlog-tiles, signed-note,
-//! tlog-checkpoint, tlog-cosignature and tlog-proof, so that other people's tools can check our logs.
+//! Everything here is a pure function of bytes. The crate never reads a file, a socket or a clock
+//! and never learns what an entry means; storage is handed in through [`TileSource`] and
+//! [`LogSource`]. The formats are RFC 6962 (hashing) and the C2SP specifications tlog-tiles,
+//! signed-note, tlog-checkpoint, tlog-cosignature and tlog-proof, so that other people's tools can
+//! check our logs.
 //!
-//! Reading order: [`hash`], [`tile`], [`bundle`], [`tree`], [`proof`], [`range`], [`key`], [`note`],
-//! [`checkpoint`], [`tlog_proof`], [`verify`].
+//! Reading order: [`hash`], [`tile`], [`bundle`], [`tree`], [`proof`], [`range`], [`key`],
+//! [`note`], [`checkpoint`], [`tlog_proof`], [`verify`].
 
 pub mod bundle;
 pub mod checkpoint;

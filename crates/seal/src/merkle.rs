@@ -1,8 +1,8 @@
-//! Arithmetic of the Merkle tree: how a range of leaves falls apart into complete subtrees, and where
-//! in the tiles their hashes stand.
+//! Arithmetic of the Merkle tree: how a range of leaves falls apart into complete subtrees, and
+//! where in the tiles their hashes stand.
 //!
-//! Private; [`crate::tree`], [`crate::proof`] and [`crate::verify`] are its users. It must never read
-//! anything: it only says which hashes are needed.
+//! Private; [`crate::tree`], [`crate::proof`] and [`crate::verify`] are its users. It must never
+//! read anything: it only says which hashes are needed.
 
 use crate::hash::{Hash, node_hash};
 use crate::tile::{TILE_WIDTH, TileId};
@@ -29,8 +29,8 @@ pub(crate) fn complete_root(hashes: &[Hash]) -> Hash {
 
 /// Folds `hashes`, a run of neighbours of one level, to the left of what has been folded so far.
 ///
-/// Going from the lowest level to the highest, this yields the root of the tree whose right edge they
-/// are: the largest complete subtree always stands leftmost (RFC 6962 §2.1).
+/// Going from the lowest level to the highest, this yields the root of the tree whose right edge
+/// they are: the largest complete subtree always stands leftmost (RFC 6962 §2.1).
 pub(crate) fn fold_left_of(hashes: &[Hash], mut folded: Option<Hash>) -> Option<Hash> {
     let mut rest = hashes;
     while !rest.is_empty() {
@@ -56,8 +56,8 @@ pub(crate) struct Subtree {
 }
 
 impl Subtree {
-    /// The tile of a tree of `size` leaves, and the run of its hashes, that this subtree is made of.
-    /// `None` when the subtree is not within the tree.
+    /// The tile of a tree of `size` leaves, and the run of its hashes, that this subtree is made
+    /// of. `None` when the subtree is not within the tree.
     pub(crate) fn place(self, size: u64) -> Option<(TileId, std::ops::Range<usize>)> {
         let level = u8::try_from(self.height / 8).ok()?;
         let inner = self.height % 8;
@@ -69,10 +69,11 @@ impl Subtree {
     }
 }
 
-/// The complete subtrees, left to right, whose fold from the right is the hash of the leaves `low..high`.
+/// The complete subtrees, left to right, whose fold from the right is the hash of the leaves
+/// `low..high`.
 ///
-/// `low..high` must be a range that RFC 6962's splitting produces: `low` aligned to the smallest power of
-/// two that is not below the length.
+/// `low..high` must be a range that RFC 6962's splitting produces: `low` aligned to the smallest
+/// power of two that is not below the length.
 pub(crate) fn subtrees(low: u64, high: u64) -> Vec<Subtree> {
     let mut found = Vec::new();
     let mut start = low;

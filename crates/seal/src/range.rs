@@ -1,9 +1,10 @@
 //! Proof that a run of consecutive entries is in the tree: for exports and parts of a log.
 //!
-//! The proof holds the hashes of everything beside the range, in the order in which RFC 6962's splitting
-//! meets them from left to right. It generalises the inclusion proof (a range of one entry has the same
-//! hashes in another order) and lets a verifier stream millions of entries with one hash per level in
-//! memory. It must never be taken for an inclusion proof of C2SP tlog-proof, which orders them upwards.
+//! The proof holds the hashes of everything beside the range, in the order in which RFC 6962's
+//! splitting meets them from left to right. It generalises the inclusion proof (a range of one
+//! entry has the same hashes in another order) and lets a verifier stream millions of entries with
+//! one hash per level in memory. It must never be taken for an inclusion proof of C2SP tlog-proof,
+//! which orders them upwards.
 
 use thiserror::Error;
 
@@ -87,7 +88,8 @@ fn spans(start: u64, end: u64, size: u64) -> Option<Vec<Span>> {
     Some(spans)
 }
 
-/// Names the tiles that [`range_proof`] will read; none when the range is empty or outside of the tree.
+/// Names the tiles that [`range_proof`] will read; none when the range is empty or outside of the
+/// tree.
 pub fn tiles_for_range(start: u64, end: u64, size: u64) -> Vec<TileId> {
     spans(start, end, size).map_or_else(Vec::new, |spans| tiles_for(&spans, size))
 }
@@ -109,8 +111,8 @@ pub fn range_proof<S: TileSource + ?Sized>(
 
 /// One entry of an export, with the leaf hash that the export states for it, if it does.
 ///
-/// The hash is not trusted. With it a changed entry is found by its index; without it the range is refused
-/// as a whole.
+/// The hash is not trusted. With it a changed entry is found by its index; without it the range is
+/// refused as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exported<B> {
     /// The entry's bytes.
@@ -119,8 +121,8 @@ pub struct Exported<B> {
     pub leaf: Option<Hash>,
 }
 
-/// Checks a stream of entries against a range proof and the root of a checkpoint that the caller trusts.
-/// `progress` is told the number of entries done, every 256 and at the end.
+/// Checks a stream of entries against a range proof and the root of a checkpoint that the caller
+/// trusts. `progress` is told the number of entries done, every 256 and at the end.
 ///
 /// # Errors
 ///

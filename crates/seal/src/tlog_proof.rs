@@ -1,7 +1,8 @@
 //! The C2SP tlog-proof: one file that proves off-line that an entry is in the log.
 //!
-//! It holds the index, the inclusion proof and the checkpoint with its signatures, and optionally extra
-//! data. The extra data is not authenticated and must never be trusted for being in the proof.
+//! It holds the index, the inclusion proof and the checkpoint with its signatures, and optionally
+//! extra data. The extra data is not authenticated and must never be trusted for being in the
+//! proof.
 
 use std::fmt;
 use std::str::FromStr;
@@ -63,12 +64,13 @@ pub struct TlogProof {
 }
 
 impl TlogProof {
-    /// A proof for the entry at `index` with the inclusion proof `hashes` in the tree of `checkpoint`.
+    /// A proof for the entry at `index` with the inclusion proof `hashes` in the tree of
+    /// `checkpoint`.
     ///
     /// # Errors
     ///
-    /// [`TlogProofError::Note`] when the checkpoint has no signature, [`TlogProofError::HashLine`] when
-    /// there are more than 64 hashes.
+    /// [`TlogProofError::Note`] when the checkpoint has no signature, [`TlogProofError::HashLine`]
+    /// when there are more than 64 hashes.
     pub fn new(index: u64, hashes: Vec<Hash>, checkpoint: Note) -> Result<Self, TlogProofError> {
         if checkpoint.signatures().is_empty() {
             return Err(NoteError::Unsigned.into());

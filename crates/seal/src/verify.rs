@@ -1,10 +1,10 @@
 //! Verification of a whole log or of a part of it, from its published bytes alone.
 //!
-//! Two movements meet: `authority` goes down from the signed root and says what each tile must hash to; the
-//! walk here goes up from the entries and says what they do hash to. Where the two part, the fault is
-//! named with the first faulty entry, if the sealed hashes allow to tell it. Memory is bounded by one bundle
-//! and one tile per level. Nothing is ever repaired, and a fault is never passed over: the walk ends at the
-//! first one.
+//! Two movements meet: `authority` goes down from the signed root and says what each tile must hash
+//! to; the walk here goes up from the entries and says what they do hash to. Where the two part,
+//! the fault is named with the first faulty entry, if the sealed hashes allow to tell it. Memory is
+//! bounded by one bundle and one tile per level. Nothing is ever repaired, and a fault is never
+//! passed over: the walk ends at the first one.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -30,8 +30,8 @@ pub trait LogSource: TileSource {
     /// Whatever the source says; it is passed through.
     fn checkpoint(&self) -> Result<Option<Vec<u8>>, Self::Error>;
 
-    /// The bundle with exactly `id.width()` entries, `None` if there is none. Unlike a tile it must not be a
-    /// wider version: [`crate::bundle::trim`] cuts one to size.
+    /// The bundle with exactly `id.width()` entries, `None` if there is none. Unlike a tile it must
+    /// not be a wider version: [`crate::bundle::trim`] cuts one to size.
     ///
     /// # Errors
     ///
@@ -43,8 +43,8 @@ pub trait LogSource: TileSource {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", place(*index, entries))]
 pub struct Fault {
-    /// The first faulty entry (or, for a damaged level-0 tile, the entry of the first damaged hash), where
-    /// that can be said.
+    /// The first faulty entry (or, for a damaged level-0 tile, the entry of the first damaged
+    /// hash), where that can be said.
     pub index: Option<u64>,
     /// The entries that the fault lies in or casts doubt on; empty when it concerns none.
     pub entries: Range<u64>,
@@ -100,7 +100,8 @@ pub enum FaultKind {
     /// Entries and their tile have both been changed, away from the sealed tree.
     #[error("entries and their tile have been rewritten")]
     Rewritten,
-    /// The tree of the entries is not the one of the checkpoint, though all tiles agree with the entries.
+    /// The tree of the entries is not the one of the checkpoint, though all tiles agree with the
+    /// entries.
     #[error("the entries do not have the root of the checkpoint")]
     Root,
 }
@@ -126,8 +127,8 @@ fn fault(index: Option<u64>, entries: Range<u64>, kind: FaultKind) -> Fault {
     Fault { index, entries, kind }
 }
 
-/// Verifies every entry, every tile and the checkpoint of a log. `progress` is told after each bundle how
-/// many entries are done.
+/// Verifies every entry, every tile and the checkpoint of a log. `progress` is told after each
+/// bundle how many entries are done.
 ///
 /// # Errors
 ///
@@ -166,8 +167,8 @@ pub fn verify_log<S: LogSource + ?Sized>(
     Ok(opened)
 }
 
-/// Verifies the entries `range` of a log, rounded out to whole bundles, against the tiles between them and
-/// the signed root. `progress` is told after each bundle how many entries are done.
+/// Verifies the entries `range` of a log, rounded out to whole bundles, against the tiles between
+/// them and the signed root. `progress` is told after each bundle how many entries are done.
 ///
 /// # Errors
 ///
@@ -214,8 +215,8 @@ enum Expected<'a> {
     Root(Hash),
     /// The partial tile of the edge is this one.
     Hashes(&'a [Hash]),
-    /// The stored edge is of no use; appended to this edge of verified entries, the right hashes give the
-    /// root. A wrong root says nothing, the checkpoint may be of another tree.
+    /// The stored edge is of no use; appended to this edge of verified entries, the right hashes
+    /// give the root. A wrong root says nothing, the checkpoint may be of another tree.
     Beyond(&'a Edge, Hash),
     /// The tiles above are of no use.
     Unknown,
@@ -323,7 +324,8 @@ impl Read {
                 Some(at) if at < self.leaves.len() => fault_at(differ, FaultKind::Entry),
                 _ => fault_at(Some(self.leaves.len()), kind.clone()),
             },
-            // Neither is right, or nobody knows: the place is sure only where the bundle itself breaks.
+            // Neither is right, or nobody knows: the place is sure only where the bundle itself
+            // breaks.
             (Some(false), None) => fault_at(None, FaultKind::Rewritten),
             (None, None) => {
                 let kind = self.tile.kind.clone().unwrap_or(FaultKind::EntryOrTile);
@@ -372,7 +374,8 @@ fn compare_upper<S: TileSource + ?Sized>(
 ) -> Result<(), VerifyError<S::Error>> {
     let id = computed.id;
     let stored = StoredTile::read(source, id).map_err(VerifyError::Source)?;
-    // A computed tile always has the length that its name says; were it otherwise, it would be a fault.
+    // A computed tile always has the length that its name says; were it otherwise, it would be a
+    // fault.
     let hashes = id.hashes(&computed.bytes).unwrap_or_default();
     let differ = stored.first_difference(&hashes);
     if differ.is_none() && stored.kind.is_none() {

@@ -1,7 +1,7 @@
 //! What the signed root says about each tile: hashes handed down from the root, level by level.
 //!
-//! A tile is believed only when its hashes lead to a hash that is already believed. Per level the last
-//! tile is kept, so a walk from left to right reads every tile above level 0 once.
+//! A tile is believed only when its hashes lead to a hash that is already believed. Per level the
+//! last tile is kept, so a walk from left to right reads every tile above level 0 once.
 
 use crate::checkpoint::Checkpoint;
 use crate::hash::Hash;
@@ -14,7 +14,8 @@ use crate::verify::{Expected, FaultKind};
 /// Tile levels of the largest tree.
 const LEVELS: usize = 8;
 
-/// A tile that has been looked at: its position in its level, and its hashes or why they are not believed.
+/// A tile that has been looked at: its position in its level, and its hashes or why they are not
+/// believed.
 type Looked = Option<(u64, Result<Vec<Hash>, FaultKind>)>;
 
 pub(super) struct Authority<'s, S: ?Sized> {

@@ -13,7 +13,8 @@ const STEP: usize = 2 + 15;
 const FULL: &str = "tile/entries/001";
 const PARTIAL: &str = "tile/entries/002.p/88";
 
-/// Runs `spoil` on a fresh log and returns the fault found; range verification must find the same entry.
+/// Runs `spoil` on a fresh log and returns the fault found; range verification must find the same
+/// entry.
 fn spoiled(spoil: impl FnOnce(&mut MemoryLog)) -> chancery_seal::Fault {
     let mut log = MemoryLog::new(SIZE);
     spoil(&mut log);
@@ -164,7 +165,8 @@ fn an_entry_and_everything_above_it_rewritten() {
     entries[300] = entry(9999);
     let other = MemoryLog::of(&entries);
 
-    // Entry alone, then with its tile, then with all tiles, at last with a checkpoint of another key.
+    // Entry alone, then with its tile, then with all tiles, at last with a checkpoint of another
+    // key.
     let fault = spoiled(|log| log.take_from(&other, FULL));
     assert_eq!((fault.index, fault.kind), (Some(300), FaultKind::Entry));
     let fault = spoiled(|log| {

@@ -1,4 +1,5 @@
-//! Verification as its callers use it: progress, sources that fail, ranges, proofs of single entries.
+//! Verification as its callers use it: progress, sources that fail, ranges, proofs of single
+//! entries.
 
 use std::borrow::Cow;
 
@@ -76,7 +77,8 @@ fn ranges_outside_of_the_log() {
 
 #[test]
 fn wider_tiles_are_good_enough() {
-    // The tiles of the log at 700 serve the checkpoint of the log at 600, under the names of the latter.
+    // The tiles of the log at 700 serve the checkpoint of the log at 600, under the names of the
+    // latter.
     let mut log = MemoryLog::new(600);
     let grown = MemoryLog::new(700);
     *log.bytes("tile/0/002.p/88") = grown.0[&"tile/0/002.p/188".parse().unwrap()].clone();
