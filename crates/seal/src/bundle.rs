@@ -1,7 +1,8 @@
-//! Entry bundles: up to 256 entries, each behind its length as a big-endian `u16` (C2SP tlog-tiles).
+//! Entry bundles: up to 256 entries, each behind its length as a big-endian `u16` (C2SP
+//! tlog-tiles).
 //!
-//! Decoding must never drop bytes silently: a bundle that is cut short or has more entries than its name
-//! says is an error that tells at which entry it went wrong.
+//! Decoding must never drop bytes silently: a bundle that is cut short or has more entries than its
+//! name says is an error that tells at which entry it went wrong.
 
 use thiserror::Error;
 
@@ -96,7 +97,8 @@ pub fn decode(id: BundleId, bundle: &[u8]) -> Result<Vec<&[u8]>, BundleError> {
 ///
 /// # Errors
 ///
-/// [`BundleError::Truncated`] when there are fewer entries than named, or the wider rest is malformed.
+/// [`BundleError::Truncated`] when there are fewer entries than named, or the wider rest is
+/// malformed.
 pub fn decode_prefix(id: BundleId, bundle: &[u8]) -> Result<Vec<&[u8]>, BundleError> {
     let mut decoded = Entries::new(bundle).collect::<Result<Vec<_>, _>>()?;
     let count = u16::try_from(decoded.len()).ok().filter(|count| *count <= TILE_WIDTH);
@@ -106,6 +108,19 @@ pub fn decode_prefix(id: BundleId, bundle: &[u8]) -> Result<Vec<&[u8]>, BundleEr
     }
     decoded.truncate(usize::from(id.width()));
     Ok(decoded)
+}
+
+/// Cuts a bundle that may be a wider version of the one named down to the named entries.
+///
+/// # Errors
+///
+/// [`BundleError::Truncated`] when there are fewer entries than named.
+pub fn trim(id: BundleId, bundle: &[u8]) -> Result<&[u8], BundleError> {
+    let mut entries = Entries::new(bundle);
+    for position in 0..id.width() {
+        entries.next().ok_or(BundleError::Truncated { position })??;
+    }
+    Ok(&bundle[..bundle.len() - entries.rest.len()])
 }
 
 /// Walks over the entries of a bundle; ends after the first error.
@@ -164,6 +179,9 @@ mod tests {
         assert_eq!(bundle, [0, 2, b'a', b'b', 0, 0, 0, 1, b'c']);
         assert_eq!(decode(id(3), &bundle), Ok(vec![&b"ab"[..], b"", b"c"]));
         assert_eq!(decode_prefix(id(2), &bundle), Ok(vec![&b"ab"[..], b""]));
+        assert_eq!(trim(id(2), &bundle), Ok(&bundle[..6]));
+        assert_eq!(trim(id(3), &bundle), Ok(&bundle[..]));
+        assert_eq!(trim(id(4), &bundle), Err(BundleError::Truncated { position: 3 }));
     }
 
     #[test]

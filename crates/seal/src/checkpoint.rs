@@ -1,7 +1,8 @@
 //! Checkpoints (C2SP tlog-checkpoint): the signed statement of a log's size and root.
 //!
-//! [`Checkpoint`] is the statement, [`Trust`] says which keys may make it. A checkpoint's text has one
-//! spelling only; a parser that accepts a second one would break signatures when it prints it again.
+//! [`Checkpoint`] is the statement, [`Trust`] says which keys may make it. A checkpoint's text has
+//! one spelling only; a parser that accepts a second one would break signatures when it prints it
+//! again.
 
 use std::fmt;
 use std::str::FromStr;
@@ -179,8 +180,8 @@ impl Trust {
         Self { origin: origin.to_owned(), log_keys, witnesses: Vec::new(), witnesses_min: 0 }
     }
 
-    /// Demands cosignatures by at least `witnesses_min` of these witnesses. Keys that are not cosignature
-    /// keys and repeated public keys are left out, so that nobody counts twice.
+    /// Demands cosignatures by at least `witnesses_min` of these witnesses. Keys that are not
+    /// cosignature keys and repeated public keys are left out, so that nobody counts twice.
     #[must_use]
     pub fn with_witnesses(mut self, witnesses: Vec<Verifier>, witnesses_min: usize) -> Self {
         self.witnesses = Vec::new();
@@ -204,8 +205,8 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// [`CheckpointError`] when malformed, of another log, not signed by the log, wrongly signed by any
-    /// known key, or cosigned by too few witnesses.
+    /// [`CheckpointError`] when malformed, of another log, not signed by the log, wrongly signed by
+    /// any known key, or cosigned by too few witnesses.
     pub fn open(&self, note: &[u8]) -> Result<Opened, CheckpointError> {
         let note = Note::parse(note)?;
         // Signatures come first: nothing of an unsigned text is looked at.

@@ -1,7 +1,8 @@
 //! SHA-256 hashes of leaves and nodes, as in RFC 6962 §2.1.
 //!
 //! The one place where bytes are hashed into the tree. It must never hash a leaf without the 0x00
-//! prefix or a node without 0x01: the two prefixes are what keeps an entry from posing as a subtree.
+//! prefix or a node without 0x01: the two prefixes are what keeps an entry from posing as a
+//! subtree.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,12 +20,12 @@ const STACK_ENTRY_MAX: usize = 4095;
 
 /// A SHA-256 value: a leaf hash, the hash of a node, or a root.
 ///
-/// `Display` and `FromStr` use the standard base64 alphabet with padding (44 characters), the spelling
-/// of checkpoints and proofs.
+/// `Display` and `FromStr` use the standard base64 alphabet with padding (44 characters), the
+/// spelling of checkpoints and proofs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Hash(pub [u8; HASH_SIZE]);
 
-/// Why a text or a byte string is not a [`Hash`].
+/// Why a text or a byte string is not a [`struct@Hash`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum HashError {
     /// The text is not canonical base64 of 32 bytes.

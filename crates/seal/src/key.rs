@@ -1,8 +1,8 @@
 //! Keys that sign notes: Ed25519 signatures of C2SP signed-note and cosignature/v1 of C2SP
 //! tlog-cosignature.
 //!
-//! Verifier keys travel as `name+hash+base64` strings. Private keys are made from a 32-byte seed; they must
-//! never be printed, so neither signer implements `Debug` by derivation.
+//! Verifier keys travel as `name+hash+base64` strings. Private keys are made from a 32-byte seed;
+//! they must never be printed, so neither signer implements `Debug` by derivation.
 
 use std::fmt;
 use std::str::FromStr;
@@ -61,7 +61,8 @@ pub enum KeyError {
 /// Why a signature cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SignError {
-    /// The text is no note text: it must be UTF-8 ending in a newline, without other control characters.
+    /// The text is no note text: it must be UTF-8 ending in a newline, without other control
+    /// characters.
     #[error("the text is not the text of a note")]
     Text,
     /// The timestamp is above 2^63 − 1.
@@ -247,8 +248,8 @@ impl PrivateKey {
 pub struct Signer(PrivateKey);
 
 impl Signer {
-    /// The key made from an Ed25519 seed (RFC 8032 private key), under `name`. Keeps no reference to the
-    /// seed; wiping it is the caller's part.
+    /// The key made from an Ed25519 seed (RFC 8032 private key), under `name`. Keeps no reference
+    /// to the seed; wiping it is the caller's part.
     ///
     /// # Errors
     ///
@@ -283,8 +284,9 @@ impl fmt::Debug for Signer {
 
 /// Cosigns checkpoints (type 0x04), the key of a witness.
 ///
-/// A cosignature says "this is the largest consistent tree I have seen of this log". The caller must have
-/// checked that, and must use a seed that no other key uses: the signed message does not hold the name.
+/// A cosignature says "this is the largest consistent tree I have seen of this log". The caller
+/// must have checked that, and must use a seed that no other key uses: the signed message does not
+/// hold the name.
 pub struct Cosigner(PrivateKey);
 
 impl Cosigner {

@@ -1,10 +1,10 @@
-//! Arithmetic of the Merkle tree: how a range of leaves falls apart into complete subtrees, and where
-//! in the tiles their hashes stand.
+//! Arithmetic of the Merkle tree: how a range of leaves falls apart into complete subtrees, and
+//! where in the tiles their hashes stand.
 //!
-//! Private; [`crate::tree`], [`crate::proof`] and [`crate::verify`] are its users. It must never read
-//! anything: it only says which hashes are needed.
+//! Private; [`crate::tree`], [`crate::proof`] and [`crate::verify`] are its users. It must never
+//! read anything: it only says which hashes are needed.
 
-use crate::hash::{Hash, empty_root, node_hash};
+use crate::hash::{Hash, node_hash};
 use crate::tile::{TILE_WIDTH, TileId};
 
 /// Root of the subtree over 1..=256 hashes whose number is a power of two.
@@ -29,8 +29,8 @@ pub(crate) fn complete_root(hashes: &[Hash]) -> Hash {
 
 /// Folds `hashes`, a run of neighbours of one level, to the left of what has been folded so far.
 ///
-/// Going from the lowest level to the highest, this yields the root of the tree whose right edge they
-/// are: the largest complete subtree always stands leftmost (RFC 6962 §2.1).
+/// Going from the lowest level to the highest, this yields the root of the tree whose right edge
+/// they are: the largest complete subtree always stands leftmost (RFC 6962 §2.1).
 pub(crate) fn fold_left_of(hashes: &[Hash], mut folded: Option<Hash>) -> Option<Hash> {
     let mut rest = hashes;
     while !rest.is_empty() {
@@ -41,11 +41,6 @@ pub(crate) fn fold_left_of(hashes: &[Hash], mut folded: Option<Hash>) -> Option<
         rest = before;
     }
     folded
-}
-
-/// Root of any run of hashes, taken as a tree of its own.
-pub(crate) fn root_of(hashes: &[Hash]) -> Hash {
-    fold_left_of(hashes, None).unwrap_or_else(empty_root)
 }
 
 /// The largest power of two below `count` (RFC 6962 §2.1: k). `count` is at least 2.
@@ -61,8 +56,8 @@ pub(crate) struct Subtree {
 }
 
 impl Subtree {
-    /// The tile of a tree of `size` leaves, and the run of its hashes, that this subtree is made of.
-    /// `None` when the subtree is not within the tree.
+    /// The tile of a tree of `size` leaves, and the run of its hashes, that this subtree is made
+    /// of. `None` when the subtree is not within the tree.
     pub(crate) fn place(self, size: u64) -> Option<(TileId, std::ops::Range<usize>)> {
         let level = u8::try_from(self.height / 8).ok()?;
         let inner = self.height % 8;
@@ -74,10 +69,11 @@ impl Subtree {
     }
 }
 
-/// The complete subtrees, left to right, whose fold from the right is the hash of the leaves `low..high`.
+/// The complete subtrees, left to right, whose fold from the right is the hash of the leaves
+/// `low..high`.
 ///
-/// `low..high` must be a range that RFC 6962's splitting produces: `low` aligned to the smallest power of
-/// two that is not below the length.
+/// `low..high` must be a range that RFC 6962's splitting produces: `low` aligned to the smallest
+/// power of two that is not below the length.
 pub(crate) fn subtrees(low: u64, high: u64) -> Vec<Subtree> {
     let mut found = Vec::new();
     let mut start = low;
@@ -92,7 +88,7 @@ pub(crate) fn subtrees(low: u64, high: u64) -> Vec<Subtree> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::leaf_hash;
+    use crate::hash::{empty_root, leaf_hash};
 
     /// MTH as RFC 6962 §2.1 defines it, to compare with.
     fn mth(hashes: &[Hash]) -> Hash {
@@ -111,7 +107,8 @@ mod tests {
     fn folding_is_the_definition() {
         let hashes: Vec<Hash> = (0..256u16).map(|n| leaf_hash(&n.to_be_bytes())).collect();
         for count in 0..=256 {
-            assert_eq!(root_of(&hashes[..count]), mth(&hashes[..count]), "{count}");
+            let root = fold_left_of(&hashes[..count], None).unwrap_or_else(empty_root);
+            assert_eq!(root, mth(&hashes[..count]), "{count}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Signed notes (C2SP signed-note): a text and the signatures under it.
 //!
-//! A parsed note proves nothing. Its text must never be acted on before [`Note::verify`] has accepted it
-//! with keys that the caller chose.
+//! A parsed note proves nothing. Its text must never be acted on before [`Note::verify`] has
+//! accepted it with keys that the caller chose.
 
 use std::fmt;
 use std::str::FromStr;
@@ -169,8 +169,8 @@ impl Note {
         self.signatures.push(signature);
     }
 
-    /// Checks the signatures of known keys and ignores all others. Each key speaks at most once in the
-    /// result.
+    /// Checks the signatures of known keys and ignores all others. Each key speaks at most once in
+    /// the result.
     ///
     /// # Errors
     ///

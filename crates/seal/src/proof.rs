@@ -1,8 +1,8 @@
 //! Inclusion and consistency proofs: made from tiles, checked against roots.
 //!
-//! Making a proof reads a handful of tiles through [`TileSource`]; `tiles_for_*` names them beforehand so
-//! that an asynchronous caller can fetch them into a map first. Nothing read is trusted here: a proof from
-//! wrong tiles simply fails to verify.
+//! Making a proof reads a handful of tiles through [`TileSource`]; `tiles_for_*` names them
+//! beforehand so that an asynchronous caller can fetch them into a map first. Nothing read is
+//! trusted here: a proof from wrong tiles simply fails to verify.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,8 +20,8 @@ pub trait TileSource {
     /// What can go wrong on the way to a tile, other than its absence.
     type Error;
 
-    /// The content of a tile, `None` if there is none. A wider version of the tile may be returned: its
-    /// first `id.width()` hashes are the same.
+    /// The content of a tile, `None` if there is none. A wider version of the tile may be returned:
+    /// its first `id.width()` hashes are the same.
     ///
     /// # Errors
     ///
@@ -145,7 +145,8 @@ pub fn tiles_for_inclusion(index: u64, size: u64) -> Vec<TileId> {
     if index < size { tiles_for(&inclusion_spans(index, size), size) } else { Vec::new() }
 }
 
-/// Names the tiles that a consistency proof from `old` to `new` leaves needs; none when `old` is larger.
+/// Names the tiles that a consistency proof from `old` to `new` leaves needs; none when `old` is
+/// larger.
 pub fn tiles_for_consistency(old: u64, new: u64) -> Vec<TileId> {
     if old <= new { tiles_for(&consistency_spans(old, new), new) } else { Vec::new() }
 }
@@ -173,8 +174,8 @@ pub fn inclusion_proof<S: TileSource + ?Sized>(
     hashes_of(source, &inclusion_spans(index, size), size)
 }
 
-/// Proves that the tree of `new` leaves begins with the tree of `old` leaves (RFC 6962 §2.1.2). Empty
-/// when `old` is 0 or equal to `new`.
+/// Proves that the tree of `new` leaves begins with the tree of `old` leaves (RFC 6962 §2.1.2).
+/// Empty when `old` is 0 or equal to `new`.
 ///
 /// # Errors
 ///
@@ -261,8 +262,9 @@ pub fn verify_inclusion(
     if hash == *root { Ok(()) } else { Err(ProofFault::Root) }
 }
 
-/// Checks that the tree of `new` leaves with root `new_root` begins with the tree of `old` leaves with
-/// root `old_root` (RFC 9162 §2.1.4.2). From an empty tree, or between equal sizes, the proof is empty.
+/// Checks that the tree of `new` leaves with root `new_root` begins with the tree of `old` leaves
+/// with root `old_root` (RFC 9162 §2.1.4.2). From an empty tree, or between equal sizes, the proof
+/// is empty.
 ///
 /// # Errors
 ///

@@ -1,7 +1,8 @@
 //! Names of tiles and entry bundles, and their C2SP tlog-tiles paths in both directions.
 //!
-//! A path has exactly one spelling. Parsing must never accept a second one (leading zeroes, `.p/256`,
-//! `x000/…`), because caches and permissions treat different spellings as different files.
+//! A path has exactly one spelling. Parsing must never accept a second one (leading zeroes,
+//! `.p/256`, `x000/…`), because caches and permissions treat different spellings as different
+//! files.
 
 use std::fmt;
 use std::str::FromStr;
@@ -55,8 +56,8 @@ pub struct TileId {
     width: u16,
 }
 
-/// The name of a bundle of entries; it holds the entries whose hashes are the level-0 tile of the same
-/// index and width.
+/// The name of a bundle of entries; it holds the entries whose hashes are the level-0 tile of the
+/// same index and width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BundleId {
     index: u64,
@@ -84,7 +85,8 @@ pub struct Tile {
 }
 
 impl TileId {
-    /// Names the tile at `level` (0..=63), `index` within its level, holding `width` (1..=256) hashes.
+    /// Names the tile at `level` (0..=63), `index` within its level, holding `width` (1..=256)
+    /// hashes.
     ///
     /// # Errors
     ///
@@ -103,8 +105,8 @@ impl TileId {
         Self { level, index, width }
     }
 
-    /// The tile `index` of `level` as it is in a tree of `size` leaves; `None` where that tree has no
-    /// such tile (or `level` is above 7, which no tree of 64-bit size reaches).
+    /// The tile `index` of `level` as it is in a tree of `size` leaves; `None` where that tree has
+    /// no such tile (or `level` is above 7, which no tree of 64-bit size reaches).
     pub fn in_tree(level: u8, index: u64, size: u64) -> Option<Self> {
         let hashes = size.checked_shr(8 * u32::from(level))?;
         let start = index.checked_mul(u64::from(TILE_WIDTH))?;
@@ -143,12 +145,13 @@ impl TileId {
         usize::from(self.width) * HASH_SIZE
     }
 
-    /// The hashes that this name asks for, out of `bytes`, which may be a wider version of the tile.
+    /// The hashes that this name asks for, out of `bytes`, which may be a wider version of the
+    /// tile.
     ///
     /// # Errors
     ///
-    /// [`TileError::Length`] when `bytes` is shorter, longer than a full tile, or no whole number of
-    /// hashes.
+    /// [`TileError::Length`] when `bytes` is shorter, longer than a full tile, or no whole number
+    /// of hashes.
     pub fn hashes(self, bytes: &[u8]) -> Result<Vec<Hash>, TileError> {
         let (whole, rest) = bytes.as_chunks::<HASH_SIZE>();
         let width = usize::from(self.width);

@@ -1,8 +1,8 @@
 //! The right edge of a tree: all that is needed to append leaves and to know the root.
 //!
-//! Per level the edge holds the partial tile, at most 255 hashes, so its memory is bounded by 8 levels
-//! whatever the size of the log. It never holds a full tile: `append` hands those out the moment they
-//! are complete, and the caller stores them.
+//! Per level the edge holds the partial tile, at most 255 hashes, so its memory is bounded by 8
+//! levels whatever the size of the log. It never holds a full tile: `append` hands those out the
+//! moment they are complete, and the caller stores them.
 
 use thiserror::Error;
 
@@ -10,7 +10,8 @@ use crate::hash::{Hash, empty_root};
 use crate::merkle::{complete_root, fold_left_of};
 use crate::tile::{TILE_WIDTH, Tile, TileError, TileId};
 
-/// Largest number of leaves that an [`Edge`] can be loaded with: what a signed 64-bit column can hold.
+/// Largest number of leaves that an [`Edge`] can be loaded with: what a signed 64-bit column can
+/// hold.
 pub const TREE_SIZE_MAX: u64 = i64::MAX as u64;
 
 /// Why an edge cannot be loaded.
@@ -49,8 +50,9 @@ impl Edge {
 
     /// Loads the edge of a tree of `size` leaves from its partial tiles.
     ///
-    /// `tile` is asked once for each name in [`edge_tiles`]`(size)`; it may answer with a wider version of
-    /// the tile. Nothing is authenticated here: compare [`Edge::root`] with a signed root.
+    /// `tile` is asked once for each name in [`edge_tiles`]`(size)`; it may answer with a wider
+    /// version of the tile. Nothing is authenticated here: compare [`Edge::root`] with a signed
+    /// root.
     ///
     /// # Errors
     ///
@@ -84,7 +86,8 @@ impl Edge {
         full
     }
 
-    /// Appends many leaf hashes; returns all tiles that became full in the order of their completion.
+    /// Appends many leaf hashes; returns all tiles that became full in the order of their
+    /// completion.
     pub fn append_many(&mut self, leaves: impl IntoIterator<Item = Hash>) -> Vec<Tile> {
         let mut full = Vec::new();
         for leaf in leaves {
@@ -124,7 +127,8 @@ impl Edge {
         folded.unwrap_or_else(empty_root)
     }
 
-    /// The partial tiles of the tree, lowest level first: store them with the checkpoint of this size.
+    /// The partial tiles of the tree, lowest level first: store them with the checkpoint of this
+    /// size.
     pub fn partial_tiles(&self) -> Vec<Tile> {
         let tile = |id: TileId| Tile { id, bytes: concatenated(self.hashes(id.level())) };
         edge_tiles(self.size).map(tile).collect()
