@@ -17,6 +17,9 @@ pub fn check(document: &Document) -> Vec<Finding> {
         if line.ends_with([' ', '\t', '\r']) {
             findings.push(Finding::error(document, number, "space at the end of the line"));
         }
+        if line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ") {
+            findings.push(Finding::error(document, number, "an unresolved merge"));
+        }
         if line.contains('\t') {
             findings.push(Finding::error(document, number, "a tab: indent with spaces"));
         }
@@ -97,6 +100,12 @@ mod tests {
         let address = format!("//! See <https://example.com/{}>\n", "b".repeat(120));
         assert_eq!(messages("crates/a/src/a.rs", &address), [""; 0]);
         assert_eq!(messages("README.md", &format!("{}\n", "a ".repeat(99).trim())), [""; 0]);
+    }
+
+    #[test]
+    fn unresolved_merges_fail() {
+        refuses("README.md", "<<<<<<< HEAD\na\n", "unresolved merge");
+        refuses("README.md", "a\n>>>>>>> other\n", "unresolved merge");
     }
 
     #[test]
