@@ -1,1 +1,8 @@
 //! The binary: configuration, wiring, command line, shutdown.
+//!
+//! Everything that knows the outside of the process lives here, and no rule of the trade does:
+//! those are in the engine.
+
+pub mod cli;
+pub mod config;
+pub mod tls;

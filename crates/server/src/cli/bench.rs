@@ -1,0 +1,21 @@
+//! `chancery bench`.
+
+use clap::Args;
+
+/// Measure this machine with throw-away data: recording, sealing, searching, verifying.
+///
+/// Absolute figures say little about another machine, so each is printed beside the raw speed of
+/// the disc and the processor, as a ratio.
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "\
+Examples:
+  chancery bench --quick
+  chancery bench --size 1000000 --json > bench.json")]
+pub struct BenchArguments {
+    /// A short run that shows orders of magnitude.
+    #[arg(long, conflicts_with = "size")]
+    pub quick: bool,
+    /// How many events to work with [default: 100000].
+    #[arg(long, value_name = "N")]
+    pub size: Option<u64>,
+}

@@ -1,0 +1,76 @@
+//! `chancery config`.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{GlobalArguments, SettingArguments};
+use crate::config::{Config, Effective};
+
+/// Look at the configuration.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting that results, and where it comes from.
+    Check(ConfigCheckArguments),
+}
+
+/// Print every setting that results, and where it comes from; or every problem, with status 1.
+///
+/// Reads what `chancery serve` would read with the same flags, and starts nothing. Secrets are
+/// shown as (set).
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "\
+Examples:
+  chancery config check
+  chancery config check --config new.toml && systemctl restart chancery")]
+pub struct ConfigCheckArguments {
+    /// As with `serve --demo`.
+    #[arg(long)]
+    pub demo: bool,
+    /// What the configuration file also can.
+    #[command(flatten)]
+    pub settings: SettingArguments,
+}
+
+impl ConfigCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    ///
+    /// All problems of the configuration in one error, or that `out` cannot be written.
+    pub fn run(&self, global: &GlobalArguments, out: &mut dyn Write) -> Result<()> {
+        let Self::Check(arguments) = self;
+        let config = Config::load(&arguments.settings.inputs(arguments.demo))?;
+        if global.json { write_json(&config, out) } else { write_text(&config, out) }
+    }
+}
+
+fn write_json(config: &Config, out: &mut dyn Write) -> Result<()> {
+    let settings: Vec<_> = config.effective.iter().map(Effective::document).collect();
+    let file = config.file.as_ref().map(|file| file.display().to_string());
+    let document = json!({ "file": file, "settings": settings, "warnings": config.warnings });
+    writeln!(out, "{document:#}")?;
+    Ok(())
+}
+
+fn write_text(config: &Config, out: &mut dyn Write) -> Result<()> {
+    let value = |effective: &Effective| effective.value.clone().unwrap_or_else(|| "—".into());
+    let width = |length: fn(&Effective) -> usize| config.effective.iter().map(length).max();
+    let keys = width(|effective| effective.key.len()).unwrap_or(0);
+    let values = width(|effective| effective.value.as_ref().map_or(1, |v| v.chars().count()));
+    let values = values.unwrap_or(0).min(40);
+    match &config.file {
+        Some(file) => writeln!(out, "file: {}\n", file.display())?,
+        None => writeln!(out, "file: none\n")?,
+    }
+    for effective in &config.effective {
+        let (key, value) = (effective.key, value(effective));
+        writeln!(out, "{key:keys$}  {value:values$}  ({})", effective.source)?;
+    }
+    for warning in &config.warnings {
+        writeln!(out, "\nwarning: {warning}")?;
+    }
+    Ok(())
+}

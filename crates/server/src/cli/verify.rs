@@ -1,0 +1,49 @@
+//! `chancery verify`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Verify a log, a range of it, an export or a single proof.
+///
+/// Recomputes every leaf hash and the tree above it, and checks the signature of the checkpoint. It
+/// believes nothing but the key of the log. Exit status: 0 when everything holds, 1 when something
+/// does not, 2 when it could not be looked at.
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "\
+Examples:
+  chancery verify
+      The log in the data directory of this machine.
+
+  chancery verify --url https://chancery.example.org/log --key 'chancery.example.org/log+…'
+      The log of a server, over the network, without an account.
+
+  chancery verify --export events.jsonl --from 1000 --to 1999
+      A part of an export.
+
+  chancery verify --proof event.tlog-proof --key log.vkey
+      One event, without the log.")]
+pub struct VerifyArguments {
+    /// The data directory whose log is verified [default: that of the configuration].
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["url", "export", "proof"])]
+    pub data_dir: Option<PathBuf>,
+    /// The address of a served log.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["export", "proof"])]
+    pub url: Option<String>,
+    /// A file exported by `chancery events export`.
+    #[arg(long, value_name = "FILE", conflicts_with = "proof")]
+    pub export: Option<PathBuf>,
+    /// A C2SP tlog-proof of a single event.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
+    pub proof: Option<PathBuf>,
+    /// The first log index of a range.
+    #[arg(long, value_name = "INDEX")]
+    pub from: Option<u64>,
+    /// The last log index of a range, itself included.
+    #[arg(long, value_name = "INDEX")]
+    pub to: Option<u64>,
+    /// The verifier key of the log, or a file that holds it [default: the key that comes with the
+    /// log, which proves consistency but not whose log it is].
+    #[arg(long, value_name = "VKEY")]
+    pub key: Option<String>,
+}

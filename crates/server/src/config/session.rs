@@ -1,0 +1,42 @@
+//! Sessions of people in a browser.
+
+use super::reader::Reader;
+use super::setting::Setting;
+
+/// The settings of this section.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "session.idle_minutes",
+        default: "60",
+        expected: "minutes between 1 and 43200",
+        meaning: "A session ends after so many minutes without a request.",
+        flag: None,
+        is_secret: false,
+    },
+    Setting {
+        key: "session.lifetime_hours",
+        default: "12",
+        expected: "hours between 1 and 720",
+        meaning: "A session ends after so many hours in any case.",
+        flag: None,
+        is_secret: false,
+    },
+];
+
+/// Sessions of people in a browser.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Without a request, in minutes.
+    pub idle_minutes: u64,
+    /// In any case, in hours.
+    pub lifetime_hours: u64,
+}
+
+impl Session {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        Self {
+            idle_minutes: reader.number("session.idle_minutes", 60, 1..=43_200),
+            lifetime_hours: reader.number("session.lifetime_hours", 12, 1..=720),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `cargo xtask test`: everything that must hold, in one command.
+//!
+//! The steps stand in the order of their cost, each is announced and timed, and the first that
+//! fails ends the run. Nothing is fetched except crates, the Debian packages of `tools`, and
+//! `cargo-deny` where it was asked for; no test may need an address outside the machine.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{directions, tidy, tools};
+
+/// One step: what is printed, and what is done.
+struct Step {
+    name: &'static str,
+    run: fn(&Run) -> Result<()>,
+}
+
+/// What the steps share.
+pub struct Run<'a> {
+    root: &'a Path,
+    /// Take the long form of the tests that have one, and check the dependencies.
+    full: bool,
+}
+
+const STEPS: [Step; 8] = [
+    Step { name: "programs the tests drive", run: |_| tools::install_packages() },
+    Step { name: "format", run: format },
+    Step { name: "tidy", run: |run| tidy::run(run.root) },
+    Step { name: "directions", run: directions },
+    Step { name: "clippy", run: clippy },
+    Step { name: "tests", run: tests },
+    Step { name: "documentation", run: documentation },
+    Step { name: "dependencies", run: dependencies },
+];
+
+/// Runs every step on the workspace under `root`.
+pub fn run(root: &Path, full: bool) -> Result<()> {
+    let run = Run { root, full };
+    let start = Instant::now();
+    for (index, step) in STEPS.iter().enumerate() {
+        println!("[{}/{}] {}", index + 1, STEPS.len(), step.name);
+        let began = Instant::now();
+        (step.run)(&run).with_context(|| format!("the step \"{}\" failed", step.name))?;
+        println!("      {} in {:.1} s", step.name, began.elapsed().as_secs_f64());
+    }
+    println!("all {} steps passed in {:.0} s", STEPS.len(), start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn format(run: &Run) -> Result<()> {
+    run.component("fmt", "rustfmt")?;
+    run.cargo(&["fmt", "--all", "--check"], &[]).context("`cargo fmt --all` puts it right")
+}
+
+fn directions(run: &Run) -> Result<()> {
+    let found = directions::check(run.root)?;
+    ensure!(found.is_empty(), "{}", found.join("\n"));
+    Ok(())
+}
+
+fn clippy(run: &Run) -> Result<()> {
+    run.component("clippy", "clippy")?;
+    run.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
+}
+
+fn tests(run: &Run) -> Result<()> {
+    let long: &[(&str, &str)] = if run.full { &[("CHANCERY_FULL", "1")] } else { &[] };
+    run.cargo(&["test", "--workspace"], long)
+}
+
+fn documentation(run: &Run) -> Result<()> {
+    run.cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
+}
+
+/// The advisory database lives on another machine and changes by the day, so advisories are not
+/// part of a run that has to give the same answer twice.
+fn dependencies(run: &Run) -> Result<()> {
+    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    let Some(deny) = tools::cargo_deny(run.root, run.full || in_ci)? else {
+        println!("      skipped: cargo-deny is not installed; `cargo xtask test --full` does it");
+        return Ok(());
+    };
+    // The check reads the sources of every platform, also those that were not built here.
+    run.cargo(&["fetch", "--locked", "--quiet"], &[])?;
+    let mut command = Command::new(deny);
+    command.args(["--offline", "check", "bans", "licenses", "sources"]);
+    run.finish(&mut command)
+}
+
+impl Run<'_> {
+    fn cargo(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<()> {
+        let mut command = Command::new(tools::cargo());
+        self.finish(command.args(arguments).envs(variables.iter().copied()))
+    }
+
+    fn finish(&self, command: &mut Command) -> Result<()> {
+        let status = command.current_dir(self.root).status();
+        let status = status.with_context(|| format!("cannot run {command:?}"))?;
+        if !status.success() {
+            bail!("{} {status}", tools::line(command));
+        }
+        Ok(())
+    }
+
+    /// Refuses with the line that installs a missing part of the tool chain.
+    fn component(&self, subcommand: &str, component: &str) -> Result<()> {
+        let answer = Command::new(tools::cargo()).args([subcommand, "--version"]).output();
+        let is_there = answer.is_ok_and(|output| output.status.success());
+        ensure!(is_there, "cargo {subcommand} is missing: rustup component add {component}");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cheap_steps_come_first() {
+        let names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+        let place = |name: &str| names.iter().position(|n| *n == name).unwrap();
+        assert!(place("format") < place("tidy"));
+        assert!(place("tidy") < place("clippy"));
+        assert!(place("clippy") < place("tests"));
+        assert!(place("tests") < place("documentation"));
+    }
+
+    #[test]
+    fn a_command_that_fails_is_named() {
+        let root = crate::root();
+        let run = Run { root: &root, full: false };
+        let error = run.finish(Command::new("sh").args(["-c", "exit 3"])).unwrap_err();
+        assert_eq!(error.to_string(), "sh -c exit 3 exit status: 3");
+    }
+
+    #[test]
+    fn a_missing_component_comes_with_its_remedy() {
+        let root = crate::root();
+        let run = Run { root: &root, full: false };
+        let error = run.component("no-such-subcommand", "rustfmt").unwrap_err();
+        assert!(error.to_string().contains("rustup component add rustfmt"), "{error}");
+        assert!(run.component("fmt", "rustfmt").is_ok());
+    }
+}

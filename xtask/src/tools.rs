@@ -1,0 +1,178 @@
+//! Programs from outside Rust that the tests drive, and how they get onto the machine.
+//!
+//! The one list of Debian packages is [`PACKAGES`]. Packages are installed only where that needs no
+//! question: as root, or with a sudo that asks for no password. Otherwise the line to run is
+//! printed.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// A Debian package, the program of it that is looked for, and why it is needed.
+struct Package {
+    name: &'static str,
+    program: &'static str,
+    reason: &'static str,
+}
+
+const PACKAGES: [Package; 3] = [
+    Package { name: "chromium", program: "chromium", reason: "the page tests use a real browser" },
+    Package {
+        name: "chromium-driver",
+        program: "chromedriver",
+        reason: "drives that browser through WebDriver",
+    },
+    Package {
+        name: "openssl",
+        program: "openssl",
+        reason: "second opinion on certificates, chains and signatures",
+    },
+];
+
+/// Installs the packages whose program is not on the path.
+pub fn install_packages() -> Result<()> {
+    let missing: Vec<&Package> =
+        PACKAGES.iter().filter(|package| !is_on_path(package.program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for package in &missing {
+        println!("      missing {}: {}", package.program, package.reason);
+    }
+    let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+    let prefix: &[&str] = match privilege() {
+        Privilege::Root => &[],
+        Privilege::Sudo => &["sudo", "-n"],
+        Privilege::None => bail!("programs are missing; run:\n\n{}\n", install_line(&names)),
+    };
+    // The lists of a fresh machine are often too old for an install to succeed, or not there.
+    if apt(prefix, &["install"], &names).is_err() {
+        apt(prefix, &["update"], &[])?;
+        apt(prefix, &["install"], &names)?;
+    }
+    let still: Vec<&str> =
+        missing.iter().map(|package| package.program).filter(|p| !is_on_path(p)).collect();
+    ensure!(still.is_empty(), "installed, and still not on the path: {}", still.join(", "));
+    Ok(())
+}
+
+/// The line a person runs to get the packages.
+fn install_line(names: &[&str]) -> String {
+    format!("sudo apt-get install -y --no-install-recommends {}", names.join(" "))
+}
+
+fn apt(prefix: &[&str], task: &[&str], names: &[&str]) -> Result<()> {
+    let mut words: Vec<&str> = prefix.to_vec();
+    words.push("apt-get");
+    words.extend_from_slice(task);
+    if !names.is_empty() {
+        words.extend(["-y", "-q", "--no-install-recommends"]);
+        words.extend_from_slice(names);
+    }
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+    let status = command.status().context("cannot run apt-get")?;
+    ensure!(status.success(), "{} {status}; run it by hand:\n\n{}\n", line(&command), {
+        install_line(names)
+    });
+    Ok(())
+}
+
+enum Privilege {
+    Root,
+    Sudo,
+    None,
+}
+
+fn privilege() -> Privilege {
+    let has_apt = is_on_path("apt-get");
+    let answer = Command::new("id").arg("-u").output();
+    let is_root = answer.is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    let asks_nothing = || {
+        let quiet = Command::new("sudo").args(["-n", "true"]).stderr(Stdio::null()).status();
+        quiet.is_ok_and(|status| status.success())
+    };
+    match has_apt {
+        true if is_root => Privilege::Root,
+        true if asks_nothing() => Privilege::Sudo,
+        _ => Privilege::None,
+    }
+}
+
+fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// The cargo that started this program, or the one on the path.
+pub fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Where `cargo-deny` is, if it is. With `install`, it is built into `target/tools` when missing,
+/// which takes minutes; it is kept there, so that happens once.
+pub fn cargo_deny(root: &Path, install: bool) -> Result<Option<PathBuf>> {
+    if is_on_path("cargo-deny") {
+        return Ok(Some("cargo-deny".into()));
+    }
+    let tools = root.join("target/tools");
+    let program = tools.join("bin/cargo-deny");
+    if program.is_file() {
+        return Ok(Some(program));
+    }
+    if !install {
+        return Ok(None);
+    }
+    println!("      building cargo-deny into target/tools, once; this takes some minutes");
+    let mut command = Command::new(cargo());
+    command.args(["install", "--locked", "--quiet", "cargo-deny", "--root"]).arg(&tools);
+    let status = command.status().context("cannot run cargo install")?;
+    ensure!(status.success(), "{} {status}", line(&command));
+    Ok(Some(program))
+}
+
+/// A command as it would be typed.
+pub fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let name = |word: &OsStr| word.to_string_lossy().into_owned();
+    let mut words: Vec<String> = words.map(name).collect();
+    if let Some(file) = Path::new(&words[0]).file_name().map(name) {
+        words[0] = file;
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_to_run_is_complete() {
+        assert_eq!(
+            install_line(&["chromium", "openssl"]),
+            "sudo apt-get install -y --no-install-recommends chromium openssl"
+        );
+    }
+
+    #[test]
+    fn programs_are_found_on_the_path() {
+        assert!(is_on_path("git"));
+        assert!(!is_on_path("no-such-program-anywhere"));
+    }
+
+    #[test]
+    fn every_package_says_why() {
+        for package in PACKAGES {
+            assert!(package.reason.len() > 10, "{}", package.name);
+        }
+    }
+
+    #[test]
+    fn commands_are_shown_as_typed() {
+        let mut command = Command::new("/usr/bin/cargo");
+        command.args(["test", "--workspace"]);
+        assert_eq!(line(&command), "cargo test --workspace");
+    }
+}
