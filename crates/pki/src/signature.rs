@@ -42,19 +42,20 @@ pub fn verify(certificate: &Certificate, issuer: &Certificate) -> Result<Strengt
     let fits = match family {
         "RSA" => matches!(issuer.key_algorithm.as_str(), "RSA" | "RSA-PSS"),
         "ECDSA" => issuer.key_algorithm == "EC",
-        _ => issuer.key_algorithm == name,
+        "DSA" => issuer.key_algorithm == "DSA",
+        "Ed25519" | "Ed448" | "ML" | "SLH" => issuer.key_algorithm == name,
+        _ => return unsupported(format!("{name} is not supported")),
     };
-    let algorithm = match algorithm(certificate, issuer) {
-        Some(algorithm) if fits => algorithm,
-        Some(_) => return Err(SignatureError::Bad),
-        None => {
-            let key = match (&issuer.curve, issuer.key_size) {
-                (Some(curve), _) => format!("{} {curve}", issuer.key_algorithm),
-                (None, Some(bits)) => format!("{} {bits} bits", issuer.key_algorithm),
-                (None, None) => issuer.key_algorithm.clone(),
-            };
-            return unsupported(format!("{name} with a key {key} is not supported"));
-        }
+    if !fits {
+        return Err(SignatureError::Bad);
+    }
+    let Some(algorithm) = algorithm(certificate, issuer) else {
+        let key = match (&issuer.curve, issuer.key_size) {
+            (Some(curve), _) => format!("{} {curve}", issuer.key_algorithm),
+            (None, Some(bits)) => format!("{} {bits} bits", issuer.key_algorithm),
+            (None, None) => issuer.key_algorithm.clone(),
+        };
+        return unsupported(format!("{name} with a key {key} is not supported"));
     };
     let Ok(key) = ParsedPublicKey::new(algorithm, issuer.key_octets()) else {
         return unsupported(format!(
@@ -78,10 +79,7 @@ fn algorithm(
 ) -> Option<&'static dyn VerificationAlgorithm> {
     let name = certificate.signature_algorithm.as_str();
     let rsa_bits = issuer.key_size.unwrap_or_default();
-    if name.starts_with("RSA")
-        && !(1_024..=8_192).contains(&rsa_bits)
-        && issuer.key_algorithm.starts_with("RSA")
-    {
+    if name.starts_with("RSA") && !(1_024..=8_192).contains(&rsa_bits) {
         return None;
     }
     let short = rsa_bits < 2_048;
