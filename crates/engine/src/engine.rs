@@ -202,18 +202,22 @@ impl Engine {
     async fn first_start(&self, key_created: bool) -> Result<Option<Secret<String>>, Error> {
         let context = Context::system(self.environment());
         if key_created {
-            let verifier = self.verifier().to_string();
             let payload = types::log::KeyCreate {
                 origin: self.0.settings.log_origin.clone(),
-                verifier_key: verifier,
+                key_id: format!("{:08x}", self.verifier().id()),
+                algorithm: "ed25519".into(),
             };
             let draft = Draft::new(&payload)?;
             self.note(&context, draft.target(self.log_target())).await?;
         }
         let password = self.bootstrap(&context).await?;
-        let payload = types::service::Start {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            node_id: self.0.desk.node.to_string(),
+        let size = log::state(&mut self.link().await?).await?.size;
+        let payload = types::log::ServiceStart {
+            node_id: self.0.desk.node,
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            schema_version: Some(1),
+            log_size: Some(size),
+            clean: None,
         };
         let node = Target::new(TargetKind::Node, self.0.desk.node);
         self.note(&context, Draft::new(&payload)?.target(node)).await?;
@@ -335,9 +339,10 @@ impl Running {
     /// The stop could not be recorded.
     pub async fn stop(self) -> Result<(), Error> {
         let engine = &self.engine;
-        let payload = types::service::Stop {
-            node_id: engine.0.desk.node.to_string(),
-            uptime_seconds: engine.0.started.elapsed().as_secs(),
+        let payload = types::log::ServiceStop {
+            node_id: engine.0.desk.node,
+            stopped_by: "signal".into(),
+            uptime_s: engine.0.started.elapsed().as_secs(),
         };
         let node = Target::new(TargetKind::Node, engine.0.desk.node);
         let draft = Draft::new(&payload)?.target(node);

@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest;
 use chancery_event::entry::SaltedPart;
 use chancery_event::types;
-use chancery_event::{Event, LogIndex, Target, TargetKind};
+use chancery_event::{Event, LogIndex, Outcome, Target, TargetKind};
 use chancery_seal::{Edge, Signer, leaf_hash};
 use chancery_store::log::{self, Indexed, PendingRow, Quarantine, QuarantineReason, State};
 use chancery_store::{Link, Store, Tx};
@@ -251,18 +252,19 @@ async fn stored_edge(link: &mut Link, size: u64) -> Result<Edge, Error> {
 
 fn alarm(quarantined: &Quarantine) -> Result<Draft, Error> {
     let Quarantine { row, reason } = quarantined;
-    let target = Target::new(TargetKind::Event, &row.event_id);
+    let event_id = row.event_id.parse().ok();
+    let seq = u64::try_from(row.seq).unwrap_or(0);
+    let digest = digest::digest(&digest::SHA256, &row.entry);
+    let bytes_sha256 = Some(crate::inventory::hex(digest.as_ref()));
     let draft = match reason {
-        QuarantineReason::Unsealed => Draft::new(&types::event::UnsealedPending {
-            event_id: row.event_id.clone(),
-            recorded_at: row.recorded_at,
-        })?,
+        QuarantineReason::Unsealed => {
+            Draft::new(&types::log::UnsealedPending { event_id, row: seq, bytes_sha256 })?
+        }
         QuarantineReason::InvalidSeal | QuarantineReason::Unreadable => {
-            Draft::new(&types::event::InvalidPendingSeal {
-                event_id: row.event_id.clone(),
-                recorded_at: row.recorded_at,
-            })?
+            Draft::new(&types::log::InvalidPendingSeal { event_id, row: seq, bytes_sha256 })?
         }
     };
-    Ok(draft.target(target))
+    let name: String = row.event_id.chars().take(100).collect();
+    let outcome = Outcome::failure(reason.as_str(), "a pending event was not written by this program");
+    Ok(draft.outcome(outcome).target(Target::new(TargetKind::Event, name)))
 }

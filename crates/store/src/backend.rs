@@ -53,7 +53,11 @@ impl Store {
         let (units, queue) = mpsc::channel(4_096);
         let (commits, committed) = watch::channel(0);
         tokio::spawn(crate::writer::run(Tx::new(writer), queue, commits));
-        Ok(Self(Arc::new(Inner { backend: Backend::Sqlite(sqlite), units: Some(units), committed })))
+        Ok(Self(Arc::new(Inner {
+            backend: Backend::Sqlite(sqlite),
+            units: Some(units),
+            committed,
+        })))
     }
 
     /// Opens the database for reading only, also while a server is running on it.

@@ -14,7 +14,9 @@ pub enum Error {
         what: String,
     },
     /// The schema of the database is not one this program knows.
-    #[error("the database has schema {found}, this program knows up to {known}: use the program version that wrote it, or a newer one")]
+    #[error(
+        "the database has schema {found}, this program knows up to {known}: use the program version that wrote it, or a newer one"
+    )]
     UnknownSchema {
         /// The schema found.
         found: i64,

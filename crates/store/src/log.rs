@@ -11,8 +11,8 @@ mod cursor;
 mod pending;
 mod personal;
 mod projection;
-mod search;
 mod sealed;
+mod search;
 mod sequence;
 mod tile;
 
@@ -21,7 +21,7 @@ pub(crate) use pending::insert_pending;
 pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};
 pub use personal::erase;
 pub use projection::{ProjectedEvent, project};
-pub use search::{EventPage, Facet, facets, histogram, newest_before, page, total};
 pub use sealed::{Sealed, by_id, by_index, entries, latest_index, range};
+pub use search::{EventPage, Facet, facets, histogram, newest_before, page, total};
 pub use sequence::{Checkpoint, Indexed, State, checkpoint, publish, sequence, state};
 pub use tile::{tile, tiles};

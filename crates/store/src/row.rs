@@ -93,7 +93,8 @@ impl Row {
     /// An identifier.
     pub fn id<T: Id + std::str::FromStr>(&self, column: &str) -> Result<T, Error> {
         let text = self.text(column)?;
-        text.parse().map_err(|_| Error::Damaged(format!("column {column}: “{text}” is no identifier")))
+        text.parse()
+            .map_err(|_| Error::Damaged(format!("column {column}: “{text}” is no identifier")))
     }
 
     /// An identifier or NULL.

@@ -48,10 +48,9 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Sqlite, Link), Error> {
     let lock = lock(&settings.data_dir)?;
     let (options, file) = options(settings);
     let opened = |error| match Error::from_sqlx("open", error) {
-        Error::Unavailable(what) => Error::Path {
-            path: file.clone(),
-            what: format!("{what}: is the directory writable?"),
-        },
+        Error::Unavailable(what) => {
+            Error::Path { path: file.clone(), what: format!("{what}: is the directory writable?") }
+        }
         other => other,
     };
     let writer = options.connect().await.map_err(opened)?;

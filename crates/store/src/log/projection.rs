@@ -87,4 +87,3 @@ fn keys_of(sealed: &Sealed) -> impl Iterator<Item = (&'static str, String, LogIn
     .into_iter()
     .filter_map(move |(name, value)| Some((name, value?, index)))
 }
-

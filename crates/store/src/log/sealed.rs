@@ -48,7 +48,8 @@ pub(crate) fn read(row: &Row) -> Result<Sealed, Error> {
     let entry = row.bytes("entry")?;
     let part = match (row.maybe_bytes("salt")?, row.maybe_bytes("part")?) {
         (Some(salt), Some(part)) => {
-            let salt = salt.try_into().map_err(|_| Error::Damaged(format!("salt of entry {index}")))?;
+            let salt =
+                salt.try_into().map_err(|_| Error::Damaged(format!("salt of entry {index}")))?;
             Some(SaltedPart { salt, part })
         }
         _ => None,

@@ -6,7 +6,10 @@ mod status;
 pub use placement::{
     AttributeValue, Placement, attributes, groups, put_attributes, put_groups, update_placement,
 };
-pub use status::{StatusRow, children, due, issuers, link_replacement, make_due, update_status};
+pub use status::{
+    StatusRow, bearers, due, issued_by, issuers, link_replacement, make_due, make_self_due,
+    related, replaced_by, update_status,
+};
 
 use chancery_event::Timestamp;
 use chancery_event::id::{AccountId, CertificateId, RaProfileId};
@@ -240,6 +243,26 @@ pub async fn id_of(link: &mut Link, fingerprint: &str) -> Result<Option<Certific
     link.row(sql, args![fingerprint]).await?.map(|row| row.id("id")).transpose()
 }
 
+/// The identifiers behind several fingerprints; those that are not there are left out.
+pub async fn ids_of(
+    link: &mut Link,
+    fingerprints: &[String],
+) -> Result<Vec<(String, CertificateId)>, Error> {
+    if fingerprints.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<_> = (1..=fingerprints.len()).map(|n| format!("${n}")).collect();
+    let sql = format!(
+        "SELECT fingerprint_sha256, id FROM certificate WHERE fingerprint_sha256 IN ({})",
+        places.join(", ")
+    );
+    link.rows(sql, fingerprints.iter().map(SqlValue::from).collect())
+        .await?
+        .iter()
+        .map(|row| Ok((row.text("fingerprint_sha256")?, row.id("id")?)))
+        .collect()
+}
+
 /// The original bytes.
 pub async fn der(link: &mut Link, id: CertificateId) -> Result<Option<Vec<u8>>, Error> {
     let sql = "SELECT der FROM certificate_der WHERE certificate = $1";
@@ -248,7 +271,8 @@ pub async fn der(link: &mut Link, id: CertificateId) -> Result<Option<Vec<u8>>, 
 
 /// Subject alternative names.
 pub async fn names(link: &mut Link, id: CertificateId) -> Result<Vec<Name>, Error> {
-    let sql = "SELECT kind, value FROM certificate_name WHERE certificate = $1 ORDER BY kind, value";
+    let sql =
+        "SELECT kind, value FROM certificate_name WHERE certificate = $1 ORDER BY kind, value";
     link.rows(sql, vec![value::id(id)])
         .await?
         .iter()

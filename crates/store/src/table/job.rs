@@ -154,7 +154,8 @@ pub async fn page(
     before: Option<(Timestamp, JobId)>,
     limit: usize,
 ) -> Result<Vec<Job>, Error> {
-    let (time, id) = before.map_or((i64::MAX, String::from("~")), |(t, i)| (t.micros(), i.to_string()));
+    let (time, id) =
+        before.map_or((i64::MAX, String::from("~")), |(t, i)| (t.micros(), i.to_string()));
     let sql = format!(
         "SELECT {COLUMNS} FROM job WHERE ($1 = '' OR state = $1) AND ($2 = '' OR kind = $2)
          AND (scheduled_at < $3 OR (scheduled_at = $3 AND id < $4))
@@ -235,7 +236,12 @@ pub async fn progress(
 ///
 /// # Errors
 /// [`Error::Conflict`] if the lease is lost.
-pub async fn succeed(tx: &mut Tx, lease: &Lease, result: &str, now: Timestamp) -> Result<(), Error> {
+pub async fn succeed(
+    tx: &mut Tx,
+    lease: &Lease,
+    result: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
     let set = "state = 'success', result = $3, error = NULL, completed_at = $4, lease = NULL,
                lease_until = NULL, input = NULL";
     held(tx, lease, set, args![result, now]).await

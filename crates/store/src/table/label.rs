@@ -74,8 +74,7 @@ pub async fn insert(tx: &mut Tx, class: Class, label: &Label) -> Result<(), Erro
         "INSERT INTO {} (id, name, description, version, created_at) VALUES ($1, $2, $3, $4, $5)",
         class.table()
     );
-    let values =
-        args![&label.id, &label.name, &label.description, label.version, label.created_at];
+    let values = args![&label.id, &label.name, &label.description, label.version, label.created_at];
     tx.execute(sql, values).await.map(|_| ())
 }
 

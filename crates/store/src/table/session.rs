@@ -50,7 +50,8 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<(), Error> {
     values.push((&session.csrf).into());
     values.push(value::id(session.account));
     values.extend(args![session.created_at, session.seen_at, session.expires_at]);
-    let sql = "INSERT INTO session (id, secret_hash, csrf, account, created_at, seen_at, expires_at)
+    let sql =
+        "INSERT INTO session (id, secret_hash, csrf, account, created_at, seen_at, expires_at)
                VALUES ($1, $2, $3, $4, $5, $6, $7)";
     tx.execute(sql, values).await.map(|_| ())
 }

@@ -92,7 +92,9 @@ pub async fn attributes(
             let value = match (row.maybe_text("text_value")?, row.maybe_time("time_value")?) {
                 (Some(text), _) => AttributeValue::Text(text),
                 (None, Some(time)) => AttributeValue::Time(time),
-                (None, None) => AttributeValue::Number(row.maybe_real("number_value")?.unwrap_or(0.0)),
+                (None, None) => {
+                    AttributeValue::Number(row.maybe_real("number_value")?.unwrap_or(0.0))
+                }
             };
             Ok((attribute, value))
         })

@@ -3,7 +3,7 @@
 use chancery_event::Timestamp;
 use chancery_event::id::CertificateId;
 
-use super::{COLUMNS, Certificate, read};
+use super::{COLUMNS, Certificate, Name, read};
 use crate::{Error, Link, Tx, args, value};
 
 /// A validation verdict as stored.
@@ -77,19 +77,6 @@ pub async fn make_due(
     tx.execute(sql, vec![subject_key.into(), value::id(except), at.into()]).await
 }
 
-/// Certificates issued under this subject name, `limit` at most, soonest expiry first.
-pub async fn children(
-    link: &mut Link,
-    subject_key: &str,
-    limit: usize,
-) -> Result<Vec<Certificate>, Error> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM certificate c WHERE c.issuer_key = $1
-         ORDER BY c.not_after LIMIT $2"
-    );
-    link.rows(sql, args![subject_key, limit]).await?.iter().map(read).collect()
-}
-
 /// Notes that `older` is replaced by `newer`; false if it was replaced already.
 pub async fn link_replacement(
     tx: &mut Tx,
@@ -101,4 +88,74 @@ pub async fn link_replacement(
                version = version + 1 WHERE id = $1 AND replaced_by IS NULL";
     let values = vec![value::id(older), value::id(newer), kind.into()];
     Ok(tx.execute(sql, values).await? == 1)
+}
+
+/// Marks one certificate to be validated again.
+pub async fn make_self_due(tx: &mut Tx, id: CertificateId, at: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE certificate SET status_due_at = $2 WHERE id = $1";
+    tx.execute(sql, vec![value::id(id), at.into()]).await.map(|_| ())
+}
+
+/// How many certificates bear this subject name, counted to 32 as [`issuers`] reads them.
+pub async fn bearers(link: &mut Link, subject_key: &str) -> Result<usize, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM
+               (SELECT 1 AS one FROM certificate WHERE subject_key = $1 LIMIT 32) AS some";
+    Ok(usize::try_from(link.number(sql, args![subject_key]).await?).unwrap_or(0))
+}
+
+/// Certificates that may replace or be replaced by one with this row and these names: same names,
+/// same subject or same key. The newest 32 of each kind, with their bytes.
+pub async fn related(
+    link: &mut Link,
+    row: &Certificate,
+    names: &[Name],
+) -> Result<Vec<WithDer>, Error> {
+    let id = row.id.to_string();
+    // The names are a set: who has all of them has the first.
+    let by_name = match names.first() {
+        Some(name) => {
+            let sql = "SELECT n.certificate AS id FROM certificate_name n
+                       WHERE n.value = $1 AND n.certificate <> $2 LIMIT 256";
+            link.rows(sql, args![&name.value, &id]).await?
+        }
+        None => {
+            let sql = "SELECT c.id FROM certificate c WHERE c.subject_key = $1 AND c.id <> $2
+                       ORDER BY c.not_after DESC LIMIT 32";
+            link.rows(sql, args![&row.subject_key, &id]).await?
+        }
+    };
+    let mut related = Vec::new();
+    for found in by_name {
+        let id: CertificateId = found.id("id")?;
+        let sql = format!(
+            "SELECT {COLUMNS}, d.der FROM certificate c
+             JOIN certificate_der d ON d.certificate = c.id WHERE c.id = $1"
+        );
+        if let Some(row) = link.row(sql, vec![value::id(id)]).await? {
+            related.push((read(&row)?, row.bytes("der")?));
+        }
+    }
+    related.sort_by_key(|(row, _)| std::cmp::Reverse(row.not_after));
+    related.truncate(32);
+    Ok(related)
+}
+
+/// Certificates that this one replaces, newest first.
+pub async fn replaced_by(link: &mut Link, id: CertificateId) -> Result<Vec<Certificate>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM certificate c WHERE c.replaced_by = $1
+         ORDER BY c.not_after DESC LIMIT 32"
+    );
+    link.rows(sql, vec![value::id(id)]).await?.iter().map(read).collect()
+}
+
+/// How many certificates name this subject as their issuer, besides itself.
+pub async fn issued_by(
+    link: &mut Link,
+    subject_key: &str,
+    id: CertificateId,
+) -> Result<u64, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM certificate WHERE issuer_key = $1 AND id <> $2";
+    let count = link.number(sql, vec![subject_key.into(), value::id(id)]).await?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }

@@ -1,0 +1,309 @@
+//! Bulk import: many certificates in few transactions, one operation for all of them.
+//!
+//! Each certificate that enters has its own occurrence, with the import's transaction. A crash in
+//! the middle loses nothing: what was committed is in, and when the job is taken over, what is in
+//! counts as a duplicate.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chancery_event::id::{CertificateId, JobId};
+use chancery_event::types::certificate as types;
+use chancery_event::{Target, TargetKind};
+use chancery_pki::container::{self, Found};
+use chancery_store::Tx;
+use chancery_store::table::{certificate, job::Job};
+use serde_json::{Value, json};
+
+use super::candidate::Candidate;
+use super::issuers::Issuers;
+use super::stage::{self, Decision};
+use super::upload::{format_of, unreadable};
+use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry};
+use crate::job::{JobError, Progress};
+use crate::operation::Done;
+use crate::scribe::{Draft, Scribe};
+use crate::{Context, Engine, Error, Permission};
+
+/// Certificates that enter in one transaction at most.
+const CHUNK: usize = 128;
+
+/// What became of an import.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    count: u64,
+    added: u64,
+    duplicates: u64,
+    invalid: u64,
+    ignored: u64,
+}
+
+/// A certificate that may enter, with its position.
+type Entrant = (usize, Candidate, PlacementRequest);
+
+impl Engine {
+    /// Imports certificates that were read already (operation `certificate.import`).
+    pub(crate) async fn import(
+        &self,
+        context: &Context,
+        upload: Upload,
+        found: Vec<Found>,
+    ) -> Result<Vec<UploadedItem>, Error> {
+        let progress = Progress::none();
+        self.import_found(context, &upload, found, None, &progress).await
+    }
+
+    async fn import_found(
+        &self,
+        context: &Context,
+        upload: &Upload,
+        found: Vec<Found>,
+        job: Option<JobId>,
+        progress: &Progress,
+    ) -> Result<Vec<UploadedItem>, Error> {
+        let attempt = types::Import {
+            format: Some(format_of(&upload.bytes).into()),
+            size_bytes: upload.bytes.len() as u64,
+            count: found.len() as u64,
+            added: 0,
+            duplicates: 0,
+            invalid: 0,
+            ignored: 0,
+            job_id: job,
+        };
+        let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
+        if let Err(error) = context.require(Permission::CertificateWrite) {
+            return Err(operation.fail(error).await);
+        }
+        let total = found.len() as u64;
+        let mut items = Vec::with_capacity(found.len());
+        let mut rest = found.into_iter();
+        loop {
+            let chunk: Vec<_> = rest.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            match self.import_chunk(context, upload, chunk).await {
+                Ok(done) => items.extend(done),
+                Err(error) => return Err(operation.fail(error).await),
+            }
+            if let Err(error) = progress.report(items.len() as u64, total).await {
+                return Err(operation.fail(error).await);
+            }
+        }
+        let counts = count(&items);
+        let payload = types::Import {
+            added: counts.added,
+            duplicates: counts.duplicates,
+            invalid: counts.invalid,
+            ignored: counts.ignored,
+            ..attempt
+        };
+        let target = job.map(|id| Target::new(TargetKind::Job, id));
+        operation
+            .run(move |_, _| {
+                let (payload, target) = (payload.clone(), target.clone());
+                Box::pin(async move {
+                    let draft = Draft::new(&payload)?;
+                    let draft = match target {
+                        Some(target) => draft.target(target),
+                        None => draft,
+                    };
+                    Ok(Done { value: (), draft })
+                })
+            })
+            .await?;
+        Ok(items)
+    }
+
+    /// Parses, judges and enters one chunk.
+    async fn import_chunk(
+        &self,
+        context: &Context,
+        upload: &Upload,
+        chunk: Vec<Found>,
+    ) -> Result<Vec<UploadedItem>, Error> {
+        let mut items = Vec::with_capacity(chunk.len());
+        let mut entrants = Vec::with_capacity(chunk.len());
+        let rules = self.upload_rules();
+        let format = format_of(&upload.bytes);
+        for found in chunk {
+            let position = found.index;
+            let parsed = match found.result {
+                Ok(parsed) => parsed,
+                Err(broken) => {
+                    let error = container::ContainerError::Broken { index: position, reason: broken };
+                    let result = Err(unreadable(&error));
+                    items.push(UploadedItem { position, result, subject: None });
+                    continue;
+                }
+            };
+            let subject = Some(parsed.subject_dn.clone());
+            let candidate = Candidate::new(parsed, format, upload.source, self.environment());
+            match stage::decide(&rules, &candidate, &upload.placement) {
+                Decision::Ignored(trigger) => {
+                    let result = Err(Error::Ignored { trigger });
+                    items.push(UploadedItem { position, result, subject });
+                }
+                Decision::Enters(wish) => entrants.push((position, candidate, wish)),
+            }
+        }
+        let issuers = self.issuers_for(&entrants).await?;
+        let any_ca = entrants.iter().any(|(_, candidate, _)| candidate.row.is_ca);
+        items.extend(self.enter_all(context, entrants, issuers).await?);
+        if any_ca {
+            self.0.status_waiting.notify_one();
+        }
+        items.sort_by_key(|item| item.position);
+        Ok(items)
+    }
+
+    /// Issuers of a chunk: from the inventory, and from the chunk itself.
+    async fn issuers_for(&self, entrants: &[Entrant]) -> Result<Issuers, Error> {
+        let mut link = self.link().await?;
+        let mut issuers = Issuers::default();
+        let mut keys: Vec<_> =
+            entrants.iter().map(|(_, candidate, _)| candidate.row.issuer_key.clone()).collect();
+        keys.sort();
+        keys.dedup();
+        issuers.read(&mut link, keys).await?;
+        for (_, candidate, wish) in entrants.iter().filter(|(_, c, _)| c.row.is_ca) {
+            let mut row = candidate.row.clone();
+            row.trust_anchor = wish.trust_anchor.unwrap_or(false);
+            issuers.add(&row, &candidate.parsed);
+        }
+        Ok(issuers)
+    }
+
+    async fn enter_all(
+        &self,
+        context: &Context,
+        entrants: Vec<Entrant>,
+        issuers: Issuers,
+    ) -> Result<Vec<UploadedItem>, Error> {
+        let expiring_days = self.settings().expiring_days;
+        let scribe = self.scribe(context);
+        let work = Arc::new((entrants, issuers));
+        self.0
+            .store
+            .transaction("import.chunk", move |tx: &mut Tx| {
+                let (work, scribe) = (work.clone(), scribe.clone());
+                Box::pin(async move { enter_chunk(tx, &scribe, &work.0, &work.1, expiring_days).await })
+            })
+            .await
+    }
+}
+
+async fn enter_chunk(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    entrants: &[Entrant],
+    issuers: &Issuers,
+    expiring_days: u32,
+) -> Result<Vec<UploadedItem>, Error> {
+    let fingerprints: Vec<_> =
+        entrants.iter().map(|(_, c, _)| c.row.fingerprint_sha256.clone()).collect();
+    let mut known: HashMap<String, CertificateId> =
+        certificate::ids_of(tx, &fingerprints).await?.into_iter().collect();
+    let mut items = Vec::with_capacity(entrants.len());
+    for (position, candidate, wish) in entrants {
+        let fingerprint = &candidate.row.fingerprint_sha256;
+        let result = match known.get(fingerprint) {
+            Some(&id) => Err(Error::Duplicate { id }),
+            None => {
+                let row =
+                    entry::enter(tx, scribe, candidate, wish, issuers, expiring_days).await?;
+                known.insert(fingerprint.clone(), row.id);
+                Ok(row.id)
+            }
+        };
+        let subject = Some(candidate.row.subject_dn.clone());
+        items.push(UploadedItem { position: *position, result, subject });
+    }
+    Ok(items)
+}
+
+fn count(items: &[UploadedItem]) -> Counts {
+    let mut counts = Counts { count: items.len() as u64, ..Counts::default() };
+    for item in items {
+        match &item.result {
+            Ok(_) => counts.added += 1,
+            Err(Error::Duplicate { .. }) => counts.duplicates += 1,
+            Err(Error::Ignored { .. }) => counts.ignored += 1,
+            Err(_) => counts.invalid += 1,
+        }
+    }
+    counts
+}
+
+/// Works off an asynchronous upload: one operation for each certificate, as when synchronous.
+pub(crate) async fn run_upload(
+    engine: &Engine,
+    context: Context,
+    job: &Job,
+    input: Vec<u8>,
+    progress: &Progress,
+) -> Result<Value, JobError> {
+    let upload = upload_of(job, input, Source::Upload)?;
+    let answer = engine.upload(&context, upload).await.map_err(JobError::of)?;
+    let super::UploadAnswer::Done(items) = answer else {
+        return Err(JobError { retry: false, message: "an upload queued itself".to_owned() });
+    };
+    progress.report(items.len() as u64, items.len() as u64).await.map_err(JobError::of)?;
+    result(&items)
+}
+
+/// Works off an import.
+pub(crate) async fn run_import(
+    engine: &Engine,
+    context: Context,
+    job: &Job,
+    input: Vec<u8>,
+    progress: &Progress,
+) -> Result<Value, JobError> {
+    let upload = upload_of(job, input, Source::Import)?;
+    let found = container::read(&upload.bytes, None).map_err(|error| JobError {
+        retry: false,
+        message: error.to_string(),
+    })?;
+    let items = engine
+        .import_found(&context, &upload, found, Some(job.id), progress)
+        .await
+        .map_err(JobError::of)?;
+    result(&items)
+}
+
+fn upload_of(job: &Job, bytes: Vec<u8>, source: Source) -> Result<Upload, JobError> {
+    let damaged = |_| JobError { retry: false, message: "the payload is damaged".to_owned() };
+    let payload: Value = serde_json::from_str(&job.payload).map_err(damaged)?;
+    let placement = serde_json::from_value(payload["placement"].clone()).map_err(damaged)?;
+    Ok(Upload { bytes, password: None, placement, mode: UploadMode::Sync, source })
+}
+
+/// What the job answers; it has failed if nothing at all came in and something was refused.
+fn result(items: &[UploadedItem]) -> Result<Value, JobError> {
+    let counts = count(items);
+    if counts.added == 0 && items.len() == 1
+        && let Some(Err(error)) = items.first().map(|item| &item.result)
+    {
+        return Err(JobError { retry: error.is_transient(), message: error.to_string() });
+    }
+    let listed: Vec<_> = items
+        .iter()
+        .take(1_000)
+        .map(|item| match &item.result {
+            Ok(id) => json!({ "position": item.position, "certificate": id.to_string() }),
+            Err(error) => json!({
+                "position": item.position, "error": error.reason(), "message": error.to_string(),
+            }),
+        })
+        .collect();
+    Ok(json!({
+        "count": counts.count,
+        "added": counts.added,
+        "duplicates": counts.duplicates,
+        "invalid": counts.invalid,
+        "ignored": counts.ignored,
+        "items": listed,
+    }))
+}

@@ -1,0 +1,167 @@
+//! A certificate that was presented and is not in the inventory yet.
+
+use aws_lc_rs::digest;
+use chancery_event::id::CertificateId;
+use chancery_event::types::certificate::{CertificateSummary, PresentedCertificate};
+use chancery_event::{Environment, Target, TargetKind, Timestamp};
+use chancery_pki::Certificate as Parsed;
+use chancery_store::table::certificate::{Certificate, Name};
+
+use super::Source;
+
+/// A presented certificate, parsed, with the row it would get.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The certificate.
+    pub parsed: Parsed,
+    /// What was sent: `pem`, `der`, `pkcs7` or `pkcs12`.
+    pub format: &'static str,
+    /// The row it would get; its placement and status are not decided yet.
+    pub row: Certificate,
+    /// Subject alternative names, lower-case.
+    pub names: Vec<Name>,
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
+fn name_key(normal: &str) -> String {
+    hex(digest::digest(&digest::SHA256, normal.as_bytes()).as_ref())
+}
+
+impl Candidate {
+    /// A candidate from a parsed certificate.
+    pub(crate) fn new(
+        parsed: Parsed,
+        format: &'static str,
+        source: Source,
+        environment: &Environment,
+    ) -> Self {
+        let now = environment.now();
+        let mut names: Vec<Name> = parsed
+            .names()
+            .iter()
+            .map(|name| Name {
+                kind: name.kind.as_str().to_owned(),
+                value: name.value.to_lowercase(),
+            })
+            .collect();
+        names.sort();
+        names.dedup();
+        let row = Certificate {
+            id: environment.id::<CertificateId>(),
+            fingerprint_sha256: hex(&parsed.fingerprint_sha256),
+            fingerprint_sha1: hex(&parsed.fingerprint_sha1),
+            serial: parsed.serial.clone(),
+            subject_dn: parsed.subject_dn.clone(),
+            subject_cn: parsed.subject_cn.clone(),
+            issuer_dn: parsed.issuer_dn.clone(),
+            issuer_cn: parsed.issuer_cn.clone(),
+            subject_key: name_key(&parsed.subject_normal()),
+            issuer_key: name_key(&parsed.issuer_normal()),
+            subject_key_id: parsed.subject_key_id().map(hex),
+            authority_key_id: parsed.authority_key_id().map(hex),
+            spki_sha256: hex(&parsed.spki_sha256),
+            not_before: Timestamp::from_micros(parsed.not_before),
+            not_after: Timestamp::from_micros(parsed.not_after),
+            key_algorithm: key_algorithm(&parsed),
+            key_size: parsed.key_size.map_or(0, i64::from),
+            signature_algorithm: parsed.signature_algorithm.clone(),
+            is_ca: parsed.is_ca(),
+            self_issued: parsed.self_issued,
+            key_usage: parsed.key_usage().unwrap_or_default().join(","),
+            extended_key_usage: parsed.extended_key_usage().join(","),
+            trust_anchor: false,
+            demonstration: source == Source::Demonstration,
+            status: "unknown".to_owned(),
+            status_reason: String::new(),
+            status_checks: "[]".to_owned(),
+            chain: "[]".to_owned(),
+            status_at: now,
+            status_due_at: now,
+            archived: false,
+            owner: None,
+            ra_profile: None,
+            path: "/".to_owned(),
+            source: source.as_str().to_owned(),
+            replaced_by: None,
+            replacement_kind: None,
+            created_at: now,
+            version: 1,
+        };
+        Self { parsed, format, row, names }
+    }
+
+    /// What the operation's event says of it while it is not in the inventory.
+    pub(crate) fn presented(&self) -> PresentedCertificate {
+        let presented = PresentedCertificate {
+            fingerprint_sha256: self.row.fingerprint_sha256.clone(),
+            serial_number: self.row.serial.clone(),
+            subject_dn: Some(self.row.subject_dn.clone()),
+            issuer_dn: self.row.issuer_dn.clone(),
+            not_before: self.row.not_before,
+            not_after: self.row.not_after,
+            person_dn: None,
+        };
+        if self.parsed.names_a_person() { presented.of_a_person() } else { presented }
+    }
+}
+
+/// `RSA`, `EC P-256`, `Ed25519` …: the algorithm with its curve where it has one.
+fn key_algorithm(parsed: &Parsed) -> String {
+    match &parsed.curve {
+        Some(curve) if parsed.key_algorithm == "EC" => format!("EC {curve}"),
+        _ => parsed.key_algorithm.clone(),
+    }
+}
+
+/// Whether a row is about a person: an S/MIME certificate, say. Its names are personal data.
+pub(crate) fn names_a_person(row: &Certificate, names: &[Name]) -> bool {
+    let person = names.iter().any(|name| name.kind == "email")
+        || row.extended_key_usage.to_ascii_lowercase().contains("emailprotection");
+    let email_in_subject = row.subject_dn.to_ascii_lowercase().contains("emailaddress=")
+        || row.subject_dn.contains("1.2.840.113549.1.9.1=");
+    (person || email_in_subject) && !names.iter().any(|name| name.kind == "dns") && !row.is_ca
+}
+
+/// What events say of a certificate of the inventory.
+pub(crate) fn summary(row: &Certificate, person: bool) -> CertificateSummary {
+    let summary = CertificateSummary {
+        certificate_id: row.id,
+        fingerprint_sha256: row.fingerprint_sha256.clone(),
+        serial_number: row.serial.clone(),
+        subject_dn: Some(row.subject_dn.clone()),
+        issuer_dn: row.issuer_dn.clone(),
+        not_before: row.not_before,
+        not_after: row.not_after,
+        authority_id: None,
+        ra_profile_id: row.ra_profile,
+        ra_profile: None,
+        group_ids: Vec::new(),
+        person_dn: None,
+    };
+    if person { summary.of_a_person() } else { summary }
+}
+
+/// What people call a certificate.
+pub(crate) fn title(row: &Certificate) -> &str {
+    match &row.subject_cn {
+        Some(name) if !name.is_empty() => name,
+        _ if !row.subject_dn.is_empty() => &row.subject_dn,
+        _ => &row.fingerprint_sha256,
+    }
+}
+
+/// A certificate as the target of an event; the name of one about a person stays out of it.
+pub(crate) fn target(row: &Certificate, person: bool) -> Target {
+    let target = Target::new(TargetKind::Certificate, row.id);
+    if person { target } else { target.named(title(row)) }
+}

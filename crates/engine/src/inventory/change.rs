@@ -1,0 +1,174 @@
+//! Changing, archiving and deleting certificates of the inventory.
+
+use std::sync::Arc;
+
+use chancery_event::id::CertificateId;
+use chancery_event::types::certificate as types;
+use chancery_event::types::certificate::CertificateSummary;
+use chancery_event::{Target, TargetKind};
+use chancery_store::Tx;
+use chancery_store::table::certificate::{self, Certificate};
+
+use super::{PlacementRequest, candidate, placement};
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission};
+
+/// Longest note, in characters.
+const NOTE_MAX: usize = 1_000;
+
+/// A certificate within a transaction, with what events say of it.
+struct Subject {
+    row: Certificate,
+    summary: CertificateSummary,
+    target: Target,
+}
+
+async fn subject(tx: &mut Tx, id: CertificateId) -> Result<Subject, Error> {
+    let row = certificate::find(tx, id).await?;
+    let row = row.ok_or_else(|| Error::not_found("certificate", id))?;
+    let names = certificate::names(tx, id).await?;
+    let person = candidate::names_a_person(&row, &names);
+    let mut summary = candidate::summary(&row, person);
+    summary.group_ids = certificate::groups(tx, id).await?.into_iter().map(|(id, _)| id).collect();
+    Ok(Subject { summary, target: candidate::target(&row, person), row })
+}
+
+fn check_note(note: Option<&String>) -> Result<(), Error> {
+    match note {
+        Some(note) if note.chars().count() > NOTE_MAX => {
+            Err(Error::invalid("note", format!("at most {NOTE_MAX} characters")))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Engine {
+    /// Changes where a certificate belongs (operation `certificate.update`). With `version`, only if
+    /// the certificate still has it.
+    ///
+    /// # Errors
+    /// There is no such certificate, somebody changed it first, or a value names nothing.
+    pub async fn update_certificate(
+        &self,
+        context: &Context,
+        id: CertificateId,
+        version: Option<i64>,
+        wish: PlacementRequest,
+    ) -> Result<(), Error> {
+        let attempt = types::Update { certificate: None, changes: Vec::new() };
+        let wish = Arc::new(wish);
+        self.operation(context, Permission::CertificateWrite, &attempt)?
+            .about(Target::new(TargetKind::Certificate, id))
+            .run(move |tx, scribe| {
+                let wish = wish.clone();
+                let now = scribe.now();
+                Box::pin(async move {
+                    let Subject { row, summary, target } = subject(tx, id).await?;
+                    if version.is_some_and(|version| version != row.version) {
+                        return Err(chancery_store::Error::Conflict("the certificate").into());
+                    }
+                    let resolved = placement::resolve(tx, &row, &wish).await?;
+                    let changes = placement::changes(tx, &row, &resolved).await?;
+                    if !changes.is_empty() {
+                        certificate::update_placement(tx, id, row.version, &resolved.placement)
+                            .await?;
+                        placement::write(tx, &row, &resolved).await?;
+                    }
+                    if row.trust_anchor != resolved.placement.trust_anchor {
+                        certificate::make_self_due(tx, id, now).await?;
+                        certificate::make_due(tx, &row.subject_key, id, now).await?;
+                    }
+                    let payload = types::Update { certificate: Some(summary), changes };
+                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
+                })
+            })
+            .await?;
+        self.0.status_waiting.notify_one();
+        Ok(())
+    }
+
+    /// Archives a certificate or takes it back (operations `certificate.archive`,
+    /// `certificate.restore`).
+    ///
+    /// # Errors
+    /// There is no such certificate, or it is so already.
+    pub async fn archive_certificate(
+        &self,
+        context: &Context,
+        id: CertificateId,
+        archived: bool,
+        note: Option<String>,
+    ) -> Result<(), Error> {
+        let operation = if archived {
+            let attempt = types::Archive { certificate: None, note: note.clone() };
+            self.operation(context, Permission::CertificateWrite, &attempt)?
+        } else {
+            let attempt = types::Restore { certificate: None, note: note.clone() };
+            self.operation(context, Permission::CertificateWrite, &attempt)?
+        };
+        let operation = operation.about(Target::new(TargetKind::Certificate, id));
+        if let Err(error) = check_note(note.as_ref()) {
+            return Err(operation.fail(error).await);
+        }
+        operation
+            .run(move |tx, _| {
+                let note = note.clone();
+                Box::pin(async move {
+                    let Subject { summary, target, .. } = subject(tx, id).await?;
+                    if !certificate::archive(tx, id, archived).await? {
+                        let (reason, message) = if archived {
+                            ("already_archived", "the certificate is archived already")
+                        } else {
+                            ("not_archived", "the certificate is not archived")
+                        };
+                        return Err(Error::Conflict { reason, message: message.to_owned() });
+                    }
+                    let certificate = Some(summary);
+                    let draft = if archived {
+                        Draft::new(&types::Archive { certificate, note })?
+                    } else {
+                        Draft::new(&types::Restore { certificate, note })?
+                    };
+                    Ok(Done { value: (), draft: draft.target(target) })
+                })
+            })
+            .await
+    }
+
+    /// Deletes a certificate for good (operation `certificate.delete`); its events remain.
+    ///
+    /// # Errors
+    /// There is no such certificate.
+    pub async fn delete_certificate(
+        &self,
+        context: &Context,
+        id: CertificateId,
+        note: Option<String>,
+    ) -> Result<(), Error> {
+        let attempt = types::Delete { certificate: None, note: note.clone() };
+        let operation = self
+            .operation(context, Permission::CertificateDelete, &attempt)?
+            .about(Target::new(TargetKind::Certificate, id));
+        if let Err(error) = check_note(note.as_ref()) {
+            return Err(operation.fail(error).await);
+        }
+        operation
+            .run(move |tx, scribe| {
+                let note = note.clone();
+                let now = scribe.now();
+                Box::pin(async move {
+                    let Subject { row, summary, target } = subject(tx, id).await?;
+                    if row.is_ca {
+                        certificate::make_due(tx, &row.subject_key, id, now).await?;
+                    }
+                    certificate::delete(tx, id).await?;
+                    let payload = types::Delete { certificate: Some(summary), note };
+                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
+                })
+            })
+            .await?;
+        self.0.status_waiting.notify_one();
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! How a certificate enters the inventory: row, bytes, names, placement, replacement links, and the
+//! occurrence that triggers hang on. All within the caller's transaction.
+
+use chancery_event::types::certificate as types;
+use chancery_pki::Certificate as Parsed;
+use chancery_pki::replacement::{Relation, replaces};
+use chancery_store::Tx;
+use chancery_store::table::certificate::{self, Certificate};
+
+use super::candidate::{self, Candidate};
+use super::issuers::Issuers;
+use super::{PlacementRequest, placement};
+use crate::Error;
+use crate::scribe::{Draft, Scribe};
+
+/// Brings a candidate in. The caller has decided that it may enter.
+///
+/// `issuers` was read before the transaction; where it is out of date, the status is computed again
+/// soon.
+///
+/// # Errors
+/// [`Error::Duplicate`] if the fingerprint is there already; [`Error::Invalid`] if the placement
+/// names something that is not there.
+pub(crate) async fn enter(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    candidate: &Candidate,
+    wish: &PlacementRequest,
+    issuers: &Issuers,
+    expiring_days: u32,
+) -> Result<Certificate, Error> {
+    let mut row = candidate.row.clone();
+    if let Some(id) = certificate::id_of(tx, &row.fingerprint_sha256).await? {
+        return Err(Error::Duplicate { id });
+    }
+    let resolved = if wish.is_empty() {
+        None
+    } else {
+        let resolved = placement::resolve(tx, &row, wish).await?;
+        row.owner = resolved.placement.owner;
+        row.ra_profile = resolved.placement.ra_profile;
+        row.path.clone_from(&resolved.placement.path);
+        row.trust_anchor = resolved.placement.trust_anchor;
+        Some(resolved)
+    };
+    let now = scribe.now();
+    row.created_at = now;
+    issuers.judge_into(&mut row, &candidate.parsed, now, expiring_days);
+    let known = certificate::bearers(tx, &row.issuer_key).await?;
+    if known != issuers.count(&row.issuer_key) {
+        // Somebody added or removed an issuer since it was read.
+        row.status_due_at = now;
+    }
+    certificate::insert(tx, &row, candidate.parsed.der(), &candidate.names).await?;
+    if let Some(resolved) = &resolved {
+        placement::write(tx, &row, resolved).await?;
+    }
+    if row.is_ca {
+        certificate::make_due(tx, &row.subject_key, row.id, now).await?;
+    }
+    let person = candidate.parsed.names_a_person();
+    let mut summary = candidate::summary(&row, person);
+    if let Some(groups) = resolved.and_then(|resolved| resolved.groups) {
+        summary.group_ids = groups.into_iter().map(|(id, _)| id).collect();
+    }
+    let payload = types::Uploaded {
+        certificate: summary,
+        format: candidate.format.into(),
+        status: row.status.clone().into(),
+        key_algorithm: Some(row.key_algorithm.clone()),
+    };
+    scribe.record(tx, Draft::new(&payload)?.target(candidate::target(&row, person)))?;
+    link_replacements(tx, scribe, candidate, &mut row).await?;
+    Ok(row)
+}
+
+/// Finds what the certificate replaces and what replaces it.
+async fn link_replacements(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    candidate: &Candidate,
+    row: &mut Certificate,
+) -> Result<(), Error> {
+    let related = certificate::related(tx, row, &candidate.names).await?;
+    for (other, der) in related {
+        let Ok(parsed) = Parsed::parse(&der) else { continue };
+        if let Some(relation) = replaces(&candidate.parsed, &parsed) {
+            if other.replaced_by.is_none() {
+                link(tx, scribe, &other, row, relation).await?;
+            }
+        } else if let Some(relation) = replaces(&parsed, &candidate.parsed)
+            && row.replaced_by.is_none()
+        {
+            link(tx, scribe, row, &other, relation).await?;
+            row.replaced_by = Some(other.id);
+        }
+    }
+    Ok(())
+}
+
+async fn link(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    older: &Certificate,
+    newer: &Certificate,
+    relation: Relation,
+) -> Result<(), Error> {
+    let (kind, found_by) = match relation {
+        Relation::Renewal => ("renewal", "same_names"),
+        Relation::Rekey => ("rekey", "same_names"),
+        Relation::Replacement => ("replacement", "same_key"),
+    };
+    if !certificate::link_replacement(tx, older.id, newer.id, kind).await? {
+        return Ok(());
+    }
+    let names = certificate::names(tx, older.id).await?;
+    let person = candidate::names_a_person(older, &names);
+    let payload = types::Replaced {
+        certificate: candidate::summary(older, person),
+        successor_id: newer.id,
+        successor_fingerprint_sha256: newer.fingerprint_sha256.clone(),
+        successor_not_after: newer.not_after,
+        found_by: found_by.into(),
+    };
+    let draft = Draft::new(&payload)?
+        .target(candidate::target(older, person))
+        .target(candidate::target(newer, person));
+    scribe.record(tx, draft).map(|_| ())
+}

@@ -1,0 +1,151 @@
+//! Keeps every certificate's status true: when time passes a boundary, and when something above it
+//! in a chain changes.
+//!
+//! The loop takes no input: it asks the store what is due. Everything that may change a verdict
+//! makes the certificates it concerns due.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_event::types::certificate as types;
+use chancery_event::{Severity, Timestamp};
+use chancery_pki::Certificate as Parsed;
+use chancery_store::Tx;
+use chancery_store::table::certificate::{self, Certificate, StatusRow};
+use tokio::sync::watch;
+
+use super::candidate;
+use super::issuers::Issuers;
+use crate::scribe::{Draft, Scribe};
+use crate::{Context, Engine, Error};
+
+/// Certificates judged in one transaction at most.
+const BATCH_MAX: usize = 256;
+const TICK: Duration = Duration::from_secs(1);
+
+/// Judges what is due until `stop` is set.
+pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
+    loop {
+        match round(&engine).await {
+            Ok(count) if count == BATCH_MAX && !*stop.borrow() => continue,
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "validation failed"),
+        }
+        if *stop.borrow() {
+            return;
+        }
+        tokio::select! {
+            () = engine.0.status_waiting.notified() => {}
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(TICK) => {}
+        }
+    }
+}
+
+/// One batch; answers how many certificates were judged.
+pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
+    let now = engine.environment().now();
+    let mut link = engine.link().await?;
+    let due = certificate::due(&mut link, now, BATCH_MAX).await?;
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let mut issuers = Issuers::default();
+    let mut keys: Vec<_> = due.iter().map(|(row, _)| row.issuer_key.clone()).collect();
+    keys.sort();
+    keys.dedup();
+    issuers.read(&mut link, keys).await?;
+    drop(link);
+    let expiring_days = engine.settings().expiring_days;
+    let judged: Vec<_> = due
+        .into_iter()
+        .map(|(row, der)| {
+            let verdict = match Parsed::parse(&der) {
+                Ok(parsed) => issuers.judge(&row, &parsed, now, expiring_days),
+                Err(error) => unreadable(&error.to_string(), now),
+            };
+            (row, verdict)
+        })
+        .collect();
+    let count = judged.len();
+    let scribe = engine.scribe(&Context::system(engine.environment()));
+    let work = Arc::new(judged);
+    engine
+        .0
+        .store
+        .transaction("certificate.status", move |tx: &mut Tx| {
+            let (work, scribe) = (work.clone(), scribe.clone());
+            Box::pin(async move {
+                for (row, verdict) in work.iter() {
+                    apply(tx, &scribe, row, verdict).await?;
+                }
+                Ok::<(), Error>(())
+            })
+        })
+        .await?;
+    Ok(count)
+}
+
+async fn apply(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    read: &Certificate,
+    verdict: &StatusRow,
+) -> Result<(), Error> {
+    // The certificate may have changed or gone since it was read.
+    let Some(row) = certificate::find(tx, read.id).await? else { return Ok(()) };
+    if row.trust_anchor != read.trust_anchor {
+        return Ok(());
+    }
+    certificate::update_status(tx, row.id, verdict).await?;
+    if row.status == verdict.status {
+        return Ok(());
+    }
+    if row.is_ca {
+        certificate::make_due(tx, &row.subject_key, row.id, verdict.at).await?;
+    }
+    let names = certificate::names(tx, row.id).await?;
+    let person = candidate::names_a_person(&row, &names);
+    let mut summary = candidate::summary(&row, person);
+    summary.group_ids =
+        certificate::groups(tx, row.id).await?.into_iter().map(|(id, _)| id).collect();
+    let payload = types::StatusChanged {
+        certificate: summary,
+        old_status: row.status.clone().into(),
+        new_status: verdict.status.clone().into(),
+        reason: deciding_check(&verdict.checks).map(Into::into),
+    };
+    let draft = Draft::new(&payload)?
+        .target(candidate::target(&row, person))
+        .severity(severity(&verdict.status));
+    scribe.record(tx, draft).map(|_| ())
+}
+
+/// The name of the check that decided, as the reason word.
+fn deciding_check(checks: &str) -> Option<String> {
+    let checks: Vec<serde_json::Value> = serde_json::from_str(checks).ok()?;
+    checks
+        .iter()
+        .find(|check| matches!(check["result"].as_str(), Some("failed" | "unknown")))
+        .and_then(|check| check["name"].as_str())
+        .map(str::to_owned)
+}
+
+fn severity(status: &str) -> Severity {
+    match status {
+        "valid" => Severity::Info,
+        "expiring" | "not_yet_valid" | "incomplete" | "untrusted" | "unknown" => Severity::Warning,
+        _ => Severity::Error,
+    }
+}
+
+fn unreadable(why: &str, now: Timestamp) -> StatusRow {
+    StatusRow {
+        status: "unknown".to_owned(),
+        reason: format!("the stored certificate cannot be read: {why}"),
+        checks: "[]".to_owned(),
+        chain: "[]".to_owned(),
+        at: now,
+        due_at: now.plus(3_650 * Timestamp::DAY),
+    }
+}

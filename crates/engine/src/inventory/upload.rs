@@ -1,0 +1,245 @@
+//! The upload operation: every attempt is recorded, whatever comes of it.
+
+use std::sync::Arc;
+
+use chancery_event::types::certificate as types;
+use chancery_event::types::job as job_types;
+use chancery_event::{Target, TargetKind};
+use chancery_pki::container::{self, ContainerError, Found};
+
+use super::candidate::{self, Candidate};
+use super::issuers::Issuers;
+use super::stage::{self, Decision};
+use super::{PlacementRequest, Source, Upload, UploadAnswer, UploadMode, UploadedItem, entry};
+use crate::job::Kind;
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission};
+
+/// Certificates in one upload that are processed one operation each; more become one import.
+pub(crate) const SINGLE_MAX: usize = 100;
+
+impl Engine {
+    /// Brings certificates into the inventory (operation `certificate.upload`, one for each).
+    ///
+    /// # Errors
+    /// What was sent cannot be read at all, or the caller may not upload. What concerns a single
+    /// certificate of several stands in its item.
+    pub async fn upload(&self, context: &Context, upload: Upload) -> Result<UploadAnswer, Error> {
+        if upload.mode == UploadMode::Async {
+            return self.queue_upload(context, upload).await.map(UploadAnswer::Queued);
+        }
+        let found = self.read_upload(context, &upload).await?;
+        if found.len() > SINGLE_MAX {
+            return self.import(context, upload, found).await.map(UploadAnswer::Done);
+        }
+        let mut items = Vec::with_capacity(found.len());
+        for one in found {
+            items.push(self.upload_one(context, &upload, one).await);
+        }
+        Ok(UploadAnswer::Done(items))
+    }
+
+    /// Reads what was sent; a failure is a failed operation.
+    async fn read_upload(&self, context: &Context, upload: &Upload) -> Result<Vec<Found>, Error> {
+        let attempt = attempt(upload, 0, "sync");
+        let (bytes, password) = (upload.bytes.clone(), upload.password.clone());
+        if let Err(error) = context.require(Permission::CertificateWrite) {
+            let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
+            return Err(operation.fail(error).await);
+        }
+        let read = tokio::task::spawn_blocking(move || {
+            container::read(&bytes, password.as_ref().map(|secret| secret.expose().as_str()))
+        })
+        .await
+        .map_err(|error| Error::Internal(format!("upload: {error}")))?;
+        match read {
+            Ok(found) => Ok(found),
+            Err(error) => {
+                let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
+                Err(operation.fail(unreadable(&error)).await)
+            }
+        }
+    }
+
+    async fn upload_one(&self, context: &Context, upload: &Upload, found: Found) -> UploadedItem {
+        let position = found.index;
+        let subject = found.result.as_ref().ok().map(|parsed| parsed.subject_dn.clone());
+        let result = self.upload_found(context, upload, found).await;
+        UploadedItem { position, result, subject }
+    }
+
+    async fn upload_found(
+        &self,
+        context: &Context,
+        upload: &Upload,
+        found: Found,
+    ) -> Result<chancery_event::id::CertificateId, Error> {
+        let mut attempt = attempt(upload, 1, "sync");
+        let parsed = match found.result {
+            Ok(parsed) => parsed,
+            Err(broken) => {
+                let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
+                let reason = ContainerError::Broken { index: found.index, reason: broken };
+                return Err(operation.fail(unreadable(&reason)).await);
+            }
+        };
+        let format = format_of(&upload.bytes);
+        let candidate = Candidate::new(parsed, format, upload.source, self.environment());
+        let rules = self.upload_rules();
+        let decision = stage::decide(&rules, &candidate, &upload.placement);
+        attempt.format = Some(format.into());
+        // The record of a refusal by a rule does not keep the certificate's details, unless asked to.
+        if !matches!(decision, Decision::Ignored(_)) || self.settings().verbose_audit {
+            attempt.certificate = Some(candidate.presented());
+        }
+        let mut link = self.link().await?;
+        let known =
+            chancery_store::table::certificate::id_of(&mut link, &candidate.row.fingerprint_sha256)
+                .await?;
+        attempt.duplicate_of = known;
+        let mut issuers = Issuers::default();
+        if known.is_none() {
+            issuers.read(&mut link, [candidate.row.issuer_key.clone()]).await?;
+        }
+        drop(link);
+        let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
+        let wish = match (known, decision) {
+            // A duplicate is told before any rule is asked: it never was an upload to categorise.
+            (Some(id), _) => {
+                let operation = operation.about(Target::new(TargetKind::Certificate, id));
+                return Err(operation.fail(Error::Duplicate { id }).await);
+            }
+            (None, Decision::Ignored(trigger)) => {
+                return Err(operation.fail(Error::Ignored { trigger }).await);
+            }
+            (None, Decision::Enters(wish)) => wish,
+        };
+        self.run_upload_one(operation, candidate, wish, issuers, attempt).await
+    }
+
+    async fn run_upload_one(
+        &self,
+        operation: crate::operation::Operation,
+        candidate: Candidate,
+        wish: PlacementRequest,
+        issuers: Issuers,
+        attempt: types::Upload,
+    ) -> Result<chancery_event::id::CertificateId, Error> {
+        let expiring_days = self.settings().expiring_days;
+        let is_ca = candidate.row.is_ca;
+        let work = Arc::new((candidate, wish, issuers, attempt));
+        let id = operation
+            .run(move |tx, scribe| {
+                let work = work.clone();
+                Box::pin(async move {
+                    let (candidate, wish, issuers, attempt) = &*work;
+                    let row =
+                        entry::enter(tx, scribe, candidate, wish, issuers, expiring_days).await?;
+                    let payload =
+                        types::Upload { certificate_id: Some(row.id), ..attempt.clone() };
+                    let person = candidate.parsed.names_a_person();
+                    let draft = Draft::new(&payload)?.target(candidate::target(&row, person));
+                    Ok(Done { value: row.id, draft })
+                })
+            })
+            .await?;
+        if is_ca {
+            self.0.status_waiting.notify_one();
+        }
+        Ok(id)
+    }
+
+    /// Queues the upload as a job, and records that it was taken.
+    async fn queue_upload(
+        &self,
+        context: &Context,
+        upload: Upload,
+    ) -> Result<chancery_event::id::JobId, Error> {
+        context.require(Permission::CertificateWrite)?;
+        if upload.password.is_some() {
+            // A password must not lie in the queue.
+            return Err(Error::invalid("password", "an upload with a password must be synchronous"));
+        }
+        if upload.bytes.is_empty() {
+            return Err(unreadable(&ContainerError::Empty));
+        }
+        let kind = match upload.source {
+            Source::Import => Kind::CertificateImport,
+            Source::Upload | Source::Demonstration => Kind::CertificateUpload,
+        };
+        let job = crate::job::new(self, context, kind, &upload.placement, upload.bytes)?;
+        let id = job.job.id;
+        let scribe = self.scribe(context);
+        self.0
+            .store
+            .transaction("upload.queue", move |tx| {
+                let (scribe, job) = (scribe.clone(), job.clone());
+                Box::pin(async move {
+                    chancery_store::table::job::enqueue(tx, &job).await?;
+                    let payload = job_types::Queued {
+                        job_id: job.job.id,
+                        job_kind: job.job.kind.clone().into(),
+                    };
+                    let target = Target::new(TargetKind::Job, job.job.id).named(&job.job.name);
+                    scribe.record(tx, Draft::new(&payload)?.target(target))?;
+                    Ok::<(), Error>(())
+                })
+            })
+            .await?;
+        self.0.jobs_waiting.notify_one();
+        Ok(id)
+    }
+}
+
+/// What an upload's event says before anything is known of its certificates.
+pub(crate) fn attempt(upload: &Upload, count: u32, mode: &'static str) -> types::Upload {
+    types::Upload {
+        certificate: None,
+        certificate_id: None,
+        format: None,
+        size_bytes: upload.bytes.len() as u64,
+        count,
+        mode: mode.into(),
+        job_id: None,
+        duplicate_of: None,
+    }
+}
+
+/// What was sent, judged by its first bytes; it is known to be readable.
+pub(crate) fn format_of(bytes: &[u8]) -> &'static str {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(65_536)]);
+    if text.contains("-----BEGIN PKCS") || text.contains("-----BEGIN CMS") {
+        return "pkcs7";
+    }
+    if text.contains("-----BEGIN") {
+        return "pem";
+    }
+    // PFX (RFC 7292 §4) begins with SEQUENCE { INTEGER 3, a ContentInfo with OID pkcs7 (RFC 2315).
+    const PKCS7_OID: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
+    let head = &bytes[..bytes.len().min(32)];
+    let oid = head.windows(PKCS7_OID.len()).position(|window| window == PKCS7_OID);
+    match oid {
+        Some(_) if head.windows(3).any(|window| window == [2, 1, 3]) => "pkcs12",
+        Some(_) => "pkcs7",
+        None => "der",
+    }
+}
+
+/// A container that cannot be read, as the engine's refusal.
+pub(crate) fn unreadable(error: &ContainerError) -> Error {
+    let reason = match error {
+        ContainerError::Empty => "empty",
+        ContainerError::TooLarge { .. } => "too_large",
+        ContainerError::TooMany => "too_many",
+        ContainerError::PrivateKey { .. } => "private_key",
+        ContainerError::NotACertificate { .. } | ContainerError::NoCertificates => {
+            "no_certificate"
+        }
+        ContainerError::Broken { .. } | ContainerError::Structure { .. } => "malformed",
+        ContainerError::PasswordMissing => "password_missing",
+        ContainerError::PasswordWrong => "password_wrong",
+        ContainerError::Pkcs12(_) => "pkcs12",
+    };
+    Error::Unreadable { reason, message: error.to_string() }
+}
