@@ -24,7 +24,12 @@ fn foreign_vectors() {
     let (mut read, mut certificates, mut broken, mut warned) = (0, 0, 0, 0);
     for file in &files {
         let bytes = std::fs::read(file).unwrap();
-        match container::read(&bytes, Some("cryptography")) {
+        match ["cryptography", "password", ""]
+            .into_iter()
+            .map(|password| container::read(&bytes, Some(password)))
+            .reduce(Result::or)
+            .expect("three results")
+        {
             Ok(found) => {
                 read += 1;
                 for item in found {
