@@ -477,18 +477,24 @@ impl Certificate {
         self.known.basic_constraints
     }
 
+    /// Directory names among the alternative names, in normal form.
+    pub(crate) fn directory_names(&self) -> &[String] {
+        &self.known.directory_names
+    }
+
     pub(crate) fn name_constraints(&self) -> Option<&extension::NameConstraints> {
         self.known.name_constraints.as_ref()
     }
 
-    /// Dotted identifiers of critical extensions that validation does not understand.
-    pub fn unknown_critical_extensions(&self) -> Vec<String> {
+    /// Critical extensions whose demands validation does not look at: dotted identifier, and the name if
+    /// the extension is at least known.
+    pub fn unprocessed_critical_extensions(&self) -> Vec<(String, Option<&'static str>)> {
         self.extensions_at
             .iter()
             .filter(|extension| extension.critical)
             .map(|extension| self.slice(&extension.kind))
             .filter(|kind| !extension::is_processed(kind))
-            .map(crate::oid::dotted)
+            .map(|kind| (crate::oid::dotted(kind), crate::oid::name(crate::oid::EXTENSIONS, kind)))
             .collect()
     }
 
