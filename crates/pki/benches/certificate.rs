@@ -68,6 +68,7 @@ fn chain() -> Result<(), Box<dyn std::error::Error>> {
     for number in 0..100 {
         pool.push(made(&Template::ca(&format!("Other {number}"), 0, end), &keys[0], None)?);
     }
+    let pool: validation::IssuerIndex = pool.into_iter().collect();
     let anchor = root.fingerprint_sha256;
     rate("validate a chain of three", 1, || {
         black_box(validation::validate(&leaf, &pool, &|f| *f == anchor, time::DAY, time::DAY));

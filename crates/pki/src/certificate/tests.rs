@@ -2,7 +2,11 @@
 
 use der::{Decode as _, Encode as _};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
+use crate::asn1;
 use crate::encode::{self, element, sequence};
 use crate::make::{self, Key, Template};
 use crate::time::DAY;

@@ -40,7 +40,7 @@ pub(super) fn read(
     let pfx = pfx(&der)?;
     // Inside an OCTET STRING the encoding may change again.
     let content = ber::normalise(pfx.content).map_err(broken)?;
-    let safes = Reader::new(&content).expect(asn1::SEQUENCE, "authenticated safes (SEQUENCE)");
+    let safes = Reader::new(&content).require(asn1::SEQUENCE, "authenticated safes (SEQUENCE)");
     let safes = safes.map_err(broken)?;
     for safe in safes.inside().elements() {
         if let Some(bags) = data(&safe) {
@@ -81,9 +81,9 @@ pub(super) fn read(
 
 fn pfx(der: &[u8]) -> Result<Pfx<'_>, ContainerError> {
     let mut parts =
-        Reader::new(der).expect(asn1::SEQUENCE, "PFX (SEQUENCE)").map_err(broken)?.inside();
-    parts.expect(asn1::INTEGER, "a version (INTEGER)").map_err(broken)?;
-    let safes = parts.expect(asn1::SEQUENCE, "the safes (SEQUENCE)").map_err(broken)?;
+        Reader::new(der).require(asn1::SEQUENCE, "PFX (SEQUENCE)").map_err(broken)?.inside();
+    parts.require(asn1::INTEGER, "a version (INTEGER)").map_err(broken)?;
+    let safes = parts.require(asn1::SEQUENCE, "the safes (SEQUENCE)").map_err(broken)?;
     let Some(content) = data(&safes) else {
         return Err(ContainerError::Pkcs12(
             "it is protected by a signature, not a password".to_owned(),
@@ -134,12 +134,12 @@ fn take_bags(
     finds: &mut Option<&mut Finds>,
 ) -> Result<(), ContainerError> {
     let contents = ber::normalise(contents).map_err(broken)?;
-    let bags = Reader::new(&contents).expect(asn1::SEQUENCE, "bags (SEQUENCE)").map_err(broken)?;
+    let bags = Reader::new(&contents).require(asn1::SEQUENCE, "bags (SEQUENCE)").map_err(broken)?;
     let mut reader = bags.inside();
     while !reader.is_empty() {
-        let bag = reader.expect(asn1::SEQUENCE, "a bag (SEQUENCE)").map_err(broken)?;
+        let bag = reader.require(asn1::SEQUENCE, "a bag (SEQUENCE)").map_err(broken)?;
         let mut parts = bag.inside();
-        let kind = parts.expect(asn1::OBJECT_IDENTIFIER, "a kind of bag").map_err(broken)?.content;
+        let kind = parts.require(asn1::OBJECT_IDENTIFIER, "a kind of bag").map_err(broken)?.content;
         let is = |known: &oid::Oid| known.as_bytes() == kind;
         if is(&oid::KEY_BAG) || is(&oid::SHROUDED_KEY_BAG) || is(&oid::SECRET_BAG) {
             return Err(KEY);
