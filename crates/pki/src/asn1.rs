@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the next element, which must have this tag.
-    pub fn expect(&mut self, tag: u8, expected: &'static str) -> Result<Element<'a>, ParseError> {
+    pub fn require(&mut self, tag: u8, expected: &'static str) -> Result<Element<'a>, ParseError> {
         match self.peek() {
             Some(found) if found != tag => {
                 Err(self.error(self.position, expected, format!("tag 0x{found:02x}")))
@@ -229,8 +229,8 @@ mod tests {
         let outer = [0x30, 0x04, 0x02, 0x01, 0x05, 0x04];
         let element = Reader::new(&outer).any("a sequence").unwrap();
         let mut inside = element.inside();
-        inside.expect(INTEGER, "an integer").unwrap();
-        let error = inside.expect(OCTET_STRING, "a string").unwrap_err();
+        inside.require(INTEGER, "an integer").unwrap();
+        let error = inside.require(OCTET_STRING, "a string").unwrap_err();
         assert_eq!(error.offset, 6 - 1 + 1);
         assert!(error.to_string().contains("length"), "{error}");
     }

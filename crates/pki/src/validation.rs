@@ -4,6 +4,7 @@
 //! one moment, and [`validate`] picks the best path and finds the next moment at which time alone changes
 //! the verdict. Revocation is not looked at here; the check says so instead of keeping silent.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::Certificate;
@@ -120,6 +121,34 @@ impl IssuerSource for [Arc<Certificate>] {
 impl IssuerSource for Vec<Arc<Certificate>> {
     fn issuers_of(&self, certificate: &Certificate) -> Vec<Arc<Certificate>> {
         self.as_slice().issuers_of(certificate)
+    }
+}
+
+/// Issuers in memory, found by their names without going through all of them.
+#[derive(Debug, Clone, Default)]
+pub struct IssuerIndex {
+    by_subject: HashMap<String, Vec<Arc<Certificate>>>,
+}
+
+impl IssuerIndex {
+    /// Adds one certificate; those that are neither CA nor self-issued issue nothing worth finding, but are
+    /// kept too, so that a verdict can say why they may not issue.
+    pub fn add(&mut self, certificate: Arc<Certificate>) {
+        self.by_subject.entry(certificate.subject_normal()).or_default().push(certificate);
+    }
+}
+
+impl FromIterator<Arc<Certificate>> for IssuerIndex {
+    fn from_iter<Source: IntoIterator<Item = Arc<Certificate>>>(source: Source) -> Self {
+        let mut index = Self::default();
+        source.into_iter().for_each(|certificate| index.add(certificate));
+        index
+    }
+}
+
+impl IssuerSource for IssuerIndex {
+    fn issuers_of(&self, certificate: &Certificate) -> Vec<Arc<Certificate>> {
+        self.by_subject.get(&certificate.issuer_normal()).cloned().unwrap_or_default()
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Known {
     pub has_key_usage: bool,
     pub extended_key_usage: Vec<String>,
     pub names: Vec<GeneralName>,
+    /// Normal forms of the directory names among `names`.
+    pub directory_names: Vec<String>,
     pub policies: Vec<String>,
     pub crl_distribution_points: Vec<String>,
     pub ocsp_urls: Vec<String>,
@@ -88,6 +90,10 @@ impl Known {
                 .collect();
         } else if is(&oid::SUBJECT_ALT_NAME) {
             self.names = series(value)?.map(|name| general_name::read(&name)).collect();
+            self.directory_names = series(value)?
+                .filter(|name| name.tag == 0xa4)
+                .map(|name| general_name::read_constraint(&name).value)
+                .collect();
             return (!self.names.is_empty()).then_some(());
         } else if is(&oid::CERTIFICATE_POLICIES) {
             self.policies = series(value)?

@@ -1,24 +1,32 @@
 //! PKCS#12 (RFC 7292): certificates out, keys refused.
 //!
-//! The outline is walked first, without a password: a key that stands in a readable safe is refused before
-//! anything is decrypted. Keys in encrypted safes are refused after decryption and dropped at once.
+//! The structure is walked twice. The first walk needs no password: a key that stands in a readable safe is
+//! refused before anything is decrypted. The second opens encrypted safes for their certificates; a key found
+//! there is refused too, and never itself decrypted.
 
-use p12_keystore::Pkcs12Archive;
-use p12_keystore::error::Error;
-
-use super::{ContainerError, Finds, KeyPlace};
+use super::{Broken, ContainerError, Finds, KeyPlace, Kind};
 use crate::ParseError;
-use crate::asn1::{self, Reader};
+use crate::asn1::{self, Element, Reader};
 use crate::{ber, oid};
+
+mod crypt;
+
+use crypt::{Budget, Failure};
+
+/// Bags inside bags inside …
+const DEPTH_MAX: usize = 4;
 
 const KEY: ContainerError = ContainerError::PrivateKey { place: KeyPlace::Pkcs12, line: None };
 
-/// What can be seen without a password.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Outline {
-    has_key: bool,
-    has_mac: bool,
-    is_encrypted: bool,
+fn broken(error: ParseError) -> ContainerError {
+    ContainerError::Structure { container: "PKCS#12", error }
+}
+
+/// The parts of a PFX.
+struct Pfx<'a> {
+    /// AuthenticatedSafe as DER.
+    content: &'a [u8],
+    mac: Option<Element<'a>>,
 }
 
 /// Takes every certificate of a PFX in.
@@ -28,67 +36,140 @@ pub(super) fn read(
     password: Option<&str>,
     finds: &mut Finds,
 ) -> Result<(), ContainerError> {
-    let broken = |error| ContainerError::Structure { container: "PKCS#12", error };
     let der = ber::normalise(der).map_err(broken)?;
-    let outline = outline(&der).map_err(broken)?;
-    if outline.has_key {
-        return Err(KEY);
-    }
-    let archive = match Pkcs12Archive::from_pkcs12(&der, password.unwrap_or_default()) {
-        Ok(archive) => archive,
-        Err(Error::MacError(_) | Error::Pkcs5Error(_) | Error::UnpadError)
-            if outline.has_mac || outline.is_encrypted =>
-        {
-            return Err(match password {
-                None | Some("") => ContainerError::PasswordMissing,
-                Some(_) => ContainerError::PasswordWrong,
-            });
+    let pfx = pfx(&der)?;
+    // Inside an OCTET STRING the encoding may change again.
+    let content = ber::normalise(pfx.content).map_err(broken)?;
+    let safes = Reader::new(&content).require(asn1::SEQUENCE, "authenticated safes (SEQUENCE)");
+    let safes = safes.map_err(broken)?;
+    for safe in safes.inside().elements() {
+        if let Some(bags) = data(&safe) {
+            take_bags(bags, line, 0, &mut None)?;
         }
-        Err(error) => return Err(ContainerError::Pkcs12(error.to_string())),
-    };
-    if !archive.keys.is_empty() || !archive.secrets.is_empty() {
-        return Err(KEY);
     }
-    for bag in &archive.certs {
-        finds.push(line, bag.cert.as_der())?;
+    let mut budget = Budget::new();
+    let password = crypt::Password::new(password.unwrap_or_default());
+    // What a failure means: without a password, that one is needed.
+    let refused = |failure| match failure {
+        Failure::Password if password.is_empty() => ContainerError::PasswordMissing,
+        Failure::Password => ContainerError::PasswordWrong,
+        Failure::Unsupported(what) => ContainerError::Pkcs12(what),
+    };
+    if let Some(mac) = &pfx.mac {
+        crypt::verify_mac(mac, pfx.content, &password, &mut budget).map_err(refused)?;
+    }
+    let mut finds = Some(finds);
+    for safe in safes.inside().elements() {
+        if let Some(bags) = data(&safe) {
+            take_bags(bags, line, 0, &mut finds)?;
+            continue;
+        }
+        let Some((algorithm, secret)) = encrypted(&safe) else {
+            return Err(ContainerError::Pkcs12(
+                "a safe is not encrypted with a password".to_owned(),
+            ));
+        };
+        let bags = crypt::decrypt(&algorithm, &secret, &password, &mut budget).map_err(refused)?;
+        // Decryption with a wrong password can look right; what is no SEQUENCE shows it.
+        if bags.first() != Some(&asn1::SEQUENCE) {
+            return Err(refused(Failure::Password));
+        }
+        take_bags(&bags, line, 0, &mut finds)?;
     }
     Ok(())
 }
 
-/// Walks the safes that are not encrypted.
-fn outline(der: &[u8]) -> Result<Outline, ParseError> {
-    let mut pfx = Reader::new(der).expect(asn1::SEQUENCE, "PFX (SEQUENCE)")?.inside();
-    pfx.expect(asn1::INTEGER, "a version (INTEGER)")?;
-    let safes = pfx.expect(asn1::SEQUENCE, "the safes (SEQUENCE)")?;
-    let mut outline = Outline { has_mac: !pfx.is_empty(), ..Outline::default() };
-    let Some(content) = data(&mut safes.inside()) else {
-        return Ok(outline);
+fn pfx(der: &[u8]) -> Result<Pfx<'_>, ContainerError> {
+    let mut parts =
+        Reader::new(der).require(asn1::SEQUENCE, "PFX (SEQUENCE)").map_err(broken)?.inside();
+    parts.require(asn1::INTEGER, "a version (INTEGER)").map_err(broken)?;
+    let safes = parts.require(asn1::SEQUENCE, "the safes (SEQUENCE)").map_err(broken)?;
+    let Some(content) = data(&safes) else {
+        return Err(ContainerError::Pkcs12(
+            "it is protected by a signature, not a password".to_owned(),
+        ));
     };
-    let authenticated =
-        Reader::new(content).expect(asn1::SEQUENCE, "authenticated safes (SEQUENCE)")?;
-    for safe in authenticated.inside().elements() {
-        let Some(bags) = data(&mut safe.inside()) else {
-            outline.is_encrypted = true;
-            continue;
-        };
-        let Some(bags) = asn1::one(bags, asn1::SEQUENCE) else {
-            continue;
-        };
-        for bag in bags.inside().elements() {
-            let kind =
-                bag.inside().optional(asn1::OBJECT_IDENTIFIER).map_or(&[][..], |kind| kind.content);
-            outline.has_key |=
-                kind == oid::KEY_BAG.as_bytes() || kind == oid::SHROUDED_KEY_BAG.as_bytes();
-        }
-    }
-    Ok(outline)
+    Ok(Pfx { content, mac: parts.optional(asn1::SEQUENCE) })
 }
 
 /// The octets of a ContentInfo of type data.
-fn data<'a>(info: &mut Reader<'a>) -> Option<&'a [u8]> {
-    let kind = info.optional(asn1::OBJECT_IDENTIFIER)?;
+fn data<'a>(info: &Element<'a>) -> Option<&'a [u8]> {
+    let mut parts = info.inside();
+    let kind = parts.optional(asn1::OBJECT_IDENTIFIER)?;
     if kind.content != oid::DATA.as_bytes() {
         return None;
     }
-    Some(info.optional(0xa0)?.inside().optional(asn1::OCTET_STRING)?.content)
+    Some(parts.optional(0xa0)?.inside().optional(asn1::OCTET_STRING)?.content)
+}
+
+/// Algorithm and octets of a ContentInfo of type encrypted data (RFC 5652 section 8).
+fn encrypted<'a>(info: &Element<'a>) -> Option<(Element<'a>, Vec<u8>)> {
+    let mut parts = info.inside();
+    let kind = parts.optional(asn1::OBJECT_IDENTIFIER)?;
+    if kind.content != oid::ENCRYPTED_DATA.as_bytes() {
+        return None;
+    }
+    let mut encrypted = parts.optional(0xa0)?.inside().optional(asn1::SEQUENCE)?.inside();
+    encrypted.optional(asn1::INTEGER)?;
+    let mut inner = encrypted.optional(asn1::SEQUENCE)?.inside();
+    inner.optional(asn1::OBJECT_IDENTIFIER)?;
+    let algorithm = inner.optional(asn1::SEQUENCE)?;
+    let content = inner.any("").ok()?;
+    match content.tag {
+        0x80 => Some((algorithm, content.content.to_vec())),
+        0xa0 => {
+            let pieces =
+                content.inside().elements().flat_map(|piece| piece.content.iter().copied());
+            Some((algorithm, pieces.collect()))
+        }
+        _ => None,
+    }
+}
+
+/// Takes the bags of a SafeContents: refuses keys, and gathers certificates if `finds` is given.
+fn take_bags(
+    contents: &[u8],
+    line: Option<usize>,
+    depth: usize,
+    finds: &mut Option<&mut Finds>,
+) -> Result<(), ContainerError> {
+    let contents = ber::normalise(contents).map_err(broken)?;
+    let bags = Reader::new(&contents).require(asn1::SEQUENCE, "bags (SEQUENCE)").map_err(broken)?;
+    let mut reader = bags.inside();
+    while !reader.is_empty() {
+        let bag = reader.require(asn1::SEQUENCE, "a bag (SEQUENCE)").map_err(broken)?;
+        let mut parts = bag.inside();
+        let kind = parts.require(asn1::OBJECT_IDENTIFIER, "a kind of bag").map_err(broken)?.content;
+        let is = |known: &oid::Oid| known.as_bytes() == kind;
+        if is(&oid::KEY_BAG) || is(&oid::SHROUDED_KEY_BAG) || is(&oid::SECRET_BAG) {
+            return Err(KEY);
+        }
+        let Some(value) = parts.optional(0xa0) else {
+            continue;
+        };
+        if is(&oid::SAFE_CONTENTS_BAG) && depth < DEPTH_MAX {
+            take_bags(value.content, line, depth + 1, finds)?;
+        } else if is(&oid::CERTIFICATE_BAG)
+            && let Some(finds) = finds
+        {
+            match certificate(&value) {
+                Some(der) => finds.push(line, der)?,
+                None => {
+                    let reason = Broken::NotACertificate(Kind::Asn1);
+                    finds.add(line, value.content.to_vec(), Err(reason))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The certificate of a CertBag (RFC 7292 section 4.2.3).
+fn certificate<'a>(value: &Element<'a>) -> Option<&'a [u8]> {
+    let mut parts = value.inside().optional(asn1::SEQUENCE)?.inside();
+    let kind = parts.optional(asn1::OBJECT_IDENTIFIER)?;
+    if kind.content != oid::X509_CERTIFICATE.as_bytes() {
+        return None;
+    }
+    Some(parts.optional(0xa0)?.inside().optional(asn1::OCTET_STRING)?.content)
 }

@@ -35,12 +35,12 @@ pub(super) fn read(
 
 /// The certificates field of a SignedData; `None` if it is absent.
 fn certificates(der: &[u8]) -> Result<Option<Element<'_>>, ParseError> {
-    let mut outer = Reader::new(der).expect(asn1::SEQUENCE, "ContentInfo (SEQUENCE)")?.inside();
-    outer.expect(asn1::OBJECT_IDENTIFIER, "a content type")?;
-    let content = outer.expect(0xa0, "the content ([0])")?;
-    let mut signed = content.inside().expect(asn1::SEQUENCE, "SignedData (SEQUENCE)")?.inside();
-    signed.expect(asn1::INTEGER, "a version (INTEGER)")?;
-    signed.expect(asn1::SET, "digest algorithms (SET)")?;
-    signed.expect(asn1::SEQUENCE, "the encapsulated content (SEQUENCE)")?;
+    let mut outer = Reader::new(der).require(asn1::SEQUENCE, "ContentInfo (SEQUENCE)")?.inside();
+    outer.require(asn1::OBJECT_IDENTIFIER, "a content type")?;
+    let content = outer.require(0xa0, "the content ([0])")?;
+    let mut signed = content.inside().require(asn1::SEQUENCE, "SignedData (SEQUENCE)")?.inside();
+    signed.require(asn1::INTEGER, "a version (INTEGER)")?;
+    signed.require(asn1::SET, "digest algorithms (SET)")?;
+    signed.require(asn1::SEQUENCE, "the encapsulated content (SEQUENCE)")?;
     Ok(signed.optional(0xa0))
 }

@@ -44,6 +44,12 @@ pub(super) fn violation(path: &[Arc<Certificate>]) -> Option<String> {
 fn names(certificate: &Certificate) -> Vec<GeneralName> {
     let mut names: Vec<GeneralName> =
         certificate.names().iter().filter(|name| name.kind != Kind::Dn).cloned().collect();
+    names.extend(
+        certificate
+            .directory_names()
+            .iter()
+            .map(|name| GeneralName { kind: Kind::Dn, value: name.clone() }),
+    );
     if !certificate.subject_dn.is_empty() {
         names.push(GeneralName { kind: Kind::Dn, value: certificate.subject_normal() });
     }

@@ -33,7 +33,11 @@ fn check(subject: &Made, pool: &[&Made], anchors: &[&Made], day: i64) -> Validat
     let anchors: Vec<[u8; 32]> =
         anchors.iter().map(|made| made.certificate.fingerprint_sha256).collect();
     let is_anchor = |fingerprint: &[u8; 32]| anchors.contains(fingerprint);
-    validate(&subject.certificate, &pool, &is_anchor, day * DAY, 30 * DAY)
+    let verdict = validate(&subject.certificate, &pool, &is_anchor, day * DAY, 30 * DAY);
+    let index: IssuerIndex = pool.into_iter().collect();
+    let indexed = validate(&subject.certificate, &index, &is_anchor, day * DAY, 30 * DAY);
+    assert_eq!(verdict, indexed, "the index finds what the list has");
+    verdict
 }
 
 #[test]

@@ -263,6 +263,7 @@ fn path_lengths(judge: &mut Judge, path: &Path) {
 }
 
 fn critical_extensions(judge: &mut Judge, path: &Path) {
+    let mut passed = true;
     for (index, certificate) in path.certificates.iter().enumerate() {
         if certificate.is_precertificate() {
             let reason = if index == 0 {
@@ -273,19 +274,26 @@ fn critical_extensions(judge: &mut Judge, path: &Path) {
             judge.fail("critical_extensions", Status::Invalid, reason);
             return;
         }
-        let unknown = certificate.unknown_critical_extensions();
-        if let Some(first) = unknown.first() {
-            let reason = format!(
-                "{} has the critical extension {first}, which is not understood",
-                named(certificate)
-            );
-            judge.note("critical_extensions", CheckResult::Unknown, reason);
-            return;
+        for (kind, known) in certificate.unprocessed_critical_extensions() {
+            passed = false;
+            match known {
+                Some(name) => {
+                    let reason = format!(
+                        "the critical extension {name} of {} is not looked at",
+                        named(certificate)
+                    );
+                    judge.note("critical_extensions", CheckResult::Skipped, reason);
+                }
+                None => {
+                    let reason =
+                        format!("{} has the unknown critical extension {kind}", named(certificate));
+                    judge.fail("critical_extensions", Status::Unknown, reason);
+                }
+            }
         }
     }
-    judge.note(
-        "critical_extensions",
-        CheckResult::Passed,
-        "every critical extension is understood",
-    );
+    if passed {
+        let reason = "every critical extension is understood";
+        judge.note("critical_extensions", CheckResult::Passed, reason);
+    }
 }

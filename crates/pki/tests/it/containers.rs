@@ -142,6 +142,37 @@ fn pkcs12_with_and_without_a_key() {
 }
 
 #[test]
+fn pkcs12_in_older_and_odder_forms() {
+    let folder = Folder::new();
+    for options in [
+        "-legacy -certpbe PBE-SHA1-3DES",
+        "-legacy -certpbe PBE-SHA1-2DES",
+        "-legacy -certpbe PBE-SHA1-RC2-128",
+        "-certpbe AES-128-CBC -macalg sha1",
+        "-certpbe AES-192-CBC -macalg sha512",
+        "-certpbe DES-EDE3-CBC",
+        "-certpbe NONE",
+        "-nomac",
+    ] {
+        for password in ["pässwörd", ""] {
+            folder.run(&format!(
+                "pkcs12 -export {options} -nokeys -in one.pem -passout pass:{password} -out odd.p12"
+            ));
+            let found = container::read(&folder.bytes("odd.p12"), Some(password)).unwrap();
+            assert_eq!(names(&found), ["one.test"], "{options} {password:?}");
+        }
+    }
+    // A file may not buy work without end: 70,000 iterations become 8,388,607.
+    folder
+        .run("pkcs12 -export -nokeys -nomac -iter 70000 -in one.pem -passout pass:x -out slow.p12");
+    let mut bytes = folder.bytes("slow.p12");
+    let count = bytes.windows(5).position(|w| w == [2, 3, 0x01, 0x11, 0x70]).unwrap();
+    bytes[count + 2..count + 5].copy_from_slice(&[0x7f, 0xff, 0xff]);
+    let error = container::read(&bytes, Some("x")).unwrap_err();
+    assert!(error.to_string().contains("too many iterations"), "{error}");
+}
+
+#[test]
 fn private_keys_are_refused_in_every_form() {
     let folder = Folder::new();
     folder.run("pkey -in ca.key -traditional -out rsa.key");
@@ -267,4 +298,30 @@ fn signatures_of_every_algorithm_openssl_makes_verify() {
             "{options} {result:?}"
         );
     }
+}
+
+#[test]
+fn openssl_accepts_the_chains_made_here() {
+    use chancery_pki::make::{self, Issuer, Key, Template};
+    use chancery_pki::time::DAY;
+    let folder = Folder::new();
+    let write = |name: &str, der: &[u8]| {
+        let certificate = Certificate::parse(der).unwrap();
+        std::fs::write(folder.path(name), certificate.to_pem()).unwrap();
+        certificate
+    };
+    let keys: Vec<Key> = (0u8..3).map(|seed| Key::from_seed(&[seed]).unwrap()).collect();
+    let (start, end) = (20_000 * DAY, 40_000 * DAY);
+    let root = make::certificate(&Template::ca("Root", start, end), &keys[0], None).unwrap();
+    let root = write("root.pem", &root);
+    let signer = Issuer { certificate: &root, key: &keys[0] };
+    let mut template = Template::ca("Issuing", start, end);
+    template.path_len = Some(0);
+    template.permitted_dns = vec!["test".to_owned()];
+    let issuing = make::certificate(&template, &keys[1], Some(&signer)).unwrap();
+    let issuing = write("issuing.pem", &issuing);
+    let signer = Issuer { certificate: &issuing, key: &keys[1] };
+    let leaf = Template::leaf(&["www.test", "*.b.test"], start, end);
+    write("leaf.pem", &make::certificate(&leaf, &keys[2], Some(&signer)).unwrap());
+    folder.run("verify -x509_strict -purpose sslserver -attime 2000000000 -CAfile root.pem -untrusted issuing.pem leaf.pem");
 }

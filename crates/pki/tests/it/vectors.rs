@@ -1,7 +1,9 @@
 //! A folder of foreign test vectors, named by `CHANCERY_VECTORS`: everything is read, nothing panics, and
 //! the list of what was refused is printed for judgement.
 
-use chancery_pki::container;
+use std::sync::Arc;
+
+use chancery_pki::{Certificate, container, time, validation};
 
 fn walk(folder: &std::path::Path, files: &mut Vec<std::path::PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -24,7 +26,12 @@ fn foreign_vectors() {
     let (mut read, mut certificates, mut broken, mut warned) = (0, 0, 0, 0);
     for file in &files {
         let bytes = std::fs::read(file).unwrap();
-        match container::read(&bytes, Some("cryptography")) {
+        match ["cryptography", "password", ""]
+            .into_iter()
+            .map(|password| container::read(&bytes, Some(password)))
+            .reduce(Result::or)
+            .expect("three results")
+        {
             Ok(found) => {
                 read += 1;
                 for item in found {
@@ -53,4 +60,66 @@ fn foreign_vectors() {
         files.len()
     );
     assert!(certificates > 0);
+}
+
+/// The NIST path validation suite (PKITS), as packed with those vectors: certificates whose names begin with
+/// Valid and Invalid. What needs revocation lists or certificate policies is beyond this crate and only
+/// counted.
+#[test]
+#[ignore = "needs a folder of vectors in CHANCERY_VECTORS"]
+fn nist_path_validation_suite() {
+    let folder = std::env::var("CHANCERY_VECTORS").expect("CHANCERY_VECTORS");
+    let mut files = Vec::new();
+    walk(&std::path::Path::new(&folder).join("x509/PKITS_data/certs"), &mut files);
+    files.sort();
+    let pool: Vec<Arc<Certificate>> = files
+        .iter()
+        .map(|file| Arc::new(Certificate::parse(&std::fs::read(file).unwrap()).unwrap()))
+        .collect();
+    let anchor = pool.iter().find(|c| c.subject_cn.as_deref() == Some("Trust Anchor")).unwrap();
+    let anchor = anchor.fingerprint_sha256;
+    let at = time::from_parts(2011, 4, 14, 0, 0, 0).unwrap();
+    let beyond = [
+        "CRL",
+        "Revoked",
+        "olicy",
+        "olicies",
+        "Policy",
+        "distributionPoint",
+        "onlyContains",
+        "onlySome",
+        "cRLIssuer",
+        "IDP",
+        "SeparateCertificate",
+        "cRLSign",
+        "requireExplicit",
+        "SerialNumberTest",
+        "BasicSelfIssued",
+    ];
+    let (mut right, mut wrong, mut skipped) = (0, Vec::new(), 0);
+    for (file, certificate) in files.iter().zip(&pool) {
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let expected = if name.starts_with("Valid") {
+            true
+        } else if name.starts_with("Invalid") {
+            false
+        } else {
+            continue;
+        };
+        if beyond.iter().any(|word| name.contains(word)) {
+            skipped += 1;
+            continue;
+        }
+        let verdict = validation::validate(certificate, &pool, &|f| *f == anchor, at, 0);
+        if (verdict.status == validation::Status::Valid) == expected {
+            right += 1;
+        } else {
+            wrong.push(format!("{name}: {} {}", verdict.status.as_str(), verdict.reason));
+        }
+    }
+    println!("{right} right, {} wrong, {skipped} beyond\n{}", wrong.len(), wrong.join("\n"));
+    // DSA is not supported.
+    wrong.retain(|line| !line.contains("DSA"));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(right > 60);
 }
