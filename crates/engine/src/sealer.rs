@@ -240,9 +240,9 @@ impl Sealer {
 
 /// The right edge of the tree over the first `size` entries, from the stored tiles.
 async fn stored_edge(link: &mut Link, size: u64) -> Result<Edge, Error> {
-    let wanted: Vec<_> = chancery_seal::tree::edge_tiles(size).collect();
-    let keys = wanted.iter().map(|tile| (tile.level(), tile.index()));
-    let tiles = log::tiles(link, keys).await?;
+    let wanted =
+        chancery_seal::tree::edge_tiles(size).map(|tile| (tile.level(), tile.index())).collect();
+    let tiles = log::tiles(link, wanted).await?;
     Edge::from_tiles(size, |id| {
         let hashes = tiles.get(&(id.level(), id.index()))?;
         hashes.get(..id.byte_len()).map(<[u8]>::to_vec)

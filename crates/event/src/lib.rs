@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod environment;
 pub mod filter;
 pub mod id;
+pub mod search;
 pub mod time;
 pub mod types;
 

@@ -22,6 +22,6 @@ pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_cou
 pub use personal::erase;
 pub use projection::{ProjectedEvent, project};
 pub use sealed::{Sealed, by_id, by_index, entries, latest_index, range};
-pub use search::{EventPage, Facet, facets, histogram, newest_before, page, total};
+
 pub use sequence::{Checkpoint, Indexed, State, checkpoint, publish, sequence, state};
 pub use tile::{tile, tiles};

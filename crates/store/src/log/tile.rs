@@ -14,7 +14,7 @@ pub async fn tile(link: &mut Link, level: u8, index: u64) -> Result<Option<Vec<u
 /// Several stored tiles, by level and index; missing ones are left out.
 pub async fn tiles(
     link: &mut Link,
-    wanted: impl IntoIterator<Item = (u8, u64)>,
+    wanted: Vec<(u8, u64)>,
 ) -> Result<HashMap<(u8, u64), Vec<u8>>, Error> {
     let mut found = HashMap::new();
     for (level, index) in wanted {
