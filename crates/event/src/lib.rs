@@ -13,6 +13,7 @@ pub mod entry;
 pub mod envelope;
 pub mod environment;
 pub mod id;
+pub mod sentence;
 pub mod time;
 pub mod types;
 
@@ -24,4 +25,5 @@ pub use envelope::{
 };
 pub use environment::{Clock, Entropy, Environment};
 pub use id::LogIndex;
+pub use sentence::sentence;
 pub use time::Timestamp;
