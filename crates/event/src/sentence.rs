@@ -7,6 +7,7 @@
 //!
 //! Sentences are for reading: nothing may parse them, and they may change in any release.
 
+mod operations;
 mod words;
 
 use serde_json::Value;

@@ -11,8 +11,8 @@ pub fn events_page() -> String {
     let mut page = String::from(
         "# Events\n\n\
          Every type of event, generated from the catalogue in `crates/event`; do not edit by hand.\n\
-         *Operations* end in an outcome, *occurrences* came about, *monitoring* events were found by\n\
-         a monitor. A type that is *not yet* recorded has its name and its payload fixed already.\n\
+         *Operations* end in an outcome, *occurrences* came about, *monitoring* events were found\n\
+         by a monitor. A type that is *not yet* recorded has its name and its payload fixed already.\n\
          Members marked *personal* stand in `data.personal.detail` and can be erased; all others\n\
          stand in `data.detail` and are sealed for ever.\n\n",
     );
