@@ -1,6 +1,6 @@
 //! One plain English sentence for every event.
 //!
-//! Read: [`sentence`], then [`words`](self::words), which holds the templates. A template names
+//! Read: [`sentence`], then `sentence/words.rs`, which holds the templates. A template names
 //! `{actor}`, `{object}` or a member of the detail; the first one whose names are all known is
 //! used, so that an event with little in it still reads well. A type that is not in the catalogue
 //! (a newer program wrote it) gets a sentence from its name alone.
