@@ -30,7 +30,10 @@ impl Engine {
     ///
     /// # Errors
     /// The store refuses. A bundle that cannot be read counts as empty.
-    pub async fn load_demonstration(&self, bundle: Option<Vec<u8>>) -> Result<(usize, usize), Error> {
+    pub async fn load_demonstration(
+        &self,
+        bundle: Option<Vec<u8>>,
+    ) -> Result<(usize, usize), Error> {
         let context = Context::command_line(self.environment());
         let mut of_machine = 0;
         if let Some(bytes) = bundle {

@@ -52,7 +52,9 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
     if arguments.demo {
         let bundle = tokio::fs::read(MACHINE_BUNDLE).await.ok();
         let (machine, own) = running.engine().load_demonstration(bundle).await?;
-        println!("Imported {machine} CA certificates of this machine and {own} demonstration certificates.");
+        println!(
+            "Imported {machine} CA certificates of this machine and {own} demonstration certificates."
+        );
     }
     announce(&config, address, &running, arguments.demo);
     let router = crate::wiring::router(running.engine().clone(), &config, arguments.demo);
@@ -112,7 +114,9 @@ fn announce(config: &Config, address: SocketAddr, running: &Running, demo: bool)
         println!("One-time password, shown only now: {}", password.expose());
     }
     if demo {
-        println!("This is a demonstration: delete the data directory to forget it. Stop with Ctrl-C.");
+        println!(
+            "This is a demonstration: delete the data directory to forget it. Stop with Ctrl-C."
+        );
     }
 }
 
