@@ -112,7 +112,8 @@ impl Context {
     /// The token that acts, if it is one.
     pub fn token_id(&self) -> Option<TokenId> {
         let authentication = self.authentication.as_ref()?;
-        (authentication.method == "token").then(|| authentication.credential.as_deref()?.parse().ok())?
+        (authentication.method == "token")
+            .then(|| authentication.credential.as_deref()?.parse().ok())?
     }
 
     /// Whether the caller has a permission.

@@ -141,7 +141,10 @@ impl Engine {
     ///
     /// # Errors
     /// The data directory, the keys or the schema cannot be used; nothing is left half done.
-    pub async fn start(settings: Settings, environment: Environment) -> Result<Running, StartError> {
+    pub async fn start(
+        settings: Settings,
+        environment: Environment,
+    ) -> Result<Running, StartError> {
         let store = Store::open(&chancery_store::Settings::embedded(&settings.data_dir)).await?;
         let keys = Keys::open(
             &settings.data_dir.join("keys"),

@@ -128,6 +128,18 @@ impl Error {
         }
     }
 
+    /// Whether the message may repeat what somebody typed, and so may be about a person. Such a
+    /// message goes into the erasable part of the operation's event, never into the sealed one.
+    pub(crate) fn quotes_input(&self) -> bool {
+        matches!(
+            self,
+            Self::Invalid { .. }
+                | Self::NotFound { .. }
+                | Self::Filter(_)
+                | Self::Unreadable { .. }
+        )
+    }
+
     /// Whether trying the same again later may help.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_transient())

@@ -30,11 +30,12 @@ pub struct Finding {
 }
 
 impl Health {
-    /// Sealing has stopped because the stored log does not verify.
-    pub(crate) fn stop_sealing(&self, why: &str) {
-        if let Ok(mut stopped) = self.stopped.lock() {
-            stopped.get_or_insert_with(|| why.to_owned());
-        }
+    /// Sealing has stopped because the stored log does not verify. True the first time.
+    pub(crate) fn stop_sealing(&self, why: &str) -> bool {
+        let Ok(mut stopped) = self.stopped.lock() else { return false };
+        let first = stopped.is_none();
+        stopped.get_or_insert_with(|| why.to_owned());
+        first
     }
 
     /// Why sealing has stopped, if it has.
@@ -84,8 +85,9 @@ impl Health {
             finding("store", writes, "the store takes writes"),
             finding(
                 "pending_events",
-                (quarantined > 0)
-                    .then(|| format!("{quarantined} pending events were not written by this program")),
+                (quarantined > 0).then(|| {
+                    format!("{quarantined} pending events were not written by this program")
+                }),
                 "all pending events carry a valid seal",
             ),
         ]

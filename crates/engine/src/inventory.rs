@@ -22,8 +22,8 @@ use chancery_event::id::{CertificateId, JobId};
 
 use crate::{Error, Secret};
 
-pub(crate) use candidate::hex;
 pub use candidate::Candidate;
+pub(crate) use candidate::hex;
 pub use read::{AttributeEntry, CertificateView, ChainLink, CheckView};
 
 /// How an upload is processed.

@@ -36,16 +36,22 @@ pub enum KeyError {
         what: String,
     },
     /// The key is encrypted and no passphrase was given.
-    #[error("the log key {0} is encrypted: set log.key_passphrase_file (CHANCERY_LOG_KEY_PASSPHRASE_FILE) or log.key_passphrase")]
+    #[error(
+        "the log key {0} is encrypted: set log.key_passphrase_file (CHANCERY_LOG_KEY_PASSPHRASE_FILE) or log.key_passphrase"
+    )]
     PassphraseMissing(PathBuf),
     /// The passphrase does not fit.
     #[error("the passphrase does not open the log key {0}")]
     PassphraseWrong(PathBuf),
     /// No passphrase was given where one is demanded.
-    #[error("a passphrase for the log key is required: set log.key_passphrase_file (CHANCERY_LOG_KEY_PASSPHRASE_FILE) or log.key_passphrase; to store the key unencrypted, set log.allow_unencrypted_key = true")]
+    #[error(
+        "a passphrase for the log key is required: set log.key_passphrase_file (CHANCERY_LOG_KEY_PASSPHRASE_FILE) or log.key_passphrase; to store the key unencrypted, set log.allow_unencrypted_key = true"
+    )]
     PassphraseRequired,
     /// The key belongs to another log.
-    #[error("the key {path} signs for the origin “{found}”, the configuration says “{configured}”: the origin of a log never changes")]
+    #[error(
+        "the key {path} signs for the origin “{found}”, the configuration says “{configured}”: the origin of a log never changes"
+    )]
     OtherOrigin {
         /// Which file.
         path: PathBuf,
@@ -185,9 +191,10 @@ fn store(
     let refuse = |what: String| KeyError::File { path: path.to_owned(), what };
     fs::create_dir_all(dir).map_err(|error| refuse(error.to_string()))?;
     let encrypted = match passphrase {
-        Some(passphrase) => {
-            Some(encrypt(seed, passphrase, environment).ok_or_else(|| refuse("encryption failed".to_owned()))?)
-        }
+        Some(passphrase) => Some(
+            encrypt(seed, passphrase, environment)
+                .ok_or_else(|| refuse("encryption failed".to_owned()))?,
+        ),
         None => None,
     };
     let file = KeyFile {
@@ -202,10 +209,8 @@ fn store(
 }
 
 fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
-    let refuse = |error: std::io::Error| KeyError::File {
-        path: path.to_owned(),
-        what: error.to_string(),
-    };
+    let refuse =
+        |error: std::io::Error| KeyError::File { path: path.to_owned(), what: error.to_string() };
     let part = path.with_extension("part");
     let mut file = fs::File::options()
         .create(true)
@@ -220,9 +225,15 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(refuse)
 }
 
-fn stretch(passphrase: &Secret<String>, salt: &[u8], memory_kib: u32, passes: u32) -> Option<LessSafeKey> {
+fn stretch(
+    passphrase: &Secret<String>,
+    salt: &[u8],
+    memory_kib: u32,
+    passes: u32,
+) -> Option<LessSafeKey> {
     let parameters = argon2::Params::new(memory_kib, passes, 1, Some(32)).ok()?;
-    let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters);
+    let argon =
+        argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters);
     let mut key = Secret::new([0; 32]).expose().to_owned();
     argon.hash_password_into(passphrase.expose().as_bytes(), salt, &mut key).ok()?;
     let unbound = UnboundKey::new(&AES_256_GCM, &key).ok();

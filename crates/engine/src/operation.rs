@@ -46,8 +46,7 @@ impl Operation {
     ) -> Result<Self, Error> {
         let id: EventId = desk.environment.id();
         let draft = Draft::new(attempt)?;
-        let scribe =
-            Scribe { desk: desk.clone(), context: context.clone(), operation: Some(id) };
+        let scribe = Scribe { desk: desk.clone(), context: context.clone(), operation: Some(id) };
         Ok(Self { store: store.clone(), scribe, id, attempt: Some(draft), permission })
     }
 
@@ -128,11 +127,14 @@ impl Operation {
             Error::RateLimited { .. } => Verdict::RateLimit,
             _ => Verdict::Failure,
         };
-        let outcome = Outcome {
-            result: verdict,
-            reason: Some(error.reason().into()),
-            message: Some(error.to_string()),
+        let mut attempt = attempt;
+        let message = if error.quotes_input() {
+            attempt.personal.insert("message".to_owned(), error.to_string().into());
+            None
+        } else {
+            Some(error.to_string())
         };
+        let outcome = Outcome { result: verdict, reason: Some(error.reason().into()), message };
         record_end(&self.store, &self.scribe, self.id, attempt.outcome(outcome)).await;
         error
     }

@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn only_administrators_manage_accounts() {
-        let may: Vec<_> = Role::ALL.into_iter().filter(|r| r.may(Permission::AccountWrite)).collect();
+        let may: Vec<_> =
+            Role::ALL.into_iter().filter(|r| r.may(Permission::AccountWrite)).collect();
         assert_eq!(may, [Role::Administrator]);
     }
 }

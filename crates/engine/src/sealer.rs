@@ -62,7 +62,7 @@ impl Sealer {
                 Ok(_) => {}
                 Err(error) => {
                     if matches!(error, Error::LogDamaged(_)) {
-                        self.health.stop_sealing(&error.to_string());
+                        self.stopped(&error).await;
                     }
                     tracing::error!(%error, "sealing failed");
                     if *stop.borrow() {
@@ -71,6 +71,46 @@ impl Sealer {
                     tokio::time::sleep(PAUSE).await;
                 }
             }
+        }
+    }
+
+    /// Raises health and records, once for this process, that sealing has stopped. The event stays
+    /// pending until somebody has put the log right.
+    async fn stopped(&self, error: &Error) {
+        if !self.health.stop_sealing(&error.to_string()) {
+            return;
+        }
+        let scribe = self.scribe();
+        let payload = types::log::SealStopped {
+            stopped_by: "root_mismatch".into(),
+            log_size: *self.sealed.borrow(),
+            expected_root: None,
+            computed_root: None,
+        };
+        let origin = self.signer.verifier().name().to_owned();
+        let outcome = Outcome::failure(error.reason(), error.to_string());
+        let recorded = self
+            .store
+            .transaction("seal.stopped", move |tx: &mut Tx| {
+                let (scribe, payload) = (scribe.clone(), payload.clone());
+                let (origin, outcome) = (origin.clone(), outcome.clone());
+                Box::pin(async move {
+                    let target = Target::new(TargetKind::Log, origin);
+                    let draft = Draft::new(&payload)?.outcome(outcome).target(target);
+                    scribe.record(tx, draft).map(|_| ())
+                })
+            })
+            .await;
+        if let Err(error) = recorded {
+            tracing::error!(%error, "that sealing has stopped was not recorded");
+        }
+    }
+
+    fn scribe(&self) -> Scribe {
+        Scribe {
+            desk: self.desk.clone(),
+            context: Context::system(&self.desk.environment),
+            operation: None,
         }
     }
 
@@ -132,8 +172,7 @@ impl Sealer {
 
     fn open(&self, row: &PendingRow, seal: &[u8]) -> Result<Event, QuarantineReason> {
         let desk = &self.desk;
-        let tag =
-            desk.pending_seal(&row.event_id, row.recorded_at, &row.entry, row.part.as_ref());
+        let tag = desk.pending_seal(&row.event_id, row.recorded_at, &row.entry, row.part.as_ref());
         verify_slices_are_equal(tag.as_ref(), seal).map_err(|_| QuarantineReason::InvalidSeal)?;
         let part =
             row.part.as_ref().map(|(salt, part)| SaltedPart { salt: *salt, part: part.clone() });
@@ -145,11 +184,7 @@ impl Sealer {
 
     /// Sets rows aside and records that it happened, in one transaction.
     async fn set_aside(&self, bad: Vec<Quarantine>) -> Result<(), Error> {
-        let scribe = Scribe {
-            desk: self.desk.clone(),
-            context: Context::system(&self.desk.environment),
-            operation: None,
-        };
+        let scribe = self.scribe();
         self.health.count_quarantined(bad.len() as u64);
         let work = Arc::new((bad, scribe));
         self.store
@@ -229,7 +264,9 @@ impl Sealer {
         self.store
             .transaction("seal.publish", move |tx: &mut Tx| {
                 let checkpoint = checkpoint.clone();
-                Box::pin(async move { Ok::<(), Error>(log::publish(tx, signed_size, &checkpoint).await?) })
+                Box::pin(async move {
+                    Ok::<(), Error>(log::publish(tx, signed_size, &checkpoint).await?)
+                })
             })
             .await?;
         self.health.sealed(signed_at, size);
@@ -265,6 +302,7 @@ fn alarm(quarantined: &Quarantine) -> Result<Draft, Error> {
         }
     };
     let name: String = row.event_id.chars().take(100).collect();
-    let outcome = Outcome::failure(reason.as_str(), "a pending event was not written by this program");
+    let outcome =
+        Outcome::failure(reason.as_str(), "a pending event was not written by this program");
     Ok(draft.outcome(outcome).target(Target::new(TargetKind::Event, name)))
 }

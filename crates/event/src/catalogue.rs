@@ -1,6 +1,6 @@
 //! The catalogue: every type of event, declared once.
 //!
-//! [`list`](self::list) declares the types, one entry each; [`crate::types`] holds their payloads.
+//! `catalogue/list.rs` declares the types, one entry each; [`crate::types`] holds their payloads.
 //! Name, parser, description, schema, example, goldens and `docs/EVENTS.md` derive from the two.
 //! The names that other systems have for our events are part of the entries: each of their codes
 //! belongs to exactly one type, and a test holds the list against theirs.

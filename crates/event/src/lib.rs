@@ -15,6 +15,7 @@ pub mod environment;
 pub mod filter;
 pub mod id;
 pub mod search;
+pub mod sentence;
 pub mod time;
 pub mod types;
 
@@ -26,4 +27,5 @@ pub use envelope::{
 };
 pub use environment::{Clock, Entropy, Environment};
 pub use id::LogIndex;
+pub use sentence::sentence;
 pub use time::Timestamp;

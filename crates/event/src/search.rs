@@ -1,3 +1,5 @@
 //! stub
 /// s
-pub fn words(_e: &crate::Event) -> String { String::new() }
+pub fn words(_e: &crate::Event) -> String {
+    String::new()
+}

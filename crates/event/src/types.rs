@@ -59,8 +59,8 @@ pub struct Change {
     pub after: Option<Value>,
 }
 
-/// Declares payload structs: `Name: Base { members } personal { members }`. A base is flattened into
-/// the JSON as the field `certificate`; members under `personal` are optional strings.
+/// Declares payload structs: `Name: Base { members } personal { members }`. A base is flattened
+/// into the JSON as the field `certificate`; members under `personal` are optional strings.
 macro_rules! payloads {
     ($(
         $(#[doc = $doc:expr])+
@@ -70,7 +70,8 @@ macro_rules! payloads {
         $(personal { $($(#[doc = $about:expr])+ $member:ident,)* })?
     )*) => {$(
         $(#[doc = $doc])+
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[derive(Clone, Debug, PartialEq)]
+        #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         pub struct $name {
             $(
                 /// The certificate it is about; its members stand among the others.

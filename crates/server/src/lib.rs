@@ -4,5 +4,8 @@
 //! those are in the engine.
 
 pub mod cli;
+pub mod command;
 pub mod config;
+pub mod logging;
 pub mod tls;
+pub mod wiring;

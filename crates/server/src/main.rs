@@ -7,16 +7,19 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = cli.command.run_alone(&cli.global, &mut std::io::stdout().lock());
-    match outcome {
-        Some(Ok(())) => ExitCode::SUCCESS,
-        Some(Err(error)) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-        None => {
-            eprintln!("error: this command is not part of this build");
-            ExitCode::from(2)
-        }
-    }
+    let outcome = match cli.command.run_alone(&cli.global, &mut std::io::stdout().lock()) {
+        Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
+        None => run(cli),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(chancery_server::command::run(cli));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    outcome
 }

@@ -1,7 +1,7 @@
 //! stub
 /// s
-pub struct AccountView; 
+pub struct AccountView;
 /// s
-pub struct AccountChange; 
+pub struct AccountChange;
 /// s
 pub struct NewAccount;

@@ -12,7 +12,10 @@ use crate::{Context, Engine, Error, Role, Secret};
 
 impl Engine {
     /// Makes the first administrator if there is no account; answers a generated password.
-    pub(crate) async fn bootstrap(&self, context: &Context) -> Result<Option<Secret<String>>, Error> {
+    pub(crate) async fn bootstrap(
+        &self,
+        context: &Context,
+    ) -> Result<Option<Secret<String>>, Error> {
         let mut link = self.link().await?;
         let empty = account::all(&mut link).await?.is_empty();
         drop(link);

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_event::id::{AccountId, SessionId};
 use chancery_event::types::account as types;
 use chancery_event::{Authentication, Origin, Target, TargetKind, Timestamp};
+use chancery_store::Tx;
 use chancery_store::table::account::Account;
 use chancery_store::table::{account, session, token};
-use chancery_store::Tx;
 use tokio::sync::watch;
 
 use super::limit::Answer;
@@ -120,10 +120,8 @@ impl Engine {
                 })
                 .await?;
         }
-        let authentication = Authentication {
-            method: "password".into(),
-            credential: Some(session.id.to_string()),
-        };
+        let authentication =
+            Authentication { method: "password".into(), credential: Some(session.id.to_string()) };
         let role = Role::parse(&account.role).ok_or(Error::Unauthenticated)?;
         let mut identity = self.identity(account, role, origin, client, authentication);
         identity.context.session = Some(session.id);
@@ -364,8 +362,7 @@ impl Engine {
                     account.failures += 1;
                     let failures = account.failures;
                     if failures >= FAILURES_MAX {
-                        let until =
-                            scribe.now().plus(LOCK_MINUTES * 60 * Timestamp::SECOND);
+                        let until = scribe.now().plus(LOCK_MINUTES * 60 * Timestamp::SECOND);
                         account.locked_until = Some(until);
                         account.failures = 0;
                         let payload = types::Locked {
@@ -399,11 +396,8 @@ impl Engine {
         let (Some(session), Some(account)) = (context.session, context.account_id()) else {
             return Err(Error::Unauthenticated);
         };
-        let attempt = types::SessionEnd {
-            account_id: account,
-            ended_by: "logout".into(),
-            started_at: None,
-        };
+        let attempt =
+            types::SessionEnd { account_id: account, ended_by: "logout".into(), started_at: None };
         self.operation(context, Permission::OwnWrite, &attempt)?
             .about(Target::new(TargetKind::Session, session))
             .run(move |tx, _| {

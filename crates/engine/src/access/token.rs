@@ -95,8 +95,7 @@ impl Engine {
                 let (new, attempt) = (new.clone(), attempt.clone());
                 Box::pin(async move {
                     let account = account::find(tx, account_id).await?;
-                    let account =
-                        account.ok_or_else(|| Error::not_found("account", account_id))?;
+                    let account = account.ok_or_else(|| Error::not_found("account", account_id))?;
                     let limit = Role::parse(&account.role).unwrap_or(Role::Viewer);
                     let role = new.role.unwrap_or(limit);
                     if !limit.covers(role) || !caller.is_some_and(|caller| caller.covers(role)) {

@@ -132,7 +132,8 @@ impl Engine {
             let parsed = match found.result {
                 Ok(parsed) => parsed,
                 Err(broken) => {
-                    let error = container::ContainerError::Broken { index: position, reason: broken };
+                    let error =
+                        container::ContainerError::Broken { index: position, reason: broken };
                     let result = Err(unreadable(&error));
                     items.push(UploadedItem { position, result, subject: None });
                     continue;
@@ -188,7 +189,9 @@ impl Engine {
             .store
             .transaction("import.chunk", move |tx: &mut Tx| {
                 let (work, scribe) = (work.clone(), scribe.clone());
-                Box::pin(async move { enter_chunk(tx, &scribe, &work.0, &work.1, expiring_days).await })
+                Box::pin(
+                    async move { enter_chunk(tx, &scribe, &work.0, &work.1, expiring_days).await },
+                )
             })
             .await
     }
@@ -211,8 +214,7 @@ async fn enter_chunk(
         let result = match known.get(fingerprint) {
             Some(&id) => Err(Error::Duplicate { id }),
             None => {
-                let row =
-                    entry::enter(tx, scribe, candidate, wish, issuers, expiring_days).await?;
+                let row = entry::enter(tx, scribe, candidate, wish, issuers, expiring_days).await?;
                 known.insert(fingerprint.clone(), row.id);
                 Ok(row.id)
             }
@@ -262,10 +264,8 @@ pub(crate) async fn run_import(
     progress: &Progress,
 ) -> Result<Value, JobError> {
     let upload = upload_of(job, input, Source::Import)?;
-    let found = container::read(&upload.bytes, None).map_err(|error| JobError {
-        retry: false,
-        message: error.to_string(),
-    })?;
+    let found = container::read(&upload.bytes, None)
+        .map_err(|error| JobError { retry: false, message: error.to_string() })?;
     let items = engine
         .import_found(&context, &upload, found, Some(job.id), progress)
         .await
@@ -283,7 +283,8 @@ fn upload_of(job: &Job, bytes: Vec<u8>, source: Source) -> Result<Upload, JobErr
 /// What the job answers; it has failed if nothing at all came in and something was refused.
 fn result(items: &[UploadedItem]) -> Result<Value, JobError> {
     let counts = count(items);
-    if counts.added == 0 && items.len() == 1
+    if counts.added == 0
+        && items.len() == 1
         && let Some(Err(error)) = items.first().map(|item| &item.result)
     {
         return Err(JobError { retry: error.is_transient(), message: error.to_string() });

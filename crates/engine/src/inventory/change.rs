@@ -69,7 +69,7 @@ impl Engine {
                         return Err(chancery_store::Error::Conflict("the certificate").into());
                     }
                     let resolved = placement::resolve(tx, &row, &wish).await?;
-                    let changes = placement::changes(tx, &row, &resolved).await?;
+                    let mut changes = placement::changes(tx, &row, &resolved).await?;
                     if !changes.is_empty() {
                         certificate::update_placement(tx, id, row.version, &resolved.placement)
                             .await?;
@@ -79,8 +79,13 @@ impl Engine {
                         certificate::make_self_due(tx, id, now).await?;
                         certificate::make_due(tx, &row.subject_key, id, now).await?;
                     }
+                    let values = placement::take_values(&mut changes);
                     let payload = types::Update { certificate: Some(summary), changes };
-                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
+                    let mut draft = Draft::new(&payload)?.target(target);
+                    if !values.is_empty() {
+                        draft.personal.insert("changes".to_owned(), values.into());
+                    }
+                    Ok(Done { value: (), draft })
                 })
             })
             .await?;

@@ -8,7 +8,7 @@ use chancery_store::table::certificate::{
 use chancery_store::table::label::{self, Class};
 use chancery_store::table::{account, attribute, certificate};
 use chancery_store::{Link, Tx};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::PlacementRequest;
 use crate::{Error, configuration};
@@ -118,7 +118,11 @@ pub(crate) fn path(text: &str) -> Result<String, Error> {
 }
 
 /// Writes groups and attributes of a resolved placement.
-pub(crate) async fn write(tx: &mut Tx, row: &Certificate, resolved: &Resolved) -> Result<(), Error> {
+pub(crate) async fn write(
+    tx: &mut Tx,
+    row: &Certificate,
+    resolved: &Resolved,
+) -> Result<(), Error> {
     if let Some(groups) = &resolved.groups {
         let ids: Vec<_> = groups.iter().map(|(id, _)| *id).collect();
         put_groups(tx, row.id, &ids).await?;
@@ -163,8 +167,11 @@ pub(crate) async fn changes(
     if !resolved.attributes.is_empty() {
         let before = certificate::attributes(link, row.id).await?;
         for (definition, values) in &resolved.attributes {
-            let old: Vec<_> =
-                before.iter().filter(|(id, _)| *id == definition.id).map(|(_, v)| v.clone()).collect();
+            let old: Vec<_> = before
+                .iter()
+                .filter(|(id, _)| *id == definition.id)
+                .map(|(_, v)| v.clone())
+                .collect();
             note(
                 &format!("attributes.{}", definition.name),
                 shown(&definition.kind, &old),
@@ -173,6 +180,19 @@ pub(crate) async fn changes(
         }
     }
     Ok(changes)
+}
+
+/// Takes the values of custom attributes out of the changes: what people write there may be about
+/// people, so it belongs in the erasable part. The names of the members stay.
+pub(crate) fn take_values(changes: &mut [Change]) -> Vec<Value> {
+    changes
+        .iter_mut()
+        .filter(|change| change.member.starts_with("attributes."))
+        .map(|change| {
+            let (before, after) = (change.before.take(), change.after.take());
+            json!({ "member": change.member, "before": before, "after": after })
+        })
+        .collect()
 }
 
 /// Values of an attribute for the record: texts, so that every number is whole.

@@ -136,8 +136,7 @@ impl Engine {
                     let (candidate, wish, issuers, attempt) = &*work;
                     let row =
                         entry::enter(tx, scribe, candidate, wish, issuers, expiring_days).await?;
-                    let payload =
-                        types::Upload { certificate_id: Some(row.id), ..attempt.clone() };
+                    let payload = types::Upload { certificate_id: Some(row.id), ..attempt.clone() };
                     let person = candidate.parsed.names_a_person();
                     let draft = Draft::new(&payload)?.target(candidate::target(&row, person));
                     Ok(Done { value: row.id, draft })
@@ -159,7 +158,10 @@ impl Engine {
         context.require(Permission::CertificateWrite)?;
         if upload.password.is_some() {
             // A password must not lie in the queue.
-            return Err(Error::invalid("password", "an upload with a password must be synchronous"));
+            return Err(Error::invalid(
+                "password",
+                "an upload with a password must be synchronous",
+            ));
         }
         if upload.bytes.is_empty() {
             return Err(unreadable(&ContainerError::Empty));
@@ -233,9 +235,7 @@ pub(crate) fn unreadable(error: &ContainerError) -> Error {
         ContainerError::TooLarge { .. } => "too_large",
         ContainerError::TooMany => "too_many",
         ContainerError::PrivateKey { .. } => "private_key",
-        ContainerError::NotACertificate { .. } | ContainerError::NoCertificates => {
-            "no_certificate"
-        }
+        ContainerError::NotACertificate { .. } | ContainerError::NoCertificates => "no_certificate",
         ContainerError::Broken { .. } | ContainerError::Structure { .. } => "malformed",
         ContainerError::PasswordMissing => "password_missing",
         ContainerError::PasswordWrong => "password_wrong",

@@ -55,7 +55,10 @@ macro_rules! catalogue {
         /// A type of event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum EventType {
-            $(#[doc = concat!("`", $name, "`, with the payload of the same name in `types::", stringify!($family), "`.")] $variant,)*
+            $(
+                #[doc = concat!("`", $name, "`: `types::", stringify!($family), "`.")]
+                $variant,
+            )*
         }
 
         impl EventType {

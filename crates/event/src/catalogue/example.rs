@@ -27,7 +27,23 @@ fn now() -> Timestamp {
 /// The example of `event_type`.
 pub(super) fn of(event_type: EventType) -> Event {
     let info = event_type.info();
-    let by_program = info.monitoring || matches!(event_type.family(), "service" | "bootstrap");
+    let protocol = Origin::parse(event_type.family());
+    let by_program = info.monitoring
+        || matches!(
+            event_type.family(),
+            "bootstrap"
+                | "crl"
+                | "datasource"
+                | "gateway"
+                | "license"
+                | "monitor"
+                | "notification"
+                | "schedule"
+                | "secret"
+                | "service"
+                | "third_party"
+        );
+    let by_account = !by_program && protocol.is_none();
     let person = TargetKind::Account == info.resource;
     let detail = object(event_type, &schema::detail(event_type));
     let target = target(event_type, &detail);
@@ -40,7 +56,7 @@ pub(super) fn of(event_type: EventType) -> Event {
     if person {
         personal.targets.insert(target.reference(), "grace".to_owned());
     }
-    if !by_program {
+    if by_account {
         personal.actor_name = Some("ada".to_owned());
         personal.client_ip = Some("192.0.2.17".to_owned());
         personal.user_agent = Some("Mozilla/5.0 (X11; Linux x86_64)".to_owned());
@@ -55,13 +71,15 @@ pub(super) fn of(event_type: EventType) -> Event {
         severity: info.severity,
         actor: if by_program {
             Actor::SYSTEM
+        } else if protocol.is_some() {
+            Actor { kind: ActorKind::External, id: None, role: None }
         } else {
             let id = Some(uuid("actor").to_string());
             Actor { kind: ActorKind::Account, id, role: Some("administrator".into()) }
         },
-        authentication: (!by_program)
+        authentication: by_account
             .then(|| Authentication { method: "password".into(), credential: None }),
-        origin: if by_program { Origin::Schedule } else { Origin::Ui },
+        origin: protocol.unwrap_or(if by_program { Origin::Schedule } else { Origin::Ui }),
         transaction: Some(an_id("transaction")),
         cause: None,
         depth: 0,
@@ -115,7 +133,7 @@ fn value(event_type: EventType, name: &str, schema: &Value) -> Value {
         Some("object") => Value::Object(object(event_type, schema)),
         Some("array") => json!([value(event_type, name, &schema["items"])]),
         Some("boolean") => Value::Bool(true),
-        Some("integer") => number(name).into(),
+        Some("integer") => number(event_type, name).into(),
         Some("string") => match schema["format"].as_str() {
             Some("uuid") => uuid(name).to_string().into(),
             Some("date-time") => time(name).to_string().into(),
@@ -162,8 +180,12 @@ fn time(name: &str) -> Timestamp {
     now().plus(days * Timestamp::DAY)
 }
 
-fn number(name: &str) -> i64 {
+fn number(event_type: EventType, name: &str) -> i64 {
     match name {
+        "count" if matches!(event_type.info().resource, TargetKind::Event | TargetKind::Log) => {
+            48_213
+        }
+        "count" if event_type != EventType::CertificateUpload => 16,
         "attempt"
         | "attempts"
         | "count"
@@ -241,91 +263,110 @@ fn text(event_type: EventType, name: &str) -> String {
     known.to_owned()
 }
 
-#[rustfmt::skip]
 fn vocabulary(name: &str) -> &'static str {
-    match name {
-        "account_kind" => "person",
-        "action" | "workflow" => "renew",
-        "alert_kind" => "renewal_failed",
-        "algorithm" => "ed25519",
-        "approval_profile" => "Two of three",
-        "attempted_name" | "holder" | "login_name" | "requester_name" => "grace",
-        "authority_kind" => "intermediate",
-        "bound_to" => "device/7f3a",
-        "capabilities" => "read",
-        "challenge" => "http-01",
-        "changed" => "contact",
-        "channel_kind" => "webhook",
-        "check" => "signature",
-        "class" => "group",
-        "client_address" => "192.0.2.99",
-        "comment" | "justification" | "note" => "replaced by the new load balancer",
-        "common_name" | "identifier" | "identifiers" => "www.example.com",
-        "connector_kind" => "adcs",
-        "connector_name" => "network scanner",
-        "container" => "vs-www-443",
-        "counted" => "holders",
-        "crl_number" => "01a4",
-        "crmp_action" => "enroll",
-        "destination_kind" => "nginx",
-        "discovery_name" => "Data centre north",
-        "display_name" => "Grace Example",
-        "email" | "recipient_addresses" => "grace@example.com",
-        "empty_inputs" => "hostname",
-        "ended_by" => "logout",
-        "endpoint" | "location" => "www.example.com:443",
-        "entry_name" => "gateway-tls",
-        "external_request_id" => "REQ-20417",
-        "format" => "pem",
-        "found_by" => "same_names",
-        "grade" => "A",
-        "ground" => "retention",
-        "issuer_dn" => "CN=Example Issuing CA 1,O=Example Ltd,C=GB",
-        "job_kind" => "certificate.import",
-        "key_algorithm" => "ec-p256",
-        "key_id" => "5d4f1b0a",
-        "key_thumbprint" => "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
-        "limited" => "login",
-        "locked_by" => "failed_logins",
-        "member" => "path",
-        "message_kind" => "PKCSReq",
-        "method" => "password",
-        "mode" => "sync",
-        "monitor" => "expiry",
-        "new_profile" | "object_name" | "profile" | "ra_profile" => "web-internal",
-        "new_role" | "role" => "administrator",
-        "new_state" | "old_state" => "ready",
-        "new_status" => "expiring",
-        "new_team" => "Platform",
-        "object" => "certificate/0193a1c2-7f00-7abc-8def-0123456789ab",
-        "object_kinds" | "resource" => "certificate",
-        "old_profile" => "discovered",
-        "old_role" => "operator",
-        "old_status" | "status" => "valid",
-        "old_team" => "Web",
-        "origin" => "chancery.example.com/log",
-        "parts" => "log",
-        "producer_kind" => "postgresql",
-        "program_version" => "0.1.0",
-        "query" => "type:certificate.* outcome:failure",
-        "reason" => "threshold_crossed",
-        "recipient_kind" => "role",
-        "reset_by" => "administrator",
-        "revocation_reason" => "keyCompromise",
-        "scep_operation" => "PKIOperation",
-        "scep_transaction" => "8a1f37c2",
-        "schedule_name" => "Weekly report",
-        "scopes" => "certificates:read",
-        "serial_number" => "3f9a1c27d05be481",
-        "skipped_because" => "archived: 2",
-        "state" => "issued",
-        "stopped_by" => "root_mismatch",
-        "subject_dn" => "CN=www.example.com,O=Example Ltd,C=GB",
-        "template" => "expiry-notice",
-        "third_party_kind" => "load_balancer",
-        "title" => "Renewal of www.example.com failed",
-        "token_name" => "nightly export",
-        "url" => "http://crl.example.com/issuing-1.crl",
-        _ => "",
-    }
+    let found = VOCABULARY.binary_search_by_key(&name, |(known, _)| known);
+    found.map_or("", |at| VOCABULARY[at].1)
 }
+
+/// Member and its example, sorted by member.
+const VOCABULARY: &[(&str, &str)] = &[
+    ("account_kind", "person"),
+    ("action", "renew"),
+    ("alert_kind", "renewal_failed"),
+    ("algorithm", "ed25519"),
+    ("approval_profile", "Two of three"),
+    ("attempted_name", "grace"),
+    ("authority_kind", "intermediate"),
+    ("bound_to", "device/7f3a"),
+    ("capabilities", "read"),
+    ("challenge", "http-01"),
+    ("changed", "contact"),
+    ("channel_kind", "webhook"),
+    ("check", "signature"),
+    ("class", "group"),
+    ("client_address", "192.0.2.99"),
+    ("comment", "replaced by the new load balancer"),
+    ("common_name", "www.example.com"),
+    ("connector_kind", "adcs"),
+    ("connector_name", "network scanner"),
+    ("container", "vs-www-443"),
+    ("counted", "holders"),
+    ("crl_number", "01a4"),
+    ("crmp_action", "enroll"),
+    ("destination_kind", "nginx"),
+    ("discovery_name", "Data centre north"),
+    ("display_name", "Grace Example"),
+    ("email", "grace@example.com"),
+    ("empty_inputs", "hostname"),
+    ("ended_by", "logout"),
+    ("endpoint", "www.example.com:443"),
+    ("entry_name", "gateway-tls"),
+    ("external_request_id", "REQ-20417"),
+    ("format", "pem"),
+    ("found_by", "same_names"),
+    ("grade", "A"),
+    ("ground", "retention"),
+    ("holder", "grace"),
+    ("identifier", "www.example.com"),
+    ("identifiers", "www.example.com"),
+    ("issuer_dn", "CN=Example Issuing CA 1,O=Example Ltd,C=GB"),
+    ("job_kind", "certificate.import"),
+    ("justification", "replaced by the new load balancer"),
+    ("key_algorithm", "ec-p256"),
+    ("key_id", "5d4f1b0a"),
+    ("key_thumbprint", "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"),
+    ("limited", "login"),
+    ("location", "www.example.com:443"),
+    ("locked_by", "failed_logins"),
+    ("login_name", "grace"),
+    ("member", "path"),
+    ("message_kind", "PKCSReq"),
+    ("method", "password"),
+    ("mode", "sync"),
+    ("monitor", "expiry"),
+    ("new_profile", "web-internal"),
+    ("new_role", "administrator"),
+    ("new_state", "ready"),
+    ("new_status", "expiring"),
+    ("new_team", "Platform"),
+    ("note", "replaced by the new load balancer"),
+    ("object", "certificate/0193a1c2-7f00-7abc-8def-0123456789ab"),
+    ("object_kinds", "certificate"),
+    ("object_name", "web-internal"),
+    ("old_profile", "discovered"),
+    ("old_role", "operator"),
+    ("old_state", "ready"),
+    ("old_status", "valid"),
+    ("old_team", "Web"),
+    ("origin", "chancery.example.com/log"),
+    ("parts", "log"),
+    ("producer_kind", "postgresql"),
+    ("profile", "web-internal"),
+    ("program_version", "0.1.0"),
+    ("query", "type:certificate.* outcome:failure"),
+    ("ra_profile", "web-internal"),
+    ("reason", "threshold_crossed"),
+    ("recipient_addresses", "grace@example.com"),
+    ("recipient_kind", "role"),
+    ("requester_name", "grace"),
+    ("reset_by", "administrator"),
+    ("resource", "certificate"),
+    ("revocation_reason", "keyCompromise"),
+    ("role", "administrator"),
+    ("scep_operation", "PKIOperation"),
+    ("scep_transaction", "8a1f37c2"),
+    ("schedule_name", "Weekly report"),
+    ("scopes", "certificates:read"),
+    ("serial_number", "3f9a1c27d05be481"),
+    ("skipped_because", "archived: 2"),
+    ("state", "issued"),
+    ("status", "valid"),
+    ("stopped_by", "root_mismatch"),
+    ("subject_dn", "CN=www.example.com,O=Example Ltd,C=GB"),
+    ("template", "expiry-notice"),
+    ("third_party_kind", "load_balancer"),
+    ("title", "Renewal of www.example.com failed"),
+    ("token_name", "nightly export"),
+    ("url", "http://crl.example.com/issuing-1.crl"),
+    ("workflow", "renew"),
+];

@@ -359,7 +359,7 @@ catalogue! {
         Operation 1 Info / Critical Configuration Planned; Horizon "BOOTSTRAP-GRADING-RULESET" SF }
 
     // Jobs, schedules, monitors.
-    JobQueued "job.queued" job::Queued { Occurrence 1 Debug Job Planned; Qcecuring "QUEUED" Any }
+    JobQueued "job.queued" job::Queued { Occurrence 1 Debug Job Produced; Qcecuring "QUEUED" Any }
     JobStarted "job.started" job::Started { Occurrence 1 Debug Job Planned;
         Qcecuring "RUNNING" Any }
     JobFinished "job.finished" job::Finished { Occurrence 1 Info / Error Job Produced;

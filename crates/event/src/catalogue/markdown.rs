@@ -10,9 +10,9 @@ use super::{EventType, Kind, schema};
 pub fn events_page() -> String {
     let mut page = String::from(
         "# Events\n\n\
-         Every type of event, generated from the catalogue in `crates/event`; do not edit by hand.\n\
-         *Operations* end in an outcome, *occurrences* came about, *monitoring* events were found by\n\
-         a monitor. A type that is *not yet* recorded has its name and its payload fixed already.\n\
+         Every type of event, generated from the catalogue in `crates/event`; do not edit it.\n\
+         *Operations* end in an outcome, *occurrences* came about, *monitoring* events were found\n\
+         by a monitor. A type that is *not yet* recorded has its name and payload fixed already.\n\
          Members marked *personal* stand in `data.personal.detail` and can be erased; all others\n\
          stand in `data.detail` and are sealed for ever.\n\n",
     );

@@ -1,7 +1,7 @@
 //! JSON Schema 2020-12 of whole events.
 //!
-//! The envelope is written here once; `detail` comes from the payload's Rust type. Schemas are open:
-//! a reader must bear members that it does not know.
+//! The envelope is written here once; `detail` comes from the payload's Rust type. Schemas are
+//! open: a reader must bear members that it does not know.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};

@@ -145,12 +145,12 @@ payloads! {
 
     /// The validation status of a certificate has become another.
     StatusChanged: CertificateSummary {
-        /// Status before: `not_checked`, `valid`, `expiring`, `expired`, `revoked`, `invalid`,
-        /// `inactive` or `failed`.
+        /// Status before: `valid`, `expiring`, `expired`, `not_yet_valid`, `invalid`, `untrusted`,
+        /// `incomplete`, `revoked` or `unknown`.
         old_status: Word,
         /// Status now, of the same words.
         new_status: Word,
-        /// Why, as a stable word such as `chain_incomplete`.
+        /// The check that decided, such as `chain` or `signature`; absent when every check passed.
         reason: Option<Word>,
     }
 

@@ -29,8 +29,8 @@ payloads! {
         uptime_s: u64,
     }
 
-    /// A recorded event waited to be sealed without the mark that proves where it comes from. It was
-    /// set aside.
+    /// A recorded event waited to be sealed without the mark that proves where it comes from. It
+    /// was set aside.
     UnsealedPending {
         /// The event, when its identifier could be read.
         event_id: Option<EventId>,

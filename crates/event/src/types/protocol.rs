@@ -4,14 +4,17 @@ use super::Word;
 
 /// Payloads of requests of one protocol, which share most of what there is to tell.
 macro_rules! requests {
-    ($($(#[doc = $doc:literal])+ $name:ident { $($(#[$meta:meta])+ $field:ident: $type:ty,)* })+) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident { $($(#[$meta:meta])+ $field:ident: $type:ty,)* }
+    )+) => {
         payloads! {$(
             $(#[doc = $doc])+
             $name {
                 /// Name of the protocol's profile that was addressed.
                 profile: Option<String>,
                 $($(#[$meta])+ $field: $type,)*
-                /// The protocol's own word for an error, such as `rateLimited` or `badMessageCheck`.
+                /// The protocol's own word for an error, such as `badCSR` or `badMessageCheck`.
                 protocol_error: Option<String>,
             }
         )+}

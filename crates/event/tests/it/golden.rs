@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use aws_lc_rs::digest;
 use chancery_event::catalogue::{EventType, events_page};
-use chancery_event::{Event, PersonalPart};
+use chancery_event::{Event, Outcome, PersonalPart, sentence};
 use serde_json::{Value, json};
 
 use crate::{check_kept, crate_folder, updating};
@@ -111,6 +111,19 @@ fn without_example(value: &Value) -> Option<String> {
         Value::Array(items) => items.iter().find_map(without_example),
         _ => None,
     }
+}
+
+/// For reviewers: how each type reads, well and not.
+#[test]
+fn the_sentences_are_current() {
+    let mut page = String::new();
+    for event_type in EventType::ALL {
+        let mut event = event_type.example();
+        page += &format!("{event_type}\n  + {}\n", sentence(&event));
+        event.outcome = Outcome::failure("not_allowed", "this is why");
+        page += &format!("  - {}\n", sentence(&event));
+    }
+    check_kept(&crate_folder().join("tests/sentences.txt"), &page);
 }
 
 #[test]

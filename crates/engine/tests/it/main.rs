@@ -1,0 +1,3 @@
+//! The engine on a real store.
+
+mod upload;

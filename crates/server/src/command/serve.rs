@@ -1,0 +1,171 @@
+//! `chancery serve`: configuration, engine, listener, shutdown.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use chancery_engine::{Engine, Running, Secret, Settings};
+use chancery_event::Environment;
+use tokio::net::TcpListener;
+
+use crate::cli::serve::ServeArguments;
+use crate::config::Config;
+use crate::tls::{Identity, TlsListener};
+
+/// Where Debian keeps the machine's CA certificates.
+const MACHINE_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// How long requests may take to finish after the signal to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// The configuration, the data directory, the keys, the address or the TLS files cannot be used.
+pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
+    let config = Config::load(&arguments.settings.inputs(arguments.demo))?;
+    crate::logging::start(&config.logging);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let data_dir = if arguments.demo {
+        fresh_directory(&config.serving.data_dir)?
+    } else {
+        config.serving.data_dir.clone()
+    };
+    // The address first: a port that is taken must not leave a half-made data directory behind.
+    let listener = TcpListener::bind(config.serving.listen).await.with_context(|| {
+        format!("cannot listen on {}: is another program using it?", config.serving.listen)
+    })?;
+    let address = listener.local_addr()?;
+    let identity = match &config.tls {
+        Some(tls) => Some(Identity::load(&tls.certificate, &tls.key, SystemTime::now())?),
+        None => None,
+    };
+    let running = Engine::start(settings(&config, data_dir, arguments.demo), Environment::system())
+        .await
+        .context("the server cannot start")?;
+    if arguments.demo {
+        let bundle = tokio::fs::read(MACHINE_BUNDLE).await.ok();
+        let (machine, own) = running.engine().load_demonstration(bundle).await?;
+        println!(
+            "Imported {machine} CA certificates of this machine and {own} demonstration certificates."
+        );
+    }
+    announce(&config, address, &running, arguments.demo);
+    let router = crate::wiring::router(running.engine().clone(), &config, arguments.demo);
+    serve(listener, identity, router).await?;
+    running.stop().await.context("the stop could not be recorded")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The engine's settings from the configuration.
+pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
+    let secret = |secret: &crate::config::Secret| Secret::new(secret.expose().to_owned());
+    Settings {
+        data_dir,
+        public_url: config.serving.public_url.as_str().to_owned(),
+        log_origin: config.log.origin.clone(),
+        key_passphrase: config.log.key_passphrase.as_ref().map(secret),
+        allow_unencrypted_key: config.log.allow_unencrypted_key || demo,
+        admin_name: config.admin.name.clone(),
+        admin_password: config.admin.password.as_ref().map(secret),
+        expiring_days: config.validation.expiring_days,
+        verbose_audit: config.audit.verbose,
+        session_idle_minutes: config.session.idle_minutes,
+        session_lifetime_hours: config.session.lifetime_hours,
+        logins_per_minute: config.rate.login_per_minute,
+        requests_per_second: 0,
+    }
+}
+
+/// A new directory under `parent`, named by the time.
+fn fresh_directory(parent: &Path) -> Result<PathBuf> {
+    let now = Environment::system().now().to_string();
+    let name: String = now.chars().take(19).map(|c| if c == ':' { '-' } else { c }).collect();
+    for attempt in 0..100 {
+        let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
+        let path = parent.join(format!("demo-{name}{suffix}"));
+        std::fs::create_dir_all(parent)
+            .with_context(|| format!("cannot make the directory {}", parent.display()))?;
+        match std::fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot make the directory {}", path.display()));
+            }
+        }
+    }
+    anyhow::bail!("cannot find a free name for a directory under {}", parent.display())
+}
+
+/// Tells where to go and how to get in. The password is shown here and nowhere else.
+fn announce(config: &Config, address: SocketAddr, running: &Running, demo: bool) {
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    println!("Chancery {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"));
+    println!("Data directory: {}", running.engine().settings().data_dir.display());
+    if let Some(password) = &running.one_time_password {
+        println!("Administrator: {}", running.engine().settings().admin_name);
+        println!("One-time password, shown only now: {}", password.expose());
+    }
+    if demo {
+        println!(
+            "This is a demonstration: delete the data directory to forget it. Stop with Ctrl-C."
+        );
+    }
+}
+
+async fn serve(listener: TcpListener, identity: Option<Identity>, router: Router) -> Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let stopping = Arc::new(tokio::sync::Notify::new());
+    let told = stopping.clone();
+    let stop = async move {
+        signal().await;
+        tracing::info!("stopping");
+        told.notify_one();
+    };
+    let serving = async move {
+        match identity {
+            None => {
+                let listener = listener.tap_io(|stream| {
+                    // Without it small answers wait for the next packet.
+                    let _ = stream.set_nodelay(true);
+                });
+                axum::serve(listener, service).with_graceful_shutdown(stop).await
+            }
+            Some(identity) => {
+                for warning in &identity.warnings {
+                    tracing::warn!("{warning}");
+                }
+                let listener = TlsListener::start(listener, identity.config)?.tap_io(|_| {});
+                axum::serve(listener, service).with_graceful_shutdown(stop).await
+            }
+        }
+    };
+    tokio::select! {
+        served = serving => served.context("serving ended"),
+        // Live streams never end by themselves.
+        () = async { stopping.notified().await; tokio::time::sleep(GRACE).await } => Ok(()),
+    }
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
