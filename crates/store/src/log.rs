@@ -22,6 +22,9 @@ pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_cou
 pub use personal::erase;
 pub use projection::{ProjectedEvent, project};
 pub use sealed::{Sealed, by_id, by_index, entries, latest_index, range};
+pub use search::{
+    Bucket, Count, EventPage, FacetGroup, PageRequest, count, facets, histogram, page,
+};
 
 pub use sequence::{Checkpoint, Indexed, State, checkpoint, publish, sequence, state};
 pub use tile::{tile, tiles};
