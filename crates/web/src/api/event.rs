@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response, sse};
-use chancery_engine::history::EventQuery;
-use chancery_engine::row::Sealed;
+use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::{Engine, Permission};
-use chancery_event::filter::{Comparison, Filter, Literal, Operator};
+use chancery_event::filter::Filter;
 use chancery_event::id::{EventId, LogIndex};
 use chancery_event::{Timestamp, sentence};
 use serde::{Deserialize, Serialize};
@@ -50,13 +49,13 @@ pub(crate) struct EventRecord {
     event: Value,
 }
 
-impl From<&Sealed> for EventRecord {
-    fn from(sealed: &Sealed) -> Self {
+impl From<&SeenEvent> for EventRecord {
+    fn from(seen: &SeenEvent) -> Self {
         Self {
-            log_index: sealed.index(),
-            sealed_at: sealed.sealed_at(),
-            sentence: sentence(sealed.event()),
-            event: sealed.event().to_json(),
+            log_index: seen.index,
+            sealed_at: seen.sealed_at,
+            sentence: sentence(&seen.event),
+            event: seen.event.to_json(),
         }
     }
 }
@@ -133,23 +132,33 @@ fn oldest_first(order: Option<&str>) -> Result<bool, Problem> {
     }
 }
 
-/// Where a page begins: before or after a log index.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Cursor {
-    before: Option<LogIndex>,
-    after: Option<LogIndex>,
+/// Where a page begins: before a log index or after it; `None`: at the end of the log that the order
+/// begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cursor {
+    Before(LogIndex),
+    After(LogIndex),
 }
 
 impl Cursor {
-    fn parse(text: Option<&str>) -> Result<Self, Problem> {
-        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Self::default()) };
+    fn parse(text: Option<&str>) -> Result<Option<Self>, Problem> {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
         let refuse = || Problem::invalid("cursor", "take it from the answer before");
         let (side, index) = text.split_at_checked(1).ok_or_else(refuse)?;
         let index = index.parse().map_err(|_| refuse())?;
         match side {
-            "b" => Ok(Self { before: Some(index), after: None }),
-            "a" => Ok(Self { before: None, after: Some(index) }),
+            "b" => Ok(Some(Self::Before(index))),
+            "a" => Ok(Some(Self::After(index))),
             _ => Err(refuse()),
+        }
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Before(index) => write!(f, "b{index}"),
+            Self::After(index) => write!(f, "a{index}"),
         }
     }
 }
@@ -179,9 +188,10 @@ pub(super) async fn list(
     about: Option<(&str, String)>,
 ) -> Result<Response, Problem> {
     let mut filter = filter(engine, params.filter.as_deref())?;
-    if let Some((field, id)) = about {
-        let is_about = Comparison::one(field, Operator::Equals, Literal::Text(id));
-        filter = Filter::and(vec![Filter::Comparison(is_about), filter]);
+    if let Some((kind, id)) = about {
+        let text = format!("target:\"{kind}/{id}\"");
+        let is_about = Filter::parse(&text, engine.event_schema())?;
+        filter = Filter::and(vec![is_about, filter]);
     }
     let search = Search {
         order: params.order,
@@ -200,21 +210,38 @@ async fn page(
 ) -> Result<Page<EventRecord>, Problem> {
     let oldest_first = oldest_first(search.order.as_deref())?;
     let cursor = Cursor::parse(search.cursor.as_deref())?;
-    let query = EventQuery {
-        filter,
-        before: cursor.before,
-        after: cursor.after,
-        limit: limit(search.limit)?,
-        oldest_first,
+    let ascending = match cursor {
+        None => oldest_first,
+        Some(cursor) => matches!(cursor, Cursor::After(_)),
     };
-    let page = engine.events(caller.context(), query).await?;
-    // Newest first, the next page lies before this one; oldest first, after it.
-    let (next, previous) = if oldest_first { ('a', 'b') } else { ('b', 'a') };
-    let cursor = |side: char, index: LogIndex| format!("{side}{index}");
+    let (before, from) = match cursor {
+        None => (None, None),
+        Some(Cursor::Before(index)) => (Some(index), None),
+        Some(Cursor::After(index)) => (None, Some(LogIndex(index.0.saturating_add(1)))),
+    };
+    let limit = limit(search.limit)?;
+    let query = EventQuery { filter, before, from, limit, oldest_first: ascending };
+    let mut found = engine.events(caller.context(), query).await?;
+    let forward = ascending == oldest_first;
+    if !forward {
+        found.events.reverse();
+    }
+    // In the direction that was read there is more if the engine says so; in the other one there is
+    // what the cursor came from.
+    let (has_next, has_previous) =
+        if forward { (found.more, cursor.is_some()) } else { (true, found.more) };
+    let (next, previous): (fn(LogIndex) -> Cursor, fn(LogIndex) -> Cursor) = if oldest_first {
+        (Cursor::After, Cursor::Before)
+    } else {
+        (Cursor::Before, Cursor::After)
+    };
+    let at = |seen: Option<&SeenEvent>, cursor: fn(LogIndex) -> Cursor| {
+        seen.map(|seen| cursor(seen.index).to_string())
+    };
     Ok(Page {
-        items: page.events.iter().map(EventRecord::from).collect(),
-        next_cursor: page.next.map(|index| cursor(next, index)),
-        previous_cursor: page.previous.map(|index| cursor(previous, index)),
+        next_cursor: at(found.events.last().filter(|_| has_next), next),
+        previous_cursor: at(found.events.first().filter(|_| has_previous), previous),
+        items: found.events.iter().map(EventRecord::from).collect(),
     })
 }
 
@@ -366,12 +393,12 @@ async fn read_event(
     caller: Caller,
     PathOf(id): PathOf<String>,
 ) -> Result<Json<EventRecord>, Problem> {
-    let sealed = find(&engine, &caller, &id).await?;
-    Ok(Json((&sealed).into()))
+    let seen = find(&engine, &caller, &id).await?;
+    Ok(Json((&seen).into()))
 }
 
 /// The event with this identifier or log index.
-async fn find(engine: &Engine, caller: &Caller, text: &str) -> Result<Sealed, Problem> {
+async fn find(engine: &Engine, caller: &Caller, text: &str) -> Result<SeenEvent, Problem> {
     Ok(match text.parse::<LogIndex>() {
         Ok(index) => engine.event_at(caller.context(), index).await?,
         Err(_) => engine.event(caller.context(), crate::edge::path_of(text)?).await?,
@@ -390,9 +417,9 @@ async fn event_entry(
     caller: Caller,
     PathOf(id): PathOf<String>,
 ) -> Result<Response, Problem> {
-    let sealed = find(&engine, &caller, &id).await?;
-    let name = format!("{}.entry.json", sealed.index());
-    Ok(certificate::file("application/octet-stream", &name, sealed.entry().to_vec()))
+    let seen = find(&engine, &caller, &id).await?;
+    let name = format!("{}.entry.json", seen.index);
+    Ok(certificate::file("application/octet-stream", &name, seen.entry))
 }
 
 /// The proof of an event
@@ -407,8 +434,8 @@ async fn event_proof(
     caller: Caller,
     PathOf(id): PathOf<String>,
 ) -> Result<Response, Problem> {
-    let sealed = find(&engine, &caller, &id).await?;
-    let proof = engine.proof(caller.context(), sealed.event().id).await?;
+    let seen = find(&engine, &caller, &id).await?;
+    let proof = engine.proof(caller.context(), seen.event.id).await?;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, plain)], proof).into_response())
 }
@@ -416,9 +443,10 @@ async fn event_proof(
 /// Why a personal part is erased.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "ground": "request of the person, 2026-11-21" }))]
+#[schema(example = json!({ "ground": "request" }))]
 struct Erasure {
-    /// On what ground; kept in the event of the erasure. No names here.
+    /// On what ground: a word of lower-case letters, digits and `_`, kept in the event of the
+    /// erasure.
     ground: String,
 }
 
@@ -457,13 +485,13 @@ mod tests {
 
     #[test]
     fn cursors_name_a_side_and_an_index() {
-        let index = |n| Some(LogIndex(n));
         let parse = |text| Cursor::parse(Some(text)).ok();
-        assert_eq!(parse("b17"), Some(Cursor { before: index(17), after: None }));
-        assert_eq!(parse("a0"), Some(Cursor { before: None, after: index(0) }));
-        assert_eq!(parse(""), Some(Cursor::default()));
+        assert_eq!(parse("b17"), Some(Some(Cursor::Before(LogIndex(17)))));
+        assert_eq!(parse("a0"), Some(Some(Cursor::After(LogIndex(0)))));
+        assert_eq!(parse(""), Some(None));
         for wrong in ["x1", "b", "b-1", "17", "ü1"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
+        assert_eq!(Cursor::Before(LogIndex(17)).to_string(), "b17");
     }
 }

@@ -5,7 +5,7 @@
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chancery_engine::history::EventQuery;
+use chancery_engine::history::{EventQuery, ExportRecord};
 use chancery_engine::inventory::search::ListQuery;
 use chancery_engine::{Engine, Error, Permission};
 use chancery_event::filter::Filter;
@@ -124,7 +124,14 @@ async fn export_events(
     let format = Format::parse(params.format.as_deref())?;
     let filter = event::filter(&engine, params.filter.as_deref())?;
     let end = *engine.sealed().borrow();
-    engine.record_export(caller.context(), "events", &filter, format.as_str()).await?;
+    let count = engine.event_count(caller.context(), &filter).await?.value;
+    let export = ExportRecord {
+        format: format.as_str(),
+        count,
+        query: filter.to_text(),
+        range: end.checked_sub(1).map(|last| (LogIndex(0), LogIndex(last))),
+    };
+    engine.record_event_export(caller.context(), export).await?;
     let state = EventExport { engine, caller, filter, format, next: 0, end, is_first: true };
     let rows = stream::try_unfold(state, EventExport::page);
     let name = format!("events.{}", format.as_str());
@@ -149,13 +156,13 @@ impl EventExport {
         let query = EventQuery {
             filter: self.filter.clone(),
             before: Some(LogIndex(self.end)),
-            after: self.next.checked_sub(1).map(LogIndex),
+            from: Some(LogIndex(self.next)),
             limit: listing::LIMIT_MAX,
             oldest_first: true,
         };
         let page = self.engine.events(self.caller.context(), query).await?;
         self.next = match page.events.last() {
-            Some(last) if page.events.len() == listing::LIMIT_MAX => last.index().0 + 1,
+            Some(last) if page.more => last.index.0 + 1,
             _ => self.end,
         };
         let rows: Vec<EventRecord> = page.events.iter().map(EventRecord::from).collect();
@@ -180,7 +187,10 @@ async fn export_certificates(
 ) -> Result<Response, Problem> {
     let format = Format::parse(params.format.as_deref())?;
     let filter = certificate::filter(&engine, params.filter.as_deref()).await?;
-    engine.record_export(caller.context(), "certificates", &filter, format.as_str()).await?;
+    let count = engine.certificate_count(caller.context(), &filter).await?;
+    let export =
+        ExportRecord { format: format.as_str(), count, query: filter.to_text(), range: None };
+    engine.record_certificate_export(caller.context(), export).await?;
     let query = ListQuery {
         filter,
         sort: certificate::sort(params.sort.as_deref()),

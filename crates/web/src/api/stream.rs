@@ -111,13 +111,13 @@ impl Reader {
         let query = EventQuery {
             filter: self.filter.clone(),
             before: Some(LogIndex(size)),
-            after: self.next.checked_sub(1).map(LogIndex),
+            from: Some(LogIndex(self.next)),
             limit: BATCH,
             oldest_first: true,
         };
         let page = self.engine.events(self.caller.context(), query).await?;
         self.next = match page.events.last() {
-            Some(last) if page.events.len() == BATCH => last.index().0 + 1,
+            Some(last) if page.more => last.index.0 + 1,
             _ => size,
         };
         self.batch = page.events.iter().rev().map(EventRecord::from).collect();
