@@ -1,4 +1,5 @@
 //! The engine on a real store.
 
 mod history;
+mod inventory;
 mod upload;
