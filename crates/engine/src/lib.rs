@@ -13,6 +13,7 @@ pub mod access;
 pub mod bench;
 pub mod configuration;
 pub mod history;
+pub mod idempotency;
 pub mod inventory;
 pub mod job;
 pub mod key;
