@@ -19,8 +19,10 @@ pub fn store(engine: &Engine) -> &Store {
 
 /// An account with a name and an address, as requests over the network have one.
 pub fn context(environment: &Environment) -> Context {
-    let client =
-        Client { ip: Some("192.0.2.7".to_owned()), user_agent: Some("chancery-bench/1".to_owned()) };
+    let client = Client {
+        ip: Some("192.0.2.7".to_owned()),
+        user_agent: Some("chancery-bench/1".to_owned()),
+    };
     let authentication = Authentication { method: "password".into(), credential: None };
     let (account, name) = (environment.id::<AccountId>(), "bench".to_owned());
     let role = Role::Administrator;

@@ -24,6 +24,6 @@ pub(crate) use projection::keys_of;
 pub use projection::{ProjectedEvent, project};
 pub use sealed::{Sealed, by_id, by_index, entries, latest_index, range};
 
-pub(crate) use sequence::{EVENT_HEAD, event_row};
 pub use sequence::{Checkpoint, Indexed, State, checkpoint, publish, sequence, state};
+pub(crate) use sequence::{EVENT_HEAD, event_row};
 pub use tile::{tile, tiles};

@@ -46,14 +46,19 @@ pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<PathBuf>
         let batch = load.callers * load.unit;
         let rows = rows(&engine, first, load.events.min(50_000)).await?;
         running.stop().await.context("stop")?;
-        let plain = plain(&plan.dir(&format!("plain-{}-{}", load.callers, load.unit))?, &rows, batch)
-            .await?;
+        let plain =
+            plain(&plan.dir(&format!("plain-{}-{}", load.callers, load.unit))?, &rows, batch)
+                .await?;
         let Load { callers, unit, .. } = load;
         let who = format!("{callers} × units of {unit}");
         report.add([
             Figure::new(format!("events durable, {who}"), acknowledged, "events/s"),
             Figure::new(format!("… sealed and searchable, {who}"), rate, "events/s").beside(plain),
-            Figure::new(format!("seal lag after commit, median, {who}"), lag.percentile_ms(50), "ms"),
+            Figure::new(
+                format!("seal lag after commit, median, {who}"),
+                lag.percentile_ms(50),
+                "ms",
+            ),
             Figure::new(format!("seal lag after commit, p99, {who}"), lag.percentile_ms(99), "ms"),
         ]);
     }
@@ -109,7 +114,9 @@ pub(super) async fn settled(engine: &Engine) -> Result<()> {
     anyhow::ensure!(engine.settle(Duration::from_secs(600)).await, "the log does not settle");
     loop {
         let mut link = bench::store(engine).read().await?;
-        if chancery_store::bench::projected(&mut link).await? >= log::latest_index(&mut link).await? {
+        if chancery_store::bench::projected(&mut link).await?
+            >= log::latest_index(&mut link).await?
+        {
             return Ok(());
         }
         drop(link);
