@@ -23,6 +23,9 @@ pub use personal::erase;
 pub(crate) use projection::keys_of;
 pub use projection::{ProjectedEvent, project};
 pub use sealed::{Sealed, by_id, by_index, entries, latest_index, range};
+pub use search::{
+    Bucket, Count, EventPage, FacetGroup, PageRequest, count, facets, histogram, page,
+};
 
 pub use sequence::{Checkpoint, Indexed, State, checkpoint, publish, sequence, state};
 pub(crate) use sequence::{EVENT_HEAD, event_row};

@@ -1,3 +1,4 @@
 //! The engine on a real store.
 
+mod history;
 mod upload;

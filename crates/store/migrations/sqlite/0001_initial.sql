@@ -61,10 +61,9 @@ CREATE INDEX event_by_result ON event (result, log_index);
 
 -- Every target of every event.
 CREATE TABLE event_target (
-    kind      TEXT NOT NULL,
-    id        TEXT NOT NULL,
+    reference TEXT NOT NULL,                       -- kind/id
     log_index BIGINT NOT NULL,
-    PRIMARY KEY (kind, id, log_index)
+    PRIMARY KEY (reference, log_index)
 ) WITHOUT ROWID;
 
 -- Small keys that events are found by: actor id, actor name, client address, transaction, cause.
