@@ -11,7 +11,7 @@ pub(crate) mod session;
 mod token;
 
 pub use account::{AccountChange, AccountView, NewAccount};
-pub use limit::Limiter;
+pub use limit::{Answer, Limiter};
 pub use password::{PASSWORD_LENGTH_MIN, check as check_password};
 pub use session::{Credential, Identity, LoggedIn};
 pub use token::{CreatedToken, NewToken, TokenView};

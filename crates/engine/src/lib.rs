@@ -12,6 +12,7 @@
 pub mod access;
 pub mod configuration;
 pub mod history;
+pub mod idempotency;
 pub mod inventory;
 pub mod job;
 pub mod key;
