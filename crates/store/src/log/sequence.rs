@@ -69,10 +69,8 @@ pub async fn sequence(
         return Err(Error::Conflict("the log"));
     }
     let rows = events.iter().map(|event| row(event, now)).collect();
-    let head = "INSERT INTO event (log_index, id, type, severity, result, reason, origin, time,
-        sealed_at, actor_kind, actor_id, actor_name, client_ip, subject_kind, subject_id,
-        subject_name, transaction_id, cause, node, entry, salt, part)";
-    tx.insert_many(head, "", rows).await?;
+    let head = format!("INSERT INTO event ({COLUMNS})");
+    tx.insert_many(&head, "", rows).await?;
     // The rows were read in order of arrival without a gap that is not quarantined by now.
     if let (Some(first), Some(last)) =
         (events.iter().map(|e| e.seq).min(), events.iter().map(|e| e.seq).max())
@@ -91,7 +89,13 @@ pub async fn sequence(
     tx.insert_many("INSERT INTO log_tile (level, tile_index, hashes)", tail, rows).await
 }
 
-fn row(indexed: &Indexed, now: Timestamp) -> Vec<SqlValue> {
+/// The columns of `event`, in the order of [`row`].
+pub(super) const COLUMNS: &str = "log_index, id, type, severity, result, reason, origin, time, \
+     sealed_at, actor_kind, actor_id, actor_name, client_ip, subject_kind, subject_id, subject_name, \
+     transaction_id, cause, node, entry, salt, part";
+
+/// The values of an event's row.
+pub(super) fn row(indexed: &Indexed, now: Timestamp) -> Vec<SqlValue> {
     let event = &indexed.event;
     let personal = event.personal();
     let subject = event.subject();
