@@ -1,1 +1,188 @@
-//! stub
+//! Reading the log: lists, one event, proofs, the tiles that auditors fetch, erasure, verification.
+//!
+//! Names and addresses of people are shown to those with [`Permission::PersonalRead`]; others see
+//! that there was something, as its commitment, and may not search by it either.
+
+mod erasure;
+mod proof;
+mod tiles;
+mod verification;
+
+use chancery_event::envelope::{Event, PersonalPart};
+use chancery_event::filter::{Filter, Schema};
+use chancery_event::id::EventId;
+use chancery_event::{LogIndex, Timestamp};
+use chancery_store::log::{self, Bucket, Count, FacetGroup, PageRequest, Sealed};
+
+use crate::{Context, Engine, Error, Permission};
+
+pub use erasure::ExportRecord;
+pub use verification::VerifyReport;
+
+/// Events on one page at most.
+pub const PAGE_MAX: usize = 1_000;
+
+/// Which events.
+#[derive(Clone, Debug)]
+pub struct EventQuery {
+    /// The filter, parsed with [`Engine::event_schema`].
+    pub filter: Filter,
+    /// Only events before this index.
+    pub before: Option<LogIndex>,
+    /// Only events from this index on.
+    pub from: Option<LogIndex>,
+    /// Events at most; bounded by [`PAGE_MAX`].
+    pub limit: usize,
+    /// Ascending instead of descending.
+    pub oldest_first: bool,
+}
+
+/// An event as a reader may see it.
+#[derive(Clone, Debug)]
+pub struct SeenEvent {
+    /// Its place in the log.
+    pub index: LogIndex,
+    /// When it got its index.
+    pub sealed_at: Timestamp,
+    /// The event; its personal part only as a commitment where the reader may not see it.
+    pub event: Event,
+    /// The sealed bytes.
+    pub entry: Vec<u8>,
+}
+
+/// A page of events.
+#[derive(Clone, Debug)]
+pub struct EventPage {
+    /// The events, in the order asked for.
+    pub events: Vec<SeenEvent>,
+    /// There are more in that direction.
+    pub more: bool,
+}
+
+/// Counts by field.
+#[derive(Clone, Debug)]
+pub struct Facets {
+    /// Fields with their values.
+    pub groups: Vec<FacetGroup>,
+    /// Only the newest matches were counted.
+    pub sampled: bool,
+}
+
+impl Engine {
+    /// The fields that events are filtered by.
+    pub fn event_schema(&self) -> &'static Schema {
+        chancery_event::search::schema()
+    }
+
+    /// Reads a search expression for events.
+    ///
+    /// # Errors
+    /// It cannot be understood; the error says where and what may have been meant.
+    pub fn parse_event_filter(&self, text: &str) -> Result<Filter, Error> {
+        Ok(Filter::parse(text, self.event_schema())?)
+    }
+
+    /// A page of sealed events.
+    ///
+    /// # Errors
+    /// The caller may not read events, or not search by people.
+    pub async fn events(&self, context: &Context, query: EventQuery) -> Result<EventPage, Error> {
+        may_search(context, &query.filter)?;
+        let request = PageRequest {
+            before: query.before,
+            from: query.from,
+            oldest_first: query.oldest_first,
+            limit: query.limit.clamp(1, PAGE_MAX),
+        };
+        let now = self.environment().now().micros();
+        let mut link = self.link().await?;
+        let page = log::page(&mut link, &query.filter, request, now).await?;
+        let events = page.events.into_iter().map(|sealed| seen(context, sealed)).collect();
+        Ok(EventPage { events, more: page.more })
+    }
+
+    /// One event.
+    ///
+    /// # Errors
+    /// There is none, it is not sealed yet, or the caller may not read events.
+    pub async fn event(&self, context: &Context, id: EventId) -> Result<SeenEvent, Error> {
+        context.require(Permission::EventRead)?;
+        let found = log::by_id(&mut self.link().await?, id).await?;
+        found.map(|sealed| seen(context, sealed)).ok_or_else(|| Error::not_found("event", id))
+    }
+
+    /// The event at an index.
+    ///
+    /// # Errors
+    /// As [`Engine::event`].
+    pub async fn event_at(&self, context: &Context, index: LogIndex) -> Result<SeenEvent, Error> {
+        context.require(Permission::EventRead)?;
+        let found = log::by_index(&mut self.link().await?, index).await?;
+        found.map(|sealed| seen(context, sealed)).ok_or_else(|| Error::not_found("event", index))
+    }
+
+    /// Counts of the events that a filter selects, by field.
+    ///
+    /// # Errors
+    /// As [`Engine::events`].
+    pub async fn event_facets(&self, context: &Context, filter: &Filter) -> Result<Facets, Error> {
+        may_search(context, filter)?;
+        let now = self.environment().now().micros();
+        let (groups, sampled) = log::facets(&mut self.link().await?, filter, now).await?;
+        Ok(Facets { groups, sampled })
+    }
+
+    /// Counts of the events that a filter selects, over time.
+    ///
+    /// # Errors
+    /// As [`Engine::events`].
+    pub async fn event_histogram(
+        &self,
+        context: &Context,
+        filter: &Filter,
+        from: Timestamp,
+        to: Timestamp,
+        buckets: usize,
+    ) -> Result<Vec<Bucket>, Error> {
+        may_search(context, filter)?;
+        let now = self.environment().now().micros();
+        Ok(log::histogram(&mut self.link().await?, filter, from, to, buckets, now).await?)
+    }
+
+    /// How many events a filter selects.
+    ///
+    /// # Errors
+    /// As [`Engine::events`].
+    pub async fn event_count(&self, context: &Context, filter: &Filter) -> Result<Count, Error> {
+        may_search(context, filter)?;
+        let now = self.environment().now().micros();
+        Ok(log::count(&mut self.link().await?, filter, now).await?)
+    }
+}
+
+/// What the caller may see of an event.
+fn seen(context: &Context, sealed: Sealed) -> SeenEvent {
+    let mut event = sealed.event().clone();
+    if !context.may(Permission::PersonalRead)
+        && matches!(event.personal, PersonalPart::Clear(_))
+        && let Ok(committed) = Event::open(sealed.entry(), None)
+    {
+        event = committed;
+    }
+    SeenEvent {
+        index: sealed.index(),
+        sealed_at: sealed.sealed_at(),
+        event,
+        entry: sealed.entry().to_vec(),
+    }
+}
+
+/// Refuses callers who may not read events, or who search by people they may not see.
+fn may_search(context: &Context, filter: &Filter) -> Result<(), Error> {
+    context.require(Permission::EventRead)?;
+    let mut personal = false;
+    filter.each_comparison(&mut |comparison| {
+        personal |= matches!(comparison.field.as_str(), "actor" | "ip");
+    });
+    if personal { context.require(Permission::PersonalRead) } else { Ok(()) }
+}

@@ -136,9 +136,7 @@ impl Engine {
             .store
             .transaction("idempotency.release", move |tx: &mut Tx| {
                 let (account, key) = (account.clone(), key.clone());
-                Box::pin(async move {
-                    Ok::<(), Error>(table::release(tx, &account, &key).await?)
-                })
+                Box::pin(async move { Ok::<(), Error>(table::release(tx, &account, &key).await?) })
             })
             .await
     }

@@ -10,12 +10,14 @@
 //! Types of this crate derive no `Serialize`: wire formats belong to the edges.
 
 pub mod access;
+pub mod bench;
 pub mod configuration;
 pub mod history;
 pub mod idempotency;
 pub mod inventory;
 pub mod job;
 pub mod key;
+pub mod row;
 pub mod view;
 
 mod context;

@@ -1,5 +1,177 @@
-//! stub
-/// s
-pub fn words(_e: &crate::Event) -> String {
-    String::new()
+//! What events are found by: the fields of the filter, their values in one event, and its words.
+//!
+//! The words are those of the sealed part alone: personal data is found by its own fields, which
+//! erasure clears, never by text.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use serde_json::Value as Json;
+
+use crate::catalogue::EventType;
+use crate::envelope::{Event, Origin, Severity, TargetKind, Verdict};
+use crate::filter::{Field, FieldKind, Keywords, Object, Schema, Values};
+use crate::id::LogIndex;
+
+/// The fields that events are filtered by.
+pub fn schema() -> &'static Schema {
+    static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::new("event", fields()));
+    &SCHEMA
+}
+
+fn words_of<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str) -> Keywords {
+    Keywords::known(all.iter().map(|&value| word(value)))
+}
+
+fn types() -> Keywords {
+    let mut types = Keywords::known(EventType::ALL.iter().map(|event_type| event_type.name()));
+    for event_type in EventType::ALL {
+        for dialect in event_type.info().dialects {
+            types = types.alias(dialect.code, event_type.name());
+        }
+    }
+    types
+}
+
+fn fields() -> Vec<Field> {
+    let keyword =
+        |name: &str, words: Keywords, doc: &str| Field::new(name, FieldKind::Keyword(words), doc);
+    let severities = words_of(Severity::ALL, Severity::as_str);
+    vec![
+        keyword("type", types(), "Type of the event; other systems' codes are understood").facet(),
+        Field::new("severity", FieldKind::Ordered(severities), "How much it matters")
+            .alias("level")
+            .facet(),
+        keyword("outcome", words_of(Verdict::ALL, Verdict::as_str), "How it ended")
+            .alias("result")
+            .facet(),
+        keyword("reason", Keywords::open(), "Why it ended so, as a stable word"),
+        keyword("origin", words_of(Origin::ALL, Origin::as_str), "By which way it came in").facet(),
+        Field::new("time", FieldKind::Timestamp, "When it happened").alias("at").sortable(),
+        Field::new("index", FieldKind::Integer, "Place in the sealed log").sortable(),
+        Field::new("id", FieldKind::Id, "Identifier of the event"),
+        keyword("actor", Keywords::open(), "Login name of who acted; gone when erased"),
+        keyword("actor_kind", Keywords::open(), "Kind of who acted: account, system, anonymous"),
+        Field::new("actor_id", FieldKind::Id, "Identifier of who acted"),
+        keyword("ip", Keywords::open(), "Address of the client; gone when erased"),
+        Field::new("subject", FieldKind::Text, "Name of what it is about"),
+        keyword(
+            "subject_kind",
+            words_of(TargetKind::ALL, TargetKind::as_str),
+            "Kind of what it is about",
+        ),
+        Field::new("target", FieldKind::Id, "Anything it is about, as kind/id: certificate/0193…"),
+        Field::new("transaction", FieldKind::Id, "The request or unit of work it belongs to"),
+        Field::new("cause", FieldKind::Id, "The event that brought it about"),
+        Field::new("node", FieldKind::Id, "The node that recorded it"),
+    ]
+}
+
+/// A sealed event as the filter sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Searchable<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// Its place in the log.
+    pub index: LogIndex,
+}
+
+impl Object for Searchable<'_> {
+    fn values(&self, field: &str) -> Values<'_> {
+        let event = self.event;
+        let personal = event.personal();
+        match field {
+            "type" => event.type_name.as_ref().into(),
+            "severity" => event.severity.as_str().into(),
+            "outcome" => event.outcome.result.as_str().into(),
+            "reason" => event.outcome.reason.as_deref().into(),
+            "origin" => event.origin.as_str().into(),
+            "time" => Values::time(event.time.micros()),
+            "index" => i64::try_from(self.index.0).unwrap_or(i64::MAX).into(),
+            "id" => event.id.to_string().into(),
+            "actor" => {
+                personal.and_then(|p| p.actor_name.as_deref()).map(str::to_ascii_lowercase).into()
+            }
+            "actor_kind" => event.actor.kind.as_str().into(),
+            "actor_id" => event.actor.id.as_deref().into(),
+            "ip" => personal.and_then(|p| p.client_ip.as_deref()).into(),
+            "subject" => event.subject().and_then(|target| target.name.as_deref()).into(),
+            "subject_kind" => event.subject().map(|target| target.kind.as_str()).into(),
+            "target" => event.targets.iter().map(|target| target.reference()).collect(),
+            "transaction" => event.transaction.map(|id| id.to_string()).into(),
+            "cause" => event.cause.map(|id| id.to_string()).into(),
+            "node" => event.node.to_string().into(),
+            _ => Values::None,
+        }
+    }
+
+    fn texts(&self) -> Vec<Cow<'_, str>> {
+        vec![Cow::Owned(words(self.event))]
+    }
+}
+
+/// The text that word search looks through: everything readable of the sealed part.
+pub fn words(event: &Event) -> String {
+    let mut text = String::with_capacity(256);
+    let mut add = |part: &str| {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(part);
+    };
+    add(&event.type_name);
+    if let Some(reason) = &event.outcome.reason {
+        add(reason);
+    }
+    if let Some(message) = &event.outcome.message {
+        add(message);
+    }
+    for target in &event.targets {
+        add(&target.id);
+        if let Some(name) = &target.name {
+            add(name);
+        }
+    }
+    for value in event.detail.values() {
+        leaves(value, &mut add);
+    }
+    text
+}
+
+fn leaves(value: &Json, add: &mut impl FnMut(&str)) {
+    match value {
+        Json::String(text) => add(text),
+        Json::Array(items) => items.iter().for_each(|item| leaves(item, add)),
+        Json::Object(members) => members.values().for_each(|member| leaves(member, add)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+
+    fn holds(text: &str, event: &Event) -> bool {
+        let filter = Filter::parse(text, schema()).unwrap();
+        let searchable = Searchable { event, index: LogIndex(7) };
+        filter.compile(schema()).unwrap().holds(&searchable, event.time.micros())
+    }
+
+    #[test]
+    fn an_event_is_found_by_its_fields_and_by_the_names_other_systems_use() {
+        let event = EventType::CertificateUpload.example();
+        for text in [
+            "type:certificate.upload",
+            "type:LIFECYCLE-IMPORT",
+            "type:certificate.*",
+            "origin:*",
+            "index:7 outcome:success severity<warning",
+            "time:last(1h)",
+        ] {
+            assert!(holds(text, &event), "{text}");
+        }
+        assert!(!holds("type:token.create", &event));
+        assert!(!holds("-type:certificate.*", &event));
+    }
 }

@@ -3,6 +3,7 @@
 //! Everything that knows the outside of the process lives here, and no rule of the trade does:
 //! those are in the engine.
 
+pub mod bench;
 pub mod cli;
 pub mod command;
 pub mod config;

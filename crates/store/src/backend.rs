@@ -123,3 +123,8 @@ impl Store {
         }
     }
 }
+
+/// A writing connection without a writer behind it, for [`crate::bench`].
+pub(crate) async fn plain(settings: &Settings) -> Result<Link, Error> {
+    sqlite::open(settings).await.map(|(_, link)| link)
+}

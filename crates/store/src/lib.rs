@@ -19,6 +19,7 @@ mod transaction;
 mod value;
 mod writer;
 
+pub mod bench;
 pub mod filter_sql;
 pub mod log;
 pub mod table;

@@ -149,16 +149,15 @@ fn largest_power_of_two(n: usize) -> usize {
 }
 
 fn values_statement(head: &str, tail: &str, width: usize, rows: usize) -> String {
-    use std::fmt::Write as _;
+    // Without numbers: SQLite keeps those as names in a list that every binding walks through,
+    // which made 40 % of all time here.
+    let row = format!("({})", vec!["?"; width].join(","));
     let mut sql = format!("{head} VALUES ");
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..width {
-            let comma = if column == 0 { "" } else { ", " };
-            // Writing to a String cannot fail.
-            let _ = write!(sql, "{comma}${}", row * width + column + 1);
+    for position in 0..rows {
+        if position > 0 {
+            sql.push(',');
         }
-        sql.push(')');
+        sql.push_str(&row);
     }
     sql.push(' ');
     sql.push_str(tail);

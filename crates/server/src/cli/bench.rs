@@ -18,4 +18,8 @@ pub struct BenchArguments {
     /// How many events to work with [default: 100000].
     #[arg(long, value_name = "N")]
     pub size: Option<u64>,
+    /// Where the throw-away data go; the disc under it is what gets measured [default: the current
+    /// directory].
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<std::path::PathBuf>,
 }

@@ -61,10 +61,9 @@ CREATE INDEX event_by_result ON event (result, log_index);
 
 -- Every target of every event.
 CREATE TABLE event_target (
-    kind      TEXT NOT NULL,
-    id        TEXT NOT NULL,
+    reference TEXT NOT NULL,                       -- kind/id
     log_index BIGINT NOT NULL,
-    PRIMARY KEY (kind, id, log_index)
+    PRIMARY KEY (reference, log_index)
 ) WITHOUT ROWID;
 
 -- Small keys that events are found by: actor id, actor name, client address, transaction, cause.
@@ -233,6 +232,11 @@ CREATE TABLE certificate_name (
     PRIMARY KEY (certificate, kind, value)
 ) WITHOUT ROWID;
 CREATE INDEX certificate_name_by_value ON certificate_name (value);
+
+-- Words of subject, issuer, names, serial number and fingerprint. Rows are rowids of certificate.
+CREATE VIRTUAL TABLE certificate_text USING fts5 (
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
+);
 
 CREATE TABLE certificate_in_group (
     certificate TEXT NOT NULL REFERENCES certificate (id) ON DELETE CASCADE,

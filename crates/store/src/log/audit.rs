@@ -6,7 +6,7 @@
 use chancery_event::entry::SaltedPart;
 use chancery_event::{Event, LogIndex};
 
-use super::sequence::{self, Indexed};
+use super::sequence::{EVENT_HEAD, event_row};
 use crate::{Error, Link, Row, SqlValue, args};
 
 /// An entry as it is stored, judged.
@@ -29,9 +29,14 @@ pub struct Audited {
 pub async fn audit(link: &mut Link, from: u64, to: u64) -> Result<Vec<Audited>, Error> {
     let sql = format!(
         "SELECT {} FROM event WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
-        sequence::COLUMNS
+        columns()
     );
     link.rows(sql, args![from, to]).await?.iter().map(judge).collect()
+}
+
+/// The columns of `event`, as the statement that fills them names them.
+fn columns() -> &'static str {
+    EVENT_HEAD.split_once('(').map_or("", |(_, columns)| columns.trim_end_matches(')'))
 }
 
 fn judge(row: &Row) -> Result<Audited, Error> {
@@ -60,15 +65,9 @@ fn check(row: &Row, index: u64, entry: &[u8]) -> Result<bool, String> {
     let event = Event::open(entry, personal.as_ref()).map_err(|error| spelled(&error))?;
     let erased = matches!(event.personal, chancery_event::PersonalPart::Committed(_));
     let sealed_at = row.time("sealed_at").map_err(stored)?;
-    let indexed = Indexed {
-        seq: 0,
-        index: LogIndex(index),
-        event,
-        entry: Vec::new(),
-        part: personal.map(|personal| (personal.salt, personal.part)),
-    };
-    let expected = sequence::row(&indexed, sealed_at);
-    for (column, expected) in sequence::COLUMNS.split(',').map(str::trim).zip(&expected) {
+    let part = personal.map(|personal| (personal.salt, personal.part));
+    let expected = event_row(LogIndex(index), &event, entry, part.as_ref(), sealed_at);
+    for (column, expected) in columns().split(',').map(str::trim).zip(&expected) {
         // The bytes are what everything is compared with; salt and part were opened above.
         if !matches!(column, "entry" | "salt" | "part") && !holds(row, column, expected) {
             return Err(format!("the column {column} does not say what the entry says"));

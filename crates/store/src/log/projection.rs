@@ -39,7 +39,7 @@ pub async fn project(
     for projected in events {
         let (event, index) = (projected.sealed.event(), projected.sealed.index());
         for target in &event.targets {
-            targets.push((target.kind.as_str(), target.id.clone(), index));
+            targets.push((target.reference(), index));
         }
         keys.extend(keys_of(projected.sealed));
         words.push(args![index, &projected.words]);
@@ -57,8 +57,8 @@ pub async fn project(
     targets.sort_unstable();
     targets.dedup();
     keys.sort_unstable();
-    let rows = targets.into_iter().map(|(kind, id, index)| args![kind, id, index]).collect();
-    tx.insert_many("INSERT INTO event_target (kind, id, log_index)", "", rows).await?;
+    let rows = targets.into_iter().map(|(reference, index)| args![reference, index]).collect();
+    tx.insert_many("INSERT INTO event_target (reference, log_index)", "", rows).await?;
     let rows = keys.into_iter().map(|(name, value, index)| args![name, value, index]).collect();
     tx.insert_many("INSERT INTO event_key (name, value, log_index)", "", rows).await?;
     tx.insert_many("INSERT INTO event_text (rowid, words)", "", words).await?;
@@ -74,7 +74,7 @@ pub async fn project(
     tx.insert_many(head, tail, rows).await
 }
 
-fn keys_of(sealed: &Sealed) -> impl Iterator<Item = (&'static str, String, LogIndex)> {
+pub(crate) fn keys_of(sealed: &Sealed) -> impl Iterator<Item = (&'static str, String, LogIndex)> {
     let (event, index) = (sealed.event(), sealed.index());
     let personal = event.personal();
     [

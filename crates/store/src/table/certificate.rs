@@ -1,7 +1,9 @@
 //! Certificates of the inventory: what lists read in one row, the original bytes beside it.
 
 mod placement;
+pub mod search;
 mod status;
+mod text;
 
 pub use placement::{
     AttributeValue, Placement, attributes, groups, put_attributes, put_groups, update_placement,
@@ -222,7 +224,8 @@ pub async fn insert(
     tx.insert_many(head, "", vec![args![&id, der]]).await?;
     let rows = names.iter().map(|name| args![&id, &name.kind, &name.value]).collect();
     let head = "INSERT INTO certificate_name (certificate, kind, value)";
-    tx.insert_many(head, "ON CONFLICT DO NOTHING", rows).await
+    tx.insert_many(head, "ON CONFLICT DO NOTHING", rows).await?;
+    text::insert(tx, certificate, names).await
 }
 
 /// The certificate with this identifier.
@@ -297,5 +300,6 @@ pub async fn delete(tx: &mut Tx, id: CertificateId) -> Result<bool, Error> {
     let sql = "UPDATE certificate SET replaced_by = NULL, replacement_kind = NULL
                WHERE replaced_by = $1";
     tx.execute(sql, vec![value::id(id)]).await?;
+    text::delete(tx, id).await?;
     Ok(tx.execute("DELETE FROM certificate WHERE id = $1", vec![value::id(id)]).await? == 1)
 }

@@ -25,12 +25,7 @@ fn attributes(options: &Options) -> &'static str {
 /// The `Set-Cookie` value of a session that has just begun. It ends with the browser, or on the
 /// server before that.
 pub fn session_cookie(options: &Options, session: &LoggedIn) -> HeaderValue {
-    header_value(&format!(
-        "{}={}; {}",
-        name(options),
-        session.cookie.expose(),
-        attributes(options)
-    ))
+    header_value(&format!("{}={}; {}", name(options), session.cookie.expose(), attributes(options)))
 }
 
 /// The `Set-Cookie` value that takes the session cookie away.
@@ -46,7 +41,9 @@ fn header_value(text: &str) -> HeaderValue {
 
 /// The value of the session cookie, if there is one.
 pub(crate) fn session(headers: &HeaderMap, options: &Options) -> Option<Secret<String>> {
-    named(headers, name(options)).filter(|value| !value.is_empty()).map(|value| value.to_owned().into())
+    named(headers, name(options))
+        .filter(|value| !value.is_empty())
+        .map(|value| value.to_owned().into())
 }
 
 /// The value of the first cookie with this name.

@@ -126,7 +126,11 @@ impl Gate {
     }
 
     /// What the client shows, as far as this route looks at it.
-    fn credential(&self, headers: &HeaderMap, is_safe: bool) -> Result<Option<Credential>, Problem> {
+    fn credential(
+        &self,
+        headers: &HeaderMap,
+        is_safe: bool,
+    ) -> Result<Option<Credential>, Problem> {
         let cookie = || cookie::session(headers, &self.state.options).map(Credential::Cookie);
         let bearer = headers.get(header::AUTHORIZATION).map(|value| {
             let text = value.to_str().unwrap_or_default();

@@ -96,12 +96,9 @@ impl Problem {
 
     /// A field that cannot be accepted.
     pub fn invalid(field: &str, message: impl std::fmt::Display) -> Self {
-        let mut problem = Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid",
-            "A field cannot be accepted",
-        )
-        .with_detail(format!("{field}: {message}"));
+        let mut problem =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A field cannot be accepted")
+                .with_detail(format!("{field}: {message}"));
         problem.field = Some(field.to_owned());
         problem
     }
@@ -139,12 +136,9 @@ impl Problem {
                 body { main.lone id="main" { (inner) } }
             }
         };
-        let mut response = (
-            self.status,
-            [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
-            page.into_string(),
-        )
-            .into_response();
+        let mut response =
+            (self.status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.into_string())
+                .into_response();
         self.mark(&mut response);
         response
     }
@@ -168,9 +162,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let content_type: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, PROBLEM_JSON)];
         let mut response = (self.status, content_type, Json(&self)).into_response();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         self.mark(&mut response);
         response
     }

@@ -108,9 +108,11 @@ impl Routes {
         let gate = Gate { state: self.state.clone(), access, body_max };
         let router = router.route_layer(from_fn_with_state(gate, guard));
         self.router = std::mem::take(&mut self.router).route(path, router);
-        self.table.extend(
-            methods.into_iter().map(|method| RouteInfo { method, path: path.to_owned(), access }),
-        );
+        self.table.extend(methods.into_iter().map(|method| RouteInfo {
+            method,
+            path: path.to_owned(),
+            access,
+        }));
         self
     }
 

@@ -109,7 +109,7 @@ impl Harvest {
                 }
             }
             Err(ContainerError::PrivateKey { .. }) => self.keys += 1,
-            Err(ContainerError::PasswordRequired | ContainerError::PasswordWrong) => {
+            Err(ContainerError::PasswordMissing | ContainerError::PasswordWrong) => {
                 self.locked += 1;
             }
             Err(ContainerError::Broken { .. }) => self.broken += 1,

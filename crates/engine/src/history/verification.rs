@@ -1,0 +1,133 @@
+//! Verifying the stored log from its bytes, on the server (operation `log.verify`).
+//!
+//! The same verification that anyone can run off-line, over the same bytes; only the bytes come from
+//! the store directly.
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use chancery_event::types::log as types;
+use chancery_seal::proof::TileSource;
+use chancery_seal::verify::{LogSource, VerifyError, verify_log};
+use chancery_seal::{BundleId, TileId, Trust, bundle};
+use chancery_store::{Link, Store, log};
+use tokio::runtime::Handle;
+
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission};
+
+/// What a verification found.
+#[derive(Clone, Debug)]
+pub struct VerifyReport {
+    /// Entries that were checked.
+    pub count: u64,
+    /// Root hash of the tree over them, base64.
+    pub root: String,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// The stored log as a source of published bytes. For use outside of asynchronous code.
+struct Stored {
+    store: Store,
+    handle: Handle,
+    note: Option<Vec<u8>>,
+}
+
+impl Stored {
+    fn read<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Link) -> Result<T, chancery_store::Error>,
+    ) -> Result<T, chancery_store::Error> {
+        self.handle.block_on(async {
+            let mut link = self.store.read().await?;
+            work(&mut link).await
+        })
+    }
+}
+
+impl TileSource for Stored {
+    type Error = chancery_store::Error;
+
+    fn tile(&self, id: TileId) -> Result<Option<Cow<'_, [u8]>>, Self::Error> {
+        let found = self.read(async |link| log::tile(link, id.level(), id.index()).await)?;
+        Ok(found.map(Cow::Owned))
+    }
+}
+
+impl LogSource for Stored {
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, Self::Error> {
+        Ok(self.note.clone())
+    }
+
+    fn bundle(&self, id: BundleId) -> Result<Option<Cow<'_, [u8]>>, Self::Error> {
+        let from = id.index() * 256;
+        let to = from + u64::from(id.width());
+        let entries = self.read(async |link| log::entries(link, from, to).await)?;
+        // A missing entry makes the bundle shorter than its width; verification names the place.
+        let encoded = bundle::encode(entries.iter().map(|(_, entry)| entry));
+        Ok(encoded.ok().map(Cow::Owned))
+    }
+}
+
+impl Engine {
+    /// Verifies the whole stored log (operation `log.verify`).
+    ///
+    /// # Errors
+    /// [`Error::LogDamaged`] names the first fault; the failure is recorded.
+    pub async fn verify_log(&self, context: &Context) -> Result<VerifyReport, Error> {
+        let started = Instant::now();
+        let checkpoint = self.log_checkpoint().await?;
+        let size = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
+        let payload = types::Verify {
+            first_index: 0,
+            count: size,
+            log_size: size,
+            root: None,
+            duration_ms: 0,
+        };
+        let operation = self.operation(context, Permission::LogVerify, &payload)?;
+        if let Err(error) = context.require(Permission::LogVerify) {
+            return Err(operation.fail(error).await);
+        }
+        let source = Stored {
+            store: self.0.store.clone(),
+            handle: Handle::current(),
+            note: checkpoint.map(|checkpoint| checkpoint.note.into_bytes()),
+        };
+        let trust = Trust::new(&self.settings().log_origin, vec![self.verifier().clone()]);
+        let verified = tokio::task::spawn_blocking(move || verify_log(&source, &trust, |_| {}))
+            .await
+            .map_err(|error| Error::Internal(format!("verification: {error}")))?;
+        let opened = match verified {
+            Ok(opened) => opened,
+            Err(VerifyError::Source(error)) => return Err(operation.fail(error.into()).await),
+            Err(VerifyError::Fault(fault)) => {
+                let kind = std::error::Error::source(&fault).map(ToString::to_string);
+                let what = format!("{fault}: {}", kind.unwrap_or_default());
+                return Err(operation.fail(Error::LogDamaged(what)).await);
+            }
+        };
+        let report = VerifyReport {
+            count: opened.checkpoint.size(),
+            root: opened.checkpoint.root().to_string(),
+            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        };
+        let payload = types::Verify {
+            root: Some(crate::inventory::hex(opened.checkpoint.root().as_bytes())),
+            duration_ms: report.duration_ms,
+            ..payload
+        };
+        let target = self.log_target();
+        operation
+            .run(move |_, _| {
+                let (payload, target) = (payload.clone(), target.clone());
+                Box::pin(async move {
+                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
+                })
+            })
+            .await?;
+        Ok(report)
+    }
+}
