@@ -2,14 +2,13 @@
 
 mod stream;
 
-use std::io::Write as _;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
 
 use super::{progress, text};
 use crate::cli::GlobalArguments;
@@ -153,21 +152,20 @@ async fn export(client: &Client, arguments: ExportArguments) -> Result<()> {
     let mut tail = Tail::default();
     match &arguments.output {
         None => {
-            let mut out = tokio::io::stdout();
+            let mut out = std::io::stdout();
             receive(response, &mut out, &mut tail).await?;
-            out.flush().await?;
+            out.flush()?;
             check_end(arguments.format, &tail)
         }
         Some(path) => {
             // Under another name first: a broken transfer never looks like an export.
             let part = part_of(path);
             let place = || format!("cannot write {}", part.display());
-            let mut file = tokio::fs::File::create(&part).await.with_context(place)?;
+            let mut file = std::fs::File::create(&part).with_context(place)?;
             receive(response, &mut file, &mut tail).await?;
-            file.sync_all().await.with_context(place)?;
+            file.sync_all().with_context(place)?;
             check_end(arguments.format, &tail)?;
-            tokio::fs::rename(&part, path)
-                .await
+            std::fs::rename(&part, path)
                 .with_context(|| format!("cannot write {}", path.display()))?;
             eprintln!("{}: {} bytes", path.display(), text::number(tail.bytes));
             Ok(())
@@ -199,7 +197,7 @@ impl Tail {
 
 async fn receive(
     mut response: reqwest::Response,
-    out: &mut (impl tokio::io::AsyncWrite + Unpin),
+    out: &mut impl Write,
     tail: &mut Tail,
 ) -> Result<()> {
     let url = response.url().clone();
@@ -207,7 +205,7 @@ async fn receive(
     while let Some(chunk) =
         response.chunk().await.map_err(|error| client::unreachable(&url, error))?
     {
-        out.write_all(&chunk).await.context("cannot write the export")?;
+        out.write_all(&chunk).context("cannot write the export")?;
         tail.see(&chunk);
         bar.set_position(tail.bytes);
     }
