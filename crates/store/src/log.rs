@@ -8,6 +8,7 @@
 //! Crash between the two: the entries have indexes, no checkpoint covers them yet; the sealer
 //! finishes with `publish` when it starts again.
 
+mod audit;
 mod cursor;
 mod pending;
 mod personal;
@@ -17,6 +18,7 @@ mod search;
 mod sequence;
 mod tile;
 
+pub use audit::{Audited, audit};
 pub use cursor::{cursor, move_cursor};
 pub(crate) use pending::insert_pending;
 pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};
