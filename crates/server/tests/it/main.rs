@@ -1,0 +1,4 @@
+//! The real program, run as a process.
+
+mod process;
+mod walkthrough;
