@@ -40,6 +40,7 @@ async fn a_write_by_cookie_needs_the_token_of_the_session() {
 #[tokio::test]
 async fn a_form_carries_the_token_in_a_field() {
     let server = TestServer::start().await;
+    server.settle().await;
     let (cookie, csrf) = server.session();
     let send = |form: String| {
         server.call(Method::POST, "/api/v1/log/verify").header("cookie", &cookie).form(&form)
