@@ -11,6 +11,7 @@
 mod address;
 mod asset;
 mod catalogue;
+mod certificates;
 mod event;
 mod event_proof;
 mod event_row;
@@ -18,13 +19,17 @@ mod events;
 mod field_doc;
 mod form;
 mod help;
+mod jobs;
 mod listing;
 mod live;
 mod log_view;
 mod login;
+mod placement;
+mod question;
 mod saved_view;
 mod shell;
 mod typed;
+mod upload;
 
 use axum::http::Method;
 
@@ -43,5 +48,8 @@ pub fn add(routes: &mut Routes) {
     live::add(routes);
     event::add(routes);
     saved_view::add(routes);
+    certificates::add(routes);
+    upload::add(routes);
     log_view::add(routes);
+    jobs::add(routes);
 }
