@@ -8,9 +8,14 @@
 //! Nothing here queries the store or decides what somebody may do: a page hides what the role may
 //! not do, the route refuses it, and the engine refuses it again.
 
+mod account;
 mod address;
+mod administration;
+mod api_docs;
 mod asset;
 mod catalogue;
+mod certificate;
+mod certificate_facts;
 mod certificates;
 mod event;
 mod event_proof;
@@ -19,6 +24,7 @@ mod events;
 mod field_doc;
 mod form;
 mod help;
+mod home;
 mod jobs;
 mod listing;
 mod live;
@@ -27,6 +33,7 @@ mod login;
 mod placement;
 mod question;
 mod saved_view;
+mod search;
 mod shell;
 mod typed;
 mod upload;
@@ -41,6 +48,7 @@ const POST: Method = Method::POST;
 /// Adds all pages to the routes.
 pub fn add(routes: &mut Routes) {
     login::add(routes);
+    home::add(routes);
     asset::add(routes);
     catalogue::add(routes);
     help::add(routes);
@@ -52,4 +60,9 @@ pub fn add(routes: &mut Routes) {
     upload::add(routes);
     log_view::add(routes);
     jobs::add(routes);
+    certificate::add(routes);
+    search::add(routes);
+    administration::add(routes);
+    account::add(routes);
+    api_docs::add(routes);
 }
