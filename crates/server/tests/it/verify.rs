@@ -16,7 +16,7 @@ use chancery_seal::{BundleId, Checkpoint, Note, TileId, TlogProof, bundle, leaf_
 use chancery_store::tamper::{Damage, tamper};
 use chancery_store::{Store, log};
 
-use crate::installation::{Installation, ORIGIN, PATIENCE, PREPARED, Server};
+use crate::installation::{Installation, ORIGIN, PATIENCE, PREPARED};
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
@@ -407,26 +407,22 @@ fn over_a_damaged_tree_nothing_is_signed() {
         let installation = Installation::prepared();
         damage(&installation, change);
         let before = Published::read(&installation.data_dir());
-        let server = Server::start(&installation);
-        let stopped = block_on(async {
-            let running = server.url.clone();
-            ready(&running).await
+        block_on(async {
+            let running = installation.engine().await;
+            wait_for(|| running.engine().health().sealing_stopped().is_some()).await;
+            // The stop cannot be sealed either, and does not wait for it.
+            let _ = running.stop().await;
         });
-        assert_eq!(stopped, StatusCode::SERVICE_UNAVAILABLE, "{change:?}");
-        drop(server);
         let after = Published::read(&installation.data_dir());
         assert_eq!(after.note, before.note, "{change:?}");
     }
 }
 
-/// The status of `/health/ready` once it has settled on not being ready.
-async fn ready(url: &str) -> StatusCode {
+/// Gives way to others until it is so.
+async fn wait_for(is_so: impl Fn() -> bool) {
     let deadline = std::time::Instant::now() + PATIENCE;
-    loop {
-        let status = reqwest::get(format!("{url}/health/ready")).await.unwrap().status();
-        if status != StatusCode::OK || std::time::Instant::now() > deadline {
-            return status;
-        }
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "it does not come about");
         tokio::task::yield_now().await;
     }
 }
