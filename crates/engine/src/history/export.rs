@@ -56,7 +56,8 @@ impl Engine {
         }
         let query = filter.to_text();
         let whole = filter == Filter::All;
-        let count = if whole { end - next } else { self.event_count(context, &filter).await?.value };
+        let count =
+            if whole { end - next } else { self.event_count(context, &filter).await?.value };
         let record = ExportRecord {
             format: "jsonl",
             count,

@@ -92,7 +92,9 @@ async fn over_api(client: &Client, command: &TokenCommand) -> Result<Value> {
             }
             Ok(client.post("tokens", &[], Body::Json(body)).await?.1)
         }
-        TokenCommand::List(_) => Ok(json!({ "items": client.list("tokens", &[], u64::MAX).await? })),
+        TokenCommand::List(_) => {
+            Ok(json!({ "items": client.list("tokens", &[], u64::MAX).await? }))
+        }
         TokenCommand::Revoke(arguments) => {
             let id: TokenId = arguments.id.trim().parse().context("that is no token id")?;
             client
@@ -112,10 +114,7 @@ async fn directly(command: &TokenCommand) -> Result<Value> {
     };
     let config = Config::load(&settings.inputs(false))?;
     let data_dir = config.serving.data_dir.clone();
-    eprintln!(
-        "No server is named: working directly in the data directory {}.",
-        data_dir.display()
-    );
+    eprintln!("No server is named: working directly in the data directory {}.", data_dir.display());
     let settings = super::serve::settings(&config, data_dir.clone(), false);
     let environment = Environment::system();
     let running = Engine::start(settings, environment.clone()).await.map_err(|error| {

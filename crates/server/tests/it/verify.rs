@@ -16,7 +16,7 @@ use chancery_seal::{BundleId, Checkpoint, Note, TileId, TlogProof, bundle, leaf_
 use chancery_store::tamper::{Damage, tamper};
 use chancery_store::{Store, log};
 
-use crate::installation::{Installation, ORIGIN, PATIENCE, PREPARED};
+use crate::installation::{Installation, ORIGIN, PATIENCE, PREPARED, Server};
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
@@ -425,4 +425,18 @@ async fn wait_for(is_so: impl Fn() -> bool) {
         assert!(std::time::Instant::now() < deadline, "it does not come about");
         tokio::task::yield_now().await;
     }
+}
+
+#[test]
+fn a_server_over_a_damaged_tree_is_not_ready() {
+    let installation = Installation::prepared();
+    damage(&installation, Damage::Tile(0, 1, 3));
+    let server = Server::start(&installation);
+    let url = format!("{}/health/ready", server.url);
+    block_on(async {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while reqwest::get(&url).await.unwrap().status() != StatusCode::SERVICE_UNAVAILABLE {
+            assert!(std::time::Instant::now() < deadline, "the server stays ready");
+        }
+    });
 }

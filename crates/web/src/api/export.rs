@@ -154,8 +154,7 @@ async fn verifiable(
     filter: Filter,
     params: &ExportParams,
 ) -> Result<Response, Problem> {
-    let export =
-        engine.export_events(caller.context(), filter, params.from, params.to).await?;
+    let export = engine.export_events(caller.context(), filter, params.from, params.to).await?;
     let pages = stream::try_unfold(export, |mut export| async move {
         let page = export.page().await?;
         Ok::<_, Error>(page.map(|page| (Bytes::from(page), export)))
@@ -215,16 +214,15 @@ async fn export_certificates(
     let (sort, descending) = certificate::sort(params.sort.as_deref())?;
     let filter = certificate::filter(&engine, params.filter.as_deref()).await?;
     let count = engine.certificate_count(caller.context(), &filter).await?;
-    let export =
-        ExportRecord { format: format.as_str(), count, query: filter.filter().to_text(), range: None };
-    engine.record_certificate_export(caller.context(), export).await?;
-    let query = CertificateQuery {
-        filter,
-        sort,
-        descending,
-        cursor: None,
-        limit: listing::LIMIT_MAX,
+    let export = ExportRecord {
+        format: format.as_str(),
+        count,
+        query: filter.filter().to_text(),
+        range: None,
     };
+    engine.record_certificate_export(caller.context(), export).await?;
+    let query =
+        CertificateQuery { filter, sort, descending, cursor: None, limit: listing::LIMIT_MAX };
     let state = CertificateExport { engine, caller, query: Some(query), format, is_first: true };
     let rows = stream::try_unfold(state, CertificateExport::page);
     let name = format!("certificates.{}", format.as_str());
