@@ -42,13 +42,16 @@ pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<PathBuf>
         let running = super::start(&dir).await?;
         let engine = running.engine().clone();
         let first = log::latest_index(&mut bench::store(&engine).read().await?).await?;
+        let before = super::start::processor_seconds();
         let (rate, acknowledged, mut lag) = drive(&engine, load).await?;
+        let spent = super::start::processor_seconds() - before;
         let batch = load.callers * load.unit;
         let rows = rows(&engine, first, load.events.min(50_000)).await?;
         running.stop().await.context("stop")?;
-        let plain =
-            plain(&plan.dir(&format!("plain-{}-{}", load.callers, load.unit))?, &rows, batch)
-                .await?;
+        let plain_dir = plan.dir(&format!("plain-{}-{}", load.callers, load.unit))?;
+        let before = super::start::processor_seconds();
+        let plain = plain(&plain_dir, &rows, batch).await?;
+        let plain_spent = super::start::processor_seconds() - before;
         let Load { callers, unit, .. } = load;
         let who = format!("{callers} × units of {unit}");
         report.add([
@@ -62,6 +65,20 @@ pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<PathBuf>
             Figure::new(format!("seal lag after commit, p99, {who}"), lag.percentile_ms(99), "ms"),
         ]);
     }
+    Ok(dir)
+}
+
+/// Fills a directory with all events of the plan, without measuring.
+pub(super) async fn fill(plan: &Plan) -> Result<PathBuf> {
+    let dir = plan.dir("filled")?;
+    let running = super::start(&dir).await?;
+    let engine = running.engine();
+    let context = bench::context(engine.environment());
+    for _ in 0..plan.size / 1_000 {
+        bench::record(engine, &context, 1_000).await?;
+    }
+    settled(engine).await?;
+    running.stop().await.context("stop")?;
     Ok(dir)
 }
 
