@@ -10,7 +10,7 @@ mod password;
 pub(crate) mod session;
 mod token;
 
-pub use account::{AccountChange, AccountView, NewAccount};
+pub use account::{AccountChange, AccountView, NewAccount, OneTimePassword};
 pub use limit::{Answer, Limiter};
 pub use password::{PASSWORD_LENGTH_MIN, check as check_password};
 pub use session::{Credential, Identity, LoggedIn};

@@ -66,7 +66,9 @@ impl Health {
 
     /// Notes whether the store takes writes.
     pub(crate) fn writes(&self, refused: Option<String>) {
-        if let Ok(mut writes) = self.writes.lock() {
+        if let Ok(mut writes) = self.writes.lock()
+            && *writes != refused
+        {
             *writes = refused;
         }
     }

@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod inventory;
 pub mod job;
 pub mod key;
+pub mod row;
 pub mod view;
 
 mod context;

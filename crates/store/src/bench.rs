@@ -86,6 +86,8 @@ impl Plain {
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
+        self.tx.end_unit(true).await?;
+        self.tx.write_recorded().await?;
         self.tx.link.execute("COMMIT", Vec::<SqlValue>::new()).await.map(|_| ())
     }
 }

@@ -2,6 +2,7 @@
 //! all (invariant 1).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
 use chancery_event::Timestamp;
@@ -24,6 +25,9 @@ pub struct Recorded {
     pub seal: [u8; 32],
 }
 
+/// Head and tail of a statement as [`Tx::insert_many`] takes them.
+type Late = (&'static str, &'static str);
+
 /// A unit of work in progress. Reads go through the [`Link`] it dereferences to.
 ///
 /// On the embedded engine several units share one commit. A unit that fails is rolled back to its
@@ -34,6 +38,10 @@ pub struct Tx {
     pub(crate) recorded: Vec<Recorded>,
     /// Events recorded by the unit at work.
     pub(crate) recording: Vec<Recorded>,
+    /// Rows that units which have succeeded want inserted at the end of this commit.
+    late: BTreeMap<Late, Vec<Vec<SqlValue>>>,
+    /// The same of the unit at work.
+    later: Vec<(Late, Vec<SqlValue>)>,
     /// The unit at work has written: its savepoint is set.
     pub(crate) savepoint: bool,
     /// A unit before it has left its savepoint to be released.
@@ -55,7 +63,15 @@ impl DerefMut for Tx {
 
 impl Tx {
     pub(crate) fn new(link: Link) -> Self {
-        Self { link, recorded: Vec::new(), recording: Vec::new(), savepoint: false, left_savepoint: false }
+        Self {
+            link,
+            recorded: Vec::new(),
+            recording: Vec::new(),
+            late: BTreeMap::new(),
+            later: Vec::new(),
+            savepoint: false,
+            left_savepoint: false,
+        }
     }
 
     /// Records an event. It is written with the commit of this unit, and only then.
@@ -99,6 +115,18 @@ impl Tx {
         self.link.execute(text, values).await.map(|_| ())
     }
 
+    /// Inserts a row at the end of the commit, together with such rows of other units: for indexes
+    /// that are costly to write one by one. Nothing within the commit can read it. `head` and
+    /// `tail` are as for [`Tx::insert_many`].
+    pub(crate) fn insert_late(
+        &mut self,
+        head: &'static str,
+        tail: &'static str,
+        row: Vec<SqlValue>,
+    ) {
+        self.later.push(((head, tail), row));
+    }
+
     /// Inserts rows in as few statements as the engines' argument limit allows.
     ///
     /// `head` is everything before `VALUES`, `tail` everything after the rows (such as
@@ -140,6 +168,8 @@ impl Tx {
     pub(crate) fn forget(&mut self) {
         self.recorded.clear();
         self.recording.clear();
+        self.late.clear();
+        self.later.clear();
         self.savepoint = false;
         self.left_savepoint = false;
     }
@@ -149,8 +179,12 @@ impl Tx {
     pub(crate) async fn end_unit(&mut self, keep: bool) -> Result<(), Error> {
         if keep {
             self.recorded.append(&mut self.recording);
+            for (statement, row) in self.later.drain(..) {
+                self.late.entry(statement).or_default().push(row);
+            }
         } else {
             self.recording.clear();
+            self.later.clear();
         }
         if std::mem::take(&mut self.savepoint) && !keep {
             self.link.execute("ROLLBACK TO unit", Vec::new()).await?;
@@ -158,19 +192,29 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes the events recorded by all units of this commit.
+    /// Writes what all units of this commit have left to its end: their events first.
     pub(crate) async fn write_recorded(&mut self) -> Result<usize, Error> {
         let recorded = std::mem::take(&mut self.recorded);
-        self.left_savepoint = false;
+        let late = std::mem::take(&mut self.late);
         let count = recorded.len();
-        if count > 0 {
-            // One statement list of its own: the savepoint of a unit must not cover it.
-            self.savepoint = true;
-            let written = log::insert_pending(self, recorded).await;
-            self.savepoint = false;
-            written?;
+        // The savepoint of a unit must not cover this; a failure here is one of the commit.
+        self.left_savepoint = false;
+        self.savepoint = true;
+        let written = self.write_late(recorded, late).await;
+        self.savepoint = false;
+        written.map(|()| count)
+    }
+
+    async fn write_late(
+        &mut self,
+        recorded: Vec<Recorded>,
+        late: BTreeMap<Late, Vec<Vec<SqlValue>>>,
+    ) -> Result<(), Error> {
+        log::insert_pending(self, recorded).await?;
+        for ((head, tail), rows) in late {
+            self.insert_many(head, tail, rows).await?;
         }
-        Ok(count)
+        Ok(())
     }
 }
 

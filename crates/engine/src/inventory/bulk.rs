@@ -97,10 +97,8 @@ impl Engine {
             };
             let following = next();
             let last = following.is_empty();
-            let (done, ready) = tokio::join!(
-                self.enter_all(context, chunk),
-                self.prepare_chunk(upload, following)
-            );
+            let (done, ready) =
+                tokio::join!(self.enter_all(context, chunk), self.prepare_chunk(upload, following));
             match done {
                 Ok(done) => items.extend(done),
                 Err(error) => return Err(operation.fail(error).await),

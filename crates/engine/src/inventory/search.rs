@@ -1,1 +1,191 @@
-//! stub
+//! Lists of certificates.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery_event::Timestamp;
+use chancery_event::filter::{Filter, Schema};
+use chancery_store::SqlValue;
+use chancery_store::table::attribute::{self, Attribute};
+use chancery_store::table::certificate::Certificate;
+use chancery_store::table::certificate::search::{PageRequest, Search, schema};
+use serde_json::{Value, json};
+
+use crate::{Context, Engine, Error, Permission};
+
+pub use chancery_store::table::certificate::search::{STATUSES, Sort};
+
+/// Certificates on one page at most.
+pub const PAGE_MAX: usize = 1_000;
+/// Fields that lists offer with counts.
+pub const FACETS: [&str; 6] =
+    ["status", "key_algorithm", "issuer_cn", "group", "ra_profile", "source"];
+
+/// A search expression with the fields it was parsed with.
+#[derive(Clone, Debug)]
+pub struct CertificateFilter {
+    filter: Filter,
+    schema: Schema,
+    attributes: Vec<Attribute>,
+}
+
+/// Which certificates.
+#[derive(Clone, Debug)]
+pub struct CertificateQuery {
+    /// The filter.
+    pub filter: CertificateFilter,
+    /// The sort field.
+    pub sort: Sort,
+    /// Descending.
+    pub descending: bool,
+    /// Where to continue: [`CertificatePage::next`] of the page before.
+    pub cursor: Option<String>,
+    /// Certificates at most; bounded by [`PAGE_MAX`].
+    pub limit: usize,
+}
+
+/// A page of certificates.
+#[derive(Clone, Debug)]
+pub struct CertificatePage {
+    /// The certificates.
+    pub items: Vec<Certificate>,
+    /// Where the next page continues, if there is one.
+    pub next: Option<String>,
+}
+
+impl CertificateFilter {
+    /// The filter itself.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    fn search(&self, engine: &Engine) -> Search<'_> {
+        Search {
+            filter: &self.filter,
+            schema: &self.schema,
+            attributes: &self.attributes,
+            now_us: engine.environment().now().micros(),
+        }
+    }
+}
+
+impl Engine {
+    /// The fields certificates are filtered by, the custom attributes among them.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn certificate_schema(&self) -> Result<Schema, Error> {
+        Ok(schema(&attribute::all(&mut self.link().await?).await?))
+    }
+
+    /// Reads a search expression for certificates.
+    ///
+    /// # Errors
+    /// It cannot be understood; the error says where and what may have been meant.
+    pub async fn parse_certificate_filter(&self, text: &str) -> Result<CertificateFilter, Error> {
+        let attributes = attribute::all(&mut self.link().await?).await?;
+        let schema = schema(&attributes);
+        let filter = Filter::parse(text, &schema)?;
+        Ok(CertificateFilter { filter, schema, attributes })
+    }
+
+    /// A page of certificates. Archived ones are left out unless the filter names `archived`.
+    ///
+    /// # Errors
+    /// The caller may not see certificates, or the cursor is not one of ours.
+    pub async fn certificates(
+        &self,
+        context: &Context,
+        query: &CertificateQuery,
+    ) -> Result<CertificatePage, Error> {
+        context.require(Permission::CertificateRead)?;
+        let limit = query.limit.clamp(1, PAGE_MAX);
+        let request = PageRequest {
+            sort: query.sort,
+            descending: query.descending,
+            after: query.cursor.as_deref().map(|text| open_cursor(text, query.sort)).transpose()?,
+            limit: limit + 1,
+        };
+        let mut items = query.filter.search(self).page(&mut self.link().await?, &request).await?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|row| cursor(row, query.sort));
+        Ok(CertificatePage { items, next })
+    }
+
+    /// How many certificates a filter selects.
+    ///
+    /// # Errors
+    /// The caller may not see certificates.
+    pub async fn certificate_count(
+        &self,
+        context: &Context,
+        filter: &CertificateFilter,
+    ) -> Result<u64, Error> {
+        context.require(Permission::CertificateRead)?;
+        Ok(filter.search(self).count(&mut self.link().await?).await?)
+    }
+
+    /// Counts of the selected certificates by the values of [`FACETS`].
+    ///
+    /// # Errors
+    /// The caller may not see certificates.
+    pub async fn certificate_facets(
+        &self,
+        context: &Context,
+        filter: &CertificateFilter,
+    ) -> Result<Vec<(&'static str, Vec<(String, u64)>)>, Error> {
+        context.require(Permission::CertificateRead)?;
+        let search = filter.search(self);
+        let mut link = self.link().await?;
+        let mut groups = Vec::with_capacity(FACETS.len());
+        for field in FACETS {
+            groups.push((field, search.facet(&mut link, field).await?));
+        }
+        Ok(groups)
+    }
+
+    /// How many of the selected certificates end in each span of `width` microseconds; spans without
+    /// any are left out.
+    ///
+    /// # Errors
+    /// The caller may not see certificates.
+    pub async fn certificate_expiries(
+        &self,
+        context: &Context,
+        filter: &CertificateFilter,
+        from: Timestamp,
+        to: Timestamp,
+        width: i64,
+    ) -> Result<Vec<(Timestamp, u64)>, Error> {
+        context.require(Permission::CertificateRead)?;
+        let mut link = self.link().await?;
+        Ok(filter.search(self).expiries(&mut link, from, to, width).await?)
+    }
+}
+
+/// A place in a list, opaque to callers.
+fn cursor(row: &Certificate, sort: Sort) -> String {
+    let value = match sort.value(row) {
+        SqlValue::Int(number) => json!(number),
+        SqlValue::Text(text) => json!(text),
+        _ => Value::Null,
+    };
+    let text = json!([sort.as_str(), value, row.id.to_string()]).to_string();
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+fn open_cursor(text: &str, sort: Sort) -> Result<(SqlValue, String), Error> {
+    let refuse = || Error::invalid("cursor", "it is not a cursor of this list and sort order");
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse())?;
+    let (of, value, id): (String, Value, String) =
+        serde_json::from_slice(&bytes).map_err(|_| refuse())?;
+    if of != sort.as_str() {
+        return Err(refuse());
+    }
+    let value = match value {
+        Value::Number(number) => SqlValue::Int(number.as_i64().ok_or_else(refuse)?),
+        Value::String(text) => SqlValue::Text(text),
+        _ => return Err(refuse()),
+    };
+    Ok((value, id))
+}

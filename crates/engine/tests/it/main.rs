@@ -1,4 +1,7 @@
 //! The engine on a real store.
 
+mod access;
 mod history;
+mod inventory;
+mod job;
 mod upload;

@@ -233,6 +233,11 @@ CREATE TABLE certificate_name (
 ) WITHOUT ROWID;
 CREATE INDEX certificate_name_by_value ON certificate_name (value);
 
+-- Words of subject, issuer, names, serial number and fingerprint. Rows are rowids of certificate.
+CREATE VIRTUAL TABLE certificate_text USING fts5 (
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
+);
+
 CREATE TABLE certificate_in_group (
     certificate TEXT NOT NULL REFERENCES certificate (id) ON DELETE CASCADE,
     group_id    TEXT NOT NULL REFERENCES certificate_group (id),

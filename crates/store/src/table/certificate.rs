@@ -1,7 +1,9 @@
 //! Certificates of the inventory: what lists read in one row, the original bytes beside it.
 
 mod placement;
+pub mod search;
 mod status;
+mod text;
 
 pub use placement::{
     AttributeValue, Placement, attributes, groups, put_attributes, put_groups, update_placement,
@@ -229,8 +231,7 @@ pub async fn insert(
     let values = values(certificate);
     let row = values_statement(&head, "", values.len(), 1);
     let bytes = "INSERT INTO certificate_der (certificate, der) VALUES (?, ?)";
-    let mut statements =
-        vec![(Cow::Owned(row), values), (Cow::Borrowed(bytes), args![&id, der])];
+    let mut statements = vec![(Cow::Owned(row), values), (Cow::Borrowed(bytes), args![&id, der])];
     // Few enough names for one statement; what is beyond goes the general way.
     let (few, more) = names.split_at(names.len().min(NAMES_AT_ONCE));
     let head = "INSERT INTO certificate_name (certificate, kind, value)";
@@ -248,6 +249,7 @@ pub async fn insert(
     let arguments = args![certificate.created_at, &id, issuers_known, issuer, &id];
     statements.push((Cow::Borrowed(due), arguments));
     tx.execute_all(statements).await?;
+    text::insert(tx, certificate, names);
     tx.insert_many(head, tail, more.iter().map(of).collect()).await
 }
 
@@ -334,5 +336,6 @@ pub async fn delete(tx: &mut Tx, id: CertificateId) -> Result<bool, Error> {
     let sql = "UPDATE certificate SET replaced_by = NULL, replacement_kind = NULL
                WHERE replaced_by = $1";
     tx.execute(sql, vec![value::id(id)]).await?;
+    text::delete(tx, id).await?;
     Ok(tx.execute("DELETE FROM certificate WHERE id = $1", vec![value::id(id)]).await? == 1)
 }

@@ -1,0 +1,74 @@
+//! Health: is the process alive, and does it do its work.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chancery_engine::Engine;
+use serde::Serialize;
+use utoipa_axum::routes;
+
+use super::Operations;
+use crate::edge::Json;
+
+/// Adds the operations.
+pub(super) fn add(operations: &mut Operations<'_>) {
+    operations.public(routes!(live));
+    operations.public(routes!(ready));
+}
+
+/// Whether the server is well.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct Condition {
+    /// `ok` or `failing`.
+    status: &'static str,
+    /// What was looked at.
+    findings: Vec<Finding>,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct Finding {
+    /// Which part: `log`, `store` or `pending_events`.
+    part: &'static str,
+    /// As it should be.
+    good: bool,
+    /// One sentence.
+    message: String,
+}
+
+/// Alive
+///
+/// The process answers. Restart it when it does not.
+#[utoipa::path(get, path = "/health/live", tag = "health",
+    responses((status = 200, description = "It does", body = Condition)))]
+async fn live() -> Json<Condition> {
+    Json(Condition { status: "ok", findings: Vec::new() })
+}
+
+/// Ready
+///
+/// The log is being sealed and the store takes writes. Sentences tell what is wrong, never more.
+#[utoipa::path(get, path = "/health/ready", tag = "health",
+    responses((status = 200, description = "All is as it should be", body = Condition),
+        (status = 503, description = "Something is not", body = Condition)))]
+async fn ready(State(engine): State<Engine>) -> Response {
+    let mut findings: Vec<Finding> = engine
+        .health()
+        .findings()
+        .into_iter()
+        .map(|finding| Finding { part: finding.part, good: finding.good, message: finding.message })
+        .collect();
+    // A quarantined event is an alarm for people, and no reason to send requests elsewhere.
+    let works = findings.iter().all(|finding| finding.good || finding.part == "pending_events");
+    let reads = engine.figures().await;
+    if let Err(error) = &reads {
+        tracing::error!(%error, "the store cannot be read");
+        let message = "the store cannot be read".to_owned();
+        findings.push(Finding { part: "store", good: false, message });
+    }
+    if works && reads.is_ok() {
+        return Json(Condition { status: "ok", findings }).into_response();
+    }
+    let condition = Condition { status: "failing", findings };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(condition)).into_response()
+}
