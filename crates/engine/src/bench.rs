@@ -1,5 +1,5 @@
-//! What `chancery bench` needs to measure the engine from outside: a unit that only records, and the
-//! store behind the engine.
+//! What `chancery bench` needs to measure the engine from outside: a unit that only records, and
+//! the store behind the engine.
 //!
 //! No edge may use this: it authorises nothing. The events go the way of all events.
 

@@ -1,7 +1,7 @@
 //! What the program knows about its own condition.
 //!
-//! Shared by the loops, owned by the engine; plain atomics and one lock for texts, never held across
-//! an await.
+//! Shared by the loops, owned by the engine; plain atomics and one lock for texts, never held
+//! across an await.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! Jobs: asynchronous operations with state, attempts, payload and result.
 //!
-//! A job is queued in the transaction of what asked for it and runs under a lease (`runner`). It acts
-//! on behalf of who asked: their context travels with it.
+//! A job is queued in the transaction of what asked for it and runs under a lease (`runner`). It
+//! acts on behalf of who asked: their context travels with it.
 
 pub(crate) mod runner;
 

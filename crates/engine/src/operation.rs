@@ -4,8 +4,8 @@
 //! [`Operation::run`] does the work and records the success in one transaction. If the work or its
 //! commit fails, the failure is recorded in a transaction of its own before the caller is answered;
 //! if even that cannot be recorded, the operation has not happened and the caller is told so. An
-//! operation that is dropped without having been run records that it was abandoned. The work runs in
-//! a task of its own: a caller that goes away does not cut it in half.
+//! operation that is dropped without having been run records that it was abandoned. The work runs
+//! in a task of its own: a caller that goes away does not cut it in half.
 
 use std::sync::Arc;
 

@@ -40,7 +40,8 @@ pub(crate) struct Sealer {
     pub(crate) desk: Arc<Desk>,
     pub(crate) signer: Arc<Signer>,
     pub(crate) health: Arc<Health>,
-    /// The size of the log that signed checkpoints cover; everybody who waits for events watches it.
+    /// The size of the log that signed checkpoints cover; everybody who waits for events watches
+    /// it.
     pub(crate) sealed: watch::Sender<u64>,
 }
 

@@ -10,13 +10,15 @@
 //!
 //! The first line is a [`Header`], every other but the last a [`Line`], the last an [`End`]: a file
 //! that was cut off has none. There are three kinds of proof. `range`: the lines are consecutive
-//! entries, and `range_proof` ([`RangeProof`]) leads from them to the root of the checkpoint; nothing
-//! in between can have been left out. `each`: the lines are what a filter selected, and each has its
-//! own `inclusion` (hashes upwards, as in a tlog-proof); each is proven to be in the log, that there
-//! are no others is not. `none`: nothing is proven. An export without lines is of the kind `each`.
+//! entries, and `range_proof` ([`RangeProof`]) leads from them to the root of the checkpoint;
+//! nothing in between can have been left out. `each`: the lines are what a filter selected, and
+//! each has its own `inclusion` (hashes upwards, as in a tlog-proof); each is proven to be in the
+//! log, that there are no others is not. `none`: nothing is proven. An export without lines is of
+//! the kind `each`.
 //!
 //! `entry` holds the sealed bytes as a JSON string. `event` is the same event for people and other
-//! programs, with its personal part where the reader may see it; this module never looks at it. With
+//! programs, with its personal part where the reader may see it; this module never looks at it.
+//! With
 //! `salt` (base64 of 32 bytes) that part can be held against its commitment. `key` is the verifier
 //! key; it is a convenience and must never be trusted for being in the file.
 

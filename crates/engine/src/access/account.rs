@@ -1,6 +1,7 @@
 //! Local accounts.
 //!
-//! There is always an administrator who can log in: nobody removes the last one, nor their own rights.
+//! There is always an administrator who can log in: nobody removes the last one, nor their own
+//! rights.
 
 use chancery_event::id::AccountId;
 use chancery_event::types::account as types;

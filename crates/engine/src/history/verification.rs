@@ -1,7 +1,7 @@
 //! Verifying the stored log from its bytes, on the server (operation `log.verify`).
 //!
-//! The same verification that anyone can run off-line, over the same bytes; only the bytes come from
-//! the store directly.
+//! The same verification that anyone can run off-line, over the same bytes; only the bytes come
+//! from the store directly.
 
 use std::borrow::Cow;
 use std::time::Instant;

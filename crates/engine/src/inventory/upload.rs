@@ -89,7 +89,8 @@ impl Engine {
         let rules = self.upload_rules();
         let decision = stage::decide(&rules, &candidate, &upload.placement);
         attempt.format = Some(format.into());
-        // The record of a refusal by a rule does not keep the certificate's details, unless asked to.
+        // The record of a refusal by a rule does not keep the certificate's details, unless asked
+        // to.
         if !matches!(decision, Decision::Ignored(_)) || self.settings().verbose_audit {
             attempt.certificate = Some(candidate.presented());
         }

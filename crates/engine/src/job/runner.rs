@@ -2,8 +2,8 @@
 //!
 //! The loop takes no input: a signal and a timer wake it, and it asks the store what is due. Each
 //! queue has its own limit, so that a slow kind starves nobody. Progress keeps a lease alive. A job
-//! whose runner died is taken over when its lease has run out; a runner that lost its lease finds its
-//! reports refused and stops.
+//! whose runner died is taken over when its lease has run out; a runner that lost its lease finds
+//! its reports refused and stops.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -116,7 +116,8 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     }
     for (_, limit, permits) in queues {
         let all = u32::try_from(limit).unwrap_or(u32::MAX);
-        // Whoever is still at work after that loses nothing: the lease runs out and another takes over.
+        // Whoever is still at work after that loses nothing: the lease runs out and another takes
+        // over.
         let _ = tokio::time::timeout(GRACE, permits.acquire_many(all)).await;
     }
 }

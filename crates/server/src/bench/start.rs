@@ -9,7 +9,8 @@ use chancery_engine::bench;
 
 use super::{Figure, Report};
 
-/// How many small durable appends the disc takes: the ceiling of everything that commits one by one.
+/// How many small durable appends the disc takes: the ceiling of everything that commits one by
+/// one.
 pub(super) fn disc(dir: &Path) -> Result<[Figure; 1]> {
     let mut file = std::fs::File::create(dir.join("append"))?;
     let (started, mut appends) = (Instant::now(), 0_u32);

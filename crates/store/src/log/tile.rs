@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::{Error, Link, args};
 
-/// The hashes of one stored tile, 32 bytes each; `None` if there is no such tile. A partial tile may
-/// hold more hashes than an older checkpoint covers; readers take the prefix they need.
+/// The hashes of one stored tile, 32 bytes each; `None` if there is no such tile. A partial tile
+/// may hold more hashes than an older checkpoint covers; readers take the prefix they need.
 pub async fn tile(link: &mut Link, level: u8, index: u64) -> Result<Option<Vec<u8>>, Error> {
     let sql = "SELECT hashes FROM log_tile WHERE level = $1 AND tile_index = $2";
     link.row(sql, args![level, index]).await?.map(|row| row.bytes("hashes")).transpose()

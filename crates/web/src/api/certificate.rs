@@ -6,15 +6,15 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use chancery_engine::inventory::PlacementRequest;
-use chancery_engine::inventory::search::{ListQuery, Sort};
+use chancery_engine::inventory::search::{CertificateFilter, CertificateQuery, Sort};
 use chancery_engine::{Engine, Permission};
-use chancery_event::filter::Filter;
+use chancery_event::Timestamp;
 use chancery_event::id::CertificateId;
 use serde::Deserialize;
 use utoipa_axum::routes;
 
 pub(super) use wire::{CertificateDetail, CertificateSummary, detail};
-use wire::{Change, facets};
+use wire::Change;
 
 use super::facet::{Bars, FacetGroup, Facets};
 use super::listing::{Page, limit};
@@ -45,8 +45,9 @@ pub(super) struct ListParams {
     /// Condition, such as `expires<30d status:valid owner:alice`.
     #[param(example = "expires<30d")]
     filter: Option<String>,
-    /// Field to sort by; a leading `-` turns the order round.
-    #[param(example = "not_after")]
+    /// `expires` (unless told otherwise), `added`, `subject` or `status`; a leading `-` turns the
+    /// order round.
+    #[param(example = "-added")]
     sort: Option<String>,
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
     limit: Option<usize>,
@@ -55,22 +56,23 @@ pub(super) struct ListParams {
 }
 
 /// Reads the filter of certificates.
-pub(super) async fn filter(engine: &Engine, text: Option<&str>) -> Result<Filter, Problem> {
-    let text = text.unwrap_or_default().trim();
-    if text.is_empty() {
-        return Ok(Filter::All);
-    }
-    let schema = engine.certificate_schema().await?;
-    Ok(Filter::parse(text, &schema)?)
+pub(super) async fn filter(
+    engine: &Engine,
+    text: Option<&str>,
+) -> Result<CertificateFilter, Problem> {
+    Ok(engine.parse_certificate_filter(text.unwrap_or_default().trim()).await?)
 }
 
-/// The order asked for; by expiry unless told otherwise.
-pub(super) fn sort(text: Option<&str>) -> Sort {
-    let text = text.filter(|text| !text.is_empty()).unwrap_or("not_after");
-    match text.strip_prefix('-') {
-        Some(field) => Sort { field: field.to_owned(), descending: true },
-        None => Sort { field: text.to_owned(), descending: false },
-    }
+/// The order asked for, and whether it is descending; by expiry unless told otherwise.
+pub(super) fn sort(text: Option<&str>) -> Result<(Sort, bool), Problem> {
+    let text = text.filter(|text| !text.is_empty()).unwrap_or("expires");
+    let (name, descending) = match text.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (text, false),
+    };
+    let sort = Sort::parse(name)
+        .ok_or_else(|| Problem::invalid("sort", "one of expires, added, subject, status"))?;
+    Ok((sort, descending))
 }
 
 /// Certificates
@@ -86,15 +88,17 @@ async fn list_certificates(
     uri: Uri,
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
-    let query = ListQuery {
+    let (sort, descending) = sort(params.sort.as_deref())?;
+    let query = CertificateQuery {
         filter: filter(&engine, params.filter.as_deref()).await?,
-        sort: sort(params.sort.as_deref()),
-        cursor: params.cursor,
+        sort,
+        descending,
+        cursor: params.cursor.filter(|cursor| !cursor.is_empty()),
         limit: limit(params.limit)?,
     };
-    let page = engine.certificates(caller.context(), query).await?;
+    let page = engine.certificates(caller.context(), &query).await?;
     let items = page.items.iter().map(CertificateSummary::from).collect();
-    let page = Page { items, next_cursor: page.next, previous_cursor: page.previous };
+    let page = Page { items, next_cursor: page.next, previous_cursor: None };
     Ok(page.answer(&uri))
 }
 
@@ -119,23 +123,54 @@ async fn certificate_facets(
     Params(params): Params<FilterParams>,
 ) -> Result<Json<Facets>, Problem> {
     let filter = filter(&engine, params.filter.as_deref()).await?;
-    let groups: Vec<FacetGroup> = facets(engine.certificate_facets(caller.context(), &filter).await?);
+    let found = engine.certificate_facets(caller.context(), &filter).await?;
+    let groups =
+        found.into_iter().map(|(field, values)| FacetGroup::new(field, values)).collect();
     Ok(Json(Facets { groups, sampled: false }))
+}
+
+/// Spans of time.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct HistogramParams {
+    /// Condition, such as `status:valid`.
+    filter: Option<String>,
+    /// From this time on (RFC 3339); now unless told otherwise.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Until before this time; a year after `from` unless told otherwise.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+    /// Days of a span, 1 to 366; 7 unless told otherwise.
+    days: Option<i64>,
 }
 
 /// Expiry of certificates
 ///
-/// How many of the certificates that fit the filter end in each span of time.
+/// How many of the certificates that fit the filter end in each span of time; spans without any are
+/// left out.
 #[utoipa::path(get, path = "/api/v1/certificates/histogram", tag = "certificates",
-    params(FilterParams),
+    params(HistogramParams),
     responses((status = 200, description = "Counts by span of time", body = Bars)))]
 async fn certificate_histogram(
     State(engine): State<Engine>,
     caller: Caller,
-    Params(params): Params<FilterParams>,
+    Params(params): Params<HistogramParams>,
 ) -> Result<Json<Bars>, Problem> {
     let filter = filter(&engine, params.filter.as_deref()).await?;
-    Ok(Json(wire::bars(engine.certificate_expiry_histogram(caller.context(), &filter).await?)))
+    let from = params.from.unwrap_or_else(|| engine.environment().now());
+    let to = params.to.unwrap_or_else(|| from.plus(365 * Timestamp::DAY));
+    if from >= to {
+        return Err(Problem::invalid("from", "it lies before `to`"));
+    }
+    let days = params.days.unwrap_or(7);
+    if !(1..=366).contains(&days) {
+        return Err(Problem::invalid("days", "between 1 and 366"));
+    }
+    let width = days * Timestamp::DAY;
+    let found = engine.certificate_expiries(caller.context(), &filter, from, to, width).await?;
+    Ok(Json(Bars::new(found.into_iter().map(|(at, count)| (at, at.plus(width), count)))))
 }
 
 /// One certificate
@@ -187,7 +222,7 @@ async fn update_certificate(
     let condition = version::if_match(&headers)?;
     let is_conditional = condition.is_some();
     let version = condition.or(change.version);
-    let wish: PlacementRequest = change.placement.into();
+    let wish = PlacementRequest::from(change);
     engine
         .update_certificate(caller.context(), id, version, wish)
         .await

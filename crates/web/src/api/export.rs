@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chancery_engine::history::{EventQuery, ExportRecord};
-use chancery_engine::inventory::search::ListQuery;
+use chancery_engine::inventory::search::CertificateQuery;
 use chancery_engine::{Engine, Error, Permission};
 use chancery_event::filter::Filter;
 use chancery_event::id::LogIndex;
@@ -35,7 +35,7 @@ struct ExportParams {
     /// `ndjson` (unless told otherwise) or `csv`.
     #[param(example = "csv")]
     format: Option<String>,
-    /// Certificates: field to sort by; a leading `-` turns the order round.
+    /// Certificates: `expires`, `added`, `subject` or `status`; a leading `-` turns the order round.
     sort: Option<String>,
 }
 
@@ -186,14 +186,16 @@ async fn export_certificates(
     Params(params): Params<ExportParams>,
 ) -> Result<Response, Problem> {
     let format = Format::parse(params.format.as_deref())?;
+    let (sort, descending) = certificate::sort(params.sort.as_deref())?;
     let filter = certificate::filter(&engine, params.filter.as_deref()).await?;
     let count = engine.certificate_count(caller.context(), &filter).await?;
     let export =
-        ExportRecord { format: format.as_str(), count, query: filter.to_text(), range: None };
+        ExportRecord { format: format.as_str(), count, query: filter.filter().to_text(), range: None };
     engine.record_certificate_export(caller.context(), export).await?;
-    let query = ListQuery {
+    let query = CertificateQuery {
         filter,
-        sort: certificate::sort(params.sort.as_deref()),
+        sort,
+        descending,
         cursor: None,
         limit: listing::LIMIT_MAX,
     };
@@ -207,7 +209,7 @@ struct CertificateExport {
     engine: Engine,
     caller: Caller,
     /// What to read next; `None` at the end.
-    query: Option<ListQuery>,
+    query: Option<CertificateQuery>,
     format: Format,
     is_first: bool,
 }
@@ -215,8 +217,8 @@ struct CertificateExport {
 impl CertificateExport {
     async fn page(mut self) -> Result<Option<(Bytes, Self)>, Error> {
         let Some(query) = self.query.take() else { return Ok(None) };
-        let page = self.engine.certificates(self.caller.context(), query.clone()).await?;
-        self.query = page.next.map(|cursor| ListQuery { cursor: Some(cursor), ..query });
+        let page = self.engine.certificates(self.caller.context(), &query).await?;
+        self.query = page.next.map(|cursor| CertificateQuery { cursor: Some(cursor), ..query });
         let rows: Vec<CertificateSummary> =
             page.items.iter().map(CertificateSummary::from).collect();
         let bytes = self.format.write(

@@ -78,7 +78,7 @@ async fn entries(
     caller: Caller,
     Path(rest): Path<String>,
 ) -> Result<Response, Problem> {
-    let Ok(Resource::Bundle(id)) = format!("tile/entries/{rest}").parse() else {
+    let Ok(Resource::Entries(id)) = format!("tile/entries/{rest}").parse() else {
         return Err(Problem::not_found());
     };
     let bundle = engine.log_bundle(caller.context(), id).await?;

@@ -1,4 +1,5 @@
-//! The words that certificates are found by. SQLite's full-text index; PostgreSQL will have its own.
+//! The words that certificates are found by. SQLite's full-text index; PostgreSQL will have its
+//! own.
 
 use chancery_event::id::CertificateId;
 

@@ -10,7 +10,6 @@ use chancery_event::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::facet::{Bars, FacetGroup};
 use crate::api::wire::{Named, clearable};
 
 /// A certificate as lists tell it.
@@ -267,10 +266,16 @@ pub(super) fn pem(der: &[u8]) -> String {
     pem
 }
 
-/// Where a certificate is to belong. What is absent stays, null clears.
+/// A change of a certificate. What is absent stays, null clears.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
-#[serde(default)]
-pub(crate) struct Placement {
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({
+    "owner": "alice",
+    "groups": ["web"],
+    "path": "/prod/web",
+    "attributes": { "cost_centre": "4711" }
+}))]
+pub(crate) struct Change {
     /// Login name or identifier of an account.
     #[serde(deserialize_with = "clearable")]
     owner: Option<String>,
@@ -286,43 +291,19 @@ pub(crate) struct Placement {
     attributes: BTreeMap<String, Value>,
     /// Chains may end here.
     trust_anchor: Option<bool>,
-}
-
-impl From<Placement> for PlacementRequest {
-    fn from(placement: Placement) -> Self {
-        Self {
-            owner: placement.owner,
-            groups: placement.groups,
-            ra_profile: placement.ra_profile,
-            path: placement.path,
-            attributes: placement.attributes,
-            trust_anchor: placement.trust_anchor,
-        }
-    }
-}
-
-/// A change of a certificate.
-#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
-#[serde(default)]
-#[schema(example = json!({
-    "owner": "alice",
-    "groups": ["web"],
-    "path": "/prod/web",
-    "attributes": { "cost_centre": "4711" }
-}))]
-pub(crate) struct Change {
-    #[serde(flatten)]
-    pub(super) placement: Placement,
     /// The version that was read; `If-Match` says the same.
     pub(super) version: Option<i64>,
 }
 
-/// Facets of the engine as the API tells them.
-pub(super) fn facets(found: Vec<chancery_engine::inventory::search::Facet>) -> Vec<FacetGroup> {
-    found.into_iter().map(|facet| FacetGroup::new(facet.field, facet.values)).collect()
-}
-
-/// The expiry histogram of the engine as the API tells it.
-pub(super) fn bars(found: Vec<chancery_engine::inventory::search::ExpiryBucket>) -> Bars {
-    Bars::new(found.into_iter().map(|bucket| (bucket.from, bucket.to, bucket.count)))
+impl From<Change> for PlacementRequest {
+    fn from(change: Change) -> Self {
+        Self {
+            owner: change.owner,
+            groups: change.groups,
+            ra_profile: change.ra_profile,
+            path: change.path,
+            attributes: change.attributes,
+            trust_anchor: change.trust_anchor,
+        }
+    }
 }

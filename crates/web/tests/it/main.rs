@@ -1,0 +1,8 @@
+//! The API through the real router over a real engine.
+
+mod access;
+mod certificates;
+mod document;
+mod events;
+mod guard;
+mod log;
