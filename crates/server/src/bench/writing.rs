@@ -58,6 +58,12 @@ pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<PathBuf>
             Figure::new(format!("events durable, {who}"), acknowledged, "events/s"),
             Figure::new(format!("… sealed and searchable, {who}"), rate, "events/s").beside(plain),
             Figure::new(
+                format!("… processor time of an event, {who}"),
+                spent * 1e6 / super::real(load.events),
+                "µs",
+            )
+            .beside(plain_spent * 1e6 / super::real(rows.len() as u64)),
+            Figure::new(
                 format!("seal lag after commit, median, {who}"),
                 lag.percentile_ms(50),
                 "ms",
