@@ -25,7 +25,6 @@ const LISTS: &[&str] = &["events", "certificates"];
 /// The views of a list, and the form that saves what is shown now.
 pub(super) async fn panel(shell: &Shell, list: &str) -> Result<Markup, Problem> {
     let views = shell.engine().views(shell.context(), list).await?;
-    let own = shell.caller.identity().map(|identity| identity.account);
     let query = shell.address.without(CURSORS).query();
     let name = Field {
         id: "view-name",
@@ -52,7 +51,7 @@ pub(super) async fn panel(shell: &Shell, list: &str) -> Result<Markup, Problem> 
                             (view.name)
                         }
                         @if view.shared { " " span.muted { "shared" } }
-                        @if Some(view.account) == own {
+                        @if view.own {
                             form.inline method="post" action={"/views/" (view.id) "/delete"} {
                                 (ui::csrf_input(shell.csrf()))
                                 input type="hidden" name="list" value=(list);
