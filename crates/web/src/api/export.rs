@@ -35,7 +35,8 @@ struct ExportParams {
     /// `ndjson` (unless told otherwise) or `csv`.
     #[param(example = "csv")]
     format: Option<String>,
-    /// Certificates: `expires`, `added`, `subject` or `status`; a leading `-` turns the order round.
+    /// Certificates: `expires`, `added`, `subject` or `status`; a leading `-` turns the order
+    /// round.
     sort: Option<String>,
 }
 
