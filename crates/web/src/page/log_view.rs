@@ -122,7 +122,7 @@ fn key(shell: &Shell) -> Markup {
 fn how(shell: &Shell) -> Markup {
     let base = shell.state.options.public_url.trim_end_matches('/');
     let command = format!(
-        "chancery verify --url {base}/log/ --key '{}'",
+        "chancery verify --url {base}/log --key '{}'",
         shell.engine().verifier()
     );
     html! {
