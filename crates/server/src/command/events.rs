@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -82,8 +82,7 @@ async fn tail(global: &GlobalArguments, client: &Client, arguments: TailArgument
         ];
         let headers: Vec<_> =
             last.map(|last| ("last-event-id", last.to_string())).into_iter().collect();
-        let answer =
-            client.send(Method::GET, "events/stream", &query, Body::None, &headers).await;
+        let answer = client.send(Method::GET, "events/stream", &query, Body::None, &headers).await;
         let ended = match answer {
             // A first try that fails tells of a mistake; later ones of a server that restarts.
             Err(error) if !connected => return Err(error),
@@ -137,6 +136,11 @@ fn print_event(global: &GlobalArguments, record: &Value) -> Result<()> {
 }
 
 async fn export(client: &Client, arguments: ExportArguments) -> Result<()> {
+    let ranged = arguments.from.is_some() || arguments.to.is_some();
+    ensure!(
+        !ranged || arguments.format == ExportFormat::Jsonl,
+        "--from and --to are for --format jsonl; a table is chosen by a filter"
+    );
     let format = match arguments.format {
         ExportFormat::Jsonl => "jsonl",
         ExportFormat::Csv => "csv",
@@ -239,8 +243,13 @@ mod tests {
                 "data": { "severity": "info" },
             },
         });
-        let expected =
-            ["7", "2026-11-21 05:10:34Z", "info", "certificate.upload", "alice uploaded a certificate"];
+        let expected = [
+            "7",
+            "2026-11-21 05:10:34Z",
+            "info",
+            "certificate.upload",
+            "alice uploaded a certificate",
+        ];
         assert_eq!(cells(&record), expected.map(str::to_owned));
     }
 
