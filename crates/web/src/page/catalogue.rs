@@ -147,10 +147,14 @@ fn facets(address: &Address, found: &[EventType]) -> Markup {
         found.iter().filter(known).count() as u64
     };
     let groups: Vec<(&str, &str, Vec<(&str, &str, u64)>)> = vec![
-        ("Produced", "produced", vec![
-            ("yes", "Recorded by this version", produced),
-            ("no", "Known, not recorded yet", found.len() as u64 - produced),
-        ]),
+        (
+            "Produced",
+            "produced",
+            vec![
+                ("yes", "Recorded by this version", produced),
+                ("no", "Known, not recorded yet", found.len() as u64 - produced),
+            ],
+        ),
         ("Family", "family", families.iter().map(|(name, count)| (*name, *name, *count)).collect()),
         (
             "System",

@@ -5,10 +5,10 @@ use axum::extract::Path;
 use axum::response::Response;
 use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::{Error, Permission};
+use chancery_event::catalogue::OutcomeClass;
 use chancery_event::envelope::PersonalPart;
 use chancery_event::filter::Filter;
 use chancery_event::id::EventId;
-use chancery_event::catalogue::OutcomeClass;
 use chancery_event::{Event, EventType, LogIndex, Timestamp};
 use maud::{Markup, html};
 use serde_json::Value;
@@ -90,21 +90,30 @@ fn facts(event: &Event, seen: &SeenEvent) -> Markup {
     let mut pairs = vec![
         ("Outcome", reason),
         ("When", ui::time(event.time.micros())),
-        ("Who", html! {
-            (event_row::actor(event))
-            @if let Some(role) = &event.actor.role { " " span.muted { (role) } }
-        }),
+        (
+            "Who",
+            html! {
+                (event_row::actor(event))
+                @if let Some(role) = &event.actor.role { " " span.muted { (role) } }
+            },
+        ),
         ("By way of", html! { (event.origin.as_str()) }),
     ];
     if let Some(authentication) = &event.authentication {
         pairs.push(("Proved by", html! { (authentication.method) }));
     }
-    pairs.push(("Type", html! {
-        a href={"/catalogue/" (event.type_name)} { (ui::code(&event.type_name)) }
-    }));
+    pairs.push((
+        "Type",
+        html! {
+            a href={"/catalogue/" (event.type_name)} { (ui::code(&event.type_name)) }
+        },
+    ));
     if let Some(transaction) = event.transaction {
         let text = transaction.to_string();
-        pairs.push(("Transaction", html! { a href={"/events?q=transaction:" (text)} { (ui::code(&text)) } }));
+        pairs.push((
+            "Transaction",
+            html! { a href={"/events?q=transaction:" (text)} { (ui::code(&text)) } },
+        ));
     }
     if let Some(cause) = event.cause {
         let text = cause.to_string();
@@ -290,11 +299,14 @@ fn ground_field() -> Markup {
         ..Field::default()
     };
     let choice = |value, label| ChoiceOption { value, label };
-    ui::select_field(&field, &[
-        choice("request", "The person asked for it"),
-        choice("retention", "The time it may be kept has passed"),
-        choice("mistake", "It should not have been recorded"),
-    ])
+    ui::select_field(
+        &field,
+        &[
+            choice("request", "The person asked for it"),
+            choice("retention", "The time it may be kept has passed"),
+            choice("mistake", "It should not have been recorded"),
+        ],
+    )
 }
 
 fn confirm(shell: &Shell, id: &str) -> Markup {
@@ -337,7 +349,8 @@ async fn erase(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> R
         .answer(async {
             let id = path_of::<EventId>(&id)?;
             shell.engine().erase_personal(shell.context(), id, typed.text("ground")).await?;
-            Ok(shell.done(&format!("/events/{id}"), "What was about people in this event is erased."))
+            Ok(shell
+                .done(&format!("/events/{id}"), "What was about people in this event is erased."))
         })
         .await
 }

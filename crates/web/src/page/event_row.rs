@@ -109,7 +109,8 @@ pub(super) fn mark(event: &Event) -> (Icon, Tone) {
 
 /// Events as a story, in the order given.
 pub(super) fn story(events: &[SeenEvent]) -> Markup {
-    let hrefs: Vec<String> = events.iter().map(|seen| format!("/events/{}", seen.event.id)).collect();
+    let hrefs: Vec<String> =
+        events.iter().map(|seen| format!("/events/{}", seen.event.id)).collect();
     let items: Vec<TimelineItem<'_>> = events
         .iter()
         .zip(&hrefs)

@@ -56,14 +56,19 @@ async fn search(shell: Shell) -> Response {
 }
 
 fn fields(id: &str, title: &str, list: &str, schema: &Schema) -> Markup {
-    ui::section(id, title, html! { a href=(list) { "Search" } }, html! {
-        div.table-wrap { table.plain {
-            thead { tr {
-                th scope="col" { "Field" } th scope="col" { "Holds" } th scope="col" { "Meaning" }
+    ui::section(
+        id,
+        title,
+        html! { a href=(list) { "Search" } },
+        html! {
+            div.table-wrap { table.plain {
+                thead { tr {
+                    th scope="col" { "Field" } th scope="col" { "Holds" } th scope="col" { "Meaning" }
+                } }
+                tbody { @for field in schema.fields() { (row(field)) } }
             } }
-            tbody { @for field in schema.fields() { (row(field)) } }
-        } }
-    })
+        },
+    )
 }
 
 fn row(field: &Field) -> Markup {
