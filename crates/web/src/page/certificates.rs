@@ -64,7 +64,11 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         (narrowed.search_box("certificate-search", address, "/certificates", PLACEHOLDER))
     };
     if narrowed.error.is_some() {
-        return Ok(shell.page(Nav::Certificates, "Certificates", html! { (head) (views) }));
+        return Ok(shell.page(
+            Nav::Certificates,
+            "Certificates",
+            html! { (head) (listing::not_understood()) (views) },
+        ));
     }
     let filter = engine.parse_certificate_filter(&text).await?;
     let (sort, descending) = order(address);
@@ -247,10 +251,13 @@ fn row(row: &Certificate, now: i64) -> Row {
         },
         cells: vec![
             html! { (title(row)) },
-            status(row),
-            html! { (ui::date(row.not_after.micros())) " " span.muted { (ui::relative(row.not_after.micros(), now)) } },
+            html! { span { (status(row)) } },
+            html! { span {
+                (ui::date(row.not_after.micros())) " "
+                span.muted { (ui::relative(row.not_after.micros(), now)) }
+            } },
             html! { @if row.self_issued { span.muted { "itself" } } @else { (issuer) } },
-            html! { (key(row)) },
+            html! { span.nowrap { (key(row)) } },
             ui::code(&row.path),
             ui::date(row.created_at.micros()),
         ],

@@ -8,14 +8,13 @@ use maud::{Markup, html};
 use crate::ui::{self, Column, Icon, Row, TimelineItem, Tone};
 
 /// The columns of a list of events.
-pub(super) fn columns() -> [Column; 7] {
+pub(super) fn columns() -> [Column; 6] {
     [
         Column::new("What happened"),
         Column::new("Time"),
         Column::new("Severity"),
         Column::new("Outcome"),
         Column::new("Type").optional(),
-        Column::new("Subject").optional(),
         Column::new("Actor").optional(),
     ]
 }
@@ -36,10 +35,6 @@ pub(super) fn row(seen: &SeenEvent) -> Row {
             ui::severity(event.severity.as_str()),
             ui::outcome(event.outcome.result.as_str()),
             ui::code(&event.type_name),
-            match event.subject() {
-                Some(target) => html! { (target_name(event, target)) },
-                None => html! { span.muted { "—" } },
-            },
             html! { (actor(event)) },
         ],
     }

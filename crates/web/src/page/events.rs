@@ -38,7 +38,11 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         (narrowed.search_box("event-search", address, "/events", PLACEHOLDER))
     };
     if narrowed.error.is_some() {
-        return Ok(shell.page(Nav::Events, "Events", html! { (head) (views) }));
+        return Ok(shell.page(
+            Nav::Events,
+            "Events",
+            html! { (head) (listing::not_understood()) (views) },
+        ));
     }
     let condition = narrowed.condition("time");
     let now = shell.now();
@@ -91,7 +95,12 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
 fn header(shell: &Shell) -> Markup {
     let export = |format: &str| {
         let query = shell.address.value("q").unwrap_or_default();
-        let mut text = query.to_owned();
+        let narrowed = ["from", "to"].iter().any(|name| shell.address.value(name).is_some());
+        let mut text = match query {
+            "" => String::new(),
+            query if narrowed => format!("({query})"),
+            query => query.to_owned(),
+        };
         for (name, sign) in [("from", ">="), ("to", "<")] {
             if let Some(at) = shell.address.value(name) {
                 text = format!("{text} time{sign}{at}");

@@ -6,6 +6,7 @@ use chancery_event::filter::{Field, FieldKind, Schema};
 use maud::{Markup, html};
 
 use super::GET;
+use super::prose::prose;
 use super::shell::Shell;
 use crate::edge::{Access, Routes};
 use crate::ui::{self, Nav};
@@ -78,7 +79,7 @@ fn row(field: &Field) -> Markup {
                 @for alias in &field.aliases { " " span.muted { "or " (alias) } }
             }
             td { (field.kind.noun()) }
-            td { (field.doc) (words(field)) }
+            td { (prose(&field.doc)) (words(field)) }
         }
     }
 }

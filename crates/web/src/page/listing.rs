@@ -96,6 +96,16 @@ impl Narrowed {
     }
 }
 
+/// What stands in place of a list whose expression cannot be understood.
+pub(super) fn not_understood() -> Markup {
+    html! {
+        p.hint {
+            "Nothing is listed until the search can be understood. "
+            a href="/help/search" { "How to search" }
+        }
+    }
+}
+
 /// A field with its values and how often each occurs.
 pub(super) struct FacetCounts {
     pub(super) field: String,

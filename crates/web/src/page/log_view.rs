@@ -145,8 +145,7 @@ fn key(shell: &Shell) -> Markup {
 
 fn how(shell: &Shell) -> Markup {
     let base = shell.state.options.public_url.trim_end_matches('/');
-    let command =
-        format!("chancery verify --url {base}/log/ --key '{}'", shell.engine().verifier());
+    let command = format!("chancery verify --url {base}/log --key '{}'", shell.engine().verifier());
     html! {
         p { "The log is served as C2SP tlog-tiles. Tools of that standard read it, and so does this program:" }
         (ui::json_block("verify-command", "Shell", &command))
