@@ -7,7 +7,7 @@
 mod inventory;
 mod report;
 mod sample;
-mod source;
+mod search;
 mod start;
 mod writing;
 
@@ -19,9 +19,8 @@ use chancery_engine::{Engine, Running, Settings};
 use chancery_event::Environment;
 
 pub use report::{Figure, Report};
-pub use source::StoredLog;
 
-use crate::cli::bench::BenchArguments;
+use crate::cli::bench::{BenchArguments, Part};
 
 /// What to measure, and where.
 pub(crate) struct Plan {
@@ -63,9 +62,21 @@ pub async fn run(arguments: &BenchArguments, json: bool) -> Result<()> {
         report.note("This is a debug build: the figures say nothing. Build with --release.");
     }
     report.add(start::disc(&plan.dir("disc")?)?);
-    let dir = writing::measure(&plan, &mut report).await?;
-    inventory::measure(&plan, &mut report).await?;
-    start::measure(&dir, &mut report).await?;
+    let wanted = |part| arguments.part.is_empty() || arguments.part.contains(&part);
+    let dir = if wanted(Part::Writing) {
+        writing::measure(&plan, &mut report).await?
+    } else {
+        writing::fill(&plan).await?
+    };
+    if wanted(Part::Inventory) {
+        inventory::measure(&plan, &mut report).await?;
+    }
+    if wanted(Part::Search) {
+        search::measure(&dir, &mut report).await?;
+    }
+    if wanted(Part::Start) {
+        start::measure(&dir, &mut report).await?;
+    }
     report.finish()
 }
 
@@ -104,7 +115,10 @@ where
 
 /// How many per second, when `count` took the time since `started`.
 fn per_second(count: u64, started: std::time::Instant) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-    let count = count as f64;
-    count / started.elapsed().as_secs_f64().max(1e-9)
+    real(count) / started.elapsed().as_secs_f64().max(1e-9)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn real(count: u64) -> f64 {
+    count as f64
 }

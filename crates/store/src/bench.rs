@@ -57,11 +57,11 @@ impl Plain {
         let (mut targets, mut keys, mut words) = (Vec::new(), Vec::new(), Vec::new());
         for sealed in events {
             let (event, index) = (sealed.event(), sealed.index());
-            targets.extend(event.targets.iter().map(|t| args![t.kind.as_str(), &t.id, index]));
+            targets.extend(event.targets.iter().map(|t| args![t.reference(), index]));
             keys.extend(log::keys_of(sealed).map(|(name, value, index)| args![name, value, index]));
             words.push(args![index, search::words(event)]);
         }
-        tx.insert_many("INSERT INTO event_target (kind, id, log_index)", "", targets).await?;
+        tx.insert_many("INSERT INTO event_target (reference, log_index)", "", targets).await?;
         tx.insert_many("INSERT INTO event_key (name, value, log_index)", "", keys).await?;
         tx.insert_many("INSERT INTO event_text (rowid, words)", "", words).await?;
         self.commit().await
@@ -74,7 +74,7 @@ impl Plain {
     pub async fn insert_certificates(&mut self, rows: &[CertificateRow]) -> Result<(), Error> {
         self.begin().await?;
         for (row, der, names) in rows {
-            certificate::insert(&mut self.tx, row, der, names).await?;
+            certificate::insert(&mut self.tx, row, der, names, 1).await?;
         }
         self.commit().await
     }
@@ -86,6 +86,8 @@ impl Plain {
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
+        self.tx.end_unit(true).await?;
+        self.tx.write_recorded().await?;
         self.tx.link.execute("COMMIT", Vec::<SqlValue>::new()).await.map(|_| ())
     }
 }

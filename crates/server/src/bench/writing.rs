@@ -42,18 +42,27 @@ pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<PathBuf>
         let running = super::start(&dir).await?;
         let engine = running.engine().clone();
         let first = log::latest_index(&mut bench::store(&engine).read().await?).await?;
+        let before = super::start::processor_seconds();
         let (rate, acknowledged, mut lag) = drive(&engine, load).await?;
+        let spent = super::start::processor_seconds() - before;
         let batch = load.callers * load.unit;
         let rows = rows(&engine, first, load.events.min(50_000)).await?;
         running.stop().await.context("stop")?;
-        let plain =
-            plain(&plan.dir(&format!("plain-{}-{}", load.callers, load.unit))?, &rows, batch)
-                .await?;
+        let plain_dir = plan.dir(&format!("plain-{}-{}", load.callers, load.unit))?;
+        let before = super::start::processor_seconds();
+        let plain = plain(&plain_dir, &rows, batch).await?;
+        let plain_spent = super::start::processor_seconds() - before;
         let Load { callers, unit, .. } = load;
         let who = format!("{callers} × units of {unit}");
         report.add([
             Figure::new(format!("events durable, {who}"), acknowledged, "events/s"),
             Figure::new(format!("… sealed and searchable, {who}"), rate, "events/s").beside(plain),
+            Figure::new(
+                format!("… processor time of an event, {who}"),
+                spent * 1e6 / super::real(load.events),
+                "µs",
+            )
+            .beside(plain_spent * 1e6 / super::real(rows.len() as u64)),
             Figure::new(
                 format!("seal lag after commit, median, {who}"),
                 lag.percentile_ms(50),
@@ -62,6 +71,20 @@ pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<PathBuf>
             Figure::new(format!("seal lag after commit, p99, {who}"), lag.percentile_ms(99), "ms"),
         ]);
     }
+    Ok(dir)
+}
+
+/// Fills a directory with all events of the plan, without measuring.
+pub(super) async fn fill(plan: &Plan) -> Result<PathBuf> {
+    let dir = plan.dir("filled")?;
+    let running = super::start(&dir).await?;
+    let engine = running.engine();
+    let context = bench::context(engine.environment());
+    for _ in 0..plan.size / 1_000 {
+        bench::record(engine, &context, 1_000).await?;
+    }
+    settled(engine).await?;
+    running.stop().await.context("stop")?;
     Ok(dir)
 }
 

@@ -2,4 +2,6 @@
 
 mod cli;
 mod installation;
+mod process;
 mod verify;
+mod walkthrough;

@@ -98,7 +98,7 @@ async fn readers_never_see_what_is_not_committed() {
         Box::pin(async move {
             write(tx, "unit").await?;
             // From another connection, while this unit is at work.
-            let before = setting::find(&mut *reading.read().await?, "unit").await?;
+            let before = setting::find(&mut reading.read().await?, "unit").await?;
             let own = setting::find(tx, "unit").await?;
             Ok::<_, Error>((before, own))
         })
