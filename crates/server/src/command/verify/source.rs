@@ -121,7 +121,7 @@ impl<F: Fetch> Ahead<F> {
                             tokio::join!(source.tile(id.tile()), source.bundle(id));
                         Piece { index: id.index(), tile, bundle }
                     });
-                    async move { piece.await }
+                    piece
                 })
                 .buffered(AT_ONCE);
             let mut fetched = std::pin::pin!(fetched);
