@@ -60,9 +60,9 @@ pub fn http() -> Result<reqwest::Client> {
 /// # Errors
 /// It is not one of HTTP.
 pub fn address(text: &str) -> Result<Url> {
-    let url: Url = text
-        .parse()
-        .with_context(|| format!("{text} is not an address such as https://chancery.example.org"))?;
+    let url: Url = text.parse().with_context(|| {
+        format!("{text} is not an address such as https://chancery.example.org")
+    })?;
     ensure!(
         matches!(url.scheme(), "http" | "https") && url.has_host(),
         "{text} is not an address such as https://chancery.example.org"
@@ -289,7 +289,10 @@ mod tests {
         };
         check(r#"{"title":"No","detail":"not so"}"#, Some("No: not so"));
         check(r#"{"title":"No"}"#, Some("No"));
-        check(r#"{"title":"Unknown field","suggestion":"type"}"#, Some("Unknown field (did you mean type?)"));
+        check(
+            r#"{"title":"Unknown field","suggestion":"type"}"#,
+            Some("Unknown field (did you mean type?)"),
+        );
         check(r#"{"title":"a\u001b[2J"}"#, Some("a\u{fffd}[2J"));
         check("{}", None);
         check("<html>", None);

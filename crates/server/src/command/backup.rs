@@ -44,7 +44,12 @@ pub async fn run(global: &GlobalArguments, arguments: &BackupArguments) -> Resul
         });
         println!("{document:#}");
     } else {
-        println!("Copied {} to {}: {} bytes.", from.display(), destination.display(), number(bytes));
+        println!(
+            "Copied {} to {}: {} bytes.",
+            from.display(),
+            destination.display(),
+            number(bytes)
+        );
         println!("{}", report.text());
     }
     Ok(if report.fault.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

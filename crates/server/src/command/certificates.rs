@@ -15,9 +15,7 @@ use serde_json::{Value, json};
 
 use super::text::{self, counted, plain};
 use crate::cli::GlobalArguments;
-use crate::cli::certificates::{
-    CertificateListArguments, CertificatesCommand, UploadArguments,
-};
+use crate::cli::certificates::{CertificateListArguments, CertificatesCommand, UploadArguments};
 use crate::client::{self, Body, Client};
 
 /// Largest file that is uploaded.
@@ -185,12 +183,7 @@ async fn list(
     Ok(())
 }
 
-async fn show(
-    global: &GlobalArguments,
-    client: &Client,
-    wanted: &str,
-    pem: bool,
-) -> Result<()> {
+async fn show(global: &GlobalArguments, client: &Client, wanted: &str, pem: bool) -> Result<()> {
     let id = identify(client, wanted.trim()).await?;
     if pem {
         let path = format!("certificates/{id}/pem");

@@ -82,8 +82,7 @@ async fn tail(global: &GlobalArguments, client: &Client, arguments: TailArgument
         ];
         let headers: Vec<_> =
             last.map(|last| ("last-event-id", last.to_string())).into_iter().collect();
-        let answer =
-            client.send(Method::GET, "events/stream", &query, Body::None, &headers).await;
+        let answer = client.send(Method::GET, "events/stream", &query, Body::None, &headers).await;
         let ended = match answer {
             // A first try that fails tells of a mistake; later ones of a server that restarts.
             Err(error) if !connected => return Err(error),
@@ -239,8 +238,13 @@ mod tests {
                 "data": { "severity": "info" },
             },
         });
-        let expected =
-            ["7", "2026-11-21 05:10:34Z", "info", "certificate.upload", "alice uploaded a certificate"];
+        let expected = [
+            "7",
+            "2026-11-21 05:10:34Z",
+            "info",
+            "certificate.upload",
+            "alice uploaded a certificate",
+        ];
         assert_eq!(cells(&record), expected.map(str::to_owned));
     }
 

@@ -136,20 +136,14 @@ fn requests(certificates: &[String]) -> Vec<(usize, Vec<u8>)> {
     requests
 }
 
-async fn send(
-    client: &Client,
-    arguments: &ImportArguments,
-    harvest: &Harvest,
-) -> Result<Outcome> {
+async fn send(client: &Client, arguments: &ImportArguments, harvest: &Harvest) -> Result<Outcome> {
     let total = harvest.certificates.len();
     let bar = progress::entries(total as u64, "uploading");
     let mode = if total >= ASYNC_FROM { "async" } else { "sync" };
     let mut result = Outcome::default();
     for (count, body) in requests(&harvest.certificates) {
-        let query = [
-            ("mode", mode.to_owned()),
-            ("path", arguments.path.clone().unwrap_or_default()),
-        ];
+        let query =
+            [("mode", mode.to_owned()), ("path", arguments.path.clone().unwrap_or_default())];
         let body = Body::Bytes(body, "application/x-pem-file");
         let sent = client.post("certificates", &query, body).await;
         match sent {
@@ -253,7 +247,10 @@ fn print(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) {
         println!("  {} there more than once", counted(harvest.repeated, "copy", "copies"));
     }
     if harvest.broken > 0 {
-        println!("  {} that cannot be read", counted(harvest.broken, "certificate", "certificates"));
+        println!(
+            "  {} that cannot be read",
+            counted(harvest.broken, "certificate", "certificates")
+        );
     }
     for path in harvest.unreadable.iter().take(SHOWN_MAX) {
         eprintln!("cannot read {}", plain(path));

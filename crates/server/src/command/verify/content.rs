@@ -17,7 +17,9 @@ pub(super) fn read(first: u64, bytes: Vec<u8>) -> Fetched {
                 fetched.erased += u64::from(matches!(event.personal, PersonalPart::Committed(_)));
             }
             Err(error) => {
-                fetched.findings.push(Finding { index, what: format!("{:#}", anyhow::Error::new(error)) });
+                fetched
+                    .findings
+                    .push(Finding { index, what: format!("{:#}", anyhow::Error::new(error)) });
             }
         }
     }

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use chancery_event::{Event, PersonalPart, SaltedPart};
-use chancery_seal::export::{ExportError, LINE_MAX, Line, Proof, Reader};
 use chancery_seal::Verifier;
+use chancery_seal::export::{ExportError, LINE_MAX, Line, Proof, Reader};
 
 use super::report::{Fault, Report};
 use super::trust::{Key, KeySource};
@@ -64,11 +64,8 @@ fn read(path: &Path, given: Option<Key>, from: Option<u64>, to: Option<u64>) -> 
     report.range = check_range(header, from, to)?;
     let bar = progress::entries(total, "verifying");
     let mut seen = Seen::default();
-    let verified = reader.verify(
-        &key.trust,
-        |line| content(line, &mut seen),
-        |done| bar.set_position(done),
-    );
+    let verified =
+        reader.verify(&key.trust, |line| content(line, &mut seen), |done| bar.set_position(done));
     bar.finish_and_clear();
     match verified {
         Ok(verified) => {
@@ -155,7 +152,8 @@ fn content(line: &Line, seen: &mut Seen) -> Result<(), String> {
         (PersonalPart::Clear(_), PersonalPart::Committed(commitment)) => {
             match line.salt_bytes() {
                 Some(salt) => {
-                    let entry = shown.entry(salt).map_err(|e| told(&|| anyhow::Error::new(e.clone())))?;
+                    let entry =
+                        shown.entry(salt).map_err(|e| told(&|| anyhow::Error::new(e.clone())))?;
                     let part = entry.personal.as_ref().map(SaltedPart::commitment);
                     if part.as_ref() != Some(commitment) {
                         return Err("the personal part is not the one committed to".to_owned());

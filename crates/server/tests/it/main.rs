@@ -1,0 +1,5 @@
+//! The program as people run it: as a process, with its files and its network.
+
+mod full;
+mod kill;
+mod process;
