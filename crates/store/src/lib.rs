@@ -25,6 +25,8 @@ pub mod bench;
 pub mod filter_sql;
 pub mod log;
 pub mod table;
+#[cfg(feature = "tamper")]
+pub mod tamper;
 
 pub use backend::{Settings, Store};
 pub use error::Error;

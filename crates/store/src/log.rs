@@ -18,7 +18,7 @@ mod search;
 mod sequence;
 mod tile;
 
-pub use audit::{Audited, audit};
+pub use audit::{Audited, audit, surplus};
 pub use cursor::{cursor, move_cursor};
 pub(crate) use pending::insert_pending;
 pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};

@@ -53,8 +53,7 @@ impl TestServer {
         let engine = running.engine().clone();
         let (router, routes) = chancery_web::router(AppState::new(engine.clone(), options));
         let password = Secret::new(ADMIN_PASSWORD.to_owned());
-        let session =
-            engine.log_in(Client::default(), "admin", password).await.expect("a session");
+        let session = engine.log_in(Client::default(), "admin", password).await.expect("a session");
         let credential = Credential::Cookie(session.cookie.clone());
         let identity = engine
             .authenticate(&credential, Origin::Api, Client::default())
@@ -145,7 +144,7 @@ impl TestServer {
 
     /// Fetches the whole published log through the router, as an auditor would.
     pub async fn published_log(&self) -> PublishedLog {
-        let checkpoint = self.call(Method::GET, "/log/checkpoint").send().await.expect(200);
+        let checkpoint = self.get("/log/checkpoint").send().await.expect(200);
         let text = checkpoint.text();
         let size: u64 =
             text.lines().nth(1).and_then(|line| line.parse().ok()).expect("a checkpoint");
@@ -155,8 +154,8 @@ impl TestServer {
             let hashes = size.checked_shr(8 * u32::from(level)).unwrap_or(0);
             for index in 0..hashes.div_ceil(width) {
                 let Some(id) = TileId::in_tree(level, index, size) else { continue };
-                let answer = self.call(Method::GET, &format!("/log/{id}")).send().await;
-                log.tiles.insert(id, answer.expect(200).bytes);
+                let answer = self.get(&format!("/log/{id}")).send().await.expect(200);
+                log.tiles.insert(id, answer.bytes);
             }
         }
         for index in 0..size.div_ceil(u64::from(TILE_WIDTH)) {

@@ -7,8 +7,8 @@
 //!
 //! Read `listing` (pages of lists), `version` (ETags) and `certificate` first; the others are like it.
 
-//mod account;
-//mod attribute;
+mod account;
+mod attribute;
 mod certificate;
 pub(crate) mod document;
 mod event;
@@ -16,18 +16,18 @@ mod event_type;
 mod export;
 mod facet;
 mod health;
-//mod job;
-//mod label;
+mod job;
+mod label;
 mod listing;
 mod log;
-//mod me;
+mod me;
 mod metrics;
 mod stream;
 mod tile;
 mod token;
 mod upload;
 mod version;
-//mod view;
+mod view;
 mod wire;
 
 use chancery_engine::Permission;
@@ -69,13 +69,13 @@ pub fn add(routes: &mut Routes) {
     stream::add(&mut operations);
     export::add(&mut operations);
     event_type::add(&mut operations);
-    //job::add(&mut operations);
+    job::add(&mut operations);
     token::add(&mut operations);
-    //account::add(&mut operations);
-    //label::add(&mut operations);
-    //attribute::add(&mut operations);
-    //view::add(&mut operations);
-    //me::add(&mut operations);
+    account::add(&mut operations);
+    label::add(&mut operations);
+    attribute::add(&mut operations);
+    view::add(&mut operations);
+    me::add(&mut operations);
     log::add(&mut operations);
     tile::add(&mut operations);
     health::add(&mut operations);

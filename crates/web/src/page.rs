@@ -8,9 +8,15 @@
 //! Nothing here queries the store or decides what somebody may do: a page hides what the role may
 //! not do, the route refuses it, and the engine refuses it again.
 
+mod account;
 mod address;
+mod administration;
+mod api_docs;
 mod asset;
 mod catalogue;
+mod certificate;
+mod certificate_facts;
+mod certificates;
 mod event;
 mod event_proof;
 mod event_row;
@@ -18,13 +24,19 @@ mod events;
 mod field_doc;
 mod form;
 mod help;
+mod home;
+mod jobs;
 mod listing;
 mod live;
 mod log_view;
 mod login;
+mod placement;
+mod question;
 mod saved_view;
+mod search;
 mod shell;
 mod typed;
+mod upload;
 
 use axum::http::Method;
 
@@ -36,6 +48,7 @@ const POST: Method = Method::POST;
 /// Adds all pages to the routes.
 pub fn add(routes: &mut Routes) {
     login::add(routes);
+    home::add(routes);
     asset::add(routes);
     catalogue::add(routes);
     help::add(routes);
@@ -43,5 +56,13 @@ pub fn add(routes: &mut Routes) {
     live::add(routes);
     event::add(routes);
     saved_view::add(routes);
+    certificates::add(routes);
+    upload::add(routes);
     log_view::add(routes);
+    jobs::add(routes);
+    certificate::add(routes);
+    search::add(routes);
+    administration::add(routes);
+    account::add(routes);
+    api_docs::add(routes);
 }

@@ -156,7 +156,7 @@ async fn list(
     client: &Client,
     arguments: CertificateListArguments,
 ) -> Result<()> {
-    let query = [("filter", arguments.filter), ("sort", "not_after".to_owned())];
+    let query = [("filter", arguments.filter), ("sort", "expires".to_owned())];
     let items = client.list("certificates", &query, arguments.limit).await?;
     let mut out = std::io::stdout().lock();
     if global.json {

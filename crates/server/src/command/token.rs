@@ -18,6 +18,7 @@ use super::text;
 use crate::cli::GlobalArguments;
 use crate::cli::token::{TokenCommand, TokenCreateArguments};
 use crate::client::{Body, Client};
+use crate::config::Config;
 
 /// Runs the command.
 ///
@@ -31,7 +32,7 @@ pub async fn run(global: &GlobalArguments, command: &TokenCommand) -> Result<()>
     match command {
         _ if global.json => println!("{answer:#}"),
         TokenCommand::Create(arguments) => print_created(arguments, &answer)?,
-        TokenCommand::List => print_list(&answer)?,
+        TokenCommand::List(_) => print_list(&answer)?,
         TokenCommand::Revoke(arguments) => println!("Revoked {}.", text::plain(&arguments.id)),
     }
     Ok(())
@@ -91,7 +92,9 @@ async fn over_api(client: &Client, command: &TokenCommand) -> Result<Value> {
             }
             Ok(client.post("tokens", &[], Body::Json(body)).await?.1)
         }
-        TokenCommand::List => Ok(json!({ "items": client.list("tokens", &[], u64::MAX).await? })),
+        TokenCommand::List(_) => {
+            Ok(json!({ "items": client.list("tokens", &[], u64::MAX).await? }))
+        }
         TokenCommand::Revoke(arguments) => {
             let id: TokenId = arguments.id.trim().parse().context("that is no token id")?;
             client
@@ -104,7 +107,12 @@ async fn over_api(client: &Client, command: &TokenCommand) -> Result<Value> {
 
 /// Starts the engine on the data directory without serving, does it, and stops.
 async fn directly(command: &TokenCommand) -> Result<Value> {
-    let config = super::configured()?;
+    let settings = match command {
+        TokenCommand::Create(arguments) => &arguments.settings,
+        TokenCommand::List(arguments) => &arguments.settings,
+        TokenCommand::Revoke(arguments) => &arguments.settings,
+    };
+    let config = Config::load(&settings.inputs(false))?;
     let data_dir = config.serving.data_dir.clone();
     eprintln!("No server is named: working directly in the data directory {}.", data_dir.display());
     let settings = super::serve::settings(&config, data_dir.clone(), false);
@@ -154,7 +162,7 @@ async fn work(engine: &Engine, context: &Context, command: &TokenCommand) -> Res
                 "expires_at": made.expires_at.to_string(),
             }))
         }
-        TokenCommand::List => {
+        TokenCommand::List(_) => {
             let items: Vec<Value> = engine
                 .tokens(context)
                 .await?

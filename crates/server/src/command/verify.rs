@@ -112,7 +112,7 @@ pub(crate) async fn log<F: Fetch>(
     .await
     .context("the verification ended early")?;
     bar.finish_and_clear();
-    let seen = ahead.finish().await;
+    let seen = ahead.finish().await?;
     report.erased = Some(seen.erased);
     match outcome {
         Ok(opened) => {

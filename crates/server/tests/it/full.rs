@@ -9,7 +9,7 @@ use std::process::Command;
 
 use chancery_engine::Context;
 
-use crate::process::{Caller, Server, engine, leaf};
+use crate::victim::{Caller, Server, engine, leaf};
 
 /// A small file system that goes with the test.
 struct SmallDisc(PathBuf);

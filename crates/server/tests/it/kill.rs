@@ -25,7 +25,7 @@ use chancery_event::{LogIndex, Verdict};
 use chancery_store::{log, table};
 use tokio::sync::mpsc;
 
-use crate::process::{Caller, Server, engine, leaf};
+use crate::victim::{Caller, Server, engine, leaf};
 
 const CLIENTS: u64 = 4;
 /// A cycle ends after so many acknowledged uploads at most.

@@ -97,3 +97,15 @@ fn spelled(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+/// Indexes of rows that no entry of the log can have, ten at most: behind its end, or negative.
+///
+/// # Errors
+/// The database cannot be read.
+pub async fn surplus(link: &mut Link) -> Result<Vec<i64>, Error> {
+    // One statement: the log may grow between two.
+    let sql = "SELECT log_index FROM event
+               WHERE log_index < 0 OR log_index >= (SELECT size FROM log_state WHERE one = 1)
+               ORDER BY log_index LIMIT 10";
+    link.rows(sql, args![]).await?.iter().map(|row| row.int("log_index")).collect()
+}

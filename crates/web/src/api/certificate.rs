@@ -13,8 +13,8 @@ use chancery_event::id::CertificateId;
 use serde::Deserialize;
 use utoipa_axum::routes;
 
-pub(super) use wire::{CertificateDetail, CertificateSummary, detail};
 use wire::Change;
+pub(super) use wire::{CertificateDetail, CertificateSummary, detail};
 
 use super::facet::{Bars, FacetGroup, Facets};
 use super::listing::{Page, limit};
@@ -124,8 +124,7 @@ async fn certificate_facets(
 ) -> Result<Json<Facets>, Problem> {
     let filter = filter(&engine, params.filter.as_deref()).await?;
     let found = engine.certificate_facets(caller.context(), &filter).await?;
-    let groups =
-        found.into_iter().map(|(field, values)| FacetGroup::new(field, values)).collect();
+    let groups = found.into_iter().map(|(field, values)| FacetGroup::new(field, values)).collect();
     Ok(Json(Facets { groups, sampled: false }))
 }
 

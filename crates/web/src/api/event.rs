@@ -63,8 +63,17 @@ impl From<&SeenEvent> for EventRecord {
 impl EventRecord {
     /// Columns of the CSV export.
     pub(super) const COLUMNS: &[&str] = &[
-        "log_index", "time", "type", "severity", "result", "reason", "actor", "origin", "subject",
-        "sentence", "id",
+        "log_index",
+        "time",
+        "type",
+        "severity",
+        "result",
+        "reason",
+        "actor",
+        "origin",
+        "subject",
+        "sentence",
+        "id",
     ];
 
     /// Cells of the CSV export.

@@ -32,9 +32,14 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 struct ExportParams {
     /// Condition; everything unless told otherwise.
     filter: Option<String>,
-    /// `ndjson` (unless told otherwise) or `csv`.
+    /// `ndjson` (unless told otherwise) or `csv`; events also `jsonl`: with the sealed bytes and
+    /// proofs, for `chancery verify --export`.
     #[param(example = "csv")]
     format: Option<String>,
+    /// Events as `jsonl`: from this log index on.
+    from: Option<u64>,
+    /// Events as `jsonl`: up to this log index, itself included.
+    to: Option<u64>,
     /// Certificates: `expires`, `added`, `subject` or `status`; a leading `-` turns the order round.
     sort: Option<String>,
 }
@@ -115,14 +120,18 @@ fn harmless(cell: String) -> String {
 #[utoipa::path(get, path = "/api/v1/events/export", tag = "events",
     params(ExportParams),
     responses((status = 200, description = "Rows as they are read",
-        content((String = "application/x-ndjson"), (String = "text/csv")))))]
+        content((String = "application/x-ndjson"), (String = "text/csv"),
+            (String = "application/jsonl")))))]
 async fn export_events(
     State(engine): State<Engine>,
     caller: Caller,
     Params(params): Params<ExportParams>,
 ) -> Result<Response, Problem> {
-    let format = Format::parse(params.format.as_deref())?;
     let filter = event::filter(&engine, params.filter.as_deref())?;
+    if params.format.as_deref() == Some("jsonl") {
+        return verifiable(&engine, &caller, filter, &params).await;
+    }
+    let format = Format::parse(params.format.as_deref())?;
     let end = *engine.sealed().borrow();
     let count = engine.event_count(caller.context(), &filter).await?.value;
     let export = ExportRecord {
@@ -136,6 +145,22 @@ async fn export_events(
     let rows = stream::try_unfold(state, EventExport::page);
     let name = format!("events.{}", format.as_str());
     Ok((event::streamed(format.media_type(), Some(&name)), Body::from_stream(rows)).into_response())
+}
+
+/// An export that can be verified off-line.
+async fn verifiable(
+    engine: &Engine,
+    caller: &Caller,
+    filter: Filter,
+    params: &ExportParams,
+) -> Result<Response, Problem> {
+    let export = engine.export_events(caller.context(), filter, params.from, params.to).await?;
+    let pages = stream::try_unfold(export, |mut export| async move {
+        let page = export.page().await?;
+        Ok::<_, Error>(page.map(|page| (Bytes::from(page), export)))
+    });
+    let headers = event::streamed("application/jsonl", Some("events.jsonl"));
+    Ok((headers, Body::from_stream(pages)).into_response())
 }
 
 struct EventExport {
@@ -189,16 +214,15 @@ async fn export_certificates(
     let (sort, descending) = certificate::sort(params.sort.as_deref())?;
     let filter = certificate::filter(&engine, params.filter.as_deref()).await?;
     let count = engine.certificate_count(caller.context(), &filter).await?;
-    let export =
-        ExportRecord { format: format.as_str(), count, query: filter.filter().to_text(), range: None };
-    engine.record_certificate_export(caller.context(), export).await?;
-    let query = CertificateQuery {
-        filter,
-        sort,
-        descending,
-        cursor: None,
-        limit: listing::LIMIT_MAX,
+    let export = ExportRecord {
+        format: format.as_str(),
+        count,
+        query: filter.filter().to_text(),
+        range: None,
     };
+    engine.record_certificate_export(caller.context(), export).await?;
+    let query =
+        CertificateQuery { filter, sort, descending, cursor: None, limit: listing::LIMIT_MAX };
     let state = CertificateExport { engine, caller, query: Some(query), format, is_first: true };
     let rows = stream::try_unfold(state, CertificateExport::page);
     let name = format!("certificates.{}", format.as_str());

@@ -78,8 +78,11 @@ impl Bars {
     ) -> Self {
         let bars = bars
             .into_iter()
-            .map(|(from, to, by_severity)| {
-                Bar { from, to, count: by_severity.values().sum(), by_severity }
+            .map(|(from, to, by_severity)| Bar {
+                from,
+                to,
+                count: by_severity.values().sum(),
+                by_severity,
             })
             .collect();
         Self { bars }

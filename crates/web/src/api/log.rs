@@ -36,9 +36,5 @@ async fn verify_log(
     caller: Caller,
 ) -> Result<Json<Verified>, Problem> {
     let report = engine.verify_log(caller.context()).await?;
-    Ok(Json(Verified {
-        entries: report.count,
-        root: report.root,
-        duration_ms: report.duration_ms,
-    }))
+    Ok(Json(Verified { entries: report.count, root: report.root, duration_ms: report.duration_ms }))
 }

@@ -70,11 +70,7 @@ fn describe(registry: &mut Registry, figures: &Figures, lag: f64, quarantined: u
         ConstGauge::new(lag),
     );
     registry.register("log_size", "Entries a signed checkpoint covers", whole(figures.log_size));
-    registry.register(
-        "certificates",
-        "Certificates in the inventory",
-        whole(figures.certificates),
-    );
+    registry.register("certificates", "Certificates in the inventory", whole(figures.certificates));
     registry.register("store_bytes", "Bytes of the database", whole(figures.store_bytes));
     registry.register("uptime_seconds", "Age of this process", whole(figures.uptime_seconds));
     let jobs = Family::<JobState, Gauge<u64, AtomicU64>>::default();

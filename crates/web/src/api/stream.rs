@@ -16,16 +16,20 @@ use chancery_event::id::LogIndex;
 use futures::stream::{self, Stream};
 use serde::Deserialize;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use utoipa_axum::routes;
 
-use super::event::{self, EventRecord};
 use super::Operations;
+use super::event::{self, EventRecord};
 use crate::edge::{AppState, Caller, Params, Problem};
 
 /// Events read at once.
 const BATCH: usize = 100;
 /// Silence after which a comment is sent, so that proxies keep the connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// After this long a stream ends, so that its reader comes back and proves again who they are.
+const STREAM_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// Adds the operation.
 pub(super) fn add(operations: &mut Operations<'_>) {
@@ -47,11 +51,12 @@ struct StreamParams {
 /// Events as they are sealed
 ///
 /// Server-sent events: `id` is the log index, `event` the type, `data` the event as in lists. After
-/// a break, send `Last-Event-ID` and nothing is missed. Comments keep the connection alive.
+/// a break, send `Last-Event-ID` and nothing is missed. Comments keep the connection alive. Every
+/// quarter of an hour the stream ends and has to be asked for again.
 #[utoipa::path(get, path = "/api/v1/events/stream", tag = "events",
     params(StreamParams, ("Last-Event-ID" = Option<u64>, Header,
         description = "The last log index that was seen")),
-    responses((status = 200, description = "A stream without end",
+    responses((status = 200, description = "A stream",
         content_type = "text/event-stream", body = String)))]
 async fn stream_events(
     State(state): State<AppState>,
@@ -70,7 +75,15 @@ async fn stream_events(
             .map_err(|_| Problem::malformed("Last-Event-ID is no log index"))?,
         None => params.from.unwrap_or_else(|| *engine.sealed().borrow()),
     };
-    let reader = Reader { sealed: engine.sealed(), engine, caller, filter, next, batch: Vec::new() };
+    let reader = Reader {
+        sealed: engine.sealed(),
+        engine,
+        caller,
+        filter,
+        next,
+        batch: Vec::new(),
+        until: Instant::now() + STREAM_MAX,
+    };
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         Some((Ok(event), reader))
@@ -87,20 +100,25 @@ struct Reader {
     /// The first index that was not looked at.
     next: u64,
     batch: Vec<EventRecord>,
+    until: Instant,
 }
 
 impl Reader {
-    /// The next event; `None` ends the stream: the server stops, or the store cannot be read.
+    /// The next event; `None` ends the stream: its time is over, the server stops, or the store
+    /// cannot be read.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(record) = self.batch.pop() {
                 return record.to_sse();
             }
+            if Instant::now() >= self.until {
+                return None;
+            }
             let size = *self.sealed.borrow_and_update();
             if self.next < size {
                 self.read(size).await.ok()?;
             } else {
-                self.sealed.changed().await.ok()?;
+                timeout_at(self.until, self.sealed.changed()).await.ok()?.ok()?;
             }
         }
     }

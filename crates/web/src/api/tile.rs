@@ -62,10 +62,7 @@ async fn verifier_key(State(engine): State<Engine>) -> Response {
     answer("text/plain; charset=utf-8", FRESH, line.into_bytes())
 }
 
-async fn tile(
-    State(engine): State<Engine>,
-    Path(rest): Path<String>,
-) -> Result<Response, Problem> {
+async fn tile(State(engine): State<Engine>, Path(rest): Path<String>) -> Result<Response, Problem> {
     let Ok(Resource::Tile(id)) = format!("tile/{rest}").parse() else {
         return Err(Problem::not_found());
     };

@@ -130,9 +130,7 @@ async fn create_token(
 ) -> Result<Response, Problem> {
     let account = match wish.account.as_deref() {
         None => None,
-        Some(text) => {
-            Some(text.parse().map_err(|error| Problem::invalid("account", error))?)
-        }
+        Some(text) => Some(text.parse().map_err(|error| Problem::invalid("account", error))?),
     };
     let role = wish.role.as_deref().map(role).transpose()?;
     let new = NewToken { name: wish.name, account, role, days: wish.days };

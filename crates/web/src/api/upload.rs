@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 use super::Operations;
 use super::certificate::detail;
 use super::version;
-use crate::edge::{Caller, Json, Params, Problem};
+use crate::edge::{Caller, Json, Params, Problem, Raw};
 
 /// Media types of bodies that are certificates themselves.
 const RAW: &[&str] = &[
@@ -161,7 +161,7 @@ async fn upload_certificates(
     caller: Caller,
     headers: HeaderMap,
     Params(params): Params<UploadParams>,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let mode = match params.mode.as_deref().unwrap_or("sync") {
         "sync" => UploadMode::Sync,

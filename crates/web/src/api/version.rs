@@ -23,7 +23,10 @@ pub(super) fn tagged<T: Serialize>(
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|line| line.split(','))
-        .any(|known| matches!(known.trim().trim_start_matches("W/"), "*") || known.trim().trim_start_matches("W/") == tag);
+        .any(|known| {
+            matches!(known.trim().trim_start_matches("W/"), "*")
+                || known.trim().trim_start_matches("W/") == tag
+        });
     let etag = HeaderValue::from_str(&tag).map_err(|_| Problem::internal())?;
     let caching = HeaderValue::from_static("private, no-cache");
     let common = [(header::ETAG, etag), (header::CACHE_CONTROL, caching)];

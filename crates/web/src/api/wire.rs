@@ -1,11 +1,10 @@
 //! Small shapes that several parts of the API share.
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::edge::Problem;
+use crate::edge::{Problem, Raw};
 
 /// Something with a name.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -36,9 +35,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJson
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| Problem::malformed(rejection.body_text()))?;
+        let Raw(bytes) = Raw::from_request(request, state).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }

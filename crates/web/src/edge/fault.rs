@@ -4,7 +4,6 @@
 //! the program's own failures stay inside; they are logged here, once.
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use chancery_engine::Error;
 use chancery_event::filter::FilterError;
 use chancery_event::filter::error::Place;
@@ -104,11 +103,6 @@ impl From<FilterError> for Problem {
         problem.suggestion = error.suggestion;
         problem
     }
-}
-
-/// An error of the engine can be answered with `?` through [`Problem`]; this is for the rest.
-pub(crate) fn answer(error: Error) -> Response {
-    Problem::from(error).into_response()
 }
 
 impl Problem {

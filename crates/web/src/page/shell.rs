@@ -19,8 +19,6 @@ use crate::ui::{self, AlertKind, Health, Nav, PageFrame, Preferences, SealStatus
 
 /// The cookie that carries a notice from a change to the page behind it.
 const NOTICE: &str = "notice";
-/// A checkpoint older than this with events waiting is late, in µs.
-const LATE: i64 = 10_000_000;
 
 /// What a page knows before it begins: who reads, what they chose, where they are.
 pub(crate) struct Shell {
@@ -144,11 +142,6 @@ impl Shell {
             Some(at) => (format!("sealed {}", ui::distance(at.micros(), self.now())), true),
             None => ("nothing sealed since the start".to_owned(), true),
         }
-    }
-
-    /// Whether a checkpoint of this age is late while events wait.
-    pub(crate) fn is_late(&self, sealed_at: i64, pending: u64) -> bool {
-        pending > 0 && self.now() - sealed_at > LATE
     }
 
     /// The way on after a change: to a page of ours, with a notice that it shows once.

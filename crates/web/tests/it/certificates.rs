@@ -57,7 +57,9 @@ async fn a_certificate_enters_is_read_changed_and_goes() {
         .iter()
         .map(|item| item["event"]["type"].as_str().unwrap())
         .collect();
-    for expected in ["certificate.upload", "certificate.update", "certificate.archive", "certificate.delete"] {
+    for expected in
+        ["certificate.upload", "certificate.update", "certificate.archive", "certificate.delete"]
+    {
         assert!(types.contains(&expected), "{expected} is not in {types:?}");
     }
     server.finish().await;
@@ -68,16 +70,18 @@ async fn refused_uploads_say_why() {
     let server = TestServer::start().await;
     let authority = Authority::new("Test CA", server.now());
     let leaf = authority.leaf("www.example.org", server.now(), 60).to_pem();
-    let upload = |media_type: &str, body: &str| {
-        server.post("/api/v1/certificates").body(media_type, body)
-    };
+    let upload =
+        |media_type: &str, body: &str| server.post("/api/v1/certificates").body(media_type, body);
     let id = upload("text/plain", &leaf).send().await.expect(201).json()["id"].clone();
     let again = upload("text/plain", &leaf).send().await.expect(409);
     assert_eq!(again.reason(), "duplicate");
     assert_eq!(again.json()["existing"], id);
     assert_eq!(upload("text/plain", "").send().await.expect(422).json()["status"], 422);
     upload("text/plain", "nonsense").send().await.expect(422);
-    assert_eq!(upload("text/html", &leaf).send().await.expect(415).reason(), "unsupported_media_type");
+    assert_eq!(
+        upload("text/html", &leaf).send().await.expect(415).reason(),
+        "unsupported_media_type"
+    );
     assert_eq!(upload("application/json", "{").send().await.expect(400).reason(), "malformed");
     let unknown = json!({ "certificate": authority.leaf("b.example.org", server.now(), 1).to_pem(), "owner": "nobody" });
     let refused = server.post("/api/v1/certificates").json(&unknown).send().await.expect(422);

@@ -55,8 +55,12 @@ async fn every_operation_is_described_with_its_permission() {
         }
         described += 1;
     }
-    let total: usize =
-        document["paths"].as_object().unwrap().values().map(|item| item.as_object().unwrap().len()).sum();
+    let total: usize = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|item| item.as_object().unwrap().len())
+        .sum();
     assert_eq!(described, total);
     server.finish().await;
 }

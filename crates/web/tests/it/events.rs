@@ -52,7 +52,8 @@ async fn both_spellings_of_a_filter_find_the_same() {
     let text = text.expect(200).json();
     assert!(indexes(&text).len() >= 3);
     assert!(text["items"][0]["sentence"].as_str().unwrap().len() > 5);
-    let filter = chancery_event::filter::Filter::parse("type:bootstrap.*", server.engine().event_schema());
+    let filter =
+        chancery_event::filter::Filter::parse("type:bootstrap.*", server.engine().event_schema());
     let search = json!({ "filter": filter.unwrap().to_json(), "limit": 100 });
     let tree = server.post("/api/v1/events/search").json(&search).send().await.expect(200).json();
     assert_eq!(indexes(&tree), indexes(&text));

@@ -40,6 +40,7 @@ async fn a_write_by_cookie_needs_the_token_of_the_session() {
 #[tokio::test]
 async fn a_form_carries_the_token_in_a_field() {
     let server = TestServer::start().await;
+    server.settle().await;
     let (cookie, csrf) = server.session();
     let send = |form: String| {
         server.call(Method::POST, "/api/v1/log/verify").header("cookie", &cookie).form(&form)
@@ -147,8 +148,5 @@ async fn too_many_requests_are_refused_for_a_while() {
     assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
     // Others are not affected: the administrator's own requests count for themselves.
     server.get("/api/v1/tokens").send().await.expect(200);
-    server.router();
-    // What is left to check needs no requests of the refused client.
-    server.settle().await;
-    std::mem::forget(server);
+    server.finish().await;
 }

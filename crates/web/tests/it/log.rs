@@ -92,3 +92,17 @@ async fn health_and_figures_tell_how_it_is() {
     server.call(Method::GET, "/metrics").send().await.expect(200);
     server.finish().await;
 }
+
+#[tokio::test]
+async fn verification_and_sealing_do_not_disturb_each_other() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    for _ in 0..40 {
+        let (report, _) = tokio::join!(
+            server.post("/api/v1/log/verify").send(),
+            server.post("/api/v1/log/verify").send(),
+        );
+        report.expect(200);
+    }
+    server.finish().await;
+}

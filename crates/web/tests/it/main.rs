@@ -1,6 +1,7 @@
 //! The API through the real router over a real engine.
 
 mod access;
+mod administration;
 mod certificates;
 mod document;
 mod events;

@@ -27,6 +27,15 @@ impl Fetch for DataDir {
         self.name.clone()
     }
 
+    async fn surplus(&self) -> Result<Vec<Finding>> {
+        let rows = log::surplus(&mut self.store.read().await?).await?;
+        let finding = |index: i64| Finding {
+            index: u64::try_from(index).unwrap_or(0),
+            what: format!("a row with the log index {index} is outside of the log"),
+        };
+        Ok(rows.into_iter().map(finding).collect())
+    }
+
     async fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
         let checkpoint = log::checkpoint(&mut self.store.read().await?).await?;
         Ok(checkpoint.map(|checkpoint| checkpoint.note.into_bytes()))

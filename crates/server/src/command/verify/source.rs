@@ -48,6 +48,10 @@ pub(crate) struct Fetched {
 pub(crate) trait Fetch: Send + Sync + 'static {
     /// What it is, for people.
     fn name(&self) -> String;
+    /// What is there beside the log and must not be.
+    fn surplus(&self) -> impl Future<Output = Result<Vec<Finding>>> + Send {
+        async { Ok(Vec::new()) }
+    }
     /// The signed checkpoint.
     fn checkpoint(&self) -> impl Future<Output = Result<Option<Vec<u8>>>> + Send;
     /// A tile, or a wider version of it.
@@ -142,9 +146,14 @@ impl<F: Fetch> Ahead<F> {
     }
 
     /// What was seen.
-    pub(crate) async fn finish(self) -> Seen {
+    ///
+    /// # Errors
+    /// The source cannot be asked any more.
+    pub(crate) async fn finish(self) -> Result<Seen> {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        state.seen
+        let mut seen = state.seen;
+        seen.findings.extend(self.fetch.surplus().await?);
+        Ok(seen)
     }
 }
 

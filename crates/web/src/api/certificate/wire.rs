@@ -68,9 +68,22 @@ pub(crate) struct CertificateSummary {
 impl CertificateSummary {
     /// Columns of the CSV export.
     pub(crate) const COLUMNS: &[&str] = &[
-        "id", "subject", "issuer", "serial", "fingerprint_sha256", "not_before", "not_after",
-        "key_algorithm", "key_size", "signature_algorithm", "status", "status_reason", "archived",
-        "path", "source", "created_at",
+        "id",
+        "subject",
+        "issuer",
+        "serial",
+        "fingerprint_sha256",
+        "not_before",
+        "not_after",
+        "key_algorithm",
+        "key_size",
+        "signature_algorithm",
+        "status",
+        "status_reason",
+        "archived",
+        "path",
+        "source",
+        "created_at",
     ];
 
     /// Cells of the CSV export.
