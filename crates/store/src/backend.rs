@@ -40,6 +40,8 @@ struct Inner {
     committed: watch::Receiver<u64>,
     closing: watch::Sender<bool>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    #[cfg(any(test, feature = "faults"))]
+    faults: crate::fault::Faults,
 }
 
 pub(crate) enum Backend {
@@ -63,6 +65,8 @@ impl Store {
             committed,
             closing,
             writer: Mutex::new(Some(writer)),
+            #[cfg(any(test, feature = "faults"))]
+            faults: crate::fault::Faults::default(),
         })))
     }
 
@@ -79,6 +83,8 @@ impl Store {
             committed,
             closing: watch::Sender::new(false),
             writer: Mutex::new(None),
+            #[cfg(any(test, feature = "faults"))]
+            faults: crate::fault::Faults::default(),
         })))
     }
 
@@ -109,11 +115,61 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        #[cfg(any(test, feature = "faults"))]
+        let fault = self.0.faults.take(name);
+        #[cfg(any(test, feature = "faults"))]
+        if fault == Some(crate::Fault::NotPersisted) {
+            return Err(E::from(Error::Unavailable("a test made this commit fail".to_owned())));
+        }
         let (reply, answer) = oneshot::channel();
         let unit = Box::new(Work { name, work, result: None, reply });
         let units = self.0.units.as_ref().ok_or_else(|| E::from(Error::ReadOnly))?;
         units.send(unit).await.map_err(|_| E::from(Error::Closed))?;
-        answer.await.map_err(|_| E::from(Error::Closed))?
+        let answer = answer.await.map_err(|_| E::from(Error::Closed))?;
+        #[cfg(any(test, feature = "faults"))]
+        if fault.is_some() {
+            return Err(E::from(Error::Unavailable(
+                "a test hid that this is committed".to_owned(),
+            )));
+        }
+        answer
+    }
+
+    /// Makes the next transaction of this name fail for its caller.
+    #[cfg(any(test, feature = "faults"))]
+    pub fn inject(&self, name: &'static str, fault: crate::Fault) {
+        self.0.faults.add(name, fault);
+    }
+
+    /// Changes one stored row behind the program's back.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if there was no such row.
+    #[cfg(any(test, feature = "faults"))]
+    pub async fn tamper(&self, how: crate::Tampering) -> Result<(), Error> {
+        let changed = self.transaction("tamper", move |tx: &mut Tx| {
+            Box::pin(async move { tx.execute(how.statement(), Vec::new()).await })
+        });
+        match changed.await? {
+            1 => Ok(()),
+            rows => Err(Error::Damaged(format!("{rows} rows to tamper with"))),
+        }
+    }
+
+    /// How many pending events were set aside.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    #[cfg(any(test, feature = "faults"))]
+    pub async fn quarantined(&self) -> Result<i64, Error> {
+        let sql = "SELECT COUNT(*) AS n FROM quarantined_event";
+        self.read().await?.number(sql, Vec::new()).await
+    }
+
+    /// Faults that have not met their transaction yet.
+    #[cfg(any(test, feature = "faults"))]
+    pub fn faults_waiting(&self) -> usize {
+        self.0.faults.waiting()
     }
 
     /// A connection for reading, with a view of everything committed so far.

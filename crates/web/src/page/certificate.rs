@@ -270,11 +270,11 @@ async fn save(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Re
 }
 
 async fn ask_archive(shell: Shell, Path(id): Path<String>) -> Response {
-    ask(&shell, &id, "archive", |action| archive_question(action)).await
+    ask(&shell, &id, "archive", archive_question).await
 }
 
 async fn ask_delete(shell: Shell, Path(id): Path<String>) -> Response {
-    ask(&shell, &id, "delete", |action| delete_question(action)).await
+    ask(&shell, &id, "delete", delete_question).await
 }
 
 async fn ask(shell: &Shell, id: &str, verb: &str, make: fn(&str) -> Question<'_>) -> Response {
