@@ -4,10 +4,11 @@ mod migration;
 mod sqlite;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 use crate::writer::{Unit, Work};
 use crate::{Error, Link, Tx};
@@ -37,6 +38,8 @@ struct Inner {
     /// `None`: opened for reading only.
     units: Option<mpsc::Sender<Box<dyn Unit>>>,
     committed: watch::Receiver<u64>,
+    closing: watch::Sender<bool>,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 pub(crate) enum Backend {
@@ -52,11 +55,14 @@ impl Store {
         let (sqlite, writer) = sqlite::open(settings).await?;
         let (units, queue) = mpsc::channel(4_096);
         let (commits, committed) = watch::channel(0);
-        tokio::spawn(crate::writer::run(Tx::new(writer), queue, commits));
+        let (closing, closed) = watch::channel(false);
+        let writer = tokio::spawn(crate::writer::run(Tx::new(writer), queue, commits, closed));
         Ok(Self(Arc::new(Inner {
             backend: Backend::Sqlite(sqlite),
             units: Some(units),
             committed,
+            closing,
+            writer: Mutex::new(Some(writer)),
         })))
     }
 
@@ -67,7 +73,26 @@ impl Store {
     pub async fn open_to_read(settings: &Settings) -> Result<Self, Error> {
         let sqlite = sqlite::open_to_read(settings).await?;
         let (_, committed) = watch::channel(0);
-        Ok(Self(Arc::new(Inner { backend: Backend::Sqlite(sqlite), units: None, committed })))
+        Ok(Self(Arc::new(Inner {
+            backend: Backend::Sqlite(sqlite),
+            units: None,
+            committed,
+            closing: watch::Sender::new(false),
+            writer: Mutex::new(None),
+        })))
+    }
+
+    /// Closes the store in order: units that were handed in are done, later ones are refused, and
+    /// when this returns no connection is open any more.
+    pub async fn close(&self) {
+        self.0.closing.send_replace(true);
+        let writer = self.0.writer.lock().ok().and_then(|mut writer| writer.take());
+        if let Some(writer) = writer {
+            let _ = writer.await;
+        }
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.close().await,
+        }
     }
 
     /// Runs `work` as one unit: all of it is committed, durably, or none.
