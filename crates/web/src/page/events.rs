@@ -1,5 +1,5 @@
-//! The list of events: search, facets, histogram, saved views, export, live tail. The address is the
-//! whole state.
+//! The list of events: search, facets, histogram, saved views, export, live tail. The address is
+//! the whole state.
 
 use axum::response::Response;
 use chancery_engine::history::{EventPage, EventQuery};

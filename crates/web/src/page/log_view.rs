@@ -3,6 +3,7 @@
 
 use axum::response::Response;
 use chancery_engine::history::EventQuery;
+use chancery_engine::row::Checkpoint;
 use chancery_engine::{Error, Permission};
 use chancery_event::filter::Filter;
 use maud::{Markup, html};
@@ -46,43 +47,7 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
     let filter = Filter::parse("type:log.verify", engine.event_schema()).map_err(Error::from)?;
     let query = EventQuery { filter, before: None, from: None, limit: 5, oldest_first: false };
     let verified = engine.events(shell.context(), query).await?.events;
-    let size = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
-    let age = checkpoint.as_ref().map_or_else(
-        || "none yet".to_owned(),
-        |checkpoint| ui::distance(checkpoint.signed_at.micros(), shell.now()),
-    );
-    let quarantined = engine.health().quarantined();
-    let tone = if quarantined == 0 { Tone::Good } else { Tone::Critical };
-    let stats = [
-        Stat {
-            label: "Entries under seal",
-            value: &ui::grouped(size),
-            hint: "signed and provable",
-            href: Some("/events"),
-            tone: Tone::Seal,
-        },
-        Stat {
-            label: "Last checkpoint",
-            value: &age,
-            hint: "signed when something happens",
-            href: None,
-            tone: Tone::Neutral,
-        },
-        Stat {
-            label: "Wait to be sealed",
-            value: &ui::grouped(figures.pending),
-            hint: "recorded, not sealed yet",
-            href: None,
-            tone: Tone::Neutral,
-        },
-        Stat {
-            label: "Quarantined",
-            value: &ui::grouped(quarantined),
-            hint: "pending events not written by this program",
-            href: None,
-            tone,
-        },
-    ];
+    let stats = stats(shell, checkpoint.as_ref(), figures.pending);
     let body = html! {
         (ui::page_header("Sealed log", "Every event, in one order, under a signature. Anybody can check it without trusting this server.", html! {
             @if shell.may(Permission::LogVerify) {
@@ -95,7 +60,7 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
         @if let Some(damage) = damage {
             (ui::alert_box(AlertKind::Error, &format!("The log does not verify: {damage}.")))
         }
-        (ui::stat_row(&stats))
+        (stats)
         div.columns {
             (ui::section("checkpoint", "Checkpoint", html! {}, html! {
                 @match &checkpoint {
@@ -117,6 +82,48 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
         }))
     };
     Ok(shell.page(Nav::Log, "Sealed log", body))
+}
+
+/// The figures at the top of the page.
+fn stats(shell: &Shell, checkpoint: Option<&Checkpoint>, pending: u64) -> Markup {
+    let size = checkpoint.map_or(0, |checkpoint| checkpoint.size);
+    let age = checkpoint.map_or_else(
+        || "none yet".to_owned(),
+        |checkpoint| ui::distance(checkpoint.signed_at.micros(), shell.now()),
+    );
+    let quarantined = shell.engine().health().quarantined();
+    let tone = if quarantined == 0 { Tone::Good } else { Tone::Critical };
+    let stats = [
+        Stat {
+            label: "Entries under seal",
+            value: &ui::grouped(size),
+            hint: "signed and provable",
+            href: Some("/events"),
+            tone: Tone::Seal,
+        },
+        Stat {
+            label: "Last checkpoint",
+            value: &age,
+            hint: "signed when something happens",
+            href: None,
+            tone: Tone::Neutral,
+        },
+        Stat {
+            label: "Wait to be sealed",
+            value: &ui::grouped(pending),
+            hint: "recorded, not sealed yet",
+            href: None,
+            tone: Tone::Neutral,
+        },
+        Stat {
+            label: "Quarantined",
+            value: &ui::grouped(quarantined),
+            hint: "pending events not written by this program",
+            href: None,
+            tone,
+        },
+    ];
+    ui::stat_row(&stats)
 }
 
 fn findings(shell: &Shell) -> Markup {

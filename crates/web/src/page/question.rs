@@ -1,5 +1,5 @@
-//! A question before something is done: a dialog on the page, and a page of its own for those without
-//! scripts. Both send the same form to the same address.
+//! A question before something is done: a dialog on the page, and a page of its own for those
+//! without scripts. Both send the same form to the same address.
 
 use axum::response::Response;
 use maud::{Markup, html};

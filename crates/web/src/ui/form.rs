@@ -1,6 +1,7 @@
 //! Forms: labelled fields with hint and error, file drop with a place to paste, confirmation.
 //!
-//! Every form that changes something carries the CSRF token ([`csrf_input`]); [`post_form`] puts it in.
+//! Every form that changes something carries the CSRF token ([`csrf_input`]); [`post_form`] puts it
+//! in.
 
 use maud::{Markup, html};
 
@@ -167,8 +168,8 @@ pub fn file_drop(drop: &FileDrop<'_>) -> Markup {
     }
 }
 
-/// The button that sends a form. The tone is [`Tone::Info`] for the usual one, [`Tone::Bad`] for one that
-/// cannot be taken back.
+/// The button that sends a form. The tone is [`Tone::Info`] for the usual one, [`Tone::Bad`] for
+/// one that cannot be taken back.
 #[must_use]
 pub fn submit(label: &str, tone: Tone) -> Markup {
     html! { button.primary.danger[matches!(tone, Tone::Bad | Tone::Critical)] type="submit" { (label) } }

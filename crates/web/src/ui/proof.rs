@@ -1,7 +1,7 @@
 //! The proof of an event: its place in the log, and the way from its bytes to the signed root.
 //!
-//! The panel never claims more than was checked. What the server says stands under "as the server tells";
-//! only the script, which recomputes every hash in the reader's browser, writes the result.
+//! The panel never claims more than was checked. What the server says stands under "as the server
+//! tells"; only the script, which recomputes every hash in the reader's browser, writes the result.
 
 use maud::{Markup, html};
 
