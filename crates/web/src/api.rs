@@ -5,13 +5,15 @@
 //! is written; `document` adds what all of them share, and a golden file holds the whole
 //! description. Names and shapes on the wire only ever grow.
 //!
-//! Read `listing` (pages of lists), `version` (ETags) and `certificate` first; the others are like it.
+//! Read `listing` (pages of lists), `version` (ETags) and `certificate` first; the others are like
+//! it.
 
 mod account;
 mod attribute;
 mod certificate;
 pub(crate) mod document;
 mod event;
+mod event_count;
 mod event_type;
 mod export;
 mod facet;
@@ -66,6 +68,7 @@ pub fn add(routes: &mut Routes) {
     certificate::add(&mut operations);
     upload::add(&mut operations);
     event::add(&mut operations);
+    event_count::add(&mut operations);
     stream::add(&mut operations);
     export::add(&mut operations);
     event_type::add(&mut operations);

@@ -31,6 +31,7 @@ mod live;
 mod log_view;
 mod login;
 mod placement;
+mod prose;
 mod question;
 mod saved_view;
 mod search;

@@ -142,7 +142,12 @@ fn table(accounts: &[AccountView], now: i64) -> Markup {
             ],
         })
         .collect();
-    ui::data_table(&Table { id: "accounts", caption: "Accounts, by login name", columns: &columns, rows: &rows })
+    ui::data_table(&Table {
+        id: "accounts",
+        caption: "Accounts, by login name",
+        columns: &columns,
+        rows: &rows,
+    })
 }
 
 fn form(shell: &Shell, typed: &Typed) -> Markup {
@@ -184,10 +189,17 @@ async fn create(shell: Shell, Fields(typed): Fields) -> Response {
                 Ok((id, Some(password))) => {
                     let what = format!("The first password of {}.", typed.text("name"));
                     let back = format!("/administration/accounts/{id}");
-                    Ok(shown_once(&shell, "Account made", &what, password.expose(), ("To the account", &back)))
+                    Ok(shown_once(
+                        &shell,
+                        "Account made",
+                        &what,
+                        password.expose(),
+                        ("To the account", &back),
+                    ))
                 }
                 Ok((id, None)) => {
-                    Ok(shell.done(&format!("/administration/accounts/{id}"), "The account is made."))
+                    Ok(shell
+                        .done(&format!("/administration/accounts/{id}"), "The account is made."))
                 }
                 Err(error) => view(&shell, &typed.refused(error)?).await,
             }

@@ -10,6 +10,7 @@ use chancery_event::catalogue::System;
 use maud::{Markup, html};
 
 use super::address::Address;
+use super::prose::prose;
 use super::shell::Shell;
 use super::{GET, field_doc};
 use crate::edge::{Access, Problem, Routes};
@@ -146,10 +147,14 @@ fn facets(address: &Address, found: &[EventType]) -> Markup {
         found.iter().filter(known).count() as u64
     };
     let groups: Vec<(&str, &str, Vec<(&str, &str, u64)>)> = vec![
-        ("Produced", "produced", vec![
-            ("yes", "Recorded by this version", produced),
-            ("no", "Known, not recorded yet", found.len() as u64 - produced),
-        ]),
+        (
+            "Produced",
+            "produced",
+            vec![
+                ("yes", "Recorded by this version", produced),
+                ("no", "Known, not recorded yet", found.len() as u64 - produced),
+            ],
+        ),
         ("Family", "family", families.iter().map(|(name, count)| (*name, *name, *count)).collect()),
         (
             "System",
@@ -206,7 +211,7 @@ fn table(found: &[EventType]) -> Markup {
                 tone: None,
                 cells: vec![
                     ui::code(info.name),
-                    html! { (first_sentence(info.description)) },
+                    prose(&first_sentence(info.description)),
                     ui::severity(info.severity.as_str()),
                     recorded(info.produced),
                     html! { span.wrap { @for dialect in info.dialects {
@@ -218,7 +223,7 @@ fn table(found: &[EventType]) -> Markup {
         .collect();
     ui::data_table(&Table {
         id: "types",
-        caption: "Types of event, by name",
+        caption: "Types of event",
         columns: &columns,
         rows: &rows,
     })
@@ -319,7 +324,7 @@ fn fields(event_type: EventType) -> Markup {
                     th scope="row" { (ui::code(&field.name)) }
                     td { (field.kind) @if !field.required { " " span.muted { "optional" } } }
                     td {
-                        (field.doc)
+                        (prose(&field.doc))
                         @if field.personal { " " (ui::badge(Tone::Notice, Icon::User, "about a person, erasable")) }
                     }
                 } } }

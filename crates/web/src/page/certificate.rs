@@ -122,7 +122,8 @@ fn edit_link(shell: &Shell, view: &CertificateView) -> Markup {
 
 fn actions(shell: &Shell, view: &CertificateView) -> Markup {
     let id = view.row.id;
-    let (archive, delete) = (format!("/certificates/{id}/archive"), format!("/certificates/{id}/delete"));
+    let (archive, delete) =
+        (format!("/certificates/{id}/archive"), format!("/certificates/{id}/delete"));
     html! {
         (ui::button("PEM", &format!("/certificates/{id}/pem"), Some(Icon::Download), false))
         (ui::button("DER", &format!("/certificates/{id}/der"), Some(Icon::Download), false))
@@ -166,7 +167,8 @@ fn delete_question(action: &str) -> Question<'_> {
 
 /// From the first event to the last, and what is still to come.
 fn story(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Markup {
-    let hrefs: Vec<String> = events.iter().map(|seen| format!("/events/{}", seen.event.id)).collect();
+    let hrefs: Vec<String> =
+        events.iter().map(|seen| format!("/events/{}", seen.event.id)).collect();
     let ahead = view.row.not_after.micros() > shell.now();
     let end = TimelineItem {
         at: view.row.not_after.micros(),
@@ -268,11 +270,11 @@ async fn save(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Re
 }
 
 async fn ask_archive(shell: Shell, Path(id): Path<String>) -> Response {
-    ask(&shell, &id, "archive", |action| archive_question(action)).await
+    ask(&shell, &id, "archive", archive_question).await
 }
 
 async fn ask_delete(shell: Shell, Path(id): Path<String>) -> Response {
-    ask(&shell, &id, "delete", |action| delete_question(action)).await
+    ask(&shell, &id, "delete", delete_question).await
 }
 
 async fn ask(shell: &Shell, id: &str, verb: &str, make: fn(&str) -> Question<'_>) -> Response {
@@ -315,7 +317,8 @@ async fn delete(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> 
         .answer(async {
             let id = path_of::<CertificateId>(&id)?;
             shell.engine().delete_certificate(shell.context(), id, typed.some("note")).await?;
-            Ok(shell.done("/certificates", "The certificate is deleted. Its events stay in the log."))
+            Ok(shell
+                .done("/certificates", "The certificate is deleted. Its events stay in the log."))
         })
         .await
 }
@@ -344,7 +347,9 @@ async fn der(shell: Shell, Path(id): Path<String>) -> Response {
 fn file(media_type: &'static str, fingerprint: &str, extension: &str, bytes: Vec<u8>) -> Response {
     let name = fingerprint.get(..16).unwrap_or(fingerprint);
     let disposition = format!("attachment; filename=\"{name}.{extension}\"");
-    let Ok(disposition) = HeaderValue::from_str(&disposition) else { return see_other("/certificates") };
+    let Ok(disposition) = HeaderValue::from_str(&disposition) else {
+        return see_other("/certificates");
+    };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
         (header::CONTENT_DISPOSITION, disposition),

@@ -18,7 +18,7 @@ pub(super) fn checks(view: &CertificateView) -> Markup {
     };
     html! {
         @if !view.checks.is_empty() {
-            details open[view.row.status != "valid"] {
+            details open[view.checks.iter().any(|check| check.result == "failed")] {
                 summary { (view.checks.len()) " checks, last judged " (ui::time(view.row.status_at.micros())) }
                 div.table-wrap { table.plain { tbody {
                     @for check in &view.checks { tr {
@@ -37,7 +37,9 @@ pub(super) fn placement(view: &CertificateView) -> Markup {
     let row = &view.row;
     let none = || html! { span.muted { "none" } };
     let search = |field: &str, value: &str| {
-        super::address::Address::new("/certificates").with("q", &format!("{field}:\"{value}\"")).to_string()
+        super::address::Address::new("/certificates")
+            .with("q", &format!("{field}:\"{value}\""))
+            .to_string()
     };
     let groups = html! {
         @if view.groups.is_empty() { (none()) }
@@ -67,7 +69,8 @@ pub(super) fn placement(view: &CertificateView) -> Markup {
     }
     pairs.push(("Came by", html! { (row.source) " " (ui::time(row.created_at.micros())) }));
     if row.demonstration {
-        pairs.push(("Demonstration", html! { "Made by the demonstration; it stands for nothing." }));
+        pairs
+            .push(("Demonstration", html! { "Made by the demonstration; it stands for nothing." }));
     }
     ui::key_values(&pairs)
 }
@@ -87,8 +90,10 @@ pub(super) fn names(view: &CertificateView) -> Markup {
 /// From itself upwards, and what stands beside it.
 pub(super) fn chain(view: &CertificateView) -> Markup {
     let row = &view.row;
-    let issued = super::address::Address::new("/certificates")
-        .with("q", &format!("issuer:\"{}\"", row.subject_dn.replace('\\', "\\\\").replace('"', "\\\"")));
+    let issued = super::address::Address::new("/certificates").with(
+        "q",
+        &format!("issuer:\"{}\"", row.subject_dn.replace('\\', "\\\\").replace('"', "\\\"")),
+    );
     html! {
         @if view.chain.is_empty() { p.muted { "No issuer of it is in the inventory." } }
         @else { ol.chain { @for link in &view.chain { li { (chain_link(link, view)) } } } }

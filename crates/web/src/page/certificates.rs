@@ -2,9 +2,9 @@
 //! the whole state.
 
 use axum::response::Response;
+use chancery_engine::Permission;
 use chancery_engine::inventory::search::{CertificateFilter, CertificateQuery, Sort};
 use chancery_engine::row::Certificate;
-use chancery_engine::Permission;
 use chancery_event::Timestamp;
 use maud::{Markup, html};
 
@@ -13,9 +13,7 @@ use super::listing::{self, CURSORS, FacetCounts, Narrowed};
 use super::shell::Shell;
 use super::{GET, saved_view};
 use crate::edge::{Access, Problem, Routes};
-use crate::ui::{
-    self, Bucket, Column, Direction, Histogram, Icon, Nav, Row, Series, Table, Tone,
-};
+use crate::ui::{self, Bucket, Column, Direction, Histogram, Icon, Nav, Row, Series, Table, Tone};
 
 /// Certificates on a page.
 const PAGE: usize = 50;
@@ -66,7 +64,11 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         (narrowed.search_box("certificate-search", address, "/certificates", PLACEHOLDER))
     };
     if narrowed.error.is_some() {
-        return Ok(shell.page(Nav::Certificates, "Certificates", html! { (head) (views) }));
+        return Ok(shell.page(
+            Nav::Certificates,
+            "Certificates",
+            html! { (head) (listing::not_understood()) (views) },
+        ));
     }
     let filter = engine.parse_certificate_filter(&text).await?;
     let (sort, descending) = order(address);
@@ -80,7 +82,11 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let page = engine.certificates(context, &query).await?;
     let count = engine.certificate_count(context, &filter).await?;
     if count == 0 && text.is_empty() {
-        return Ok(shell.page(Nav::Certificates, "Certificates", html! { (head) (nothing(shell)) }));
+        return Ok(shell.page(
+            Nav::Certificates,
+            "Certificates",
+            html! { (head) (nothing(shell)) },
+        ));
     }
     let groups = counts(engine.certificate_facets(context, &filter).await?);
     let next = page.next.as_deref().map(|cursor| address.with("cursor", cursor).to_string());
@@ -122,18 +128,23 @@ fn header(shell: &Shell, expression: &str) -> Markup {
         .with("filter", expression)
         .with("sort", shell.address.value("sort").unwrap_or_default())
         .with("format", "csv");
-    ui::page_header("Certificates", "Everything in the inventory, the nearest end first.", html! {
-        @if shell.may(Permission::Export) {
-            (ui::button("CSV", &export.to_string(), Some(Icon::Download), false))
-        }
-        @if shell.may(Permission::CertificateWrite) {
-            (ui::button("Upload", "/certificates/upload", Some(Icon::Upload), true))
-        }
-    })
+    ui::page_header(
+        "Certificates",
+        "Everything in the inventory, the nearest end first.",
+        html! {
+            @if shell.may(Permission::Export) {
+                (ui::button("CSV", &export.to_string(), Some(Icon::Download), false))
+            }
+            @if shell.may(Permission::CertificateWrite) {
+                (ui::button("Upload", "/certificates/upload", Some(Icon::Upload), true))
+            }
+        },
+    )
 }
 
 fn nothing(shell: &Shell) -> Markup {
-    let upload = ui::button("Upload certificates", "/certificates/upload", Some(Icon::Upload), true);
+    let upload =
+        ui::button("Upload certificates", "/certificates/upload", Some(Icon::Upload), true);
     let action = shell.may(Permission::CertificateWrite).then_some(upload);
     ui::empty_state(
         "The inventory is empty",
@@ -161,7 +172,8 @@ async fn expiries(
     let soon = now + i64::from(shell.engine().settings().expiring_days) * Timestamp::DAY;
     let mut counts = vec![[0_u64; 3]; usize::try_from(BARS).unwrap_or(0)];
     for (start, count) in found {
-        let place = usize::try_from((start.micros() - from).div_euclid(width)).unwrap_or(usize::MAX);
+        let place =
+            usize::try_from((start.micros() - from).div_euclid(width)).unwrap_or(usize::MAX);
         let layer = match start.micros() {
             start if start + width <= now => 0,
             start if start < soon => 1,
@@ -239,10 +251,13 @@ fn row(row: &Certificate, now: i64) -> Row {
         },
         cells: vec![
             html! { (title(row)) },
-            status(row),
-            html! { (ui::date(row.not_after.micros())) " " span.muted { (ui::relative(row.not_after.micros(), now)) } },
+            html! { span { (status(row)) } },
+            html! { span {
+                (ui::date(row.not_after.micros())) " "
+                span.muted { (ui::relative(row.not_after.micros(), now)) }
+            } },
             html! { @if row.self_issued { span.muted { "itself" } } @else { (issuer) } },
-            html! { (key(row)) },
+            html! { span.nowrap { (key(row)) } },
             ui::code(&row.path),
             ui::date(row.created_at.micros()),
         ],
@@ -286,7 +301,12 @@ fn table(shell: &Shell, items: &[Certificate], sort: Sort, descending: bool) -> 
         sorted("Added", Sort::Added).optional(),
     ];
     let rows: Vec<Row> = items.iter().map(|one| row(one, shell.now())).collect();
-    ui::data_table(&Table { id: "certificates", caption: "Certificates", columns: &columns, rows: &rows })
+    ui::data_table(&Table {
+        id: "certificates",
+        caption: "Certificates",
+        columns: &columns,
+        rows: &rows,
+    })
 }
 
 /// Paging forwards: the order may be any, so nothing is newer or older.

@@ -5,15 +5,16 @@ use axum::extract::Path;
 use axum::response::Response;
 use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::{Error, Permission};
+use chancery_event::catalogue::OutcomeClass;
 use chancery_event::envelope::PersonalPart;
 use chancery_event::filter::Filter;
 use chancery_event::id::EventId;
-use chancery_event::catalogue::OutcomeClass;
-use chancery_event::{Event, EventType, LogIndex};
+use chancery_event::{Event, EventType, LogIndex, Timestamp};
 use maud::{Markup, html};
 use serde_json::Value;
 
 use super::form::Fields;
+use super::prose::prose;
 use super::shell::Shell;
 use super::typed::sentence;
 use super::{GET, POST, catalogue, event_proof, event_row, field_doc};
@@ -21,7 +22,7 @@ use crate::edge::{Access, Problem, Routes, path_of};
 use crate::ui::{self, Change, ChoiceOption, Confirm, Crumb, Field, Nav, Tone};
 
 /// Consequences shown at most.
-const FOLLOWING: usize = 20;
+const FOLLOWING: usize = 8;
 
 pub(super) fn add(routes: &mut Routes) {
     let access = Access::Session(Permission::EventRead);
@@ -89,21 +90,30 @@ fn facts(event: &Event, seen: &SeenEvent) -> Markup {
     let mut pairs = vec![
         ("Outcome", reason),
         ("When", ui::time(event.time.micros())),
-        ("Who", html! {
-            (event_row::actor(event))
-            @if let Some(role) = &event.actor.role { " " span.muted { (role) } }
-        }),
+        (
+            "Who",
+            html! {
+                (event_row::actor(event))
+                @if let Some(role) = &event.actor.role { " " span.muted { (role) } }
+            },
+        ),
         ("By way of", html! { (event.origin.as_str()) }),
     ];
     if let Some(authentication) = &event.authentication {
         pairs.push(("Proved by", html! { (authentication.method) }));
     }
-    pairs.push(("Type", html! {
-        a href={"/catalogue/" (event.type_name)} { (ui::code(&event.type_name)) }
-    }));
+    pairs.push((
+        "Type",
+        html! {
+            a href={"/catalogue/" (event.type_name)} { (ui::code(&event.type_name)) }
+        },
+    ));
     if let Some(transaction) = event.transaction {
         let text = transaction.to_string();
-        pairs.push(("Transaction", html! { a href={"/events?q=transaction:" (text)} { (ui::code(&text)) } }));
+        pairs.push((
+            "Transaction",
+            html! { a href={"/events?q=transaction:" (text)} { (ui::code(&text)) } },
+        ));
     }
     if let Some(cause) = event.cause {
         let text = cause.to_string();
@@ -139,6 +149,22 @@ fn plain(value: &Value) -> String {
             items.iter().map(plain).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
+    }
+}
+
+/// A member of the detail for people: times as times, and what has a page as a link.
+fn shown(name: &str, value: &Value) -> Markup {
+    let text = plain(value);
+    let list = match name {
+        "certificate_id" => Some("/certificates"),
+        "job_id" => Some("/jobs"),
+        "account_id" => Some("/administration/accounts"),
+        _ => None,
+    };
+    match (list, value.as_str().and_then(|text| text.parse::<Timestamp>().ok())) {
+        (Some(list), _) => html! { a href={(list) "/" (text)} { (text) } },
+        (None, Some(at)) => ui::time(at.micros()),
+        (None, None) => html! { (text) },
     }
 }
 
@@ -178,39 +204,50 @@ fn detail(event: &Event) -> Markup {
             div.table-wrap { table.plain {
                 thead { tr { th scope="col" { "Member" } th scope="col" { "Value" } th scope="col" { "Meaning" } } }
                 tbody { @for (name, value) in members {
-                    tr { th scope="row" { (ui::code(name)) } td.break { (plain(value)) } td.muted { (doc(name)) } }
+                    tr { th scope="row" { (ui::code(name)) } td.break { (shown(name, value)) } td.muted { (prose(doc(name))) } }
                 } }
             } }
         }
     }
 }
 
+/// Events that a search expression finds, the oldest first, without one.
+async fn others(shell: &Shell, text: &str, but: EventId) -> Result<Vec<SeenEvent>, Problem> {
+    let filter = Filter::parse(text, shell.engine().event_schema()).map_err(Error::from)?;
+    let query =
+        EventQuery { filter, before: None, from: None, limit: FOLLOWING + 1, oldest_first: true };
+    let mut events = shell.engine().events(shell.context(), query).await?.events;
+    events.retain(|other| other.event.id != but);
+    events.truncate(FOLLOWING);
+    Ok(events)
+}
+
 async fn related(shell: &Shell, seen: &SeenEvent) -> Result<Markup, Problem> {
     let event = &seen.event;
-    let schema = shell.engine().event_schema();
-    let mut text = format!("cause:{}", event.id);
-    if let Some(transaction) = event.transaction {
-        text = format!("({text} OR transaction:{transaction})");
-    }
-    let filter = Filter::parse(&text, schema).map_err(Error::from)?;
-    let query = EventQuery { filter, before: None, from: None, limit: FOLLOWING + 1, oldest_first: true };
-    let page = shell.engine().events(shell.context(), query).await?;
-    let mut events: Vec<SeenEvent> =
-        page.events.into_iter().filter(|other| other.event.id != event.id).collect();
-    events.truncate(FOLLOWING);
-    if let Some(cause) = event.cause {
-        // A cause that is not there any more, or not to be seen, is only named above.
-        if let Ok(cause) = shell.engine().event(shell.context(), cause).await {
-            events.retain(|other| other.event.id != cause.event.id);
-            events.insert(0, cause);
-        }
-    }
-    if events.is_empty() {
-        return Ok(html! {});
-    }
-    let all = super::address::Address::new("/events").with("q", &text).to_string();
-    let all = html! { a href=(all) { "As a list" } };
-    Ok(ui::section("related", "Cause, consequences, and the same request", all, event_row::story(&events)))
+    // A cause that is not there any more, or not to be seen, is only named above.
+    let cause = match event.cause {
+        Some(cause) => shell.engine().event(shell.context(), cause).await.ok(),
+        None => None,
+    };
+    let followed = others(shell, &format!("cause:{}", event.id), event.id).await?;
+    let beside = match event.transaction {
+        Some(transaction) => others(shell, &format!("transaction:{transaction}"), event.id).await?,
+        None => Vec::new(),
+    };
+    let parts = [
+        ("cause", "What brought it about", cause.into_iter().collect::<Vec<_>>(), None),
+        ("followed", "What followed from it", followed, Some(format!("cause:{}", event.id))),
+        (
+            "beside",
+            "Of the same request",
+            beside,
+            event.transaction.map(|transaction| format!("transaction:{transaction}")),
+        ),
+    ];
+    Ok(html! { @for (id, title, events, query) in &parts { @if !events.is_empty() {
+        @let all = html! { @if let Some(query) = query { a href={"/events?q=" (query)} { "As a list" } } };
+        (ui::section(id, title, all, event_row::story(events)))
+    } } })
 }
 
 fn personal(shell: &Shell, event: &Event) -> Markup {
@@ -262,11 +299,14 @@ fn ground_field() -> Markup {
         ..Field::default()
     };
     let choice = |value, label| ChoiceOption { value, label };
-    ui::select_field(&field, &[
-        choice("request", "The person asked for it"),
-        choice("retention", "The time it may be kept has passed"),
-        choice("mistake", "It should not have been recorded"),
-    ])
+    ui::select_field(
+        &field,
+        &[
+            choice("request", "The person asked for it"),
+            choice("retention", "The time it may be kept has passed"),
+            choice("mistake", "It should not have been recorded"),
+        ],
+    )
 }
 
 fn confirm(shell: &Shell, id: &str) -> Markup {
@@ -309,7 +349,8 @@ async fn erase(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> R
         .answer(async {
             let id = path_of::<EventId>(&id)?;
             shell.engine().erase_personal(shell.context(), id, typed.text("ground")).await?;
-            Ok(shell.done(&format!("/events/{id}"), "What was about people in this event is erased."))
+            Ok(shell
+                .done(&format!("/events/{id}"), "What was about people in this event is erased."))
         })
         .await
 }

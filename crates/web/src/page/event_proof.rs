@@ -22,11 +22,8 @@ pub(super) async fn panel(shell: &Shell, seen: &SeenEvent) -> Result<Markup, Pro
         proof.checkpoint().text().parse().map_err(|error| unreadable(format!("{error}")))?;
     let hashes: Vec<String> = proof.hashes().iter().map(|hash| hex(hash.as_bytes())).collect();
     let sides = sides(proof.index(), checkpoint.size(), hashes.len());
-    let steps: Vec<ProofStep<'_>> = hashes
-        .iter()
-        .zip(sides)
-        .map(|(hash, left)| ProofStep { hash, left })
-        .collect();
+    let steps: Vec<ProofStep<'_>> =
+        hashes.iter().zip(sides).map(|(hash, left)| ProofStep { hash, left }).collect();
     let key = shell.engine().verifier().to_string();
     Ok(ui::proof_panel(&ProofPanel {
         id: "proof",

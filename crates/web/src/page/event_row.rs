@@ -8,14 +8,13 @@ use maud::{Markup, html};
 use crate::ui::{self, Column, Icon, Row, TimelineItem, Tone};
 
 /// The columns of a list of events.
-pub(super) fn columns() -> [Column; 7] {
+pub(super) fn columns() -> [Column; 6] {
     [
         Column::new("What happened"),
         Column::new("Time"),
         Column::new("Severity"),
         Column::new("Outcome"),
         Column::new("Type").optional(),
-        Column::new("Subject").optional(),
         Column::new("Actor").optional(),
     ]
 }
@@ -36,10 +35,6 @@ pub(super) fn row(seen: &SeenEvent) -> Row {
             ui::severity(event.severity.as_str()),
             ui::outcome(event.outcome.result.as_str()),
             ui::code(&event.type_name),
-            match event.subject() {
-                Some(target) => html! { (target_name(event, target)) },
-                None => html! { span.muted { "—" } },
-            },
             html! { (actor(event)) },
         ],
     }
@@ -114,7 +109,8 @@ pub(super) fn mark(event: &Event) -> (Icon, Tone) {
 
 /// Events as a story, in the order given.
 pub(super) fn story(events: &[SeenEvent]) -> Markup {
-    let hrefs: Vec<String> = events.iter().map(|seen| format!("/events/{}", seen.event.id)).collect();
+    let hrefs: Vec<String> =
+        events.iter().map(|seen| format!("/events/{}", seen.event.id)).collect();
     let items: Vec<TimelineItem<'_>> = events
         .iter()
         .zip(&hrefs)

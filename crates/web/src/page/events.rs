@@ -38,7 +38,11 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         (narrowed.search_box("event-search", address, "/events", PLACEHOLDER))
     };
     if narrowed.error.is_some() {
-        return Ok(shell.page(Nav::Events, "Events", html! { (head) (views) }));
+        return Ok(shell.page(
+            Nav::Events,
+            "Events",
+            html! { (head) (listing::not_understood()) (views) },
+        ));
     }
     let condition = narrowed.condition("time");
     let now = shell.now();
@@ -91,7 +95,12 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
 fn header(shell: &Shell) -> Markup {
     let export = |format: &str| {
         let query = shell.address.value("q").unwrap_or_default();
-        let mut text = query.to_owned();
+        let narrowed = ["from", "to"].iter().any(|name| shell.address.value(name).is_some());
+        let mut text = match query {
+            "" => String::new(),
+            query if narrowed => format!("({query})"),
+            query => query.to_owned(),
+        };
         for (name, sign) in [("from", ">="), ("to", "<")] {
             if let Some(at) = shell.address.value(name) {
                 text = format!("{text} time{sign}{at}");
@@ -102,12 +111,16 @@ fn header(shell: &Shell) -> Markup {
             .with("format", format)
             .to_string()
     };
-    ui::page_header("Events", "Everything that happened, newest first, in the order of the log.", html! {
-        @if shell.may(Permission::Export) {
-            (ui::button("CSV", &export("csv"), Some(Icon::Download), false))
-            (ui::button("NDJSON", &export("ndjson"), Some(Icon::Download), false))
-        }
-    })
+    ui::page_header(
+        "Events",
+        "Everything that happened, newest first, in the order of the log.",
+        html! {
+            @if shell.may(Permission::Export) {
+                (ui::button("CSV", &export("csv"), Some(Icon::Download), false))
+                (ui::button("NDJSON", &export("ndjson"), Some(Icon::Download), false))
+            }
+        },
+    )
 }
 
 /// A page of events, newest first, and whether there are newer and older ones.
@@ -140,7 +153,9 @@ async fn page(shell: &Shell, filter: Filter) -> Result<Shown, Error> {
 fn rows(shell: &Shell, shown: &Shown, words: &str) -> Markup {
     let address = shell.address.without(CURSORS);
     let events = &shown.page.events;
-    let live = !shown.newer && shell.address.value("from").is_none() && shell.address.value("to").is_none();
+    let live = !shown.newer
+        && shell.address.value("from").is_none()
+        && shell.address.value("to").is_none();
     let size = *shell.engine().sealed().borrow();
     let stream = address.at("/events/live").with("from", &size.to_string()).to_string();
     let table: Vec<_> = events.iter().map(event_row::row).collect();

@@ -56,7 +56,12 @@ mod tests {
         for &event_type in EventType::ALL {
             for field in of(event_type) {
                 assert!(!field.doc.is_empty(), "{event_type}: {}", field.name);
-                assert!(!field.kind.contains("any"), "{event_type}: {}: {}", field.name, field.kind);
+                assert!(
+                    !field.kind.contains("any"),
+                    "{event_type}: {}: {}",
+                    field.name,
+                    field.kind
+                );
             }
         }
     }

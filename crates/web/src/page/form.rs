@@ -14,7 +14,8 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let CsrfForm(pairs) = CsrfForm::<Vec<(String, String)>>::from_request(request, state).await?;
+        let CsrfForm(pairs) =
+            CsrfForm::<Vec<(String, String)>>::from_request(request, state).await?;
         Ok(Self(Typed::read(pairs)))
     }
 }

@@ -6,6 +6,7 @@ use chancery_event::filter::{Field, FieldKind, Schema};
 use maud::{Markup, html};
 
 use super::GET;
+use super::prose::prose;
 use super::shell::Shell;
 use crate::edge::{Access, Routes};
 use crate::ui::{self, Nav};
@@ -55,14 +56,19 @@ async fn search(shell: Shell) -> Response {
 }
 
 fn fields(id: &str, title: &str, list: &str, schema: &Schema) -> Markup {
-    ui::section(id, title, html! { a href=(list) { "Search" } }, html! {
-        div.table-wrap { table.plain {
-            thead { tr {
-                th scope="col" { "Field" } th scope="col" { "Holds" } th scope="col" { "Meaning" }
+    ui::section(
+        id,
+        title,
+        html! { a href=(list) { "Search" } },
+        html! {
+            div.table-wrap { table.plain {
+                thead { tr {
+                    th scope="col" { "Field" } th scope="col" { "Holds" } th scope="col" { "Meaning" }
+                } }
+                tbody { @for field in schema.fields() { (row(field)) } }
             } }
-            tbody { @for field in schema.fields() { (row(field)) } }
-        } }
-    })
+        },
+    )
 }
 
 fn row(field: &Field) -> Markup {
@@ -73,7 +79,7 @@ fn row(field: &Field) -> Markup {
                 @for alias in &field.aliases { " " span.muted { "or " (alias) } }
             }
             td { (field.kind.noun()) }
-            td { (field.doc) (words(field)) }
+            td { (prose(&field.doc)) (words(field)) }
         }
     }
 }

@@ -23,10 +23,20 @@ const LISTED: usize = 8;
 
 /// The questions behind the tiles: label, expression, what it means, tone when there are any.
 const NEEDS: [(&str, &str, &str, Tone); 4] = [
-    ("Expired, not replaced", "status:expired replaced:false", "their end has passed", Tone::Critical),
+    (
+        "Expired, not replaced",
+        "status:expired replaced:false",
+        "their end has passed",
+        Tone::Critical,
+    ),
     ("Expiring", "status:expiring replaced:false", "nothing takes their place yet", Tone::Warning),
     ("Invalid", "status:invalid", "a check failed", Tone::Bad),
-    ("Untrusted or incomplete", "status:untrusted,incomplete", "no chain to a trust anchor", Tone::Notice),
+    (
+        "Untrusted or incomplete",
+        "status:untrusted,incomplete",
+        "no chain to a trust anchor",
+        Tone::Notice,
+    ),
 ];
 const COMING: &str = "expires:next(30d) replaced:false";
 const SILENT: &str = "expires:next(30d) replaced:true";
@@ -83,17 +93,18 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
         }
         Ok::<_, Error>(counts)
     };
-    let (figures, needs, coming, coming_count, silent_count, by_day, failures, verified, unjudged) = tokio::try_join!(
-        engine.figures(),
-        needs,
-        engine.certificates(context, &query),
-        engine.certificate_count(context, &filter),
-        count(shell, SILENT),
-        engine.certificate_expiries(context, &filter, from, to, Timestamp::DAY),
-        newest(shell, "outcome:failure", LISTED),
-        newest(shell, "type:log.verify", 1),
-        count(shell, "status:unknown"),
-    )?;
+    let (figures, needs, coming, coming_count, silent_count, by_day, failures, verified, unjudged) =
+        tokio::try_join!(
+            engine.figures(),
+            needs,
+            engine.certificates(context, &query),
+            engine.certificate_count(context, &filter),
+            count(shell, SILENT),
+            engine.certificate_expiries(context, &filter, from, to, Timestamp::DAY),
+            newest(shell, "outcome:failure", LISTED),
+            newest(shell, "type:log.verify", 1),
+            count(shell, "status:unknown"),
+        )?;
     Ok(Facts {
         figures,
         needs,
@@ -130,14 +141,24 @@ async fn view(shell: &Shell) -> Result<Response, Problem> {
 }
 
 fn nothing(shell: &Shell) -> Markup {
-    let upload = ui::button("Upload your first certificates", "/certificates/upload", Some(Icon::Upload), true);
+    let upload = ui::button(
+        "Upload your first certificates",
+        "/certificates/upload",
+        Some(Icon::Upload),
+        true,
+    );
     let action = shell.may(Permission::CertificateWrite).then_some(upload);
-    ui::section("empty", "Nothing is watched yet", html! {}, ui::empty_state(
-        "The inventory is empty",
-        "A certificate that is not in the inventory can go silent. Upload a bundle, a chain or a \
+    ui::section(
+        "empty",
+        "Nothing is watched yet",
+        html! {},
+        ui::empty_state(
+            "The inventory is empty",
+            "A certificate that is not in the inventory can go silent. Upload a bundle, a chain or a \
          PKCS #12 file; every certificate in it is judged and watched from then on.",
-        action,
-    ))
+            action,
+        ),
+    )
 }
 
 fn list_href(expression: &str) -> String {
@@ -145,7 +166,8 @@ fn list_href(expression: &str) -> String {
 }
 
 fn now(shell: &Shell, facts: &Facts) -> Markup {
-    let failed = facts.figures.jobs.iter().find(|(state, _)| state == "failed").map_or(0, |(_, n)| *n);
+    let failed =
+        facts.figures.jobs.iter().find(|(state, _)| state == "failed").map_or(0, |(_, n)| *n);
     let quarantined = shell.engine().health().quarantined();
     let calm = |tone: Tone, count: u64| if count > 0 { tone } else { Tone::Good };
     let hint = |text: &'static str, count: u64| if count > 0 { text } else { "none" };
@@ -168,20 +190,25 @@ fn now(shell: &Shell, facts: &Facts) -> Markup {
 fn coming(shell: &Shell, facts: &Facts) -> Markup {
     let title = format!("In the next {DAYS} days");
     let all = html! { a href=(list_href(COMING)) { "All " (ui::grouped(facts.coming_count)) } };
-    ui::section("coming", &title, all, html! {
-        @if facts.coming_count == 0 {
-            p { "No certificate ends in the next " (DAYS) " days without another one in its place." }
-        } @else {
-            (by_day(shell, facts))
-            (certificates::plain_table("coming-list", "Certificates that end next", &facts.coming, shell.now()))
-        }
-        @if facts.silent_count > 0 {
-            p.hint {
-                a href=(list_href(SILENT)) { (ui::grouped(facts.silent_count)) " more" }
-                " end in this time and are replaced already."
+    ui::section(
+        "coming",
+        &title,
+        all,
+        html! {
+            @if facts.coming_count == 0 {
+                p { "No certificate ends in the next " (DAYS) " days without another one in its place." }
+            } @else {
+                (by_day(shell, facts))
+                (certificates::plain_table("coming-list", "Certificates that end next", &facts.coming, shell.now()))
             }
-        }
-    })
+            @if facts.silent_count > 0 {
+                p.hint {
+                    a href=(list_href(SILENT)) { (ui::grouped(facts.silent_count)) " more" }
+                    " end in this time and are replaced already."
+                }
+            }
+        },
+    )
 }
 
 fn by_day(shell: &Shell, facts: &Facts) -> Markup {
@@ -249,16 +276,24 @@ fn watched(shell: &Shell, facts: &Facts) -> Markup {
         },
         None => html! { "not yet; " a href="/log-view" { "verify now" } },
     };
-    ui::section("watched", "Is everything being watched?", html! { a href="/log-view" { "The log" } }, ui::key_values(&[
-        ("Entries under seal", html! { (ui::grouped(figures.log_size)) }),
-        ("Last checkpoint", checkpoint),
-        ("Sealing", lag(figures.pending)),
-        ("Search index", lag(figures.unprojected)),
-        ("Certificates judged", html! { (ui::grouped(judged)) " of " (ui::grouped(figures.certificates)) }),
-        ("Last verification", verified),
-        ("Storage", html! { (bytes(figures.store_bytes)) }),
-        ("Running for", html! { (uptime(figures.uptime_seconds)) }),
-    ]))
+    ui::section(
+        "watched",
+        "Is everything being watched?",
+        html! { a href="/log-view" { "The log" } },
+        ui::key_values(&[
+            ("Entries under seal", html! { (ui::grouped(figures.log_size)) }),
+            ("Last checkpoint", checkpoint),
+            ("Sealing", lag(figures.pending)),
+            ("Search index", lag(figures.unprojected)),
+            (
+                "Certificates judged",
+                html! { (ui::grouped(judged)) " of " (ui::grouped(figures.certificates)) },
+            ),
+            ("Last verification", verified),
+            ("Storage", html! { (bytes(figures.store_bytes)) }),
+            ("Running for", html! { (uptime(figures.uptime_seconds)) }),
+        ]),
+    )
 }
 
 /// Bytes in the largest unit that leaves a whole number worth reading.

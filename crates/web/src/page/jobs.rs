@@ -153,7 +153,12 @@ fn table(jobs: &[Job], now: i64) -> Markup {
             ],
         })
         .collect();
-    ui::data_table(&Table { id: "jobs", caption: "Jobs, newest first", columns: &columns, rows: &rows })
+    ui::data_table(&Table {
+        id: "jobs",
+        caption: "Jobs, newest first",
+        columns: &columns,
+        rows: &rows,
+    })
 }
 
 async fn one(shell: Shell, Path(id): Path<String>) -> Response {
@@ -230,7 +235,9 @@ fn facts(job: &Job, now: i64) -> Markup {
         None => html! { span.muted { "—" } },
     };
     let by = match job.triggered_by.split_once('/') {
-        Some(("account", id)) => html! { a href={"/administration/accounts/" (id)} { "an account" } },
+        Some(("account", id)) => {
+            html! { a href={"/administration/accounts/" (id)} { "an account" } }
+        }
         _ => html! { (job.triggered_by) },
     };
     ui::key_values(&[

@@ -40,9 +40,8 @@ impl Narrowed {
 
     /// The condition with the span of time, which is about `field`.
     pub(super) fn condition(&self, field: &str) -> Filter {
-        let bound = |operator, at| {
-            Filter::Comparison(Comparison::one(field, operator, Literal::Time(at)))
-        };
+        let bound =
+            |operator, at| Filter::Comparison(Comparison::one(field, operator, Literal::Time(at)));
         let mut parts = vec![self.filter.clone()];
         parts.extend(self.from.map(|from| bound(Operator::GreaterOrEqual, from)));
         parts.extend(self.to.map(|to| bound(Operator::Less, to)));
@@ -67,7 +66,8 @@ impl Narrowed {
             let (before, rest) = self.text.split_at_checked(position)?;
             Some(format!("{before}{word}{}", rest.get(len..)?))
         });
-        let href = better.as_deref().map(|text| address.without(CURSORS).with("q", text).to_string());
+        let href =
+            better.as_deref().map(|text| address.without(CURSORS).with("q", text).to_string());
         let suggestion = better.as_deref().zip(href.as_deref());
         let keep: Vec<(&str, &str)> = ["from", "to", "sort"]
             .into_iter()
@@ -96,6 +96,16 @@ impl Narrowed {
     }
 }
 
+/// What stands in place of a list whose expression cannot be understood.
+pub(super) fn not_understood() -> Markup {
+    html! {
+        p.hint {
+            "Nothing is listed until the search can be understood. "
+            a href="/help/search" { "How to search" }
+        }
+    }
+}
+
 /// A field with its values and how often each occurs.
 pub(super) struct FacetCounts {
     pub(super) field: String,
@@ -117,8 +127,11 @@ pub(super) fn facets(
             let link = |value: &str| {
                 let condition = equals(&group.field, value, schema)?;
                 let is_chosen = parts(filter).contains(&&condition);
-                let narrowed =
-                    if is_chosen { taken_away(filter, &condition) } else { added(filter, condition) };
+                let narrowed = if is_chosen {
+                    taken_away(filter, &condition)
+                } else {
+                    added(filter, condition)
+                };
                 Some((address.with("q", &text(&narrowed)).to_string(), is_chosen))
             };
             let none = || (address.to_string(), false);

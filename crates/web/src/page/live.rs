@@ -41,7 +41,13 @@ async fn rows(shell: Shell, headers: HeaderMap) -> Response {
     let sealed = shell.engine().sealed();
     let size = *sealed.borrow();
     let asked = seen.map(|index| index.saturating_add(1)).or(shell.address.parsed("from"));
-    let reader = Reader { next: asked.unwrap_or(size).min(size), sealed, filter, shell, batch: VecDeque::new() };
+    let reader = Reader {
+        next: asked.unwrap_or(size).min(size),
+        sealed,
+        filter,
+        shell,
+        batch: VecDeque::new(),
+    };
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         Some((Ok::<Event, Infallible>(event), reader))

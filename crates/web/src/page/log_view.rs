@@ -54,10 +54,34 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
     let quarantined = engine.health().quarantined();
     let tone = if quarantined == 0 { Tone::Good } else { Tone::Critical };
     let stats = [
-        Stat { label: "Entries under seal", value: &ui::grouped(size), hint: "signed and provable", href: Some("/events"), tone: Tone::Seal },
-        Stat { label: "Last checkpoint", value: &age, hint: "signed when something happens", href: None, tone: Tone::Neutral },
-        Stat { label: "Wait to be sealed", value: &ui::grouped(figures.pending), hint: "recorded, not sealed yet", href: None, tone: Tone::Neutral },
-        Stat { label: "Quarantined", value: &ui::grouped(quarantined), hint: "pending events not written by this program", href: None, tone },
+        Stat {
+            label: "Entries under seal",
+            value: &ui::grouped(size),
+            hint: "signed and provable",
+            href: Some("/events"),
+            tone: Tone::Seal,
+        },
+        Stat {
+            label: "Last checkpoint",
+            value: &age,
+            hint: "signed when something happens",
+            href: None,
+            tone: Tone::Neutral,
+        },
+        Stat {
+            label: "Wait to be sealed",
+            value: &ui::grouped(figures.pending),
+            hint: "recorded, not sealed yet",
+            href: None,
+            tone: Tone::Neutral,
+        },
+        Stat {
+            label: "Quarantined",
+            value: &ui::grouped(quarantined),
+            hint: "pending events not written by this program",
+            href: None,
+            tone,
+        },
     ];
     let body = html! {
         (ui::page_header("Sealed log", "Every event, in one order, under a signature. Anybody can check it without trusting this server.", html! {
@@ -121,10 +145,7 @@ fn key(shell: &Shell) -> Markup {
 
 fn how(shell: &Shell) -> Markup {
     let base = shell.state.options.public_url.trim_end_matches('/');
-    let command = format!(
-        "chancery verify --url {base}/log/ --key '{}'",
-        shell.engine().verifier()
-    );
+    let command = format!("chancery verify --url {base}/log --key '{}'", shell.engine().verifier());
     html! {
         p { "The log is served as C2SP tlog-tiles. Tools of that standard read it, and so does this program:" }
         (ui::json_block("verify-command", "Shell", &command))

@@ -47,7 +47,8 @@ async fn sign_in(shell: Shell, Fields(typed): Fields) -> Response {
     let client = shell.context().client.clone();
     match shell.engine().log_in(client, &name, password).await {
         Ok(session) => {
-            let mut response = see_other(if session.must_change { "/account/password" } else { &next });
+            let mut response =
+                see_other(if session.must_change { "/account/password" } else { &next });
             let cookie = session_cookie(&shell.state.options, &session);
             response.headers_mut().append(header::SET_COOKIE, cookie);
             response

@@ -41,7 +41,8 @@ impl Choices {
         };
         let profile = typed.field("ra-profile", "ra_profile", "RA profile", "");
         let mut profiles = vec![ChoiceOption { value: "", label: "None" }];
-        profiles.extend(self.profiles.iter().map(|p| ChoiceOption { value: &p.name, label: &p.name }));
+        profiles
+            .extend(self.profiles.iter().map(|p| ChoiceOption { value: &p.name, label: &p.name }));
         let anchor = Field {
             value: "1",
             ..typed.field(
@@ -113,7 +114,9 @@ fn attribute_value(attribute: &Attribute, typed: &Typed) -> Value {
     let all = typed.all(&name);
     match all.as_slice() {
         [] => Value::Null,
-        all if attribute.kind == "list" && !attribute.choices.is_empty() => Value::from(all.to_vec()),
+        all if attribute.kind == "list" && !attribute.choices.is_empty() => {
+            Value::from(all.to_vec())
+        }
         [first, ..] => Value::from(first.clone()),
     }
 }
@@ -125,7 +128,10 @@ fn attribute_field(attribute: &Attribute, typed: &Typed) -> Markup {
     let choice = |value, label| ChoiceOption { value, label };
     match attribute.kind.as_str() {
         "text" => ui::text_area(&field, 3, false),
-        "boolean" => ui::select_field(&field, &[choice("", "—"), choice("true", "Yes"), choice("false", "No")]),
+        "boolean" => ui::select_field(
+            &field,
+            &[choice("", "—"), choice("true", "Yes"), choice("false", "No")],
+        ),
         "list" if !attribute.choices.is_empty() => choices(attribute, &name, &id, typed),
         kind => {
             field.kind = match kind {

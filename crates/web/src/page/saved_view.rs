@@ -26,13 +26,8 @@ const LISTS: &[&str] = &["events", "certificates"];
 pub(super) async fn panel(shell: &Shell, list: &str) -> Result<Markup, Problem> {
     let views = shell.engine().views(shell.context(), list).await?;
     let query = shell.address.without(CURSORS).query();
-    let name = Field {
-        id: "view-name",
-        name: "name",
-        label: "Name",
-        required: true,
-        ..Field::default()
-    };
+    let name =
+        Field { id: "view-name", name: "name", label: "Name", required: true, ..Field::default() };
     let shared = Field {
         id: "view-shared",
         name: "shared",

@@ -71,7 +71,8 @@ async fn jump(shell: &Shell, text: &str) -> Result<Option<String>, Problem> {
         }
     }
     let short = hex.trim_start_matches('0');
-    let expression = format!("(serial:{hex} OR sha1:{hex} OR spki:{hex} OR serial:{short}) archived:true,false");
+    let expression =
+        format!("(serial:{hex} OR sha1:{hex} OR spki:{hex} OR serial:{short}) archived:true,false");
     let found = page(shell, &expression, 2).await.unwrap_or_default();
     Ok(match found.as_slice() {
         [] => None,
@@ -86,15 +87,16 @@ async fn page(
     limit: usize,
 ) -> Result<Vec<chancery_engine::row::Certificate>, Error> {
     let filter = shell.engine().parse_certificate_filter(expression).await?;
-    let query = CertificateQuery { filter, sort: Sort::Expires, descending: true, cursor: None, limit };
+    let query =
+        CertificateQuery { filter, sort: Sort::Expires, descending: true, cursor: None, limit };
     Ok(shell.engine().certificates(shell.context(), &query).await?.items)
 }
 
 /// The words as an expression: as typed where that can be read, else as words alone.
 fn as_words(text: &str) -> String {
-    let words = text.split_whitespace().map(|word| {
-        format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
-    });
+    let words = text
+        .split_whitespace()
+        .map(|word| format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")));
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -112,10 +114,15 @@ async fn certificates_found(shell: &Shell, query: &str) -> Result<Markup, Proble
     }
     let found = page(shell, &expression, RESULTS).await?;
     let all = Address::new("/certificates").with("q", &expression).to_string();
-    Ok(ui::section("certificates-found", "Certificates", html! { a href=(all) { "All" } }, html! {
-        @if found.is_empty() { p.muted { "None holds these words." } }
-        @else { (certificates::plain_table("found", "Certificates found", &found, shell.now())) }
-    }))
+    Ok(ui::section(
+        "certificates-found",
+        "Certificates",
+        html! { a href=(all) { "All" } },
+        html! {
+            @if found.is_empty() { p.muted { "None holds these words." } }
+            @else { (certificates::plain_table("found", "Certificates found", &found, shell.now())) }
+        },
+    ))
 }
 
 async fn events_found(shell: &Shell, query: &str) -> Result<Markup, Problem> {
@@ -131,7 +138,8 @@ async fn events_found(shell: &Shell, query: &str) -> Result<Markup, Problem> {
             (words, filter)
         }
     };
-    let query = EventQuery { filter, before: None, from: None, limit: RESULTS, oldest_first: false };
+    let query =
+        EventQuery { filter, before: None, from: None, limit: RESULTS, oldest_first: false };
     let found = match engine.events(shell.context(), query).await {
         Ok(page) => page.events,
         Err(Error::Forbidden { .. }) => Vec::new(),
@@ -139,11 +147,16 @@ async fn events_found(shell: &Shell, query: &str) -> Result<Markup, Problem> {
     };
     let all = Address::new("/events").with("q", &expression).to_string();
     let rows: Vec<_> = found.iter().map(event_row::row).collect();
-    Ok(ui::section("events-found", "Events", html! { a href=(all) { "All" } }, html! {
-        @if found.is_empty() { p.muted { "None holds these words." } }
-        @else {
-            (ui::data_table(&Table { id: "found-events", caption: "Events found, newest first",
-                columns: &event_row::columns(), rows: &rows }))
-        }
-    }))
+    Ok(ui::section(
+        "events-found",
+        "Events",
+        html! { a href=(all) { "All" } },
+        html! {
+            @if found.is_empty() { p.muted { "None holds these words." } }
+            @else {
+                (ui::data_table(&Table { id: "found-events", caption: "Events found, newest first",
+                    columns: &event_row::columns(), rows: &rows }))
+            }
+        },
+    ))
 }

@@ -38,7 +38,15 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
         error: typed.error("password"),
         ..Field::default()
     };
-    let mode = Field { required: true, ..typed.field("mode", "mode", "How", "A job is for thousands of certificates: the answer comes at once.") };
+    let mode = Field {
+        required: true,
+        ..typed.field(
+            "mode",
+            "mode",
+            "How",
+            "A job is for thousands of certificates: the answer comes at once.",
+        )
+    };
     let modes = [
         ChoiceOption { value: "sync", label: "Now, and show what became of each" },
         ChoiceOption { value: "async", label: "As a job" },
@@ -110,7 +118,11 @@ async fn send(shell: Shell, sent: CsrfMultipart) -> Response {
                     bytes,
                     password: password.map(|text| Secret::new(text.to_owned())),
                     placement: placement.clone(),
-                    mode: if typed.text("mode") == "async" { UploadMode::Async } else { UploadMode::Sync },
+                    mode: if typed.text("mode") == "async" {
+                        UploadMode::Async
+                    } else {
+                        UploadMode::Sync
+                    },
                     source: Source::Upload,
                 };
                 let result = shell.engine().upload(shell.context(), upload).await;
@@ -124,13 +136,19 @@ async fn send(shell: Shell, sent: CsrfMultipart) -> Response {
         .await
 }
 
-async fn answer(shell: &Shell, results: Vec<FileResult>, typed: Typed) -> Result<Response, Problem> {
+async fn answer(
+    shell: &Shell,
+    results: Vec<FileResult>,
+    typed: Typed,
+) -> Result<Response, Problem> {
     if let [FileResult { result: Ok(UploadAnswer::Queued(job)), .. }] = results.as_slice() {
         return Ok(shell.done(&format!("/jobs/{job}"), "The upload is a job now."));
     }
     if results.len() == 1
-        && let Some(FileResult { result: Err(error @ (Error::Unreadable { .. } | Error::Conflict { .. })), .. }) =
-            results.first()
+        && let Some(FileResult {
+            result: Err(error @ (Error::Unreadable { .. } | Error::Conflict { .. })),
+            ..
+        }) = results.first()
     {
         let again = Error::Unreadable { reason: "unreadable", message: error.to_string() };
         return view(shell, &typed.refused(again)?).await;
@@ -138,7 +156,9 @@ async fn answer(shell: &Shell, results: Vec<FileResult>, typed: Typed) -> Result
     if let [FileResult { result: Ok(UploadAnswer::Done(items)), .. }] = results.as_slice()
         && let [UploadedItem { result: Ok(id), .. }] = items.as_slice()
     {
-        return Ok(shell.done(&format!("/certificates/{id}"), "The certificate is in the inventory."));
+        return Ok(
+            shell.done(&format!("/certificates/{id}"), "The certificate is in the inventory.")
+        );
     }
     Ok(shell.page(Nav::Certificates, "What became of the upload", outcome(&results)))
 }
@@ -150,7 +170,11 @@ fn outcome(results: &[FileResult]) -> Markup {
         match &file.result {
             Ok(UploadAnswer::Done(items)) => {
                 for item in items {
-                    if item.result.is_ok() { entered += 1 } else { refused += 1 }
+                    if item.result.is_ok() {
+                        entered += 1
+                    } else {
+                        refused += 1
+                    }
                     rows.push(item_row(&file.name, item));
                 }
             }
@@ -162,7 +186,8 @@ fn outcome(results: &[FileResult]) -> Markup {
         }
     }
     let words = format!("{} entered, {} did not.", ui::grouped(entered), ui::grouped(refused));
-    let columns = [Column::new("Certificate"), Column::new("From"), Column::new("What became of it")];
+    let columns =
+        [Column::new("Certificate"), Column::new("From"), Column::new("What became of it")];
     html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Certificates", href: Some("/certificates") },
@@ -186,12 +211,20 @@ fn item_row(file: &str, item: &UploadedItem) -> Row {
         Ok(id) => Row {
             href: Some(format!("/certificates/{id}")),
             tone: None,
-            cells: vec![subject, html! { (file) }, ui::badge(Tone::Good, Icon::Check, "In the inventory")],
+            cells: vec![
+                subject,
+                html! { (file) },
+                ui::badge(Tone::Good, Icon::Check, "In the inventory"),
+            ],
         },
         Err(Error::Duplicate { id }) => Row {
             href: Some(format!("/certificates/{id}")),
             tone: None,
-            cells: vec![subject, html! { (file) }, ui::badge(Tone::Notice, Icon::Skip, "Was there already")],
+            cells: vec![
+                subject,
+                html! { (file) },
+                ui::badge(Tone::Notice, Icon::Skip, "Was there already"),
+            ],
         },
         Err(error) => plain_row(file, subject, refusal(error)),
     }

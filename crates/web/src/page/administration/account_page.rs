@@ -191,7 +191,8 @@ async fn switch(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> 
             let disabled = typed.text("disabled") == "1";
             let change = AccountChange { disabled: Some(disabled), ..AccountChange::default() };
             let done = shell.engine().update_account(shell.context(), id, None, change).await;
-            let notice = if disabled { "The account is disabled." } else { "The account is enabled." };
+            let notice =
+                if disabled { "The account is disabled." } else { "The account is enabled." };
             told(&shell, id, done, notice).await
         })
         .await
@@ -234,7 +235,13 @@ async fn password(shell: Shell, Path(id): Path<String>, _: Fields) -> Response {
             let secret = shell.engine().reset_password(shell.context(), id).await?;
             let what = format!("The new password of {}.", account.name);
             let back = format!("/administration/accounts/{id}");
-            Ok(shown_once(&shell, "New password", &what, secret.expose(), ("To the account", &back)))
+            Ok(shown_once(
+                &shell,
+                "New password",
+                &what,
+                secret.expose(),
+                ("To the account", &back),
+            ))
         })
         .await
 }

@@ -4,8 +4,8 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chancery_engine::configuration::attribute::{AttributeDraft, KINDS};
-use chancery_engine::{Error, Permission};
 use chancery_engine::row::Attribute;
+use chancery_engine::{Error, Permission};
 use chancery_event::id::AttributeId;
 use maud::{Markup, html};
 
@@ -18,7 +18,8 @@ use crate::page::{GET, POST};
 use crate::ui::{self, AlertKind, ChoiceOption, Column, Crumb, Field, Nav, Row, Table, Tone};
 
 const PATH: &str = "/administration/attributes";
-const ABOUT: &str = "What else you want to know of a certificate, with a type. Search them as attribute.<name>.";
+const ABOUT: &str =
+    "What else you want to know of a certificate, with a type. Search them as attribute.<name>.";
 const FIELDS: &[&str] = &["name", "label", "description", "kind", "choices"];
 
 pub(super) fn add(routes: &mut Routes) {
@@ -81,14 +82,25 @@ fn refused(mut response: Response, typed: &Typed) -> Response {
 fn form(shell: &Shell, action: &str, typed: &Typed, is_new: bool) -> Markup {
     let name = Field {
         required: true,
-        ..typed.field("name", "name", "Name", "Lower-case letters, digits and _; it cannot be changed.")
+        ..typed.field(
+            "name",
+            "name",
+            "Name",
+            "Lower-case letters, digits and _; it cannot be changed.",
+        )
     };
     let label = typed.field("label", "label", "Label", "What people read; the name if empty.");
     let about = typed.field("description", "description", "What it is for", "");
-    let kind = Field { required: true, ..typed.field("kind", "kind", "Kind", "It cannot be changed.") };
+    let kind =
+        Field { required: true, ..typed.field("kind", "kind", "Kind", "It cannot be changed.") };
     let kinds: Vec<ChoiceOption<'_>> =
         KINDS.iter().map(|kind| ChoiceOption { value: kind, label: kind }).collect();
-    let choices = typed.field("choices", "choices", "Choices", "For a list: one on each line; empty permits any.");
+    let choices = typed.field(
+        "choices",
+        "choices",
+        "Choices",
+        "For a list: one on each line; empty permits any.",
+    );
     html! {
         @if let Some(error) = typed.general_error(FIELDS) { (ui::alert_box(AlertKind::Error, error)) }
         (ui::post_form(action, shell.csrf(), false, html! {

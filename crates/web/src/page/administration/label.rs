@@ -75,7 +75,9 @@ fn add_class(routes: &mut Routes, words: Words) {
         POST,
         &format!("{one}/delete"),
         write,
-        async move |shell: Shell, Path(id): Path<String>, _: Fields| delete(&shell, words, &id).await,
+        async move |shell: Shell, Path(id): Path<String>, _: Fields| {
+            delete(&shell, words, &id).await
+        },
     );
 }
 
@@ -151,7 +153,8 @@ fn draft(typed: &Typed) -> LabelDraft {
 async fn create(shell: &Shell, words: Words, typed: Typed) -> Response {
     shell
         .answer(async {
-            let made = shell.engine().create_label(shell.context(), words.class, draft(&typed)).await;
+            let made =
+                shell.engine().create_label(shell.context(), words.class, draft(&typed)).await;
             match made {
                 Ok(_) => Ok(shell.done(words.path, &format!("The {} is made.", words.one))),
                 Err(error) => list(shell, words, &typed.refused(error)?).await,

@@ -90,14 +90,23 @@ pub(crate) fn table(shell: &Shell, tokens: &[TokenView], back: &str, may_revoke:
             }
         })
         .collect();
-    ui::data_table(&Table { id: "token-list", caption: "API tokens, newest first", columns: &columns, rows: &rows })
+    ui::data_table(&Table {
+        id: "token-list",
+        caption: "API tokens, newest first",
+        columns: &columns,
+        rows: &rows,
+    })
 }
 
 async fn revoke(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Response {
     shell
         .answer(async {
             shell.engine().revoke_token(shell.context(), path_of::<TokenId>(&id)?).await?;
-            let back = if typed.text("back") == "/account" { "/account" } else { "/administration/tokens" };
+            let back = if typed.text("back") == "/account" {
+                "/account"
+            } else {
+                "/administration/tokens"
+            };
             Ok(shell.done(back, "The token is revoked."))
         })
         .await
