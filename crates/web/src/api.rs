@@ -5,7 +5,8 @@
 //! is written; `document` adds what all of them share, and a golden file holds the whole
 //! description. Names and shapes on the wire only ever grow.
 //!
-//! Read `listing` (pages of lists), `version` (ETags) and `certificate` first; the others are like it.
+//! Read `listing` (pages of lists), `version` (ETags) and `certificate` first; the others are like
+//! it.
 
 mod account;
 mod attribute;

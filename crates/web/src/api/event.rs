@@ -141,8 +141,8 @@ fn oldest_first(order: Option<&str>) -> Result<bool, Problem> {
     }
 }
 
-/// Where a page begins: before a log index or after it; `None`: at the end of the log that the order
-/// begins with.
+/// Where a page begins: before a log index or after it; `None`: at the end of the log that the
+/// order begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cursor {
     Before(LogIndex),

@@ -40,7 +40,8 @@ struct ExportParams {
     from: Option<u64>,
     /// Events as `jsonl`: up to this log index, itself included.
     to: Option<u64>,
-    /// Certificates: `expires`, `added`, `subject` or `status`; a leading `-` turns the order round.
+    /// Certificates: `expires`, `added`, `subject` or `status`; a leading `-` turns the order
+    /// round.
     sort: Option<String>,
 }
 

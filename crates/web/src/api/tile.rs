@@ -1,4 +1,5 @@
-//! The sealed log as C2SP tlog-tiles: checkpoint and hash tiles for everybody, entries for auditors.
+//! The sealed log as C2SP tlog-tiles: checkpoint and hash tiles for everybody, entries for
+//! auditors.
 //!
 //! What was served once never changes for the same address, so everything but the checkpoint may be
 //! kept for ever.

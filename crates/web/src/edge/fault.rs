@@ -1,7 +1,7 @@
 //! What an error of the engine is on the wire: the one place where it is decided.
 //!
-//! 400 is what cannot be read at all, 422 what was understood and refused. Texts of the store and of
-//! the program's own failures stay inside; they are logged here, once.
+//! 400 is what cannot be read at all, 422 what was understood and refused. Texts of the store and
+//! of the program's own failures stay inside; they are logged here, once.
 
 use axum::http::StatusCode;
 use chancery_engine::Error;

@@ -1,8 +1,8 @@
 //! What happens before the handler of a route runs, in this order: the size of the body, who calls,
 //! how often, with what permission, and whether a browser was tricked into calling.
 //!
-//! A request that gets past the guard carries a [`Caller`]. A request that does not is answered with
-//! a problem document, or on pages with a page or the way to the login.
+//! A request that gets past the guard carries a [`Caller`]. A request that does not is answered
+//! with a problem document, or on pages with a page or the way to the login.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Multipart, Request, State};

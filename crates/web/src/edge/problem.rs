@@ -1,7 +1,7 @@
 //! Everything that goes wrong, as the wire sees it: RFC 9457 problem documents.
 //!
-//! One file maps errors of the engine to them (`fault.rs`). A problem also travels in the extensions
-//! of its response, so that the pages can show it within their frame.
+//! One file maps errors of the engine to them (`fault.rs`). A problem also travels in the
+//! extensions of its response, so that the pages can show it within their frame.
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};

@@ -76,7 +76,8 @@ fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Response
     let title = certificates::title(row);
     let parsed = Parsed::parse(&view.der).ok();
     let expiring_days = i64::from(shell.engine().settings().expiring_days);
-    let late = row.not_after.micros() - expiring_days * Timestamp::DAY;
+    let (from, until) = (row.not_before.micros(), row.not_after.micros());
+    let late = until - expiring_days * Timestamp::DAY;
     let body = html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Certificates", href: Some("/certificates") },
@@ -88,7 +89,7 @@ fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Response
         }
         div.columns {
             (ui::section("status", "Status", certificates::status(row), html! {
-                (ui::validity_bar(row.not_before.micros(), row.not_after.micros(), shell.now(), late))
+                (ui::validity_bar(from, until, shell.now(), late))
                 p { (sentence(&row.status_reason)) }
                 (facts::checks(view))
             }))
@@ -237,7 +238,9 @@ async fn edit_page(
             Crumb { label: "Change", href: None },
         ]))
         (ui::page_header("Where it belongs", title, html! {}))
-        @if let Some(error) = typed.general_error(FIELDS) { (ui::alert_box(AlertKind::Error, error)) }
+        @if let Some(error) = typed.general_error(FIELDS) {
+            (ui::alert_box(AlertKind::Error, error))
+        }
         (ui::post_form(&format!("/certificates/{id}/edit"), shell.csrf(), false, html! {
             input type="hidden" name="version" value=(typed.text("version"));
             (choices.markup(&typed))
@@ -270,11 +273,11 @@ async fn save(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Re
 }
 
 async fn ask_archive(shell: Shell, Path(id): Path<String>) -> Response {
-    ask(&shell, &id, "archive", |action| archive_question(action)).await
+    ask(&shell, &id, "archive", archive_question).await
 }
 
 async fn ask_delete(shell: Shell, Path(id): Path<String>) -> Response {
-    ask(&shell, &id, "delete", |action| delete_question(action)).await
+    ask(&shell, &id, "delete", delete_question).await
 }
 
 async fn ask(shell: &Shell, id: &str, verb: &str, make: fn(&str) -> Question<'_>) -> Response {
