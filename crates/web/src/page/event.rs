@@ -269,7 +269,9 @@ fn personal(shell: &Shell, event: &Event) -> Markup {
         PersonalPart::Clear(personal) => {
             let members = personal_members(personal);
             html! {
-                dl.kv { @for (name, value) in &members { div { dt { (name) } dd.break { (value) } } } }
+                dl.kv { @for (name, value) in &members {
+                    div { dt { (name) } dd.break { (value) } }
+                } }
                 @if shell.may(Permission::PersonalErase) { (confirm(shell, &reference)) }
             }
         }

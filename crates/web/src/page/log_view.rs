@@ -47,7 +47,6 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
     let filter = Filter::parse("type:log.verify", engine.event_schema()).map_err(Error::from)?;
     let query = EventQuery { filter, before: None, from: None, limit: 5, oldest_first: false };
     let verified = engine.events(shell.context(), query).await?.events;
-    let stats = stats(shell, checkpoint.as_ref(), figures.pending);
     let body = html! {
         (ui::page_header("Sealed log", "Every event, in one order, under a signature. Anybody can check it without trusting this server.", html! {
             @if shell.may(Permission::LogVerify) {
@@ -60,17 +59,9 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
         @if let Some(damage) = damage {
             (ui::alert_box(AlertKind::Error, &format!("The log does not verify: {damage}.")))
         }
-        (stats)
+        (tiles(shell, checkpoint.as_ref(), figures.pending))
         div.columns {
-            (ui::section("checkpoint", "Checkpoint", html! {}, html! {
-                @match &checkpoint {
-                    Some(checkpoint) => {
-                        p { "Signed " (ui::time(checkpoint.signed_at.micros())) "." }
-                        (ui::json_block("checkpoint-text", "Signed note (C2SP tlog-checkpoint)", &checkpoint.note))
-                    }
-                    None => p.muted { "Nothing has been sealed yet." }
-                }
-            }))
+            (ui::section("checkpoint", "Checkpoint", html! {}, note(checkpoint.as_ref())))
             (ui::section("health", "Condition", html! {}, findings(shell)))
         }
         (ui::section("key", "Key", html! {}, key(shell)))
@@ -84,8 +75,7 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
     Ok(shell.page(Nav::Log, "Sealed log", body))
 }
 
-/// The figures at the top of the page.
-fn stats(shell: &Shell, checkpoint: Option<&Checkpoint>, pending: u64) -> Markup {
+fn tiles(shell: &Shell, checkpoint: Option<&Checkpoint>, pending: u64) -> Markup {
     let size = checkpoint.map_or(0, |checkpoint| checkpoint.size);
     let age = checkpoint.map_or_else(
         || "none yet".to_owned(),
@@ -124,6 +114,17 @@ fn stats(shell: &Shell, checkpoint: Option<&Checkpoint>, pending: u64) -> Markup
         },
     ];
     ui::stat_row(&stats)
+}
+
+/// The newest checkpoint as it was signed.
+fn note(checkpoint: Option<&Checkpoint>) -> Markup {
+    html! { @match checkpoint {
+        Some(checkpoint) => {
+            p { "Signed " (ui::time(checkpoint.signed_at.micros())) "." }
+            (ui::json_block("checkpoint-text", "Signed note (C2SP tlog-checkpoint)", &checkpoint.note))
+        }
+        None => p.muted { "Nothing has been sealed yet." }
+    } }
 }
 
 fn findings(shell: &Shell) -> Markup {

@@ -54,7 +54,9 @@ impl Question<'_> {
             (ui::page_header(self.title, self.text, html! {}))
             (ui::post_form(self.action, shell.csrf(), false, html! {
                 @if let Some(fields) = &self.fields { (fields) }
-                div.actions { (ui::submit(self.submit, self.tone())) (ui::button("Cancel", back, None, false)) }
+                div.actions {
+                    (ui::submit(self.submit, self.tone())) (ui::button("Cancel", back, None, false))
+                }
             }))
         };
         shell.page(place, self.title, body)

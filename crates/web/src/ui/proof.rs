@@ -44,9 +44,9 @@ pub struct ProofPanel<'a> {
 pub fn proof_panel(panel: &ProofPanel<'_>) -> Markup {
     let api = format!("/api/v1/events/{}", panel.event_id);
     html! {
-        section.sheet.proof id=(panel.id) aria-labelledby={(panel.id) "-title"} data-verify=(panel.event_id)
-            data-vkey=[panel.verifier_key] data-leaf=(panel.leaf) data-root=(panel.root)
-            data-index=(panel.index) {
+        section.sheet.proof id=(panel.id) aria-labelledby={(panel.id) "-title"}
+            data-verify=(panel.event_id) data-vkey=[panel.verifier_key]
+            data-leaf=(panel.leaf) data-root=(panel.root) data-index=(panel.index) {
             div.sheet-head {
                 h2 id={(panel.id) "-title"} { "Proof of inclusion" }
                 div.sheet-aside { (seal_state(panel.state)) }
