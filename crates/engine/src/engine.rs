@@ -358,6 +358,8 @@ impl Running {
             let _ = handle.await;
         }
         let _ = self.sealer.await;
+        // Somebody may still be reading; their connections end with the process.
+        let _ = tokio::time::timeout(Duration::from_secs(5), engine.0.store.close()).await;
         noted
     }
 }

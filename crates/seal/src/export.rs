@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! {"format":"chancery-export/1","origin":…,"first":…,"last":…,"filter":…,"key":…,
-//!  "checkpoint":"<signed note>","proof":"range","range_proof":{"start":…,"end":…,"size":…,"hashes":[…]}}
+//!  "checkpoint":"<signed note>","proof":"range",
+//!  "range_proof":{"start":…,"end":…,"size":…,"hashes":[…]}}
 //! {"log_index":…,"leaf":"<base64>","entry":"<sealed bytes>","event":{…}}
 //! …
 //! {"end":true,"events":…}

@@ -13,6 +13,8 @@
 
 mod backend;
 mod error;
+#[cfg(any(test, feature = "faults"))]
+mod fault;
 mod link;
 mod row;
 mod transaction;
@@ -28,6 +30,8 @@ pub mod tamper;
 
 pub use backend::{Settings, Store};
 pub use error::Error;
+#[cfg(any(test, feature = "faults"))]
+pub use fault::{Fault, Tampering};
 pub use link::Link;
 pub use row::Row;
 pub use transaction::{Recorded, Tx};

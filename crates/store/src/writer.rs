@@ -72,13 +72,24 @@ where
     }
 }
 
-/// Runs until all senders are gone. `committed` counts commits that wrote events.
+/// Runs until all senders are gone or `closing` is set; what was sent before is still done, and the
+/// connection is closed. `committed` counts commits that wrote events.
 pub(crate) async fn run(
     mut tx: Tx,
     mut units: mpsc::Receiver<Box<dyn Unit>>,
     committed: watch::Sender<u64>,
+    mut closing: watch::Receiver<bool>,
 ) {
-    while let Some(first) = units.recv().await {
+    loop {
+        let first = tokio::select! {
+            biased;
+            first = units.recv() => first,
+            () = asked(&mut closing) => {
+                units.close();
+                units.recv().await
+            }
+        };
+        let Some(first) = first else { break };
         let mut group = Vec::new();
         let result = commit_group(&mut tx, first, &mut units, &mut group).await;
         let result = match result {
@@ -100,6 +111,14 @@ pub(crate) async fn run(
             unit.answer(result.clone());
         }
     }
+    if let Err(error) = tx.link.close().await {
+        tracing::warn!(%error, "the database was not closed in order");
+    }
+}
+
+async fn asked(closing: &mut watch::Receiver<bool>) {
+    // The store that holds the other end is what asks; without it nobody can.
+    let _ = closing.wait_for(|closing| *closing).await;
 }
 
 async fn commit_group(

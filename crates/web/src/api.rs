@@ -13,6 +13,7 @@ mod attribute;
 mod certificate;
 pub(crate) mod document;
 mod event;
+mod event_count;
 mod event_type;
 mod export;
 mod facet;
@@ -67,6 +68,7 @@ pub fn add(routes: &mut Routes) {
     certificate::add(&mut operations);
     upload::add(&mut operations);
     event::add(&mut operations);
+    event_count::add(&mut operations);
     stream::add(&mut operations);
     export::add(&mut operations);
     event_type::add(&mut operations);

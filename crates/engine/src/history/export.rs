@@ -1,8 +1,8 @@
 //! Exports of events that can be verified off-line ([`chancery_seal::export`]).
 //!
-//! Everything that is exported is covered by one signed checkpoint, read at the beginning. Without a
-//! filter the export is a range, proven as a whole; with one, each event is proven by itself. Memory
-//! is bounded by one page of events.
+//! Everything that is exported is covered by one signed checkpoint, read at the beginning. Without
+//! a filter the export is a range, proven as a whole; with one, each event is proven by itself.
+//! Memory is bounded by one page of events.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -4,4 +4,5 @@ mod access;
 mod history;
 mod inventory;
 mod job;
+mod sealer;
 mod upload;

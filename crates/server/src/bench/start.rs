@@ -53,6 +53,7 @@ pub(super) fn processor_seconds() -> f64 {
     let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return 0.0 };
     // proc(5): the name may hold anything; after it, user and system time are fields 14 and 15.
     let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks = after.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<f64>().ok());
+    let ticks =
+        after.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<f64>().ok());
     ticks.sum::<f64>() / 100.0
 }

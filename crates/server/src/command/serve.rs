@@ -76,8 +76,8 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
         admin_password: config.admin.password.as_ref().map(secret),
         expiring_days: config.validation.expiring_days,
         verbose_audit: config.audit.verbose,
-        session_idle_minutes: u32::try_from(config.session.idle_minutes).unwrap_or(u32::MAX),
-        session_lifetime_hours: u32::try_from(config.session.lifetime_hours).unwrap_or(u32::MAX),
+        session_idle_minutes: config.session.idle_minutes,
+        session_lifetime_hours: config.session.lifetime_hours,
         logins_per_minute: config.rate.login_per_minute,
         requests_per_second: 0,
     }

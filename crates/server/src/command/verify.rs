@@ -1,10 +1,10 @@
 //! `chancery verify`: a log, a range of it, an export or a single proof.
 //!
-//! Read in this order: `source` (bytes from somewhere, fetched ahead), `data_dir` and `remote` (where
-//! from), `export` and `proof` (files), `trust` (whose key), `report` (what is told).
+//! Read in this order: `source` (bytes from somewhere, fetched ahead), `data_dir` and `remote`
+//! (where from), `export` and `proof` (files), `trust` (whose key), `report` (what is told).
 //!
-//! What holds and what does not is decided in `chancery_seal` and `chancery_event` alone; here it is
-//! fetched, compared with what surrounds the bytes, and told. Nothing is ever repaired.
+//! What holds and what does not is decided in `chancery_seal` and `chancery_event` alone; here it
+//! is fetched, compared with what surrounds the bytes, and told. Nothing is ever repaired.
 
 mod content;
 mod data_dir;

@@ -184,6 +184,25 @@ fn a_directory_is_imported() {
 }
 
 #[test]
+fn a_large_import_is_a_job_of_the_server() {
+    let installation = Installation::new();
+    let token = installation.token("operator");
+    let server = Server::start(&installation);
+    let folder = installation.beside("certificates");
+    std::fs::create_dir(&folder).unwrap();
+    for number in 0..60 {
+        let name = format!("c{number}.example");
+        std::fs::write(folder.join(&name), certificate(&name)).unwrap();
+    }
+    let import = ["certificates", "import", folder.to_str().unwrap(), "--path", "/x", "--json"];
+    let document = server.run(&token, &import).well().document();
+    assert_eq!(document["accepted"], 60, "{document:#}");
+    assert_eq!(document["jobs"].as_array().unwrap().len(), 1, "{document:#}");
+    let again = server.run(&token, &import).well().document();
+    assert_eq!(again["already_known"], 60, "{again:#}");
+}
+
+#[test]
 fn events_are_listed_and_followed() {
     let installation = Installation::prepared();
     let token = installation.token("auditor");

@@ -178,7 +178,11 @@ fn prepare() -> Installation {
         assert!(engine.settle(PATIENCE).await);
         running.stop().await.unwrap();
     });
-    installation
+    // The database of this process may still be closing its files; those of a process that has
+    // ended stay as they are.
+    let settled = Installation::new();
+    installation.run(&["backup", &settled.data_dir_text()]).well();
+    settled
 }
 
 /// A running server; killed when dropped.

@@ -312,13 +312,16 @@ fn a_single_proof_holds() {
     installation.run(&arguments[..arguments.len() - 2]).well();
 }
 
+/// Contents by path.
+type Files = HashMap<String, Vec<u8>>;
+
 /// Serves what a log publishes, as any static server could.
-fn serve(files: HashMap<String, Vec<u8>>) -> (String, tokio::runtime::Runtime) {
+fn serve(files: Files) -> (String, tokio::runtime::Runtime) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let url = format!("http://{}/log", listener.local_addr().unwrap());
     let router = Router::new()
-        .fallback(|State(files): State<HashMap<String, Vec<u8>>>, uri: Uri| async move {
+        .fallback(|State(files): State<Files>, uri: Uri| async move {
             match uri.path().strip_prefix("/log/").and_then(|path| files.get(path)) {
                 Some(bytes) => bytes.clone().into_response(),
                 None => StatusCode::NOT_FOUND.into_response(),
@@ -329,7 +332,7 @@ fn serve(files: HashMap<String, Vec<u8>>) -> (String, tokio::runtime::Runtime) {
     (url, runtime)
 }
 
-fn files(published: &Published) -> HashMap<String, Vec<u8>> {
+fn files(published: &Published) -> Files {
     let mut files = HashMap::from([
         ("checkpoint".to_owned(), published.note.to_string().into_bytes()),
         ("vkey".to_owned(), published.key.clone().into_bytes()),
@@ -360,7 +363,7 @@ fn a_served_log_is_verified_over_the_network() {
     let run = installation.run(&["verify", "--url", &url, "--key", key, "--from", "260"]).well();
     assert!(!run.err.contains("warning"), "{run:?}");
 
-    let fault = |change: &dyn Fn(&mut HashMap<String, Vec<u8>>)| {
+    let fault = |change: &dyn Fn(&mut Files)| {
         let mut files = files.clone();
         change(&mut files);
         let (url, _runtime) = serve(files);

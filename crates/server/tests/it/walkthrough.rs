@@ -64,12 +64,8 @@ async fn one_certificate_from_upload_to_verified_proof() {
     let dir = tempfile::tempdir().unwrap();
     let token = prepare(dir.path()).await;
     let server = Process::start(dir.path());
-    let mut visitor = Visitor {
-        http: Client::new(),
-        url: server.url.clone(),
-        token,
-        transcript: String::new(),
-    };
+    let mut visitor =
+        Visitor { http: Client::new(), url: server.url.clone(), token, transcript: String::new() };
     let key = Key::from_seed(b"walkthrough").unwrap();
     // Valid from 2026-01-01 to 2056-01-01: its story does not depend on the day of the test.
     let template =
@@ -124,7 +120,8 @@ async fn one_certificate_from_upload_to_verified_proof() {
 /// Fetches what an auditor needs and checks it with the pure crates alone.
 async fn prove(visitor: &mut Visitor, record: &Value) {
     let id = record["event"]["id"].as_str().unwrap().to_owned();
-    visitor.tell("GET /api/v1/events/{event}/entry, GET /api/v1/events/{event}/proof, GET /log/vkey");
+    visitor
+        .tell("GET /api/v1/events/{event}/entry, GET /api/v1/events/{event}/proof, GET /log/vkey");
     let (_, entry) = visitor.get(&format!("/api/v1/events/{id}/entry")).await;
     let (_, proof) = visitor.get(&format!("/api/v1/events/{id}/proof")).await;
     let (_, vkey) = visitor.get("/log/vkey").await;

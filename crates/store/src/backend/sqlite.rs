@@ -112,6 +112,10 @@ impl Sqlite {
         Ok(Link { inner: Inner::Pooled(connection) })
     }
 
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+    }
+
     pub(crate) async fn backup(&self, destination: &Path) -> Result<(), Error> {
         if destination.exists() {
             let what = "it exists already; name a new file".to_owned();

@@ -8,8 +8,9 @@ async fn insert(store: &Store, count: i64) -> Result<(), Error> {
     store
         .transaction("insert", move |tx: &mut Tx| {
             Box::pin(async move {
-                let rows =
-                    (0..count).map(|n| args![format!("name {n:05}"), format!("value {n}")]).collect();
+                let rows = (0..count)
+                    .map(|n| args![format!("name {n:05}"), format!("value {n}")])
+                    .collect();
                 let head = "INSERT INTO setting (name, value)";
                 tx.insert_many(head, "ON CONFLICT DO NOTHING", rows).await
             })

@@ -3,7 +3,10 @@
 mod cursor;
 mod insert;
 mod lease;
+mod log;
 mod place;
+mod search;
+mod speed;
 
 use chancery_store::{Settings, Store};
 

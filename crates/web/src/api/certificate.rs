@@ -13,7 +13,7 @@ use chancery_event::id::CertificateId;
 use serde::Deserialize;
 use utoipa_axum::routes;
 
-use wire::Change;
+use wire::CertificateChange;
 pub(super) use wire::{CertificateDetail, CertificateSummary, detail};
 
 use super::facet::{Bars, FacetGroup, Facets};
@@ -209,14 +209,14 @@ async fn resolve(engine: &Engine, caller: &Caller, text: &str) -> Result<Certifi
 #[utoipa::path(patch, path = "/api/v1/certificates/{id}", tag = "certificates",
     params(("id" = String, Path, description = "Identifier"),
         ("If-Match" = Option<String>, Header, description = "The ETag that was read")),
-    request_body = Change,
+    request_body = CertificateChange,
     responses((status = 200, description = "The certificate as it is now", body = CertificateDetail)))]
 async fn update_certificate(
     State(engine): State<Engine>,
     caller: Caller,
     headers: HeaderMap,
     PathOf(id): PathOf<CertificateId>,
-    Json(change): Json<Change>,
+    Json(change): Json<CertificateChange>,
 ) -> Result<Response, Problem> {
     let condition = version::if_match(&headers)?;
     let is_conditional = condition.is_some();

@@ -1,7 +1,5 @@
 //! Sealed events: lists, one by one, proofs, erasure.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response, sse};
@@ -14,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::routes;
 
-use super::facet::{Bars, FacetGroup, Facets};
 use super::listing::{Page, limit};
 use super::{Operations, certificate};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
@@ -23,9 +20,6 @@ use crate::edge::{Caller, Json, Params, PathOf, Problem};
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::EventRead, routes!(list_events));
     operations.any(Permission::EventRead, routes!(search_events));
-    operations.any(Permission::EventRead, routes!(event_facets));
-    operations.any(Permission::EventRead, routes!(event_histogram));
-    operations.any(Permission::EventRead, routes!(event_count));
     operations.any(Permission::EventRead, routes!(read_event));
     operations.any(Permission::EventRead, routes!(event_entry));
     operations.any(Permission::EventRead, routes!(event_proof));
@@ -202,11 +196,11 @@ pub(super) async fn list(
         let is_about = Filter::parse(&text, engine.event_schema())?;
         filter = Filter::and(vec![is_about, filter]);
     }
-    let search = Search {
+    let search = EventSearch {
         order: params.order,
         limit: params.limit,
         cursor: params.cursor,
-        ..Search::default()
+        ..EventSearch::default()
     };
     Ok(page(engine, caller, filter, search).await?.answer(uri))
 }
@@ -215,7 +209,7 @@ async fn page(
     engine: &Engine,
     caller: &Caller,
     filter: Filter,
-    search: Search,
+    search: EventSearch,
 ) -> Result<Page<EventRecord>, Problem> {
     let oldest_first = oldest_first(search.order.as_deref())?;
     let cursor = Cursor::parse(search.cursor.as_deref())?;
@@ -239,17 +233,15 @@ async fn page(
     // what the cursor came from.
     let (has_next, has_previous) =
         if forward { (found.more, cursor.is_some()) } else { (true, found.more) };
-    let (next, previous): (fn(LogIndex) -> Cursor, fn(LogIndex) -> Cursor) = if oldest_first {
-        (Cursor::After, Cursor::Before)
-    } else {
-        (Cursor::Before, Cursor::After)
-    };
-    let at = |seen: Option<&SeenEvent>, cursor: fn(LogIndex) -> Cursor| {
-        seen.map(|seen| cursor(seen.index).to_string())
-    };
+    let to_next = |index| if oldest_first { Cursor::After(index) } else { Cursor::Before(index) };
+    let to_previous =
+        |index| if oldest_first { Cursor::Before(index) } else { Cursor::After(index) };
+    let (first, last) = (found.events.first(), found.events.last());
     Ok(Page {
-        next_cursor: at(found.events.last().filter(|_| has_next), next),
-        previous_cursor: at(found.events.first().filter(|_| has_previous), previous),
+        next_cursor: last.filter(|_| has_next).map(|seen| to_next(seen.index).to_string()),
+        previous_cursor: first
+            .filter(|_| has_previous)
+            .map(|seen| to_previous(seen.index).to_string()),
         items: found.events.iter().map(EventRecord::from).collect(),
     })
 }
@@ -262,7 +254,7 @@ async fn page(
     "order": "newest",
     "limit": 50
 }))]
-struct Search {
+struct EventSearch {
     /// The condition as a tree; absent: everything.
     #[schema(value_type = Option<Object>)]
     filter: Option<Value>,
@@ -274,121 +266,22 @@ struct Search {
     cursor: Option<String>,
 }
 
-/// Search events
+/// EventSearch events
 ///
 /// As the list of events, with the filter as a JSON tree.
 #[utoipa::path(post, path = "/api/v1/events/search", tag = "events",
-    request_body = Search,
+    request_body = EventSearch,
     responses((status = 200, description = "A page", body = Page<EventRecord>)))]
 async fn search_events(
     State(engine): State<Engine>,
     caller: Caller,
-    Json(mut search): Json<Search>,
+    Json(mut search): Json<EventSearch>,
 ) -> Result<Json<Page<EventRecord>>, Problem> {
     let filter = match search.filter.take() {
         Some(tree) => Filter::from_json(&tree, engine.event_schema())?,
         None => Filter::All,
     };
     page(&engine, &caller, filter, search).await.map(Json)
-}
-
-/// A condition alone.
-#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
-#[into_params(parameter_in = Query)]
-struct FilterParams {
-    /// Condition, such as `outcome:failure`.
-    filter: Option<String>,
-}
-
-/// Facets of events
-///
-/// How many of the events that fit the filter have each type, severity, outcome and so on.
-#[utoipa::path(get, path = "/api/v1/events/facets", tag = "events",
-    params(FilterParams),
-    responses((status = 200, description = "Counts by field and value", body = Facets)))]
-async fn event_facets(
-    State(engine): State<Engine>,
-    caller: Caller,
-    Params(params): Params<FilterParams>,
-) -> Result<Json<Facets>, Problem> {
-    let filter = filter(&engine, params.filter.as_deref())?;
-    let found = engine.event_facets(caller.context(), &filter).await?;
-    let groups =
-        found.groups.into_iter().map(|group| FacetGroup::new(group.field, group.values)).collect();
-    Ok(Json(Facets { groups, sampled: found.sampled }))
-}
-
-/// Spans of time.
-#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
-#[into_params(parameter_in = Query)]
-struct HistogramParams {
-    /// Condition, such as `outcome:failure`.
-    filter: Option<String>,
-    /// From this time on (RFC 3339); a day before `to` unless told otherwise.
-    #[param(value_type = Option<String>, format = DateTime)]
-    from: Option<Timestamp>,
-    /// Until before this time; now unless told otherwise.
-    #[param(value_type = Option<String>, format = DateTime)]
-    to: Option<Timestamp>,
-    /// How many spans, 1 to 500; 48 unless told otherwise.
-    buckets: Option<usize>,
-}
-
-/// Events over time
-///
-/// How many of the events that fit the filter fall into each span of time, by severity.
-#[utoipa::path(get, path = "/api/v1/events/histogram", tag = "events",
-    params(HistogramParams),
-    responses((status = 200, description = "Counts by span of time", body = Bars)))]
-async fn event_histogram(
-    State(engine): State<Engine>,
-    caller: Caller,
-    Params(params): Params<HistogramParams>,
-) -> Result<Json<Bars>, Problem> {
-    let filter = filter(&engine, params.filter.as_deref())?;
-    let to = params.to.unwrap_or_else(|| engine.environment().now());
-    let from = params.from.unwrap_or_else(|| to.plus(-Timestamp::DAY));
-    if from >= to {
-        return Err(Problem::invalid("from", "it lies before `to`"));
-    }
-    let buckets = params.buckets.unwrap_or(48);
-    if !(1..=500).contains(&buckets) {
-        return Err(Problem::invalid("buckets", "between 1 and 500"));
-    }
-    let found = engine.event_histogram(caller.context(), &filter, from, to, buckets).await?;
-    Ok(Json(Bars::by_severity(found.into_iter().map(|bucket| {
-        let by_severity: BTreeMap<_, _> = bucket
-            .by_severity
-            .into_iter()
-            .map(|(severity, count)| (severity.as_str(), count))
-            .collect();
-        (bucket.from, bucket.to, by_severity)
-    }))))
-}
-
-/// How many.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Counted {
-    /// How many were counted.
-    count: u64,
-    /// There may be more: counting was stopped.
-    at_least: bool,
-}
-
-/// Count events
-#[utoipa::path(get, path = "/api/v1/events/count", tag = "events",
-    params(FilterParams),
-    responses((status = 200, description = "How many fit the filter", body = Counted)))]
-async fn event_count(
-    State(engine): State<Engine>,
-    caller: Caller,
-    Params(params): Params<FilterParams>,
-) -> Result<Json<Counted>, Problem> {
-    let filter = filter(&engine, params.filter.as_deref())?;
-    let count = engine.event_count(caller.context(), &filter).await?;
-    Ok(Json(Counted { count: count.value, at_least: count.at_least }))
 }
 
 /// One event

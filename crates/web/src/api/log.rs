@@ -15,7 +15,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// What a verification found.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Verified {
+struct LogReport {
     /// Entries that were checked.
     entries: u64,
     /// Root hash of the tree over them, base64.
@@ -30,11 +30,15 @@ struct Verified {
 /// fault is answered with the problem `log_damaged`. What a server says of itself proves nothing to
 /// others: they run `chancery verify` over `/log/`.
 #[utoipa::path(post, path = "/api/v1/log/verify", tag = "log",
-    responses((status = 200, description = "The log holds", body = Verified)))]
+    responses((status = 200, description = "The log holds", body = LogReport)))]
 async fn verify_log(
     State(engine): State<Engine>,
     caller: Caller,
-) -> Result<Json<Verified>, Problem> {
+) -> Result<Json<LogReport>, Problem> {
     let report = engine.verify_log(caller.context()).await?;
-    Ok(Json(Verified { entries: report.count, root: report.root, duration_ms: report.duration_ms }))
+    Ok(Json(LogReport {
+        entries: report.count,
+        root: report.root,
+        duration_ms: report.duration_ms,
+    }))
 }

@@ -99,18 +99,18 @@ struct UploadBody {
 
 /// What became of an upload of several certificates.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Uploaded {
+struct UploadReport {
     /// How many entered the inventory.
     accepted: usize,
     /// How many did not.
     refused: usize,
     /// One for each certificate, in order.
-    items: Vec<Item>,
+    items: Vec<UploadItem>,
 }
 
 /// What became of one certificate.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Item {
+struct UploadItem {
     /// Position in what was sent, from 0.
     position: usize,
     /// Its subject, where it could be read.
@@ -151,8 +151,8 @@ struct Queued {
         (status = 201, description = "One certificate: it is in the inventory",
             body = super::certificate::CertificateDetail,
             headers(("Location" = String, description = "The certificate"))),
-        (status = 200, description = "Several certificates: all are in the inventory", body = Uploaded),
-        (status = 207, description = "Several certificates: not all entered", body = Uploaded),
+        (status = 200, description = "Several certificates: all are in the inventory", body = UploadReport),
+        (status = 207, description = "Several certificates: not all entered", body = UploadReport),
         (status = 202, description = "Asynchronous: a job was queued", body = Queued,
             headers(("Location" = String, description = "The job"))),
         (status = 415, description = "The media type is not one of those above", body = Problem)))]
@@ -265,18 +265,18 @@ pub(super) fn located(path: &str) -> HeaderMap {
 }
 
 fn several(items: Vec<UploadedItem>) -> Response {
-    let items: Vec<Item> = items
+    let items: Vec<UploadItem> = items
         .into_iter()
         .map(|item| {
             let (id, problem) = match item.result {
                 Ok(id) => (Some(id.to_string()), None),
                 Err(error) => (None, Some(Problem::from(error))),
             };
-            Item { position: item.position, subject: item.subject, id, problem }
+            UploadItem { position: item.position, subject: item.subject, id, problem }
         })
         .collect();
     let accepted = items.iter().filter(|item| item.id.is_some()).count();
     let refused = items.len() - accepted;
     let status = if refused == 0 { StatusCode::OK } else { StatusCode::MULTI_STATUS };
-    (status, Json(Uploaded { accepted, refused, items })).into_response()
+    (status, Json(UploadReport { accepted, refused, items })).into_response()
 }

@@ -10,6 +10,7 @@ use chancery_event::filter::error::Place;
 use serde_json::json;
 
 use super::Problem;
+use super::problem::FilterFault;
 
 /// Seconds after which a transient failure may be gone.
 const RETRY_SECONDS: u64 = 5;
@@ -94,13 +95,14 @@ impl From<FilterError> for Problem {
         let mut problem =
             Self::new(StatusCode::BAD_REQUEST, "filter", "The filter cannot be understood")
                 .with_detail(error.to_string());
-        problem.field = Some("filter".to_owned());
-        problem.position = match error.place {
+        problem.field = Some("filter".into());
+        let position = match error.place {
             Place::Text { offset, length } => Some(json!({ "offset": offset, "length": length })),
             Place::Json(pointer) => Some(json!({ "pointer": pointer })),
             Place::Tree => None,
         };
-        problem.suggestion = error.suggestion;
+        let suggestion = error.suggestion;
+        problem.filter = Some(Box::new(FilterFault { position, suggestion }));
         problem
     }
 }

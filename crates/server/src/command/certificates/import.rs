@@ -29,6 +29,8 @@ const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
 const REQUEST_CERTIFICATES_MAX: usize = 1_000;
 /// From so many certificates on, the server works them off as a job.
 const ASYNC_FROM: usize = 50;
+/// Between two looks at a job.
+const POLL: Duration = Duration::from_millis(300);
 /// Reasons for refusals that are shown.
 const SHOWN_MAX: usize = 10;
 
@@ -186,22 +188,43 @@ impl Outcome {
     async fn wait(&mut self, client: &Client, job: &str) -> Result<()> {
         loop {
             let document = client.get(&format!("jobs/{job}"), &[]).await?;
-            let state = document["state"].as_str().unwrap_or_default();
-            if !matches!(state, "queued" | "running" | "waiting" | "retrying" | "") {
-                let count = |name: &str| document["result"][name].as_u64().unwrap_or(0);
-                self.accepted += count("accepted");
-                self.known += count("duplicate") + count("duplicates");
-                let refused = count("refused") + count("rejected");
-                let failed = !matches!(state, "succeeded" | "success");
-                if refused > 0 || failed {
-                    let reason = document["last_error"].as_str().or(document["error"].as_str());
-                    let reason = reason.map_or_else(|| format!("see the job {job}"), plain);
-                    *self.refused.entry(reason).or_default() += refused.max(u64::from(failed));
-                }
+            if self.take_job(job, &document) {
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Counts what a job did; false while it is still at work.
+    fn take_job(&mut self, job: &str, document: &Value) -> bool {
+        match document["state"].as_str() {
+            Some("queued" | "running") => return false,
+            Some("success") => {}
+            state => {
+                let state = state.unwrap_or("in an unknown state");
+                let error = document["error"].as_str().unwrap_or("it gives no reason");
+                let reason = plain(&format!("the job {job} is {state}: {error}"));
+                *self.refused.entry(reason).or_default() += 1;
+                return true;
+            }
+        }
+        let count = |name: &str| document["result"][name].as_u64().unwrap_or(0);
+        self.accepted += count("added");
+        self.known += count("duplicates");
+        let refused = count("invalid") + count("ignored");
+        let items = document["result"]["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let told =
+            items.iter().filter(|item| !matches!(item["error"].as_str(), None | Some("duplicate")));
+        let mut named = 0;
+        for item in told {
+            let reason = item["message"].as_str().unwrap_or("no reason given");
+            *self.refused.entry(plain(reason)).or_default() += 1;
+            named += 1;
+        }
+        if refused > named {
+            *self.refused.entry(format!("see the job {job}")).or_default() += refused - named;
+        }
+        true
     }
 }
 
@@ -284,6 +307,26 @@ mod tests {
         assert_eq!(sizes(&vec![one; 7]), [3, 3, 1]);
         assert_eq!(sizes(&vec!["x".to_owned(); 2_001]), [1_000, 1_000, 1]);
         assert_eq!(sizes(&[]), [0_usize; 0]);
+    }
+
+    #[test]
+    fn jobs_are_counted_when_they_have_ended() {
+        let mut outcome = Outcome::default();
+        assert!(!outcome.take_job("j", &json!({ "state": "running" })));
+        let result = json!({
+            "added": 5, "duplicates": 2, "invalid": 3, "ignored": 0,
+            "items": [
+                { "position": 0, "certificate": "c" },
+                { "position": 1, "error": "duplicate", "message": "it is there already" },
+                { "position": 2, "error": "invalid", "message": "broken" },
+            ],
+        });
+        assert!(outcome.take_job("j", &json!({ "state": "success", "result": result })));
+        assert_eq!((outcome.accepted, outcome.known), (5, 2));
+        let reasons = BTreeMap::from([("broken".to_owned(), 1), ("see the job j".to_owned(), 2)]);
+        assert_eq!(outcome.refused, reasons);
+        assert!(outcome.take_job("k", &json!({ "state": "failed", "error": "no" })));
+        assert_eq!(outcome.refused["the job k is failed: no"], 1);
     }
 
     #[test]

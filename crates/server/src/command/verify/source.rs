@@ -116,12 +116,11 @@ impl<F: Fetch> Ahead<F> {
                 .map(move |id| {
                     let source = source.clone();
                     // A task of its own: reading the events of one bundle does not hold up another.
-                    let piece = tokio::spawn(async move {
+                    tokio::spawn(async move {
                         let (tile, bundle) =
                             tokio::join!(source.tile(id.tile()), source.bundle(id));
                         Piece { index: id.index(), tile, bundle }
-                    });
-                    async move { piece.await }
+                    })
                 })
                 .buffered(AT_ONCE);
             let mut fetched = std::pin::pin!(fetched);

@@ -166,12 +166,12 @@ pub(crate) struct CertificateDetail {
     #[schema(value_type = Object, example = json!({ "cost_centre": ["4711"] }))]
     attributes: BTreeMap<String, Vec<String>>,
     /// Every check of its validation.
-    checks: Vec<Check>,
+    checks: Vec<CertificateCheck>,
     /// When the status was computed.
     #[schema(value_type = String, format = DateTime)]
     status_at: Timestamp,
     /// From itself upwards, as far as the chain goes.
-    chain: Vec<Link>,
+    chain: Vec<ChainEntry>,
     /// What it replaces.
     replaces: Vec<Named>,
     /// How its successor came about: `renewal`, `rekey` or `replacement`.
@@ -193,7 +193,7 @@ struct SubjectName {
 
 /// One check of a validation.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Check {
+struct CertificateCheck {
     /// Which check.
     name: String,
     /// `passed`, `failed`, `skipped` or `unknown`.
@@ -204,7 +204,7 @@ struct Check {
 
 /// One certificate of a chain.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Link {
+struct ChainEntry {
     /// Its identifier, if it is still in the inventory.
     id: Option<String>,
     /// SHA-256, lower-case hex.
@@ -246,13 +246,17 @@ pub(crate) fn detail(view: CertificateView) -> CertificateDetail {
         checks: view
             .checks
             .into_iter()
-            .map(|check| Check { name: check.name, result: check.result, reason: check.reason })
+            .map(|check| CertificateCheck {
+                name: check.name,
+                result: check.result,
+                reason: check.reason,
+            })
             .collect(),
         status_at: row.status_at,
         chain: view
             .chain
             .into_iter()
-            .map(|link| Link {
+            .map(|link| ChainEntry {
                 id: link.id.map(|id| id.to_string()),
                 fingerprint_sha256: link.fingerprint,
                 subject: link.subject,
@@ -288,7 +292,7 @@ pub(super) fn pem(der: &[u8]) -> String {
     "path": "/prod/web",
     "attributes": { "cost_centre": "4711" }
 }))]
-pub(crate) struct Change {
+pub(crate) struct CertificateChange {
     /// Login name or identifier of an account.
     #[serde(deserialize_with = "clearable")]
     owner: Option<String>,
@@ -308,8 +312,8 @@ pub(crate) struct Change {
     pub(super) version: Option<i64>,
 }
 
-impl From<Change> for PlacementRequest {
-    fn from(change: Change) -> Self {
+impl From<CertificateChange> for PlacementRequest {
+    fn from(change: CertificateChange) -> Self {
         Self {
             owner: change.owner,
             groups: change.groups,
