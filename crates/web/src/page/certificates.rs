@@ -1,5 +1,5 @@
-//! The list of certificates: search, facets, expiries over time, saved views, export. The address is
-//! the whole state.
+//! The list of certificates: search, facets, expiries over time, saved views, export. The address
+//! is the whole state.
 
 use axum::response::Response;
 use chancery_engine::Permission;

@@ -1,5 +1,5 @@
-//! Every page for every role, empty and full, with hostile names in it; and nothing in any page that
-//! the policy would refuse.
+//! Every page for every role, empty and full, with hostile names in it; and nothing in any page
+//! that the policy would refuse.
 
 use std::collections::BTreeSet;
 
