@@ -1,1 +1,175 @@
-//! stub
+//! Saved views: a name for the query of a list, for oneself or for everybody.
+//!
+//! What people search for may be about people, and so may the name they give it: both go into the
+//! erasable part of events.
+
+use chancery_event::id::ViewId;
+use chancery_event::types::configuration as types;
+use chancery_event::{Target, TargetKind};
+use chancery_store::table::view::{self, View};
+
+use crate::configuration::{Changes, name};
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission};
+
+/// The lists that have views.
+pub const LISTS: [&str; 3] = ["events", "certificates", "jobs"];
+/// Longest query, in bytes.
+pub const QUERY_LENGTH_MAX: usize = 4_000;
+/// Views of one account at most.
+pub const VIEWS_MAX: i64 = 200;
+
+/// A view to save.
+#[derive(Clone, Debug)]
+pub struct NewView {
+    /// One of [`LISTS`].
+    pub list: String,
+    /// What people call it: 1 to 100 characters.
+    pub name: String,
+    /// The query string of the list's URL, with or without `?`.
+    pub query: String,
+    /// Others see it too.
+    pub shared: bool,
+}
+
+/// A view as the caller sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewView {
+    /// Its identifier.
+    pub id: ViewId,
+    /// What people call it.
+    pub name: String,
+    /// The query string of the list's URL, without `?`.
+    pub query: String,
+    /// Others see it too.
+    pub shared: bool,
+    /// It is the caller's own.
+    pub own: bool,
+}
+
+impl Engine {
+    /// The views of a list that the caller may use, by name: their own and the shared ones.
+    ///
+    /// # Errors
+    /// There is no such list, or the caller has no account.
+    pub async fn views(&self, context: &Context, list: &str) -> Result<Vec<ViewView>, Error> {
+        context.require(Permission::OwnWrite)?;
+        let own = context.account_id().ok_or(Error::Unauthenticated)?;
+        known(list)?;
+        let rows = view::usable(&mut self.link().await?, own, list).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| ViewView {
+                id: row.id,
+                name: row.name,
+                query: row.query,
+                shared: row.shared,
+                own: row.account == own,
+            })
+            .collect())
+    }
+
+    /// Saves a view (operation `configuration.create`).
+    ///
+    /// # Errors
+    /// A member cannot be accepted, the caller has no account or too many views.
+    pub async fn create_view(&self, context: &Context, new: NewView) -> Result<ViewId, Error> {
+        let attempt = types::Create {
+            class: "view".into(),
+            object_id: None,
+            object_name: None,
+            changes: Vec::new(),
+        };
+        let operation = self.operation(context, Permission::OwnWrite, &attempt)?;
+        let Some(own) = context.account_id() else {
+            return Err(operation.fail(Error::Unauthenticated).await);
+        };
+        let id = self.environment().id::<ViewId>();
+        operation
+            .run(move |tx, scribe| {
+                let (new, attempt) = (new.clone(), attempt.clone());
+                Box::pin(async move {
+                    let row = View {
+                        id,
+                        account: own,
+                        list: known(&new.list)?.to_owned(),
+                        name: name("name", &new.name)?,
+                        query: query(&new.query)?,
+                        shared: new.shared,
+                        created_at: scribe.now(),
+                    };
+                    if view::count(tx, own).await? >= VIEWS_MAX {
+                        return Err(Error::Conflict {
+                            reason: "too_many",
+                            message: format!("you have {VIEWS_MAX} views already"),
+                        });
+                    }
+                    view::insert(tx, &row).await?;
+                    let mut changes = Changes::default();
+                    changes.note("list", serde_json::Value::Null, row.list.into());
+                    changes.note_private("query", "", &row.query);
+                    changes.note("shared", serde_json::Value::Null, row.shared.into());
+                    let payload = types::Create {
+                        object_id: Some(id.to_string()),
+                        changes: changes.sealed(),
+                        ..attempt
+                    };
+                    let target = Target::new(TargetKind::View, id);
+                    let draft = Draft::new(&payload)?.person(target, row.name);
+                    Ok(Done { value: id, draft: changes.complete(draft) })
+                })
+            })
+            .await
+    }
+
+    /// Deletes a view (operation `configuration.delete`): one's own, or a shared one with
+    /// [`Permission::ConfigurationWrite`].
+    ///
+    /// # Errors
+    /// The caller has no such view.
+    pub async fn delete_view(&self, context: &Context, id: ViewId) -> Result<(), Error> {
+        let attempt = types::Delete {
+            class: "view".into(),
+            object_id: Some(id.to_string()),
+            object_name: None,
+            certificates: None,
+        };
+        let own = context.account_id();
+        let others = context.may(Permission::ConfigurationWrite);
+        self.operation(context, Permission::OwnWrite, &attempt)?
+            .about(Target::new(TargetKind::View, id))
+            .run(move |tx, _| {
+                let attempt = attempt.clone();
+                Box::pin(async move {
+                    let found = view::find(tx, id).await?;
+                    let row = found
+                        .filter(|row| Some(row.account) == own || (others && row.shared))
+                        .ok_or_else(|| Error::not_found("view", id))?;
+                    view::delete(tx, row.account, id).await?;
+                    let target = Target::new(TargetKind::View, id);
+                    let draft = Draft::new(&attempt)?.person(target, row.name);
+                    Ok(Done { value: (), draft })
+                })
+            })
+            .await
+    }
+}
+
+fn known(list: &str) -> Result<&str, Error> {
+    if LISTS.contains(&list) {
+        return Ok(list);
+    }
+    Err(Error::invalid("list", format!("one of: {}", LISTS.join(", "))))
+}
+
+fn query(text: &str) -> Result<String, Error> {
+    let query = text.trim().trim_start_matches('?');
+    if query.len() > QUERY_LENGTH_MAX {
+        return Err(Error::invalid("query", format!("at most {QUERY_LENGTH_MAX} bytes")));
+    }
+    if query.chars().any(char::is_control) {
+        return Err(Error::invalid("query", "no control characters"));
+    }
+    Ok(query.to_owned())
+}

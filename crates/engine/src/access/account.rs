@@ -1,7 +1,381 @@
-//! stub
-/// s
-pub struct AccountView;
-/// s
-pub struct AccountChange;
-/// s
-pub struct NewAccount;
+//! Local accounts: made, changed, deleted by administrators.
+//!
+//! There is always an administrator who can log in, and nobody takes their own power away by
+//! mistake. Names and addresses of people stand in the erasable part of events only. A role counts
+//! from the next request on: contexts are built per request.
+
+use chancery_event::id::AccountId;
+use chancery_event::types::account as types;
+use chancery_event::{Target, TargetKind, Timestamp};
+use chancery_store::Link;
+use chancery_store::table::account::{self, Account};
+
+use super::{password, session};
+use crate::configuration::{name, same_version, shortened, taken};
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission, Role, Secret};
+
+/// Longest mail address, in characters (RFC 5321 §4.5.3.1.3 leaves 254 for the address itself).
+const EMAIL_LENGTH_MAX: usize = 254;
+
+/// An account as administrators and auditors see it.
+#[derive(Clone, Debug)]
+pub struct AccountView {
+    /// Its identifier.
+    pub id: AccountId,
+    /// Login name, lower-case.
+    pub name: String,
+    /// What people call it.
+    pub display_name: String,
+    /// Mail address.
+    pub email: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// It may not log in, nor may its tokens.
+    pub disabled: bool,
+    /// The password must be changed at the next login.
+    pub must_change: bool,
+    /// Locked until this time; absent when it is not locked now.
+    pub locked_until: Option<Timestamp>,
+    /// Last successful login.
+    pub last_login_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts changes; hand it to [`Engine::update_account`] to change only what was seen.
+    pub version: i64,
+}
+
+/// An account to make.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// Login name: 1 to 100 of `a`–`z`, `0`–`9`, `.`, `_`, `@`, `-`; upper case is lowered.
+    pub name: String,
+    /// What people call it; empty: the login name.
+    pub display_name: String,
+    /// Mail address.
+    pub email: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// Its first password, to be changed at the first login; `None`: one is generated.
+    pub password: Option<Secret<String>>,
+}
+
+/// An account that was just made.
+pub struct CreatedAccount {
+    /// The account.
+    pub account: AccountView,
+    /// The generated password, if none was given; never shown again.
+    pub password: Option<Secret<String>>,
+}
+
+/// What to change of an account. What is absent stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct AccountChange {
+    /// What people call it; empty: the login name.
+    pub display_name: Option<String>,
+    /// Mail address; empty clears.
+    pub email: Option<String>,
+    /// What it may do.
+    pub role: Option<Role>,
+    /// It may not log in.
+    pub disabled: Option<bool>,
+}
+
+impl Engine {
+    /// All accounts, by login name.
+    ///
+    /// # Errors
+    /// The caller may not see accounts.
+    pub async fn accounts(&self, context: &Context) -> Result<Vec<AccountView>, Error> {
+        context.require(Permission::AccountRead)?;
+        let now = self.environment().now();
+        let rows = account::all(&mut self.link().await?).await?;
+        Ok(rows.into_iter().map(|row| view(row, now)).collect())
+    }
+
+    /// One account: anybody's with [`Permission::AccountRead`], one's own without.
+    ///
+    /// # Errors
+    /// There is none with this identifier, or the caller may not see it.
+    pub async fn account(&self, context: &Context, id: AccountId) -> Result<AccountView, Error> {
+        if context.account_id() != Some(id) {
+            context.require(Permission::AccountRead)?;
+        }
+        let found = account::find(&mut self.link().await?, id).await?;
+        let row = found.ok_or_else(|| Error::not_found("account", id))?;
+        Ok(view(row, self.environment().now()))
+    }
+
+    /// Makes an account (operation `account.create`).
+    ///
+    /// # Errors
+    /// A member cannot be accepted, or the login name is taken.
+    pub async fn create_account(
+        &self,
+        context: &Context,
+        new: NewAccount,
+    ) -> Result<CreatedAccount, Error> {
+        let attempt = types::Create {
+            account_id: None,
+            account_kind: "person".into(),
+            role: new.role.as_str().into(),
+            login_name: Some(shortened(&new.name)),
+            display_name: None,
+            email: None,
+        };
+        let operation = self.operation(context, Permission::AccountWrite, &attempt)?;
+        let generated = new.password.is_none();
+        let prepared = async {
+            context.require(Permission::AccountWrite)?;
+            let (row, secret) = self.new_row(&new)?;
+            let hash = password::hash(secret.clone(), self.environment()).await?;
+            Ok((Account { password_hash: Some(hash), ..row }, secret))
+        };
+        let (row, secret) = match prepared.await {
+            Ok(prepared) => prepared,
+            Err(error) => return Err(operation.fail(error).await),
+        };
+        let account = operation
+            .run(move |tx, scribe| {
+                let (row, attempt) = (row.clone(), attempt.clone());
+                Box::pin(async move {
+                    account::insert(tx, &row).await.map_err(taken("an account"))?;
+                    let payload = types::Create {
+                        account_id: Some(row.id),
+                        login_name: Some(row.name.clone()),
+                        display_name: Some(row.display_name.clone()),
+                        email: row.email.clone(),
+                        ..attempt
+                    };
+                    let draft = Draft::new(&payload)?.person(target(row.id), &row.name);
+                    Ok(Done { value: view(row, scribe.now()), draft })
+                })
+            })
+            .await?;
+        Ok(CreatedAccount { account, password: generated.then_some(secret) })
+    }
+
+    /// The row of a new account, still without its password, and the password.
+    fn new_row(&self, new: &NewAccount) -> Result<(Account, Secret<String>), Error> {
+        let login = login_name(&new.name)?;
+        if let Some(given) = &new.password {
+            password::check(given, &login)?;
+        }
+        let secret = new.password.clone();
+        let secret = secret.unwrap_or_else(|| password::generate(self.environment()));
+        let row = Account {
+            id: self.environment().id(),
+            display_name: display_name(&new.display_name, &login)?,
+            name: login,
+            email: email(new.email.as_deref())?,
+            role: new.role.as_str().to_owned(),
+            password_hash: None,
+            must_change: true,
+            disabled: false,
+            failures: 0,
+            locked_until: None,
+            last_login_at: None,
+            created_at: self.environment().now(),
+            version: 1,
+        };
+        Ok((row, secret))
+    }
+
+    /// Changes an account (operation `account.update`). Who is disabled is logged out.
+    ///
+    /// # Errors
+    /// There is none, its version is not `version`, a member cannot be accepted, it is the last
+    /// administrator, or the caller would take their own power away.
+    pub async fn update_account(
+        &self,
+        context: &Context,
+        id: AccountId,
+        version: Option<i64>,
+        change: AccountChange,
+    ) -> Result<AccountView, Error> {
+        let attempt = types::Update {
+            account_id: Some(id),
+            changed: Vec::new(),
+            old_role: None,
+            new_role: change.role.map(|role| role.as_str().into()),
+            login_name: None,
+            display_name: None,
+            email: None,
+        };
+        let own = context.account_id() == Some(id);
+        self.operation(context, Permission::AccountWrite, &attempt)?
+            .about(target(id))
+            .run(move |tx, scribe| {
+                let change = change.clone();
+                Box::pin(async move {
+                    let found = account::find(tx, id).await?;
+                    let before = found.ok_or_else(|| Error::not_found("account", id))?;
+                    same_version("the account", before.version, version)?;
+                    let mut row = changed(&before, &change)?;
+                    let weaker = is_administrator(&before) && !is_administrator(&row);
+                    if own && (weaker || row.disabled) {
+                        return Err(own_account("take your own power away"));
+                    }
+                    if weaker {
+                        not_the_last(tx).await?;
+                    }
+                    let changed = members(&before, &row);
+                    if !changed.is_empty() {
+                        account::update(tx, &row).await?;
+                        row.version += 1;
+                    }
+                    if row.disabled {
+                        session::end_all(tx, scribe, id, None, "revoked").await?;
+                    }
+                    let role = (before.role != row.role).then_some((before.role, &row.role));
+                    let payload = types::Update {
+                        account_id: Some(id),
+                        changed,
+                        old_role: role.as_ref().map(|(old, _)| old.clone().into()),
+                        new_role: role.as_ref().map(|(_, new)| (*new).clone().into()),
+                        login_name: Some(row.name.clone()),
+                        display_name: Some(row.display_name.clone()),
+                        email: row.email.clone(),
+                    };
+                    let draft = Draft::new(&payload)?.person(target(id), &row.name);
+                    Ok(Done { value: view(row, scribe.now()), draft })
+                })
+            })
+            .await
+    }
+
+    /// Deletes an account with its sessions, tokens and views (operation `account.delete`).
+    ///
+    /// # Errors
+    /// There is none, it is the caller's own or the last administrator, or it owns certificates:
+    /// those would have nobody who answers for them.
+    pub async fn delete_account(&self, context: &Context, id: AccountId) -> Result<(), Error> {
+        let attempt = types::Delete { account_id: Some(id), login_name: None };
+        let own = context.account_id() == Some(id);
+        self.operation(context, Permission::AccountWrite, &attempt)?
+            .about(target(id))
+            .run(move |tx, scribe| {
+                Box::pin(async move {
+                    let found = account::find(tx, id).await?;
+                    let row = found.ok_or_else(|| Error::not_found("account", id))?;
+                    if own {
+                        return Err(own_account("delete your own account"));
+                    }
+                    if is_administrator(&row) {
+                        not_the_last(tx).await?;
+                    }
+                    let owned = account::owned(tx, id).await?;
+                    if owned > 0 {
+                        let noun = if owned == 1 { "certificate" } else { "certificates" };
+                        let message = format!("it owns {owned} {noun}; name another owner first");
+                        return Err(Error::Conflict { reason: "in_use", message });
+                    }
+                    session::end_all(tx, scribe, id, None, "revoked").await?;
+                    account::delete(tx, id).await?;
+                    let payload =
+                        types::Delete { account_id: Some(id), login_name: Some(row.name.clone()) };
+                    let draft = Draft::new(&payload)?.person(target(id), row.name);
+                    Ok(Done { value: (), draft })
+                })
+            })
+            .await
+    }
+}
+
+pub(super) fn target(id: AccountId) -> Target {
+    Target::new(TargetKind::Account, id)
+}
+
+pub(super) fn own_account(what: &str) -> Error {
+    Error::Conflict { reason: "own_account", message: format!("you cannot {what}") }
+}
+
+fn is_administrator(row: &Account) -> bool {
+    row.role == Role::Administrator.as_str() && !row.disabled
+}
+
+/// Refuses if there is but one administrator who can log in.
+async fn not_the_last(link: &mut Link) -> Result<(), Error> {
+    if account::active_with_role(link, Role::Administrator.as_str()).await? > 1 {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        reason: "last_administrator",
+        message: "this is the last administrator who can log in".to_owned(),
+    })
+}
+
+/// The row after a change.
+fn changed(before: &Account, change: &AccountChange) -> Result<Account, Error> {
+    let mut row = before.clone();
+    if let Some(text) = &change.display_name {
+        row.display_name = display_name(text, &row.name)?;
+    }
+    if let Some(text) = &change.email {
+        row.email = email(Some(text))?;
+    }
+    if let Some(role) = change.role {
+        role.as_str().clone_into(&mut row.role);
+    }
+    row.disabled = change.disabled.unwrap_or(row.disabled);
+    Ok(row)
+}
+
+fn members(before: &Account, after: &Account) -> Vec<String> {
+    [
+        ("display_name", before.display_name != after.display_name),
+        ("email", before.email != after.email),
+        ("role", before.role != after.role),
+        ("disabled", before.disabled != after.disabled),
+    ]
+    .into_iter()
+    .filter_map(|(member, changed)| changed.then(|| member.to_owned()))
+    .collect()
+}
+
+fn view(row: Account, now: Timestamp) -> AccountView {
+    AccountView {
+        id: row.id,
+        name: row.name,
+        display_name: row.display_name,
+        email: row.email,
+        // A word that no role has may do nothing; the least is what comes closest to it.
+        role: Role::parse(&row.role).unwrap_or(Role::Viewer),
+        disabled: row.disabled,
+        must_change: row.must_change,
+        locked_until: row.locked_until.filter(|until| *until > now),
+        last_login_at: row.last_login_at,
+        created_at: row.created_at,
+        version: row.version,
+    }
+}
+
+/// A login name in its one spelling.
+pub(super) fn login_name(text: &str) -> Result<String, Error> {
+    let login = text.trim().to_ascii_lowercase();
+    let permitted = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '@' | '-');
+    if login.is_empty() || login.len() > 100 || !login.chars().all(permitted) {
+        let message = "1 to 100 characters out of a–z, 0–9, “.”, “_”, “@” and “-”";
+        return Err(Error::invalid("name", message));
+    }
+    Ok(login)
+}
+
+fn display_name(text: &str, login: &str) -> Result<String, Error> {
+    name("display_name", if text.trim().is_empty() { login } else { text })
+}
+
+/// A mail address that is one at a glance; whether it works shows when a mail is sent.
+fn email(text: Option<&str>) -> Result<Option<String>, Error> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let parts = text.rsplit_once('@');
+    let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    if !plain
+        || text.chars().count() > EMAIL_LENGTH_MAX
+        || parts.is_none_or(|(local, domain)| local.is_empty() || domain.is_empty())
+    {
+        return Err(Error::invalid("email", "expected an address, such as ada@example.org"));
+    }
+    Ok(Some(text.to_owned()))
+}

@@ -17,7 +17,7 @@ use super::limit::Answer;
 use super::{FAILURES_MAX, LOCK_MINUTES, password};
 use crate::context::Client;
 use crate::operation::Done;
-use crate::scribe::Draft;
+use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission, Role, Secret};
 
 /// What a client shows.
@@ -56,6 +56,21 @@ pub struct LoggedIn {
     pub expires_at: Timestamp,
     /// The password must be changed first.
     pub must_change: bool,
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    /// Its identifier.
+    pub id: SessionId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub seen_at: Timestamp,
+    /// When it ends whatever happens.
+    pub expires_at: Timestamp,
+    /// It is the one that asks.
+    pub present: bool,
 }
 
 pub(crate) fn sha256(text: &str) -> [u8; 32] {
@@ -246,11 +261,11 @@ impl Engine {
                     role,
                     method,
                 );
-                self.begin_session(context, account.id, attempt).await
+                self.begin_session(context, account, attempt).await
             }
-            Check::Wrong => self.count_failure(context, account.id, attempt).await,
+            Check::Wrong => self.refuse_login(context, account.id, attempt).await,
             Check::Locked(until) => {
-                let minutes = until.since(now) / (60 * Timestamp::SECOND) + 1;
+                let minutes = minutes_until(until, now);
                 let operation = self.open_operation(&context, &attempt)?;
                 Err(operation.fail(Error::Locked { minutes }).await)
             }
@@ -279,7 +294,7 @@ impl Engine {
 
     async fn limit_logins(&self, context: &Context) -> Result<(), Error> {
         let key = context.client.ip.clone().unwrap_or_default();
-        match self.0.logins.take(&key, context_time(self)) {
+        match self.0.logins.take(&key, self.environment().now()) {
             Answer::Allowed => Ok(()),
             Answer::Refused { seconds, first } => {
                 if first {
@@ -299,22 +314,26 @@ impl Engine {
     async fn begin_session(
         &self,
         context: Context,
-        id: AccountId,
+        account: Account,
         attempt: types::SessionCreate,
     ) -> Result<LoggedIn, Error> {
         let operation = self.open_operation(&context, &attempt)?;
+        let (id, checked) = (account.id, account.password_hash);
         let lifetime = i64::from(self.settings().session_lifetime_hours) * Timestamp::HOUR;
         operation
             .run(move |tx, scribe| {
-                let attempt = attempt.clone();
+                let (attempt, checked) = (attempt.clone(), checked.clone());
                 Box::pin(async move {
                     let now = scribe.now();
+                    // Disabled, or given another password, while this one was being checked?
                     let account = account::find(tx, id).await?;
-                    let mut account = account.ok_or(Error::WrongCredentials)?;
+                    let mut account = account
+                        .filter(|now| !now.disabled && now.password_hash == checked)
+                        .ok_or(Error::WrongCredentials)?;
                     account.failures = 0;
                     account.locked_until = None;
                     account.last_login_at = Some(now);
-                    account::update(tx, &account).await?;
+                    account::note_logins(tx, &account).await?;
                     let cookie = random_text(scribe.environment());
                     let session = session::Session {
                         id: scribe.environment().id::<SessionId>(),
@@ -343,15 +362,29 @@ impl Engine {
     }
 
     /// Counts a failed login, locks the account after too many, and answers with the refusal.
-    async fn count_failure(
+    async fn refuse_login(
         &self,
         context: Context,
         id: AccountId,
         attempt: types::SessionCreate,
     ) -> Result<LoggedIn, Error> {
-        let scribe = self.scribe(&context);
-        let failures = self
-            .0
+        let failures = self.count_failure(&context, id).await?;
+        let attempt = types::SessionCreate {
+            failed_attempts: Some(u32::try_from(failures).unwrap_or(u32::MAX)),
+            ..attempt
+        };
+        let operation = self.open_operation(&context, &attempt)?;
+        Err(operation.fail(Error::WrongCredentials).await)
+    }
+
+    /// Counts a wrong password, and locks the account after too many; answers how many in a row.
+    pub(crate) async fn count_failure(
+        &self,
+        context: &Context,
+        id: AccountId,
+    ) -> Result<i64, Error> {
+        let scribe = self.scribe(context);
+        self.0
             .store
             .transaction("login.failure", move |tx: &mut Tx| {
                 let scribe = scribe.clone();
@@ -375,17 +408,11 @@ impl Engine {
                         let target = Target::new(TargetKind::Account, id);
                         scribe.record(tx, Draft::new(&payload)?.person(target, &account.name))?;
                     }
-                    account::update(tx, &account).await?;
+                    account::note_logins(tx, &account).await?;
                     Ok(failures)
                 })
             })
-            .await?;
-        let attempt = types::SessionCreate {
-            failed_attempts: Some(u32::try_from(failures).unwrap_or(u32::MAX)),
-            ..attempt
-        };
-        let operation = self.open_operation(&context, &attempt)?;
-        Err(operation.fail(Error::WrongCredentials).await)
+            .await
     }
 
     /// Ends the session of the context (operation `session.end`).
@@ -416,32 +443,89 @@ impl Engine {
     }
 }
 
-fn context_time(engine: &Engine) -> Timestamp {
-    engine.environment().now()
+/// Minutes until a lock ends, as people are told.
+pub(crate) fn minutes_until(until: Timestamp, now: Timestamp) -> i64 {
+    until.since(now) / (60 * Timestamp::SECOND) + 1
 }
 
-/// Removes what has expired: sessions, and stored answers to idempotent requests.
+/// Sessions that one round of the sweep ends at most; the next one is right behind.
+const SWEEP_MAX: usize = 500;
+
+/// Removes what is over: sessions, each with its event, and stored answers to idempotent requests.
 pub(crate) async fn sweep(engine: Engine, mut stop: watch::Receiver<bool>) {
     loop {
-        let now = engine.environment().now();
-        let swept = engine
-            .0
-            .store
-            .transaction("sweep", move |tx: &mut Tx| {
-                Box::pin(async move {
-                    session::delete_expired(tx, now).await?;
-                    let day_ago = now.plus(-Timestamp::DAY);
-                    chancery_store::table::idempotency::delete_before(tx, day_ago).await?;
-                    Ok::<(), Error>(())
-                })
-            })
-            .await;
-        if let Err(error) = swept {
-            tracing::warn!(%error, "expired sessions were not removed");
+        match sweep_once(&engine).await {
+            Ok(SWEEP_MAX) => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "what is over was not removed"),
+        }
+        if *stop.borrow() {
+            return;
         }
         tokio::select! {
             _ = stop.changed() => return,
             () = tokio::time::sleep(Duration::from_secs(300)) => {}
         }
     }
+}
+
+/// One round; answers how many sessions it ended.
+pub(crate) async fn sweep_once(engine: &Engine) -> Result<usize, Error> {
+    let scribe = engine.scribe(&Context::system(engine.environment()));
+    let now = engine.environment().now();
+    let idle = i64::from(engine.settings().session_idle_minutes) * 60 * Timestamp::SECOND;
+    engine
+        .0
+        .store
+        .transaction("sweep", move |tx: &mut Tx| {
+            let scribe = scribe.clone();
+            Box::pin(async move {
+                let over = session::over(tx, now, now.plus(-idle), SWEEP_MAX).await?;
+                for session in &over {
+                    let how = if session.expires_at <= now { "expired" } else { "idle" };
+                    end(tx, &scribe, session, how).await?;
+                }
+                let day_ago = now.plus(-Timestamp::DAY);
+                chancery_store::table::idempotency::delete_before(tx, day_ago).await?;
+                Ok::<usize, Error>(over.len())
+            })
+        })
+        .await
+}
+
+/// Ends a session and records it (`session.end`).
+async fn end(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    session: &session::Session,
+    ended_by: &'static str,
+) -> Result<(), Error> {
+    session::delete(tx, session.id).await?;
+    let payload = types::SessionEnd {
+        account_id: session.account,
+        ended_by: ended_by.into(),
+        started_at: Some(session.created_at),
+    };
+    let draft = Draft::new(&payload)?
+        .target(Target::new(TargetKind::Session, session.id))
+        .target(Target::new(TargetKind::Account, session.account));
+    scribe.record(tx, draft).map(|_| ())
+}
+
+/// Ends all sessions of an account but `keep`; answers how many.
+pub(crate) async fn end_all(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    account: AccountId,
+    keep: Option<SessionId>,
+    ended_by: &'static str,
+) -> Result<u32, Error> {
+    let mut ended = 0;
+    for session in session::of_account(tx, account).await? {
+        if Some(session.id) != keep {
+            end(tx, scribe, &session, ended_by).await?;
+            ended += 1;
+        }
+    }
+    Ok(ended)
 }
