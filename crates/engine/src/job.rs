@@ -1,33 +1,312 @@
-//! stub
+//! Jobs: asynchronous operations with state, attempts, payload and result.
+//!
+//! A job is queued in the transaction of what asked for it, and carries on whose behalf it runs. The
+//! [`runner`] leases jobs and does the slow thing. What a job does may be done twice: its effects
+//! are those of operations that refuse to do the same again.
+
+mod ending;
 pub(crate) mod runner;
-pub(crate) enum Kind {
+
+use std::sync::Arc;
+
+use chancery_event::id::JobId;
+use chancery_event::types::job as types;
+use chancery_event::{Target, TargetKind, Timestamp};
+use chancery_store::Tx;
+use chancery_store::table::job::{self, Job, Lease, NewJob};
+use serde_json::json;
+
+use crate::context::Carried;
+use crate::inventory::PlacementRequest;
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission};
+
+/// Jobs of one page at most.
+pub const PAGE_MAX: usize = 500;
+/// The states of a job.
+pub const STATES: [&str; 5] = ["queued", "running", "success", "failed", "cancelled"];
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Works off an upload.
     CertificateUpload,
+    /// Works off a bulk import.
     CertificateImport,
 }
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::CertificateUpload, Self::CertificateImport];
+
+    /// The one spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CertificateUpload => "certificate.upload",
+            Self::CertificateImport => "certificate.import",
+        }
+    }
+
+    /// The kind that `text` spells.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// The queue it waits in.
+    fn queue(self) -> &'static str {
+        match self {
+            Self::CertificateUpload => "upload",
+            Self::CertificateImport => "import",
+        }
+    }
+
+    /// What people call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::CertificateUpload => "Upload of certificates",
+            Self::CertificateImport => "Import of certificates",
+        }
+    }
+
+    /// Tries at most.
+    fn attempts_max(self) -> i64 {
+        match self {
+            Self::CertificateUpload | Self::CertificateImport => 5,
+        }
+    }
+}
+
+/// Why a try of a job failed.
+#[derive(Clone, Debug)]
 pub(crate) struct JobError {
+    /// Trying again later may help.
     pub(crate) retry: bool,
+    /// For people; may repeat what somebody sent.
     pub(crate) message: String,
 }
+
 impl JobError {
-    pub(crate) fn of(error: crate::Error) -> Self {
+    /// A failed operation.
+    pub(crate) fn of(error: Error) -> Self {
         Self { retry: error.is_transient(), message: error.to_string() }
     }
 }
-pub(crate) struct Progress;
+
+/// Where a job at work tells how far it is.
+pub(crate) struct Progress(Option<(Engine, Arc<Lease>)>);
+
 impl Progress {
+    /// For the same work outside of a job.
     pub(crate) fn none() -> Self {
-        Self
+        Self(None)
     }
-    pub(crate) async fn report(&self, _d: u64, _t: u64) -> Result<(), crate::Error> {
+
+    fn of(engine: Engine, lease: Arc<Lease>) -> Self {
+        Self(Some((engine, lease)))
+    }
+
+    /// Tells that `done` of `total` steps are done, and keeps the lease alive.
+    ///
+    /// # Errors
+    /// The job was cancelled or taken over: stop.
+    pub(crate) async fn report(&self, done: u64, total: u64) -> Result<(), Error> {
+        let Some((engine, lease)) = &self.0 else { return Ok(()) };
+        let lease = lease.clone();
+        let until = engine.environment().now().plus(runner::LEASE);
+        engine
+            .0
+            .store
+            .transaction("job.progress", move |tx: &mut Tx| {
+                let lease = lease.clone();
+                Box::pin(async move { Ok(job::progress(tx, &lease, done, total, until).await?) })
+            })
+            .await
+    }
+}
+
+/// A job for [`chancery_store::table::job::enqueue`], on behalf of a context. Whoever queues it wakes
+/// the runner after the commit.
+pub(crate) fn new(
+    engine: &Engine,
+    context: &Context,
+    kind: Kind,
+    placement: &PlacementRequest,
+    input: Vec<u8>,
+) -> Result<NewJob, Error> {
+    let carried = serde_json::to_string(&context.carried())
+        .map_err(|error| Error::Internal(format!("context of a job: {error}")))?;
+    let actor = &context.actor;
+    let triggered_by = match &actor.id {
+        Some(id) => format!("{}/{id}", actor.kind),
+        None => actor.kind.to_string(),
+    };
+    let now = engine.environment().now();
+    let payload = json!({ "placement": placement, "size_bytes": input.len() });
+    Ok(NewJob {
+        job: Job {
+            id: engine.environment().id(),
+            kind: kind.as_str().to_owned(),
+            queue: kind.queue().to_owned(),
+            name: kind.name().to_owned(),
+            state: "queued".to_owned(),
+            payload: payload.to_string(),
+            result: None,
+            error: None,
+            attempts: 0,
+            attempts_max: kind.attempts_max(),
+            done: 0,
+            total: 0,
+            triggered_by,
+            context: carried,
+            scheduled_at: now,
+            run_at: now,
+            started_at: None,
+            completed_at: None,
+        },
+        input: Some(input),
+        unique_key: None,
+    })
+}
+
+/// On whose behalf a job runs.
+fn context_of(job: &Job) -> Option<Context> {
+    serde_json::from_str::<Carried>(&job.context).ok().map(Carried::context)
+}
+
+/// A page of jobs.
+#[derive(Clone, Debug)]
+pub struct JobPage {
+    /// Jobs, newest first.
+    pub items: Vec<Job>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl Engine {
+    /// Jobs, newest first, optionally in one state or of one kind.
+    ///
+    /// # Errors
+    /// There is no such state, or the cursor is none.
+    pub async fn jobs(
+        &self,
+        context: &Context,
+        state: Option<&str>,
+        kind: Option<&str>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<JobPage, Error> {
+        context.require(Permission::JobRead)?;
+        if state.is_some_and(|state| !STATES.contains(&state)) {
+            return Err(Error::invalid("state", format!("one of: {}", STATES.join(", "))));
+        }
+        let before = cursor.map(position).transpose()?;
+        let limit = limit.clamp(1, PAGE_MAX);
+        let mut link = self.link().await?;
+        let mut items = job::page(&mut link, state, kind, before, limit + 1).await?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more);
+        let next = next.map(|job| format!("{}.{}", job.scheduled_at.micros(), job.id));
+        Ok(JobPage { items: items.into_iter().map(shown).collect(), next })
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// There is none with this identifier.
+    pub async fn job(&self, context: &Context, id: JobId) -> Result<Job, Error> {
+        context.require(Permission::JobRead)?;
+        let found = job::find(&mut self.link().await?, id).await?;
+        found.map(shown).ok_or_else(|| Error::not_found("job", id))
+    }
+
+    /// Cancels a job that has not ended (operation `job.cancel`). One that is at work stops at its
+    /// next step; what it has done stays.
+    ///
+    /// # Errors
+    /// There is none, or it has ended.
+    pub async fn cancel_job(&self, context: &Context, id: JobId) -> Result<(), Error> {
+        let attempt = types::Cancel { job_id: Some(id), job_kind: None, old_state: None };
+        self.operation(context, Permission::JobWrite, &attempt)?
+            .about(Target::new(TargetKind::Job, id))
+            .run(move |tx, scribe| {
+                Box::pin(async move {
+                    let found = job::find(tx, id).await?;
+                    let row = found.ok_or_else(|| Error::not_found("job", id))?;
+                    let now = scribe.now();
+                    if !job::cancel(tx, id, now).await? {
+                        return Err(Error::Conflict {
+                            reason: "ended",
+                            message: "the job has ended already".to_owned(),
+                        });
+                    }
+                    scribe.record(tx, ending::cancelled(&row, now)?)?;
+                    let payload = types::Cancel {
+                        job_id: Some(id),
+                        job_kind: Some(row.kind.clone().into()),
+                        old_state: Some(row.state.clone().into()),
+                    };
+                    let draft = Draft::new(&payload)?.target(target(&row));
+                    Ok(Done { value: (), draft })
+                })
+            })
+            .await?;
+        self.0.jobs_waiting.notify_one();
+        Ok(())
+    }
+
+    /// Queues a failed job again (operation `job.retry`); its attempts are counted anew.
+    ///
+    /// # Errors
+    /// There is none, or it has not failed.
+    pub async fn retry_job(&self, context: &Context, id: JobId) -> Result<(), Error> {
+        let attempt = types::Retry { job_id: Some(id), job_kind: None, attempts: None };
+        self.operation(context, Permission::JobWrite, &attempt)?
+            .about(Target::new(TargetKind::Job, id))
+            .run(move |tx, scribe| {
+                Box::pin(async move {
+                    let found = job::find(tx, id).await?;
+                    let row = found.ok_or_else(|| Error::not_found("job", id))?;
+                    if !job::retry(tx, id, scribe.now()).await? {
+                        return Err(Error::Conflict {
+                            reason: "not_failed",
+                            message: "only a job that has failed can be tried again".to_owned(),
+                        });
+                    }
+                    let payload = types::Retry {
+                        job_id: Some(id),
+                        job_kind: Some(row.kind.clone().into()),
+                        attempts: u32::try_from(row.attempts).ok(),
+                    };
+                    let draft = Draft::new(&payload)?.target(target(&row));
+                    Ok(Done { value: (), draft })
+                })
+            })
+            .await?;
+        self.0.jobs_waiting.notify_one();
         Ok(())
     }
 }
-pub(crate) fn new(
-    _e: &crate::Engine,
-    _c: &crate::Context,
-    _k: Kind,
-    _p: &crate::inventory::PlacementRequest,
-    _b: Vec<u8>,
-) -> Result<chancery_store::table::job::NewJob, crate::Error> {
-    Err(crate::Error::Unauthenticated)
+
+fn target(job: &Job) -> Target {
+    Target::new(TargetKind::Job, job.id).named(&job.name)
 }
+
+/// A job as it leaves the engine: without the context, which has names and addresses of people.
+fn shown(mut job: Job) -> Job {
+    job.context = "{}".to_owned();
+    job
+}
+
+fn position(cursor: &str) -> Result<(Timestamp, JobId), Error> {
+    cursor
+        .split_once('.')
+        .and_then(|(time, id)| {
+            Some((Timestamp::from_micros(time.parse().ok()?), id.parse::<JobId>().ok()?))
+        })
+        .ok_or_else(|| Error::invalid("cursor", "it is not one this list has given"))
+}
+
+#[cfg(test)]
+mod tests;
