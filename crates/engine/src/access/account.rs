@@ -330,7 +330,8 @@ fn members(before: &Account, after: &Account) -> Vec<String> {
         ("disabled", before.disabled != after.disabled),
     ]
     .into_iter()
-    .filter_map(|(member, changed)| changed.then(|| member.to_owned()))
+    .filter(|(_, changed)| *changed)
+    .map(|(member, _)| member.to_owned())
     .collect()
 }
 

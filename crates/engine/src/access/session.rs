@@ -1,6 +1,6 @@
 //! Logging in and out, and finding out who stands behind a cookie or a bearer token.
 
-use std::time::Duration;
+mod over;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -11,14 +11,15 @@ use chancery_event::{Authentication, Origin, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::account::Account;
 use chancery_store::table::{account, session, token};
-use tokio::sync::watch;
 
 use super::limit::Answer;
 use super::{FAILURES_MAX, LOCK_MINUTES, password};
 use crate::context::Client;
 use crate::operation::Done;
-use crate::scribe::{Draft, Scribe};
+use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, Role, Secret};
+
+pub(crate) use over::{end_all, sweep};
 
 /// What a client shows.
 #[derive(Clone)]
@@ -446,86 +447,4 @@ impl Engine {
 /// Minutes until a lock ends, as people are told.
 pub(crate) fn minutes_until(until: Timestamp, now: Timestamp) -> i64 {
     until.since(now) / (60 * Timestamp::SECOND) + 1
-}
-
-/// Sessions that one round of the sweep ends at most; the next one is right behind.
-const SWEEP_MAX: usize = 500;
-
-/// Removes what is over: sessions, each with its event, and stored answers to idempotent requests.
-pub(crate) async fn sweep(engine: Engine, mut stop: watch::Receiver<bool>) {
-    loop {
-        match sweep_once(&engine).await {
-            Ok(SWEEP_MAX) => continue,
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "what is over was not removed"),
-        }
-        if *stop.borrow() {
-            return;
-        }
-        tokio::select! {
-            _ = stop.changed() => return,
-            () = tokio::time::sleep(Duration::from_secs(300)) => {}
-        }
-    }
-}
-
-/// One round; answers how many sessions it ended.
-pub(crate) async fn sweep_once(engine: &Engine) -> Result<usize, Error> {
-    let scribe = engine.scribe(&Context::system(engine.environment()));
-    let now = engine.environment().now();
-    let idle = i64::from(engine.settings().session_idle_minutes) * 60 * Timestamp::SECOND;
-    engine
-        .0
-        .store
-        .transaction("sweep", move |tx: &mut Tx| {
-            let scribe = scribe.clone();
-            Box::pin(async move {
-                let over = session::over(tx, now, now.plus(-idle), SWEEP_MAX).await?;
-                for session in &over {
-                    let how = if session.expires_at <= now { "expired" } else { "idle" };
-                    end(tx, &scribe, session, how).await?;
-                }
-                let day_ago = now.plus(-Timestamp::DAY);
-                chancery_store::table::idempotency::delete_before(tx, day_ago).await?;
-                Ok::<usize, Error>(over.len())
-            })
-        })
-        .await
-}
-
-/// Ends a session and records it (`session.end`).
-async fn end(
-    tx: &mut Tx,
-    scribe: &Scribe,
-    session: &session::Session,
-    ended_by: &'static str,
-) -> Result<(), Error> {
-    session::delete(tx, session.id).await?;
-    let payload = types::SessionEnd {
-        account_id: session.account,
-        ended_by: ended_by.into(),
-        started_at: Some(session.created_at),
-    };
-    let draft = Draft::new(&payload)?
-        .target(Target::new(TargetKind::Session, session.id))
-        .target(Target::new(TargetKind::Account, session.account));
-    scribe.record(tx, draft).map(|_| ())
-}
-
-/// Ends all sessions of an account but `keep`; answers how many.
-pub(crate) async fn end_all(
-    tx: &mut Tx,
-    scribe: &Scribe,
-    account: AccountId,
-    keep: Option<SessionId>,
-    ended_by: &'static str,
-) -> Result<u32, Error> {
-    let mut ended = 0;
-    for session in session::of_account(tx, account).await? {
-        if Some(session.id) != keep {
-            end(tx, scribe, &session, ended_by).await?;
-            ended += 1;
-        }
-    }
-    Ok(ended)
 }

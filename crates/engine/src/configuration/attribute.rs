@@ -264,10 +264,13 @@ fn target(row: &Attribute) -> Target {
     Target::new(TargetKind::Attribute, row.id).named(&row.name)
 }
 
+/// Reads one member of a definition for the record.
+type Member = fn(&Attribute) -> Value;
+
 fn changes(before: Option<&Attribute>, row: &Attribute) -> Changes {
     let mut changes = Changes::default();
-    let old = |member: fn(&Attribute) -> Value| before.map_or(Value::Null, member);
-    let members: [(&str, fn(&Attribute) -> Value); 5] = [
+    let old = |member: Member| before.map_or(Value::Null, member);
+    let members: [(&str, Member); 5] = [
         ("name", |row| row.name.clone().into()),
         ("label", |row| row.label.clone().into()),
         ("kind", |row| row.kind.clone().into()),

@@ -355,3 +355,6 @@ async fn as_of_now(
     context.role = context.role.map(|then| if today.covers(then) { then } else { today });
     Ok(context)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,8 @@
 //! The engine on a real store.
 
+mod access;
+mod configuration;
 mod history;
 mod inventory;
+mod job;
 mod upload;

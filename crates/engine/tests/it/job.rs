@@ -1,0 +1,74 @@
+//! An upload that is not waited for: queued, run, listed, recorded.
+
+use chancery_engine::inventory::{Upload, UploadAnswer, UploadMode};
+use chancery_engine::{Context, Engine};
+use chancery_event::id::JobId;
+
+use crate::access::{events, told};
+use crate::upload::{leaf, start, upload_of};
+
+async fn queue(engine: &Engine, context: &Context, bytes: Vec<u8>) -> JobId {
+    let upload = Upload { mode: UploadMode::Async, ..upload_of(bytes) };
+    match engine.upload(context, upload).await.unwrap() {
+        UploadAnswer::Queued(id) => id,
+        UploadAnswer::Done(_) => panic!("an asynchronous upload is queued"),
+    }
+}
+
+/// Waits until a job has ended; its end is an event, and events wake whoever waits for the log.
+async fn ended(engine: &Engine, context: &Context, id: JobId) -> String {
+    let mut sealed = engine.sealed();
+    loop {
+        sealed.mark_unchanged();
+        let job = engine.job(context, id).await.unwrap();
+        if job.completed_at.is_some() {
+            return job.state;
+        }
+        sealed.changed().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_becomes_a_job_that_brings_the_certificate_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine();
+    let context = Context::command_line(engine.environment());
+    let der = leaf("www.example.com");
+    let good = queue(engine, &context, der.clone()).await;
+    assert_eq!(ended(engine, &context, good).await, "success");
+    let twice = queue(engine, &context, der).await;
+    assert_eq!(ended(engine, &context, twice).await, "failed");
+    let job = engine.job(&context, good).await.unwrap();
+    let result: serde_json::Value = serde_json::from_str(job.result.as_deref().unwrap()).unwrap();
+    assert_eq!((&result["added"], job.attempts, job.context.as_str()), (&1.into(), 1, "{}"));
+
+    let page = engine.jobs(&context, None, None, None, 1).await.unwrap();
+    assert_eq!(page.items[0].id, twice);
+    let rest = engine.jobs(&context, None, None, page.next.as_deref(), 1).await.unwrap();
+    assert_eq!((rest.items[0].id, rest.next), (good, None));
+    let failed = engine.jobs(&context, Some("failed"), None, None, 9).await.unwrap();
+    assert_eq!(failed.items.iter().map(|job| job.id).collect::<Vec<_>>(), [twice]);
+    assert!(engine.jobs(&context, Some("lost"), None, None, 9).await.is_err());
+
+    assert_eq!(engine.cancel_job(&context, good).await.unwrap_err().reason(), "ended");
+    assert_eq!(engine.retry_job(&context, good).await.unwrap_err().reason(), "not_failed");
+    engine.retry_job(&context, twice).await.unwrap();
+    assert_eq!(ended(engine, &context, twice).await, "failed");
+    assert_eq!(
+        told(engine, "type:job.*").await,
+        [
+            "job.queued success",
+            "job.finished success",
+            "job.queued success",
+            "job.finished failure failed",
+            "job.cancel failure ended",
+            "job.retry failure not_failed",
+            "job.retry success",
+            "job.finished failure failed",
+        ]
+    );
+    let finished = events(engine, "type:job.finished outcome:success").await;
+    assert_eq!(finished[0].event.detail["items"], 1);
+    running.stop().await.unwrap();
+}
