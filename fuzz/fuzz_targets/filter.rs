@@ -1,5 +1,5 @@
-//! Any text as a filter: it is refused with a place inside the text, or its canonical spelling and its
-//! JSON give the same tree back.
+//! Any text as a filter: it is refused with a place inside the text, or its canonical spelling and
+//! its JSON give the same tree back.
 #![no_main]
 
 use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Schema};

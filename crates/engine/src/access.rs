@@ -11,7 +11,7 @@ mod password;
 pub(crate) mod session;
 mod token;
 
-pub use account::{AccountChange, AccountView, CreatedAccount, NewAccount};
+pub use account::{AccountChange, AccountView, NewAccount, OneTimePassword};
 pub use limit::{Answer, Limiter};
 pub use password::{PASSWORD_LENGTH_MIN, check as check_password};
 pub use session::{Credential, Identity, LoggedIn, SessionView};

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::scribe::Draft;
 
-pub use label::{LabelChange, NewLabel};
+pub use label::{LabelClass, LabelDraft};
 
 /// Longest name, in characters.
 pub const NAME_LENGTH_MAX: usize = 100;
@@ -127,7 +127,7 @@ pub(crate) fn same_version(
 pub(crate) fn taken(what: &str) -> impl FnOnce(chancery_store::Error) -> Error {
     let message = format!("there is {what} of this name already");
     move |error| match error {
-        chancery_store::Error::Exists(_) => Error::Conflict { reason: "exists", message },
+        chancery_store::Error::Exists(_) => Error::Conflict { reason: "name_taken", message },
         error => Error::Store(error),
     }
 }

@@ -153,7 +153,9 @@ impl Engine {
             settings.allow_unencrypted_key,
             &environment,
         )?;
+        let health = Arc::new(Health::default());
         let desk = Arc::new(Desk {
+            health: health.clone(),
             node: environment.id::<NodeId>(),
             source: Cow::Owned(settings.public_url.clone()),
             pending_key: keys.pending,
@@ -161,7 +163,6 @@ impl Engine {
         });
         let (announce, sealed) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
-        let health = Arc::new(Health::default());
         let signer = Arc::new(keys.signer);
         let sealer = Sealer {
             store: store.clone(),
@@ -357,6 +358,8 @@ impl Running {
             let _ = handle.await;
         }
         let _ = self.sealer.await;
+        // Somebody may still be reading; their connections end with the process.
+        let _ = tokio::time::timeout(Duration::from_secs(5), engine.0.store.close()).await;
         noted
     }
 }

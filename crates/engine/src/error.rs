@@ -1,5 +1,5 @@
-//! Why the engine refuses or fails. Edges turn these into their documents; the reason word goes into
-//! the operation's event.
+//! Why the engine refuses or fails. Edges turn these into their documents; the reason word goes
+//! into the operation's event.
 
 use chancery_event::filter::FilterError;
 
@@ -8,8 +8,8 @@ use crate::{Permission, Role};
 /// A refusal or a failure of an operation.
 ///
 /// Use [`Error::Invalid`] for a field somebody can correct, [`Error::NotFound`] for an object that
-/// is not there, [`Error::Conflict`] for a state that forbids it, [`Error::Store`] for everything the
-/// store says.
+/// is not there, [`Error::Conflict`] for a state that forbids it, [`Error::Store`] for everything
+/// the store says.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody has proved who they are.

@@ -1,7 +1,7 @@
 //! What the program knows about its own condition.
 //!
-//! Shared by the loops, owned by the engine; plain atomics and one lock for texts, never held across
-//! an await.
+//! Shared by the loops, owned by the engine; plain atomics and one lock for texts, never held
+//! across an await.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -66,7 +66,9 @@ impl Health {
 
     /// Notes whether the store takes writes.
     pub(crate) fn writes(&self, refused: Option<String>) {
-        if let Ok(mut writes) = self.writes.lock() {
+        if let Ok(mut writes) = self.writes.lock()
+            && *writes != refused
+        {
             *writes = refused;
         }
     }

@@ -4,6 +4,7 @@
 //! that there was something, as its commitment, and may not search by it either.
 
 mod erasure;
+mod export;
 mod proof;
 mod tiles;
 mod verification;
@@ -17,6 +18,7 @@ use chancery_store::log::{self, Bucket, Count, FacetGroup, PageRequest, Sealed};
 use crate::{Context, Engine, Error, Permission};
 
 pub use erasure::ExportRecord;
+pub use export::EventExport;
 pub use verification::VerifyReport;
 
 /// Events on one page at most.

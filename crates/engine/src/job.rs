@@ -22,10 +22,8 @@ use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
-/// Jobs of one page at most.
-pub const PAGE_MAX: usize = 500;
-/// The states of a job.
-pub const STATES: [&str; 5] = ["queued", "running", "success", "failed", "cancelled"];
+/// Jobs of one list at most: a page of a thousand, and one to tell that there are more.
+const LIST_MAX: usize = 1_001;
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -174,41 +172,23 @@ fn context_of(job: &Job) -> Option<Context> {
     serde_json::from_str::<Carried>(&job.context).ok().map(Carried::context)
 }
 
-/// A page of jobs.
-#[derive(Clone, Debug)]
-pub struct JobPage {
-    /// Jobs, newest first.
-    pub items: Vec<Job>,
-    /// The cursor of the next page, if there is one.
-    pub next: Option<String>,
-}
-
 impl Engine {
-    /// Jobs, newest first, optionally in one state or of one kind.
+    /// Jobs, newest first, optionally in one state or of one kind, from before a position.
     ///
     /// # Errors
-    /// There is no such state, or the cursor is none.
+    /// The caller may not see jobs.
     pub async fn jobs(
         &self,
         context: &Context,
         state: Option<&str>,
         kind: Option<&str>,
-        cursor: Option<&str>,
+        before: Option<(Timestamp, JobId)>,
         limit: usize,
-    ) -> Result<JobPage, Error> {
+    ) -> Result<Vec<Job>, Error> {
         context.require(Permission::JobRead)?;
-        if state.is_some_and(|state| !STATES.contains(&state)) {
-            return Err(Error::invalid("state", format!("one of: {}", STATES.join(", "))));
-        }
-        let before = cursor.map(position).transpose()?;
-        let limit = limit.clamp(1, PAGE_MAX);
-        let mut link = self.link().await?;
-        let mut items = job::page(&mut link, state, kind, before, limit + 1).await?;
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items.last().filter(|_| more);
-        let next = next.map(|job| format!("{}.{}", job.scheduled_at.micros(), job.id));
-        Ok(JobPage { items: items.into_iter().map(shown).collect(), next })
+        let limit = limit.clamp(1, LIST_MAX);
+        let items = job::page(&mut self.link().await?, state, kind, before, limit).await?;
+        Ok(items.into_iter().map(shown).collect())
     }
 
     /// One job.
@@ -299,14 +279,15 @@ fn shown(mut job: Job) -> Job {
     job
 }
 
-fn position(cursor: &str) -> Result<(Timestamp, JobId), Error> {
-    cursor
-        .split_once('.')
-        .and_then(|(time, id)| {
-            Some((Timestamp::from_micros(time.parse().ok()?), id.parse::<JobId>().ok()?))
-        })
-        .ok_or_else(|| Error::invalid("cursor", "it is not one this list has given"))
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::{Kind, runner};
+
+    #[test]
+    fn kinds_have_one_spelling_and_a_queue_that_runs() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+            assert!(runner::has_queue(kind.queue()), "{kind:?}");
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! The rules of Chancery: operations, sealing, inventory, access, jobs, background loops.
 //!
 //! Edges (API, pages, command line, protocols) authenticate, build a [`Context`] and call one
-//! operation of the [`Engine`]. An operation authorises, changes state and records its events in one
-//! transaction; see `operation.rs` for the guard that makes this so.
+//! operation of the [`Engine`]. An operation authorises, changes state and records its events in
+//! one transaction; see `operation.rs` for the guard that makes this so.
 //!
 //! Read in this order: [`Engine`], [`Context`], `operation.rs`, `sealer.rs`, then the operations by
 //! subject: `inventory`, `access`, `configuration`, `job`, `history`.
@@ -10,12 +10,14 @@
 //! Types of this crate derive no `Serialize`: wire formats belong to the edges.
 
 pub mod access;
+pub mod bench;
 pub mod configuration;
 pub mod history;
 pub mod idempotency;
 pub mod inventory;
 pub mod job;
 pub mod key;
+pub mod row;
 pub mod view;
 
 mod context;

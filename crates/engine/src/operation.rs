@@ -4,8 +4,8 @@
 //! [`Operation::run`] does the work and records the success in one transaction. If the work or its
 //! commit fails, the failure is recorded in a transaction of its own before the caller is answered;
 //! if even that cannot be recorded, the operation has not happened and the caller is told so. An
-//! operation that is dropped without having been run records that it was abandoned. The work runs in
-//! a task of its own: a caller that goes away does not cut it in half.
+//! operation that is dropped without having been run records that it was abandoned. The work runs
+//! in a task of its own: a caller that goes away does not cut it in half.
 
 use std::sync::Arc;
 
@@ -58,14 +58,6 @@ impl Operation {
         self
     }
 
-    /// Names a person that the operation is about, for the event of a failure.
-    pub(crate) fn about_person(mut self, target: Target, name: impl Into<String>) -> Self {
-        if let Some(attempt) = self.attempt.take() {
-            self.attempt = Some(attempt.person(target, name));
-        }
-        self
-    }
-
     /// Does the work, and records how it ended, in one transaction if it ended well.
     ///
     /// # Errors
@@ -113,9 +105,15 @@ impl Operation {
         match result {
             Ok(value) => {
                 self.attempt = None;
+                self.scribe.desk.health.writes(None);
                 Ok(value)
             }
-            Err(error) => Err(self.fail(error).await),
+            Err(error) => {
+                if error.is_transient() {
+                    self.scribe.desk.health.writes(Some(error.to_string()));
+                }
+                Err(self.fail(error).await)
+            }
         }
     }
 

@@ -15,6 +15,9 @@ use crate::Error;
 
 /// Events projected in one transaction at most.
 const BATCH_MAX: usize = 2_048;
+/// How long events gather between two batches under load: random keys and text cost far less in
+/// large batches, and readers see the tail that is not projected anyway.
+const GATHER: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_secs(1);
 
 /// Projects until `stop` is set.
@@ -28,7 +31,10 @@ pub(crate) async fn run(
         sealed.mark_unchanged();
         match round(&store, &environment).await {
             Ok(count) if count == BATCH_MAX => continue,
-            Ok(_) => {}
+            Ok(0) => {}
+            Ok(_) => {
+                let _ = tokio::time::timeout(GATHER, stop.wait_for(|stop| *stop)).await;
+            }
             Err(error) => {
                 tracing::error!(%error, "projection failed");
             }

@@ -12,7 +12,7 @@ use chancery_event::{Environment, Event, Outcome, Severity, Target, Timestamp, V
 use chancery_store::{Recorded, Tx};
 use serde_json::{Map, Value};
 
-use crate::{Context, Error};
+use crate::{Context, Error, Health};
 
 /// What every event of this installation shares.
 pub(crate) struct Desk {
@@ -20,6 +20,7 @@ pub(crate) struct Desk {
     pub(crate) source: Cow<'static, str>,
     pub(crate) node: NodeId,
     pub(crate) pending_key: hmac::Key,
+    pub(crate) health: Arc<Health>,
 }
 
 impl Desk {

@@ -31,6 +31,8 @@ use crate::{Context, Error};
 const BATCH_MAX: usize = 4_096;
 /// How long the sealer sleeps without a signal.
 const TICK: Duration = Duration::from_millis(500);
+/// How long events gather between two rounds under load: each round is two durable commits.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long it waits after a round that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -40,7 +42,8 @@ pub(crate) struct Sealer {
     pub(crate) desk: Arc<Desk>,
     pub(crate) signer: Arc<Signer>,
     pub(crate) health: Arc<Health>,
-    /// The size of the log that signed checkpoints cover; everybody who waits for events watches it.
+    /// The size of the log that signed checkpoints cover; everybody who waits for events watches
+    /// it.
     pub(crate) sealed: watch::Sender<u64>,
 }
 
@@ -59,7 +62,9 @@ impl Sealer {
                         () = tokio::time::sleep(TICK) => {}
                     }
                 }
-                Ok(_) => {}
+                Ok(BATCH_MAX) => {}
+                Ok(_) if *stop.borrow() => {}
+                Ok(_) => tokio::time::sleep(GATHER).await,
                 Err(error) => {
                     if matches!(error, Error::LogDamaged(_)) {
                         self.stopped(&error).await;

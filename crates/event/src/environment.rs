@@ -76,7 +76,8 @@ struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        // Unwrap safety: without randomness no key, salt or token is safe; stopping is the only answer.
+        // Unwrap safety: without randomness no key, salt or token is safe; stopping is the only
+        // answer.
         getrandom::fill(bytes).expect("the operating system gives randomness");
     }
 }

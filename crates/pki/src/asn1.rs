@@ -1,7 +1,8 @@
 //! A small, tolerant reader of DER.
 //!
-//! It accepts what real certificates contain (lengths that are not minimal, unknown tags) and refuses what
-//! would make it guess. It never copies, never recurses, and every error names the byte where it stopped.
+//! It accepts what real certificates contain (lengths that are not minimal, unknown tags) and
+//! refuses what would make it guess. It never copies, never recurses, and every error names the
+//! byte where it stopped.
 
 /// Why bytes are not the structure that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +60,8 @@ impl<'a> Element<'a> {
         self.offset + (self.raw.len() - self.content.len())..self.offset + self.raw.len()
     }
 
-    /// The octets of a BIT STRING without the count of unused bits; empty if there is not even that count.
+    /// The octets of a BIT STRING without the count of unused bits; empty if there is not even that
+    /// count.
     pub fn bits(&self) -> &'a [u8] {
         self.content.get(1..).unwrap_or_default()
     }

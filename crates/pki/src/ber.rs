@@ -1,8 +1,9 @@
-//! From BER to DER, as far as containers need it: indefinite lengths become definite ones, octet strings in
-//! pieces become whole.
+//! From BER to DER, as far as containers need it: indefinite lengths become definite ones, octet
+//! strings in pieces become whole.
 //!
-//! What is already definite is copied byte for byte, so a certificate inside keeps the bytes that were
-//! signed. Depth is bounded, and so is the work: every byte is looked at once per level at most.
+//! What is already definite is copied byte for byte, so a certificate inside keeps the bytes that
+//! were signed. Depth is bounded, and so is the work: every byte is looked at once per level at
+//! most.
 
 use crate::asn1::ParseError;
 use crate::encode;
@@ -84,7 +85,8 @@ fn element(data: &[u8], at: usize, depth: usize, out: &mut Vec<u8>) -> Result<us
         }
     };
     if tag == 0x24 {
-        // An octet string in pieces: the pieces are OCTET STRINGs by now, of which only contents stay.
+        // An octet string in pieces: the pieces are OCTET STRINGs by now, of which only contents
+        // stay.
         let mut whole = Vec::with_capacity(inside.len());
         let mut reader = crate::asn1::Reader::new(&inside);
         while !reader.is_empty() {
@@ -97,8 +99,8 @@ fn element(data: &[u8], at: usize, depth: usize, out: &mut Vec<u8>) -> Result<us
     Ok(after)
 }
 
-/// Whether something directly or deeper inside is indefinite or in pieces. Broken contents need none: they
-/// are left as they are for the reader to complain about.
+/// Whether something directly or deeper inside is indefinite or in pieces. Broken contents need
+/// none: they are left as they are for the reader to complain about.
 fn needs_work(data: &[u8], mut at: usize, end: usize, depth: usize) -> bool {
     if depth > DEPTH_MAX {
         return false;

@@ -1,8 +1,9 @@
 //! One certificate: its bytes as they came, and its fields as plain values.
 //!
-//! The original DER is kept; hashes and signatures are taken over exactly those bytes and nothing is ever
-//! encoded again. Reading is tolerant: whatever has the skeleton of a certificate (RFC 5280 section 4.1) is
-//! read, and what is odd about it is listed in [`Certificate::warnings`]. Nothing here decides about trust.
+//! The original DER is kept; hashes and signatures are taken over exactly those bytes and nothing
+//! is ever encoded again. Reading is tolerant: whatever has the skeleton of a certificate (RFC 5280
+//! section 4.1) is read, and what is odd about it is listed in [`Certificate::warnings`]. Nothing
+//! here decides about trust.
 
 use std::ops::Range;
 
@@ -52,8 +53,9 @@ pub struct Certificate {
     pub spki_sha256: [u8; 32],
     /// Version as people count it: 1, 2 or 3; other numbers are kept with a warning.
     pub version: u32,
-    /// Serial number: the octets of the INTEGER in lower-case hexadecimal, without the one zero octet that
-    /// only marks a number as positive. A negative number is marked by [`Certificate::serial_negative`].
+    /// Serial number: the octets of the INTEGER in lower-case hexadecimal, without the one zero
+    /// octet that only marks a number as positive. A negative number is marked by
+    /// [`Certificate::serial_negative`].
     pub serial: String,
     /// The serial number is negative when read as DER.
     pub serial_negative: bool,
@@ -138,8 +140,8 @@ impl Certificate {
         self.slice(&self.signature_at).get(1..).unwrap_or_default()
     }
 
-    /// The subject in the form in which names are compared (letter case and spaces ignored). An index over
-    /// this text finds issuers whose names are the same but written differently.
+    /// The subject in the form in which names are compared (letter case and spaces ignored). An
+    /// index over this text finds issuers whose names are the same but written differently.
     pub fn subject_normal(&self) -> String {
         name::normal_form(self.subject_der())
     }
@@ -149,7 +151,8 @@ impl Certificate {
         name::normal_form(self.issuer_der())
     }
 
-    /// Whether `issuer` bears the name of this certificate's issuer: same bytes, or same normal form.
+    /// Whether `issuer` bears the name of this certificate's issuer: same bytes, or same normal
+    /// form.
     pub fn is_named_issuer(&self, issuer: &Self) -> bool {
         self.issuer_der() == issuer.subject_der() || self.issuer_normal() == issuer.subject_normal()
     }
@@ -232,8 +235,8 @@ impl Certificate {
         self.known.name_constraints.as_ref()
     }
 
-    /// Critical extensions whose demands validation does not look at: dotted identifier, and the name if
-    /// the extension is at least known.
+    /// Critical extensions whose demands validation does not look at: dotted identifier, and the
+    /// name if the extension is at least known.
     pub fn unprocessed_critical_extensions(&self) -> Vec<(String, Option<&'static str>)> {
         self.extensions_at
             .iter()
@@ -249,8 +252,8 @@ impl Certificate {
         self.not_after >= time::NO_EXPIRY
     }
 
-    /// It probably names a person: it has a mail address (alternative name, subject) or is for mail, and it
-    /// has no DNS name.
+    /// It probably names a person: it has a mail address (alternative name, subject) or is for
+    /// mail, and it has no DNS name.
     pub fn names_a_person(&self) -> bool {
         let any = |kind| self.names().iter().any(|name| name.kind == kind);
         let mail = any(Kind::Email)
@@ -259,7 +262,8 @@ impl Certificate {
         mail && !any(Kind::Dns) && !self.is_ca()
     }
 
-    /// A short name for lists: common name, else first alternative name, else subject, else serial number.
+    /// A short name for lists: common name, else first alternative name, else subject, else serial
+    /// number.
     pub fn title(&self) -> &str {
         if let Some(name) = &self.subject_cn {
             return name;

@@ -1,7 +1,8 @@
 //! The files certificates arrive in: PEM, DER, PKCS#7 and PKCS#12, told apart by their contents.
 //!
-//! Private keys are refused wherever they are recognised, before anything is decrypted for them, and no byte
-//! of an input is ever repeated in an error. One broken certificate in a bundle does not lose the others.
+//! Private keys are refused wherever they are recognised, before anything is decrypted for them,
+//! and no byte of an input is ever repeated in an error. One broken certificate in a bundle does
+//! not lose the others.
 
 use std::fmt;
 
@@ -242,9 +243,8 @@ impl Finds {
 
 /// Reads every certificate of a file. `password` is used for PKCS#12 only.
 ///
-/// # Errors
-/// See [`ContainerError`]. A list that is returned has at least one readable certificate; broken ones are in
-/// it at their place.
+/// # Errors See [`ContainerError`]. A list that is returned has at least one readable certificate;
+/// broken ones are in it at their place.
 pub fn read(bytes: &[u8], password: Option<&str>) -> Result<Vec<Found>, ContainerError> {
     if bytes.len() > INPUT_BYTES_MAX {
         return Err(ContainerError::TooLarge { bytes: bytes.len() });

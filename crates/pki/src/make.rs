@@ -1,8 +1,8 @@
 //! Small P-256 certificates for demonstrations and tests.
 //!
-//! Not a certification authority: no request is checked, no profile enforced and nothing recorded. Keys come
-//! from a seed and times are parameters, so two runs make the same certificates except for the signature,
-//! which the library draws at random.
+//! Not a certification authority: no request is checked, no profile enforced and nothing recorded.
+//! Keys come from a seed and times are parameters, so two runs make the same certificates except
+//! for the signature, which the library draws at random.
 
 use aws_lc_rs::digest;
 use aws_lc_rs::rand::SystemRandom;
@@ -29,12 +29,12 @@ pub struct Key {
 impl Key {
     /// The key that belongs to a seed. Whoever knows the seed knows the key.
     ///
-    /// # Errors
-    /// [`MakeError::Refused`] if the library does not take the derived number, which no seed is known to do.
+    /// # Errors [`MakeError::Refused`] if the library does not take the derived number, which no
+    /// seed is known to do.
     pub fn from_seed(seed: &[u8]) -> Result<Self, MakeError> {
         let hash = digest::digest(&digest::SHA256, seed);
-        // ECPrivateKey (RFC 5915) without the public key, which the library works out. The top bit is
-        // cleared so that the number is below the order of the curve.
+        // ECPrivateKey (RFC 5915) without the public key, which the library works out. The top bit
+        // is cleared so that the number is below the order of the curve.
         let mut scalar = hash.as_ref().to_vec();
         if let Some(first) = scalar.first_mut() {
             *first &= 0x7f;
@@ -66,7 +66,8 @@ impl Key {
 /// What a certificate shall say.
 #[derive(Debug, Clone)]
 pub struct Template {
-    /// Attributes of the subject from general to specific: a short name of RFC 4514 (`CN`, `O`, …) and a value.
+    /// Attributes of the subject from general to specific: a short name of RFC 4514 (`CN`, `O`, …)
+    /// and a value.
     pub subject: Vec<(String, String)>,
     /// DNS names.
     pub dns: Vec<String>,

@@ -8,7 +8,8 @@ pub(crate) struct Oid {
 }
 
 impl Oid {
-    /// From dotted text. A text that is wrong or too long fails the build, since this runs in constants.
+    /// From dotted text. A text that is wrong or too long fails the build, since this runs in
+    /// constants.
     pub const fn new(text: &str) -> Self {
         let text = text.as_bytes();
         let mut oid = Self { bytes: [0; 16], length: 0 };

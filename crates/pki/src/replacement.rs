@@ -1,5 +1,5 @@
-//! Whether one certificate follows another: so that an old one need not be renewed again, and a new one is
-//! known as its successor although nobody linked the two.
+//! Whether one certificate follows another: so that an old one need not be renewed again, and a new
+//! one is known as its successor although nobody linked the two.
 
 use crate::Certificate;
 use crate::certificate::Kind;
@@ -15,7 +15,8 @@ pub enum Relation {
     Replacement,
 }
 
-/// Names for comparison: alternative names sorted and folded; without any, the subject's normal form.
+/// Names for comparison: alternative names sorted and folded; without any, the subject's normal
+/// form.
 fn identity(certificate: &Certificate) -> Vec<(Option<Kind>, String)> {
     let mut names: Vec<(Option<Kind>, String)> = certificate
         .names()
@@ -39,9 +40,9 @@ fn identity(certificate: &Certificate) -> Vec<(Option<Kind>, String)> {
 
 /// How `newer` follows `older`; `None` if it does not.
 ///
-/// It follows if it is for the same set of names (or the same subject where neither has names), is another
-/// certificate, ends later, and has the same issuer or the same key. An empty subject without names
-/// identifies nothing and follows nothing but by the same key.
+/// It follows if it is for the same set of names (or the same subject where neither has names), is
+/// another certificate, ends later, and has the same issuer or the same key. An empty subject
+/// without names identifies nothing and follows nothing but by the same key.
 pub fn replaces(newer: &Certificate, older: &Certificate) -> Option<Relation> {
     if newer.fingerprint_sha256 == older.fingerprint_sha256
         || newer.not_after <= older.not_after

@@ -1,7 +1,8 @@
 //! Verifying signatures of certificates, chosen by the algorithm they name.
 //!
-//! "The signature is wrong" and "we cannot tell" are different answers and stay different: only a signature
-//! that was checked with the right algorithm and key, and failed, is [`SignatureError::Bad`].
+//! "The signature is wrong" and "we cannot tell" are different answers and stay different: only a
+//! signature that was checked with the right algorithm and key, and failed, is
+//! [`SignatureError::Bad`].
 
 use aws_lc_rs::signature::{self as lc, ParsedPublicKey, VerificationAlgorithm};
 

@@ -1,4 +1,5 @@
-//! Times of certificates: reading both ASN.1 kinds, also badly written ones, and saying them in words.
+//! Times of certificates: reading both ASN.1 kinds, also badly written ones, and saying them in
+//! words.
 //!
 //! A time is `i64` microseconds since the Unix epoch, UTC. No clock is read here.
 
@@ -72,8 +73,8 @@ pub fn day_text(at: i64) -> String {
 
 /// Reads a UTCTime or GeneralizedTime. The flag says whether it is written as DER demands.
 ///
-/// Also taken: no seconds, fractions of a second, offsets from UTC, no zone (read as UTC), and the other
-/// tag's form under one tag, because certificates with each of them are in use.
+/// Also taken: no seconds, fractions of a second, offsets from UTC, no zone (read as UTC), and the
+/// other tag's form under one tag, because certificates with each of them are in use.
 pub(crate) fn parse(element: &Element<'_>) -> Option<(i64, bool)> {
     if element.tag != UTC_TIME && element.tag != GENERALIZED_TIME {
         return None;

@@ -1,8 +1,10 @@
-//! Who vouches for a certificate: every path to an anchor is looked for, the best one is told with reasons.
+//! Who vouches for a certificate: every path to an anchor is looked for, the best one is told with
+//! reasons.
 //!
-//! Three steps: [`path`](self) explores issuers (bounded, safe against cycles), `verdict` judges one path at
-//! one moment, and [`validate`] picks the best path and finds the next moment at which time alone changes
-//! the verdict. Revocation is not looked at here; the check says so instead of keeping silent.
+//! Three steps: [`path`](self) explores issuers (bounded, safe against cycles), `verdict` judges
+//! one path at one moment, and [`validate`] picks the best path and finds the next moment at which
+//! time alone changes the verdict. Revocation is not looked at here; the check says so instead of
+//! keeping silent.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -81,7 +83,8 @@ impl CheckResult {
 /// One check with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// `validity`, `chain`, `signature`, `ca`, `path_length`, `name_constraints`, `critical_extensions`,
+    /// `validity`, `chain`, `signature`, `ca`, `path_length`, `name_constraints`,
+    /// `critical_extensions`,
     /// `anchor`, `revocation`.
     pub name: &'static str,
     /// How it ended.
@@ -99,16 +102,18 @@ pub struct Validation {
     pub reason: String,
     /// Every check that was made.
     pub checks: Vec<Check>,
-    /// SHA-256 fingerprints from the certificate itself towards the anchor, as far as the path goes.
+    /// SHA-256 fingerprints from the certificate itself towards the anchor, as far as the path
+    /// goes.
     pub chain: Vec<[u8; 32]>,
-    /// The first later moment (microseconds since the epoch) at which time alone changes the status.
+    /// The first later moment (microseconds since the epoch) at which time alone changes the
+    /// status.
     pub next_change: Option<i64>,
 }
 
 /// Where issuers come from.
 pub trait IssuerSource {
-    /// Certificates that may have issued this one: those whose subject is its issuer (the same bytes, or the
-    /// same [`Certificate::subject_normal`]). Others do no harm; they are left out.
+    /// Certificates that may have issued this one: those whose subject is its issuer (the same
+    /// bytes, or the same [`Certificate::subject_normal`]). Others do no harm; they are left out.
     fn issuers_of(&self, certificate: &Certificate) -> Vec<Arc<Certificate>>;
 }
 
@@ -131,8 +136,8 @@ pub struct IssuerIndex {
 }
 
 impl IssuerIndex {
-    /// Adds one certificate; those that are neither CA nor self-issued issue nothing worth finding, but are
-    /// kept too, so that a verdict can say why they may not issue.
+    /// Adds one certificate; those that are neither CA nor self-issued issue nothing worth finding,
+    /// but are kept too, so that a verdict can say why they may not issue.
     pub fn add(&mut self, certificate: Arc<Certificate>) {
         self.by_subject.entry(certificate.subject_normal()).or_default().push(certificate);
     }
@@ -154,9 +159,9 @@ impl IssuerSource for IssuerIndex {
 
 /// Judges `subject` at the moment `at`.
 ///
-/// `is_anchor` says of a SHA-256 fingerprint whether it is a trust anchor; an anchor ends a path, also when
-/// it is no root. `expiring_before_us` is how long before its end (microseconds) a certificate counts as
-/// expiring; 0 for never.
+/// `is_anchor` says of a SHA-256 fingerprint whether it is a trust anchor; an anchor ends a path,
+/// also when it is no root. `expiring_before_us` is how long before its end (microseconds) a
+/// certificate counts as expiring; 0 for never.
 pub fn validate(
     subject: &Certificate,
     candidates: &dyn IssuerSource,

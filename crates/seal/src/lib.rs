@@ -7,10 +7,11 @@
 //! check our logs.
 //!
 //! Reading order: [`hash`], [`tile`], [`bundle`], [`tree`], [`proof`], [`range`], [`key`],
-//! [`note`], [`checkpoint`], [`tlog_proof`], [`verify`].
+//! [`note`], [`checkpoint`], [`tlog_proof`], [`verify`], [`export`].
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod export;
 pub mod hash;
 pub mod key;
 mod merkle;

@@ -3,7 +3,9 @@
 //! Everything that knows the outside of the process lives here, and no rule of the trade does:
 //! those are in the engine.
 
+pub mod bench;
 pub mod cli;
+pub mod client;
 pub mod command;
 pub mod config;
 pub mod logging;

@@ -4,10 +4,11 @@ mod migration;
 mod sqlite;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 use crate::writer::{Unit, Work};
 use crate::{Error, Link, Tx};
@@ -37,6 +38,10 @@ struct Inner {
     /// `None`: opened for reading only.
     units: Option<mpsc::Sender<Box<dyn Unit>>>,
     committed: watch::Receiver<u64>,
+    closing: watch::Sender<bool>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    #[cfg(any(test, feature = "faults"))]
+    faults: crate::fault::Faults,
 }
 
 pub(crate) enum Backend {
@@ -52,11 +57,16 @@ impl Store {
         let (sqlite, writer) = sqlite::open(settings).await?;
         let (units, queue) = mpsc::channel(4_096);
         let (commits, committed) = watch::channel(0);
-        tokio::spawn(crate::writer::run(Tx::new(writer), queue, commits));
+        let (closing, closed) = watch::channel(false);
+        let writer = tokio::spawn(crate::writer::run(Tx::new(writer), queue, commits, closed));
         Ok(Self(Arc::new(Inner {
             backend: Backend::Sqlite(sqlite),
             units: Some(units),
             committed,
+            closing,
+            writer: Mutex::new(Some(writer)),
+            #[cfg(any(test, feature = "faults"))]
+            faults: crate::fault::Faults::default(),
         })))
     }
 
@@ -67,7 +77,28 @@ impl Store {
     pub async fn open_to_read(settings: &Settings) -> Result<Self, Error> {
         let sqlite = sqlite::open_to_read(settings).await?;
         let (_, committed) = watch::channel(0);
-        Ok(Self(Arc::new(Inner { backend: Backend::Sqlite(sqlite), units: None, committed })))
+        Ok(Self(Arc::new(Inner {
+            backend: Backend::Sqlite(sqlite),
+            units: None,
+            committed,
+            closing: watch::Sender::new(false),
+            writer: Mutex::new(None),
+            #[cfg(any(test, feature = "faults"))]
+            faults: crate::fault::Faults::default(),
+        })))
+    }
+
+    /// Closes the store in order: units that were handed in are done, later ones are refused, and
+    /// when this returns no connection is open any more.
+    pub async fn close(&self) {
+        self.0.closing.send_replace(true);
+        let writer = self.0.writer.lock().ok().and_then(|mut writer| writer.take());
+        if let Some(writer) = writer {
+            let _ = writer.await;
+        }
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.close().await,
+        }
     }
 
     /// Runs `work` as one unit: all of it is committed, durably, or none.
@@ -84,11 +115,61 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        #[cfg(any(test, feature = "faults"))]
+        let fault = self.0.faults.take(name);
+        #[cfg(any(test, feature = "faults"))]
+        if fault == Some(crate::Fault::NotPersisted) {
+            return Err(E::from(Error::Unavailable("a test made this commit fail".to_owned())));
+        }
         let (reply, answer) = oneshot::channel();
         let unit = Box::new(Work { name, work, result: None, reply });
         let units = self.0.units.as_ref().ok_or_else(|| E::from(Error::ReadOnly))?;
         units.send(unit).await.map_err(|_| E::from(Error::Closed))?;
-        answer.await.map_err(|_| E::from(Error::Closed))?
+        let answer = answer.await.map_err(|_| E::from(Error::Closed))?;
+        #[cfg(any(test, feature = "faults"))]
+        if fault.is_some() {
+            return Err(E::from(Error::Unavailable(
+                "a test hid that this is committed".to_owned(),
+            )));
+        }
+        answer
+    }
+
+    /// Makes the next transaction of this name fail for its caller.
+    #[cfg(any(test, feature = "faults"))]
+    pub fn inject(&self, name: &'static str, fault: crate::Fault) {
+        self.0.faults.add(name, fault);
+    }
+
+    /// Changes one stored row behind the program's back.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if there was no such row.
+    #[cfg(any(test, feature = "faults"))]
+    pub async fn tamper(&self, how: crate::Tampering) -> Result<(), Error> {
+        let changed = self.transaction("tamper", move |tx: &mut Tx| {
+            Box::pin(async move { tx.execute(how.statement(), Vec::new()).await })
+        });
+        match changed.await? {
+            1 => Ok(()),
+            rows => Err(Error::Damaged(format!("{rows} rows to tamper with"))),
+        }
+    }
+
+    /// How many pending events were set aside.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    #[cfg(any(test, feature = "faults"))]
+    pub async fn quarantined(&self) -> Result<i64, Error> {
+        let sql = "SELECT COUNT(*) AS n FROM quarantined_event";
+        self.read().await?.number(sql, Vec::new()).await
+    }
+
+    /// Faults that have not met their transaction yet.
+    #[cfg(any(test, feature = "faults"))]
+    pub fn faults_waiting(&self) -> usize {
+        self.0.faults.waiting()
     }
 
     /// A connection for reading, with a view of everything committed so far.
@@ -122,4 +203,9 @@ impl Store {
             Backend::Sqlite(sqlite) => sqlite.size_bytes(),
         }
     }
+}
+
+/// A writing connection without a writer behind it, for [`crate::bench`].
+pub(crate) async fn plain(settings: &Settings) -> Result<Link, Error> {
+    sqlite::open(settings).await.map(|(_, link)| link)
 }

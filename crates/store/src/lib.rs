@@ -13,18 +13,25 @@
 
 mod backend;
 mod error;
+#[cfg(any(test, feature = "faults"))]
+mod fault;
 mod link;
 mod row;
 mod transaction;
 mod value;
 mod writer;
 
+pub mod bench;
 pub mod filter_sql;
 pub mod log;
 pub mod table;
+#[cfg(feature = "tamper")]
+pub mod tamper;
 
 pub use backend::{Settings, Store};
 pub use error::Error;
+#[cfg(any(test, feature = "faults"))]
+pub use fault::{Fault, Tampering};
 pub use link::Link;
 pub use row::Row;
 pub use transaction::{Recorded, Tx};

@@ -104,6 +104,15 @@ impl Link {
             .map_err(|error| Error::from_sqlx(context, error))
     }
 
+    /// Closes the connection in order and waits until it is closed.
+    pub(crate) async fn close(self) -> Result<(), Error> {
+        match self.inner {
+            Inner::Own(connection) => sqlx::Connection::close(*connection).await,
+            Inner::Pooled(connection) => connection.close().await,
+        }
+        .map_err(|error| Error::from_sqlx("close", error))
+    }
+
     /// Runs several statements without arguments (migrations).
     pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), Error> {
         sqlx::raw_sql(sql)

@@ -2,11 +2,13 @@
 //!
 //! An event is *recorded* when its row in `pending_event` commits together with the change it tells
 //! of. It is *sealed* when [`sequence`] has given it its index and a signed checkpoint covers it
-//! ([`publish`]). Only the sealer calls these two. Everybody else reads [`Sealed`] events, by index.
+//! ([`publish`]). Only the sealer calls these two. Everybody else reads [`Sealed`] events, by
+//! index.
 //!
 //! Crash between the two: the entries have indexes, no checkpoint covers them yet; the sealer
 //! finishes with `publish` when it starts again.
 
+mod audit;
 mod cursor;
 mod pending;
 mod personal;
@@ -16,10 +18,12 @@ mod search;
 mod sequence;
 mod tile;
 
+pub use audit::{Audited, audit, surplus};
 pub use cursor::{cursor, move_cursor};
 pub(crate) use pending::insert_pending;
 pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};
 pub use personal::erase;
+pub(crate) use projection::keys_of;
 pub use projection::{ProjectedEvent, project};
 pub use sealed::{Sealed, by_id, by_index, entries, latest_index, range};
 pub use search::{
@@ -27,4 +31,5 @@ pub use search::{
 };
 
 pub use sequence::{Checkpoint, Indexed, State, checkpoint, publish, sequence, state};
+pub(crate) use sequence::{EVENT_HEAD, event_row};
 pub use tile::{tile, tiles};

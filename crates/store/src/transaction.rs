@@ -2,6 +2,7 @@
 //! all (invariant 1).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
 use chancery_event::Timestamp;
@@ -24,6 +25,9 @@ pub struct Recorded {
     pub seal: [u8; 32],
 }
 
+/// Head and tail of a statement as [`Tx::insert_many`] takes them.
+type Late = (&'static str, &'static str);
+
 /// A unit of work in progress. Reads go through the [`Link`] it dereferences to.
 ///
 /// On the embedded engine several units share one commit. A unit that fails is rolled back to its
@@ -34,7 +38,14 @@ pub struct Tx {
     pub(crate) recorded: Vec<Recorded>,
     /// Events recorded by the unit at work.
     pub(crate) recording: Vec<Recorded>,
+    /// Rows that units which have succeeded want inserted at the end of this commit.
+    late: BTreeMap<Late, Vec<Vec<SqlValue>>>,
+    /// The same of the unit at work.
+    later: Vec<(Late, Vec<SqlValue>)>,
+    /// The unit at work has written: its savepoint is set.
     pub(crate) savepoint: bool,
+    /// A unit before it has left its savepoint to be released.
+    left_savepoint: bool,
 }
 
 impl Deref for Tx {
@@ -52,7 +63,15 @@ impl DerefMut for Tx {
 
 impl Tx {
     pub(crate) fn new(link: Link) -> Self {
-        Self { link, recorded: Vec::new(), recording: Vec::new(), savepoint: false }
+        Self {
+            link,
+            recorded: Vec::new(),
+            recording: Vec::new(),
+            late: BTreeMap::new(),
+            later: Vec::new(),
+            savepoint: false,
+            left_savepoint: false,
+        }
     }
 
     /// Records an event. It is written with the commit of this unit, and only then.
@@ -80,6 +99,34 @@ impl Tx {
         self.link.rows(sql, args).await
     }
 
+    /// Runs several statements that change rows, one after another, in one trip to the database.
+    /// Their arguments are unnumbered (`?`) and follow each other.
+    pub async fn execute_all(
+        &mut self,
+        statements: impl IntoIterator<Item = (Cow<'static, str>, Vec<SqlValue>)>,
+    ) -> Result<(), Error> {
+        self.set_savepoint().await?;
+        let (mut text, mut values) = (String::new(), Vec::new());
+        for (statement, arguments) in statements {
+            text.push_str(&statement);
+            text.push(';');
+            values.extend(arguments);
+        }
+        self.link.execute(text, values).await.map(|_| ())
+    }
+
+    /// Inserts a row at the end of the commit, together with such rows of other units: for indexes
+    /// that are costly to write one by one. Nothing within the commit can read it. `head` and
+    /// `tail` are as for [`Tx::insert_many`].
+    pub(crate) fn insert_late(
+        &mut self,
+        head: &'static str,
+        tail: &'static str,
+        row: Vec<SqlValue>,
+    ) {
+        self.later.push(((head, tail), row));
+    }
+
     /// Inserts rows in as few statements as the engines' argument limit allows.
     ///
     /// `head` is everything before `VALUES`, `tail` everything after the rows (such as
@@ -94,8 +141,9 @@ impl Tx {
         let mut rows = rows.into_iter();
         let mut left = rows.len();
         while left > 0 {
-            // Few distinct statement texts, so that prepared statements are found again.
-            let most = (8_000 / width).clamp(1, 256);
+            // Few distinct statement texts, so that prepared statements are found again. As many rows
+            // as fit: the text index writes itself out at the end of each statement.
+            let most = largest_power_of_two((8_000 / width).clamp(1, 2_048));
             let take = if left >= most { most } else { largest_power_of_two(left) };
             let sql = values_statement(head, tail, width, take);
             let args = rows.by_ref().take(take).flatten().collect();
@@ -107,40 +155,66 @@ impl Tx {
 
     async fn set_savepoint(&mut self) -> Result<(), Error> {
         if !self.savepoint {
-            self.link.execute("SAVEPOINT unit", Vec::new()).await?;
+            // Each trip to the database's thread costs more than the statement.
+            let left = std::mem::replace(&mut self.left_savepoint, true);
+            let sql = if left { "RELEASE unit; SAVEPOINT unit" } else { "SAVEPOINT unit" };
+            self.link.execute(sql, Vec::new()).await?;
             self.savepoint = true;
         }
         Ok(())
     }
 
-    /// Ends the unit at work: keeps what it did, or undoes it.
+    /// Forgets everything of the commit that was under way: it has ended or is to be undone.
+    pub(crate) fn forget(&mut self) {
+        self.recorded.clear();
+        self.recording.clear();
+        self.late.clear();
+        self.later.clear();
+        self.savepoint = false;
+        self.left_savepoint = false;
+    }
+
+    /// Ends the unit at work: keeps what it did, or undoes it. Its savepoint stays until the next
+    /// one is set, or until the commit, which releases all.
     pub(crate) async fn end_unit(&mut self, keep: bool) -> Result<(), Error> {
         if keep {
             self.recorded.append(&mut self.recording);
+            for (statement, row) in self.later.drain(..) {
+                self.late.entry(statement).or_default().push(row);
+            }
         } else {
             self.recording.clear();
+            self.later.clear();
         }
-        if std::mem::take(&mut self.savepoint) {
-            if !keep {
-                self.link.execute("ROLLBACK TO unit", Vec::new()).await?;
-            }
-            self.link.execute("RELEASE unit", Vec::new()).await?;
+        if std::mem::take(&mut self.savepoint) && !keep {
+            self.link.execute("ROLLBACK TO unit", Vec::new()).await?;
         }
         Ok(())
     }
 
-    /// Writes the events recorded by all units of this commit.
+    /// Writes what all units of this commit have left to its end: their events first.
     pub(crate) async fn write_recorded(&mut self) -> Result<usize, Error> {
         let recorded = std::mem::take(&mut self.recorded);
+        let late = std::mem::take(&mut self.late);
         let count = recorded.len();
-        if count > 0 {
-            // One statement list of its own: the savepoint of a unit must not cover it.
-            self.savepoint = true;
-            let written = log::insert_pending(self, recorded).await;
-            self.savepoint = false;
-            written?;
+        // The savepoint of a unit must not cover this; a failure here is one of the commit.
+        self.left_savepoint = false;
+        self.savepoint = true;
+        let written = self.write_late(recorded, late).await;
+        self.savepoint = false;
+        written.map(|()| count)
+    }
+
+    async fn write_late(
+        &mut self,
+        recorded: Vec<Recorded>,
+        late: BTreeMap<Late, Vec<Vec<SqlValue>>>,
+    ) -> Result<(), Error> {
+        log::insert_pending(self, recorded).await?;
+        for ((head, tail), rows) in late {
+            self.insert_many(head, tail, rows).await?;
         }
-        Ok(count)
+        Ok(())
     }
 }
 
@@ -148,17 +222,16 @@ fn largest_power_of_two(n: usize) -> usize {
     1 << (usize::BITS - 1 - n.leading_zeros())
 }
 
-fn values_statement(head: &str, tail: &str, width: usize, rows: usize) -> String {
-    use std::fmt::Write as _;
+pub(crate) fn values_statement(head: &str, tail: &str, width: usize, rows: usize) -> String {
+    // Without numbers: SQLite keeps those as names in a list that every binding walks through,
+    // which made 40 % of all time here.
+    let row = format!("({})", vec!["?"; width].join(","));
     let mut sql = format!("{head} VALUES ");
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..width {
-            let comma = if column == 0 { "" } else { ", " };
-            // Writing to a String cannot fail.
-            let _ = write!(sql, "{comma}${}", row * width + column + 1);
+    for position in 0..rows {
+        if position > 0 {
+            sql.push(',');
         }
-        sql.push(')');
+        sql.push_str(&row);
     }
     sql.push(' ');
     sql.push_str(tail);

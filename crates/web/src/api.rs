@@ -1,5 +1,88 @@
-//! The REST API.
+//! The REST API under `/api/v1`, the sealed log under `/log/`, health and figures.
+//!
+//! A handler parses, calls one operation of the engine and writes down the answer; wire types are
+//! structs of their own, next to the handlers that use them. Every operation is documented where it
+//! is written; `document` adds what all of them share, and a golden file holds the whole
+//! description. Names and shapes on the wire only ever grow.
+//!
+//! Read `listing` (pages of lists), `version` (ETags) and `certificate` first; the others are like
+//! it.
+
+mod account;
+mod attribute;
+mod certificate;
 pub(crate) mod document;
-use crate::edge::Routes;
-/// Adds all.
-pub fn add(_routes: &mut Routes) {}
+mod event;
+mod event_count;
+mod event_type;
+mod export;
+mod facet;
+mod health;
+mod job;
+mod label;
+mod listing;
+mod log;
+mod me;
+mod metrics;
+mod stream;
+mod tile;
+mod token;
+mod upload;
+mod version;
+mod view;
+mod wire;
+
+use chancery_engine::Permission;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use crate::edge::{Access, AppState, Routes};
+
+/// Gathers operations of the API with their description.
+pub(crate) struct Operations<'a> {
+    routes: &'a mut Routes,
+    document: OpenApi,
+}
+
+impl Operations<'_> {
+    /// An operation that asks for a permission.
+    fn any(&mut self, permission: Permission, operation: UtoipaMethodRouter<AppState>) {
+        let access = Access::Any(permission);
+        self.routes.operation(&mut self.document, access, false, operation);
+    }
+
+    /// The same with a body as long as an upload.
+    fn upload(&mut self, permission: Permission, operation: UtoipaMethodRouter<AppState>) {
+        self.routes.operation(&mut self.document, Access::Any(permission), true, operation);
+    }
+
+    /// An operation open to everybody.
+    fn public(&mut self, operation: UtoipaMethodRouter<AppState>) {
+        self.routes.operation(&mut self.document, Access::Public, false, operation);
+    }
+}
+
+/// Adds the API to the routes.
+pub fn add(routes: &mut Routes) {
+    let mut operations = Operations { routes, document: document::base() };
+    certificate::add(&mut operations);
+    upload::add(&mut operations);
+    event::add(&mut operations);
+    event_count::add(&mut operations);
+    stream::add(&mut operations);
+    export::add(&mut operations);
+    event_type::add(&mut operations);
+    job::add(&mut operations);
+    token::add(&mut operations);
+    account::add(&mut operations);
+    label::add(&mut operations);
+    attribute::add(&mut operations);
+    view::add(&mut operations);
+    me::add(&mut operations);
+    log::add(&mut operations);
+    tile::add(&mut operations);
+    health::add(&mut operations);
+    metrics::add(&mut operations);
+    let Operations { routes, document } = operations;
+    document::add(routes, document);
+}

@@ -28,7 +28,7 @@ pub use body::{CsrfForm, CsrfMultipart, FilePart};
 pub use caller::Caller;
 pub use client::{Address, Proxies};
 pub use cookie::{clear_session_cookie, session_cookie};
-pub use extract::{Json, Params, PathOf, path_of};
+pub use extract::{Json, Params, PathOf, Raw, path_of};
 pub use idempotency::Unrepeatable;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use routes::Routes;

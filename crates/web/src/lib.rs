@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod edge;
+pub mod page;
 pub mod ui;
 
 use axum::Router;
@@ -16,5 +17,6 @@ use edge::{AppState, RouteInfo, Routes};
 pub fn router(state: AppState) -> (Router, Vec<RouteInfo>) {
     let mut routes = Routes::new(state);
     api::add(&mut routes);
+    page::add(&mut routes);
     routes.finish()
 }

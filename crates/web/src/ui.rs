@@ -46,6 +46,7 @@ pub use histogram::{Bucket, Histogram, Series, histogram};
 pub use icon::{Icon, icon};
 pub use layout::{Health, Nav, PageFrame, Preferences, SealStatus, Theme, Viewer, Zone, layout};
 pub use lone::{LoginFrame, error_page, login_page};
+pub(crate) use moment::distance;
 pub use moment::{date, grouped, relative, rfc3339, time};
 pub use proof::{ProofPanel, ProofStep, proof_panel};
 pub use record::{

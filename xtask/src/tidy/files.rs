@@ -51,6 +51,7 @@ impl Document {
         let under = |folder: &str| self.path.contains(folder);
         self.path.ends_with("/tests.rs")
             || under("/tests/")
+            || self.path.starts_with("fuzz/")
             || under("/benches/")
             || self.path.starts_with("crates/testkit/")
     }

@@ -30,8 +30,8 @@ pub struct AccountView {
     pub display_name: String,
     /// Mail address.
     pub email: Option<String>,
-    /// What it may do.
-    pub role: Role,
+    /// What it may do: the word of a [`Role`].
+    pub role: String,
     /// It may not log in, nor may its tokens.
     pub disabled: bool,
     /// The password must be changed at the next login.
@@ -57,17 +57,12 @@ pub struct NewAccount {
     pub email: Option<String>,
     /// What it may do.
     pub role: Role,
-    /// Its first password, to be changed at the first login; `None`: one is generated.
+    /// Its password; `None`: one is generated, to be changed at the first login.
     pub password: Option<Secret<String>>,
 }
 
-/// An account that was just made.
-pub struct CreatedAccount {
-    /// The account.
-    pub account: AccountView,
-    /// The generated password, if none was given; never shown again.
-    pub password: Option<Secret<String>>,
-}
+/// A password that was made for somebody; shown once.
+pub type OneTimePassword = Option<Secret<String>>;
 
 /// What to change of an account. What is absent stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +102,7 @@ impl Engine {
         Ok(view(row, self.environment().now()))
     }
 
-    /// Makes an account (operation `account.create`).
+    /// Makes an account (operation `account.create`). Answers the password if none was given.
     ///
     /// # Errors
     /// A member cannot be accepted, or the login name is taken.
@@ -115,7 +110,7 @@ impl Engine {
         &self,
         context: &Context,
         new: NewAccount,
-    ) -> Result<CreatedAccount, Error> {
+    ) -> Result<(AccountId, OneTimePassword), Error> {
         let attempt = types::Create {
             account_id: None,
             account_kind: "person".into(),
@@ -136,8 +131,8 @@ impl Engine {
             Ok(prepared) => prepared,
             Err(error) => return Err(operation.fail(error).await),
         };
-        let account = operation
-            .run(move |tx, scribe| {
+        let id = operation
+            .run(move |tx, _| {
                 let (row, attempt) = (row.clone(), attempt.clone());
                 Box::pin(async move {
                     account::insert(tx, &row).await.map_err(taken("an account"))?;
@@ -149,11 +144,11 @@ impl Engine {
                         ..attempt
                     };
                     let draft = Draft::new(&payload)?.person(target(row.id), &row.name);
-                    Ok(Done { value: view(row, scribe.now()), draft })
+                    Ok(Done { value: row.id, draft })
                 })
             })
             .await?;
-        Ok(CreatedAccount { account, password: generated.then_some(secret) })
+        Ok((id, generated.then_some(secret)))
     }
 
     /// The row of a new account, still without its password, and the password.
@@ -171,7 +166,7 @@ impl Engine {
             email: email(new.email.as_deref())?,
             role: new.role.as_str().to_owned(),
             password_hash: None,
-            must_change: true,
+            must_change: new.password.is_none(),
             disabled: false,
             failures: 0,
             locked_until: None,
@@ -193,7 +188,7 @@ impl Engine {
         id: AccountId,
         version: Option<i64>,
         change: AccountChange,
-    ) -> Result<AccountView, Error> {
+    ) -> Result<(), Error> {
         let attempt = types::Update {
             account_id: Some(id),
             changed: Vec::new(),
@@ -203,7 +198,7 @@ impl Engine {
             display_name: None,
             email: None,
         };
-        let own = context.account_id() == Some(id);
+        let is_own = context.account_id() == Some(id);
         self.operation(context, Permission::AccountWrite, &attempt)?
             .about(target(id))
             .run(move |tx, scribe| {
@@ -212,10 +207,10 @@ impl Engine {
                     let found = account::find(tx, id).await?;
                     let before = found.ok_or_else(|| Error::not_found("account", id))?;
                     same_version("the account", before.version, version)?;
-                    let mut row = changed(&before, &change)?;
+                    let row = changed(&before, &change)?;
                     let weaker = is_administrator(&before) && !is_administrator(&row);
-                    if own && (weaker || row.disabled) {
-                        return Err(own_account("take your own power away"));
+                    if is_own && (weaker || row.disabled) {
+                        return Err(own("own_rights", "take your own power away"));
                     }
                     if weaker {
                         not_the_last(tx).await?;
@@ -223,7 +218,6 @@ impl Engine {
                     let changed = members(&before, &row);
                     if !changed.is_empty() {
                         account::update(tx, &row).await?;
-                        row.version += 1;
                     }
                     if row.disabled {
                         session::end_all(tx, scribe, id, None, "revoked").await?;
@@ -239,7 +233,7 @@ impl Engine {
                         email: row.email.clone(),
                     };
                     let draft = Draft::new(&payload)?.person(target(id), &row.name);
-                    Ok(Done { value: view(row, scribe.now()), draft })
+                    Ok(Done { value: (), draft })
                 })
             })
             .await
@@ -252,15 +246,15 @@ impl Engine {
     /// those would have nobody who answers for them.
     pub async fn delete_account(&self, context: &Context, id: AccountId) -> Result<(), Error> {
         let attempt = types::Delete { account_id: Some(id), login_name: None };
-        let own = context.account_id() == Some(id);
+        let is_own = context.account_id() == Some(id);
         self.operation(context, Permission::AccountWrite, &attempt)?
             .about(target(id))
             .run(move |tx, scribe| {
                 Box::pin(async move {
                     let found = account::find(tx, id).await?;
                     let row = found.ok_or_else(|| Error::not_found("account", id))?;
-                    if own {
-                        return Err(own_account("delete your own account"));
+                    if is_own {
+                        return Err(own("own_account", "delete your own account"));
                     }
                     if is_administrator(&row) {
                         not_the_last(tx).await?;
@@ -287,8 +281,9 @@ pub(super) fn target(id: AccountId) -> Target {
     Target::new(TargetKind::Account, id)
 }
 
-pub(super) fn own_account(what: &str) -> Error {
-    Error::Conflict { reason: "own_account", message: format!("you cannot {what}") }
+/// What nobody does to themselves.
+pub(super) fn own(reason: &'static str, what: &str) -> Error {
+    Error::Conflict { reason, message: format!("you cannot {what}") }
 }
 
 fn is_administrator(row: &Account) -> bool {
@@ -341,8 +336,7 @@ fn view(row: Account, now: Timestamp) -> AccountView {
         name: row.name,
         display_name: row.display_name,
         email: row.email,
-        // A word that no role has may do nothing; the least is what comes closest to it.
-        role: Role::parse(&row.role).unwrap_or(Role::Viewer),
+        role: row.role,
         disabled: row.disabled,
         must_change: row.must_change,
         locked_until: row.locked_until.filter(|until| *until > now),

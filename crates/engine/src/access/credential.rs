@@ -9,7 +9,7 @@ use chancery_event::{Origin, Target, TargetKind, Timestamp};
 use chancery_store::table::account::{self, Account};
 use chancery_store::table::session as table;
 
-use super::account::{own_account, target};
+use super::account::{own, target};
 use super::session::{end_all, minutes_until};
 use super::{SessionView, password};
 use crate::operation::Done;
@@ -17,17 +17,16 @@ use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, Secret};
 
 impl Engine {
-    /// Sets somebody's password anew (operation `account.password_reset`), opens a lock and ends all
-    /// sessions. Answers the password if none was given.
+    /// Gives somebody a new password, which is answered once (operation `account.password_reset`),
+    /// opens a lock and ends all sessions.
     ///
     /// # Errors
-    /// There is no such account, it is the caller's own, or the password cannot be accepted.
+    /// There is no such account, or it is the caller's own.
     pub async fn reset_password(
         &self,
         context: &Context,
         id: AccountId,
-        given: Option<Secret<String>>,
-    ) -> Result<Option<Secret<String>>, Error> {
+    ) -> Result<Secret<String>, Error> {
         let by = if context.origin == Origin::Cli { "command_line" } else { "administrator" };
         let attempt = types::PasswordReset {
             account_id: Some(id),
@@ -38,15 +37,13 @@ impl Engine {
         };
         let operation = self.operation(context, Permission::AccountWrite, &attempt)?;
         let operation = operation.about(target(id));
-        let generated = given.is_none();
         let prepared = async {
             context.require(Permission::AccountWrite)?;
             if context.account_id() == Some(id) {
-                return Err(own_account("reset your own password; change it instead"));
+                return Err(own("own_account", "reset your own password; change it instead"));
             }
-            let row = self.account_row(id).await?;
-            let secret = given.unwrap_or_else(|| password::generate(self.environment()));
-            password::check(&secret, &row.name)?;
+            self.account_row(id).await?;
+            let secret = password::generate(self.environment());
             Ok((password::hash(secret.clone(), self.environment()).await?, secret))
         };
         let (hash, secret) = match prepared.await {
@@ -75,24 +72,24 @@ impl Engine {
                 })
             })
             .await?;
-        Ok(generated.then_some(secret))
+        Ok(secret)
     }
 
     /// Changes the caller's own password (operation `account.update`) and ends their other sessions.
     /// Wrong attempts count like failed logins.
     ///
     /// # Errors
-    /// [`Error::WrongCredentials`] if `current` is wrong, [`Error::Locked`] after too many of those;
-    /// the new password cannot be accepted or is the old one.
+    /// [`Error::Invalid`] for `present_password` if it is wrong, [`Error::Locked`] after too many of
+    /// those; the new password cannot be accepted or is the old one.
     pub async fn change_own_password(
         &self,
         context: &Context,
-        current: Secret<String>,
+        present: Secret<String>,
         new: Secret<String>,
     ) -> Result<(), Error> {
-        let own = context.account_id();
+        let caller = context.account_id();
         let attempt = types::Update {
-            account_id: own,
+            account_id: caller,
             changed: vec!["password".to_owned()],
             old_role: None,
             new_role: None,
@@ -101,9 +98,9 @@ impl Engine {
             email: None,
         };
         let operation = self.operation(context, Permission::OwnWrite, &attempt)?;
-        let Some(id) = own else { return Err(operation.fail(Error::Unauthenticated).await) };
+        let Some(id) = caller else { return Err(operation.fail(Error::Unauthenticated).await) };
         let operation = operation.about(target(id));
-        let (checked, hash) = match self.own_password(context, id, current, new).await {
+        let (checked, hash) = match self.own_password(context, id, present, new).await {
             Ok(prepared) => prepared,
             Err(error) => return Err(operation.fail(error).await),
         };
@@ -116,7 +113,7 @@ impl Engine {
                     let mut row = found.ok_or_else(|| Error::not_found("account", id))?;
                     if row.password_hash != checked {
                         // Somebody set it anew while the old one was being checked.
-                        return Err(Error::WrongCredentials);
+                        return Err(wrong_present());
                     }
                     row.password_hash = Some(hash);
                     row.must_change = false;
@@ -135,7 +132,7 @@ impl Engine {
         &self,
         context: &Context,
         id: AccountId,
-        current: Secret<String>,
+        present: Secret<String>,
         new: Secret<String>,
     ) -> Result<(Option<String>, String), Error> {
         context.require(Permission::OwnWrite)?;
@@ -144,10 +141,10 @@ impl Engine {
         if let Some(until) = row.locked_until.filter(|until| *until > now) {
             return Err(Error::Locked { minutes: minutes_until(until, now) });
         }
-        let same = current.expose() == new.expose();
-        if !password::fits(current, row.password_hash.clone()).await? {
+        let same = present.expose() == new.expose();
+        if !password::fits(present, row.password_hash.clone()).await? {
             self.count_failure(context, id).await?;
-            return Err(Error::WrongCredentials);
+            return Err(wrong_present());
         }
         if same {
             return Err(Error::invalid("password", "it must not be the present one"));
@@ -246,4 +243,8 @@ impl Engine {
             })
             .await
     }
+}
+
+fn wrong_present() -> Error {
+    Error::invalid("present_password", "it is not your present password")
 }

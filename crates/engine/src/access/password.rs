@@ -38,9 +38,8 @@ pub fn check(password: &Secret<String>, login_name: &str) -> Result<(), Error> {
     if text.to_lowercase().contains(&login_name.to_lowercase()) && login_name.len() >= 4 {
         return refuse("it must not contain the login name".to_owned());
     }
-    let mut characters = text.chars();
-    let first = characters.next();
-    if characters.all(|c| Some(c) == first) {
+    let first = text.chars().next();
+    if first.is_some_and(|first| text.chars().all(|c| c == first)) {
         return refuse("it must not be one character repeated".to_owned());
     }
     Ok(())

@@ -63,9 +63,8 @@ pub struct CreatedToken {
 impl Engine {
     /// Makes an API token (operation `token.create`).
     ///
-    /// # Errors
-    /// The name is empty, the life too long, the role more than the account's, or the caller may not
-    /// make tokens for others.
+    /// # Errors The name is empty, the life too long, the role more than the account's, or the
+    /// caller may not make tokens for others.
     pub async fn create_token(
         &self,
         context: &Context,

@@ -1,11 +1,11 @@
-//! Custom attributes: what they are called, which kind of value they take, and their values.
+//! Custom attributes: their definitions, and their values in and out.
 
 mod value;
 
 use chancery_event::id::AttributeId;
 use chancery_event::types::configuration as types;
 use chancery_event::{Target, TargetKind};
-use chancery_store::table::attribute::{self as table, Attribute};
+use chancery_store::table::attribute::{self, Attribute};
 use serde_json::Value;
 
 use super::{Changes, description, name, same_version, shortened, taken, unused};
@@ -15,298 +15,59 @@ use crate::{Context, Engine, Error, Permission};
 
 pub use value::{display, parse, to_json};
 
-/// Longest name of an attribute, in characters.
-pub const NAME_LENGTH_MAX: usize = 50;
+/// The kinds of values.
+pub const KINDS: [&str; 8] =
+    ["string", "text", "integer", "decimal", "boolean", "date", "datetime", "list"];
+
 /// Permitted values of a list at most.
 pub const CHOICES_MAX: usize = 200;
-/// Bytes that the permitted values of a list take together at most; events repeat them.
+/// Bytes that they take together at most; the event of a change repeats them twice.
 const CHOICES_BYTES_MAX: usize = 10_000;
 
-/// Which kind of value an attribute takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// One line of at most 255 characters.
-    String,
-    /// Several lines of at most 10,000 characters in all.
-    Text,
-    /// A whole number within ±2^53.
-    Integer,
-    /// A number.
-    Decimal,
-    /// True or false.
-    Boolean,
-    /// A day.
-    Date,
-    /// A point in time.
-    Datetime,
-    /// Several lines of at most 255 characters each, out of a choice where one is given.
-    List,
-}
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 8] = [
-        Self::String,
-        Self::Text,
-        Self::Integer,
-        Self::Decimal,
-        Self::Boolean,
-        Self::Date,
-        Self::Datetime,
-        Self::List,
-    ];
-
-    /// The one spelling.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::String => "string",
-            Self::Text => "text",
-            Self::Integer => "integer",
-            Self::Decimal => "decimal",
-            Self::Boolean => "boolean",
-            Self::Date => "date",
-            Self::Datetime => "datetime",
-            Self::List => "list",
-        }
-    }
-
-    /// The kind that `text` spells.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
-/// A custom attribute to define.
+/// What a definition is to be.
 #[derive(Clone, Debug)]
-pub struct NewAttribute {
-    /// `[a-z][a-z0-9_]{0,49}`; the part after `attribute.` in filters. Never changes.
+pub struct AttributeDraft {
+    /// Lower-case word, used as `attribute.<name>`; cannot be changed.
     pub name: String,
-    /// What people read; empty: the name.
-    pub label: String,
-    /// What it is for; may be empty.
-    pub description: String,
-    /// Which kind of value it takes. Never changes.
-    pub kind: Kind,
-    /// Permitted values, for [`Kind::List`] only; empty: any.
-    pub choices: Vec<String>,
-    /// Every certificate should have a value.
-    pub required: bool,
-}
-
-/// What to change of a custom attribute. What is absent stays as it is.
-#[derive(Clone, Debug, Default)]
-pub struct AttributeChange {
     /// What people read.
-    pub label: Option<String>,
-    /// What it is for; empty clears.
-    pub description: Option<String>,
-    /// Permitted values of a list; values that certificates have already stay.
-    pub choices: Option<Vec<String>>,
-    /// Every certificate should have a value.
-    pub required: Option<bool>,
+    pub label: String,
+    /// What it is for.
+    pub description: String,
+    /// One of [`KINDS`]; cannot be changed.
+    pub kind: String,
+    /// Permitted values of a list; empty: any.
+    pub choices: Vec<String>,
 }
 
-impl Engine {
-    /// All custom attributes, by name.
-    ///
-    /// # Errors
-    /// The caller may not read certificates.
-    pub async fn attributes(&self, context: &Context) -> Result<Vec<Attribute>, Error> {
-        context.require(Permission::CertificateRead)?;
-        Ok(table::all(&mut self.link().await?).await?)
-    }
-
-    /// One custom attribute.
-    ///
-    /// # Errors
-    /// There is none with this identifier.
-    pub async fn attribute(&self, context: &Context, id: AttributeId) -> Result<Attribute, Error> {
-        context.require(Permission::CertificateRead)?;
-        let found = table::find(&mut self.link().await?, id).await?;
-        found.ok_or_else(|| Error::not_found("attribute", id))
-    }
-
-    /// Defines a custom attribute (operation `configuration.create`).
-    ///
-    /// # Errors
-    /// A member cannot be accepted, or the name is taken.
-    pub async fn create_attribute(
-        &self,
-        context: &Context,
-        new: NewAttribute,
-    ) -> Result<Attribute, Error> {
-        let attempt = types::Create {
-            class: "attribute".into(),
-            object_id: None,
-            object_name: Some(shortened(&new.name)),
-            changes: Vec::new(),
-        };
-        let id = self.environment().id::<AttributeId>();
-        self.operation(context, Permission::ConfigurationWrite, &attempt)?
-            .run(move |tx, scribe| {
-                let (new, attempt) = (new.clone(), attempt.clone());
-                Box::pin(async move {
-                    let word = word(&new.name)?;
-                    let shown = if new.label.trim().is_empty() { &word } else { &new.label };
-                    let row = Attribute {
-                        id,
-                        label: name("label", shown)?,
-                        name: word,
-                        description: description(&new.description)?,
-                        kind: new.kind.as_str().to_owned(),
-                        choices: choices(new.kind.as_str(), &new.choices)?,
-                        required: new.required,
-                        version: 1,
-                        created_at: scribe.now(),
-                    };
-                    table::insert(tx, &row).await.map_err(taken("a custom attribute"))?;
-                    let changes = changes(None, &row);
-                    let payload = types::Create {
-                        object_id: Some(id.to_string()),
-                        object_name: Some(row.name.clone()),
-                        changes: changes.sealed(),
-                        ..attempt
-                    };
-                    let draft = Draft::new(&payload)?.target(target(&row));
-                    Ok(Done { value: row, draft: changes.complete(draft) })
-                })
-            })
-            .await
-    }
-
-    /// Changes a custom attribute (operation `configuration.update`).
-    ///
-    /// # Errors
-    /// There is none, its version is not `version`, or a member cannot be accepted.
-    pub async fn update_attribute(
-        &self,
-        context: &Context,
-        id: AttributeId,
-        version: Option<i64>,
-        change: AttributeChange,
-    ) -> Result<Attribute, Error> {
-        let attempt = types::Update {
-            class: "attribute".into(),
-            object_id: Some(id.to_string()),
-            object_name: None,
-            changes: Vec::new(),
-        };
-        self.operation(context, Permission::ConfigurationWrite, &attempt)?
-            .about(Target::new(TargetKind::Attribute, id))
-            .run(move |tx, _| {
-                let (change, attempt) = (change.clone(), attempt.clone());
-                Box::pin(async move {
-                    let found = table::find(tx, id).await?;
-                    let before = found.ok_or_else(|| Error::not_found("attribute", id))?;
-                    same_version("the attribute", before.version, version)?;
-                    let mut row = before.clone();
-                    if let Some(text) = &change.label {
-                        row.label = name("label", text)?;
-                    }
-                    if let Some(text) = &change.description {
-                        row.description = description(text)?;
-                    }
-                    if let Some(list) = &change.choices {
-                        row.choices = choices(&row.kind, list)?;
-                    }
-                    row.required = change.required.unwrap_or(row.required);
-                    let changes = changes(Some(&before), &row);
-                    if !changes.is_empty() {
-                        table::update(tx, &row).await?;
-                        row.version += 1;
-                    }
-                    let payload = types::Update {
-                        object_name: Some(row.name.clone()),
-                        changes: changes.sealed(),
-                        ..attempt
-                    };
-                    let draft = Draft::new(&payload)?.target(target(&row));
-                    Ok(Done { value: row, draft: changes.complete(draft) })
-                })
-            })
-            .await
-    }
-
-    /// Deletes a custom attribute (operation `configuration.delete`).
-    ///
-    /// # Errors
-    /// There is none, or certificates have values of it.
-    pub async fn delete_attribute(&self, context: &Context, id: AttributeId) -> Result<(), Error> {
-        let attempt = types::Delete {
-            class: "attribute".into(),
-            object_id: Some(id.to_string()),
-            object_name: None,
-            certificates: None,
-        };
-        self.operation(context, Permission::ConfigurationWrite, &attempt)?
-            .about(Target::new(TargetKind::Attribute, id))
-            .run(move |tx, _| {
-                let attempt = attempt.clone();
-                Box::pin(async move {
-                    let found = table::find(tx, id).await?;
-                    let row = found.ok_or_else(|| Error::not_found("attribute", id))?;
-                    unused("attribute", table::uses(tx, id).await?)?;
-                    table::delete(tx, id).await?;
-                    let payload = types::Delete {
-                        object_name: Some(row.name.clone()),
-                        certificates: Some(0),
-                        ..attempt
-                    };
-                    let draft = Draft::new(&payload)?.target(target(&row));
-                    Ok(Done { value: (), draft })
-                })
-            })
-            .await
-    }
-}
-
-fn target(row: &Attribute) -> Target {
-    Target::new(TargetKind::Attribute, row.id).named(&row.name)
-}
-
-/// Reads one member of a definition for the record.
-type Member = fn(&Attribute) -> Value;
-
-fn changes(before: Option<&Attribute>, row: &Attribute) -> Changes {
-    let mut changes = Changes::default();
-    let old = |member: Member| before.map_or(Value::Null, member);
-    let members: [(&str, Member); 5] = [
-        ("name", |row| row.name.clone().into()),
-        ("label", |row| row.label.clone().into()),
-        ("kind", |row| row.kind.clone().into()),
-        ("choices", |row| row.choices.clone().into()),
-        ("required", |row| row.required.into()),
-    ];
-    for (member, of) in members {
-        changes.note(member, old(of), of(row));
-    }
-    let described = before.map_or("", |before| &before.description);
-    changes.note_private("description", described, &row.description);
-    changes
-}
-
-/// A word that filters can name.
-fn word(text: &str) -> Result<String, Error> {
-    let word = text.trim();
-    let letters = word.starts_with(|c: char| c.is_ascii_lowercase())
-        && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !letters || word.len() > NAME_LENGTH_MAX {
-        let message = format!(
-            "a lower-case letter, then letters, digits and _, {NAME_LENGTH_MAX} characters at most"
-        );
+fn check(draft: &AttributeDraft) -> Result<AttributeDraft, Error> {
+    let mut draft = draft.clone();
+    let mut letters = draft.name.chars();
+    let first = letters.next().is_some_and(|c| c.is_ascii_lowercase());
+    if !first
+        || draft.name.len() > 50
+        || !letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    {
+        let message = "a letter a–z, then letters, digits and _, at most 50";
         return Err(Error::invalid("name", message));
     }
-    Ok(word.to_owned())
+    if !KINDS.contains(&draft.kind.as_str()) {
+        return Err(Error::invalid("kind", format!("one of {}", KINDS.join(", "))));
+    }
+    draft.label = if draft.label.trim().is_empty() {
+        draft.name.clone()
+    } else {
+        name("label", &draft.label)?
+    };
+    draft.description = description(&draft.description)?;
+    draft.choices = choices(&draft.kind, &draft.choices)?;
+    Ok(draft)
 }
 
 /// The permitted values of a list, without repetitions.
 fn choices(kind: &str, list: &[String]) -> Result<Vec<String>, Error> {
     let refuse = |message: String| Err(Error::invalid("choices", message));
-    if list.is_empty() {
-        return Ok(Vec::new());
-    }
-    if kind != Kind::List.as_str() {
-        return refuse("only attributes of the kind list have choices".to_owned());
+    if !list.is_empty() && kind != "list" {
+        return refuse("only a list has choices".to_owned());
     }
     let mut choices: Vec<String> = Vec::with_capacity(list.len());
     for text in list {
@@ -322,6 +83,168 @@ fn choices(kind: &str, list: &[String]) -> Result<Vec<String>, Error> {
         return refuse(format!("at most {CHOICES_BYTES_MAX} bytes in all"));
     }
     Ok(choices)
+}
+
+/// Reads one member of a definition for the record.
+type Member = fn(&Attribute) -> Value;
+
+fn changes(before: Option<&Attribute>, row: &Attribute) -> Changes {
+    let mut changes = Changes::default();
+    let members: [(&str, Member); 3] = [
+        ("label", |row| row.label.clone().into()),
+        ("kind", |row| row.kind.clone().into()),
+        ("choices", |row| row.choices.clone().into()),
+    ];
+    for (member, of) in members {
+        changes.note(member, before.map_or(Value::Null, of), of(row));
+    }
+    let described = before.map_or("", |before| &before.description);
+    changes.note_private("description", described, &row.description);
+    changes
+}
+
+fn target(id: AttributeId, name: &str) -> Target {
+    Target::new(TargetKind::Attribute, id).named(name)
+}
+
+impl Engine {
+    /// All definitions of custom attributes, by name.
+    ///
+    /// # Errors
+    /// The caller may not see them.
+    pub async fn attributes(&self, context: &Context) -> Result<Vec<Attribute>, Error> {
+        context.require(Permission::CertificateRead)?;
+        Ok(attribute::all(&mut self.link().await?).await?)
+    }
+
+    /// Defines a custom attribute (operation `configuration.create`).
+    ///
+    /// # Errors
+    /// The definition is not usable, or the name is taken.
+    pub async fn create_attribute(
+        &self,
+        context: &Context,
+        draft: AttributeDraft,
+    ) -> Result<AttributeId, Error> {
+        let attempt = types::Create {
+            class: "attribute".into(),
+            object_id: None,
+            object_name: Some(shortened(&draft.name)),
+            changes: Vec::new(),
+        };
+        self.operation(context, Permission::ConfigurationWrite, &attempt)?
+            .run(move |tx, scribe| {
+                let (attempt, draft) = (attempt.clone(), draft.clone());
+                Box::pin(async move {
+                    let draft = check(&draft)?;
+                    let row = Attribute {
+                        id: scribe.environment().id(),
+                        name: draft.name,
+                        label: draft.label,
+                        description: draft.description,
+                        kind: draft.kind,
+                        choices: draft.choices,
+                        required: false,
+                        version: 1,
+                        created_at: scribe.now(),
+                    };
+                    attribute::insert(tx, &row).await.map_err(taken("attribute"))?;
+                    let changes = changes(None, &row);
+                    let payload = types::Create {
+                        object_id: Some(row.id.to_string()),
+                        object_name: Some(row.name.clone()),
+                        changes: changes.sealed(),
+                        ..attempt
+                    };
+                    let draft = Draft::new(&payload)?.target(target(row.id, &row.name));
+                    Ok(Done { value: row.id, draft: changes.complete(draft) })
+                })
+            })
+            .await
+    }
+
+    /// Changes label, description and choices of an attribute (operation `configuration.update`).
+    ///
+    /// # Errors
+    /// There is none, somebody changed it first, or the definition is not usable.
+    pub async fn update_attribute(
+        &self,
+        context: &Context,
+        id: AttributeId,
+        version: Option<i64>,
+        draft: AttributeDraft,
+    ) -> Result<(), Error> {
+        let attempt = types::Update {
+            class: "attribute".into(),
+            object_id: Some(id.to_string()),
+            object_name: None,
+            changes: Vec::new(),
+        };
+        let operation = self
+            .operation(context, Permission::ConfigurationWrite, &attempt)?
+            .about(Target::new(TargetKind::Attribute, id));
+        operation
+            .run(move |tx, _| {
+                let (attempt, mut draft) = (attempt.clone(), draft.clone());
+                Box::pin(async move {
+                    let found = attribute::find(tx, id).await?;
+                    let old = found.ok_or_else(|| Error::not_found("attribute", id))?;
+                    same_version("the attribute", old.version, version)?;
+                    (draft.name, draft.kind) = (old.name.clone(), old.kind.clone());
+                    let draft = check(&draft)?;
+                    let new = Attribute {
+                        label: draft.label,
+                        description: draft.description,
+                        choices: draft.choices,
+                        ..old.clone()
+                    };
+                    let changes = changes(Some(&old), &new);
+                    if !changes.is_empty() {
+                        attribute::update(tx, &new).await?;
+                    }
+                    let payload = types::Update {
+                        object_name: Some(new.name.clone()),
+                        changes: changes.sealed(),
+                        ..attempt
+                    };
+                    let draft = Draft::new(&payload)?.target(target(id, &new.name));
+                    Ok(Done { value: (), draft: changes.complete(draft) })
+                })
+            })
+            .await
+    }
+
+    /// Deletes a definition (operation `configuration.delete`).
+    ///
+    /// # Errors
+    /// There is none, or certificates have values of it.
+    pub async fn delete_attribute(&self, context: &Context, id: AttributeId) -> Result<(), Error> {
+        let attempt = types::Delete {
+            class: "attribute".into(),
+            object_id: Some(id.to_string()),
+            object_name: None,
+            certificates: None,
+        };
+        self.operation(context, Permission::ConfigurationWrite, &attempt)?
+            .about(Target::new(TargetKind::Attribute, id))
+            .run(move |tx, _| {
+                let attempt = attempt.clone();
+                Box::pin(async move {
+                    let found = attribute::find(tx, id).await?;
+                    let old = found.ok_or_else(|| Error::not_found("attribute", id))?;
+                    unused("attribute", attribute::uses(tx, id).await?)?;
+                    attribute::delete(tx, id).await?;
+                    let payload = types::Delete {
+                        object_name: Some(old.name.clone()),
+                        certificates: Some(0),
+                        ..attempt
+                    };
+                    let draft = Draft::new(&payload)?.target(target(id, &old.name));
+                    Ok(Done { value: (), draft })
+                })
+            })
+            .await
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Verifying the stored log from its bytes, on the server (operation `log.verify`).
 //!
-//! The same verification that anyone can run off-line, over the same bytes; only the bytes come from
-//! the store directly.
+//! The same verification that anyone can run off-line, over the same bytes; only the bytes come
+//! from the store directly.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -9,11 +9,11 @@ use std::time::Instant;
 use chancery_event::types::log as types;
 use chancery_seal::proof::TileSource;
 use chancery_seal::verify::{LogSource, VerifyError, verify_log};
-use chancery_seal::{BundleId, TileId, Trust, bundle};
+use chancery_seal::{BundleId, Hash, TileId, Trust, bundle};
 use chancery_store::{Link, Store, log};
 use tokio::runtime::Handle;
 
-use crate::operation::Done;
+use crate::operation::{Done, Operation};
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
@@ -91,6 +91,11 @@ impl Engine {
         if let Err(error) = context.require(Permission::LogVerify) {
             return Err(operation.fail(error).await);
         }
+        if checkpoint.is_none() {
+            // Nothing is sealed yet: there is nothing to find fault with.
+            let root = chancery_seal::empty_root();
+            return self.verified(operation, payload, &root, started).await;
+        }
         let source = Stored {
             store: self.0.store.clone(),
             handle: Handle::current(),
@@ -109,13 +114,26 @@ impl Engine {
                 return Err(operation.fail(Error::LogDamaged(what)).await);
             }
         };
+        let checked = &opened.checkpoint;
+        let payload = types::Verify { count: checked.size(), log_size: checked.size(), ..payload };
+        self.verified(operation, payload, checked.root(), started).await
+    }
+
+    /// Records that the log was found in order.
+    async fn verified(
+        &self,
+        operation: Operation,
+        payload: types::Verify,
+        root: &Hash,
+        started: Instant,
+    ) -> Result<VerifyReport, Error> {
         let report = VerifyReport {
-            count: opened.checkpoint.size(),
-            root: opened.checkpoint.root().to_string(),
+            count: payload.count,
+            root: root.to_string(),
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
         let payload = types::Verify {
-            root: Some(crate::inventory::hex(opened.checkpoint.root().as_bytes())),
+            root: Some(crate::inventory::hex(root.as_bytes())),
             duration_ms: report.duration_ms,
             ..payload
         };

@@ -4,7 +4,7 @@
 //! the middle loses nothing: what was committed is in, and when the job is taken over, what is in
 //! counts as a duplicate.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chancery_event::id::{CertificateId, JobId};
@@ -16,6 +16,7 @@ use chancery_store::table::{certificate, job::Job};
 use serde_json::{Value, json};
 
 use super::candidate::Candidate;
+use super::entry::Judged;
 use super::issuers::Issuers;
 use super::stage::{self, Decision};
 use super::upload::{format_of, unreadable};
@@ -40,6 +41,14 @@ struct Counts {
 
 /// A certificate that may enter, with its position.
 type Entrant = (usize, Candidate, PlacementRequest);
+
+/// A chunk that only has to be written.
+#[derive(Default)]
+struct Prepared {
+    /// What does not enter, and why.
+    refused: Vec<UploadedItem>,
+    entrants: Vec<(usize, Judged)>,
+}
 
 impl Engine {
     /// Imports certificates that were read already (operation `certificate.import`).
@@ -78,18 +87,29 @@ impl Engine {
         let total = found.len() as u64;
         let mut items = Vec::with_capacity(found.len());
         let mut rest = found.into_iter();
+        let mut next = || rest.by_ref().take(CHUNK).collect::<Vec<_>>();
+        // While one chunk is written, the signatures of the next are checked.
+        let mut prepared = self.prepare_chunk(upload, next()).await;
         loop {
-            let chunk: Vec<_> = rest.by_ref().take(CHUNK).collect();
-            if chunk.is_empty() {
-                break;
-            }
-            match self.import_chunk(context, upload, chunk).await {
+            let chunk = match prepared {
+                Ok(chunk) => chunk,
+                Err(error) => return Err(operation.fail(error).await),
+            };
+            let following = next();
+            let last = following.is_empty();
+            let (done, ready) =
+                tokio::join!(self.enter_all(context, chunk), self.prepare_chunk(upload, following));
+            match done {
                 Ok(done) => items.extend(done),
                 Err(error) => return Err(operation.fail(error).await),
             }
             if let Err(error) = progress.report(items.len() as u64, total).await {
                 return Err(operation.fail(error).await);
             }
+            if last {
+                break;
+            }
+            prepared = ready;
         }
         let counts = count(&items);
         let payload = types::Import {
@@ -116,14 +136,12 @@ impl Engine {
         Ok(items)
     }
 
-    /// Parses, judges and enters one chunk.
-    async fn import_chunk(
-        &self,
-        context: &Context,
-        upload: &Upload,
-        chunk: Vec<Found>,
-    ) -> Result<Vec<UploadedItem>, Error> {
-        let mut items = Vec::with_capacity(chunk.len());
+    /// Decides and judges one chunk.
+    async fn prepare_chunk(&self, upload: &Upload, chunk: Vec<Found>) -> Result<Prepared, Error> {
+        if chunk.is_empty() {
+            return Ok(Prepared::default());
+        }
+        let mut refused = Vec::new();
         let mut entrants = Vec::with_capacity(chunk.len());
         let rules = self.upload_rules();
         let format = format_of(&upload.bytes);
@@ -135,7 +153,7 @@ impl Engine {
                     let error =
                         container::ContainerError::Broken { index: position, reason: broken };
                     let result = Err(unreadable(&error));
-                    items.push(UploadedItem { position, result, subject: None });
+                    refused.push(UploadedItem { position, result, subject: None });
                     continue;
                 }
             };
@@ -144,19 +162,22 @@ impl Engine {
             match stage::decide(&rules, &candidate, &upload.placement) {
                 Decision::Ignored(trigger) => {
                     let result = Err(Error::Ignored { trigger });
-                    items.push(UploadedItem { position, result, subject });
+                    refused.push(UploadedItem { position, result, subject });
                 }
                 Decision::Enters(wish) => entrants.push((position, candidate, wish)),
             }
         }
         let issuers = self.issuers_for(&entrants).await?;
-        let any_ca = entrants.iter().any(|(_, candidate, _)| candidate.row.is_ca);
-        items.extend(self.enter_all(context, entrants, issuers).await?);
-        if any_ca {
-            self.0.status_waiting.notify_one();
-        }
-        items.sort_by_key(|item| item.position);
-        Ok(items)
+        let (now, expiring_days) = (self.environment().now(), self.settings().expiring_days);
+        let judging = tokio::task::spawn_blocking(move || {
+            let judge = |(position, candidate, wish)| {
+                (position, Judged::new(candidate, wish, &issuers, now, expiring_days))
+            };
+            entrants.into_iter().map(judge).collect()
+        });
+        let entrants =
+            judging.await.map_err(|error| Error::Internal(format!("import: {error}")))?;
+        Ok(Prepared { refused, entrants })
     }
 
     /// Issuers of a chunk: from the inventory, and from the chunk itself.
@@ -179,43 +200,52 @@ impl Engine {
     async fn enter_all(
         &self,
         context: &Context,
-        entrants: Vec<Entrant>,
-        issuers: Issuers,
+        chunk: Prepared,
     ) -> Result<Vec<UploadedItem>, Error> {
-        let expiring_days = self.settings().expiring_days;
+        let Prepared { refused: mut items, entrants } = chunk;
+        let any_ca = entrants.iter().any(|(_, judged)| judged.candidate.row.is_ca);
         let scribe = self.scribe(context);
-        let work = Arc::new((entrants, issuers));
-        self.0
+        let work = Arc::new(entrants);
+        let entered = self
+            .0
             .store
             .transaction("import.chunk", move |tx: &mut Tx| {
                 let (work, scribe) = (work.clone(), scribe.clone());
-                Box::pin(
-                    async move { enter_chunk(tx, &scribe, &work.0, &work.1, expiring_days).await },
-                )
+                Box::pin(async move { enter_chunk(tx, &scribe, &work).await })
             })
-            .await
+            .await?;
+        items.extend(entered);
+        if any_ca {
+            self.0.status_waiting.notify_one();
+        }
+        items.sort_by_key(|item| item.position);
+        Ok(items)
     }
 }
 
 async fn enter_chunk(
     tx: &mut Tx,
     scribe: &Scribe,
-    entrants: &[Entrant],
-    issuers: &Issuers,
-    expiring_days: u32,
+    entrants: &[(usize, Judged)],
 ) -> Result<Vec<UploadedItem>, Error> {
-    let fingerprints: Vec<_> =
-        entrants.iter().map(|(_, c, _)| c.row.fingerprint_sha256.clone()).collect();
+    let rows = || entrants.iter().map(|(_, judged)| &judged.candidate);
+    let fingerprints: Vec<_> = rows().map(|c| c.row.fingerprint_sha256.clone()).collect();
     let mut known: HashMap<String, CertificateId> =
         certificate::ids_of(tx, &fingerprints).await?.into_iter().collect();
+    // Most certificates of an import are related to nothing: one question tells which.
+    let names: Vec<&str> = rows().filter_map(first_name).collect();
+    let mut named: HashSet<String> = certificate::names_in_use(tx, &names).await?;
     let mut items = Vec::with_capacity(entrants.len());
-    for (position, candidate, wish) in entrants {
+    for (position, judged) in entrants {
+        let candidate = &judged.candidate;
         let fingerprint = &candidate.row.fingerprint_sha256;
         let result = match known.get(fingerprint) {
             Some(&id) => Err(Error::Duplicate { id }),
             None => {
-                let row = entry::enter(tx, scribe, candidate, wish, issuers, expiring_days).await?;
+                let may_relate = first_name(candidate).is_none_or(|name| named.contains(name));
+                let row = entry::enter(tx, scribe, judged, may_relate).await?;
                 known.insert(fingerprint.clone(), row.id);
+                named.extend(candidate.names.iter().map(|name| name.value.clone()));
                 Ok(row.id)
             }
         };
@@ -223,6 +253,11 @@ async fn enter_chunk(
         items.push(UploadedItem { position: *position, result, subject });
     }
     Ok(items)
+}
+
+/// The name by which related certificates are looked for.
+fn first_name(candidate: &Candidate) -> Option<&str> {
+    candidate.names.first().map(|name| name.value.as_str())
 }
 
 fn count(items: &[UploadedItem]) -> Counts {

@@ -44,8 +44,8 @@ fn check_note(note: Option<&String>) -> Result<(), Error> {
 }
 
 impl Engine {
-    /// Changes where a certificate belongs (operation `certificate.update`). With `version`, only if
-    /// the certificate still has it.
+    /// Changes where a certificate belongs (operation `certificate.update`). With `version`, only
+    /// if the certificate still has it.
     ///
     /// # Errors
     /// There is no such certificate, somebody changed it first, or a value names nothing.

@@ -1,6 +1,7 @@
 //! How a certificate enters the inventory: row, bytes, names, placement, replacement links, and the
 //! occurrence that triggers hang on. All within the caller's transaction.
 
+use chancery_event::Timestamp;
 use chancery_event::types::certificate as types;
 use chancery_pki::Certificate as Parsed;
 use chancery_pki::replacement::{Relation, replaces};
@@ -13,10 +14,36 @@ use super::{PlacementRequest, placement};
 use crate::Error;
 use crate::scribe::{Draft, Scribe};
 
+/// A candidate with its verdict: reached before the transaction, since checking signatures there
+/// would make every other writer wait.
+pub(crate) struct Judged {
+    pub(crate) candidate: Candidate,
+    pub(crate) wish: PlacementRequest,
+    /// How many certificates bore the issuer's name when the verdict was reached.
+    issuers_known: usize,
+}
+
+impl Judged {
+    /// Judges a candidate by issuers that were read before.
+    pub(crate) fn new(
+        mut candidate: Candidate,
+        wish: PlacementRequest,
+        issuers: &Issuers,
+        now: Timestamp,
+        expiring_days: u32,
+    ) -> Self {
+        let row = &mut candidate.row;
+        row.trust_anchor = wish.trust_anchor.unwrap_or(row.trust_anchor);
+        issuers.judge_into(row, &candidate.parsed, now, expiring_days);
+        let issuers_known = issuers.count(&candidate.row.issuer_key);
+        Self { candidate, wish, issuers_known }
+    }
+}
+
 /// Brings a candidate in. The caller has decided that it may enter.
 ///
-/// `issuers` was read before the transaction; where it is out of date, the status is computed again
-/// soon.
+/// Where the issuers have changed since it was judged, the status is computed again soon. With
+/// `may_relate` false the caller knows that nothing in the inventory has any of its names.
 ///
 /// # Errors
 /// [`Error::Duplicate`] if the fingerprint is there already; [`Error::Invalid`] if the placement
@@ -24,15 +51,11 @@ use crate::scribe::{Draft, Scribe};
 pub(crate) async fn enter(
     tx: &mut Tx,
     scribe: &Scribe,
-    candidate: &Candidate,
-    wish: &PlacementRequest,
-    issuers: &Issuers,
-    expiring_days: u32,
+    judged: &Judged,
+    may_relate: bool,
 ) -> Result<Certificate, Error> {
+    let Judged { candidate, wish, issuers_known } = judged;
     let mut row = candidate.row.clone();
-    if let Some(id) = certificate::id_of(tx, &row.fingerprint_sha256).await? {
-        return Err(Error::Duplicate { id });
-    }
     let resolved = if wish.is_empty() {
         None
     } else {
@@ -40,18 +63,20 @@ pub(crate) async fn enter(
         row.owner = resolved.placement.owner;
         row.ra_profile = resolved.placement.ra_profile;
         row.path.clone_from(&resolved.placement.path);
-        row.trust_anchor = resolved.placement.trust_anchor;
         Some(resolved)
     };
     let now = scribe.now();
     row.created_at = now;
-    issuers.judge_into(&mut row, &candidate.parsed, now, expiring_days);
-    let known = certificate::bearers(tx, &row.issuer_key).await?;
-    if known != issuers.count(&row.issuer_key) {
-        // Somebody added or removed an issuer since it was read.
-        row.status_due_at = now;
+    let der = candidate.parsed.der();
+    match certificate::insert(tx, &row, der, &candidate.names, *issuers_known).await {
+        Ok(()) => {}
+        // The fingerprint: somebody else was faster.
+        Err(refused @ chancery_store::Error::Exists(_)) => {
+            let known = certificate::id_of(tx, &row.fingerprint_sha256).await?;
+            return Err(known.map_or(refused.into(), |id| Error::Duplicate { id }));
+        }
+        Err(error) => return Err(error.into()),
     }
-    certificate::insert(tx, &row, candidate.parsed.der(), &candidate.names).await?;
     if let Some(resolved) = &resolved {
         placement::write(tx, &row, resolved).await?;
     }
@@ -70,7 +95,9 @@ pub(crate) async fn enter(
         key_algorithm: Some(row.key_algorithm.clone()),
     };
     scribe.record(tx, Draft::new(&payload)?.target(candidate::target(&row, person)))?;
-    link_replacements(tx, scribe, candidate, &mut row).await?;
+    if may_relate || candidate.names.is_empty() {
+        link_replacements(tx, scribe, candidate, &mut row).await?;
+    }
     Ok(row)
 }
 

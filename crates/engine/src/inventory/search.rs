@@ -144,8 +144,8 @@ impl Engine {
         Ok(groups)
     }
 
-    /// How many of the selected certificates end in each span of `width` microseconds; spans without
-    /// any are left out.
+    /// How many of the selected certificates end in each span of `width` microseconds; spans
+    /// without any are left out.
     ///
     /// # Errors
     /// The caller may not see certificates.

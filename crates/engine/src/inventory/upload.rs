@@ -89,7 +89,8 @@ impl Engine {
         let rules = self.upload_rules();
         let decision = stage::decide(&rules, &candidate, &upload.placement);
         attempt.format = Some(format.into());
-        // The record of a refusal by a rule does not keep the certificate's details, unless asked to.
+        // The record of a refusal by a rule does not keep the certificate's details, unless asked
+        // to.
         if !matches!(decision, Decision::Ignored(_)) || self.settings().verbose_audit {
             attempt.certificate = Some(candidate.presented());
         }
@@ -128,16 +129,17 @@ impl Engine {
     ) -> Result<chancery_event::id::CertificateId, Error> {
         let expiring_days = self.settings().expiring_days;
         let is_ca = candidate.row.is_ca;
-        let work = Arc::new((candidate, wish, issuers, attempt));
+        let now = self.environment().now();
+        let judged = entry::Judged::new(candidate, wish, &issuers, now, expiring_days);
+        let work = Arc::new((judged, attempt));
         let id = operation
             .run(move |tx, scribe| {
                 let work = work.clone();
                 Box::pin(async move {
-                    let (candidate, wish, issuers, attempt) = &*work;
-                    let row =
-                        entry::enter(tx, scribe, candidate, wish, issuers, expiring_days).await?;
+                    let (judged, attempt) = &*work;
+                    let row = entry::enter(tx, scribe, judged, true).await?;
                     let payload = types::Upload { certificate_id: Some(row.id), ..attempt.clone() };
-                    let person = candidate.parsed.names_a_person();
+                    let person = judged.candidate.parsed.names_a_person();
                     let draft = Draft::new(&payload)?.target(candidate::target(&row, person));
                     Ok(Done { value: row.id, draft })
                 })

@@ -38,7 +38,7 @@ impl Ending {
         if error.retry && job.attempts < job.attempts_max {
             Self::Again(error.message)
         } else {
-            Self::Failure { reason: "failed", message: error.message }
+            Self::Failure { reason: "job_failed", message: error.message }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Groups, RA profiles, custom attributes and views are set up, used and taken away.
 
-use chancery_engine::configuration::attribute::{AttributeChange, Kind, NewAttribute};
-use chancery_engine::configuration::{LabelChange, NewLabel};
+use chancery_engine::configuration::attribute::AttributeDraft;
+use chancery_engine::configuration::{LabelClass, LabelDraft};
 use chancery_engine::view::NewView;
 use chancery_engine::{Context, Error, Role};
 use serde_json::json;
@@ -13,12 +13,8 @@ fn reason<T>(result: Result<T, Error>) -> &'static str {
     result.err().map_or("success", |error| error.reason())
 }
 
-fn label(name: &str) -> NewLabel {
-    NewLabel { name: name.to_owned(), description: "ask Grace about it".to_owned() }
-}
-
-fn renamed(name: &str) -> LabelChange {
-    LabelChange { name: Some(name.to_owned()), description: None }
+fn label(name: &str) -> LabelDraft {
+    LabelDraft { name: name.to_owned(), description: "ask Grace about it".to_owned() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,40 +23,36 @@ async fn a_group_and_an_ra_profile_go_from_their_name_to_their_end() {
     let running = start(dir.path()).await;
     let engine = running.engine();
     let context = Context::command_line(engine.environment());
-    let group = engine.create_group(&context, label(" Web ")).await.unwrap();
-    let id = group.id.parse().unwrap();
-    assert_eq!((group.name.as_str(), group.version), ("Web", 1));
-    assert_eq!(reason(engine.create_group(&context, label("wEB")).await), "exists");
-    assert_eq!(reason(engine.create_group(&context, label("a\u{7}b")).await), "invalid");
-    let profile = engine.create_ra_profile(&context, label("Web")).await.unwrap();
-
-    let after = engine.update_group(&context, id, Some(1), renamed("Web servers")).await.unwrap();
-    assert_eq!(after.version, 2);
-    assert_eq!(engine.group(&context, id).await.unwrap(), after);
-    assert_eq!(
-        reason(engine.update_group(&context, id, Some(1), renamed("x")).await),
-        "changed_meanwhile"
-    );
-    let same = engine.update_group(&context, id, Some(2), renamed("Web servers")).await.unwrap();
-    assert_eq!(same.version, 2, "nothing changed");
+    let group = LabelClass::Group;
+    let create = async |class, name: &str| engine.create_label(&context, class, label(name)).await;
+    let update = async |id: &str, version, name: &str| {
+        reason(engine.update_label(&context, group, id, Some(version), label(name)).await)
+    };
+    let id = create(group, " Web ").await.unwrap();
+    assert_eq!(reason(create(group, "wEB").await), "name_taken");
+    assert_eq!(reason(create(group, "a\u{7}b").await), "invalid");
+    let profile = create(LabelClass::RaProfile, "Web").await.unwrap();
+    assert_eq!(update(&id, 1, "Web servers").await, "success");
+    assert_eq!(update(&id, 1, "x").await, "changed_meanwhile");
+    assert_eq!(update(&id, 2, " Web servers").await, "success");
+    let groups = engine.labels(&context, group).await.unwrap();
+    assert_eq!((groups[0].name.as_str(), groups[0].version), ("Web servers", 2));
 
     let mut upload = upload_of(leaf("www.example.com"));
     upload.placement.groups = Some(vec!["web servers".to_owned()]);
-    upload.placement.ra_profile = Some(profile.id.clone());
+    upload.placement.ra_profile = Some(profile.clone());
     engine.upload(&context, upload).await.unwrap();
-    let refused = engine.delete_group(&context, id).await.unwrap_err();
-    assert_eq!(
-        (refused.reason(), refused.to_string().starts_with("1 certificate carries")),
-        ("in_use", true)
-    );
-    let profile = profile.id.parse().unwrap();
-    assert_eq!(reason(engine.delete_ra_profile(&context, profile).await), "in_use");
-    let empty = engine.create_group(&context, label("Empty")).await.unwrap();
-    engine.delete_group(&context, empty.id.parse().unwrap()).await.unwrap();
-    assert_eq!(engine.groups(&context).await.unwrap(), [after]);
+    let refused = engine.delete_label(&context, group, &id).await.unwrap_err();
+    assert_eq!(refused.reason(), "in_use");
+    assert!(refused.to_string().starts_with("1 certificate carries"), "{refused}");
+    let refused = engine.delete_label(&context, LabelClass::RaProfile, &profile).await;
+    assert_eq!(reason(refused), "in_use");
+    let empty = create(group, "Empty").await.unwrap();
+    engine.delete_label(&context, group, &empty).await.unwrap();
+    assert_eq!(engine.labels(&context, group).await.unwrap(), groups);
 
     let viewer = Context { role: Some(Role::Operator), ..context.clone() };
-    assert_eq!(reason(engine.create_group(&viewer, label("Mine")).await), "forbidden");
+    assert_eq!(reason(engine.create_label(&viewer, group, label("Mine")).await), "forbidden");
     assert_eq!(told(engine, "type:configuration.* outcome:deny").await.len(), 1);
     let updates = events(engine, "type:configuration.update outcome:success").await;
     let change = json!([{ "member": "name", "before": "Web", "after": "Web servers" }]);
@@ -81,17 +73,17 @@ async fn an_attribute_decides_which_values_certificates_take() {
     let running = start(dir.path()).await;
     let engine = running.engine();
     let context = Context::command_line(engine.environment());
-    let new = NewAttribute {
+    let draft = |choices: &[&str]| AttributeDraft {
         name: "stage".to_owned(),
         label: String::new(),
         description: String::new(),
-        kind: Kind::List,
-        choices: vec!["test".to_owned(), "production".to_owned()],
-        required: false,
+        kind: "list".to_owned(),
+        choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
     };
-    let made = engine.create_attribute(&context, new.clone()).await.unwrap();
-    assert_eq!(made.label, "stage");
-    assert_eq!(reason(engine.create_attribute(&context, new).await), "exists");
+    let create = async |choices: &[&str]| engine.create_attribute(&context, draft(choices)).await;
+    let id = create(&["test", "production"]).await.unwrap();
+    assert_eq!(reason(create(&[]).await), "name_taken");
+    assert_eq!(reason(create(&["a", " "]).await), "invalid");
     let mut upload = upload_of(leaf("www.example.com"));
     upload.placement.attributes.insert("stage".to_owned(), json!(["moon"]));
     let chancery_engine::inventory::UploadAnswer::Done(items) =
@@ -102,17 +94,16 @@ async fn an_attribute_decides_which_values_certificates_take() {
     let refused = items[0].result.as_ref().unwrap_err();
     assert!(refused.to_string().starts_with("attributes.stage: “moon”"), "{refused}");
 
-    let choices = Some(vec!["test".to_owned(), "moon".to_owned()]);
-    let change = AttributeChange { choices, ..AttributeChange::default() };
-    let after = engine.update_attribute(&context, made.id, Some(1), change.clone()).await.unwrap();
-    assert_eq!(after.version, 2);
-    assert_eq!(
-        reason(engine.update_attribute(&context, made.id, Some(1), change).await),
-        "changed_meanwhile"
-    );
+    let update = async |version| {
+        let draft = draft(&["test", "moon"]);
+        reason(engine.update_attribute(&context, id, Some(version), draft).await)
+    };
+    assert_eq!(update(1).await, "success");
+    assert_eq!(update(1).await, "changed_meanwhile");
     engine.upload(&context, upload).await.unwrap();
-    assert_eq!(reason(engine.delete_attribute(&context, made.id).await), "in_use");
-    assert_eq!(engine.attributes(&context).await.unwrap(), [after]);
+    assert_eq!(reason(engine.delete_attribute(&context, id).await), "in_use");
+    let attributes = engine.attributes(&context).await.unwrap();
+    assert_eq!((attributes[0].label.as_str(), attributes[0].version), ("stage", 2));
     running.stop().await.unwrap();
 }
 

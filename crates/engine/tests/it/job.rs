@@ -1,8 +1,9 @@
 //! An upload that is not waited for: queued, run, listed, recorded.
 
-use chancery_engine::inventory::{Upload, UploadAnswer, UploadMode};
+use chancery_engine::inventory::{Source, Upload, UploadAnswer, UploadMode};
 use chancery_engine::{Context, Engine};
 use chancery_event::id::JobId;
+use chancery_pki::Certificate;
 
 use crate::access::{events, told};
 use crate::upload::{leaf, start, upload_of};
@@ -44,12 +45,14 @@ async fn an_upload_becomes_a_job_that_brings_the_certificate_in() {
     assert_eq!((&result["added"], job.attempts, job.context.as_str()), (&1.into(), 1, "{}"));
 
     let page = engine.jobs(&context, None, None, None, 1).await.unwrap();
-    assert_eq!(page.items[0].id, twice);
-    let rest = engine.jobs(&context, None, None, page.next.as_deref(), 1).await.unwrap();
-    assert_eq!((rest.items[0].id, rest.next), (good, None));
+    assert_eq!(page[0].id, twice);
+    let before = Some((page[0].scheduled_at, page[0].id));
+    let rest = engine.jobs(&context, None, None, before, 9).await.unwrap();
+    assert_eq!(rest.iter().map(|job| job.id).collect::<Vec<_>>(), [good]);
     let failed = engine.jobs(&context, Some("failed"), None, None, 9).await.unwrap();
-    assert_eq!(failed.items.iter().map(|job| job.id).collect::<Vec<_>>(), [twice]);
-    assert!(engine.jobs(&context, Some("lost"), None, None, 9).await.is_err());
+    assert_eq!(failed.iter().map(|job| job.id).collect::<Vec<_>>(), [twice]);
+    let imports = Some("certificate.import");
+    assert!(engine.jobs(&context, None, imports, None, 9).await.unwrap().is_empty());
 
     assert_eq!(engine.cancel_job(&context, good).await.unwrap_err().reason(), "ended");
     assert_eq!(engine.retry_job(&context, good).await.unwrap_err().reason(), "not_failed");
@@ -61,14 +64,47 @@ async fn an_upload_becomes_a_job_that_brings_the_certificate_in() {
             "job.queued success",
             "job.finished success",
             "job.queued success",
-            "job.finished failure failed",
+            "job.finished failure job_failed",
             "job.cancel failure ended",
             "job.retry failure not_failed",
             "job.retry success",
-            "job.finished failure failed",
+            "job.finished failure job_failed",
         ]
     );
     let finished = events(engine, "type:job.finished outcome:success").await;
     assert_eq!(finished[0].event.detail["items"], 1);
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_asynchronous_upload_is_a_job_that_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine();
+    let context = Context::command_line(engine.environment());
+    let mut pem = String::new();
+    for number in 0..300 {
+        let der = leaf(&format!("host{number}.example.com"));
+        pem.push_str(&Certificate::parse(&der).unwrap().to_pem());
+    }
+    pem.push_str("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let mut upload = upload_of(pem.into_bytes());
+    (upload.mode, upload.source) = (UploadMode::Async, Source::Import);
+    let UploadAnswer::Queued(id) = engine.upload(&context, upload.clone()).await.unwrap() else {
+        panic!("an asynchronous upload is queued");
+    };
+    ended(engine, &context, id).await;
+    let job = engine.job(&context, id).await.unwrap();
+    assert_eq!((job.state.as_str(), job.done, job.total), ("success", 301, 301), "{job:?}");
+    let result: serde_json::Value = serde_json::from_str(&job.result.unwrap()).unwrap();
+    assert_eq!((&result["added"], &result["invalid"]), (&300.into(), &1.into()));
+    assert_eq!(engine.cancel_job(&context, id).await.unwrap_err().reason(), "ended");
+
+    let mut nothing = upload;
+    nothing.bytes = b"hello".to_vec();
+    let UploadAnswer::Queued(id) = engine.upload(&context, nothing).await.unwrap() else {
+        panic!("an asynchronous upload is queued");
+    };
+    assert_eq!(ended(engine, &context, id).await, "failed");
     running.stop().await.unwrap();
 }

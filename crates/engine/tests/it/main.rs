@@ -5,4 +5,5 @@ mod configuration;
 mod history;
 mod inventory;
 mod job;
+mod sealer;
 mod upload;

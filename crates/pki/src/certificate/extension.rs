@@ -1,6 +1,7 @@
 //! The extensions this crate understands: RFC 5280 section 4.2 and signed certificate timestamps.
 //!
-//! A broken extension is reported as odd and otherwise left empty; it never makes a certificate unreadable.
+//! A broken extension is reported as odd and otherwise left empty; it never makes a certificate
+//! unreadable.
 
 use super::general_name::{self, GeneralName};
 use crate::asn1::{self, Element, Reader};

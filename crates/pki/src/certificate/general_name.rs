@@ -19,7 +19,8 @@ pub enum Kind {
     Uri,
     /// A distinguished name, as RFC 4514 text.
     Dn,
-    /// Anything else: the type as dotted identifier, `:` and a readable value or hexadecimal digits.
+    /// Anything else: the type as dotted identifier, `:` and a readable value or hexadecimal
+    /// digits.
     Other,
 }
 
@@ -72,8 +73,8 @@ pub(crate) fn read(element: &Element<'_>) -> GeneralName {
     }
 }
 
-/// Reads the base of a name constraint; an address constraint becomes `address/mask`, and a directory name
-/// its normal form, since these are compared and not shown.
+/// Reads the base of a name constraint; an address constraint becomes `address/mask`, and a
+/// directory name its normal form, since these are compared and not shown.
 pub(crate) fn read_constraint(element: &Element<'_>) -> GeneralName {
     match element.tag {
         0x87 if matches!(element.content.len(), 8 | 32) => {

@@ -14,7 +14,8 @@ pub(crate) struct Key {
     pub odd: bool,
 }
 
-/// Reads a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). Never fails: what cannot be read is marked odd.
+/// Reads a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). Never fails: what cannot be read is
+/// marked odd.
 pub(crate) fn read(info: &Element<'_>) -> Key {
     read_info(info).unwrap_or_else(|| Key {
         algorithm: "unknown".to_owned(),
@@ -110,7 +111,8 @@ pub(crate) struct Pss {
     pub salt_length: u32,
 }
 
-/// Reads the parameters out of a signature AlgorithmIdentifier; absent fields have their SHA-1 defaults.
+/// Reads the parameters out of a signature AlgorithmIdentifier; absent fields have their SHA-1
+/// defaults.
 pub(crate) fn pss(algorithm: &[u8]) -> Option<Pss> {
     let mut parts = asn1::one(algorithm, asn1::SEQUENCE)?.inside();
     parts.optional(asn1::OBJECT_IDENTIFIER)?;
@@ -140,7 +142,8 @@ pub(crate) fn pss(algorithm: &[u8]) -> Option<Pss> {
     Some(result)
 }
 
-/// A readable name of a signature AlgorithmIdentifier (the whole SEQUENCE), or its dotted identifier.
+/// A readable name of a signature AlgorithmIdentifier (the whole SEQUENCE), or its dotted
+/// identifier.
 pub(crate) fn signature_name(algorithm: &[u8]) -> String {
     let kind = asn1::one(algorithm, asn1::SEQUENCE)
         .and_then(|parts| parts.inside().optional(asn1::OBJECT_IDENTIFIER))

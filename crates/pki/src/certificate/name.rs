@@ -1,7 +1,8 @@
 //! Distinguished names: as text (RFC 4514), and in a normal form for comparison.
 //!
-//! The text is for people and search; the raw bytes decide whether two names are the same, and only where
-//! they differ the normal form (letter case and spaces ignored, RFC 5280 section 7.1) is asked.
+//! The text is for people and search; the raw bytes decide whether two names are the same, and only
+//! where they differ the normal form (letter case and spaces ignored, RFC 5280 section 7.1) is
+//! asked.
 
 use std::fmt::Write as _;
 
@@ -110,8 +111,8 @@ fn escape(text: &mut String, value: &str) {
 
 /// A character string of any ASN.1 kind, and whether its bytes break the rules of that kind.
 ///
-/// `None` for what is no character string. Bytes beyond ASCII in one-byte kinds are read as UTF-8 if they
-/// are valid UTF-8, since issuers often do that, and as Latin-1 otherwise.
+/// `None` for what is no character string. Bytes beyond ASCII in one-byte kinds are read as UTF-8
+/// if they are valid UTF-8, since issuers often do that, and as Latin-1 otherwise.
 pub(crate) fn string(element: &Element<'_>) -> Option<(String, bool)> {
     let content = element.content;
     match element.tag {
@@ -157,8 +158,9 @@ pub(crate) fn latin(content: &[u8]) -> String {
     content.iter().map(|octet| char::from(*octet)).collect()
 }
 
-/// The form in which two names are compared: one line per part, attributes sorted inside a part, letter
-/// case folded, runs of spaces collapsed. Parts keep their order. Empty for bytes that are no name.
+/// The form in which two names are compared: one line per part, attributes sorted inside a part,
+/// letter case folded, runs of spaces collapsed. Parts keep their order. Empty for bytes that are
+/// no name.
 pub(crate) fn normal_form(raw: &[u8]) -> String {
     let mut form = String::with_capacity(raw.len());
     let Some(name) = asn1::one(raw, asn1::SEQUENCE) else {

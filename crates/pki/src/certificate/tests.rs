@@ -1,4 +1,5 @@
-//! Certificates of the system's trust store, compared with another reader, and certificates made odd.
+//! Certificates of the system's trust store, compared with another reader, and certificates made
+//! odd.
 
 use der::{Decode as _, Encode as _};
 

@@ -1,5 +1,5 @@
-//! PEM as it is found (RFC 7468 and everything people do to it): text between blocks, CRLF, indentation,
-//! header lines, one long line, escaped line ends, no armour at all.
+//! PEM as it is found (RFC 7468 and everything people do to it): text between blocks, CRLF,
+//! indentation, header lines, one long line, escaped line ends, no armour at all.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -20,8 +20,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Where `what` is first found in a part of the text. Callers bound the part, so that many unfinished blocks
-/// do not make the whole quadratic.
+/// Where `what` is first found in a part of the text. Callers bound the part, so that many
+/// unfinished blocks do not make the whole quadratic.
 fn find(text: &[u8], what: &[u8], part: std::ops::Range<usize>) -> Option<usize> {
     let (from, to) = (part.start, part.end.min(text.len()));
     let rest = text.get(from..to)?;
@@ -136,8 +136,8 @@ fn block(
     finds.add(Some(line), der.to_vec(), Err(Broken::NotACertificate(kind)))
 }
 
-/// Decodes the body of a block, leaving out header lines (`Name: value`) at its beginning. The error is the
-/// offset of the first character that does not belong.
+/// Decodes the body of a block, leaving out header lines (`Name: value`) at its beginning. The
+/// error is the offset of the first character that does not belong.
 fn decode(body: &[u8]) -> Result<Vec<u8>, usize> {
     let mut clean = Vec::with_capacity(body.len());
     let mut at = 0;

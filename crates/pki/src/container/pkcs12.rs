@@ -1,8 +1,8 @@
 //! PKCS#12 (RFC 7292): certificates out, keys refused.
 //!
-//! The structure is walked twice. The first walk needs no password: a key that stands in a readable safe is
-//! refused before anything is decrypted. The second opens encrypted safes for their certificates; a key found
-//! there is refused too, and never itself decrypted.
+//! The structure is walked twice. The first walk needs no password: a key that stands in a readable
+//! safe is refused before anything is decrypted. The second opens encrypted safes for their
+//! certificates; a key found there is refused too, and never itself decrypted.
 
 use super::{Broken, ContainerError, Finds, KeyPlace, Kind};
 use crate::ParseError;

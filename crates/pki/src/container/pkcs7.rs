@@ -1,4 +1,5 @@
-//! PKCS#7 / CMS SignedData as a bag of certificates (RFC 5652 section 5.1); its signatures are not looked at.
+//! PKCS#7 / CMS SignedData as a bag of certificates (RFC 5652 section 5.1); its signatures are not
+//! looked at.
 
 use super::{Broken, ContainerError, Finds, Kind};
 use crate::ParseError;

@@ -146,8 +146,8 @@ impl Explorer<'_> {
         }
     }
 
-    /// Issuers worth trying: the right name, not in the path already, those with the right key identifier
-    /// first, then those that end last.
+    /// Issuers worth trying: the right name, not in the path already, those with the right key
+    /// identifier first, then those that end last.
     fn ordered_issuers(
         &self,
         child: &Certificate,
@@ -175,8 +175,8 @@ impl Explorer<'_> {
     }
 }
 
-/// Of the failures of several candidates, the one that says most: a signature that its very issuer did not
-/// make, then one that cannot be checked, then other keys of that name.
+/// Of the failures of several candidates, the one that says most: a signature that its very issuer
+/// did not make, then one that cannot be checked, then other keys of that name.
 fn worse(so_far: End, error: SignatureError, child: &Certificate, issuer: &Certificate) -> End {
     let same_id = match (child.authority_key_id(), issuer.subject_key_id()) {
         (Some(wanted), Some(id)) => wanted == id,
@@ -191,8 +191,8 @@ fn worse(so_far: End, error: SignatureError, child: &Certificate, issuer: &Certi
     }
 }
 
-/// A certificate that names itself as issuer, by name and key identifier, and does not verify with its own
-/// key is broken or not checkable rather than without an issuer.
+/// A certificate that names itself as issuer, by name and key identifier, and does not verify with
+/// its own key is broken or not checkable rather than without an issuer.
 fn self_signature(last: &Certificate, failure: End) -> End {
     let own_id = match (last.authority_key_id(), last.subject_key_id()) {
         (Some(wanted), Some(id)) => wanted == id,

@@ -1,5 +1,5 @@
-//! Judging one path at one moment: the checks of RFC 5280 section 6.1 that matter to an inventory, each with
-//! its reason.
+//! Judging one path at one moment: the checks of RFC 5280 section 6.1 that matter to an inventory,
+//! each with its reason.
 
 use super::path::{End, Path};
 use super::{Check, CheckResult, Status, constraints};
@@ -243,7 +243,8 @@ fn rights(judge: &mut Judge, issuers: &[std::sync::Arc<Certificate>]) {
 }
 
 fn path_lengths(judge: &mut Judge, path: &Path) {
-    // CAs between an issuer and the subject, those that issued themselves not counted (RFC 5280, 4.2.1.9).
+    // CAs between an issuer and the subject, those that issued themselves not counted (RFC 5280,
+    // 4.2.1.9).
     let mut between = 0u32;
     for issuer in path.certificates.iter().skip(1) {
         if let Some(limit) = issuer.path_len()

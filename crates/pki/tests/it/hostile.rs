@@ -1,4 +1,5 @@
-//! Bytes nobody meant: mutated certificates and containers, deep nesting, huge lengths. Nothing may panic.
+//! Bytes nobody meant: mutated certificates and containers, deep nesting, huge lengths. Nothing may
+//! panic.
 
 use chancery_pki::certificate::Certificate;
 use chancery_pki::make::{self, Key, Template};

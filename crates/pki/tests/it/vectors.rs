@@ -1,5 +1,5 @@
-//! A folder of foreign test vectors, named by `CHANCERY_VECTORS`: everything is read, nothing panics, and
-//! the list of what was refused is printed for judgement.
+//! A folder of foreign test vectors, named by `CHANCERY_VECTORS`: everything is read, nothing
+//! panics, and the list of what was refused is printed for judgement.
 
 use std::sync::Arc;
 
@@ -62,9 +62,9 @@ fn foreign_vectors() {
     assert!(certificates > 0);
 }
 
-/// The NIST path validation suite (PKITS), as packed with those vectors: certificates whose names begin with
-/// Valid and Invalid. What needs revocation lists or certificate policies is beyond this crate and only
-/// counted.
+/// The NIST path validation suite (PKITS), as packed with those vectors: certificates whose names
+/// begin with Valid and Invalid. What needs revocation lists or certificate policies is beyond this
+/// crate and only counted.
 #[test]
 #[ignore = "needs a folder of vectors in CHANCERY_VECTORS"]
 fn nist_path_validation_suite() {

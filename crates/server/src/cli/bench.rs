@@ -1,6 +1,6 @@
 //! `chancery bench`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Measure this machine with throw-away data: recording, sealing, searching, verifying.
 ///
@@ -18,4 +18,24 @@ pub struct BenchArguments {
     /// How many events to work with [default: 100000].
     #[arg(long, value_name = "N")]
     pub size: Option<u64>,
+    /// Only this part; may be given several times [default: all].
+    #[arg(long, value_name = "PART")]
+    pub part: Vec<Part>,
+    /// Where the throw-away data go; the disc under it is what gets measured [default: the current
+    /// directory].
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<std::path::PathBuf>,
+}
+
+/// A part of the measurements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Recording, sealing, projecting.
+    Writing,
+    /// Uploads and imports.
+    Inventory,
+    /// Pages, facets, histograms and text search.
+    Search,
+    /// Verification, start, memory.
+    Start,
 }

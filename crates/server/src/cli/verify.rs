@@ -21,7 +21,7 @@ Examples:
   chancery verify --export events.jsonl --from 1000 --to 1999
       A part of an export.
 
-  chancery verify --proof event.tlog-proof --key log.vkey
+  chancery verify --proof event.tlog-proof --entry event.json --key log.vkey
       One event, without the log.")]
 pub struct VerifyArguments {
     /// The data directory whose log is verified [default: that of the configuration].
@@ -36,6 +36,10 @@ pub struct VerifyArguments {
     /// A C2SP tlog-proof of a single event.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
     pub proof: Option<PathBuf>,
+    /// The event of the proof: its sealed bytes, or its JSON as the server shows it [default: the
+    /// extra data of the proof].
+    #[arg(long, value_name = "FILE", requires = "proof")]
+    pub entry: Option<PathBuf>,
     /// The first log index of a range.
     #[arg(long, value_name = "INDEX")]
     pub from: Option<u64>,

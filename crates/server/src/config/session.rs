@@ -27,16 +27,16 @@ pub const SETTINGS: &[Setting] = &[
 #[derive(Debug, Clone)]
 pub struct Session {
     /// Without a request, in minutes.
-    pub idle_minutes: u64,
+    pub idle_minutes: u32,
     /// In any case, in hours.
-    pub lifetime_hours: u64,
+    pub lifetime_hours: u32,
 }
 
 impl Session {
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
-            idle_minutes: reader.number("session.idle_minutes", 60, 1..=43_200),
-            lifetime_hours: reader.number("session.lifetime_hours", 12, 1..=720),
+            idle_minutes: reader.number("session.idle_minutes", 60, 1..=43_200) as u32,
+            lifetime_hours: reader.number("session.lifetime_hours", 12, 1..=720) as u32,
         }
     }
 }

@@ -35,7 +35,10 @@ fn options(settings: &Settings) -> (SqliteConnectOptions, PathBuf) {
         .busy_timeout(Duration::from_secs(10))
         .foreign_keys(true)
         .statement_cache_capacity(256)
-        .pragma("wal_autocheckpoint", "8000")
+        // Rows cross from the database's thread in batches; a small buffer makes the two threads
+        // wait for each other.
+        .row_buffer_size(1_024)
+        .pragma("wal_autocheckpoint", "16000")
         .pragma("cache_size", "-32768")
         .pragma("mmap_size", "268435456")
         .pragma("temp_store", "MEMORY")
@@ -77,6 +80,8 @@ fn readers(settings: &Settings, options: SqliteConnectOptions) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(settings.readers_max.max(1))
         .acquire_timeout(Duration::from_secs(10))
+        // A local file does not go away like a server does: no question before each use.
+        .test_before_acquire(false)
         .connect_lazy_with(options.pragma("query_only", "ON"))
 }
 
@@ -105,6 +110,10 @@ impl Sqlite {
         let connection =
             self.readers.acquire().await.map_err(|error| Error::from_sqlx("read", error))?;
         Ok(Link { inner: Inner::Pooled(connection) })
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
     }
 
     pub(crate) async fn backup(&self, destination: &Path) -> Result<(), Error> {

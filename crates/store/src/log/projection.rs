@@ -74,7 +74,7 @@ pub async fn project(
     tx.insert_many(head, tail, rows).await
 }
 
-fn keys_of(sealed: &Sealed) -> impl Iterator<Item = (&'static str, String, LogIndex)> {
+pub(crate) fn keys_of(sealed: &Sealed) -> impl Iterator<Item = (&'static str, String, LogIndex)> {
     let (event, index) = (sealed.event(), sealed.index());
     let personal = event.personal();
     [

@@ -68,11 +68,11 @@ pub async fn sequence(
     if tx.execute(sql, args![from, to]).await? != 1 {
         return Err(Error::Conflict("the log"));
     }
-    let rows = events.iter().map(|event| row(event, now)).collect();
-    let head = "INSERT INTO event (log_index, id, type, severity, result, reason, origin, time,
-        sealed_at, actor_kind, actor_id, actor_name, client_ip, subject_kind, subject_id,
-        subject_name, transaction_id, cause, node, entry, salt, part)";
-    tx.insert_many(head, "", rows).await?;
+    let rows = events
+        .iter()
+        .map(|e| event_row(e.index, &e.event, &e.entry, e.part.as_ref(), now))
+        .collect();
+    tx.insert_many(EVENT_HEAD, "", rows).await?;
     // The rows were read in order of arrival without a gap that is not quarantined by now.
     if let (Some(first), Some(last)) =
         (events.iter().map(|e| e.seq).min(), events.iter().map(|e| e.seq).max())
@@ -91,16 +91,26 @@ pub async fn sequence(
     tx.insert_many("INSERT INTO log_tile (level, tile_index, hashes)", tail, rows).await
 }
 
-fn row(indexed: &Indexed, now: Timestamp) -> Vec<SqlValue> {
-    let event = &indexed.event;
+pub(crate) const EVENT_HEAD: &str =
+    "INSERT INTO event (log_index, id, type, severity, result, reason, origin, time,
+     sealed_at, actor_kind, actor_id, actor_name, client_ip, subject_kind, subject_id,
+     subject_name, transaction_id, cause, node, entry, salt, part)";
+
+pub(crate) fn event_row(
+    index: LogIndex,
+    event: &Event,
+    entry: &[u8],
+    part: Option<&([u8; 32], Vec<u8>)>,
+    now: Timestamp,
+) -> Vec<SqlValue> {
     let personal = event.personal();
     let subject = event.subject();
-    let (salt, part) = match &indexed.part {
+    let (salt, part) = match part {
         Some((salt, part)) => (SqlValue::from(*salt), SqlValue::from(part.as_slice())),
         None => (SqlValue::Null, SqlValue::Null),
     };
     vec![
-        indexed.index.into(),
+        index.into(),
         crate::value::id(event.id),
         (&*event.type_name).into(),
         event.severity.as_str().into(),
@@ -119,7 +129,7 @@ fn row(indexed: &Indexed, now: Timestamp) -> Vec<SqlValue> {
         event.transaction.map(|id| id.to_string()).into(),
         event.cause.map(|id| id.to_string()).into(),
         event.node.to_string().into(),
-        indexed.entry.as_slice().into(),
+        entry.into(),
         salt,
         part,
     ]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::{Error, Link, args};
 
-/// The hashes of one stored tile, 32 bytes each; `None` if there is no such tile. A partial tile may
-/// hold more hashes than an older checkpoint covers; readers take the prefix they need.
+/// The hashes of one stored tile, 32 bytes each; `None` if there is no such tile. A partial tile
+/// may hold more hashes than an older checkpoint covers; readers take the prefix they need.
 pub async fn tile(link: &mut Link, level: u8, index: u64) -> Result<Option<Vec<u8>>, Error> {
     let sql = "SELECT hashes FROM log_tile WHERE level = $1 AND tile_index = $2";
     link.row(sql, args![level, index]).await?.map(|row| row.bytes("hashes")).transpose()
@@ -17,9 +17,15 @@ pub async fn tiles(
     wanted: Vec<(u8, u64)>,
 ) -> Result<HashMap<(u8, u64), Vec<u8>>, Error> {
     let mut found = HashMap::new();
-    for (level, index) in wanted {
-        if let Some(hashes) = tile(link, level, index).await? {
-            found.insert((level, index), hashes);
+    // One trip for all of them: the edge of a tree has a tile for each level.
+    for wanted in wanted.chunks(64) {
+        let places = vec!["(level = ? AND tile_index = ?)"; wanted.len()].join(" OR ");
+        let sql = format!("SELECT level, tile_index, hashes FROM log_tile WHERE {places}");
+        let values = wanted.iter().flat_map(|(level, index)| args![*level, *index]).collect();
+        for row in link.rows(sql, values).await? {
+            let level = u8::try_from(row.count("level")?)
+                .map_err(|_| Error::Damaged("a tile has an impossible level".to_owned()))?;
+            found.insert((level, row.count("tile_index")?), row.bytes("hashes")?);
         }
     }
     Ok(found)

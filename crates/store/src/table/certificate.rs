@@ -13,10 +13,17 @@ pub use status::{
     related, replaced_by, update_status,
 };
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use chancery_event::Timestamp;
 use chancery_event::id::{AccountId, CertificateId, RaProfileId};
 
+use crate::transaction::values_statement;
 use crate::{Error, Link, Row, SqlValue, Tx, args, value};
+
+/// Names of a certificate that are inserted together with its row.
+const NAMES_AT_ONCE: usize = 16;
 
 /// A certificate as stored, without its bytes, names, groups and attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,7 +214,8 @@ fn values(c: &Certificate) -> Vec<SqlValue> {
     values
 }
 
-/// Inserts a certificate with its bytes and names.
+/// Inserts a certificate with its bytes and names. It is due for validation at once if not exactly
+/// `issuers_known` certificates (counted as [`bearers`] does) bear its issuer's name by now.
 ///
 /// # Errors
 /// [`Error::Exists`] if the fingerprint is in the inventory.
@@ -216,16 +224,33 @@ pub async fn insert(
     certificate: &Certificate,
     der: &[u8],
     names: &[Name],
+    issuers_known: usize,
 ) -> Result<(), Error> {
-    let head = format!("INSERT INTO certificate ({})", COLUMNS.replace("c.", ""));
-    tx.insert_many(&head, "", vec![values(certificate)]).await?;
     let id = certificate.id.to_string();
-    let head = "INSERT INTO certificate_der (certificate, der)";
-    tx.insert_many(head, "", vec![args![&id, der]]).await?;
-    let rows = names.iter().map(|name| args![&id, &name.kind, &name.value]).collect();
+    let head = format!("INSERT INTO certificate ({})", COLUMNS.replace("c.", ""));
+    let values = values(certificate);
+    let row = values_statement(&head, "", values.len(), 1);
+    let bytes = "INSERT INTO certificate_der (certificate, der) VALUES (?, ?)";
+    let mut statements = vec![(Cow::Owned(row), values), (Cow::Borrowed(bytes), args![&id, der])];
+    // Few enough names for one statement; what is beyond goes the general way.
+    let (few, more) = names.split_at(names.len().min(NAMES_AT_ONCE));
     let head = "INSERT INTO certificate_name (certificate, kind, value)";
-    tx.insert_many(head, "ON CONFLICT DO NOTHING", rows).await?;
-    text::insert(tx, certificate, names).await
+    let tail = "ON CONFLICT DO NOTHING";
+    let of = |name: &Name| args![&id, &name.kind, &name.value];
+    if !few.is_empty() {
+        let insert = values_statement(head, tail, 3, few.len());
+        statements.push((Cow::Owned(insert), few.iter().flat_map(of).collect()));
+    }
+    let due = "UPDATE certificate SET status_due_at = ? WHERE id = ? AND ? <>
+               (SELECT COUNT(*) FROM
+               (SELECT 1 AS one FROM certificate WHERE subject_key = ? AND id <> ?
+               LIMIT 32) AS some)";
+    let issuer = &certificate.issuer_key;
+    let arguments = args![certificate.created_at, &id, issuers_known, issuer, &id];
+    statements.push((Cow::Borrowed(due), arguments));
+    tx.execute_all(statements).await?;
+    text::insert(tx, certificate, names);
+    tx.insert_many(head, tail, more.iter().map(of).collect()).await
 }
 
 /// The certificate with this identifier.
@@ -254,7 +279,7 @@ pub async fn ids_of(
     if fingerprints.is_empty() {
         return Ok(Vec::new());
     }
-    let places: Vec<_> = (1..=fingerprints.len()).map(|n| format!("${n}")).collect();
+    let places = vec!["?"; fingerprints.len()];
     let sql = format!(
         "SELECT fingerprint_sha256, id FROM certificate WHERE fingerprint_sha256 IN ({})",
         places.join(", ")
@@ -264,6 +289,17 @@ pub async fn ids_of(
         .iter()
         .map(|row| Ok((row.text("fingerprint_sha256")?, row.id("id")?)))
         .collect()
+}
+
+/// Which of these alternative names some certificate of the inventory has.
+pub async fn names_in_use(link: &mut Link, names: &[&str]) -> Result<HashSet<String>, Error> {
+    if names.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let places = vec!["?"; names.len()].join(", ");
+    let sql = format!("SELECT DISTINCT value FROM certificate_name WHERE value IN ({places})");
+    let values = names.iter().map(|&name| SqlValue::from(name)).collect();
+    link.rows(sql, values).await?.iter().map(|row| row.text("value")).collect()
 }
 
 /// The original bytes.

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Problem;
+use super::guard::too_large;
 
 /// JSON, in and out.
 #[derive(Clone, Debug)]
@@ -29,15 +31,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 }
 
 fn refused(rejection: &JsonRejection) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return too_large();
+    }
     let mut problem = match rejection {
         JsonRejection::JsonDataError(_) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A field cannot be accepted")
         }
         _ => Problem::malformed(""),
     };
-    if rejection.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
-        || rejection.status() == StatusCode::PAYLOAD_TOO_LARGE
-    {
+    if rejection.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         problem.status = rejection.status();
     }
     problem.with_detail(rejection.body_text())
@@ -46,6 +49,24 @@ fn refused(rejection: &JsonRejection) -> Problem {
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         axum::Json(self.0).into_response()
+    }
+}
+
+/// The body as it is.
+#[derive(Clone, Debug)]
+pub struct Raw(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        Bytes::from_request(request, state).await.map(Self).map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                too_large()
+            } else {
+                Problem::malformed(rejection.body_text())
+            }
+        })
     }
 }
 

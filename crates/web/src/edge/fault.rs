@@ -1,16 +1,16 @@
 //! What an error of the engine is on the wire: the one place where it is decided.
 //!
-//! 400 is what cannot be read at all, 422 what was understood and refused. Texts of the store and of
-//! the program's own failures stay inside; they are logged here, once.
+//! 400 is what cannot be read at all, 422 what was understood and refused. Texts of the store and
+//! of the program's own failures stay inside; they are logged here, once.
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use chancery_engine::Error;
 use chancery_event::filter::FilterError;
 use chancery_event::filter::error::Place;
 use serde_json::json;
 
 use super::Problem;
+use super::problem::FilterFault;
 
 /// Seconds after which a transient failure may be gone.
 const RETRY_SECONDS: u64 = 5;
@@ -95,20 +95,16 @@ impl From<FilterError> for Problem {
         let mut problem =
             Self::new(StatusCode::BAD_REQUEST, "filter", "The filter cannot be understood")
                 .with_detail(error.to_string());
-        problem.field = Some("filter".to_owned());
-        problem.position = match error.place {
+        problem.field = Some("filter".into());
+        let position = match error.place {
             Place::Text { offset, length } => Some(json!({ "offset": offset, "length": length })),
             Place::Json(pointer) => Some(json!({ "pointer": pointer })),
             Place::Tree => None,
         };
-        problem.suggestion = error.suggestion;
+        let suggestion = error.suggestion;
+        problem.filter = Some(Box::new(FilterFault { position, suggestion }));
         problem
     }
-}
-
-/// An error of the engine can be answered with `?` through [`Problem`]; this is for the rest.
-pub(crate) fn answer(error: Error) -> Response {
-    Problem::from(error).into_response()
 }
 
 impl Problem {

@@ -1,8 +1,8 @@
 //! What happens before the handler of a route runs, in this order: the size of the body, who calls,
 //! how often, with what permission, and whether a browser was tricked into calling.
 //!
-//! A request that gets past the guard carries a [`Caller`]. A request that does not is answered with
-//! a problem document, or on pages with a page or the way to the login.
+//! A request that gets past the guard carries a [`Caller`]. A request that does not is answered
+//! with a problem document, or on pages with a page or the way to the login.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Multipart, Request, State};
@@ -120,7 +120,8 @@ impl Gate {
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|length| length > self.body_max) {
-            return Err(too_large(self.body_max));
+            let limit = format!("at most {} bytes", self.body_max);
+            return Err(too_large().with_detail(limit));
         }
         Ok(request.map(|body| Body::new(Limited::new(body, self.body_max))))
     }
@@ -231,7 +232,7 @@ pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
         let mut cause = error.source();
         while let Some(inner) = cause {
             if is_long(inner) {
-                return too_large(limit);
+                return too_large();
             }
             cause = inner.source();
         }
@@ -292,9 +293,8 @@ fn password_first() -> Problem {
     )
 }
 
-pub(super) fn too_large(limit: usize) -> Problem {
+pub(super) fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too long")
-        .with_detail(format!("at most {limit} bytes"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! The handler runs in a task of its own, so that a client that goes away does not leave a claimed
 //! key behind. Answers of the kind "try again" (429 and 5xx) free the key. An answer that holds a
-//! secret is marked [`Unrepeatable`] by its handler: it is never stored, and a repetition is told so.
+//! secret is marked [`Unrepeatable`] by its handler: it is never stored, and a repetition is told
+//! so.
 
 use axum::body::Body;
 use axum::extract::Request;

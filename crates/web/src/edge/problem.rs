@@ -1,7 +1,7 @@
 //! Everything that goes wrong, as the wire sees it: RFC 9457 problem documents.
 //!
-//! One file maps errors of the engine to them (`fault.rs`). A problem also travels in the extensions
-//! of its response, so that the pages can show it within their frame.
+//! One file maps errors of the engine to them (`fault.rs`). A problem also travels in the
+//! extensions of its response, so that the pages can show it within their frame.
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -26,8 +26,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 }))]
 pub struct Problem {
     /// `urn:chancery:problem:` and a stable word.
-    #[serde(rename = "type")]
-    pub kind: String,
+    #[serde(rename = "type", serialize_with = "urn")]
+    #[schema(value_type = String)]
+    reason: &'static str,
     /// What kind of problem, in words.
     pub title: &'static str,
     /// The HTTP status.
@@ -39,14 +40,8 @@ pub struct Problem {
     pub detail: Option<String>,
     /// The field that cannot be accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
-    /// Where in a filter the fault is: bytes before it, or a JSON pointer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub position: Option<serde_json::Value>,
-    /// What was probably meant.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub suggestion: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub field: Option<Box<str>>,
     /// The certificate that is in the inventory already.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -54,6 +49,24 @@ pub struct Problem {
     /// Seconds until another try makes sense.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    #[serde(flatten)]
+    pub(super) filter: Option<Box<FilterFault>>,
+}
+
+/// What a problem with a filter has besides.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct FilterFault {
+    /// Where in a filter the fault is: `offset` and `length` in bytes, or a JSON `pointer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub(super) position: Option<serde_json::Value>,
+    /// What was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) suggestion: Option<String>,
+}
+
+fn urn<S: serde::Serializer>(reason: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&format_args!("urn:chancery:problem:{reason}"))
 }
 
 fn status<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
@@ -62,17 +75,16 @@ fn status<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::
 
 impl Problem {
     /// A problem with a stable word and a title.
-    pub fn new(status: StatusCode, reason: &str, title: &'static str) -> Self {
+    pub fn new(status: StatusCode, reason: &'static str, title: &'static str) -> Self {
         Self {
-            kind: format!("urn:chancery:problem:{reason}"),
+            reason,
             title,
             status,
             detail: None,
             field: None,
-            position: None,
-            suggestion: None,
             existing: None,
             retry_after: None,
+            filter: None,
         }
     }
 
@@ -84,8 +96,8 @@ impl Problem {
     }
 
     /// The stable word.
-    pub fn reason(&self) -> &str {
-        self.kind.rsplit(':').next().unwrap_or_default()
+    pub fn reason(&self) -> &'static str {
+        self.reason
     }
 
     /// A request that cannot be read.
@@ -99,7 +111,7 @@ impl Problem {
         let mut problem =
             Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A field cannot be accepted")
                 .with_detail(format!("{field}: {message}"));
-        problem.field = Some(field.to_owned());
+        problem.field = Some(field.into());
         problem
     }
 

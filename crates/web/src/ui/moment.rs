@@ -61,7 +61,7 @@ pub fn grouped(count: u64) -> String {
 }
 
 /// The words of [`relative`].
-pub(super) fn distance(ts_us: i64, now_us: i64) -> String {
+pub(crate) fn distance(ts_us: i64, now_us: i64) -> String {
     let ahead = ts_us > now_us;
     let seconds = ts_us.abs_diff(now_us) / 1_000_000;
     let words = match seconds {

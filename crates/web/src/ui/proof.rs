@@ -75,7 +75,10 @@ pub fn proof_panel(panel: &ProofPanel<'_>) -> Markup {
                     (icon(Icon::Download)) span { "Sealed bytes" }
                 }
             }
-            p.hint { "Off-line: " code { "chancery verify " (panel.event_id) ".tlog-proof" } }
+            p.hint.break { "Off-line: " code {
+                "chancery verify --proof " (panel.event_id) ".tlog-proof --entry " (panel.event_id) ".entry --key "
+                (panel.verifier_key.unwrap_or("log.vkey"))
+            } }
             ol.proof-steps aria-live="polite" hidden {}
             p.proof-result role="status" hidden {}
         }

@@ -7,7 +7,6 @@ use chancery_store::table::attribute::Attribute;
 use chancery_store::table::certificate::AttributeValue;
 use serde_json::{Number, Value};
 
-use super::Kind;
 use crate::Error;
 
 /// Longest value of a string or of one item of a list, in characters.
@@ -16,11 +15,65 @@ const STRING_LENGTH_MAX: usize = 255;
 const TEXT_LENGTH_MAX: usize = 10_000;
 /// Items of a list at most.
 const ITEMS_MAX: usize = 100;
-/// The largest integer that a number of JSON and the store both hold exactly.
-const INTEGER_MAX: i64 = 1 << 53;
+/// Whole numbers that every reader of JSON keeps exactly: within ±(2⁵³−1).
+const INTEGER_MAX: i64 = (1 << 53) - 1;
 
 /// Why a value cannot be accepted: what is expected.
 type Refusal = String;
+
+/// Which kind of value an attribute takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// One line of at most 255 characters.
+    String,
+    /// Several lines of at most 10,000 characters in all.
+    Text,
+    /// A whole number within ±(2⁵³−1).
+    Integer,
+    /// A number.
+    Decimal,
+    /// True or false.
+    Boolean,
+    /// A day.
+    Date,
+    /// A point in time.
+    Datetime,
+    /// Several lines of at most 255 characters each, out of a choice where one is given.
+    List,
+}
+
+impl Kind {
+    /// All kinds.
+    const ALL: [Self; 8] = [
+        Self::String,
+        Self::Text,
+        Self::Integer,
+        Self::Decimal,
+        Self::Boolean,
+        Self::Date,
+        Self::Datetime,
+        Self::List,
+    ];
+
+    /// The one spelling.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Decimal => "decimal",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Datetime => "datetime",
+            Self::List => "list",
+        }
+    }
+
+    /// The kind that `text` spells.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
 
 /// The values of an attribute that `json` spells. `null`, an empty text and an empty list are no
 /// value at all.
@@ -100,12 +153,12 @@ fn integer(json: &Value, text: Option<&str>) -> Result<f64, Refusal> {
     };
     let number = number
         .filter(|n| (-INTEGER_MAX..=INTEGER_MAX).contains(n))
-        .ok_or("expected a whole number within ±9007199254740992")?;
+        .ok_or("expected a whole number within ±9007199254740991")?;
     Ok(exact(number))
 }
 
-/// An integer within ±2^53 as a floating-point number: exact by the format's definition.
-#[expect(clippy::cast_precision_loss, reason = "integers within ±2^53 are exact")]
+/// An integer within ±2⁵³ as a floating-point number: exact by the format's definition.
+#[expect(clippy::cast_precision_loss, reason = "integers within ±2⁵³ are exact")]
 fn exact(integer: i64) -> f64 {
     integer as f64
 }
@@ -149,15 +202,17 @@ fn datetime(text: Option<&str>) -> Result<Timestamp, Refusal> {
 
 fn list(choices: &[String], json: &Value) -> Result<Vec<AttributeValue>, Refusal> {
     let items = match json {
-        Value::Null => &[],
-        Value::Array(items) => items.as_slice(),
-        one => std::slice::from_ref(one),
+        Value::Null => Vec::new(),
+        Value::Array(items) => items.clone(),
+        // A form sends one text; commas separate.
+        Value::String(text) => text.split(',').map(Value::from).collect(),
+        _ => return Err("expected a list of texts".to_owned()),
     };
     if items.len() > ITEMS_MAX {
         return Err(format!("at most {ITEMS_MAX} values"));
     }
     let mut values = Vec::with_capacity(items.len());
-    for item in items {
+    for item in &items {
         let Some(value) = one(Kind::List, item)? else { continue };
         let AttributeValue::Text(text) = &value else { continue };
         if !choices.is_empty() && !choices.contains(text) {

@@ -1,3 +1,5 @@
+//! Jobs that work, fail, panic, are taken over, handed back and cancelled.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chancery_event::Environment;
@@ -134,7 +136,7 @@ async fn what_fails_is_tried_again_later_and_then_fails_for_good() {
     round(&mut runner).await;
     trial.check(id, "failed", 2).await;
     assert_eq!(trial.job(id).await.error.as_deref(), Some("the moon is down"));
-    assert_eq!(trial.finished().await, ["failed failed"]);
+    assert_eq!(trial.finished().await, ["failed job_failed"]);
     trial.running.stop().await.unwrap();
 }
 
@@ -149,7 +151,7 @@ async fn what_cannot_succeed_is_not_tried_again_and_a_panic_is_a_failure() {
     let mut runner = trial.runner(SLOW, |_| async { panic!("a fault of the program") });
     round(&mut runner).await;
     trial.check(panicked, "failed", 1).await;
-    assert_eq!(trial.finished().await, ["failed failed", "failed internal"]);
+    assert_eq!(trial.finished().await, ["failed job_failed", "failed internal"]);
     trial.running.stop().await.unwrap();
 }
 

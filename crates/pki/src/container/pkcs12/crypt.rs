@@ -1,7 +1,8 @@
-//! Passwords of PKCS#12: integrity (RFC 7292 appendix A, RFC 9579) and decryption of safes (RFC 7292
-//! appendices B and C, RFC 8018), also with the old ciphers that files still use.
+//! Passwords of PKCS#12: integrity (RFC 7292 appendix A, RFC 9579) and decryption of safes (RFC
+//! 7292 appendices B and C, RFC 8018), also with the old ciphers that files still use.
 //!
-//! Iteration counts come from the file. They are paid from one budget, so a file cannot buy hours of work.
+//! Iteration counts come from the file. They are paid from one budget, so a file cannot buy hours
+//! of work.
 
 use std::num::NonZeroU32;
 

@@ -1,7 +1,7 @@
 //! Counting events: facets, histogram, totals.
 //!
-//! Where the filter concerns only what the hourly counts have, they answer, whatever the size of the
-//! log. Otherwise the newest matches are counted, up to a bound, and the answer says so.
+//! Where the filter concerns only what the hourly counts have, they answer, whatever the size of
+//! the log. Otherwise the newest matches are counted, up to a bound, and the answer says so.
 
 use std::collections::BTreeMap;
 

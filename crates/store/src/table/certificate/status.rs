@@ -26,7 +26,8 @@ pub struct StatusRow {
 /// A certificate with its bytes: what chains are built from.
 pub type WithDer = (Certificate, Vec<u8>);
 
-/// Certificates whose subject name has this key, with their bytes; CA certificates first, 32 at most.
+/// Certificates whose subject name has this key, with their bytes; CA certificates first, 32 at
+/// most.
 pub async fn issuers(link: &mut Link, subject_key: &str) -> Result<Vec<WithDer>, Error> {
     let sql = format!(
         "SELECT {COLUMNS}, d.der FROM certificate c

@@ -1,20 +1,25 @@
-//! The words that certificates are found by. SQLite's full-text index; PostgreSQL will have its own.
+//! The words that certificates are found by. SQLite's full-text index; PostgreSQL will have its
+//! own.
 
 use chancery_event::id::CertificateId;
 
 use super::{Certificate, Name};
 use crate::{Error, Tx, args, value};
 
-pub(super) async fn insert(tx: &mut Tx, row: &Certificate, names: &[Name]) -> Result<(), Error> {
+/// The certificate may be gone again by the end of the commit: then so are its words.
+const HEAD: &str = "WITH word (id, words) AS (";
+const TAIL: &str = ") INSERT INTO certificate_text (rowid, words)
+    SELECT c.rowid, word.words FROM word JOIN certificate c ON c.id = word.id";
+
+/// Written with the commit: the index writes itself out at every savepoint of a unit.
+pub(super) fn insert(tx: &mut Tx, row: &Certificate, names: &[Name]) {
     let mut words =
         format!("{} {} {} {}", row.subject_dn, row.issuer_dn, row.serial, row.fingerprint_sha256);
     for name in names {
         words.push(' ');
         words.push_str(&name.value);
     }
-    let sql = "INSERT INTO certificate_text (rowid, words)
-               SELECT rowid, $2 FROM certificate WHERE id = $1";
-    tx.execute(sql, vec![value::id(row.id), words.into()]).await.map(|_| ())
+    tx.insert_late(HEAD, TAIL, vec![value::id(row.id), words.into()]);
 }
 
 pub(super) async fn delete(tx: &mut Tx, id: CertificateId) -> Result<(), Error> {

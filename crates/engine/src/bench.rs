@@ -1,0 +1,82 @@
+//! What `chancery bench` needs to measure the engine from outside: a unit that only records, and
+//! the store behind the engine.
+//!
+//! No edge may use this: it authorises nothing. The events go the way of all events.
+
+use chancery_event::id::{AccountId, CertificateId, EventId};
+use chancery_event::types::certificate as types;
+use chancery_event::{Authentication, Environment, Origin, Target, TargetKind, Timestamp};
+use chancery_store::{Store, Tx};
+
+use crate::inventory::hex;
+use crate::scribe::Draft;
+use crate::{Client, Context, Engine, Error, Role};
+
+/// The store behind an engine.
+pub fn store(engine: &Engine) -> &Store {
+    &engine.0.store
+}
+
+/// An account with a name and an address, as requests over the network have one.
+pub fn context(environment: &Environment) -> Context {
+    let client = Client {
+        ip: Some("192.0.2.7".to_owned()),
+        user_agent: Some("chancery-bench/1".to_owned()),
+    };
+    let authentication = Authentication { method: "password".into(), credential: None };
+    let (account, name) = (environment.id::<AccountId>(), "bench".to_owned());
+    let role = Role::Administrator;
+    Context::account(environment, Origin::Api, client, account, name, role, authentication)
+}
+
+/// Records `count` events of a certificate's entry in one unit; answers after its durable commit.
+///
+/// # Errors
+/// The unit was not committed.
+pub async fn record(
+    engine: &Engine,
+    context: &Context,
+    count: usize,
+) -> Result<Vec<EventId>, Error> {
+    let scribe = engine.scribe(context);
+    let mut drafts = Vec::with_capacity(count);
+    for _ in 0..count {
+        drafts.push(draft(engine.environment())?);
+    }
+    engine
+        .0
+        .store
+        .transaction("bench.record", move |tx: &mut Tx| {
+            let (scribe, drafts) = (scribe.clone(), drafts.clone());
+            Box::pin(async move { drafts.into_iter().map(|d| scribe.record(tx, d)).collect() })
+        })
+        .await
+}
+
+fn draft(environment: &Environment) -> Result<Draft, Error> {
+    let id = environment.id::<CertificateId>();
+    let random: [u8; 32] = environment.random();
+    let host = format!("host-{}.example.com", hex(&random[..4]));
+    let now = environment.now();
+    let summary = types::CertificateSummary {
+        certificate_id: id,
+        fingerprint_sha256: hex(&random),
+        serial_number: hex(&random[..16]),
+        subject_dn: Some(format!("CN={host}")),
+        issuer_dn: "CN=Measured Issuing CA 1,O=Example".to_owned(),
+        not_before: now,
+        not_after: now.plus(90 * Timestamp::DAY),
+        authority_id: None,
+        ra_profile_id: None,
+        ra_profile: None,
+        group_ids: Vec::new(),
+        person_dn: None,
+    };
+    let payload = types::Uploaded {
+        certificate: summary,
+        format: "pem".into(),
+        status: "valid".into(),
+        key_algorithm: Some("EC P-256".to_owned()),
+    };
+    Ok(Draft::new(&payload)?.target(Target::new(TargetKind::Certificate, id).named(host)))
+}

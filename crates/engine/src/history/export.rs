@@ -1,0 +1,174 @@
+//! Exports of events that can be verified off-line ([`chancery_seal::export`]).
+//!
+//! Everything that is exported is covered by one signed checkpoint, read at the beginning. Without
+//! a filter the export is a range, proven as a whole; with one, each event is proven by itself.
+//! Memory is bounded by one page of events.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chancery_event::LogIndex;
+use chancery_event::filter::Filter;
+use chancery_seal::export::{End, Header, Line, Proof};
+use chancery_seal::{Note, TileId, leaf_hash, proof, range};
+use chancery_store::log;
+
+use super::{EventQuery, ExportRecord, PAGE_MAX, SeenEvent};
+use crate::{Context, Engine, Error};
+
+/// An export under way: call [`EventExport::page`] until it answers `None`.
+pub struct EventExport {
+    engine: Engine,
+    context: Context,
+    filter: Filter,
+    header: Option<Header>,
+    /// The next index to look at, and the one behind the last.
+    next: u64,
+    end: u64,
+    /// Size of the tree that the proofs lead to.
+    size: u64,
+    events: u64,
+    is_finished: bool,
+}
+
+impl Engine {
+    /// Begins an export of the events `first..=last` that `filter` selects, and records it
+    /// (operation `event.export`) before anything is given out. Without bounds, everything sealed.
+    ///
+    /// # Errors
+    /// The caller may not export or not search so, nothing is sealed yet, the range is not within
+    /// the log, or the store cannot be read.
+    pub async fn export_events(
+        &self,
+        context: &Context,
+        filter: Filter,
+        first: Option<u64>,
+        last: Option<u64>,
+    ) -> Result<EventExport, Error> {
+        super::may_search(context, &filter)?;
+        let checkpoint = self.log_checkpoint().await?;
+        let checkpoint = checkpoint.ok_or_else(|| Error::not_found("checkpoint", "newest"))?;
+        let size = checkpoint.size;
+        let next = first.unwrap_or(0);
+        let end = last.map_or(size, |last| last.saturating_add(1));
+        if next >= end || end > size {
+            let message = format!("entries 0 to {} are sealed", size.saturating_sub(1));
+            return Err(Error::invalid(if next >= size { "from" } else { "to" }, message));
+        }
+        let query = filter.to_text();
+        let whole = filter == Filter::All;
+        let count =
+            if whole { end - next } else { self.event_count(context, &filter).await?.value };
+        let record = ExportRecord {
+            format: "jsonl",
+            count,
+            query: query.clone(),
+            range: Some((LogIndex(next), LogIndex(end - 1))),
+        };
+        self.record_event_export(context, record).await?;
+        let proof = if whole {
+            let tiles = self.tiles(range::tiles_for_range(next, end, size)).await?;
+            Proof::Range(range::range_proof(&tiles, next, end, size).map_err(|e| damaged(&e))?)
+        } else {
+            Proof::Each
+        };
+        let header = Header {
+            origin: self.settings().log_origin.clone(),
+            first: whole.then_some(next),
+            last: whole.then(|| end - 1),
+            filter: (!whole).then_some(query),
+            key: Some(self.verifier().to_string()),
+            checkpoint: Note::parse(checkpoint.note.as_bytes()).map_err(|e| damaged(&e))?,
+            proof,
+        };
+        Ok(EventExport {
+            engine: self.clone(),
+            context: context.clone(),
+            filter,
+            header: Some(header),
+            next,
+            end,
+            size,
+            events: 0,
+            is_finished: false,
+        })
+    }
+
+    async fn tiles(
+        &self,
+        wanted: impl IntoIterator<Item = TileId>,
+    ) -> Result<HashMap<TileId, Vec<u8>>, Error> {
+        let wanted: Vec<TileId> = wanted.into_iter().collect();
+        let keys = wanted.iter().map(|tile| (tile.level(), tile.index())).collect();
+        let stored = log::tiles(&mut self.link().await?, keys).await?;
+        let found = wanted.into_iter().filter_map(|tile| {
+            let hashes = stored.get(&(tile.level(), tile.index()))?;
+            Some((tile, hashes.get(..tile.byte_len())?.to_vec()))
+        });
+        Ok(found.collect())
+    }
+}
+
+fn damaged(error: &dyn std::fmt::Display) -> Error {
+    Error::LogDamaged(error.to_string())
+}
+
+impl EventExport {
+    /// The next lines of the export, each with its newline; `None` behind the last one.
+    ///
+    /// # Errors
+    /// The store cannot be read, or its log is damaged. What was given out then lacks the last line
+    /// and is recognised as cut off.
+    pub async fn page(&mut self) -> Result<Option<String>, Error> {
+        if let Some(header) = self.header.take() {
+            return Ok(Some(header.to_line() + "\n"));
+        }
+        if self.next >= self.end {
+            let end = End::after(self.events).to_line() + "\n";
+            return Ok((!std::mem::replace(&mut self.is_finished, true)).then_some(end));
+        }
+        let query = EventQuery {
+            filter: self.filter.clone(),
+            before: Some(LogIndex(self.end)),
+            from: Some(LogIndex(self.next)),
+            limit: PAGE_MAX,
+            oldest_first: true,
+        };
+        let page = self.engine.events(&self.context, query).await?;
+        self.next = match page.events.last() {
+            Some(last) if page.more => last.index.0 + 1,
+            _ => self.end,
+        };
+        self.events += page.events.len() as u64;
+        self.lines(page.events).await.map(Some)
+    }
+
+    async fn lines(&self, events: Vec<SeenEvent>) -> Result<String, Error> {
+        let each = self.filter != Filter::All;
+        let tiles = if each {
+            let wanted = events.iter();
+            let wanted: BTreeSet<TileId> = wanted
+                .flat_map(|event| proof::tiles_for_inclusion(event.index.0, self.size))
+                .collect();
+            self.engine.tiles(wanted).await?
+        } else {
+            HashMap::new()
+        };
+        let mut text = String::new();
+        for event in events {
+            let index = event.index.0;
+            let inclusion = each.then(|| proof::inclusion_proof(&tiles, index, self.size));
+            let leaf = leaf_hash(&event.entry);
+            let line = Line {
+                log_index: index,
+                leaf: Some(leaf),
+                inclusion: inclusion.transpose().map_err(|error| damaged(&error))?,
+                salt: None,
+                entry: String::from_utf8(event.entry).map_err(|error| damaged(&error))?,
+                event: event.event.to_json(),
+            };
+            text.push_str(&line.to_line());
+            text.push('\n');
+        }
+        Ok(text)
+    }
+}

@@ -1,0 +1,140 @@
+//! The sealer when its writes fail, and when somebody has changed what it finds.
+//!
+//! Each of its writes fails twice: once with nothing written, once with everything written and the
+//! answer lost. Whatever happens, the log stays one: every event once, in a tree that verifies.
+
+use std::time::Duration;
+
+use chancery_engine::{Context, Engine, bench};
+use chancery_event::LogIndex;
+use chancery_store::{Fault, Tampering, log};
+
+use crate::upload::start;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn record(engine: &Engine, count: usize) -> Vec<String> {
+    let context = bench::context(engine.environment());
+    let ids = bench::record(engine, &context, count).await.unwrap();
+    ids.iter().map(ToString::to_string).collect()
+}
+
+async fn logged(engine: &Engine) -> Vec<String> {
+    let mut link = bench::store(engine).read().await.unwrap();
+    let events = log::range(&mut link, LogIndex(0), 10_000).await.unwrap();
+    events.iter().map(|sealed| sealed.event().id.to_string()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_fails_leaves_one_log_whether_it_was_persisted_or_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine().clone();
+    assert!(engine.settle(PATIENCE).await);
+    for name in ["seal.sequence", "seal.publish"] {
+        for fault in [Fault::NotPersisted, Fault::Persisted] {
+            let store = bench::store(&engine);
+            store.inject(name, fault);
+            let recorded = record(&engine, 300).await;
+            assert!(engine.settle(PATIENCE).await, "{name} {fault:?}");
+            assert_eq!(store.faults_waiting(), 0, "{name} was not reached");
+            let logged = logged(&engine).await;
+            for id in &recorded {
+                let times = logged.iter().filter(|logged| *logged == id).count();
+                assert_eq!(times, 1, "{name} {fault:?}: event {id}");
+            }
+            assert_eq!(engine.health().sealing_stopped(), None);
+            let context = Context::command_line(engine.environment());
+            engine.verify_log(&context).await.unwrap();
+        }
+    }
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantine_that_fails_sets_the_row_aside_once() {
+    for fault in [Fault::NotPersisted, Fault::Persisted] {
+        let dir = tempfile::tempdir().unwrap();
+        let running = start(dir.path()).await;
+        let engine = running.engine().clone();
+        assert!(engine.settle(PATIENCE).await);
+        bench::store(&engine).inject("seal.quarantine", fault);
+        bench::store(&engine).tamper(Tampering::ForgedPending).await.unwrap();
+        let recorded = record(&engine, 3).await;
+        assert!(engine.settle(PATIENCE).await, "{fault:?}");
+        let logged = logged(&engine).await;
+        assert!(recorded.iter().all(|id| logged.contains(id)));
+        assert_eq!(bench::store(&engine).quarantined().await.unwrap(), 1, "{fault:?}");
+        let mut link = bench::store(&engine).read().await.unwrap();
+        let events = log::range(&mut link, LogIndex(0), 1_000).await.unwrap();
+        let alarms = events.iter().filter(|e| e.event().type_name == "event.unsealed_pending");
+        assert_eq!(alarms.count(), 1, "{fault:?}");
+        drop(link);
+        running.stop().await.unwrap();
+    }
+}
+
+/// What somebody may change, and what the sealer must then refuse to sign over.
+const TAMPERED: [Tampering; 3] =
+    [Tampering::FirstHash, Tampering::NewestRoot, Tampering::FirstTile];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_signed_over_a_log_that_was_changed() {
+    for how in TAMPERED {
+        let dir = tempfile::tempdir().unwrap();
+        let running = start(dir.path()).await;
+        let engine = running.engine().clone();
+        assert!(engine.settle(PATIENCE).await);
+        record(&engine, 10).await;
+        assert!(engine.settle(PATIENCE).await);
+        let mut link = bench::store(&engine).read().await.unwrap();
+        let before = log::checkpoint(&mut link).await.unwrap().unwrap().size;
+        drop(link);
+        bench::store(&engine).tamper(how).await.unwrap();
+        record(&engine, 10).await;
+        let stopped = async {
+            while engine.health().sealing_stopped().is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, stopped).await.unwrap_or_else(|_| panic!("{how:?}"));
+        let mut link = bench::store(&engine).read().await.unwrap();
+        let state = log::state(&mut link).await.unwrap();
+        let newest = log::checkpoint(&mut link).await.unwrap().unwrap();
+        assert_eq!((state.signed_size, newest.size), (before, before), "{how:?}");
+        assert!(engine.health().findings().iter().any(|finding| !finding.good), "{how:?}");
+        drop(link);
+        running.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_that_change_between_sequence_and_checkpoint_are_not_signed() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine().clone();
+    assert!(engine.settle(PATIENCE).await);
+    let store = bench::store(&engine);
+    let mut link = store.read().await.unwrap();
+    let before = log::state(&mut link).await.unwrap();
+    // The checkpoint fails once; the sealer tries again a second later. In between somebody is quick.
+    store.inject("seal.publish", Fault::NotPersisted);
+    record(&engine, 10).await;
+    loop {
+        let state = log::state(&mut link).await.unwrap();
+        if state.size > before.size && store.faults_waiting() == 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    store.tamper(Tampering::NewestEntry).await.unwrap();
+    let stopped = async {
+        while engine.health().sealing_stopped().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, stopped).await.expect("sealing stops");
+    assert_eq!(log::state(&mut link).await.unwrap().signed_size, before.signed_size);
+    drop(link);
+    running.stop().await.unwrap();
+}

@@ -1,0 +1,124 @@
+//! `chancery bench`: what this machine does, measured with throw-away data in one run.
+//!
+//! Every figure that has a plain counterpart is printed beside it, with the ratio: the counterpart
+//! writes the very rows that the engine wrote, into the same tables with the same durability, and
+//! does nothing else. Nothing of this touches a real data directory.
+
+mod inventory;
+mod report;
+mod sample;
+mod search;
+mod start;
+mod writing;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use chancery_engine::{Engine, Running, Settings};
+use chancery_event::Environment;
+
+pub use report::{Figure, Report};
+
+use crate::cli::bench::{BenchArguments, Part};
+
+/// What to measure, and where.
+pub(crate) struct Plan {
+    /// Directory of the throw-away data; removed at the end.
+    root: PathBuf,
+    /// Events to work with.
+    size: u64,
+}
+
+impl Plan {
+    /// An empty directory for one part of the run.
+    fn dir(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.root.join(name);
+        std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        Ok(dir)
+    }
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.root);
+    }
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// The directory cannot be written, or a part of the run failed.
+pub async fn run(arguments: &BenchArguments, json: bool) -> Result<()> {
+    let size = arguments.size.unwrap_or(if arguments.quick { 10_000 } else { 100_000 }).max(1_000);
+    let parent = match &arguments.dir {
+        Some(dir) => dir.clone(),
+        None => std::env::current_dir().context("the current directory")?,
+    };
+    let root = parent.join(format!("chancery-bench-{}", std::process::id()));
+    let plan = Plan { root, size };
+    let mut report = Report::new(size, json);
+    if cfg!(debug_assertions) {
+        report.note("This is a debug build: the figures say nothing. Build with --release.");
+    }
+    report.add(start::disc(&plan.dir("disc")?)?);
+    let wanted = |part| arguments.part.is_empty() || arguments.part.contains(&part);
+    let dir = if wanted(Part::Writing) {
+        writing::measure(&plan, &mut report).await?
+    } else {
+        writing::fill(&plan).await?
+    };
+    if wanted(Part::Inventory) {
+        inventory::measure(&plan, &mut report).await?;
+    }
+    if wanted(Part::Search) {
+        search::measure(&dir, &mut report).await?;
+    }
+    if wanted(Part::Start) {
+        start::measure(&dir, &mut report).await?;
+    }
+    report.finish()
+}
+
+/// Starts an engine on `dir`.
+async fn start(dir: &Path) -> Result<Running> {
+    let settings = Settings { allow_unencrypted_key: true, ..Settings::new(dir) };
+    Engine::start(settings, Environment::system()).await.context("the engine does not start")
+}
+
+/// Runs `work` for `callers` at once until each has taken its turns: `turns` in all.
+async fn concurrently<F, W>(callers: usize, turns: u64, work: W) -> Result<()>
+where
+    W: Fn(u64) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<()>> + Send,
+{
+    let work = Arc::new(work);
+    let next = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..callers {
+        let (work, next) = (work.clone(), next.clone());
+        tasks.spawn(async move {
+            loop {
+                let turn = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                if turn >= turns {
+                    return Ok::<(), anyhow::Error>(());
+                }
+                work(turn).await?;
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("a caller")??;
+    }
+    Ok(())
+}
+
+/// How many per second, when `count` took the time since `started`.
+fn per_second(count: u64, started: std::time::Instant) -> f64 {
+    real(count) / started.elapsed().as_secs_f64().max(1e-9)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn real(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,164 @@
+//! Events per second that are recorded, sealed and projected, beside a plain insertion of the same
+//! rows; and how long an event waits for its checkpoint meanwhile.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use chancery_engine::{Context, Engine, bench};
+use chancery_event::LogIndex;
+use chancery_store::bench::Plain;
+use chancery_store::log::{self, Sealed};
+
+use super::sample::Sample;
+use super::{Figure, Plan, Report, concurrently};
+
+/// How the events of a run arrive.
+#[derive(Clone, Copy)]
+struct Load {
+    /// Callers at once, each waiting for its own durable commit.
+    callers: usize,
+    /// Events in each caller's unit.
+    unit: usize,
+    events: u64,
+}
+
+/// Measures each kind of load in a directory of its own; answers the last one, which holds all
+/// events of the plan.
+pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<PathBuf> {
+    let size = plan.size;
+    let loads = [
+        Load { callers: 1, unit: 1, events: (size / 20).clamp(500, 5_000) },
+        Load { callers: 100, unit: 1, events: (size / 2).min(50_000) },
+        Load { callers: 1_000, unit: 1, events: size.min(100_000) },
+        Load { callers: 1, unit: 100, events: (size / 2).min(50_000) },
+        Load { callers: 1, unit: 1_000, events: size },
+    ];
+    let mut dir = PathBuf::new();
+    for load in loads {
+        dir = plan.dir(&format!("write-{}-{}", load.callers, load.unit))?;
+        let running = super::start(&dir).await?;
+        let engine = running.engine().clone();
+        let first = log::latest_index(&mut bench::store(&engine).read().await?).await?;
+        let before = super::start::processor_seconds();
+        let (rate, acknowledged, mut lag) = drive(&engine, load).await?;
+        let spent = super::start::processor_seconds() - before;
+        let batch = load.callers * load.unit;
+        let rows = rows(&engine, first, load.events.min(50_000)).await?;
+        running.stop().await.context("stop")?;
+        let plain_dir = plan.dir(&format!("plain-{}-{}", load.callers, load.unit))?;
+        let before = super::start::processor_seconds();
+        let plain = plain(&plain_dir, &rows, batch).await?;
+        let plain_spent = super::start::processor_seconds() - before;
+        let Load { callers, unit, .. } = load;
+        let who = format!("{callers} × units of {unit}");
+        report.add([
+            Figure::new(format!("events durable, {who}"), acknowledged, "events/s"),
+            Figure::new(format!("… sealed and searchable, {who}"), rate, "events/s").beside(plain),
+            Figure::new(
+                format!("… processor time of an event, {who}"),
+                spent * 1e6 / super::real(load.events),
+                "µs",
+            )
+            .beside(plain_spent * 1e6 / super::real(rows.len() as u64)),
+            Figure::new(
+                format!("seal lag after commit, median, {who}"),
+                lag.percentile_ms(50),
+                "ms",
+            ),
+            Figure::new(format!("seal lag after commit, p99, {who}"), lag.percentile_ms(99), "ms"),
+        ]);
+    }
+    Ok(dir)
+}
+
+/// Fills a directory with all events of the plan, without measuring.
+pub(super) async fn fill(plan: &Plan) -> Result<PathBuf> {
+    let dir = plan.dir("filled")?;
+    let running = super::start(&dir).await?;
+    let engine = running.engine();
+    let context = bench::context(engine.environment());
+    for _ in 0..plan.size / 1_000 {
+        bench::record(engine, &context, 1_000).await?;
+    }
+    settled(engine).await?;
+    running.stop().await.context("stop")?;
+    Ok(dir)
+}
+
+/// Events per second until all are searchable, until all are durable, and the seal lag.
+async fn drive(engine: &Engine, load: Load) -> Result<(f64, f64, Sample)> {
+    let context = Arc::new(bench::context(engine.environment()));
+    let stop = Arc::new(AtomicBool::new(false));
+    let prober = tokio::spawn(probe(engine.clone(), context.clone(), stop.clone()));
+    let started = Instant::now();
+    let recording = engine.clone();
+    let turns = load.events / load.unit as u64;
+    concurrently(load.callers, turns, move |_| {
+        let (engine, context) = (recording.clone(), context.clone());
+        async move { Ok(bench::record(&engine, &context, load.unit).await.map(|_| ())?) }
+    })
+    .await?;
+    let acknowledged = super::per_second(load.events, started);
+    stop.store(true, Ordering::Relaxed);
+    settled(engine).await?;
+    let rate = super::per_second(load.events, started);
+    Ok((rate, acknowledged, prober.await.context("probe")??))
+}
+
+/// Records single events beside the load and takes the time from each commit to its checkpoint.
+async fn probe(engine: Engine, context: Arc<Context>, stop: Arc<AtomicBool>) -> Result<Sample> {
+    let mut sample = Sample::default();
+    let mut sealed = engine.sealed();
+    while !stop.load(Ordering::Relaxed) {
+        let ids = bench::record(&engine, &context, 1).await?;
+        let committed = Instant::now();
+        let id = *ids.first().context("an event has an identifier")?;
+        loop {
+            sealed.mark_unchanged();
+            let mut link = bench::store(&engine).read().await?;
+            if log::by_id(&mut link, id).await?.is_some() {
+                break;
+            }
+            drop(link);
+            sealed.changed().await?;
+        }
+        sample.push(committed.elapsed());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(sample)
+}
+
+/// Waits until everything recorded is sealed and projected.
+pub(super) async fn settled(engine: &Engine) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(600);
+    anyhow::ensure!(engine.settle(Duration::from_secs(600)).await, "the log does not settle");
+    loop {
+        let mut link = bench::store(engine).read().await?;
+        if chancery_store::bench::projected(&mut link).await?
+            >= log::latest_index(&mut link).await?
+        {
+            return Ok(());
+        }
+        drop(link);
+        anyhow::ensure!(Instant::now() < deadline, "the projection does not catch up");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+async fn rows(engine: &Engine, first: LogIndex, count: u64) -> Result<Vec<Sealed>> {
+    let mut link = bench::store(engine).read().await?;
+    Ok(log::range(&mut link, first, usize::try_from(count)?).await?)
+}
+
+/// Rows per second of the plain insertion.
+async fn plain(dir: &std::path::Path, rows: &[Sealed], batch: usize) -> Result<f64> {
+    let mut plain = Plain::open(dir).await?;
+    let started = Instant::now();
+    for batch in rows.chunks(batch) {
+        plain.insert_events(batch).await?;
+    }
+    Ok(super::per_second(rows.len() as u64, started))
+}

@@ -1,0 +1,344 @@
+//! `chancery certificates import`: every certificate under a directory.
+//!
+//! Files are read and taken apart here; only certificates leave the machine, never a private key
+//! beside them. Large imports become jobs of the server, so that nothing is lost when the
+//! connection breaks.
+
+use std::collections::{BTreeMap, HashSet};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use chancery_pki::container::{self, ContainerError};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::Item;
+use super::walk;
+use crate::cli::GlobalArguments;
+use crate::cli::certificates::ImportArguments;
+use crate::client::{Body, Client};
+use crate::command::progress;
+use crate::command::text::{counted, number, plain};
+
+/// Largest file that is looked into.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Largest request.
+const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Certificates in one request at most.
+const REQUEST_CERTIFICATES_MAX: usize = 1_000;
+/// From so many certificates on, the server works them off as a job.
+const ASYNC_FROM: usize = 50;
+/// Between two looks at a job.
+const POLL: Duration = Duration::from_millis(300);
+/// Reasons for refusals that are shown.
+const SHOWN_MAX: usize = 10;
+
+/// What the files below a directory hold.
+#[derive(Default)]
+struct Harvest {
+    files: u64,
+    without: u64,
+    large: u64,
+    keys: u64,
+    locked: u64,
+    broken: u64,
+    repeated: u64,
+    unreadable: Vec<String>,
+    certificates: Vec<String>,
+    seen: HashSet<Vec<u8>>,
+}
+
+/// What the server did with them.
+#[derive(Default)]
+struct Outcome {
+    accepted: u64,
+    known: u64,
+    refused: BTreeMap<String, u64>,
+    jobs: Vec<String>,
+}
+
+/// Runs the command; status 1 when the server refused a certificate that it does not have already.
+pub(super) async fn run(global: &GlobalArguments, arguments: ImportArguments) -> Result<ExitCode> {
+    let harvest = {
+        let arguments = arguments.clone();
+        tokio::task::spawn_blocking(move || gather(&arguments)).await.context("reading ended")??
+    };
+    let result = if arguments.dry_run || harvest.certificates.is_empty() {
+        Outcome::default()
+    } else {
+        send(&Client::new(global)?, &arguments, &harvest).await?
+    };
+    if global.json {
+        println!("{:#}", document(&arguments, &harvest, &result));
+    } else {
+        print(&arguments, &harvest, &result);
+    }
+    Ok(if result.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn gather(arguments: &ImportArguments) -> Result<Harvest> {
+    let found = walk::files(&arguments.directory, FILE_BYTES_MAX)?;
+    let mut harvest =
+        Harvest { large: found.large, unreadable: found.unreadable, ..Harvest::default() };
+    let bar = progress::entries(found.files.len() as u64, "reading");
+    for path in found.files {
+        bar.inc(1);
+        harvest.files += 1;
+        match std::fs::read(&path) {
+            Ok(bytes) => harvest.take(&bytes),
+            Err(error) => harvest.unreadable.push(format!("{}: {error}", path.display())),
+        }
+    }
+    bar.finish_and_clear();
+    Ok(harvest)
+}
+
+impl Harvest {
+    fn take(&mut self, bytes: &[u8]) {
+        match container::read(bytes, None) {
+            Ok(found) => {
+                for found in found {
+                    let Ok(certificate) = found.result else {
+                        self.broken += 1;
+                        continue;
+                    };
+                    if self.seen.insert(certificate.der().to_vec()) {
+                        self.certificates.push(certificate.to_pem());
+                    } else {
+                        self.repeated += 1;
+                    }
+                }
+            }
+            Err(ContainerError::PrivateKey { .. }) => self.keys += 1,
+            Err(ContainerError::PasswordMissing | ContainerError::PasswordWrong) => {
+                self.locked += 1;
+            }
+            Err(ContainerError::Broken { .. }) => self.broken += 1,
+            Err(_) => self.without += 1,
+        }
+    }
+}
+
+/// PEM in requests of bounded size.
+fn requests(certificates: &[String]) -> Vec<(usize, Vec<u8>)> {
+    let mut requests: Vec<(usize, Vec<u8>)> = Vec::new();
+    for pem in certificates {
+        match requests.last_mut() {
+            Some((count, body))
+                if *count < REQUEST_CERTIFICATES_MAX
+                    && body.len() + pem.len() <= REQUEST_BYTES_MAX =>
+            {
+                *count += 1;
+                body.extend_from_slice(pem.as_bytes());
+            }
+            _ => requests.push((1, pem.clone().into_bytes())),
+        }
+    }
+    requests
+}
+
+async fn send(client: &Client, arguments: &ImportArguments, harvest: &Harvest) -> Result<Outcome> {
+    let total = harvest.certificates.len();
+    let bar = progress::entries(total as u64, "uploading");
+    let mode = if total >= ASYNC_FROM { "async" } else { "sync" };
+    let mut result = Outcome::default();
+    for (count, body) in requests(&harvest.certificates) {
+        let query =
+            [("mode", mode.to_owned()), ("path", arguments.path.clone().unwrap_or_default())];
+        let body = Body::Bytes(body, "application/x-pem-file");
+        let sent = client.post("certificates", &query, body).await;
+        match sent {
+            Ok((StatusCode::ACCEPTED, answer)) => {
+                let job = answer["job"].as_str().unwrap_or_default().to_owned();
+                result.wait(client, &job).await?;
+                result.jobs.push(job);
+            }
+            Ok((status, answer)) => {
+                Item::all(status, &answer).into_iter().for_each(|item| result.take(item));
+            }
+            // A single certificate is answered with its own problem.
+            Err(error) if count == 1 && super::is_refusal(&error) => {
+                let problem = Some(format!("{error:#}"));
+                result.take(Item { subject: None, id: None, problem });
+            }
+            Err(error) => return Err(error),
+        }
+        bar.inc(count as u64);
+    }
+    bar.finish_and_clear();
+    Ok(result)
+}
+
+impl Outcome {
+    fn take(&mut self, item: Item) {
+        if item.id.is_some() {
+            self.accepted += 1;
+            return;
+        }
+        let problem = item.problem.unwrap_or_else(|| "no reason given".to_owned());
+        if problem.contains("already") {
+            self.known += 1;
+        } else {
+            *self.refused.entry(problem).or_default() += 1;
+        }
+    }
+
+    /// Waits until a job has ended, and counts what it did.
+    async fn wait(&mut self, client: &Client, job: &str) -> Result<()> {
+        loop {
+            let document = client.get(&format!("jobs/{job}"), &[]).await?;
+            if self.take_job(job, &document) {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Counts what a job did; false while it is still at work.
+    fn take_job(&mut self, job: &str, document: &Value) -> bool {
+        match document["state"].as_str() {
+            Some("queued" | "running") => return false,
+            Some("success") => {}
+            state => {
+                let state = state.unwrap_or("in an unknown state");
+                let error = document["error"].as_str().unwrap_or("it gives no reason");
+                let reason = plain(&format!("the job {job} is {state}: {error}"));
+                *self.refused.entry(reason).or_default() += 1;
+                return true;
+            }
+        }
+        let count = |name: &str| document["result"][name].as_u64().unwrap_or(0);
+        self.accepted += count("added");
+        self.known += count("duplicates");
+        let refused = count("invalid") + count("ignored");
+        let items = document["result"]["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let told =
+            items.iter().filter(|item| !matches!(item["error"].as_str(), None | Some("duplicate")));
+        let mut named = 0;
+        for item in told {
+            let reason = item["message"].as_str().unwrap_or("no reason given");
+            *self.refused.entry(plain(reason)).or_default() += 1;
+            named += 1;
+        }
+        if refused > named {
+            *self.refused.entry(format!("see the job {job}")).or_default() += refused - named;
+        }
+        true
+    }
+}
+
+fn document(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) -> Value {
+    json!({
+        "directory": arguments.directory.display().to_string(),
+        "dry_run": arguments.dry_run,
+        "files": harvest.files,
+        "files_without_certificates": harvest.without,
+        "files_too_large": harvest.large,
+        "files_with_private_keys": harvest.keys,
+        "files_with_passwords": harvest.locked,
+        "broken": harvest.broken,
+        "repeated": harvest.repeated,
+        "unreadable": harvest.unreadable,
+        "certificates": harvest.certificates.len(),
+        "accepted": result.accepted,
+        "already_known": result.known,
+        "refused": result.refused.values().sum::<u64>(),
+        "reasons": result.refused,
+        "jobs": result.jobs,
+    })
+}
+
+fn print(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) {
+    let certificates = harvest.certificates.len() as u64;
+    println!(
+        "{} in {}: {}.",
+        counted(harvest.files, "file", "files"),
+        arguments.directory.display(),
+        counted(certificates, "certificate", "certificates")
+    );
+    let passed_over = [
+        (harvest.without, "without a certificate"),
+        (harvest.keys, "with a private key, passed over whole"),
+        (harvest.locked, "behind a password: upload them with --password-file"),
+        (harvest.large, "larger than 4 MiB"),
+    ];
+    for (count, what) in passed_over.into_iter().filter(|(count, _)| *count > 0) {
+        println!("  {} {what}", counted(count, "file", "files"));
+    }
+    if harvest.repeated > 0 {
+        println!("  {} there more than once", counted(harvest.repeated, "copy", "copies"));
+    }
+    if harvest.broken > 0 {
+        println!(
+            "  {} that cannot be read",
+            counted(harvest.broken, "certificate", "certificates")
+        );
+    }
+    for path in harvest.unreadable.iter().take(SHOWN_MAX) {
+        eprintln!("cannot read {}", plain(path));
+    }
+    if arguments.dry_run {
+        println!("Nothing was uploaded.");
+        return;
+    }
+    let refused: u64 = result.refused.values().sum();
+    println!(
+        "{} uploaded, {} known already, {} refused.",
+        number(result.accepted),
+        number(result.known),
+        number(refused)
+    );
+    for (reason, count) in result.refused.iter().take(SHOWN_MAX) {
+        eprintln!("refused {}: {reason}", number(*count));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_bounded() {
+        let one = "x".repeat(REQUEST_BYTES_MAX / 3);
+        let sizes = |certificates: &[String]| -> Vec<usize> {
+            requests(certificates).iter().map(|(count, _)| *count).collect()
+        };
+        assert_eq!(sizes(&vec![one; 7]), [3, 3, 1]);
+        assert_eq!(sizes(&vec!["x".to_owned(); 2_001]), [1_000, 1_000, 1]);
+        assert_eq!(sizes(&[]), [0_usize; 0]);
+    }
+
+    #[test]
+    fn jobs_are_counted_when_they_have_ended() {
+        let mut outcome = Outcome::default();
+        assert!(!outcome.take_job("j", &json!({ "state": "running" })));
+        let result = json!({
+            "added": 5, "duplicates": 2, "invalid": 3, "ignored": 0,
+            "items": [
+                { "position": 0, "certificate": "c" },
+                { "position": 1, "error": "duplicate", "message": "it is there already" },
+                { "position": 2, "error": "invalid", "message": "broken" },
+            ],
+        });
+        assert!(outcome.take_job("j", &json!({ "state": "success", "result": result })));
+        assert_eq!((outcome.accepted, outcome.known), (5, 2));
+        let reasons = BTreeMap::from([("broken".to_owned(), 1), ("see the job j".to_owned(), 2)]);
+        assert_eq!(outcome.refused, reasons);
+        assert!(outcome.take_job("k", &json!({ "state": "failed", "error": "no" })));
+        assert_eq!(outcome.refused["the job k is failed: no"], 1);
+    }
+
+    #[test]
+    fn files_are_taken_apart() {
+        let made = rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap();
+        let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let mut harvest = Harvest::default();
+        harvest.take(pem.as_bytes());
+        harvest.take(made.cert.der());
+        harvest.take(key.as_bytes());
+        harvest.take(b"hello");
+        assert_eq!(harvest.certificates.len(), 1);
+        assert_eq!((harvest.repeated, harvest.keys, harvest.without), (1, 1, 1));
+    }
+}

@@ -1,0 +1,31 @@
+//! Progress bars: on standard error, and only where that is a terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A bar over a known number of entries; one that only counts where `total` is 0.
+pub(super) fn entries(total: u64, what: &'static str) -> ProgressBar {
+    let template = if total == 0 {
+        "{msg} {human_pos} ({per_sec})"
+    } else {
+        "{msg} {human_pos}/{human_len} {wide_bar} {per_sec}, {eta} left"
+    };
+    bar(total, what, template)
+}
+
+/// A bar that counts bytes whose number is not known before.
+pub(super) fn bytes(what: &'static str) -> ProgressBar {
+    bar(0, what, "{msg} {bytes} ({bytes_per_sec})")
+}
+
+fn bar(total: u64, what: &'static str, template: &str) -> ProgressBar {
+    // indicatif draws nothing where standard error is not a terminal.
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(8));
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(what);
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}

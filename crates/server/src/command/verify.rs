@@ -1,0 +1,156 @@
+//! `chancery verify`: a log, a range of it, an export or a single proof.
+//!
+//! Read in this order: `source` (bytes from somewhere, fetched ahead), `data_dir` and `remote`
+//! (where from), `export` and `proof` (files), `trust` (whose key), `report` (what is told).
+//!
+//! What holds and what does not is decided in `chancery_seal` and `chancery_event` alone; here it
+//! is fetched, compared with what surrounds the bytes, and told. Nothing is ever repaired.
+
+mod content;
+mod data_dir;
+mod export;
+mod proof;
+mod remote;
+mod report;
+mod source;
+mod trust;
+
+use std::ops::Range;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use chancery_seal::verify::VerifyError;
+use chancery_seal::{Checkpoint, Note, verify};
+
+use crate::cli::GlobalArguments;
+use crate::cli::verify::VerifyArguments;
+use crate::command::progress;
+use report::{Fault, Report};
+use source::{Ahead, Fetch};
+use trust::Key;
+
+pub(crate) use data_dir::DataDir;
+pub(crate) use trust::of_data_dir;
+
+/// Status when it could not be looked at.
+const NOT_LOOKED_AT: u8 = 2;
+
+/// Runs the command; prints its own errors, because their exit status is another.
+pub async fn run(global: &GlobalArguments, arguments: &VerifyArguments) -> ExitCode {
+    match verify(global, arguments).await {
+        Ok(report) => {
+            report.print(global.json);
+            if report.fault.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(NOT_LOOKED_AT)
+        }
+    }
+}
+
+async fn verify(global: &GlobalArguments, arguments: &VerifyArguments) -> Result<Report> {
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
+        ensure!(from <= to, "--from {from} is behind --to {to}");
+    }
+    let given = arguments.key.as_deref().map(trust::given).transpose()?;
+    if let Some(file) = &arguments.proof {
+        return proof::verify(file, arguments.entry.as_deref(), given);
+    }
+    if let Some(file) = &arguments.export {
+        return export::verify(file, given, arguments.from, arguments.to).await;
+    }
+    if let Some(url) = &arguments.url {
+        let remote = remote::Remote::new(global, url)?;
+        let key = match given {
+            Some(key) => key,
+            None => remote.key().await?,
+        };
+        return log(remote, key, arguments.from, arguments.to).await;
+    }
+    let data_dir = match &arguments.data_dir {
+        Some(data_dir) => data_dir.clone(),
+        None => super::configured()?.serving.data_dir,
+    };
+    let key = match given {
+        Some(key) => key,
+        None => trust::of_data_dir(&data_dir)?,
+    };
+    log(DataDir::open(&data_dir).await?, key, arguments.from, arguments.to).await
+}
+
+/// Verifies the log that `fetch` reaches, or its entries `from..=to`.
+pub(crate) async fn log<F: Fetch>(
+    fetch: F,
+    key: Key,
+    from: Option<u64>,
+    to: Option<u64>,
+) -> Result<Report> {
+    let started = Instant::now();
+    let mut report = Report::new(fetch.name(), &key);
+    let note = fetch.checkpoint().await?;
+    let size = note.as_deref().map_or(0, stated_size);
+    let range = range(from, to, size)?;
+    let whole = from.is_none() && to.is_none();
+    if !whole {
+        report.range = Some(range.clone());
+    }
+    let bar = progress::entries(range.end - range.start, "verifying");
+    let ahead = Ahead::start(fetch, note, range.clone(), size);
+    let trust = key.trust.clone();
+    let told = bar.clone();
+    let (outcome, ahead) = tokio::task::spawn_blocking(move || {
+        let progress = |done| told.set_position(done);
+        let outcome = if whole {
+            verify::verify_log(&ahead, &trust, progress)
+        } else {
+            verify::verify_range(&ahead, &trust, range, progress)
+        };
+        (outcome, ahead)
+    })
+    .await
+    .context("the verification ended early")?;
+    bar.finish_and_clear();
+    let seen = ahead.finish().await?;
+    report.erased = Some(seen.erased);
+    match outcome {
+        Ok(opened) => {
+            report.take_checkpoint(&opened.checkpoint);
+            report.entries = seen.entries;
+            report.fault = seen.findings.first().map(|first| Fault {
+                index: Some(first.index),
+                entries: None,
+                what: first.what.clone(),
+                others: seen.findings.len() as u64 - 1,
+            });
+        }
+        Err(VerifyError::Fault(fault)) => report.fault = Some(Fault::of_log(&fault)),
+        Err(VerifyError::Source(error)) => return Err(error),
+    }
+    report.elapsed = started.elapsed();
+    Ok(report)
+}
+
+/// The size that a checkpoint states, trusted or not: only for knowing what to fetch ahead.
+fn stated_size(note: &[u8]) -> u64 {
+    let checkpoint = Note::parse(note).ok().and_then(|note| note.text().parse::<Checkpoint>().ok());
+    checkpoint.map_or(0, |checkpoint| checkpoint.size())
+}
+
+/// The entries to look at, as a half-open range.
+fn range(from: Option<u64>, to: Option<u64>, size: u64) -> Result<Range<u64>> {
+    let start = from.unwrap_or(0);
+    let end = to.map_or(size, |to| to.saturating_add(1));
+    if from.is_some() || to.is_some() {
+        if size == 0 {
+            bail!("the log has no signed entries: there is no range to verify");
+        }
+        ensure!(
+            start < size && end <= size,
+            "the log has the signed entries 0 to {}: the range is not within it",
+            size - 1
+        );
+    }
+    Ok(start..end)
+}

@@ -1,0 +1,307 @@
+//! The commands as people and scripts use them.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::installation::{Installation, PREPARED, Server};
+
+fn certificate(name: &str) -> String {
+    rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap().cert.pem()
+}
+
+#[test]
+fn usage_is_told_with_status_two() {
+    let installation = Installation::new();
+    for arguments in [&["nonsense"][..], &["token"], &["verify", "--export", "a", "--proof", "b"]] {
+        let run = installation.run(arguments);
+        assert_eq!(run.status, 2, "{arguments:?} {run:?}");
+    }
+}
+
+#[test]
+fn a_server_must_be_named_and_be_there() {
+    let installation = Installation::new();
+    let run = installation.run(&["events", "list"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("CHANCERY_URL"), "{run:?}");
+    let run = installation.run(&["events", "list", "--server", "http://127.0.0.1:9"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("cannot reach http://127.0.0.1:9"), "{run:?}");
+}
+
+#[test]
+fn tokens_without_a_server() {
+    let installation = Installation::new();
+    let run = installation.run(&["token", "create", "first", "--role", "auditor"]).well();
+    assert!(run.out.starts_with("chy_") && run.out.lines().count() == 1, "{run:?}");
+    assert!(run.err.contains("working directly in the data directory"), "{run:?}");
+    let run = installation.run(&["token", "create", "second", "--json"]).well();
+    let second = run.document();
+    let list = installation.run(&["token", "list", "--json"]).well().document();
+    let names: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|item| item["name"].clone()).collect();
+    assert_eq!(names, ["second", "first"]);
+    assert!(!list.to_string().contains(second["token"].as_str().unwrap()));
+
+    let id = second["id"].as_str().unwrap();
+    installation.run(&["token", "revoke", id]).well();
+    let run = installation.run(&["token", "revoke", id]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("revoked already"), "{run:?}");
+    let run = installation.run(&["token", "list"]).well();
+    assert!(run.out.contains("revoked") && run.out.contains("auditor"), "{run:?}");
+
+    let run = installation.run(&["token", "create", "x", "--role", "emperor"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("administrator, operator, auditor, viewer"), "{run:?}");
+    // Every one of these is in the log.
+    let (status, document) = installation.verify();
+    assert_eq!(status, 0, "{document:#}");
+}
+
+#[test]
+fn a_backup_is_a_data_directory_that_goes_on() {
+    let installation = Installation::prepared();
+    let copy = Installation::new();
+    let destination = copy.data_dir_text();
+    let running = crate::installation::Server::start(&installation);
+    let run = installation.run(&["backup", &destination]).well();
+    assert!(run.out.contains("Verified:"), "{run:?}");
+    drop(running);
+
+    use std::os::unix::fs::MetadataExt as _;
+    let mode = |path: &str| std::fs::metadata(copy.data_dir().join(path)).unwrap().mode() & 0o777;
+    assert_eq!((mode("keys/log.json"), mode("")), (0o600, 0o700));
+
+    let before = copy.verify().1;
+    // A restore is a start: the same log goes on.
+    copy.token("auditor");
+    let after = copy.verify().1;
+    assert_eq!(before["key"], after["key"]);
+    assert!(after["size"].as_u64() > before["size"].as_u64(), "{before:#} {after:#}");
+
+    let run = installation.run(&["backup", &destination]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("is not empty"), "{run:?}");
+    let nothing = Installation::new();
+    let target = nothing.beside("copy");
+    let run = nothing.run(&["backup", target.to_str().unwrap()]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(!target.exists());
+}
+
+#[test]
+fn a_backup_of_a_damaged_log_says_so() {
+    use chancery_store::tamper::{Damage, tamper};
+    let installation = Installation::prepared();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(tamper(&installation.data_dir(), Damage::Entry(77))).unwrap();
+    let target = installation.beside("copy");
+    let run = installation.run(&["backup", target.to_str().unwrap(), "--json"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert_eq!(run.document()["verification"]["fault"]["index"], 77);
+}
+
+#[test]
+fn the_catalogue_needs_no_server() {
+    let installation = Installation::new();
+    let run = installation.run(&["catalogue", "list", "token."]).well();
+    assert!(run.out.contains("token.create"), "{run:?}");
+    let run = installation.run(&["catalogue", "show", "nonsense"]);
+    assert_eq!(run.status, 1, "{run:?}");
+}
+
+#[test]
+fn certificates_are_uploaded_listed_and_shown() {
+    let installation = Installation::new();
+    let token = installation.token("administrator");
+    let server = Server::start(&installation);
+    let (one, two) = (installation.beside("one.pem"), installation.beside("two.pem"));
+    std::fs::write(&one, certificate("one.example")).unwrap();
+    std::fs::write(&two, "no certificate").unwrap();
+    let (one, two) = (one.to_str().unwrap(), two.to_str().unwrap());
+
+    let run = server.run(&token, &["certificates", "upload", one, "--path", "/prod/web"]).well();
+    let id = run.out.trim().rsplit(' ').next().unwrap().to_owned();
+    let run = server.run(&token, &["certificates", "upload", one]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains(&id), "it names the one that is there: {run:?}");
+    let run = server.run(&token, &["certificates", "upload", two, one, "--json"]);
+    assert_eq!((run.status, run.document()["refused"].as_u64()), (1, Some(2)), "{run:?}");
+
+    let list = server.run(&token, &["certificates", "list", "--json"]).well().document();
+    assert_eq!(list[0]["id"], id.as_str());
+    assert_eq!(list[0]["path"], "/prod/web");
+    let run = server.run(&token, &["certificates", "list", "path:/nowhere"]).well();
+    assert!(!run.out.contains(&id), "{run:?}");
+    let run = server.run(&token, &["certificates", "list", "nonsense:1"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("the server refused /api/v1/certificates (4"), "{run:?}");
+
+    let run = server.run(&token, &["certificates", "show", &id]).well();
+    assert!(run.out.contains("one.example") && run.out.contains("Latest events"), "{run:?}");
+    let print = list[0]["fingerprint_sha256"].as_str().unwrap();
+    for shown in [&id, print, &print[..16], &print.to_uppercase()] {
+        let run = server.run(&token, &["certificates", "show", shown, "--json"]).well();
+        assert_eq!(run.document()["id"], id.as_str(), "{shown}");
+    }
+    let run = server.run(&token, &["certificates", "show", &id, "--pem"]).well();
+    assert!(run.out.starts_with("-----BEGIN CERTIFICATE-----"), "{run:?}");
+    let run = server.run(&token, &["certificates", "show", "0123456789abcdef"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    server.stop();
+    assert_eq!(installation.verify().0, 0);
+}
+
+#[test]
+fn a_directory_is_imported() {
+    let installation = Installation::new();
+    let token = installation.token("operator");
+    let server = Server::start(&installation);
+    let folder = installation.beside("certificates");
+    std::fs::create_dir_all(folder.join("deep")).unwrap();
+    let both = certificate("one.example") + &certificate("two.example");
+    std::fs::write(folder.join("both.pem"), &both).unwrap();
+    std::fs::write(folder.join("deep/again.pem"), &both).unwrap();
+    std::fs::write(folder.join("readme"), "hello").unwrap();
+    let folder = folder.to_str().unwrap();
+
+    let dry = installation.run(&["certificates", "import", folder, "--dry-run"]).well();
+    assert!(dry.out.contains("3 files") && dry.out.contains("2 certificates"), "{dry:?}");
+    let first = server.run(&token, &["certificates", "import", folder, "--json"]).well().document();
+    let counts = |document: &Value| {
+        ["certificates", "accepted", "already_known", "refused", "repeated"]
+            .map(|name| document[name].as_u64().unwrap())
+    };
+    assert_eq!(counts(&first), [2, 2, 0, 0, 2]);
+    let again = server.run(&token, &["certificates", "import", folder, "--json"]).well().document();
+    assert_eq!(counts(&again), [2, 0, 2, 0, 2]);
+    let run = server.run("chy_wrong", &["certificates", "import", folder]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("CHANCERY_TOKEN"), "{run:?}");
+}
+
+#[test]
+fn a_large_import_is_a_job_of_the_server() {
+    let installation = Installation::new();
+    let token = installation.token("operator");
+    let server = Server::start(&installation);
+    let folder = installation.beside("certificates");
+    std::fs::create_dir(&folder).unwrap();
+    for number in 0..60 {
+        let name = format!("c{number}.example");
+        std::fs::write(folder.join(&name), certificate(&name)).unwrap();
+    }
+    let import = ["certificates", "import", folder.to_str().unwrap(), "--path", "/x", "--json"];
+    let document = server.run(&token, &import).well().document();
+    assert_eq!(document["accepted"], 60, "{document:#}");
+    assert_eq!(document["jobs"].as_array().unwrap().len(), 1, "{document:#}");
+    let again = server.run(&token, &import).well().document();
+    assert_eq!(again["already_known"], 60, "{again:#}");
+}
+
+#[test]
+fn events_are_listed_and_followed() {
+    let installation = Installation::prepared();
+    let token = installation.token("auditor");
+    let server = Server::start(&installation);
+    let list = ["events", "list", "type:token.create", "-n", "3", "--json"];
+    let events = server.run(&token, &list).well().document();
+    assert_eq!(events.as_array().unwrap().len(), 3);
+    let index = |event: &Value| event["log_index"].as_u64().unwrap();
+    assert!(index(&events[0]) > index(&events[2]));
+    let before = index(&events[2]).to_string();
+    let next = [&list[..], &["--before", &before]].concat();
+    let next = server.run(&token, &next).well().document();
+    assert!(index(&next[0]) < index(&events[2]), "{next:#}");
+    let run = server.run(&token, &["events", "list", "-n", "2"]).well();
+    assert!(run.out.starts_with("INDEX") && run.err.contains("--before"), "{run:?}");
+    let run = server.run(&token, &["events", "list", "sevrity:info"]);
+    assert_eq!(run.status, 1, "{run:?}");
+
+    let mut tail = server
+        .client(&token, &["events", "tail", "--from", "5", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    for (expected, line) in (5..PREPARED).zip(lines) {
+        let record: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        assert_eq!(record["log_index"], expected);
+    }
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    let run = server.run("", &["events", "tail"]);
+    assert_eq!(run.status, 1, "{run:?}");
+}
+
+#[test]
+fn exports_are_verified_without_the_server() {
+    let installation = Installation::prepared();
+    let token = installation.token("auditor");
+    let server = Server::start(&installation);
+    let file = installation.beside("events.jsonl");
+    let file = file.to_str().unwrap();
+    server.run(&token, &["events", "export", "--output", file]).well();
+    let key = std::fs::read_to_string(installation.data_dir().join("keys/log.vkey")).unwrap();
+    let verify = ["verify", "--export", file, "--json", "--key", key.trim()];
+    let report = installation.run(&verify).well().document();
+    assert_eq!(report["entries"], report["size"]);
+    assert!(report["entries"].as_u64().unwrap() > PREPARED);
+
+    server.run(&token, &["events", "export", "-o", file, "--from", "7", "--to", "9"]).well();
+    assert_eq!(installation.run(&verify).well().document()["entries"], 3);
+    server.run(&token, &["events", "export", "type:token.create", "-o", file]).well();
+    let report = installation.run(&verify).well().document();
+    assert!(report["entries"].as_u64().unwrap() > PREPARED, "{report:#}");
+    assert!(report["warnings"].to_string().contains("type:token.create"), "{report:#}");
+    let text = std::fs::read_to_string(file).unwrap();
+    std::fs::write(file, text.replacen("token.create", "token.Create", 3)).unwrap();
+    assert_eq!(installation.run(&verify).status, 1);
+
+    let run = server.run(&token, &["events", "export", "--format", "csv"]).well();
+    assert!(run.out.starts_with("log_index,"), "{run:?}");
+    let run = server.run(&token, &["events", "export", "--from", "99999"]);
+    assert_eq!(run.status, 1, "{run:?}");
+}
+
+#[test]
+fn a_running_server_is_verified_over_the_network_and_on_the_disc() {
+    let installation = Installation::prepared();
+    let token = installation.token("auditor");
+    let server = Server::start(&installation);
+    let url = format!("{}/log", server.url);
+    let report = server.run(&token, &["verify", "--url", &url, "--json"]).well().document();
+    assert_eq!(report["entries"], report["size"]);
+    assert_eq!(report["key_source"], "fetched");
+    let run = installation.run(&["verify", "--url", &url]);
+    assert_eq!(run.status, 2, "{run:?}");
+    assert!(run.err.contains("token of an auditor"), "{run:?}");
+    // The data directory of a server that runs.
+    assert_eq!(installation.verify().0, 0);
+    let run = installation.run(&["token", "create", "x"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("--server") && run.err.contains("another process"), "{run:?}");
+}
+
+#[test]
+fn tokens_over_the_api() {
+    let installation = Installation::new();
+    let token = installation.token("administrator");
+    let server = Server::start(&installation);
+    let made = server.run(&token, &["token", "create", "ci", "--role", "viewer"]).well();
+    let viewer = made.out.trim();
+    server.run(viewer, &["events", "list"]).well();
+    let list = server.run(&token, &["token", "list", "--json"]).well().document();
+    let found = list["items"].as_array().unwrap().iter().find(|item| item["name"] == "ci");
+    let id = found.unwrap()["id"].as_str().unwrap().to_owned();
+    let run = server.run(viewer, &["certificates", "import", "/nonexistent"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    server.run(&token, &["token", "revoke", &id]).well();
+    let run = server.run(viewer, &["events", "list"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("401"), "{run:?}");
+}

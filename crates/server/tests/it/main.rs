@@ -1,0 +1,10 @@
+//! The program as people run it: as a process, with its files and its network.
+
+mod cli;
+mod full;
+mod installation;
+mod kill;
+mod process;
+mod verify;
+mod victim;
+mod walkthrough;

@@ -1,0 +1,121 @@
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use crate::table::setting;
+use crate::{Error, Settings, Store, Tx, args};
+
+async fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&Settings::embedded(dir.path())).await.unwrap();
+    (dir, store)
+}
+
+/// What a unit of these tests does after it has written its setting.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Well,
+    Refusing,
+    Panicking,
+    /// Leaves a reference that the commit, not the statement, refuses.
+    BreakingTheCommit,
+}
+
+/// Runs one unit for each end; all of them are queued before the writer takes the first.
+async fn run(store: &Store, ends: &[End]) -> Vec<Result<usize, Error>> {
+    let units = ends.iter().enumerate().map(|(number, &end)| {
+        store.transaction("unit", move |tx: &mut Tx| {
+            Box::pin(async move {
+                write(tx, &format!("unit {number}")).await?;
+                match end {
+                    End::Well => {}
+                    End::Refusing => return Err(Error::Conflict("the unit")),
+                    End::Panicking => panic!("the unit panics, as it is to"),
+                    End::BreakingTheCommit => {
+                        tx.execute("PRAGMA defer_foreign_keys = ON", vec![]).await?;
+                        let sql = "INSERT INTO certificate_der (certificate, der) VALUES ($1, $2)";
+                        tx.execute(sql, args!["nobody", vec![1_u8]]).await?;
+                    }
+                }
+                Ok(number)
+            })
+        })
+    });
+    join_all(units).await
+}
+
+async fn write(tx: &mut Tx, name: &str) -> Result<(), Error> {
+    let sql = "INSERT INTO setting (name, value) VALUES ($1, $2)";
+    tx.execute(sql, args![name, "written"]).await.map(|_| ())
+}
+
+async fn written(store: &Store) -> Vec<String> {
+    let mut link = store.read().await.unwrap();
+    let sql = "SELECT name FROM setting ORDER BY name";
+    let rows = link.rows(sql, vec![]).await.unwrap();
+    rows.iter().map(|row| row.text("name").unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_unit_that_refuses_is_undone_alone() {
+    let (_dir, store) = store().await;
+    let answers = run(&store, &[End::Well, End::Refusing, End::Well]).await;
+    assert!(matches!(&answers[..], [Ok(0), Err(Error::Conflict("the unit")), Ok(2)]));
+    assert_eq!(written(&store).await, ["unit 0", "unit 2"]);
+}
+
+#[tokio::test]
+async fn a_unit_that_panics_is_undone_alone_and_the_writer_goes_on() {
+    let (_dir, store) = store().await;
+    let answers = run(&store, &[End::Panicking, End::Well]).await;
+    assert!(matches!(&answers[..], [Err(Error::Closed), Ok(1)]), "{answers:?}");
+    assert_eq!(written(&store).await, ["unit 1"]);
+    assert!(matches!(&run(&store, &[End::Well]).await[..], [Ok(0)]));
+}
+
+#[tokio::test]
+async fn when_the_commit_fails_every_unit_is_told_and_nothing_stays() {
+    let (_dir, store) = store().await;
+    let ends = [End::Well, End::BreakingTheCommit, End::Well, End::Refusing];
+    let answers = run(&store, &ends).await;
+    for answer in &answers[..3] {
+        assert!(matches!(answer, Err(Error::Commit(_))), "{answer:?}");
+    }
+    // Who refused keeps the reason of the refusal.
+    assert!(matches!(answers[3], Err(Error::Conflict("the unit"))));
+    assert_eq!(written(&store).await, [""; 0]);
+    // The next group starts afresh.
+    assert!(matches!(&run(&store, &[End::Well]).await[..], [Ok(0)]));
+    assert_eq!(written(&store).await, ["unit 0"]);
+}
+
+#[tokio::test]
+async fn readers_never_see_what_is_not_committed() {
+    let (_dir, store) = store().await;
+    let reading = store.clone();
+    let unit = store.transaction("unit", move |tx: &mut Tx| {
+        let reading = reading.clone();
+        Box::pin(async move {
+            write(tx, "unit").await?;
+            // From another connection, while this unit is at work.
+            let before = setting::find(&mut reading.read().await?, "unit").await?;
+            let own = setting::find(tx, "unit").await?;
+            Ok::<_, Error>((before, own))
+        })
+    });
+    let (before, own) = unit.await.unwrap();
+    assert_eq!((before, own.as_deref()), (None, Some("written")));
+    assert_eq!(written(&store).await, ["unit"]);
+}
+
+#[tokio::test]
+async fn callers_that_went_away_do_not_hold_up_the_others() {
+    let (_dir, store) = store().await;
+    let store = Arc::new(store);
+    let leaving =
+        store.transaction("unit", |tx: &mut Tx| Box::pin(async move { write(tx, "left").await }));
+    // Polled once, so that its unit is queued, then dropped.
+    assert!(futures::FutureExt::now_or_never(leaving).is_none());
+    assert!(matches!(&run(&store, &[End::Well]).await[..], [Ok(0)]));
+    assert_eq!(written(&store).await, ["left", "unit 0"]);
+}

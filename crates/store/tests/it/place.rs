@@ -1,0 +1,31 @@
+//! Who may use a data directory.
+
+use chancery_store::table::setting;
+use chancery_store::{Error, Settings, Store, Tx};
+
+use crate::store;
+
+#[tokio::test]
+async fn a_second_writer_is_refused_and_a_reader_is_not() {
+    let (dir, store) = store().await;
+    let settings = Settings::embedded(dir.path());
+    let refused = Store::open(&settings).await.err().map(|error| error.to_string());
+    assert!(refused.as_deref().is_some_and(|text| text.contains("another process")), "{refused:?}");
+    store
+        .transaction("put", |tx: &mut Tx| Box::pin(setting::put(tx, "name", "value")))
+        .await
+        .unwrap();
+    let reader = Store::open_to_read(&settings).await.unwrap();
+    let mut link = reader.read().await.unwrap();
+    assert_eq!(setting::find(&mut link, "name").await.unwrap().as_deref(), Some("value"));
+    let written = reader.transaction("put", |tx: &mut Tx| Box::pin(setting::put(tx, "a", "b")));
+    assert!(matches!(written.await, Err(Error::ReadOnly)));
+}
+
+#[tokio::test]
+async fn a_directory_without_a_database_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = Store::open_to_read(&Settings::embedded(dir.path())).await;
+    assert!(matches!(refused, Err(Error::Path { .. })));
+    assert!(!dir.path().join("chancery.db").exists(), "looking must not make a database");
+}

@@ -1,0 +1,399 @@
+//! Sealed events: lists, one by one, proofs, erasure.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response, sse};
+use chancery_engine::history::{EventQuery, SeenEvent};
+use chancery_engine::{Engine, Permission};
+use chancery_event::filter::Filter;
+use chancery_event::id::{EventId, LogIndex};
+use chancery_event::{Timestamp, sentence};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa_axum::routes;
+
+use super::listing::{Page, limit};
+use super::{Operations, certificate};
+use crate::edge::{Caller, Json, Params, PathOf, Problem};
+
+/// Adds the operations.
+pub(super) fn add(operations: &mut Operations<'_>) {
+    operations.any(Permission::EventRead, routes!(list_events));
+    operations.any(Permission::EventRead, routes!(search_events));
+    operations.any(Permission::EventRead, routes!(read_event));
+    operations.any(Permission::EventRead, routes!(event_entry));
+    operations.any(Permission::EventRead, routes!(event_proof));
+    operations.any(Permission::PersonalErase, routes!(erase_event));
+}
+
+/// A sealed event.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct EventRecord {
+    /// Its position in the sealed log, from 0.
+    #[schema(value_type = u64)]
+    log_index: LogIndex,
+    /// When it got that position.
+    #[schema(value_type = String, format = DateTime)]
+    sealed_at: Timestamp,
+    /// What happened, in one sentence; not to be parsed.
+    #[schema(example = "alice uploaded the certificate www.example.org")]
+    sentence: String,
+    /// The event: CloudEvents 1.0, structured mode. Its schema is that of its type.
+    #[schema(value_type = Object)]
+    event: Value,
+}
+
+impl From<&SeenEvent> for EventRecord {
+    fn from(seen: &SeenEvent) -> Self {
+        Self {
+            log_index: seen.index,
+            sealed_at: seen.sealed_at,
+            sentence: sentence(&seen.event),
+            event: seen.event.to_json(),
+        }
+    }
+}
+
+impl EventRecord {
+    /// Columns of the CSV export.
+    pub(super) const COLUMNS: &[&str] = &[
+        "log_index",
+        "time",
+        "type",
+        "severity",
+        "result",
+        "reason",
+        "actor",
+        "origin",
+        "subject",
+        "sentence",
+        "id",
+    ];
+
+    /// Cells of the CSV export.
+    pub(super) fn cells(&self) -> Vec<String> {
+        let text = |pointer: &str| {
+            let found = self.event.pointer(pointer).and_then(Value::as_str);
+            found.unwrap_or_default().to_owned()
+        };
+        let actor = match text("/data/personal/actor_name") {
+            name if name.is_empty() => text("/data/actor/id"),
+            name => name,
+        };
+        vec![
+            self.log_index.to_string(),
+            text("/time"),
+            text("/type"),
+            text("/data/severity"),
+            text("/data/outcome/result"),
+            text("/data/outcome/reason"),
+            actor,
+            text("/data/origin"),
+            text("/subject"),
+            self.sentence.clone(),
+            text("/id"),
+        ]
+    }
+
+    /// The event as the live stream tells it.
+    pub(super) fn to_sse(&self) -> Option<sse::Event> {
+        let name = self.event.get("type").and_then(Value::as_str).unwrap_or_default();
+        sse::Event::default().id(self.log_index.to_string()).event(name).json_data(self).ok()
+    }
+}
+
+/// What lists of events are asked with.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListParams {
+    /// Condition, such as `type:certificate.* outcome:failure time>2026-11-01`.
+    #[param(example = "type:certificate.* outcome:failure")]
+    pub(super) filter: Option<String>,
+    /// `newest` (unless told otherwise) or `oldest` first.
+    order: Option<String>,
+    /// Items of a page, 1 to 1000; 50 unless told otherwise.
+    limit: Option<usize>,
+    /// From `next_cursor` or `previous_cursor`.
+    cursor: Option<String>,
+}
+
+/// Reads the filter of events.
+pub(super) fn filter(engine: &Engine, text: Option<&str>) -> Result<Filter, Problem> {
+    let text = text.unwrap_or_default().trim();
+    if text.is_empty() {
+        return Ok(Filter::All);
+    }
+    Ok(Filter::parse(text, engine.event_schema())?)
+}
+
+fn oldest_first(order: Option<&str>) -> Result<bool, Problem> {
+    match order.unwrap_or("newest") {
+        "newest" => Ok(false),
+        "oldest" => Ok(true),
+        _ => Err(Problem::invalid("order", "`newest` or `oldest`")),
+    }
+}
+
+/// Where a page begins: before a log index or after it; `None`: at the end of the log that the
+/// order begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cursor {
+    Before(LogIndex),
+    After(LogIndex),
+}
+
+impl Cursor {
+    fn parse(text: Option<&str>) -> Result<Option<Self>, Problem> {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+        let refuse = || Problem::invalid("cursor", "take it from the answer before");
+        let (side, index) = text.split_at_checked(1).ok_or_else(refuse)?;
+        let index = index.parse().map_err(|_| refuse())?;
+        match side {
+            "b" => Ok(Some(Self::Before(index))),
+            "a" => Ok(Some(Self::After(index))),
+            _ => Err(refuse()),
+        }
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Before(index) => write!(f, "b{index}"),
+            Self::After(index) => write!(f, "a{index}"),
+        }
+    }
+}
+
+/// Events
+///
+/// A page of sealed events, newest first unless told otherwise. Names and addresses of people are
+/// there for those with `personal:read`; others see the commitment to them.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events",
+    params(ListParams),
+    responses((status = 200, description = "A page", body = Page<EventRecord>)))]
+async fn list_events(
+    State(engine): State<Engine>,
+    caller: Caller,
+    uri: Uri,
+    Params(params): Params<ListParams>,
+) -> Result<Response, Problem> {
+    list(&engine, &caller, &uri, params, None).await
+}
+
+/// A page of events, of those about one object if it is given.
+pub(super) async fn list(
+    engine: &Engine,
+    caller: &Caller,
+    uri: &Uri,
+    params: ListParams,
+    about: Option<(&str, String)>,
+) -> Result<Response, Problem> {
+    let mut filter = filter(engine, params.filter.as_deref())?;
+    if let Some((kind, id)) = about {
+        let text = format!("target:\"{kind}/{id}\"");
+        let is_about = Filter::parse(&text, engine.event_schema())?;
+        filter = Filter::and(vec![is_about, filter]);
+    }
+    let search = EventSearch {
+        order: params.order,
+        limit: params.limit,
+        cursor: params.cursor,
+        ..EventSearch::default()
+    };
+    Ok(page(engine, caller, filter, search).await?.answer(uri))
+}
+
+async fn page(
+    engine: &Engine,
+    caller: &Caller,
+    filter: Filter,
+    search: EventSearch,
+) -> Result<Page<EventRecord>, Problem> {
+    let oldest_first = oldest_first(search.order.as_deref())?;
+    let cursor = Cursor::parse(search.cursor.as_deref())?;
+    let ascending = match cursor {
+        None => oldest_first,
+        Some(cursor) => matches!(cursor, Cursor::After(_)),
+    };
+    let (before, from) = match cursor {
+        None => (None, None),
+        Some(Cursor::Before(index)) => (Some(index), None),
+        Some(Cursor::After(index)) => (None, Some(LogIndex(index.0.saturating_add(1)))),
+    };
+    let limit = limit(search.limit)?;
+    let query = EventQuery { filter, before, from, limit, oldest_first: ascending };
+    let mut found = engine.events(caller.context(), query).await?;
+    let forward = ascending == oldest_first;
+    if !forward {
+        found.events.reverse();
+    }
+    // In the direction that was read there is more if the engine says so; in the other one there is
+    // what the cursor came from.
+    let (has_next, has_previous) =
+        if forward { (found.more, cursor.is_some()) } else { (true, found.more) };
+    let to_next = |index| if oldest_first { Cursor::After(index) } else { Cursor::Before(index) };
+    let to_previous =
+        |index| if oldest_first { Cursor::Before(index) } else { Cursor::After(index) };
+    let (first, last) = (found.events.first(), found.events.last());
+    Ok(Page {
+        next_cursor: last.filter(|_| has_next).map(|seen| to_next(seen.index).to_string()),
+        previous_cursor: first
+            .filter(|_| has_previous)
+            .map(|seen| to_previous(seen.index).to_string()),
+        items: found.events.iter().map(EventRecord::from).collect(),
+    })
+}
+
+/// A search with the filter as a tree.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({
+    "filter": { "field": "severity", "operator": "equals", "value": "error" },
+    "order": "newest",
+    "limit": 50
+}))]
+struct EventSearch {
+    /// The condition as a tree; absent: everything.
+    #[schema(value_type = Option<Object>)]
+    filter: Option<Value>,
+    /// `newest` (unless told otherwise) or `oldest` first.
+    order: Option<String>,
+    /// Items of a page, 1 to 1000; 50 unless told otherwise.
+    limit: Option<usize>,
+    /// From `next_cursor` or `previous_cursor`.
+    cursor: Option<String>,
+}
+
+/// EventSearch events
+///
+/// As the list of events, with the filter as a JSON tree.
+#[utoipa::path(post, path = "/api/v1/events/search", tag = "events",
+    request_body = EventSearch,
+    responses((status = 200, description = "A page", body = Page<EventRecord>)))]
+async fn search_events(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Json(mut search): Json<EventSearch>,
+) -> Result<Json<Page<EventRecord>>, Problem> {
+    let filter = match search.filter.take() {
+        Some(tree) => Filter::from_json(&tree, engine.event_schema())?,
+        None => Filter::All,
+    };
+    page(&engine, &caller, filter, search).await.map(Json)
+}
+
+/// One event
+///
+/// A moment after it was recorded, an event is sealed; until then it is not found.
+#[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events",
+    params(("id" = String, Path, description = "Identifier, or log index")),
+    responses((status = 200, description = "The event", body = EventRecord)))]
+async fn read_event(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<String>,
+) -> Result<Json<EventRecord>, Problem> {
+    let seen = find(&engine, &caller, &id).await?;
+    Ok(Json((&seen).into()))
+}
+
+/// The event with this identifier or log index.
+async fn find(engine: &Engine, caller: &Caller, text: &str) -> Result<SeenEvent, Problem> {
+    Ok(match text.parse::<LogIndex>() {
+        Ok(index) => engine.event_at(caller.context(), index).await?,
+        Err(_) => engine.event(caller.context(), crate::edge::path_of(text)?).await?,
+    })
+}
+
+/// The sealed bytes of an event
+///
+/// Its leaf hash is SHA-256 over a zero byte and these bytes (RFC 6962 §2.1).
+#[utoipa::path(get, path = "/api/v1/events/{id}/entry", tag = "events",
+    params(("id" = String, Path, description = "Identifier, or log index")),
+    responses((status = 200, description = "Canonical JSON (RFC 8785), as it was sealed",
+        content_type = "application/octet-stream", body = Vec<u8>)))]
+async fn event_entry(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<String>,
+) -> Result<Response, Problem> {
+    let seen = find(&engine, &caller, &id).await?;
+    let name = format!("{}.entry.json", seen.index);
+    Ok(certificate::file("application/octet-stream", &name, seen.entry))
+}
+
+/// The proof of an event
+///
+/// A C2SP tlog-proof: with the sealed bytes and the log's key, anybody can check off-line that the
+/// event is in the log (`chancery verify`).
+#[utoipa::path(get, path = "/api/v1/events/{id}/proof", tag = "events",
+    params(("id" = String, Path, description = "Identifier, or log index")),
+    responses((status = 200, description = "The proof", content_type = "text/plain", body = String)))]
+async fn event_proof(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<String>,
+) -> Result<Response, Problem> {
+    let seen = find(&engine, &caller, &id).await?;
+    let proof = engine.proof(caller.context(), seen.event.id).await?;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, plain)], proof).into_response())
+}
+
+/// Why a personal part is erased.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "ground": "request" }))]
+struct Erasure {
+    /// On what ground: a word of lower-case letters, digits and `_`, kept in the event of the
+    /// erasure.
+    ground: String,
+}
+
+/// Erase the personal part of an event
+///
+/// Names and addresses of people go for good; the sealed bytes and every proof stay valid.
+#[utoipa::path(post, path = "/api/v1/events/{id}/erase", tag = "events",
+    params(("id" = String, Path, description = "Identifier")),
+    request_body = Erasure,
+    responses((status = 204, description = "It is gone")))]
+async fn erase_event(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<EventId>,
+    Json(erasure): Json<Erasure>,
+) -> Result<StatusCode, Problem> {
+    engine.erase_personal(caller.context(), id, &erasure.ground).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Headers of an answer that streams.
+pub(super) fn streamed(media_type: &'static str, file_name: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    if let Some(name) = file_name
+        && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
+    {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_name_a_side_and_an_index() {
+        let parse = |text| Cursor::parse(Some(text)).ok();
+        assert_eq!(parse("b17"), Some(Some(Cursor::Before(LogIndex(17)))));
+        assert_eq!(parse("a0"), Some(Some(Cursor::After(LogIndex(0)))));
+        assert_eq!(parse(""), Some(None));
+        for wrong in ["x1", "b", "b-1", "17", "ü1"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+        assert_eq!(Cursor::Before(LogIndex(17)).to_string(), "b17");
+    }
+}

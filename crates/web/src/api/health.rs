@@ -1,0 +1,78 @@
+//! Health: is the process alive, and does it do its work.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chancery_engine::Engine;
+use serde::Serialize;
+use utoipa_axum::routes;
+
+use super::Operations;
+use crate::edge::Json;
+
+/// Adds the operations.
+pub(super) fn add(operations: &mut Operations<'_>) {
+    operations.public(routes!(live));
+    operations.public(routes!(ready));
+}
+
+/// Whether the server is well.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct Health {
+    /// `ok` or `failing`.
+    status: &'static str,
+    /// What was looked at.
+    findings: Vec<HealthFinding>,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct HealthFinding {
+    /// Which part: `log`, `store` or `pending_events`.
+    part: &'static str,
+    /// As it should be.
+    good: bool,
+    /// One sentence.
+    message: String,
+}
+
+/// Alive
+///
+/// The process answers. Restart it when it does not.
+#[utoipa::path(get, path = "/health/live", tag = "health",
+    responses((status = 200, description = "It does", body = Health)))]
+async fn live() -> Json<Health> {
+    Json(Health { status: "ok", findings: Vec::new() })
+}
+
+/// Ready
+///
+/// The log is being sealed and the store takes writes. Sentences tell what is wrong, never more.
+#[utoipa::path(get, path = "/health/ready", tag = "health",
+    responses((status = 200, description = "All is as it should be", body = Health),
+        (status = 503, description = "Something is not", body = Health)))]
+async fn ready(State(engine): State<Engine>) -> Response {
+    let mut findings: Vec<HealthFinding> = engine
+        .health()
+        .findings()
+        .into_iter()
+        .map(|finding| HealthFinding {
+            part: finding.part,
+            good: finding.good,
+            message: finding.message,
+        })
+        .collect();
+    // A quarantined event is an alarm for people, and no reason to send requests elsewhere.
+    let works = findings.iter().all(|finding| finding.good || finding.part == "pending_events");
+    let reads = engine.figures().await;
+    if let Err(error) = &reads {
+        tracing::error!(%error, "the store cannot be read");
+        let message = "the store cannot be read".to_owned();
+        findings.push(HealthFinding { part: "store", good: false, message });
+    }
+    if works && reads.is_ok() {
+        return Json(Health { status: "ok", findings }).into_response();
+    }
+    let condition = Health { status: "failing", findings };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(condition)).into_response()
+}

@@ -1,0 +1,197 @@
+//! Jobs: asynchronous operations.
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use chancery_engine::{Engine, Permission, row};
+use chancery_event::Timestamp;
+use chancery_event::id::JobId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa_axum::routes;
+
+use super::Operations;
+use super::listing::{Page, limit};
+use crate::edge::{Caller, Json, Params, PathOf, Problem};
+
+/// Adds the operations.
+pub(super) fn add(operations: &mut Operations<'_>) {
+    operations.any(Permission::JobRead, routes!(list_jobs));
+    operations.any(Permission::JobRead, routes!(read_job));
+    operations.any(Permission::JobWrite, routes!(cancel_job));
+    operations.any(Permission::JobWrite, routes!(retry_job));
+}
+
+/// A job.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct Job {
+    /// Its identifier.
+    id: String,
+    /// What it does.
+    #[schema(example = "certificate_import")]
+    kind: String,
+    /// What people call it.
+    name: String,
+    /// `queued`, `running`, `success`, `failed` or `cancelled`.
+    state: String,
+    /// What it was asked to do.
+    #[schema(value_type = Object)]
+    payload: Value,
+    /// What came of it.
+    #[schema(value_type = Option<Object>)]
+    result: Option<Value>,
+    /// Why it failed, the last time it did.
+    error: Option<String>,
+    /// Tries so far.
+    attempts: i64,
+    /// Tries at most.
+    attempts_max: i64,
+    /// Progress: steps done.
+    done: i64,
+    /// Progress: steps in all; 0: not known.
+    total: i64,
+    /// `kind/id` of the actor who asked for it.
+    triggered_by: String,
+    /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    scheduled_at: Timestamp,
+    /// Not before this time.
+    #[schema(value_type = String, format = DateTime)]
+    run_at: Timestamp,
+    /// When the last try began.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    completed_at: Option<Timestamp>,
+}
+
+impl From<row::Job> for Job {
+    fn from(row: row::Job) -> Self {
+        Self {
+            id: row.id.to_string(),
+            kind: row.kind,
+            name: row.name,
+            state: row.state,
+            payload: serde_json::from_str(&row.payload).unwrap_or_default(),
+            result: row.result.and_then(|text| serde_json::from_str(&text).ok()),
+            error: row.error,
+            attempts: row.attempts,
+            attempts_max: row.attempts_max,
+            done: row.done,
+            total: row.total,
+            triggered_by: row.triggered_by,
+            scheduled_at: row.scheduled_at,
+            run_at: row.run_at,
+            started_at: row.started_at,
+            completed_at: row.completed_at,
+        }
+    }
+}
+
+/// Which jobs.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct JobParams {
+    /// `queued`, `running`, `success`, `failed` or `cancelled`.
+    state: Option<String>,
+    /// What they do, such as `certificate_import`.
+    kind: Option<String>,
+    /// Items of a page, 1 to 1000; 50 unless told otherwise.
+    limit: Option<usize>,
+    /// From `next_cursor`.
+    cursor: Option<String>,
+}
+
+/// A place in the list: when the job was asked for, and which it is.
+fn position(cursor: Option<&str>) -> Result<Option<(Timestamp, JobId)>, Problem> {
+    let Some(text) = cursor.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let parts = text.split_once('.').and_then(|(micros, id)| {
+        Some((Timestamp::from_micros(micros.parse().ok()?), id.parse().ok()?))
+    });
+    parts.map(Some).ok_or_else(|| Problem::invalid("cursor", "take it from the answer before"))
+}
+
+/// Jobs
+///
+/// Newest first.
+#[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs",
+    params(JobParams),
+    responses((status = 200, description = "A page", body = Page<Job>)))]
+async fn list_jobs(
+    State(engine): State<Engine>,
+    caller: Caller,
+    uri: Uri,
+    Params(params): Params<JobParams>,
+) -> Result<Response, Problem> {
+    let limit = limit(params.limit)?;
+    let before = position(params.cursor.as_deref())?;
+    let (state, kind) = (params.state.as_deref(), params.kind.as_deref());
+    // One more than asked for tells whether there is a next page.
+    let mut jobs = engine.jobs(caller.context(), state, kind, before, limit + 1).await?;
+    let more = jobs.len() > limit;
+    jobs.truncate(limit);
+    let next_cursor =
+        jobs.last().filter(|_| more).map(|job| format!("{}.{}", job.scheduled_at.micros(), job.id));
+    let items = jobs.into_iter().map(Job::from).collect();
+    Ok(Page { items, next_cursor, previous_cursor: None }.answer(&uri))
+}
+
+/// One job
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs",
+    params(("id" = String, Path, description = "Identifier")),
+    responses((status = 200, description = "The job", body = Job)))]
+async fn read_job(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<JobId>,
+) -> Result<Json<Job>, Problem> {
+    Ok(Json(engine.job(caller.context(), id).await?.into()))
+}
+
+/// Cancel a job
+///
+/// One that has not ended. What it did already stays.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs",
+    params(("id" = String, Path, description = "Identifier")),
+    responses((status = 200, description = "The job as it is now", body = Job)))]
+async fn cancel_job(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<JobId>,
+) -> Result<Json<Job>, Problem> {
+    engine.cancel_job(caller.context(), id).await?;
+    Ok(Json(engine.job(caller.context(), id).await?.into()))
+}
+
+/// Retry a job
+///
+/// Queues a failed one again.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs",
+    params(("id" = String, Path, description = "Identifier")),
+    responses((status = 200, description = "The job as it is now", body = Job)))]
+async fn retry_job(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<JobId>,
+) -> Result<Json<Job>, Problem> {
+    engine.retry_job(caller.context(), id).await?;
+    Ok(Json(engine.job(caller.context(), id).await?.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_a_time_and_a_job() {
+        let id = "01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4";
+        let found = position(Some(&format!("17.{id}"))).unwrap().unwrap();
+        assert_eq!(found, (Timestamp::from_micros(17), id.parse().unwrap()));
+        assert_eq!(position(None).unwrap(), None);
+        for wrong in ["17", "x.y", "17.", &format!("x.{id}")] {
+            assert!(position(Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+}

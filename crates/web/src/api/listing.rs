@@ -1,0 +1,91 @@
+//! Pages of lists: `{items, next_cursor, previous_cursor}` and a `Link` header (RFC 8288).
+
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::edge::{Json, Problem};
+
+/// Items of a page unless asked for otherwise.
+pub(super) const LIMIT_DEFAULT: usize = 50;
+/// Items of a page at most.
+pub(super) const LIMIT_MAX: usize = 1_000;
+
+/// How many items are asked for.
+pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+    match asked.unwrap_or(LIMIT_DEFAULT) {
+        limit @ 1..=LIMIT_MAX => Ok(limit),
+        _ => Err(Problem::invalid("limit", format!("between 1 and {LIMIT_MAX}"))),
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct Page<T> {
+    /// What is on this page.
+    pub(super) items: Vec<T>,
+    /// Send it as `cursor` to get the page after this one; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_cursor: Option<String>,
+    /// The same for the page before this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) previous_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A list that is one page.
+    pub(super) fn whole(items: Vec<T>) -> Self {
+        Self { items, next_cursor: None, previous_cursor: None }
+    }
+}
+
+impl<T: Serialize> Page<T> {
+    /// The answer, with links to the neighbours of this page.
+    pub(super) fn answer(self, uri: &Uri) -> Response {
+        let mut headers = HeaderMap::new();
+        let neighbours = [("next", &self.next_cursor), ("prev", &self.previous_cursor)];
+        for (relation, cursor) in neighbours {
+            let Some(cursor) = cursor else { continue };
+            let link = format!("<{}>; rel=\"{relation}\"", with_cursor(uri, cursor));
+            if let Ok(value) = HeaderValue::from_str(&link) {
+                headers.append(header::LINK, value);
+            }
+        }
+        (headers, Json(self)).into_response()
+    }
+}
+
+/// The same address at another cursor. Cursors are of unreserved characters.
+fn with_cursor(uri: &Uri, cursor: &str) -> String {
+    let kept: Vec<&str> = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && *pair != "cursor" && !pair.starts_with("cursor="))
+        .collect();
+    let joint = if kept.is_empty() { "" } else { "&" };
+    format!("{}?{}{joint}cursor={cursor}", uri.path(), kept.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_keep_the_rest_of_the_query() {
+        let check = |uri: &str, expected: &str| {
+            assert_eq!(with_cursor(&uri.parse().unwrap(), "c1"), expected);
+        };
+        check("/a", "/a?cursor=c1");
+        check("/a?limit=5&cursor=old&filter=x%20y", "/a?limit=5&filter=x%20y&cursor=c1");
+        check("/a?cursors=1", "/a?cursors=1&cursor=c1");
+    }
+
+    #[test]
+    fn limits_are_bounded() {
+        assert_eq!(limit(None).unwrap(), 50);
+        assert_eq!(limit(Some(1000)).unwrap(), 1000);
+        assert!(limit(Some(0)).is_err());
+        assert!(limit(Some(1001)).is_err());
+    }
+}

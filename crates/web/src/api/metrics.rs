@@ -1,0 +1,81 @@
+//! Figures for Prometheus (OpenMetrics text).
+
+use std::sync::atomic::AtomicU64;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, Method, header};
+use axum::response::{IntoResponse, Response};
+use chancery_engine::{Figures, Permission};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::registry::Registry;
+
+use super::Operations;
+use crate::edge::{Access, AppState, Problem};
+
+const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Adds the route.
+pub(super) fn add(operations: &mut Operations<'_>) {
+    let access = if operations.routes.state().options.metrics_public {
+        Access::Public
+    } else {
+        Access::Any(Permission::MetricsRead)
+    };
+    operations.routes.add(Method::GET, "/metrics", access, metrics);
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct JobState {
+    state: String,
+}
+
+async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
+    let figures = state.engine.figures().await?;
+    let now = state.engine.environment().now();
+    let sealed_at = state.engine.health().sealed_at();
+    // Nothing waits: sealing is not behind, however long ago it was.
+    let lag = match sealed_at {
+        Some(at) if figures.pending > 0 => now.since(at).max(0) as f64 / 1e6,
+        _ => 0.0,
+    };
+    let mut registry = Registry::with_prefix("chancery");
+    describe(&mut registry, &figures, lag, state.engine.health().quarantined());
+    state.figures.register(&mut registry);
+    let mut out = String::new();
+    text::encode(&mut out, &registry).map_err(|_| Problem::internal())?;
+    let media_type = HeaderValue::from_static(MEDIA_TYPE);
+    Ok(([(header::CONTENT_TYPE, media_type)], out).into_response())
+}
+
+fn describe(registry: &mut Registry, figures: &Figures, lag: f64, quarantined: u64) {
+    let sealed = ConstCounter::new(figures.log_size);
+    registry.register("events_sealed", "Events in the sealed log", sealed);
+    let recorded = ConstCounter::new(figures.log_size + figures.pending);
+    registry.register("events_recorded", "Events recorded, sealed or not", recorded);
+    let set_aside = ConstCounter::new(quarantined);
+    registry.register("events_quarantined", "Pending events set aside by this process", set_aside);
+    let whole = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    registry.register("events_pending", "Events that wait to be sealed", whole(figures.pending));
+    registry.register(
+        "events_unprojected",
+        "Sealed events that wait to be indexed",
+        whole(figures.unprojected),
+    );
+    registry.register(
+        "seal_lag_seconds",
+        "Age of the last checkpoint while events wait for the next",
+        ConstGauge::new(lag),
+    );
+    registry.register("log_size", "Entries a signed checkpoint covers", whole(figures.log_size));
+    registry.register("certificates", "Certificates in the inventory", whole(figures.certificates));
+    registry.register("store_bytes", "Bytes of the database", whole(figures.store_bytes));
+    registry.register("uptime_seconds", "Age of this process", whole(figures.uptime_seconds));
+    let jobs = Family::<JobState, Gauge<u64, AtomicU64>>::default();
+    for (state, count) in &figures.jobs {
+        jobs.get_or_create(&JobState { state: state.clone() }).set(*count);
+    }
+    registry.register("jobs", "Jobs by state", jobs);
+}

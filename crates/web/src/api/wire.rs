@@ -1,0 +1,55 @@
+//! Small shapes that several parts of the API share.
+
+use axum::extract::{FromRequest, Request};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::edge::{Problem, Raw};
+
+/// Something with a name.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct Named {
+    /// Its identifier.
+    pub(super) id: String,
+    /// What people call it.
+    pub(super) name: String,
+}
+
+impl Named {
+    pub(super) fn new(id: impl ToString, name: impl Into<String>) -> Self {
+        Self { id: id.to_string(), name: name.into() }
+    }
+}
+
+/// A member that is absent (unchanged), null (cleared) or has a value: absent is `None`, null an
+/// empty text.
+pub(super) fn clearable<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Option::<String>::deserialize(from).map(|value| Some(value.unwrap_or_default()))
+}
+
+/// JSON that may be left out altogether.
+#[derive(Clone, Debug)]
+pub(super) struct MaybeJson<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let Raw(bytes) = Raw::from_request(request, state).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|error| Problem::malformed(format!("the body: {error}")))
+    }
+}
+
+/// A note on why something is done.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({ "note": "replaced by hand during the move" }))]
+pub(super) struct Note {
+    /// Kept in the event.
+    pub(super) note: Option<String>,
+}

@@ -1,0 +1,69 @@
+//! The pages: one file per page, each with its handlers, what they show and the forms they read.
+//!
+//! Read in this order: `shell` (what every page has around it and how it fails), `address` (the state
+//! in the URL), `typed` (forms that come back as they were), `listing` (what all lists share), then
+//! any page. Pages work without scripts: a form posts, is answered with a redirect, and the page
+//! behind it shows a notice once.
+//!
+//! Nothing here queries the store or decides what somebody may do: a page hides what the role may
+//! not do, the route refuses it, and the engine refuses it again.
+
+mod account;
+mod address;
+mod administration;
+mod api_docs;
+mod asset;
+mod catalogue;
+mod certificate;
+mod certificate_facts;
+mod certificates;
+mod event;
+mod event_proof;
+mod event_row;
+mod events;
+mod field_doc;
+mod form;
+mod help;
+mod home;
+mod jobs;
+mod listing;
+mod live;
+mod log_view;
+mod login;
+mod placement;
+mod prose;
+mod question;
+mod saved_view;
+mod search;
+mod shell;
+mod typed;
+mod upload;
+
+use axum::http::Method;
+
+use crate::edge::Routes;
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+
+/// Adds all pages to the routes.
+pub fn add(routes: &mut Routes) {
+    login::add(routes);
+    home::add(routes);
+    asset::add(routes);
+    catalogue::add(routes);
+    help::add(routes);
+    events::add(routes);
+    live::add(routes);
+    event::add(routes);
+    saved_view::add(routes);
+    certificates::add(routes);
+    upload::add(routes);
+    log_view::add(routes);
+    jobs::add(routes);
+    certificate::add(routes);
+    search::add(routes);
+    administration::add(routes);
+    account::add(routes);
+    api_docs::add(routes);
+}

@@ -1,0 +1,259 @@
+//! One account: what it may do, and what an administrator does to it.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chancery_engine::access::{AccountChange, AccountView};
+use chancery_engine::{Error, Permission};
+use chancery_event::id::AccountId;
+use maud::{Markup, html};
+
+use super::{parts, role_choices, role_of, shown_once, state};
+use crate::edge::{Access, Problem, Routes, path_of};
+use crate::page::address::Address;
+use crate::page::form::Fields;
+use crate::page::question::Question;
+use crate::page::shell::Shell;
+use crate::page::typed::Typed;
+use crate::page::{GET, POST};
+use crate::ui::{self, AlertKind, Crumb, Field, Nav, Tone};
+
+pub(super) fn add(routes: &mut Routes) {
+    let (read, write) =
+        (Access::Session(Permission::AccountRead), Access::Session(Permission::AccountWrite));
+    routes.add(GET, "/administration/accounts/{id}", read, show);
+    routes.add(POST, "/administration/accounts/{id}", write, save);
+    routes.add(POST, "/administration/accounts/{id}/state", write, switch);
+    routes.add(POST, "/administration/accounts/{id}/unlock", write, unlock);
+    routes.add(GET, "/administration/accounts/{id}/password", write, ask_password);
+    routes.add(POST, "/administration/accounts/{id}/password", write, password);
+    routes.add(GET, "/administration/accounts/{id}/delete", write, ask_delete);
+    routes.add(POST, "/administration/accounts/{id}/delete", write, delete);
+}
+
+async fn find(shell: &Shell, id: AccountId) -> Result<AccountView, Problem> {
+    let accounts = shell.engine().accounts(shell.context()).await?;
+    let found = accounts.into_iter().find(|account| account.id == id);
+    Ok(found.ok_or_else(|| Error::not_found("account", id))?)
+}
+
+async fn show(shell: Shell, Path(id): Path<String>) -> Response {
+    shell
+        .answer(async {
+            let account = find(&shell, path_of(&id)?).await?;
+            Ok(view(&shell, &account, Typed::default()))
+        })
+        .await
+}
+
+fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Response {
+    let typed = typed
+        .or("display_name", account.display_name.clone())
+        .or("email", account.email.clone().unwrap_or_default())
+        .or("role", account.role.clone())
+        .or("version", account.version.to_string());
+    let events = Address::new("/events").with("q", &format!("target:\"account/{}\"", account.id));
+    let may = shell.may(Permission::AccountWrite);
+    let never = || html! { span.muted { "never" } };
+    let last = account.last_login_at.map_or_else(never, |at| ui::time(at.micros()));
+    let body = html! {
+        (ui::breadcrumbs(&[
+            Crumb { label: "Accounts", href: Some("/administration") },
+            Crumb { label: &account.name, href: None },
+        ]))
+        (ui::page_header(&account.name, &account.display_name, html! { @if may { (actions(shell, account)) } }))
+        (parts(shell, "/administration"))
+        div.columns {
+            (ui::section("facts", "Account", state(account, shell.now()), ui::key_values(&[
+                ("Login name", ui::code(&account.name)),
+                ("Role", html! { (account.role) }),
+                ("Mail address", html! { (account.email.as_deref().unwrap_or("—")) }),
+                ("Last signed in", last),
+                ("Made", ui::time(account.created_at.micros())),
+                ("Events", html! { a href=(events.to_string()) { "What happened to it" } }),
+            ])))
+            @if may { (ui::section("change", "Change", html! {}, form(shell, account, &typed))) }
+        }
+    };
+    let mut response = shell.page(Nav::Administration, &account.name, body);
+    if typed.is_refused() {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    response
+}
+
+fn form(shell: &Shell, account: &AccountView, typed: &Typed) -> Markup {
+    let display = typed.field("display-name", "display_name", "Name", "");
+    let email = Field { kind: "email", ..typed.field("email", "email", "Mail address", "") };
+    let role = Field { required: true, ..typed.field("role", "role", "Role", "") };
+    html! {
+        @if let Some(error) = typed.general_error(&["display_name", "email", "role"]) {
+            (ui::alert_box(AlertKind::Error, error))
+        }
+        (ui::post_form(&format!("/administration/accounts/{}", account.id), shell.csrf(), false, html! {
+            input type="hidden" name="version" value=(typed.text("version"));
+            (ui::field(&display)) (ui::field(&email)) (ui::select_field(&role, &role_choices()))
+            div.actions { (ui::submit("Save", Tone::Info)) }
+        }))
+    }
+}
+
+fn actions(shell: &Shell, account: &AccountView) -> Markup {
+    let base = format!("/administration/accounts/{}", account.id);
+    let is_locked = account.locked_until.is_some_and(|until| until.micros() > shell.now());
+    let (word, value) = if account.disabled { ("Enable", "0") } else { ("Disable", "1") };
+    html! {
+        @if is_locked {
+            form method="post" action={(base) "/unlock"} { (ui::csrf_input(shell.csrf())) button type="submit" { "Unlock" } }
+        }
+        form method="post" action={(base) "/state"} {
+            (ui::csrf_input(shell.csrf()))
+            input type="hidden" name="disabled" value=(value);
+            button type="submit" { (word) }
+        }
+        (password_question(&format!("{base}/password")).dialog(shell))
+        (delete_question(&format!("{base}/delete")).dialog(shell))
+    }
+}
+
+fn password_question(action: &str) -> Question<'_> {
+    Question {
+        id: "password-dialog",
+        trigger: "Reset password…",
+        title: "Make a new password?",
+        text: "It is shown once. The account is signed out everywhere and must change it at the next sign-in.",
+        action,
+        submit: "Make a new password",
+        is_final: false,
+        fields: None,
+    }
+}
+
+fn delete_question(action: &str) -> Question<'_> {
+    Question {
+        id: "delete-dialog",
+        trigger: "Delete…",
+        title: "Delete this account?",
+        text: "Its sessions, tokens and views go with it. What it did stays in the log.",
+        action,
+        submit: "Delete",
+        is_final: true,
+        fields: None,
+    }
+}
+
+async fn save(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Response {
+    shell
+        .answer(async {
+            let id: AccountId = path_of(&id)?;
+            let version = typed.text("version").parse().ok();
+            let saved = async {
+                let change = AccountChange {
+                    display_name: Some(typed.text("display_name").to_owned()),
+                    email: Some(typed.text("email").to_owned()),
+                    role: Some(role_of(&typed)?),
+                    disabled: None,
+                };
+                shell.engine().update_account(shell.context(), id, version, change).await
+            };
+            match saved.await {
+                Ok(()) => Ok(shell.done(&format!("/administration/accounts/{id}"), "Saved.")),
+                Err(error) => {
+                    let account = find(&shell, id).await?;
+                    Ok(view(&shell, &account, typed.refused(error)?))
+                }
+            }
+        })
+        .await
+}
+
+/// Shows a refusal on the account's page; what a person cannot correct becomes a page of its own.
+async fn told(
+    shell: &Shell,
+    id: AccountId,
+    done: Result<(), Error>,
+    notice: &str,
+) -> Result<Response, Problem> {
+    match done {
+        Ok(()) => Ok(shell.done(&format!("/administration/accounts/{id}"), notice)),
+        Err(error) => {
+            let typed = Typed::default().refused(error)?;
+            let account = find(shell, id).await?;
+            Ok(view(shell, &account, typed))
+        }
+    }
+}
+
+async fn switch(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Response {
+    shell
+        .answer(async {
+            let id: AccountId = path_of(&id)?;
+            let disabled = typed.text("disabled") == "1";
+            let change = AccountChange { disabled: Some(disabled), ..AccountChange::default() };
+            let done = shell.engine().update_account(shell.context(), id, None, change).await;
+            let notice =
+                if disabled { "The account is disabled." } else { "The account is enabled." };
+            told(&shell, id, done, notice).await
+        })
+        .await
+}
+
+async fn unlock(shell: Shell, Path(id): Path<String>, _: Fields) -> Response {
+    shell
+        .answer(async {
+            let id: AccountId = path_of(&id)?;
+            let done = shell.engine().unlock_account(shell.context(), id).await;
+            told(&shell, id, done, "The account is unlocked.").await
+        })
+        .await
+}
+
+async fn ask_password(shell: Shell, Path(id): Path<String>) -> Response {
+    ask(&shell, &id, "password", password_question).await
+}
+
+async fn ask_delete(shell: Shell, Path(id): Path<String>) -> Response {
+    ask(&shell, &id, "delete", delete_question).await
+}
+
+async fn ask(shell: &Shell, id: &str, verb: &str, make: fn(&str) -> Question<'_>) -> Response {
+    shell
+        .answer(async {
+            let account = find(shell, path_of(id)?).await?;
+            let home = format!("/administration/accounts/{}", account.id);
+            let action = format!("{home}/{verb}");
+            Ok(make(&action).page(shell, Nav::Administration, &home))
+        })
+        .await
+}
+
+async fn password(shell: Shell, Path(id): Path<String>, _: Fields) -> Response {
+    shell
+        .answer(async {
+            let id: AccountId = path_of(&id)?;
+            let account = find(&shell, id).await?;
+            let secret = shell.engine().reset_password(shell.context(), id).await?;
+            let what = format!("The new password of {}.", account.name);
+            let back = format!("/administration/accounts/{id}");
+            Ok(shown_once(
+                &shell,
+                "New password",
+                &what,
+                secret.expose(),
+                ("To the account", &back),
+            ))
+        })
+        .await
+}
+
+async fn delete(shell: Shell, Path(id): Path<String>, _: Fields) -> Response {
+    shell
+        .answer(async {
+            let id: AccountId = path_of(&id)?;
+            match shell.engine().delete_account(shell.context(), id).await {
+                Ok(()) => Ok(shell.done("/administration", "The account is deleted.")),
+                Err(error) => told(&shell, id, Err(error), "").await,
+            }
+        })
+        .await
+}

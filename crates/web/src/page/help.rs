@@ -1,0 +1,100 @@
+//! How to search: generated from the fields themselves, so that it cannot be out of date.
+
+use axum::response::Response;
+use chancery_engine::Permission;
+use chancery_event::filter::{Field, FieldKind, Schema};
+use maud::{Markup, html};
+
+use super::GET;
+use super::prose::prose;
+use super::shell::Shell;
+use crate::edge::{Access, Routes};
+use crate::ui::{self, Nav};
+
+pub(super) fn add(routes: &mut Routes) {
+    routes.add(GET, "/help/search", Access::Session(Permission::CertificateRead), search);
+}
+
+const SPELLINGS: &[(&str, &str)] = &[
+    ("payments timeout", "both words occur, anywhere in the text"),
+    ("pay*", "a word that begins so"),
+    ("\"connection refused\"", "exactly these words, one after the other, as one value"),
+    ("type:certificate.upload", "a field has a value"),
+    ("type:certificate.*", "a field begins so; also *end and *middle*"),
+    ("severity:error,critical", "one of several values"),
+    ("severity>=warning", "less and greater: <, <=, >, >="),
+    ("-origin:cli", "not; also NOT origin:cli and origin!=cli"),
+    ("a OR b", "either; parentheses group: (a OR b) c"),
+    ("expires<30d", "before now + 30 days; units s, min, h, d, w, mo, y"),
+    ("expires:next(14d)", "within the next fourteen days; last(…) looks back"),
+    ("time:2026-11-21", "on that day, UTC"),
+    ("owner:*", "has a value; -owner:* has none"),
+    ("subject~\"^www[0-9]+\"", "matches a regular expression"),
+    ("count(name)>50", "has so many values"),
+];
+
+async fn search(shell: Shell) -> Response {
+    let body = shell.answer(async {
+        let certificates = shell.engine().certificate_schema().await?;
+        let body = html! {
+            (ui::page_header("How to search", "One language for every search box, rule and export.", html! {}))
+            (ui::section("spelling", "Spelling", html! {}, html! {
+                div.table-wrap { table.plain {
+                    thead { tr { th scope="col" { "Write" } th scope="col" { "To find what" } } }
+                    tbody { @for (text, meaning) in SPELLINGS {
+                        tr { td { (ui::code(text)) } td { (meaning) } }
+                    } }
+                } }
+                p.hint { "What stands side by side must all hold. Capital and small letters are the same." }
+            }))
+            (fields("events", "Fields of events", "/events", shell.engine().event_schema()))
+            (fields("certificates", "Fields of certificates", "/certificates", &certificates))
+        };
+        Ok(shell.page(Nav::Elsewhere, "How to search", body))
+    });
+    body.await
+}
+
+fn fields(id: &str, title: &str, list: &str, schema: &Schema) -> Markup {
+    ui::section(
+        id,
+        title,
+        html! { a href=(list) { "Search" } },
+        html! {
+            div.table-wrap { table.plain {
+                thead { tr {
+                    th scope="col" { "Field" } th scope="col" { "Holds" } th scope="col" { "Meaning" }
+                } }
+                tbody { @for field in schema.fields() { (row(field)) } }
+            } }
+        },
+    )
+}
+
+fn row(field: &Field) -> Markup {
+    html! {
+        tr {
+            th scope="row" {
+                (ui::code(&field.name))
+                @for alias in &field.aliases { " " span.muted { "or " (alias) } }
+            }
+            td { (field.kind.noun()) }
+            td { (prose(&field.doc)) (words(field)) }
+        }
+    }
+}
+
+/// The values of a keyword, where there are few enough to read.
+fn words(field: &Field) -> Markup {
+    let (FieldKind::Keyword(words) | FieldKind::Ordered(words)) = &field.kind else {
+        return html! {};
+    };
+    let known = words.values().unwrap_or_default();
+    html! {
+        @if !known.is_empty() && known.len() <= 16 {
+            br; span.muted { @for word in known { (ui::code(word)) " " } }
+        } @else if !known.is_empty() && field.name == "type" {
+            br; a href="/catalogue" { "All " (known.len()) " in the catalogue" }
+        }
+    }
+}

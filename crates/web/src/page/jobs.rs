@@ -1,0 +1,284 @@
+//! Jobs: what runs in the background, how far it is, what became of it.
+
+use axum::extract::Path;
+use axum::response::Response;
+use chancery_engine::Permission;
+use chancery_engine::history::EventQuery;
+use chancery_engine::job::Kind;
+use chancery_engine::row::Job;
+use chancery_event::Timestamp;
+use chancery_event::filter::Filter;
+use chancery_event::id::JobId;
+use maud::{Markup, html};
+
+use super::certificates::pages;
+use super::form::Fields;
+use super::question::Question;
+use super::shell::Shell;
+use super::typed::sentence;
+use super::{GET, POST, event_row};
+use crate::edge::{Access, Problem, Routes, path_of};
+use crate::ui::{self, AlertKind, Column, Crumb, Facet, FacetValue, Icon, Nav, Row, Table, Tone};
+
+/// Jobs on a page.
+const PAGE: usize = 50;
+const STATES: [&str; 5] = ["queued", "running", "success", "failed", "cancelled"];
+
+pub(super) fn add(routes: &mut Routes) {
+    let (read, write) =
+        (Access::Session(Permission::JobRead), Access::Session(Permission::JobWrite));
+    routes.add(GET, "/jobs", read, show);
+    routes.add(GET, "/jobs/{id}", read, one);
+    routes.add(POST, "/jobs/{id}/retry", write, retry);
+    routes.add(GET, "/jobs/{id}/cancel", write, ask_cancel);
+    routes.add(POST, "/jobs/{id}/cancel", write, cancel);
+}
+
+async fn show(shell: Shell) -> Response {
+    shell.answer(list(&shell)).await
+}
+
+/// Where a page continues: `<µs>.<id>` of the last job before it.
+fn cursor(text: &str) -> Option<(Timestamp, JobId)> {
+    let (at, id) = text.split_once('.')?;
+    Some((Timestamp::from_micros(at.parse().ok()?), id.parse().ok()?))
+}
+
+async fn list(shell: &Shell) -> Result<Response, Problem> {
+    let address = &shell.address;
+    let state = address.value("state").filter(|state| STATES.contains(state));
+    let kind = address.value("kind").filter(|kind| Kind::parse(kind).is_some());
+    let before = address.value("cursor").and_then(cursor);
+    let mut jobs = shell.engine().jobs(shell.context(), state, kind, before, PAGE + 1).await?;
+    let more = jobs.len() > PAGE;
+    jobs.truncate(PAGE);
+    let next = jobs.last().filter(|_| more).map(|job| {
+        let cursor = format!("{}.{}", job.scheduled_at.micros(), job.id);
+        address.with("cursor", &cursor).to_string()
+    });
+    let counts = shell.engine().figures().await?.jobs;
+    let running = jobs.iter().any(|job| matches!(job.state.as_str(), "queued" | "running"));
+    let words = format!("{} shown", jobs.len());
+    let body = html! {
+        (ui::page_header("Jobs", "What is done in the background, newest first.", html! {}))
+        div.with-facets {
+            (facets(shell, &counts))
+            div id="job-list" data-refresh=[running.then_some("5")] {
+                @if jobs.is_empty() {
+                    (ui::empty_state("No jobs", "Large uploads run as jobs. They are kept here with what became of them.", None))
+                } @else { (table(&jobs, shell.now())) (pages(address, next.as_deref(), &words)) }
+            }
+        }
+    };
+    Ok(shell.page(Nav::Jobs, "Jobs", body))
+}
+
+fn facets(shell: &Shell, counts: &[(String, u64)]) -> Markup {
+    let address = shell.address.without(&["cursor"]);
+    let href = |name: &str, value: &str| match address.value(name) == Some(value) {
+        true => address.without(&[name]).to_string(),
+        false => address.with(name, value).to_string(),
+    };
+    let count = |state: &str| counts.iter().find(|(s, _)| s == state).map_or(0, |(_, n)| *n);
+    let state_hrefs = STATES.map(|state| href("state", state));
+    let states: Vec<FacetValue<'_>> = STATES
+        .iter()
+        .zip(&state_hrefs)
+        .map(|(state, href)| FacetValue {
+            label: state,
+            count: count(state),
+            href,
+            selected: address.value("state") == Some(state),
+        })
+        .collect();
+    let kind_hrefs = Kind::ALL.map(|kind| href("kind", kind.as_str()));
+    html! {
+        div {
+            (ui::facet_panel(&[Facet { label: "State", values: &states, more_href: None }]))
+            aside.facets aria-label="Kinds" { details open { summary { "Kind" } ul {
+                @for (kind, href) in Kind::ALL.iter().zip(&kind_hrefs) {
+                    li { a href=(href) aria-current=[(address.value("kind") == Some(kind.as_str())).then_some("true")] {
+                        (kind.as_str())
+                    } }
+                }
+            } } }
+        }
+    }
+}
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn progress(job: &Job) -> Markup {
+    html! {
+        @if job.total > 0 { (ui::progress(&job.name, count(job.done), Some(count(job.total)))) }
+        @else if job.state == "running" { (ui::progress(&job.name, count(job.done), None)) }
+        @else { span.muted { "—" } }
+    }
+}
+
+fn duration(job: &Job, now: i64) -> String {
+    let Some(started) = job.started_at else { return "—".to_owned() };
+    let end = job.completed_at.map_or(now, Timestamp::micros);
+    let millis = (end - started.micros()).max(0) / 1_000;
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..90_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+        _ => format!("{} min", millis / 60_000),
+    }
+}
+
+fn table(jobs: &[Job], now: i64) -> Markup {
+    let columns = [
+        Column::new("Job"),
+        Column::new("State"),
+        Column::new("Progress"),
+        Column::new("Asked for"),
+        Column::new("Took").optional(),
+        Column::new("Tries").number().optional(),
+    ];
+    let rows: Vec<Row> = jobs
+        .iter()
+        .map(|job| Row {
+            href: Some(format!("/jobs/{}", job.id)),
+            tone: (job.state == "failed").then_some(Tone::Bad),
+            cells: vec![
+                html! { (job.name) },
+                ui::job_state(&job.state),
+                progress(job),
+                ui::time(job.scheduled_at.micros()),
+                html! { (duration(job, now)) },
+                html! { (job.attempts) " of " (job.attempts_max) },
+            ],
+        })
+        .collect();
+    ui::data_table(&Table {
+        id: "jobs",
+        caption: "Jobs, newest first",
+        columns: &columns,
+        rows: &rows,
+    })
+}
+
+async fn one(shell: Shell, Path(id): Path<String>) -> Response {
+    shell
+        .answer(async {
+            let job = shell.engine().job(shell.context(), path_of::<JobId>(&id)?).await?;
+            view(&shell, &job).await
+        })
+        .await
+}
+
+fn cancel_question(action: &str) -> Question<'_> {
+    Question {
+        id: "cancel-dialog",
+        trigger: "Cancel the job…",
+        title: "Cancel this job?",
+        text: "What it did already stays.",
+        action,
+        submit: "Cancel the job",
+        is_final: true,
+        fields: None,
+    }
+}
+
+async fn view(shell: &Shell, job: &Job) -> Result<Response, Problem> {
+    let text = format!("target:\"job/{}\"", job.id);
+    let filter = Filter::parse(&text, shell.engine().event_schema())
+        .map_err(chancery_engine::Error::from)?;
+    let query = EventQuery { filter, before: None, from: None, limit: 50, oldest_first: true };
+    let events = shell.engine().events(shell.context(), query).await?.events;
+    let action = format!("/jobs/{}/cancel", job.id);
+    let is_open = matches!(job.state.as_str(), "queued" | "running");
+    let body = html! {
+        (ui::breadcrumbs(&[
+            Crumb { label: "Jobs", href: Some("/jobs") },
+            Crumb { label: &job.name, href: None },
+        ]))
+        (ui::page_header(&job.name, &job.kind, html! {
+            @if shell.may(Permission::JobWrite) && job.state == "failed" {
+                form method="post" action={"/jobs/" (job.id) "/retry"} {
+                    (ui::csrf_input(shell.csrf()))
+                    button.primary type="submit" { (ui::icon(Icon::Refresh)) span { "Try again" } }
+                }
+            }
+            @if shell.may(Permission::JobWrite) && is_open { (cancel_question(&action).dialog(shell)) }
+        }))
+        @if let Some(error) = &job.error { (ui::alert_box(AlertKind::Error, &sentence(error))) }
+        div.columns {
+            div id="job-state" data-refresh=[is_open.then_some("3")] {
+                (ui::section("state", "State", html! {}, facts(job, shell.now())))
+            }
+            (ui::section("story", "Story", html! {}, html! {
+                @if events.is_empty() { p.muted { "Nothing is sealed yet." } } @else { (event_row::story(&events)) }
+            }))
+        }
+        (ui::section("payload", "What it was asked", html! {},
+            ui::json_block("payload-json", "Payload", &pretty(&job.payload))))
+        @if let Some(result) = &job.result {
+            (ui::section("result", "What came of it", html! {},
+                ui::json_block("result-json", "Result", &pretty(result))))
+        }
+    };
+    Ok(shell.page(Nav::Jobs, &job.name, body))
+}
+
+fn pretty(json: &str) -> String {
+    let value = serde_json::from_str::<serde_json::Value>(json);
+    value.and_then(|value| serde_json::to_string_pretty(&value)).unwrap_or_else(|_| json.to_owned())
+}
+
+fn facts(job: &Job, now: i64) -> Markup {
+    let moment = |at: Option<Timestamp>| match at {
+        Some(at) => ui::time(at.micros()),
+        None => html! { span.muted { "—" } },
+    };
+    let by = match job.triggered_by.split_once('/') {
+        Some(("account", id)) => {
+            html! { a href={"/administration/accounts/" (id)} { "an account" } }
+        }
+        _ => html! { (job.triggered_by) },
+    };
+    ui::key_values(&[
+        ("State", ui::job_state(&job.state)),
+        ("Progress", progress(job)),
+        ("Tries", html! { (job.attempts) " of " (job.attempts_max) }),
+        ("Asked for", ui::time(job.scheduled_at.micros())),
+        ("Not before", ui::time(job.run_at.micros())),
+        ("Last begun", moment(job.started_at)),
+        ("Ended", moment(job.completed_at)),
+        ("Took", html! { (duration(job, now)) }),
+        ("Asked by", by),
+        ("Queue", html! { (job.queue) }),
+        ("Identifier", ui::code(&job.id.to_string())),
+    ])
+}
+
+async fn retry(shell: Shell, Path(id): Path<String>, _: Fields) -> Response {
+    shell
+        .answer(async {
+            shell.engine().retry_job(shell.context(), path_of::<JobId>(&id)?).await?;
+            Ok(shell.done(&format!("/jobs/{id}"), "The job is queued again."))
+        })
+        .await
+}
+
+async fn ask_cancel(shell: Shell, Path(id): Path<String>) -> Response {
+    shell
+        .answer(async {
+            let id = path_of::<JobId>(&id)?;
+            let (action, back) = (format!("/jobs/{id}/cancel"), format!("/jobs/{id}"));
+            Ok(cancel_question(&action).page(&shell, Nav::Jobs, &back))
+        })
+        .await
+}
+
+async fn cancel(shell: Shell, Path(id): Path<String>, _: Fields) -> Response {
+    shell
+        .answer(async {
+            shell.engine().cancel_job(shell.context(), path_of::<JobId>(&id)?).await?;
+            Ok(shell.done(&format!("/jobs/{id}"), "The job is cancelled."))
+        })
+        .await
+}

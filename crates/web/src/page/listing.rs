@@ -1,0 +1,246 @@
+//! What all lists share: the search expression with its error, the span of time, and facets whose
+//! values are links that narrow and widen.
+
+use chancery_event::Timestamp;
+use chancery_event::filter::error::Place;
+use chancery_event::filter::{Comparison, Filter, FilterError, Literal, Operator, Schema};
+use maud::{Markup, html};
+
+use super::address::Address;
+use super::typed::sentence;
+use crate::ui::{self, Facet, FacetValue, SearchBox, SearchError};
+
+/// Parameters that say which page of a list is shown; every change of the list drops them.
+pub(super) const CURSORS: &[&str] = &["before", "after", "cursor"];
+
+/// What a list is narrowed to, as its address says.
+pub(super) struct Narrowed {
+    /// The expression as typed.
+    pub(super) text: String,
+    /// The expression; everything where it cannot be understood.
+    pub(super) filter: Filter,
+    /// Why it cannot be understood.
+    pub(super) error: Option<FilterError>,
+    /// The span of time, µs since 1970; the end is not in it.
+    pub(super) from: Option<i64>,
+    pub(super) to: Option<i64>,
+}
+
+impl Narrowed {
+    /// Reads parameters `q`, `from` and `to`.
+    pub(super) fn read(address: &Address, schema: &Schema) -> Self {
+        let text = address.value("q").unwrap_or_default().trim().to_owned();
+        let (filter, error) = match Filter::parse(&text, schema) {
+            Ok(filter) => (filter, None),
+            Err(error) => (Filter::All, Some(error)),
+        };
+        let moment = |name: &str| address.parsed::<Timestamp>(name).map(Timestamp::micros);
+        Self { text, filter, error, from: moment("from"), to: moment("to") }
+    }
+
+    /// The condition with the span of time, which is about `field`.
+    pub(super) fn condition(&self, field: &str) -> Filter {
+        let bound =
+            |operator, at| Filter::Comparison(Comparison::one(field, operator, Literal::Time(at)));
+        let mut parts = vec![self.filter.clone()];
+        parts.extend(self.from.map(|from| bound(Operator::GreaterOrEqual, from)));
+        parts.extend(self.to.map(|to| bound(Operator::Less, to)));
+        Filter::and(parts)
+    }
+
+    /// The box, with the fault pointed at and a query that would work.
+    pub(super) fn search_box(
+        &self,
+        id: &str,
+        address: &Address,
+        action: &str,
+        placeholder: &str,
+    ) -> Markup {
+        let (position, len) = match self.error.as_ref().map(|error| &error.place) {
+            Some(Place::Text { offset, length }) => (*offset, *length),
+            _ => (0, 0),
+        };
+        let message = self.error.as_ref().map(|error| sentence(&error.message)).unwrap_or_default();
+        let better = self.error.as_ref().and_then(|error| {
+            let word = error.suggestion.as_deref()?;
+            let (before, rest) = self.text.split_at_checked(position)?;
+            Some(format!("{before}{word}{}", rest.get(len..)?))
+        });
+        let href =
+            better.as_deref().map(|text| address.without(CURSORS).with("q", text).to_string());
+        let suggestion = better.as_deref().zip(href.as_deref());
+        let keep: Vec<(&str, &str)> = ["from", "to", "sort"]
+            .into_iter()
+            .filter_map(|name| Some((name, address.value(name)?)))
+            .collect();
+        let error = self.error.as_ref();
+        html! {
+            (ui::search_box(&SearchBox {
+                id,
+                action,
+                query: &self.text,
+                placeholder,
+                error: error.map(|_| SearchError { position, len, message: &message, suggestion }),
+                help_href: "/help/search",
+                keep: &keep,
+            }))
+            @if self.from.is_some() || self.to.is_some() {
+                p.narrowed {
+                    "Narrowed to the time "
+                    @if let Some(from) = self.from { "from " (ui::time(from)) " " }
+                    @if let Some(to) = self.to { "to " (ui::time(to)) " " }
+                    a href=(address.without(&["from", "to"]).without(CURSORS)) { "show all times" }
+                }
+            }
+        }
+    }
+}
+
+/// What stands in place of a list whose expression cannot be understood.
+pub(super) fn not_understood() -> Markup {
+    html! {
+        p.hint {
+            "Nothing is listed until the search can be understood. "
+            a href="/help/search" { "How to search" }
+        }
+    }
+}
+
+/// A field with its values and how often each occurs.
+pub(super) struct FacetCounts {
+    pub(super) field: String,
+    pub(super) label: String,
+    pub(super) values: Vec<(String, u64)>,
+}
+
+/// Facets beside a list whose expression is `filter`.
+pub(super) fn facets(
+    address: &Address,
+    filter: &Filter,
+    schema: &Schema,
+    groups: &[FacetCounts],
+) -> Markup {
+    let address = address.without(CURSORS);
+    let links: Vec<Vec<(String, bool)>> = groups
+        .iter()
+        .map(|group| {
+            let link = |value: &str| {
+                let condition = equals(&group.field, value, schema)?;
+                let is_chosen = parts(filter).contains(&&condition);
+                let narrowed = if is_chosen {
+                    taken_away(filter, &condition)
+                } else {
+                    added(filter, condition)
+                };
+                Some((address.with("q", &text(&narrowed)).to_string(), is_chosen))
+            };
+            let none = || (address.to_string(), false);
+            group.values.iter().map(|(value, _)| link(value).unwrap_or_else(none)).collect()
+        })
+        .collect();
+    let values: Vec<Vec<FacetValue<'_>>> = groups
+        .iter()
+        .zip(&links)
+        .map(|(group, links)| {
+            let values = group.values.iter().zip(links);
+            let values = values.map(|((value, count), (href, selected))| FacetValue {
+                label: if value.is_empty() { "(none)" } else { value },
+                count: *count,
+                href,
+                selected: *selected,
+            });
+            values.take(12).collect()
+        })
+        .collect();
+    let facets: Vec<Facet<'_>> = groups
+        .iter()
+        .zip(&values)
+        .filter(|(_, values)| !values.is_empty())
+        .map(|(group, values)| Facet { label: &group.label, values, more_href: None })
+        .collect();
+    ui::facet_panel(&facets)
+}
+
+/// The condition that a field has this value, as the schema understands it.
+fn equals(field: &str, value: &str, schema: &Schema) -> Option<Filter> {
+    if value.is_empty() {
+        return Filter::parse(&format!("-{field}:*"), schema).ok();
+    }
+    let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
+    Filter::parse(&format!("{field}:\"{quoted}\""), schema).ok()
+}
+
+fn parts(filter: &Filter) -> Vec<&Filter> {
+    match filter {
+        Filter::And(parts) => parts.iter().collect(),
+        one => vec![one],
+    }
+}
+
+fn taken_away(filter: &Filter, condition: &Filter) -> Filter {
+    Filter::and(parts(filter).into_iter().filter(|part| *part != condition).cloned().collect())
+}
+
+fn added(filter: &Filter, condition: Filter) -> Filter {
+    match filter {
+        Filter::All => condition,
+        filter => Filter::and(vec![filter.clone(), condition]),
+    }
+}
+
+fn text(filter: &Filter) -> String {
+    match filter {
+        Filter::All => String::new(),
+        Filter::And(parts) if parts.is_empty() => String::new(),
+        filter => filter.to_text(),
+    }
+}
+
+/// A count that may have stopped counting.
+pub(super) fn counted(value: u64, at_least: bool) -> String {
+    match at_least {
+        true => format!("more than {}", ui::grouped(value)),
+        false => ui::grouped(value),
+    }
+}
+
+/// Words of a field for people: `key_algorithm` is `Key algorithm`.
+pub(super) fn label(field: &str) -> String {
+    let text = field.rsplit_once('.').map_or(field, |(_, last)| last).replace('_', " ");
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().collect::<String>());
+    first.unwrap_or_default() + letters.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links(query: &str, field: &str, value: &str) -> (String, bool) {
+        let schema = chancery_event::search::schema();
+        let filter = Filter::parse(query, schema).unwrap();
+        let condition = equals(field, value, schema).unwrap();
+        let chosen = parts(&filter).contains(&&condition);
+        let new = match chosen {
+            true => taken_away(&filter, &condition),
+            false => added(&filter, condition),
+        };
+        (text(&new), chosen)
+    }
+
+    #[test]
+    fn a_facet_narrows_and_widens() {
+        assert_eq!(links("", "outcome", "failure"), ("outcome:failure".into(), false));
+        assert_eq!(links("outcome:failure", "outcome", "failure"), (String::new(), true));
+        let (text, chosen) = links("renew outcome:failure", "outcome", "failure");
+        assert_eq!((text.as_str(), chosen), ("renew", true));
+        let (text, chosen) = links("renew", "type", "certificate.upload");
+        assert_eq!((text.as_str(), chosen), ("renew type:certificate.upload", false));
+    }
+
+    #[test]
+    fn fields_have_words() {
+        assert_eq!(label("key_algorithm"), "Key algorithm");
+        assert_eq!(label("attribute.cost_centre"), "Cost centre");
+    }
+}

@@ -1,0 +1,106 @@
+//! The live tail of the list of events: rows as server-sent events, from a log index on.
+//!
+//! Every stream has its own position: a slow reader falls behind for itself alone, and after a break
+//! `Last-Event-ID` brings it back to where it was.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use chancery_engine::history::{EventQuery, SeenEvent};
+use chancery_engine::{Error, Permission};
+use chancery_event::LogIndex;
+use chancery_event::filter::Filter;
+use futures::stream;
+use tokio::sync::watch;
+
+use super::shell::Shell;
+use super::{GET, event_row};
+use crate::edge::{Access, Problem, Routes};
+use crate::ui;
+
+/// Events read at once.
+const BATCH: usize = 100;
+/// Silence after which a comment is sent, so that proxies keep the connection.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+pub(super) fn add(routes: &mut Routes) {
+    routes.add(GET, "/events/live", Access::Session(Permission::EventRead), rows);
+}
+
+async fn rows(shell: Shell, headers: HeaderMap) -> Response {
+    let text = shell.address.value("q").unwrap_or_default();
+    let filter = match shell.engine().parse_event_filter(text) {
+        Ok(filter) => filter,
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
+    let sealed = shell.engine().sealed();
+    let size = *sealed.borrow();
+    let asked = seen.map(|index| index.saturating_add(1)).or(shell.address.parsed("from"));
+    let reader = Reader {
+        next: asked.unwrap_or(size).min(size),
+        sealed,
+        filter,
+        shell,
+        batch: VecDeque::new(),
+    };
+    let events = stream::unfold(reader, |mut reader| async move {
+        let event = reader.next().await?;
+        Some((Ok::<Event, Infallible>(event), reader))
+    });
+    let mut response =
+        Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response();
+    let plain = HeaderValue::from_static("no");
+    response.headers_mut().insert("x-accel-buffering", plain);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+struct Reader {
+    shell: Shell,
+    filter: Filter,
+    sealed: watch::Receiver<u64>,
+    /// The first index that was not looked at.
+    next: u64,
+    batch: VecDeque<SeenEvent>,
+}
+
+impl Reader {
+    /// The next row; `None` ends the stream.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(seen) = self.batch.pop_front() {
+                let row = ui::data_row(&event_row::columns(), &event_row::row(&seen));
+                let event = Event::default().event("row").id(seen.index.to_string());
+                return Some(event.data(row.into_string()));
+            }
+            let size = *self.sealed.borrow_and_update();
+            if self.next < size {
+                self.read(size).await.ok()?;
+            } else {
+                self.sealed.changed().await.ok()?;
+            }
+        }
+    }
+
+    async fn read(&mut self, size: u64) -> Result<(), Error> {
+        let query = EventQuery {
+            filter: self.filter.clone(),
+            before: Some(LogIndex(size)),
+            from: Some(LogIndex(self.next)),
+            limit: BATCH,
+            oldest_first: true,
+        };
+        let page = self.shell.engine().events(self.shell.context(), query).await?;
+        self.next = match page.events.last() {
+            Some(last) if page.more => last.index.0 + 1,
+            _ => size,
+        };
+        self.batch = page.events.into();
+        Ok(())
+    }
+}

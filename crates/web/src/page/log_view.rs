@@ -1,0 +1,162 @@
+//! The sealed log for people: what it says of itself, how to check it, and the condition of the
+//! program.
+
+use axum::response::Response;
+use chancery_engine::history::EventQuery;
+use chancery_engine::{Error, Permission};
+use chancery_event::filter::Filter;
+use maud::{Markup, html};
+
+use super::shell::Shell;
+use super::{GET, POST, event_row};
+use crate::edge::{Access, Problem, Routes};
+use crate::ui::{self, AlertKind, Icon, Nav, Stat, Tone};
+
+pub(super) fn add(routes: &mut Routes) {
+    routes.add(GET, "/log-view", Access::Session(Permission::EventRead), show);
+    routes.add(POST, "/log-view/verify", Access::Session(Permission::LogVerify), verify);
+}
+
+async fn show(shell: Shell) -> Response {
+    shell.answer(view(&shell, None)).await
+}
+
+async fn verify(shell: Shell) -> Response {
+    shell
+        .answer(async {
+            match shell.engine().verify_log(shell.context()).await {
+                Ok(report) => {
+                    let notice = format!(
+                        "All {} entries were read back and hashed in {} ms; they lead to the signed root {}.",
+                        ui::grouped(report.count), report.duration_ms, report.root
+                    );
+                    Ok(shell.done("/log-view", &notice))
+                }
+                Err(Error::LogDamaged(what)) => view(&shell, Some(&what)).await,
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
+}
+
+async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> {
+    let engine = shell.engine();
+    let checkpoint = engine.log_checkpoint().await?;
+    let figures = engine.figures().await?;
+    let filter = Filter::parse("type:log.verify", engine.event_schema()).map_err(Error::from)?;
+    let query = EventQuery { filter, before: None, from: None, limit: 5, oldest_first: false };
+    let verified = engine.events(shell.context(), query).await?.events;
+    let size = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
+    let age = checkpoint.as_ref().map_or_else(
+        || "none yet".to_owned(),
+        |checkpoint| ui::distance(checkpoint.signed_at.micros(), shell.now()),
+    );
+    let quarantined = engine.health().quarantined();
+    let tone = if quarantined == 0 { Tone::Good } else { Tone::Critical };
+    let stats = [
+        Stat {
+            label: "Entries under seal",
+            value: &ui::grouped(size),
+            hint: "signed and provable",
+            href: Some("/events"),
+            tone: Tone::Seal,
+        },
+        Stat {
+            label: "Last checkpoint",
+            value: &age,
+            hint: "signed when something happens",
+            href: None,
+            tone: Tone::Neutral,
+        },
+        Stat {
+            label: "Wait to be sealed",
+            value: &ui::grouped(figures.pending),
+            hint: "recorded, not sealed yet",
+            href: None,
+            tone: Tone::Neutral,
+        },
+        Stat {
+            label: "Quarantined",
+            value: &ui::grouped(quarantined),
+            hint: "pending events not written by this program",
+            href: None,
+            tone,
+        },
+    ];
+    let body = html! {
+        (ui::page_header("Sealed log", "Every event, in one order, under a signature. Anybody can check it without trusting this server.", html! {
+            @if shell.may(Permission::LogVerify) {
+                form method="post" action="/log-view/verify" {
+                    (ui::csrf_input(shell.csrf()))
+                    button.primary type="submit" { (ui::icon(Icon::Seal)) span { "Verify now" } }
+                }
+            }
+        }))
+        @if let Some(damage) = damage {
+            (ui::alert_box(AlertKind::Error, &format!("The log does not verify: {damage}.")))
+        }
+        (ui::stat_row(&stats))
+        div.columns {
+            (ui::section("checkpoint", "Checkpoint", html! {}, html! {
+                @match &checkpoint {
+                    Some(checkpoint) => {
+                        p { "Signed " (ui::time(checkpoint.signed_at.micros())) "." }
+                        (ui::json_block("checkpoint-text", "Signed note (C2SP tlog-checkpoint)", &checkpoint.note))
+                    }
+                    None => p.muted { "Nothing has been sealed yet." }
+                }
+            }))
+            (ui::section("health", "Condition", html! {}, findings(shell)))
+        }
+        (ui::section("key", "Key", html! {}, key(shell)))
+        (ui::section("how", "Check it yourself", html! {}, how(shell)))
+        (ui::section("verifications", "Verifications on this server", html! {
+            a href="/events?q=type:log.verify" { "All" }
+        }, html! {
+            @if verified.is_empty() { p.muted { "None yet." } } @else { (event_row::story(&verified)) }
+        }))
+    };
+    Ok(shell.page(Nav::Log, "Sealed log", body))
+}
+
+fn findings(shell: &Shell) -> Markup {
+    html! {
+        ul.plain { @for finding in shell.engine().health().findings() {
+            li {
+                @if finding.good { (ui::badge(Tone::Good, Icon::CheckCircle, finding.part)) }
+                @else { (ui::badge(Tone::Critical, Icon::Critical, finding.part)) }
+                " " (super::typed::sentence(&finding.message))
+            }
+        } }
+    }
+}
+
+fn key(shell: &Shell) -> Markup {
+    let verifier = shell.engine().verifier();
+    html! {
+        (ui::key_values(&[
+            ("Origin", ui::code(&shell.engine().settings().log_origin)),
+            ("Key identifier", ui::code(&format!("{:08x}", verifier.id()))),
+        ]))
+        (ui::json_block("verifier-key", "Verifier key (signed note)", &verifier.to_string()))
+        p.hint { "Keep it somewhere else than on this server: whoever has it can tell a forged log." }
+    }
+}
+
+fn how(shell: &Shell) -> Markup {
+    let base = shell.state.options.public_url.trim_end_matches('/');
+    let command = format!("chancery verify --url {base}/log --key '{}'", shell.engine().verifier());
+    html! {
+        p { "The log is served as C2SP tlog-tiles. Tools of that standard read it, and so does this program:" }
+        (ui::json_block("verify-command", "Shell", &command))
+        div.table-wrap { table.plain {
+            thead { tr { th scope="col" { "Address" } th scope="col" { "What" } th scope="col" { "For whom" } } }
+            tbody {
+                tr { td { a href="/log/checkpoint" { (ui::code("/log/checkpoint")) } } td { "the newest signed checkpoint" } td { "everybody" } }
+                tr { td { (ui::code("/log/tile/<level>/<index>")) } td { "hashes of the tree" } td { "everybody" } }
+                tr { td { (ui::code("/log/tile/entries/<index>")) } td { "the sealed entries, without anything about people" } td { "auditors" } }
+            }
+        } }
+        p.hint { "One event is proved by the two files on its page, off-line." }
+    }
+}

@@ -1,0 +1,157 @@
+//! Certificates through the API: from the upload to the deletion.
+
+use chancery_testkit::{Authority, TestServer};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_certificate_enters_is_read_changed_and_goes() {
+    let server = TestServer::start().await;
+    let authority = Authority::new("Test CA", server.now());
+    let leaf = authority.leaf("www.example.org", server.now(), 60);
+    let made = server.post("/api/v1/certificates").body("application/x-pem-file", leaf.to_pem());
+    let made = made.send().await.expect(201);
+    let location = made.header("location").to_owned();
+    let etag = made.header("etag").to_owned();
+    let body = made.json();
+    assert_eq!(location, format!("/api/v1/certificates/{}", body["id"].as_str().unwrap()));
+    assert_eq!(body["subject_cn"], "www.example.org");
+    assert_eq!(body["pem"], leaf.to_pem());
+
+    let read = server.get(&location).send().await.expect(200);
+    assert_eq!(read.header("etag"), etag);
+    assert_eq!(read.json(), body);
+    let same = server.get(&location).header("if-none-match", &etag).send().await.expect(304);
+    assert!(same.bytes.is_empty());
+    let fingerprint = body["fingerprint_sha256"].as_str().unwrap();
+    let found = server.get(&format!("/api/v1/certificates/{fingerprint}")).send().await;
+    assert_eq!(found.expect(200).json()["id"], body["id"]);
+    let der = server.get(&format!("{location}/der")).send().await.expect(200);
+    assert_eq!(der.bytes, leaf.der());
+    assert_eq!(der.header("content-type"), "application/pkix-cert");
+
+    let change = json!({ "path": "/prod/web", "owner": "admin" });
+    let changed = server.patch(&location).header("if-match", &etag).json(&change).send().await;
+    let changed = changed.expect(200).json();
+    assert_eq!(changed["path"], "/prod/web");
+    assert_eq!(changed["owner"]["name"], "admin");
+    let late = server.patch(&location).header("if-match", &etag).json(&change).send().await;
+    assert_eq!(late.expect(412).reason(), "changed_meanwhile");
+    let cleared = server.patch(&location).json(&json!({ "owner": null })).send().await;
+    assert!(cleared.expect(200).json()["owner"].is_null());
+    let typo = server.patch(&location).json(&json!({ "pth": "/x" })).send().await;
+    assert_eq!(typo.expect(422).reason(), "invalid");
+
+    let archived = server.post(&format!("{location}/archive")).send().await.expect(200);
+    assert_eq!(archived.json()["archived"], true);
+    server.post(&format!("{location}/archive")).send().await.expect(409);
+    server.post(&format!("{location}/restore")).send().await.expect(200);
+    server.delete(&location).send().await.expect(204);
+    server.get(&location).send().await.expect(404);
+
+    server.settle().await;
+    let events = server.get(&format!("{}/events?limit=100", location)).send().await.expect(200);
+    let events = events.json();
+    let types: Vec<_> = events["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["event"]["type"].as_str().unwrap())
+        .collect();
+    for expected in
+        ["certificate.upload", "certificate.update", "certificate.archive", "certificate.delete"]
+    {
+        assert!(types.contains(&expected), "{expected} is not in {types:?}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn refused_uploads_say_why() {
+    let server = TestServer::start().await;
+    let authority = Authority::new("Test CA", server.now());
+    let leaf = authority.leaf("www.example.org", server.now(), 60).to_pem();
+    let upload =
+        |media_type: &str, body: &str| server.post("/api/v1/certificates").body(media_type, body);
+    let id = upload("text/plain", &leaf).send().await.expect(201).json()["id"].clone();
+    let again = upload("text/plain", &leaf).send().await.expect(409);
+    assert_eq!(again.reason(), "duplicate");
+    assert_eq!(again.json()["existing"], id);
+    assert_eq!(upload("text/plain", "").send().await.expect(422).json()["status"], 422);
+    upload("text/plain", "nonsense").send().await.expect(422);
+    assert_eq!(
+        upload("text/html", &leaf).send().await.expect(415).reason(),
+        "unsupported_media_type"
+    );
+    assert_eq!(upload("application/json", "{").send().await.expect(400).reason(), "malformed");
+    let unknown = json!({ "certificate": authority.leaf("b.example.org", server.now(), 1).to_pem(), "owner": "nobody" });
+    let refused = server.post("/api/v1/certificates").json(&unknown).send().await.expect(422);
+    assert_eq!(refused.json()["field"], "owner");
+    let key = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
+    upload("text/plain", key).send().await.expect(422);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn several_certificates_are_answered_one_by_one() {
+    let server = TestServer::start().await;
+    let authority = Authority::new("Test CA", server.now());
+    let leaf = |name: &str| authority.leaf(name, server.now(), 60).to_pem();
+    let (first, second) = (leaf("a.example.org"), leaf("b.example.org"));
+    let bundle = format!("{first}{second}{}", authority.pem());
+    let upload =
+        |body: String| server.post("/api/v1/certificates?path=/x").body("text/plain", body);
+    let answer = upload(bundle).send().await.expect(200).json();
+    assert_eq!((&answer["accepted"], &answer["refused"]), (&json!(3), &json!(0)));
+    let mixed = upload(format!("{first}{}", leaf("c.example.org"))).send().await.expect(207).json();
+    assert_eq!((&mixed["accepted"], &mixed["refused"]), (&json!(1), &json!(1)));
+    assert_eq!(mixed["items"][0]["problem"]["status"], 409);
+    assert_eq!(mixed["items"][1]["position"], 1);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn the_inventory_is_listed_page_by_page_and_exported() {
+    let server = TestServer::start().await;
+    let authority = Authority::new("Test CA", server.now());
+    let bundle: String = (1..=5)
+        .map(|n| authority.leaf(&format!("n{n}.example.org"), server.now(), 10 * n).to_pem())
+        .collect();
+    server.post("/api/v1/certificates").body("text/plain", bundle).send().await.expect(200);
+    let mut names = Vec::new();
+    let mut path = "/api/v1/certificates?limit=2&sort=-expires".to_owned();
+    loop {
+        let page = server.get(&path).send().await.expect(200);
+        for item in page.json()["items"].as_array().unwrap() {
+            names.push(item["subject_cn"].as_str().unwrap().to_owned());
+        }
+        let link = page.header("link").to_owned();
+        let Some(next) = link.split('>').next().and_then(|part| part.strip_prefix('<')) else {
+            break;
+        };
+        assert!(link.contains("rel=\"next\""), "{link}");
+        path = next.to_owned();
+    }
+    let expected: Vec<_> = (1..=5).rev().map(|n| format!("n{n}.example.org")).collect();
+    assert_eq!(names, expected);
+    let soon = server.get("/api/v1/certificates?filter=expires%3C25d").send().await.expect(200);
+    assert_eq!(soon.json()["items"].as_array().unwrap().len(), 2);
+    let wrong = server.get("/api/v1/certificates?filter=expirs%3C25d").send().await.expect(400);
+    assert_eq!(wrong.reason(), "filter");
+    assert_eq!(wrong.json()["position"]["offset"], 0);
+    assert_eq!(wrong.json()["suggestion"], "expires");
+    server.get("/api/v1/certificates?limit=0").send().await.expect(422);
+    server.get("/api/v1/certificates?cursor=nonsense").send().await.expect(422);
+    let facets = server.get("/api/v1/certificates/facets").send().await.expect(200).json();
+    assert!(facets["groups"].as_array().unwrap().iter().any(|group| group["field"] == "status"));
+    server.get("/api/v1/certificates/histogram").send().await.expect(200);
+
+    let csv = server.get("/api/v1/certificates/export?format=csv").send().await.expect(200);
+    assert!(csv.header("content-type").starts_with("text/csv"));
+    assert_eq!(csv.text().lines().count(), 6, "{}", csv.text());
+    let lines = server.get("/api/v1/certificates/export").send().await.expect(200);
+    assert_eq!(lines.text().lines().count(), 5);
+    server.settle().await;
+    let exports = server.get("/api/v1/events?filter=type:certificate.export").send().await;
+    assert_eq!(exports.expect(200).json()["items"].as_array().unwrap().len(), 2);
+    server.finish().await;
+}

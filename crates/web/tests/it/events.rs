@@ -1,0 +1,174 @@
+//! Events through the API: lists, search, counts, the live stream, exports, erasure.
+
+use std::time::Duration;
+
+use axum::body::BodyDataStream;
+use axum::http::Method;
+use chancery_engine::Role;
+use chancery_testkit::TestServer;
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+
+fn indexes(page: &Value) -> Vec<u64> {
+    let items = page["items"].as_array().unwrap();
+    items.iter().map(|item| item["log_index"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn lists_go_both_ways_in_both_orders() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    let size = server.engine().figures().await.unwrap().log_size;
+    assert!(size >= 7, "{size}");
+    let page = async |query: &str| {
+        server.get(&format!("/api/v1/events?limit=3&{query}")).send().await.expect(200).json()
+    };
+    let first = page("").await;
+    assert_eq!(indexes(&first), [size - 1, size - 2, size - 3]);
+    assert!(first["previous_cursor"].is_null());
+    let next = first["next_cursor"].as_str().unwrap().to_owned();
+    let second = page(&format!("cursor={next}")).await;
+    assert_eq!(indexes(&second), [size - 4, size - 5, size - 6]);
+    let back = second["previous_cursor"].as_str().unwrap().to_owned();
+    let again = page(&format!("cursor={back}")).await;
+    assert_eq!(indexes(&again), indexes(&first));
+    assert!(again["previous_cursor"].is_null());
+    assert_eq!(again["next_cursor"], first["next_cursor"]);
+    let oldest = page("order=oldest").await;
+    assert_eq!(indexes(&oldest), [0, 1, 2]);
+    let next = oldest["next_cursor"].as_str().unwrap().to_owned();
+    let further = page(&format!("order=oldest&cursor={next}")).await;
+    assert_eq!(indexes(&further), [3, 4, 5]);
+    let back = further["previous_cursor"].as_str().unwrap().to_owned();
+    assert_eq!(indexes(&page(&format!("order=oldest&cursor={back}")).await), [0, 1, 2]);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn both_spellings_of_a_filter_find_the_same() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    let text = server.get("/api/v1/events?filter=type:bootstrap.*&limit=100").send().await;
+    let text = text.expect(200).json();
+    assert!(indexes(&text).len() >= 3);
+    assert!(text["items"][0]["sentence"].as_str().unwrap().len() > 5);
+    let filter =
+        chancery_event::filter::Filter::parse("type:bootstrap.*", server.engine().event_schema());
+    let search = json!({ "filter": filter.unwrap().to_json(), "limit": 100 });
+    let tree = server.post("/api/v1/events/search").json(&search).send().await.expect(200).json();
+    assert_eq!(indexes(&tree), indexes(&text));
+    let count = server.get("/api/v1/events/count?filter=type:bootstrap.*").send().await;
+    assert_eq!(count.expect(200).json()["count"], indexes(&text).len());
+    let wrong = json!({ "filter": { "field": "colour", "operator": "equals", "value": "red" } });
+    let refused = server.post("/api/v1/events/search").json(&wrong).send().await.expect(400);
+    assert!(refused.json()["position"]["pointer"].is_string(), "{}", refused.text());
+    let facets = server.get("/api/v1/events/facets").send().await.expect(200).json();
+    assert!(!facets["groups"].as_array().unwrap().is_empty());
+    let bars = server.get("/api/v1/events/histogram?buckets=4").send().await.expect(200).json();
+    let total: u64 =
+        bars["bars"].as_array().unwrap().iter().map(|bar| bar["count"].as_u64().unwrap()).sum();
+    assert!(total > 0, "{bars}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn names_of_people_are_for_those_who_may_see_them_until_they_are_erased() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    let newest = "/api/v1/events?limit=1&filter=type:session.create";
+    let event = server.get(newest).send().await.expect(200).json()["items"][0].clone();
+    assert_eq!(event["event"]["data"]["personal"]["actor_name"], "admin");
+    let viewer = server.token(Role::Viewer).await;
+    let seen = server.call(Method::GET, newest).bearer(&viewer).send().await.expect(200).json();
+    let personal = &seen["items"][0]["event"]["data"]["personal"];
+    assert!(personal["actor_name"].is_null() && personal["commitment"].is_string(), "{personal}");
+    let by_name = server.call(Method::GET, "/api/v1/events?filter=actor:admin").bearer(&viewer);
+    by_name.send().await.expect(403);
+    let id = event["event"]["id"].as_str().unwrap().to_owned();
+    let erase = |ground: &str| {
+        server.post(&format!("/api/v1/events/{id}/erase")).json(&json!({ "ground": ground }))
+    };
+    assert_eq!(erase("Not a word").send().await.expect(422).json()["field"], "ground");
+    erase("request").send().await.expect(204);
+    let after = server.get(&format!("/api/v1/events/{id}")).send().await.expect(200).json();
+    assert!(after["event"]["data"]["personal"]["actor_name"].is_null());
+    erase("request").send().await.expect(409);
+    server.finish().await;
+}
+
+/// Reads a stream until `count` whole events have come.
+async fn read(stream: &mut BodyDataStream, count: usize) -> String {
+    let mut text = String::new();
+    while text.matches("\n\n").count() < count {
+        let chunk = tokio::time::timeout(Duration::from_secs(20), stream.next()).await;
+        let chunk = chunk.expect("a stream that goes on").expect("no end").expect("no error");
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    text
+}
+
+#[tokio::test]
+async fn the_stream_resumes_where_it_was_left() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    let size = server.engine().figures().await.unwrap().log_size;
+    let from_start = server.get("/api/v1/events/stream?from=0").open().await;
+    assert_eq!(from_start.headers()["content-type"], "text/event-stream");
+    let mut stream = from_start.into_body().into_data_stream();
+    let text = read(&mut stream, 2).await;
+    assert!(text.starts_with("id: 0\n") || text.contains("\nid: 0\n"), "{text}");
+    drop(stream);
+    let last = (size - 2).to_string();
+    let resumed = server.get("/api/v1/events/stream").header("last-event-id", &last).open().await;
+    let mut stream = resumed.into_body().into_data_stream();
+    let text = read(&mut stream, 1).await;
+    assert!(text.contains(&format!("id: {}\n", size - 1)), "{text}");
+    // What happens now arrives, and nothing that does not fit the filter.
+    let filtered = server.get("/api/v1/events/stream?filter=type:token.create").open().await;
+    let mut filtered = filtered.into_body().into_data_stream();
+    server.post("/api/v1/log/verify").send().await.expect(200);
+    server.token(Role::Viewer).await;
+    let text = read(&mut filtered, 1).await;
+    assert!(text.contains("event: token.create\n"), "{text}");
+    assert!(read(&mut stream, 1).await.contains("event: log.verify\n"));
+    drop((stream, filtered));
+    let wrong = server.get("/api/v1/events/stream").header("last-event-id", "x").send().await;
+    assert_eq!(wrong.expect(400).reason(), "malformed");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn exports_are_complete_and_on_record() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    let size = server.engine().figures().await.unwrap().log_size;
+    let lines = server.get("/api/v1/events/export").send().await.expect(200);
+    assert_eq!(lines.header("content-type"), "application/x-ndjson");
+    let rows: Vec<Value> =
+        lines.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let found: Vec<_> = rows.iter().map(|row| row["log_index"].as_u64().unwrap()).collect();
+    assert_eq!(found, (0..size).collect::<Vec<_>>());
+    let path = "/api/v1/events/export?format=csv&filter=type:bootstrap.*";
+    let csv = server.get(path).send().await.expect(200).text();
+    assert!(csv.starts_with("log_index,time,type,"), "{csv}");
+    server.settle().await;
+    let record = server.get("/api/v1/events?limit=1&filter=type:event.export").send().await;
+    let record = record.expect(200).json();
+    let detail = &record["items"][0]["event"]["data"]["detail"];
+    assert_eq!(detail["format"], "csv");
+    assert_eq!(detail["count"].as_u64().unwrap() as usize, csv.lines().count() - 1);
+    server.get("/api/v1/events/export?format=xml").send().await.expect(422);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn the_catalogue_is_told_with_schemas() {
+    let server = TestServer::start().await;
+    let all = server.get("/api/v1/event-types").send().await.expect(200).json();
+    assert!(all["items"].as_array().unwrap().len() > 150);
+    let one = server.get("/api/v1/event-types/certificate.upload").send().await.expect(200).json();
+    assert_eq!(one["name"], "certificate.upload");
+    assert!(one["schema"]["properties"].is_object());
+    server.get("/api/v1/event-types/nonsense").send().await.expect(404);
+    server.finish().await;
+}

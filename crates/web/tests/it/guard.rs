@@ -1,0 +1,152 @@
+//! Cookies, forged requests, headers, limits, idempotency.
+
+use axum::http::Method;
+use chancery_testkit::{Call, TestServer};
+use serde_json::json;
+
+/// A write by cookie: a token wish.
+fn write(server: &TestServer) -> Call {
+    let (cookie, _) = server.session();
+    server
+        .call(Method::POST, "/api/v1/tokens")
+        .header("cookie", &cookie)
+        .json(&json!({ "name": "by cookie", "days": 1 }))
+}
+
+#[tokio::test]
+async fn a_write_by_cookie_needs_the_token_of_the_session() {
+    let server = TestServer::start().await;
+    let (cookie, csrf) = server.session();
+    server.call(Method::GET, "/api/v1/tokens").header("cookie", &cookie).send().await.expect(200);
+    assert_eq!(write(&server).send().await.expect(403).reason(), "forged");
+    let wrong = write(&server).header("x-csrf-token", "wrong").send().await;
+    assert_eq!(wrong.expect(403).reason(), "forged");
+    write(&server).header("x-csrf-token", &csrf).send().await.expect(201);
+    let cross = write(&server)
+        .header("x-csrf-token", &csrf)
+        .header("sec-fetch-site", "cross-site")
+        .send()
+        .await;
+    assert_eq!(cross.expect(403).reason(), "forged");
+    let other = write(&server)
+        .header("x-csrf-token", &csrf)
+        .header("origin", "https://evil.example")
+        .send()
+        .await;
+    assert_eq!(other.expect(403).reason(), "forged");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_form_carries_the_token_in_a_field() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    let (cookie, csrf) = server.session();
+    let send = |form: String| {
+        server.call(Method::POST, "/api/v1/log/verify").header("cookie", &cookie).form(&form)
+    };
+    assert_eq!(send("a=b".to_owned()).send().await.expect(403).reason(), "forged");
+    send(format!("a=b&csrf={csrf}")).send().await.expect(200);
+    let multipart = |token: &str| {
+        let body = format!(
+            "--x\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{token}\r\n--x--\r\n"
+        );
+        server
+            .call(Method::POST, "/api/v1/log/verify")
+            .header("cookie", &cookie)
+            .body("multipart/form-data; boundary=x", body)
+    };
+    multipart("wrong").send().await.expect(403);
+    multipart(&csrf).send().await.expect(200);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_headers() {
+    let server = TestServer::start_with(|_, options| {
+        options.public_url = "https://chancery.example".to_owned();
+    })
+    .await;
+    for path in ["/api/v1/tokens", "/health/live", "/nothing", "/api/v1/nothing"] {
+        let answer = server.call(Method::GET, path).send().await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        assert!(answer.header("content-security-policy").contains("default-src 'none'"));
+        assert!(answer.header("strict-transport-security").starts_with("max-age="), "{path}");
+    }
+    let page = server.call(Method::GET, "/nothing").send().await.expect(404);
+    assert!(page.header("content-type").starts_with("text/html"), "{}", page.text());
+    let document = server.call(Method::GET, "/api/v1/nothing").send().await.expect(404);
+    assert_eq!(document.reason(), "not_found");
+    let method = server.call(Method::DELETE, "/api/v1/tokens").send().await.expect(405);
+    assert_eq!(method.reason(), "method_not_allowed");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn bodies_are_limited() {
+    let server = TestServer::start_with(|_, options| options.max_upload_bytes = 4_000).await;
+    let big = vec![b'x'; 5_000];
+    let answer = server.post("/api/v1/certificates").body("text/plain", big).send().await;
+    assert_eq!(answer.expect(413).reason(), "too_large");
+    let long = json!({ "name": "x".repeat(2 << 20), "days": 1 });
+    server.post("/api/v1/tokens").json(&long).send().await.expect(413);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn the_same_key_gets_the_same_answer_and_no_second_effect() {
+    let server = TestServer::start().await;
+    let verify = |key: &str, body: &str| {
+        server.post("/api/v1/log/verify").header("idempotency-key", key).body("text/plain", body)
+    };
+    server.settle().await;
+    let first = verify("one", "").send().await.expect(200);
+    assert_eq!(first.header("idempotency-replayed"), "");
+    server.settle().await;
+    let size = server.engine().figures().await.unwrap().log_size;
+    let again = verify("one", "").send().await.expect(200);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.bytes, first.bytes);
+    server.settle().await;
+    assert_eq!(server.engine().figures().await.unwrap().log_size, size);
+    assert_eq!(verify("one", "other").send().await.expect(422).reason(), "key_reused");
+    let other = verify("two", "").send().await.expect(200);
+    assert_eq!(other.header("idempotency-replayed"), "");
+    assert_eq!(verify("", "").send().await.expect(400).reason(), "malformed");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_secret_is_told_once() {
+    let server = TestServer::start().await;
+    let make = || {
+        let wish = json!({ "name": "once", "days": 1 });
+        server.post("/api/v1/tokens").header("idempotency-key", "k").json(&wish)
+    };
+    let made = make().send().await.expect(201);
+    assert!(made.json()["token"].as_str().unwrap().starts_with("chy_"));
+    let again = make().send().await.expect(409);
+    assert_eq!(again.reason(), "answer_not_repeatable");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn too_many_requests_are_refused_for_a_while() {
+    let server = TestServer::start_with(|settings, _| settings.requests_per_second = 1).await;
+    let mut refused = None;
+    for _ in 0..80 {
+        let answer = server.call(Method::GET, "/health/live").send().await;
+        if answer.status.as_u16() == 429 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("a refusal");
+    assert_eq!(refused.reason(), "rate_limited");
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+    // Others are not affected: the administrator's own requests count for themselves.
+    server.get("/api/v1/tokens").send().await.expect(200);
+    server.finish().await;
+}

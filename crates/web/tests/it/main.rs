@@ -1,0 +1,12 @@
+//! The API and the pages through the real router over a real engine.
+
+mod access;
+mod administration;
+mod browser;
+mod certificates;
+mod document;
+mod events;
+mod forms;
+mod guard;
+mod log;
+mod pages;
