@@ -3,7 +3,8 @@
 use chancery_event::id::{AccountId, TokenId};
 use chancery_event::types::account as types;
 use chancery_event::{Target, TargetKind, Timestamp};
-use chancery_store::table::{account, token};
+use chancery_store::table::account::{self, Account};
+use chancery_store::table::token;
 
 use super::session::{random_text, sha256};
 use crate::configuration::{name, shortened};
@@ -63,7 +64,8 @@ pub struct CreatedToken {
 impl Engine {
     /// Makes an API token (operation `token.create`).
     ///
-    /// # Errors The name is empty, the life too long, the role more than the account's, or the
+    /// # Errors
+    /// The name is empty, the life too long, the role more than the account's, or the
     /// caller may not make tokens for others.
     pub async fn create_token(
         &self,
@@ -96,18 +98,7 @@ impl Engine {
                 Box::pin(async move {
                     let account = account::find(tx, account_id).await?;
                     let account = account.ok_or_else(|| Error::not_found("account", account_id))?;
-                    if account.disabled {
-                        return Err(Error::Conflict {
-                            reason: "disabled",
-                            message: "the account is disabled".to_owned(),
-                        });
-                    }
-                    let limit = Role::parse(&account.role).unwrap_or(Role::Viewer);
-                    let role = new.role.unwrap_or(limit);
-                    if !limit.covers(role) || !caller.is_some_and(|caller| caller.covers(role)) {
-                        let message = format!("{role} is more than the account or you may do");
-                        return Err(Error::invalid("role", message));
-                    }
+                    let role = role_of(&account, new.role, caller)?;
                     let now = scribe.now();
                     let secret = format!("chy_{}", random_text(scribe.environment()));
                     let row = token::Token {
@@ -206,6 +197,23 @@ impl Engine {
                 used_at: token.used_at,
             })
             .collect())
+    }
+}
+
+/// The role of a new token: never more than its account's or its maker's.
+fn role_of(account: &Account, asked: Option<Role>, caller: Option<Role>) -> Result<Role, Error> {
+    if account.disabled {
+        return Err(Error::Conflict {
+            reason: "disabled",
+            message: "the account is disabled".to_owned(),
+        });
+    }
+    let limit = Role::parse(&account.role).unwrap_or(Role::Viewer);
+    let role = asked.unwrap_or(limit);
+    if limit.covers(role) && caller.is_some_and(|caller| caller.covers(role)) {
+        Ok(role)
+    } else {
+        Err(Error::invalid("role", format!("{role} is more than the account or you may do")))
     }
 }
 

@@ -86,8 +86,8 @@ fn readers(settings: &Settings, options: SqliteConnectOptions) -> SqlitePool {
         .connect_lazy_with(options.pragma("query_only", "ON"))
 }
 
-/// The lock on a data directory. It is given back by name: a process that was forked off a moment ago
-/// may still hold the file open.
+/// The lock on a data directory. It is given back by name: a process that was forked off a moment
+/// ago may still hold the file open.
 struct Lock(File);
 
 impl Drop for Lock {
