@@ -6,6 +6,7 @@ use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::table::{account, token};
 
 use super::session::{random_text, sha256};
+use crate::configuration::{name, shortened};
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, Role, Secret};
@@ -78,10 +79,10 @@ impl Engine {
             account_id,
             scopes: new.role.map(|role| role.to_string()).into_iter().collect(),
             expires_at: None,
-            token_name: Some(new.name.clone()),
+            token_name: Some(shortened(&new.name)),
         };
         let operation = self.operation(context, permission, &attempt)?;
-        let checked = check(&new).and_then(|()| {
+        let checked = context.require(permission).and_then(|()| check(&new)).and_then(|()| {
             account_id.ok_or_else(|| Error::invalid("account", "name the account it acts for"))
         });
         let account_id = match checked {
@@ -95,6 +96,12 @@ impl Engine {
                 Box::pin(async move {
                     let account = account::find(tx, account_id).await?;
                     let account = account.ok_or_else(|| Error::not_found("account", account_id))?;
+                    if account.disabled {
+                        return Err(Error::Conflict {
+                            reason: "disabled",
+                            message: "the account is disabled".to_owned(),
+                        });
+                    }
                     let limit = Role::parse(&account.role).unwrap_or(Role::Viewer);
                     let role = new.role.unwrap_or(limit);
                     if !limit.covers(role) || !caller.is_some_and(|caller| caller.covers(role)) {
@@ -203,10 +210,7 @@ impl Engine {
 }
 
 fn check(new: &NewToken) -> Result<(), Error> {
-    let name = new.name.trim();
-    if name.is_empty() || name.chars().count() > 100 {
-        return Err(Error::invalid("name", "say what it is for, in 1 to 100 characters"));
-    }
+    name("name", &new.name)?;
     if new.days == 0 || new.days > DAYS_MAX {
         return Err(Error::invalid("days", format!("between 1 and {DAYS_MAX}")));
     }

@@ -185,7 +185,10 @@ CREATE TABLE attribute (
 CREATE UNIQUE INDEX attribute_by_name ON attribute (name);
 
 CREATE TABLE certificate (
-    id                  TEXT NOT NULL PRIMARY KEY,
+    number              INTEGER NOT NULL PRIMARY KEY, -- the row of certificate_text; a row number
+                                                   -- without a name may change when the file is
+                                                   -- copied compactly, as a backup does
+    id                  TEXT NOT NULL UNIQUE,
     fingerprint_sha256  TEXT NOT NULL,             -- lower-case hex
     fingerprint_sha1    TEXT NOT NULL,
     serial              TEXT NOT NULL,             -- lower-case hex
@@ -231,7 +234,12 @@ CREATE INDEX certificate_by_created ON certificate (created_at, id);
 CREATE INDEX certificate_by_subject_key ON certificate (subject_key);
 CREATE INDEX certificate_by_issuer_key ON certificate (issuer_key);
 CREATE INDEX certificate_by_due ON certificate (status_due_at);
-CREATE INDEX certificate_by_status ON certificate (status, not_after);
+CREATE INDEX certificate_by_status ON certificate (status, not_after, id);
+-- The two further orders of lists. Identifiers grow with time, so that the first is written at the
+-- ends of few runs; the second is a random key, and without it a list by subject would sort all
+-- certificates for every page.
+CREATE INDEX certificate_by_status_order ON certificate (status, id);
+CREATE INDEX certificate_by_subject_order ON certificate (subject_dn, id);
 CREATE INDEX certificate_by_serial ON certificate (serial);
 CREATE INDEX certificate_by_spki ON certificate (spki_sha256);
 CREATE INDEX certificate_by_cn ON certificate (lower(subject_cn));
@@ -255,7 +263,8 @@ CREATE TABLE certificate_name (
 ) WITHOUT ROWID;
 CREATE INDEX certificate_name_by_value ON certificate_name (value);
 
--- Words of subject, issuer, names, serial number and fingerprint. Rows are rowids of certificate.
+-- Words of subject, issuer, names, serial number and fingerprint. Rows are numbers of
+-- certificates.
 CREATE VIRTUAL TABLE certificate_text USING fts5 (
     words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
 );

@@ -2,6 +2,7 @@
 
 mod cursor;
 mod insert;
+mod inventory;
 mod lease;
 mod log;
 mod place;
