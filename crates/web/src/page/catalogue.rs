@@ -136,6 +136,9 @@ fn systems() -> Markup {
     }
 }
 
+/// A facet: label, parameter, and its values with their labels and counts.
+type Group<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str, u64)>);
+
 fn facets(address: &Address, found: &[EventType]) -> Markup {
     let mut families: BTreeMap<&str, u64> = BTreeMap::new();
     for event_type in found {
