@@ -10,7 +10,7 @@ use chancery_event::catalogue::System;
 use maud::{Markup, html};
 
 use super::address::Address;
-use super::prose::prose;
+use super::prose::{parted, prose};
 use super::shell::Shell;
 use super::{GET, field_doc};
 use crate::edge::{Access, Problem, Routes};
@@ -139,6 +139,9 @@ fn systems() -> Markup {
     }
 }
 
+/// A facet: label, parameter, and its values with their labels and counts.
+type Group<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str, u64)>);
+
 fn facets(address: &Address, found: &[EventType]) -> Markup {
     let mut families: BTreeMap<&str, u64> = BTreeMap::new();
     for event_type in found {
@@ -213,12 +216,12 @@ fn table(found: &[EventType]) -> Markup {
                 href: Some(format!("/catalogue/{}", info.name)),
                 tone: None,
                 cells: vec![
-                    ui::code(info.name),
+                    parted(info.name),
                     prose(&first_sentence(info.description)),
                     ui::severity(info.severity.as_str()),
                     recorded(info.produced),
                     html! { span.wrap { @for dialect in info.dialects {
-                        (ui::code(dialect.code)) " "
+                        (parted(dialect.code)) " "
                     } } },
                 ],
             }

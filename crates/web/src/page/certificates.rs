@@ -10,6 +10,7 @@ use maud::{Markup, html};
 
 use super::address::Address;
 use super::listing::{self, CURSORS, FacetCounts, Narrowed};
+use super::prose::parted;
 use super::shell::Shell;
 use super::{GET, saved_view};
 use crate::edge::{Access, Problem, Routes};
@@ -260,7 +261,7 @@ fn row(row: &Certificate, now: i64) -> Row {
                 @if row.self_issued { span.muted { "itself" } } @else { (issuer) }
                 br; span.muted.nowrap { (key(row)) }
             } },
-            ui::code(&row.path),
+            parted(&row.path),
             ui::date(row.created_at.micros()),
         ],
     }
