@@ -1,7 +1,7 @@
 //! Jobs: asynchronous operations with state, attempts, payload and result.
 //!
-//! A job is queued in the transaction of what asked for it, and carries on whose behalf it runs. The
-//! [`runner`] leases jobs and does the slow thing. What a job does may be done twice: its effects
+//! A job is queued in the transaction of what asked for it, and carries on whose behalf it runs.
+//! `runner` leases jobs and does the slow thing. What a job does may be done twice: its effects
 //! are those of operations that refuse to do the same again.
 
 mod ending;
@@ -123,8 +123,8 @@ impl Progress {
     }
 }
 
-/// A job for [`chancery_store::table::job::enqueue`], on behalf of a context. Whoever queues it wakes
-/// the runner after the commit.
+/// A job for [`chancery_store::table::job::enqueue`], on behalf of a context. Whoever queues it
+/// wakes the runner after the commit.
 pub(crate) fn new(
     engine: &Engine,
     context: &Context,

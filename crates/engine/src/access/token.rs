@@ -63,8 +63,9 @@ pub struct CreatedToken {
 impl Engine {
     /// Makes an API token (operation `token.create`).
     ///
-    /// # Errors The name is empty, the life too long, the role more than the account's, or the
-    /// caller may not make tokens for others.
+    /// # Errors
+    /// The name is empty, the life too long, the role more than the account's, or the caller may
+    /// not make tokens for others.
     pub async fn create_token(
         &self,
         context: &Context,
@@ -96,18 +97,7 @@ impl Engine {
                 Box::pin(async move {
                     let account = account::find(tx, account_id).await?;
                     let account = account.ok_or_else(|| Error::not_found("account", account_id))?;
-                    if account.disabled {
-                        return Err(Error::Conflict {
-                            reason: "disabled",
-                            message: "the account is disabled".to_owned(),
-                        });
-                    }
-                    let limit = Role::parse(&account.role).unwrap_or(Role::Viewer);
-                    let role = new.role.unwrap_or(limit);
-                    if !limit.covers(role) || !caller.is_some_and(|caller| caller.covers(role)) {
-                        let message = format!("{role} is more than the account or you may do");
-                        return Err(Error::invalid("role", message));
-                    }
+                    let role = granted(&account, new.role, caller)?;
                     let now = scribe.now();
                     let secret = format!("chy_{}", random_text(scribe.environment()));
                     let row = token::Token {
@@ -207,6 +197,25 @@ impl Engine {
             })
             .collect())
     }
+}
+
+/// The role a token gets: no more than its account has, and no more than who makes it.
+fn granted(
+    account: &account::Account,
+    wish: Option<Role>,
+    caller: Option<Role>,
+) -> Result<Role, Error> {
+    if account.disabled {
+        let message = "the account is disabled".to_owned();
+        return Err(Error::Conflict { reason: "disabled", message });
+    }
+    let limit = Role::parse(&account.role).unwrap_or(Role::Viewer);
+    let role = wish.unwrap_or(limit);
+    if !limit.covers(role) || !caller.is_some_and(|caller| caller.covers(role)) {
+        let message = format!("{role} is more than the account or you may do");
+        return Err(Error::invalid("role", message));
+    }
+    Ok(role)
 }
 
 fn check(new: &NewToken) -> Result<(), Error> {

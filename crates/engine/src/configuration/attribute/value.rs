@@ -239,8 +239,8 @@ pub fn display(kind: &str, value: &AttributeValue) -> String {
     }
 }
 
-/// The values of one attribute as the API spells them; [`parse`] understands it. A list is an array,
-/// every other kind its one value or `null`.
+/// The values of one attribute as the API spells them; [`parse`] understands it. A list is an
+/// array, every other kind its one value or `null`.
 pub fn to_json(kind: &str, values: &[AttributeValue]) -> Value {
     let kind_of = Kind::parse(kind);
     let json = |value: &AttributeValue| match (kind_of, value) {
