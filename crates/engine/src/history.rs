@@ -182,6 +182,8 @@ fn seen(context: &Context, sealed: Sealed) -> SeenEvent {
 /// Refuses callers who may not read events, or who search by people they may not see.
 fn may_search(context: &Context, filter: &Filter) -> Result<(), Error> {
     context.require(Permission::EventRead)?;
+    // A tree built by a program may not fit; that is the caller's fault, not the store's.
+    filter.compile(chancery_event::search::schema())?;
     let mut personal = false;
     filter.each_comparison(&mut |comparison| {
         personal |= matches!(comparison.field.as_str(), "actor" | "ip");

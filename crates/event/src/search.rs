@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
-use crate::catalogue::EventType;
+use crate::catalogue::{EventType, Kind};
 use crate::envelope::{Event, Origin, Severity, TargetKind, Verdict};
 use crate::filter::{Field, FieldKind, Keywords, Object, Schema, Values};
 use crate::id::LogIndex;
@@ -33,12 +33,45 @@ fn types() -> Keywords {
     types
 }
 
+fn families() -> Keywords {
+    let mut families: Vec<_> =
+        EventType::ALL.iter().map(|event_type| event_type.family()).collect();
+    families.sort_unstable();
+    families.dedup();
+    Keywords::known(families)
+}
+
+/// The family of a type: the first part of its dotted name.
+pub fn family_of(type_name: &str) -> Option<&str> {
+    type_name.split_once('.').map(|(family, _)| family).filter(|family| !family.is_empty())
+}
+
+/// The kind of a type, where the catalogue knows it.
+pub fn kind_of(type_name: &str) -> Option<Kind> {
+    let known = EventType::parse(type_name).filter(|known| known.name() == type_name);
+    known.map(|known| known.info().kind)
+}
+
+/// The kind of target that a field like `certificate` stands for: such a field holds the
+/// identifiers of the targets of that kind. `node` is none of them, because that field is the node
+/// that recorded the event.
+pub fn target_kind(field: &str) -> Option<TargetKind> {
+    TargetKind::parse(field).filter(|kind| *kind != TargetKind::Node)
+}
+
 fn fields() -> Vec<Field> {
     let keyword =
         |name: &str, words: Keywords, doc: &str| Field::new(name, FieldKind::Keyword(words), doc);
     let severities = words_of(Severity::ALL, Severity::as_str);
-    vec![
+    let kinds = [Kind::Operation, Kind::Occurrence, Kind::Monitoring];
+    let mut fields = vec![
         keyword("type", types(), "Type of the event; other systems' codes are understood").facet(),
+        keyword("family", families(), "First part of the type's name, such as certificate").facet(),
+        keyword(
+            "kind",
+            words_of(&kinds, Kind::as_str),
+            "operation: somebody did it; occurrence: it came about; monitoring: a monitor found it",
+        ),
         Field::new("severity", FieldKind::Ordered(severities), "How much it matters")
             .alias("level")
             .facet(),
@@ -64,7 +97,13 @@ fn fields() -> Vec<Field> {
         Field::new("transaction", FieldKind::Id, "The request or unit of work it belongs to"),
         Field::new("cause", FieldKind::Id, "The event that brought it about"),
         Field::new("node", FieldKind::Id, "The node that recorded it"),
-    ]
+    ];
+    fields.extend(TargetKind::ALL.iter().filter_map(|kind| {
+        let kind = target_kind(kind.as_str())?.as_str();
+        let doc = format!("Identifier of a target of the kind {kind}");
+        Some(Field::new(kind, FieldKind::Id, doc))
+    }));
+    fields
 }
 
 /// A sealed event as the filter sees it.
@@ -82,9 +121,11 @@ impl Object for Searchable<'_> {
         let personal = event.personal();
         match field {
             "type" => event.type_name.as_ref().into(),
+            "family" => family_of(&event.type_name).into(),
+            "kind" => kind_of(&event.type_name).map(Kind::as_str).into(),
             "severity" => event.severity.as_str().into(),
             "outcome" => event.outcome.result.as_str().into(),
-            "reason" => event.outcome.reason.as_deref().into(),
+            "reason" => event.outcome.reason.as_deref().map(str::to_ascii_lowercase).into(),
             "origin" => event.origin.as_str().into(),
             "time" => Values::time(event.time.micros()),
             "index" => i64::try_from(self.index.0).unwrap_or(i64::MAX).into(),
@@ -93,21 +134,40 @@ impl Object for Searchable<'_> {
                 personal.and_then(|p| p.actor_name.as_deref()).map(str::to_ascii_lowercase).into()
             }
             "actor_kind" => event.actor.kind.as_str().into(),
-            "actor_id" => event.actor.id.as_deref().into(),
-            "ip" => personal.and_then(|p| p.client_ip.as_deref()).into(),
+            "actor_id" => event.actor.id.as_deref().map(str::to_ascii_lowercase).into(),
+            "ip" => {
+                personal.and_then(|p| p.client_ip.as_deref()).map(str::to_ascii_lowercase).into()
+            }
             "subject" => event.subject().and_then(|target| target.name.as_deref()).into(),
             "subject_kind" => event.subject().map(|target| target.kind.as_str()).into(),
-            "target" => event.targets.iter().map(|target| target.reference()).collect(),
+            "target" => targets(event).collect(),
             "transaction" => event.transaction.map(|id| id.to_string()).into(),
             "cause" => event.cause.map(|id| id.to_string()).into(),
             "node" => event.node.to_string().into(),
-            _ => Values::None,
+            field => match target_kind(field) {
+                Some(kind) => targets(event)
+                    .filter_map(|reference| {
+                        let (of, id) = reference.split_once('/')?;
+                        (of == kind.as_str()).then(|| id.to_owned())
+                    })
+                    .collect(),
+                None => Values::None,
+            },
         }
     }
 
     fn texts(&self) -> Vec<Cow<'_, str>> {
         vec![Cow::Owned(words(self.event))]
     }
+}
+
+/// The targets as `kind/id`, in lower case, each once.
+pub fn targets(event: &Event) -> impl Iterator<Item = String> {
+    let mut references: Vec<String> =
+        event.targets.iter().map(|target| target.reference().to_ascii_lowercase()).collect();
+    references.sort_unstable();
+    references.dedup();
+    references.into_iter()
 }
 
 /// The text that word search looks through: everything readable of the sealed part.
@@ -168,9 +228,15 @@ mod tests {
             "origin:*",
             "index:7 outcome:success severity<warning",
             "time:last(1h)",
+            "family:certificate kind:operation",
+            "certificate:* target:certificate/*",
+            "count(certificate)=1",
         ] {
             assert!(holds(text, &event), "{text}");
         }
+        let id = &event.subject().unwrap().id;
+        assert!(holds(&format!("certificate:{id} target:certificate/{id}"), &event));
+        assert!(!holds(&format!("account:{id}"), &event));
         assert!(!holds("type:token.create", &event));
         assert!(!holds("-type:certificate.*", &event));
     }

@@ -96,7 +96,11 @@ pub(crate) fn name_or_dotted(table: &[(Oid, &'static str)], content: &[u8]) -> S
 
 macro_rules! table {
     ($($(#[$doc:meta])* $name:ident { $($oid:literal => $text:literal,)* })*) => {
-        $($(#[$doc])* pub(crate) const $name: &[(Oid, &str)] = &[$((const { Oid::new($oid) }, $text)),*];)*
+        $(
+            $(#[$doc])*
+            pub(crate) const $name: &[(Oid, &str)] =
+                &[$((const { Oid::new($oid) }, $text)),*];
+        )*
     };
 }
 

@@ -57,7 +57,7 @@ impl Plain {
         let (mut targets, mut keys, mut words) = (Vec::new(), Vec::new(), Vec::new());
         for sealed in events {
             let (event, index) = (sealed.event(), sealed.index());
-            targets.extend(event.targets.iter().map(|t| args![t.reference(), index]));
+            targets.extend(search::targets(event).map(|reference| args![reference, index]));
             keys.extend(log::keys_of(sealed).map(|(name, value, index)| args![name, value, index]));
             words.push(args![index, search::words(event)]);
         }

@@ -141,8 +141,8 @@ impl Tx {
         let mut rows = rows.into_iter();
         let mut left = rows.len();
         while left > 0 {
-            // Few distinct statement texts, so that prepared statements are found again. As many rows
-            // as fit: the text index writes itself out at the end of each statement.
+            // Few distinct statement texts, so that prepared statements are found again. As many
+            // rows as fit: the text index writes itself out at the end of each statement.
             let most = largest_power_of_two((8_000 / width).clamp(1, 2_048));
             let take = if left >= most { most } else { largest_power_of_two(left) };
             let sql = values_statement(head, tail, width, take);

@@ -1,8 +1,8 @@
 //! The REST API and the server-rendered pages.
 //!
-//! [`router`] is everything this crate serves, over one engine. Read `edge` first: it decides who may
-//! call what and how a refusal looks. No SQL here and no rules: handlers parse, call one operation of
-//! the engine, and write down the answer.
+//! [`router`] is everything this crate serves, over one engine. Read `edge` first: it decides who
+//! may call what and how a refusal looks. No SQL here and no rules: handlers parse, call one
+//! operation of the engine, and write down the answer.
 
 pub mod api;
 pub mod edge;

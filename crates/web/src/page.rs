@@ -1,9 +1,9 @@
 //! The pages: one file per page, each with its handlers, what they show and the forms they read.
 //!
-//! Read in this order: `shell` (what every page has around it and how it fails), `address` (the state
-//! in the URL), `typed` (forms that come back as they were), `listing` (what all lists share), then
-//! any page. Pages work without scripts: a form posts, is answered with a redirect, and the page
-//! behind it shows a notice once.
+//! Read in this order: `shell` (what every page has around it and how it fails), `address` (the
+//! state in the URL), `typed` (forms that come back as they were), `listing` (what all lists
+//! share), then any page. Pages work without scripts: a form posts, is answered with a redirect,
+//! and the page behind it shows a notice once.
 //!
 //! Nothing here queries the store or decides what somebody may do: a page hides what the role may
 //! not do, the route refuses it, and the engine refuses it again.

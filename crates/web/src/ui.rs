@@ -1,11 +1,13 @@
 //! The look of Chancery and the blocks its pages are built from.
 //!
-//! Every block is a plain function from data to [`maud::Markup`]. Blocks never query, never authorise and
-//! never read a clock: the page passes `now`. They emit no inline script, no `style` and no `on…` attribute,
-//! so pages live under the strict policy in [`CONTENT_SECURITY_POLICY`]; geometry is SVG attributes and
-//! classes. Whatever the script in `assets/app.js` adds, each block works without it.
+//! Every block is a plain function from data to [`maud::Markup`]. Blocks never query, never
+//! authorise and never read a clock: the page passes `now`. They emit no inline script, no `style`
+//! and no `on…` attribute, so pages live under the strict policy in [`CONTENT_SECURITY_POLICY`];
+//! geometry is SVG attributes and classes. Whatever the script in `assets/app.js` adds, each block
+//! works without it.
 //!
-//! Read `layout` first (the frame), then `tone` and `badge` (what colours and shapes mean), then the rest.
+//! Read `layout` first (the frame), then `tone` and `badge` (what colours and shapes mean), then
+//! the rest.
 
 pub mod assets;
 mod badge;

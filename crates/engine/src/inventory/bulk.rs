@@ -22,7 +22,7 @@ use super::stage::{self, Decision};
 use super::upload::{format_of, unreadable};
 use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry};
 use crate::job::{JobError, Progress};
-use crate::operation::Done;
+use crate::operation::{Done, Operation};
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission};
 
@@ -111,28 +111,7 @@ impl Engine {
             }
             prepared = ready;
         }
-        let counts = count(&items);
-        let payload = types::Import {
-            added: counts.added,
-            duplicates: counts.duplicates,
-            invalid: counts.invalid,
-            ignored: counts.ignored,
-            ..attempt
-        };
-        let target = job.map(|id| Target::new(TargetKind::Job, id));
-        operation
-            .run(move |_, _| {
-                let (payload, target) = (payload.clone(), target.clone());
-                Box::pin(async move {
-                    let draft = Draft::new(&payload)?;
-                    let draft = match target {
-                        Some(target) => draft.target(target),
-                        None => draft,
-                    };
-                    Ok(Done { value: (), draft })
-                })
-            })
-            .await?;
+        record_import(operation, attempt, &items).await?;
         Ok(items)
     }
 
@@ -258,6 +237,37 @@ async fn enter_chunk(
 /// The name by which related certificates are looked for.
 fn first_name(candidate: &Candidate) -> Option<&str> {
     candidate.names.first().map(|name| name.value.as_str())
+}
+
+/// Records how an import ended.
+async fn record_import(
+    operation: Operation,
+    attempt: types::Import,
+    items: &[UploadedItem],
+) -> Result<(), Error> {
+    let counts = count(items);
+    let job = attempt.job_id;
+    let payload = types::Import {
+        added: counts.added,
+        duplicates: counts.duplicates,
+        invalid: counts.invalid,
+        ignored: counts.ignored,
+        ..attempt
+    };
+    let target = job.map(|id| Target::new(TargetKind::Job, id));
+    operation
+        .run(move |_, _| {
+            let (payload, target) = (payload.clone(), target.clone());
+            Box::pin(async move {
+                let draft = Draft::new(&payload)?;
+                let draft = match target {
+                    Some(target) => draft.target(target),
+                    None => draft,
+                };
+                Ok(Done { value: (), draft })
+            })
+        })
+        .await
 }
 
 fn count(items: &[UploadedItem]) -> Counts {

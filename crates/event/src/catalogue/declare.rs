@@ -48,7 +48,8 @@ macro_rules! deprecated {
 
 macro_rules! catalogue {
     ($($variant:ident $name:literal $family:ident::$payload:ident {
-        $kind:ident $version:literal $severity:ident $(/ $failure:ident)? $resource:ident $stage:ident
+        $kind:ident $version:literal $severity:ident $(/ $failure:ident)?
+        $resource:ident $stage:ident
         $(overridden by $($scope:ident)+)?
         $(; $system:ident $code:literal $outcomes:ident $($deprecated:ident)?)*
     })*) => {

@@ -26,9 +26,10 @@ CREATE TABLE quarantined_event (
     quarantined_at BIGINT NOT NULL
 );
 
--- Sealed events. The primary key is the one total order.
+-- Sealed events. The primary key is the one total order; as SQLite's row number it needs no index
+-- of its own, and stands behind the columns of every index of this table.
 CREATE TABLE event (
-    log_index    BIGINT NOT NULL PRIMARY KEY,
+    log_index    INTEGER NOT NULL PRIMARY KEY,
     id           TEXT NOT NULL,
     type         TEXT NOT NULL,
     severity     TEXT NOT NULL,                    -- debug | info | warning | error | critical
@@ -52,10 +53,13 @@ CREATE TABLE event (
     part         BLOB                              -- personal: cleared by erasure
 );
 CREATE UNIQUE INDEX event_by_id ON event (id);
-CREATE INDEX event_by_type ON event (type, log_index);
-CREATE INDEX event_by_time ON event (time, log_index);
-CREATE INDEX event_by_severity ON event (severity, log_index);
-CREATE INDEX event_by_result ON event (result, log_index);
+-- A class is a type with a severity and a result; there are a few hundred. Any condition on these
+-- columns is a list of classes, and each class is a run of this index in the order of the log. New
+-- entries go to the ends of few runs, so it costs one insertion on warm pages, where one index for
+-- each column would cost three.
+CREATE INDEX event_by_class ON event (type, severity, result);
+-- Grows at its end. The columns behind the time let parts of an hour be counted from it alone.
+CREATE INDEX event_by_time ON event (time, type, severity, result, origin);
 
 -- Projections, kept a moment behind the log by their own cursor ("projection").
 
@@ -85,6 +89,24 @@ CREATE TABLE event_hour (
     events   BIGINT NOT NULL,
     PRIMARY KEY (hour, type, severity, result, origin)
 ) WITHOUT ROWID;
+
+-- The same per day, so that counting years reads few rows as well.
+CREATE TABLE event_day (
+    day      BIGINT NOT NULL,                      -- microseconds, start of the day, UTC
+    type     TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    result   TEXT NOT NULL,
+    origin   TEXT NOT NULL,
+    events   BIGINT NOT NULL,
+    PRIMARY KEY (day, type, severity, result, origin)
+) WITHOUT ROWID;
+
+-- Which part of the log holds the events of an hour: where to look for a time.
+CREATE TABLE event_span (
+    hour        BIGINT NOT NULL PRIMARY KEY,       -- microseconds, start of the hour
+    first_index BIGINT NOT NULL,
+    last_index  BIGINT NOT NULL
+);
 
 -- Words of the sealed bytes, for text search. Rows are log indexes.
 CREATE VIRTUAL TABLE event_text USING fts5 (
@@ -163,7 +185,10 @@ CREATE TABLE attribute (
 CREATE UNIQUE INDEX attribute_by_name ON attribute (name);
 
 CREATE TABLE certificate (
-    id                  TEXT NOT NULL PRIMARY KEY,
+    number              INTEGER NOT NULL PRIMARY KEY, -- the row of certificate_text; a row number
+                                                   -- without a name may change when the file is
+                                                   -- copied compactly, as a backup does
+    id                  TEXT NOT NULL UNIQUE,
     fingerprint_sha256  TEXT NOT NULL,             -- lower-case hex
     fingerprint_sha1    TEXT NOT NULL,
     serial              TEXT NOT NULL,             -- lower-case hex
@@ -209,7 +234,12 @@ CREATE INDEX certificate_by_created ON certificate (created_at, id);
 CREATE INDEX certificate_by_subject_key ON certificate (subject_key);
 CREATE INDEX certificate_by_issuer_key ON certificate (issuer_key);
 CREATE INDEX certificate_by_due ON certificate (status_due_at);
-CREATE INDEX certificate_by_status ON certificate (status, not_after);
+CREATE INDEX certificate_by_status ON certificate (status, not_after, id);
+-- The two further orders of lists. Identifiers grow with time, so that the first is written at the
+-- ends of few runs; the second is a random key, and without it a list by subject would sort all
+-- certificates for every page.
+CREATE INDEX certificate_by_status_order ON certificate (status, id);
+CREATE INDEX certificate_by_subject_order ON certificate (subject_dn, id);
 CREATE INDEX certificate_by_serial ON certificate (serial);
 CREATE INDEX certificate_by_spki ON certificate (spki_sha256);
 CREATE INDEX certificate_by_cn ON certificate (lower(subject_cn));
@@ -233,7 +263,8 @@ CREATE TABLE certificate_name (
 ) WITHOUT ROWID;
 CREATE INDEX certificate_name_by_value ON certificate_name (value);
 
--- Words of subject, issuer, names, serial number and fingerprint. Rows are rowids of certificate.
+-- Words of subject, issuer, names, serial number and fingerprint. Rows are numbers of
+-- certificates.
 CREATE VIRTUAL TABLE certificate_text USING fts5 (
     words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
 );

@@ -3,24 +3,36 @@
 //! Targets, keys, words and hourly counts are projected a moment behind the log. What depends on
 //! them is answered by SQL up to the projection's cursor and in memory, by the same filter, behind
 //! it: a reader never misses the newest events.
+//!
+//! Read in this order: `plan` (a filter taken apart), `class` (what a few hundred rows tell of all
+//! events), `source` (where a search begins), this file (pages), `counts`.
 
+mod class;
 mod columns;
 mod counts;
+mod plan;
+mod source;
 
 use chancery_event::LogIndex;
-use chancery_event::filter::{Filter, Schema};
-use chancery_event::search::{Searchable, schema};
+use chancery_event::filter::Filter;
+use chancery_event::search::Searchable;
 
-use self::columns::{EventColumns, lags};
+use self::plan::{Plan, Span};
+use self::source::{Found, Source};
+use super::Sealed;
 use super::sealed::{COLUMNS, read};
-use super::{Sealed, projection, range};
-use crate::filter_sql::{Dialect, FilterSqlError, SqlFragment, compile};
-use crate::{Error, Link, SqlValue, args};
+use crate::filter_sql::FilterSqlError;
+use crate::{Error, Link, args};
 
 pub use counts::{Bucket, Count, FacetGroup, count, facets, histogram};
 
-/// Events read at once from the part that is not projected yet.
-const TAIL_CHUNK: usize = 512;
+/// Events read at once where the filter is evaluated in memory.
+const CHUNK: u64 = 512;
+/// An index that names fewer events than this is used at once; none is asked for more.
+const MANY: u64 = 2_000;
+/// Events at the end of the log that are looked at before an index is used: a filter that selects
+/// many of them is answered there.
+const NEAR: u64 = 1_000;
 
 /// Which page of events.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,26 +56,8 @@ pub struct EventPage {
     pub more: bool,
 }
 
-/// A part of the log: from the first index, up to but not including the second.
-type Span = (u64, u64);
-
 fn refused(error: FilterSqlError) -> Error {
     Error::Damaged(format!("filter: {error}"))
-}
-
-/// The filter as SQL over `event e`, its placeholders beginning at `first`.
-fn condition(filter: &Filter, now_us: i64, first: usize) -> Result<SqlFragment, Error> {
-    compile(filter, &EventColumns, Dialect::Sqlite, now_us, first).map_err(refused)
-}
-
-/// How far the log is sealed, and how far of that SQL can answer this filter.
-async fn reach(link: &mut Link, filter: &Filter) -> Result<(u64, u64), Error> {
-    let sealed = super::state(link).await?.signed_size;
-    if !lags(filter) {
-        return Ok((sealed, sealed));
-    }
-    let projected = super::cursor(link, projection::CURSOR).await?.0;
-    Ok((sealed, projected.min(sealed)))
 }
 
 /// A page of the sealed events that the filter selects.
@@ -76,88 +70,110 @@ pub async fn page(
     request: PageRequest,
     now_us: i64,
 ) -> Result<EventPage, Error> {
-    let (sealed, by_sql) = reach(link, filter).await?;
+    let plan = Plan::new(link, filter, now_us).await?;
     let low = request.from.map_or(0, |index| index.0);
-    let high = request.before.map_or(sealed, |index| index.0.min(sealed));
+    let high = request.before.map_or(plan.sealed, |index| index.0);
     // One more than asked for tells whether there are more.
-    let mut wanted = request.limit + 1;
+    let mut wanted = request.limit.saturating_add(1);
     let mut events = Vec::new();
-    let indexed = (low, high.min(by_sql));
-    let tail = (low.max(by_sql), high);
-    let spans = if request.oldest_first { [indexed, tail] } else { [tail, indexed] };
+    let found = if request.oldest_first { Found::OldestFirst } else { Found::NewestFirst };
+    let (projected, tail) = plan.divided((low, high));
+    let spans = if request.oldest_first { [projected, tail] } else { [tail, projected] };
     for span in spans {
         if span.0 >= span.1 || wanted == 0 {
             continue;
         }
-        let found = if span == tail && by_sql < sealed {
-            tail_events(link, filter, span, request.oldest_first, wanted, now_us).await?
+        let more = if span == projected {
+            let span = plan.narrowed(link, span).await?;
+            plan.events(link, span, true, found, wanted).await?
+        } else if plan.lags {
+            plan.matching(link, span, found, wanted).await?
         } else {
-            sql_events(link, filter, span, request.oldest_first, wanted, now_us).await?
+            plan.events(link, span, false, found, wanted).await?
         };
-        wanted -= found.len();
-        events.extend(found);
+        wanted -= more.len();
+        events.extend(more);
     }
     let more = events.len() > request.limit;
     events.truncate(request.limit);
     Ok(EventPage { events, more })
 }
 
-async fn sql_events(
-    link: &mut Link,
-    filter: &Filter,
-    span: Span,
-    oldest_first: bool,
-    limit: usize,
-    now_us: i64,
-) -> Result<Vec<Sealed>, Error> {
-    let fragment = condition(filter, now_us, 4)?;
-    let order = if oldest_first { "ASC" } else { "DESC" };
-    let sql = format!(
-        "SELECT {COLUMNS} FROM event e WHERE e.log_index >= $1 AND e.log_index < $2
-         AND ({}) ORDER BY e.log_index {order} LIMIT $3",
-        fragment.sql
-    );
-    let mut values: Vec<SqlValue> = args![span.0, span.1, limit];
-    values.extend(fragment.args);
-    link.rows(sql, values).await?.iter().map(read).collect()
-}
-
-/// Reads the unprojected part and evaluates the filter in memory.
-async fn tail_events(
-    link: &mut Link,
-    filter: &Filter,
-    span: Span,
-    oldest_first: bool,
-    limit: usize,
-    now_us: i64,
-) -> Result<Vec<Sealed>, Error> {
-    let mut found = matching(link, filter, schema(), span, now_us).await?;
-    if !oldest_first {
-        found.reverse();
+impl Plan {
+    /// The events of a span by SQL.
+    async fn events(
+        &self,
+        link: &mut Link,
+        mut span: Span,
+        projected: bool,
+        found: Found,
+        limit: usize,
+    ) -> Result<Vec<Sealed>, Error> {
+        if span.0 >= span.1 || self.is_void() {
+            return Ok(Vec::new());
+        }
+        let (source, named) = self.source(link, span, projected, MANY).await?;
+        let mut events = Vec::new();
+        let by_words = matches!(source, Source::Words(..));
+        if source != Source::Log && named >= MANY && !by_words {
+            let near = if found == Found::OldestFirst {
+                (span.0, span.1.min(span.0.saturating_add(NEAR)))
+            } else {
+                (span.0.max(span.1.saturating_sub(NEAR)), span.1)
+            };
+            events = self.rows(link, &Source::Log, near, found, limit).await?;
+            span = if found == Found::OldestFirst { (near.1, span.1) } else { (span.0, near.0) };
+        }
+        if events.len() < limit && span.0 < span.1 {
+            let rest = limit - events.len();
+            events.extend(self.rows(link, &source, span, found, rest).await?);
+        }
+        Ok(events)
     }
-    found.truncate(limit);
-    Ok(found)
-}
 
-/// All events of a span that the filter selects, in order, evaluated in memory.
-async fn matching(
-    link: &mut Link,
-    filter: &Filter,
-    schema: &Schema,
-    span: Span,
-    now_us: i64,
-) -> Result<Vec<Sealed>, Error> {
-    let compiled = filter.compile(schema).map_err(|error| refused(error.into()))?;
-    let mut found = Vec::new();
-    let mut from = span.0;
-    while from < span.1 {
-        let chunk = range(link, LogIndex(from), TAIL_CHUNK).await?;
-        let Some(last) = chunk.last().map(|event| event.index().0) else { break };
-        from = last + 1;
-        found.extend(chunk.into_iter().filter(|sealed| {
-            let searchable = Searchable { event: sealed.event(), index: sealed.index() };
-            sealed.index().0 < span.1 && compiled.holds(&searchable, now_us)
-        }));
+    async fn rows(
+        &self,
+        link: &mut Link,
+        source: &Source,
+        span: Span,
+        found: Found,
+        limit: usize,
+    ) -> Result<Vec<Sealed>, Error> {
+        let (sql, values) = self.statement(source, COLUMNS, span, found, limit)?;
+        link.rows(sql, values).await?.iter().map(read).collect()
     }
-    Ok(found)
+
+    /// The events of a span by the filter in memory, read in chunks from the end asked for.
+    async fn matching(
+        &self,
+        link: &mut Link,
+        mut span: Span,
+        found: Found,
+        limit: usize,
+    ) -> Result<Vec<Sealed>, Error> {
+        let oldest_first = found == Found::OldestFirst;
+        let order = if oldest_first { "ASC" } else { "DESC" };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM event e WHERE e.log_index >= $1 AND e.log_index < $2
+             ORDER BY e.log_index {order}"
+        );
+        let mut events = Vec::new();
+        while span.0 < span.1 && events.len() < limit {
+            let chunk = if oldest_first {
+                (span.0, span.1.min(span.0 + CHUNK))
+            } else {
+                (span.0.max(span.1.saturating_sub(CHUNK)), span.1)
+            };
+            span = if oldest_first { (chunk.1, span.1) } else { (span.0, chunk.0) };
+            for row in link.rows(sql.clone(), args![chunk.0, chunk.1]).await? {
+                let sealed = read(&row)?;
+                let searchable = Searchable { event: sealed.event(), index: sealed.index() };
+                if self.compiled.holds(&searchable, self.now_us) {
+                    events.push(sealed);
+                }
+            }
+        }
+        events.truncate(limit);
+        Ok(events)
+    }
 }

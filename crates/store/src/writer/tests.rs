@@ -1,3 +1,5 @@
+//! Groups of units: what stays, what is undone, who is answered how.
+
 use std::sync::Arc;
 
 use futures::future::join_all;

@@ -2,8 +2,12 @@
 
 mod cursor;
 mod insert;
+mod inventory;
 mod lease;
+mod log;
 mod place;
+mod search;
+mod speed;
 
 use chancery_store::{Settings, Store};
 

@@ -12,7 +12,8 @@ use super::figures::HttpFigures;
 /// How the edge is to work.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where people reach this installation, such as `https://chancery.example`; no slash at the end.
+    /// Where people reach this installation, such as `https://chancery.example`; no slash at the
+    /// end.
     pub public_url: String,
     /// The session cookie is `__Host-` and `Secure`; false on plain http alone.
     pub secure_cookies: bool,

@@ -37,8 +37,10 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
                 (ui::key_values(&[
                     ("Login name", ui::code(&identity.name)),
                     ("Role", html! { (identity.role.as_str()) }),
-                    ("You may", html! { @for permission in Permission::ALL.iter().filter(|p| shell.may(**p)) {
-                        (ui::code(permission.as_str())) " "
+                    ("You may", html! { span.wrap {
+                        @for permission in Permission::ALL.iter().filter(|p| shell.may(**p)) {
+                            (ui::code(permission.as_str()))
+                        }
                     } }),
                 ]))
                 form method="post" action="/logout" {

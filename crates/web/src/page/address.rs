@@ -80,8 +80,8 @@ impl fmt::Display for Address {
     }
 }
 
-/// Percent-encodes everything but unreserved characters (RFC 3986 §2.3) and a few that are safe in a
-/// query and make it readable.
+/// Percent-encodes everything but unreserved characters (RFC 3986 §2.3) and a few that are safe in
+/// a query and make it readable.
 pub(crate) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -146,7 +146,7 @@ fn facets(address: &Address, found: &[EventType]) -> Markup {
         let known = |one: &&EventType| one.info().dialects.iter().any(|d| d.system == system);
         found.iter().filter(known).count() as u64
     };
-    let groups: Vec<(&str, &str, Vec<(&str, &str, u64)>)> = vec![
+    let groups: Vec<Group<'_>> = vec![
         (
             "Produced",
             "produced",

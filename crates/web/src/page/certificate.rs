@@ -76,7 +76,8 @@ fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Response
     let title = certificates::title(row);
     let parsed = Parsed::parse(&view.der).ok();
     let expiring_days = i64::from(shell.engine().settings().expiring_days);
-    let late = row.not_after.micros() - expiring_days * Timestamp::DAY;
+    let (from, until) = (row.not_before.micros(), row.not_after.micros());
+    let late = until - expiring_days * Timestamp::DAY;
     let body = html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Certificates", href: Some("/certificates") },
@@ -88,7 +89,7 @@ fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Response
         }
         div.columns {
             (ui::section("status", "Status", certificates::status(row), html! {
-                (ui::validity_bar(row.not_before.micros(), row.not_after.micros(), shell.now(), late))
+                (ui::validity_bar(from, until, shell.now(), late))
                 p { (sentence(&row.status_reason)) }
                 (facts::checks(view))
             }))
@@ -237,7 +238,9 @@ async fn edit_page(
             Crumb { label: "Change", href: None },
         ]))
         (ui::page_header("Where it belongs", title, html! {}))
-        @if let Some(error) = typed.general_error(FIELDS) { (ui::alert_box(AlertKind::Error, error)) }
+        @if let Some(error) = typed.general_error(FIELDS) {
+            (ui::alert_box(AlertKind::Error, error))
+        }
         (ui::post_form(&format!("/certificates/{id}/edit"), shell.csrf(), false, html! {
             input type="hidden" name="version" value=(typed.text("version"));
             (choices.markup(&typed))

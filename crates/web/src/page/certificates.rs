@@ -1,5 +1,5 @@
-//! The list of certificates: search, facets, expiries over time, saved views, export. The address is
-//! the whole state.
+//! The list of certificates: search, facets, expiries over time, saved views, export. The address
+//! is the whole state.
 
 use axum::response::Response;
 use chancery_engine::Permission;
@@ -256,8 +256,10 @@ fn row(row: &Certificate, now: i64) -> Row {
                 (ui::date(row.not_after.micros())) " "
                 span.muted { (ui::relative(row.not_after.micros(), now)) }
             } },
-            html! { @if row.self_issued { span.muted { "itself" } } @else { (issuer) } },
-            html! { span.nowrap { (key(row)) } },
+            html! { span {
+                @if row.self_issued { span.muted { "itself" } } @else { (issuer) }
+                br; span.muted.nowrap { (key(row)) }
+            } },
             ui::code(&row.path),
             ui::date(row.created_at.micros()),
         ],
@@ -270,8 +272,7 @@ pub(super) fn plain_table(id: &str, caption: &str, rows: &[Certificate], now: i6
         Column::new("Subject"),
         Column::new("Status"),
         Column::new("Expires"),
-        Column::new("Issuer").optional(),
-        Column::new("Key").optional(),
+        Column::new("Issuer and key").optional(),
         Column::new("Path").optional(),
         Column::new("Added").optional(),
     ];
@@ -295,8 +296,7 @@ fn table(shell: &Shell, items: &[Certificate], sort: Sort, descending: bool) -> 
         sorted("Subject", Sort::Subject),
         sorted("Status", Sort::Status),
         sorted("Expires", Sort::Expires),
-        Column::new("Issuer"),
-        Column::new("Key").optional(),
+        Column::new("Issuer and key"),
         Column::new("Path").optional(),
         sorted("Added", Sort::Added).optional(),
     ];

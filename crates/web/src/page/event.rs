@@ -204,7 +204,11 @@ fn detail(event: &Event) -> Markup {
             div.table-wrap { table.plain {
                 thead { tr { th scope="col" { "Member" } th scope="col" { "Value" } th scope="col" { "Meaning" } } }
                 tbody { @for (name, value) in members {
-                    tr { th scope="row" { (ui::code(name)) } td.break { (shown(name, value)) } td.muted { (prose(doc(name))) } }
+                    tr {
+                        th scope="row" { (ui::code(name)) }
+                        td.break { (shown(name, value)) }
+                        td.muted { (prose(doc(name))) }
+                    }
                 } }
             } }
         }
@@ -265,7 +269,9 @@ fn personal(shell: &Shell, event: &Event) -> Markup {
         PersonalPart::Clear(personal) => {
             let members = personal_members(personal);
             html! {
-                dl.kv { @for (name, value) in &members { div { dt { (name) } dd.break { (value) } } } }
+                dl.kv { @for (name, value) in &members {
+                    div { dt { (name) } dd.break { (value) } }
+                } }
                 @if shell.may(Permission::PersonalErase) { (confirm(shell, &reference)) }
             }
         }

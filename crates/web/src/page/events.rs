@@ -1,5 +1,5 @@
-//! The list of events: search, facets, histogram, saved views, export, live tail. The address is the
-//! whole state.
+//! The list of events: search, facets, histogram, saved views, export, live tail. The address is
+//! the whole state.
 
 use axum::response::Response;
 use chancery_engine::history::{EventPage, EventQuery};
@@ -79,7 +79,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     );
     let body = html! {
         (head)
-        (histogram(shell, narrowed.from.is_none() && narrowed.to.is_none(), &starts, &ends, &counts))
+        (histogram(shell, &starts, &ends, &counts))
         div.with-facets {
             div {
                 (listing::facets(address, &narrowed.filter, schema, &groups))
@@ -197,14 +197,9 @@ fn by_severity(counts: &[(Severity, u64)]) -> Vec<u64> {
     LAYERS.iter().map(|(severity, _, _)| of(*severity)).collect()
 }
 
-fn histogram(
-    shell: &Shell,
-    default_span: bool,
-    starts: &[i64],
-    ends: &[i64],
-    counts: &[Vec<u64>],
-) -> Markup {
+fn histogram(shell: &Shell, starts: &[i64], ends: &[i64], counts: &[Vec<u64>]) -> Markup {
     let address = shell.address.without(CURSORS);
+    let default_span = address.value("from").is_none() && address.value("to").is_none();
     let moment = |at: i64| ui::rfc3339(at).unwrap_or_default();
     let hrefs: Vec<String> = starts
         .iter()

@@ -203,7 +203,9 @@ async fn view(shell: &Shell, job: &Job) -> Result<Response, Problem> {
                     button.primary type="submit" { (ui::icon(Icon::Refresh)) span { "Try again" } }
                 }
             }
-            @if shell.may(Permission::JobWrite) && is_open { (cancel_question(&action).dialog(shell)) }
+            @if shell.may(Permission::JobWrite) && is_open {
+                (cancel_question(&action).dialog(shell))
+            }
         }))
         @if let Some(error) = &job.error { (ui::alert_box(AlertKind::Error, &sentence(error))) }
         div.columns {

@@ -1,7 +1,7 @@
 //! The live tail of the list of events: rows as server-sent events, from a log index on.
 //!
-//! Every stream has its own position: a slow reader falls behind for itself alone, and after a break
-//! `Last-Event-ID` brings it back to where it was.
+//! Every stream has its own position: a slow reader falls behind for itself alone, and after a
+//! break `Last-Event-ID` brings it back to where it was.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

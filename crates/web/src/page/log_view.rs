@@ -3,6 +3,7 @@
 
 use axum::response::Response;
 use chancery_engine::history::EventQuery;
+use chancery_engine::row::Checkpoint;
 use chancery_engine::{Error, Permission};
 use chancery_event::filter::Filter;
 use maud::{Markup, html};
@@ -46,12 +47,41 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
     let filter = Filter::parse("type:log.verify", engine.event_schema()).map_err(Error::from)?;
     let query = EventQuery { filter, before: None, from: None, limit: 5, oldest_first: false };
     let verified = engine.events(shell.context(), query).await?.events;
-    let size = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
-    let age = checkpoint.as_ref().map_or_else(
+    let body = html! {
+        (ui::page_header("Sealed log", "Every event, in one order, under a signature. Anybody can check it without trusting this server.", html! {
+            @if shell.may(Permission::LogVerify) {
+                form method="post" action="/log-view/verify" {
+                    (ui::csrf_input(shell.csrf()))
+                    button.primary type="submit" { (ui::icon(Icon::Seal)) span { "Verify now" } }
+                }
+            }
+        }))
+        @if let Some(damage) = damage {
+            (ui::alert_box(AlertKind::Error, &format!("The log does not verify: {damage}.")))
+        }
+        (tiles(shell, checkpoint.as_ref(), figures.pending))
+        div.columns {
+            (ui::section("checkpoint", "Checkpoint", html! {}, note(checkpoint.as_ref())))
+            (ui::section("health", "Condition", html! {}, findings(shell)))
+        }
+        (ui::section("key", "Key", html! {}, key(shell)))
+        (ui::section("how", "Check it yourself", html! {}, how(shell)))
+        (ui::section("verifications", "Verifications on this server", html! {
+            a href="/events?q=type:log.verify" { "All" }
+        }, html! {
+            @if verified.is_empty() { p.muted { "None yet." } } @else { (event_row::story(&verified)) }
+        }))
+    };
+    Ok(shell.page(Nav::Log, "Sealed log", body))
+}
+
+fn tiles(shell: &Shell, checkpoint: Option<&Checkpoint>, pending: u64) -> Markup {
+    let size = checkpoint.map_or(0, |checkpoint| checkpoint.size);
+    let age = checkpoint.map_or_else(
         || "none yet".to_owned(),
         |checkpoint| ui::distance(checkpoint.signed_at.micros(), shell.now()),
     );
-    let quarantined = engine.health().quarantined();
+    let quarantined = shell.engine().health().quarantined();
     let tone = if quarantined == 0 { Tone::Good } else { Tone::Critical };
     let stats = [
         Stat {
@@ -70,7 +100,7 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
         },
         Stat {
             label: "Wait to be sealed",
-            value: &ui::grouped(figures.pending),
+            value: &ui::grouped(pending),
             hint: "recorded, not sealed yet",
             href: None,
             tone: Tone::Neutral,
@@ -83,40 +113,18 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
             tone,
         },
     ];
-    let body = html! {
-        (ui::page_header("Sealed log", "Every event, in one order, under a signature. Anybody can check it without trusting this server.", html! {
-            @if shell.may(Permission::LogVerify) {
-                form method="post" action="/log-view/verify" {
-                    (ui::csrf_input(shell.csrf()))
-                    button.primary type="submit" { (ui::icon(Icon::Seal)) span { "Verify now" } }
-                }
-            }
-        }))
-        @if let Some(damage) = damage {
-            (ui::alert_box(AlertKind::Error, &format!("The log does not verify: {damage}.")))
+    ui::stat_row(&stats)
+}
+
+/// The newest checkpoint as it was signed.
+fn note(checkpoint: Option<&Checkpoint>) -> Markup {
+    html! { @match checkpoint {
+        Some(checkpoint) => {
+            p { "Signed " (ui::time(checkpoint.signed_at.micros())) "." }
+            (ui::json_block("checkpoint-text", "Signed note (C2SP tlog-checkpoint)", &checkpoint.note))
         }
-        (ui::stat_row(&stats))
-        div.columns {
-            (ui::section("checkpoint", "Checkpoint", html! {}, html! {
-                @match &checkpoint {
-                    Some(checkpoint) => {
-                        p { "Signed " (ui::time(checkpoint.signed_at.micros())) "." }
-                        (ui::json_block("checkpoint-text", "Signed note (C2SP tlog-checkpoint)", &checkpoint.note))
-                    }
-                    None => p.muted { "Nothing has been sealed yet." }
-                }
-            }))
-            (ui::section("health", "Condition", html! {}, findings(shell)))
-        }
-        (ui::section("key", "Key", html! {}, key(shell)))
-        (ui::section("how", "Check it yourself", html! {}, how(shell)))
-        (ui::section("verifications", "Verifications on this server", html! {
-            a href="/events?q=type:log.verify" { "All" }
-        }, html! {
-            @if verified.is_empty() { p.muted { "None yet." } } @else { (event_row::story(&verified)) }
-        }))
-    };
-    Ok(shell.page(Nav::Log, "Sealed log", body))
+        None => p.muted { "Nothing has been sealed yet." }
+    } }
 }
 
 fn findings(shell: &Shell) -> Markup {

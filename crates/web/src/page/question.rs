@@ -1,5 +1,5 @@
-//! A question before something is done: a dialog on the page, and a page of its own for those without
-//! scripts. Both send the same form to the same address.
+//! A question before something is done: a dialog on the page, and a page of its own for those
+//! without scripts. Both send the same form to the same address.
 
 use axum::response::Response;
 use maud::{Markup, html};
@@ -54,7 +54,9 @@ impl Question<'_> {
             (ui::page_header(self.title, self.text, html! {}))
             (ui::post_form(self.action, shell.csrf(), false, html! {
                 @if let Some(fields) = &self.fields { (fields) }
-                div.actions { (ui::submit(self.submit, self.tone())) (ui::button("Cancel", back, None, false)) }
+                div.actions {
+                    (ui::submit(self.submit, self.tone())) (ui::button("Cancel", back, None, false))
+                }
             }))
         };
         shell.page(place, self.title, body)

@@ -51,7 +51,8 @@ pub(super) async fn panel(shell: &Shell, list: &str) -> Result<Markup, Problem> 
                                 (ui::csrf_input(shell.csrf()))
                                 input type="hidden" name="list" value=(list);
                                 button.quiet type="submit" title="Delete this view" {
-                                    (ui::icon(ui::Icon::Cross)) span.visually-hidden { "Delete " (view.name) }
+                                    (ui::icon(ui::Icon::Cross))
+                                    span.visually-hidden { "Delete " (view.name) }
                                 }
                             }
                         }
@@ -63,7 +64,8 @@ pub(super) async fn panel(shell: &Shell, list: &str) -> Result<Markup, Problem> 
                 (ui::post_form("/views", shell.csrf(), false, html! {
                     input type="hidden" name="list" value=(list);
                     input type="hidden" name="query" value=(query);
-                    (ui::field(&name)) (ui::check_field(&shared, false)) (ui::submit("Save", Tone::Info))
+                    (ui::field(&name)) (ui::check_field(&shared, false))
+                    (ui::submit("Save", Tone::Info))
                 }))
             }
         }

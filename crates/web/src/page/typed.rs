@@ -1,4 +1,5 @@
-//! What somebody typed into a form, and what was wrong with it: a refused form comes back as it was.
+//! What somebody typed into a form, and what was wrong with it: a refused form comes back as it
+//! was.
 
 use std::collections::BTreeMap;
 

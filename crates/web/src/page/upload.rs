@@ -61,7 +61,9 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
             Crumb { label: "Upload", href: None },
         ]))
         (ui::page_header("Upload certificates", "Each one is judged, enters the inventory, and is watched from then on.", html! {}))
-        @if let Some(error) = typed.general_error(&known) { (ui::alert_box(AlertKind::Error, error)) }
+        @if let Some(error) = typed.general_error(&known) {
+            (ui::alert_box(AlertKind::Error, error))
+        }
         (ui::post_form("/certificates/upload", shell.csrf(), true, html! {
             div.columns {
                 (ui::section("files", "Files", html! {}, html! {

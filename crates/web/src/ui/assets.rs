@@ -1,4 +1,5 @@
-//! The embedded stylesheet, script and icon, addressed by content so that browsers keep them for ever.
+//! The embedded stylesheet, script and icon, addressed by content so that browsers keep them for
+//! ever.
 //!
 //! Everything a page loads is in here; nothing is ever fetched from another host.
 
@@ -43,8 +44,8 @@ pub fn lookup(name: &str) -> Option<Asset> {
     Some(Asset { bytes: file.data, media_type: media_type(name), etag })
 }
 
-/// The address of the asset: `/assets/app.css?v=<first 16 hex digits of its SHA-256>`. An unknown name
-/// yields the address without `v`; a test holds that no page asks for one.
+/// The address of the asset: `/assets/app.css?v=<first 16 hex digits of its SHA-256>`. An unknown
+/// name yields the address without `v`; a test holds that no page asks for one.
 #[must_use]
 pub fn asset_url(name: &str) -> String {
     match Embedded::get(name) {

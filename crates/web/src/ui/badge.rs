@@ -10,7 +10,8 @@ pub fn badge(tone: Tone, mark: Icon, text: &str) -> Markup {
     html! { span class={"badge " (tone.class())} { (icon(mark)) span { (text) } } }
 }
 
-/// The severity of an event: `debug`, `info`, `notice`, `warning`, `error`, `critical`, in any case.
+/// The severity of an event: `debug`, `info`, `notice`, `warning`, `error`, `critical`, in any
+/// case.
 #[must_use]
 pub fn severity(code: &str) -> Markup {
     let (tone, mark, text) = match code.to_ascii_lowercase().as_str() {
@@ -113,7 +114,8 @@ pub fn delivery_state(code: &str) -> Markup {
     badge(tone, mark, text)
 }
 
-/// How far an event is on its way under seal: `recorded`, `sealed`, `published`, `witnessed`, `quarantined`.
+/// How far an event is on its way under seal: `recorded`, `sealed`, `published`, `witnessed`,
+/// `quarantined`.
 #[must_use]
 pub fn seal_state(code: &str) -> Markup {
     let (tone, mark, text) = match code.to_ascii_lowercase().as_str() {

@@ -38,7 +38,8 @@ pub fn seal_logo() -> Markup {
     }
 }
 
-/// The same mark as a stand-alone file with its own colours; `assets/favicon.svg` holds exactly this.
+/// The same mark as a stand-alone file with its own colours; `assets/favicon.svg` holds exactly
+/// this.
 #[must_use]
 pub fn favicon_svg() -> String {
     let markup: PreEscaped<String> = html! {

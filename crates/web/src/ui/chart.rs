@@ -7,7 +7,8 @@ use maud::{Markup, html};
 use super::Tone;
 use super::moment::{date, distance, grouped};
 
-/// A line of values, oldest first, with `label` saying what they are; its last value is written beside it.
+/// A line of values, oldest first, with `label` saying what they are; its last value is written
+/// beside it.
 #[must_use]
 pub fn sparkline(label: &str, values: &[u64]) -> Markup {
     let most = values.iter().copied().max().unwrap_or(0).max(1);
@@ -69,7 +70,8 @@ pub fn donut(label: &str, slices: &[Slice<'_>]) -> Markup {
                 circle.donut-ground cx="21" cy="21" r="15.915" {}
                 @for (slice, (start, share)) in slices.iter().zip(&arcs) {
                     @if slice.count > 0 {
-                        // The circumference is 100, so shares are percentages; the gap keeps arcs apart.
+                        // The circumference is 100, so shares are percentages; the gap keeps arcs
+                        // apart.
                         circle class={"donut-arc " (slice.tone.class())} cx="21" cy="21" r="15.915"
                             stroke-dasharray=(format!("{:.2} {:.2}", gapped(*share), 100.0 - gapped(*share)))
                             stroke-dashoffset=(format!("{:.2}", 25.0 - start)) {

@@ -1,6 +1,7 @@
 //! Forms: labelled fields with hint and error, file drop with a place to paste, confirmation.
 //!
-//! Every form that changes something carries the CSRF token ([`csrf_input`]); [`post_form`] puts it in.
+//! Every form that changes something carries the CSRF token ([`csrf_input`]); [`post_form`] puts it
+//! in.
 
 use maud::{Markup, html};
 
@@ -66,7 +67,9 @@ impl Field<'_> {
                 (control)
                 @if !self.hint.is_empty() { p.hint id={(self.id) "-hint"} { (self.hint) } }
                 @if !self.error.is_empty() {
-                    p.field-error id={(self.id) "-error"} { (icon(Icon::CrossCircle)) span { (self.error) } }
+                    p.field-error id={(self.id) "-error"} {
+                        (icon(Icon::CrossCircle)) span { (self.error) }
+                    }
                 }
             }
         }
@@ -79,9 +82,9 @@ pub fn field(field: &Field<'_>) -> Markup {
     let kind = if field.kind.is_empty() { "text" } else { field.kind };
     let autocomplete = (!field.autocomplete.is_empty()).then_some(field.autocomplete);
     field.framed(html! {
-        input id=(field.id) type=(kind) name=(field.name) value=(field.value) required[field.required]
-            autocomplete=[autocomplete] aria-describedby=[field.described_by()]
-            aria-invalid=[field.invalid()];
+        input id=(field.id) type=(kind) name=(field.name) value=(field.value)
+            required[field.required] autocomplete=[autocomplete]
+            aria-describedby=[field.described_by()] aria-invalid=[field.invalid()];
     })
 }
 
@@ -155,8 +158,8 @@ pub fn file_drop(drop: &FileDrop<'_>) -> Markup {
             div.drop-zone {
                 (icon(Icon::Upload))
                 label for=(drop.id) { (drop.label) }
-                input id=(drop.id) type="file" name=(drop.name) accept=(drop.accept) multiple[drop.multiple]
-                    aria-describedby={(drop.id) "-hint"};
+                input id=(drop.id) type="file" name=(drop.name) accept=(drop.accept)
+                    multiple[drop.multiple] aria-describedby={(drop.id) "-hint"};
                 p.hint id={(drop.id) "-hint"} { (drop.hint) }
                 output.drop-names for=(drop.id) {}
             }
@@ -167,8 +170,8 @@ pub fn file_drop(drop: &FileDrop<'_>) -> Markup {
     }
 }
 
-/// The button that sends a form. The tone is [`Tone::Info`] for the usual one, [`Tone::Bad`] for one that
-/// cannot be taken back.
+/// The button that sends a form. The tone is [`Tone::Info`] for the usual one, [`Tone::Bad`] for
+/// one that cannot be taken back.
 #[must_use]
 pub fn submit(label: &str, tone: Tone) -> Markup {
     html! { button.primary.danger[matches!(tone, Tone::Bad | Tone::Critical)] type="submit" { (label) } }

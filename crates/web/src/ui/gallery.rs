@@ -1,6 +1,7 @@
 //! Every block with sample data on one page: for tests, for screenshots, for those who write pages.
 //!
-//! Pure and the same every time; the data is made up and nothing here is served unless a page asks for it.
+//! Pure and the same every time; the data is made up and nothing here is served unless a page asks
+//! for it.
 
 use maud::{Markup, html};
 

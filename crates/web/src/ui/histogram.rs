@@ -1,7 +1,8 @@
 //! The histogram above a list: counts over time, stacked by severity or outcome.
 //!
-//! Each bar is a link to its span, so it works without scripts; the script adds brushing, which sets the
-//! URL parameters `from` and `to` (RFC 3339, UTC). The same numbers stand in a table below, folded away.
+//! Each bar is a link to its span, so it works without scripts; the script adds brushing, which
+//! sets the URL parameters `from` and `to` (RFC 3339, UTC). The same numbers stand in a table
+//! below, folded away.
 
 use maud::{Markup, html};
 

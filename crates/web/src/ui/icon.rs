@@ -1,5 +1,5 @@
-//! The icons: 16 × 16 line drawings in the colour of the text around them, hidden from screen readers
-//! because a word always stands beside them.
+//! The icons: 16 × 16 line drawings in the colour of the text around them, hidden from screen
+//! readers because a word always stands beside them.
 
 use maud::{Markup, html};
 

@@ -275,7 +275,9 @@ fn menu(viewer: &Viewer<'_>, frame: &PageFrame<'_>) -> Markup {
                         legend { "Theme" }
                         @for (theme, label, mark) in themes {
                             button type="submit" name="theme" value=(theme.as_str())
-                                aria-pressed=(theme == frame.preferences.theme) { (icon(mark)) span { (label) } }
+                                aria-pressed=(theme == frame.preferences.theme) {
+                                (icon(mark)) span { (label) }
+                            }
                         }
                     }
                 }

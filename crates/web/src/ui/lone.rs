@@ -78,7 +78,9 @@ pub fn error_page(status: u16, title: &str, detail: &str, way_on: Option<(&str, 
             p.failed-status { (status) }
             (page_header(title, detail, html! {}))
             div.actions {
-                @if let Some((label, href)) = way_on { a.button.primary href=(href) { span { (label) } } }
+                @if let Some((label, href)) = way_on {
+                    a.button.primary href=(href) { span { (label) } }
+                }
                 a.button href="/" { span { "Home" } }
             }
         }

@@ -1,12 +1,13 @@
-//! Times, dates and counts. The server writes UTC; the script may show local time instead, the `datetime` attribute
-//! and the hover text keep the exact instant.
+//! Times, dates and counts. The server writes UTC; the script may show local time instead, the
+//! `datetime` attribute and the hover text keep the exact instant.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 const DAY_US: i64 = 86_400_000_000;
 
-/// RFC 3339 in UTC with microseconds, or nothing when `ts_us` (µs since 1970) is outside years ±9999.
+/// RFC 3339 in UTC with microseconds, or nothing when `ts_us` (µs since 1970) is outside years
+/// ±9999.
 #[must_use]
 pub fn rfc3339(ts_us: i64) -> Option<String> {
     let at = Timestamp::from_microsecond(ts_us).ok()?;

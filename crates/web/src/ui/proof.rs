@@ -1,7 +1,7 @@
 //! The proof of an event: its place in the log, and the way from its bytes to the signed root.
 //!
-//! The panel never claims more than was checked. What the server says stands under "as the server tells";
-//! only the script, which recomputes every hash in the reader's browser, writes the result.
+//! The panel never claims more than was checked. What the server says stands under "as the server
+//! tells"; only the script, which recomputes every hash in the reader's browser, writes the result.
 
 use maud::{Markup, html};
 
@@ -44,9 +44,9 @@ pub struct ProofPanel<'a> {
 pub fn proof_panel(panel: &ProofPanel<'_>) -> Markup {
     let api = format!("/api/v1/events/{}", panel.event_id);
     html! {
-        section.sheet.proof id=(panel.id) aria-labelledby={(panel.id) "-title"} data-verify=(panel.event_id)
-            data-vkey=[panel.verifier_key] data-leaf=(panel.leaf) data-root=(panel.root)
-            data-index=(panel.index) {
+        section.sheet.proof id=(panel.id) aria-labelledby={(panel.id) "-title"}
+            data-verify=(panel.event_id) data-vkey=[panel.verifier_key]
+            data-leaf=(panel.leaf) data-root=(panel.root) data-index=(panel.index) {
             div.sheet-head {
                 h2 id={(panel.id) "-title"} { "Proof of inclusion" }
                 div.sheet-aside { (seal_state(panel.state)) }

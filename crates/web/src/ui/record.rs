@@ -123,8 +123,9 @@ fn diff_row(change: &Change<'_>) -> Markup {
     }
 }
 
-/// The bar of a live list. The script listens at `stream_href` for `row` messages whose data is a table row,
-/// collects them and offers them; nothing moves until the reader says so. Hidden without scripts.
+/// The bar of a live list. The script listens at `stream_href` for `row` messages whose data is a
+/// table row, collects them and offers them; nothing moves until the reader says so. Hidden without
+/// scripts.
 #[must_use]
 pub fn live_region(table_id: &str, stream_href: &str) -> Markup {
     html! {

@@ -1,4 +1,5 @@
-//! Tables of rows: sticky header, sortable by link, rows reached by keys (j, k, Enter), cards on a phone.
+//! Tables of rows: sticky header, sortable by link, rows reached by keys (j, k, Enter), cards on a
+//! phone.
 
 use maud::{Markup, html};
 

@@ -24,7 +24,8 @@ fn pages() -> Vec<String> {
     vec![gallery(Theme::Light), gallery(Theme::Dark), login()]
 }
 
-/// All start tags of the page, as (name, attributes). Values are left escaped; `title` texts hold no `<`.
+/// All start tags of the page, as (name, attributes). Values are left escaped; `title` texts hold
+/// no `<`.
 fn tags(page: &str) -> Vec<(String, Vec<(String, String)>)> {
     page.split('<')
         .skip(1)

@@ -1,4 +1,5 @@
-//! A browser without scripts: keeps cookies, follows redirects when told to, sends the forms it sees.
+//! A browser without scripts: keeps cookies, follows redirects when told to, sends the forms it
+//! sees.
 
 use axum::http::Method;
 use chancery_engine::access::NewAccount;

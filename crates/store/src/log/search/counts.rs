@@ -1,21 +1,28 @@
 //! Counting events: facets, histogram, totals.
 //!
-//! Where the filter concerns only what the hourly counts have, they answer, whatever the size of
-//! the log. Otherwise the newest matches are counted, up to a bound, and the answer says so.
+//! Where the filter concerns only what the counts per day and hour have, they answer, whatever the
+//! size of the log; the parts of hours at the ends of the asked time are counted from the index on
+//! time. Otherwise the newest matches are counted, up to a bound, and the answer says so.
 
 use std::collections::BTreeMap;
 
 use chancery_event::filter::Filter;
+use chancery_event::search::family_of;
 use chancery_event::{Severity, Timestamp};
 
-use super::columns::HourColumns;
-use super::{Span, condition, matching, reach};
-use crate::filter_sql::{Dialect, SqlFragment, compile};
-use crate::log::projection;
-use crate::{Error, Link, SqlValue, args};
+use super::plan::{Plan, Span};
+use super::source::{Found, Source};
+use crate::log::{Sealed, projection};
+use crate::{Error, Link, Row, SqlValue, args};
 
 /// Events that are counted one by one at most.
-const SAMPLE_MAX: u64 = 20_000;
+const SAMPLE_MAX: usize = 20_000;
+/// Events that are counted from the index on time at most: it has all that is counted.
+const INDEXED_MAX: usize = 200_000;
+/// Events that are looked at to count them, where no index names few.
+const SCAN_MAX: u64 = 100_000;
+const HOUR: i64 = Timestamp::HOUR;
+const DAY: i64 = Timestamp::DAY;
 
 /// The values of one field with their counts, most frequent first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,114 +53,281 @@ pub struct Bucket {
     pub by_severity: Vec<(Severity, u64)>,
 }
 
-const FIELDS: [(&str, &str); 4] =
-    [("type", "type"), ("severity", "severity"), ("outcome", "result"), ("origin", "origin")];
-
-/// The filter over the hourly counts, if they can answer it.
-fn over_hours(filter: &Filter, now_us: i64, first: usize) -> Option<SqlFragment> {
-    compile(filter, &HourColumns, Dialect::Sqlite, now_us, first).ok()
+/// By what events are counted.
+#[derive(Clone, Copy)]
+enum Grouping {
+    /// By type, severity, result and origin.
+    Values,
+    /// By severity and time: the start of the first bar and the width of all.
+    Bars { start: i64, width: i64 },
 }
 
-/// Counts by type, severity, outcome and origin. True: only the newest matches were counted.
+/// Start of the bar, type, severity, result, origin; what the grouping does not ask for is empty.
+type Group = (i64, [String; 4]);
+
+const COLUMNS: [&str; 4] = ["type", "severity", "result", "origin"];
+
+impl Grouping {
+    /// The columns of a group, over rows that have `{time}` and [`COLUMNS`].
+    fn select(self, time: &str, values: &mut Vec<SqlValue>) -> String {
+        match self {
+            Self::Values => "0 AS at, type, severity, result, origin".to_owned(),
+            Self::Bars { start, width } => {
+                values.extend(args![start, width]);
+                let (start, width) = (values.len() - 1, values.len());
+                format!(
+                    "${start} + ({time} - ${start}) / ${width} * ${width} AS at,
+                     '' AS type, severity, '' AS result, '' AS origin"
+                )
+            }
+        }
+    }
+
+    fn group_by(self) -> &'static str {
+        match self {
+            Self::Values => "type, severity, result, origin",
+            Self::Bars { .. } => "1, severity",
+        }
+    }
+
+    fn of(self, sealed: &Sealed) -> Group {
+        let event = sealed.event();
+        let severity = event.severity.as_str().to_owned();
+        match self {
+            Self::Values => {
+                let result = event.outcome.result.as_str().to_owned();
+                let origin = event.origin.as_str().to_owned();
+                (0, [event.type_name.to_string(), severity, result, origin])
+            }
+            Self::Bars { start, width } => {
+                let at = start + (event.time.micros() - start).div_euclid(width) * width;
+                (at, [String::new(), severity, String::new(), String::new()])
+            }
+        }
+    }
+}
+
+/// What was counted.
+#[derive(Default)]
+struct Tally {
+    counts: BTreeMap<Group, u64>,
+    /// Only the newest matches were.
+    sampled: bool,
+}
+
+impl Tally {
+    fn add(&mut self, row: &Row) -> Result<u64, Error> {
+        let n = row.count("n")?;
+        let [a, b, c, d] = COLUMNS;
+        let group = [row.text(a)?, row.text(b)?, row.text(c)?, row.text(d)?];
+        *self.counts.entry((row.int("at")?, group)).or_default() += n;
+        Ok(n)
+    }
+
+    fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    fn by(&self, value: impl Fn(&[String; 4]) -> Option<&str>) -> Vec<(String, u64)> {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for ((_, group), n) in &self.counts {
+            if let Some(value) = value(group) {
+                *counts.entry(value).or_default() += n;
+            }
+        }
+        let mut values: Vec<_> = counts.into_iter().map(|(v, n)| (v.to_owned(), n)).collect();
+        values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        values
+    }
+}
+
+impl Plan {
+    /// Counts what the filter selects.
+    async fn tally(&self, link: &mut Link, grouping: Grouping) -> Result<Tally, Error> {
+        let mut tally = Tally::default();
+        if self.is_void() {
+            return Ok(tally);
+        }
+        // Whole hours: from the first that begins in the asked time to the last that ends in it.
+        let (from, to) = self.times;
+        let first = if from == i64::MIN { from } else { ceiling(from, HOUR) };
+        let last = if to == i64::MAX { to } else { to.div_euclid(HOUR) * HOUR };
+        let hourly = match grouping {
+            Grouping::Values => true,
+            Grouping::Bars { start, width } => start % HOUR == 0 && width % HOUR == 0,
+        };
+        let whole = (0, self.sealed);
+        if !hourly || first >= last || self.over_hours(1).is_none() {
+            self.one_by_one(link, whole, grouping, &mut tally).await?;
+            return Ok(tally);
+        }
+        let projected = self.add_hours(link, (first, last), grouping, &mut tally).await?;
+        for (from, to) in [(from, first), (last, to)] {
+            if from < to {
+                let mut edge = self.clone();
+                edge.times = (from, to);
+                edge.by_sql(link, (0, projected), true, grouping, &mut tally).await?;
+            }
+        }
+        self.one_by_one(link, (projected, self.sealed), grouping, &mut tally).await?;
+        Ok(tally)
+    }
+
+    /// Adds what the counts per day and hour say about whole hours; answers how far they go. Counts
+    /// and cursor come from one statement, so that nothing is counted twice while the projection
+    /// moves on.
+    async fn add_hours(
+        &self,
+        link: &mut Link,
+        (first, last): (i64, i64),
+        grouping: Grouping,
+        tally: &mut Tally,
+    ) -> Result<u64, Error> {
+        let daily = match grouping {
+            Grouping::Values => true,
+            Grouping::Bars { start, width } => start % DAY == 0 && width % DAY == 0,
+        };
+        // Whole days within the whole hours; none if days are of no use.
+        let (mut from, mut to) = (ceiling(first, DAY), last.div_euclid(DAY) * DAY);
+        if !daily || from >= to {
+            (from, to) = (last, last);
+        }
+        let mut values = args![projection::CURSOR, first, last, from, to];
+        let select = grouping.select("h.hour", &mut values);
+        let Some(fragment) = self.over_hours(values.len() + 1) else { return Ok(0) };
+        values.extend(fragment.args);
+        let columns = "type, severity, result, origin, events";
+        let sql = format!(
+            "SELECT c.next_index, s.at, s.type, s.severity, s.result, s.origin, s.n
+             FROM log_cursor c LEFT JOIN (
+                 SELECT {select}, SUM(h.events) AS n FROM (
+                     SELECT hour, {columns} FROM event_hour WHERE hour >= $2 AND hour < $4
+                     UNION ALL
+                     SELECT day, {columns} FROM event_day WHERE day >= $4 AND day < $5
+                     UNION ALL
+                     SELECT hour, {columns} FROM event_hour WHERE hour >= $5 AND hour < $3
+                 ) AS h WHERE {} GROUP BY {}
+             ) AS s ON 1 = 1 WHERE c.name = $1",
+            fragment.sql,
+            grouping.group_by()
+        );
+        let mut projected = 0;
+        for row in link.rows(sql, values).await? {
+            projected = row.count("next_index")?;
+            if row.maybe_int("n")?.is_some() {
+                tally.add(&row)?;
+            }
+        }
+        Ok(projected)
+    }
+
+    /// Counts the newest matches of a span, also where it is not projected yet.
+    async fn one_by_one(
+        &self,
+        link: &mut Link,
+        span: Span,
+        grouping: Grouping,
+        tally: &mut Tally,
+    ) -> Result<(), Error> {
+        let (projected, tail) = self.divided(span);
+        if tail.0 < tail.1 {
+            if self.lags {
+                for sealed in self.matching(link, tail, Found::Newest, SAMPLE_MAX).await? {
+                    *tally.counts.entry(grouping.of(&sealed)).or_default() += 1;
+                }
+            } else {
+                self.by_sql(link, tail, false, grouping, tally).await?;
+            }
+        }
+        let projected = self.narrowed(link, projected).await?;
+        self.by_sql(link, projected, true, grouping, tally).await
+    }
+
+    /// Counts the newest matches of a span by SQL.
+    async fn by_sql(
+        &self,
+        link: &mut Link,
+        mut span: Span,
+        projected: bool,
+        grouping: Grouping,
+        tally: &mut Tally,
+    ) -> Result<(), Error> {
+        if span.0 >= span.1 {
+            return Ok(());
+        }
+        let only_columns = self.over_hours(1).is_some();
+        let (source, named, limit) = if only_columns && self.is_bounded_in_time() {
+            (Source::Time, 0, INDEXED_MAX)
+        } else {
+            let (source, named) = self.source(link, span, projected, SAMPLE_MAX as u64).await?;
+            (source, named, SAMPLE_MAX)
+        };
+        if named >= SAMPLE_MAX as u64 && span.1 - span.0 > SCAN_MAX {
+            span.0 = span.1 - SCAN_MAX;
+            tally.sampled = true;
+        }
+        let select = "e.time, e.type, e.severity, e.result, e.origin";
+        let (newest, mut values) = self.statement(&source, select, span, Found::Newest, limit)?;
+        let select = grouping.select("newest.time", &mut values);
+        let sql = format!(
+            "SELECT {select}, COUNT(*) AS n FROM ({newest}) AS newest GROUP BY {}",
+            grouping.group_by()
+        );
+        let mut counted = 0;
+        for row in link.rows(sql, values).await? {
+            counted += tally.add(&row)?;
+        }
+        tally.sampled |= counted >= limit as u64;
+        Ok(())
+    }
+}
+
+/// The first multiple of the unit that is at this time or after it.
+fn ceiling(time: i64, unit: i64) -> i64 {
+    -(time.saturating_neg().div_euclid(unit)) * unit
+}
+
+/// Counts by type, family, severity, outcome and origin. True: only the newest matches were
+/// counted.
+///
+/// # Errors
+/// The filter does not fit the schema of events, or the store cannot be read.
 pub async fn facets(
     link: &mut Link,
     filter: &Filter,
     now_us: i64,
 ) -> Result<(Vec<FacetGroup>, bool), Error> {
-    let mut groups = Vec::with_capacity(FIELDS.len());
-    let sealed = crate::log::state(link).await?.signed_size;
-    let projected = crate::log::cursor(link, projection::CURSOR).await?.0.min(sealed);
-    let mut sampled = false;
-    let by_hours = over_hours(filter, now_us, 1);
-    for (field, column) in FIELDS {
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        let rest = match &by_hours {
-            Some(fragment) => {
-                let sql = format!(
-                    "SELECT h.{column} AS value, SUM(h.events) AS n FROM event_hour h
-                     WHERE {} GROUP BY h.{column}",
-                    fragment.sql
-                );
-                for row in link.rows(sql, fragment.args.clone()).await? {
-                    *counts.entry(row.text("value")?).or_default() += row.count("n")?;
-                }
-                (projected, sealed)
-            }
-            None => (0, sealed),
-        };
-        let counted = one_by_one(link, filter, rest, column, &mut counts, now_us).await?;
-        sampled |= counted >= SAMPLE_MAX;
-        let mut values: Vec<_> = counts.into_iter().collect();
-        values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        groups.push(FacetGroup { field, values });
-    }
-    Ok((groups, sampled))
-}
-
-/// Counts the newest matches of a span by a column; answers how many were counted.
-async fn one_by_one(
-    link: &mut Link,
-    filter: &Filter,
-    span: Span,
-    column: &str,
-    counts: &mut BTreeMap<String, u64>,
-    now_us: i64,
-) -> Result<u64, Error> {
-    let (_, by_sql) = reach(link, filter).await?;
-    let mut counted = 0;
-    let tail = (span.0.max(by_sql), span.1);
-    if tail.0 < tail.1 {
-        for sealed in matching(link, filter, chancery_event::search::schema(), tail, now_us).await?
-        {
-            let event = sealed.event();
-            let value = match column {
-                "type" => event.type_name.as_ref(),
-                "severity" => event.severity.as_str(),
-                "result" => event.outcome.result.as_str(),
-                _ => event.origin.as_str(),
-            };
-            *counts.entry(value.to_owned()).or_default() += 1;
-            counted += 1;
-        }
-    }
-    let indexed = (span.0, span.1.min(by_sql));
-    if indexed.0 < indexed.1 {
-        let fragment = condition(filter, now_us, 4)?;
-        let sql = format!(
-            "SELECT value, COUNT(*) AS n FROM
-             (SELECT e.{column} AS value FROM event e
-              WHERE e.log_index >= $1 AND e.log_index < $2 AND ({})
-              ORDER BY e.log_index DESC LIMIT $3) AS newest GROUP BY value",
-            fragment.sql
-        );
-        let mut values: Vec<SqlValue> = args![indexed.0, indexed.1, SAMPLE_MAX];
-        values.extend(fragment.args);
-        for row in link.rows(sql, values).await? {
-            let n = row.count("n")?;
-            *counts.entry(row.text("value")?).or_default() += n;
-            counted += n;
-        }
-    }
-    Ok(counted)
+    let plan = Plan::new(link, filter, now_us).await?;
+    let tally = plan.tally(link, Grouping::Values).await?;
+    let groups = vec![
+        FacetGroup { field: "type", values: tally.by(|group| Some(&group[0])) },
+        FacetGroup { field: "severity", values: tally.by(|group| Some(&group[1])) },
+        FacetGroup { field: "outcome", values: tally.by(|group| Some(&group[2])) },
+        FacetGroup { field: "origin", values: tally.by(|group| Some(&group[3])) },
+        FacetGroup { field: "family", values: tally.by(|group| family_of(&group[0])) },
+    ];
+    Ok((groups, tally.sampled))
 }
 
 /// How many events the filter selects.
+///
+/// # Errors
+/// As [`facets`].
 pub async fn count(link: &mut Link, filter: &Filter, now_us: i64) -> Result<Count, Error> {
-    let (groups, sampled) = facets_of(link, filter, now_us).await?;
-    Ok(Count { value: groups, at_least: sampled })
-}
-
-async fn facets_of(link: &mut Link, filter: &Filter, now_us: i64) -> Result<(u64, bool), Error> {
+    let plan = Plan::new(link, filter, now_us).await?;
     if *filter == Filter::All {
-        return Ok((crate::log::state(link).await?.signed_size, false));
+        return Ok(Count { value: plan.sealed, at_least: false });
     }
-    let (groups, sampled) = facets(link, filter, now_us).await?;
-    let total = groups.first().map_or(0, |group| group.values.iter().map(|(_, n)| n).sum());
-    Ok((total, sampled))
+    let tally = plan.tally(link, Grouping::Values).await?;
+    Ok(Count { value: tally.total(), at_least: tally.sampled })
 }
 
-/// Counts per bucket between two times, stacked by severity. The edges are whole hours when the
-/// buckets are at least an hour wide.
+/// Counts per bucket between two times, stacked by severity. When the buckets are at least an hour
+/// wide, their edges are whole hours: the first may begin before `from`, the last may end after
+/// `to`.
+///
+/// # Errors
+/// As [`facets`].
 pub async fn histogram(
     link: &mut Link,
     filter: &Filter,
@@ -165,85 +339,29 @@ pub async fn histogram(
     let span = to.since(from).max(1);
     let buckets = i64::try_from(buckets.clamp(1, 500)).unwrap_or(500);
     let mut width = (span + buckets - 1) / buckets;
-    let hour = Timestamp::HOUR;
-    let hourly = width >= hour;
-    if hourly {
-        width = (width + hour - 1) / hour * hour;
+    let mut start = from.micros();
+    if width >= HOUR {
+        width = ceiling(width, HOUR);
+        start = start.div_euclid(HOUR) * HOUR;
     }
-    let start = if hourly { from.micros().div_euclid(hour) * hour } else { from.micros() };
-    let number = usize::try_from((to.micros() - start + width - 1) / width).unwrap_or(1).max(1);
-    let mut counts: Vec<BTreeMap<Severity, u64>> = vec![BTreeMap::new(); number];
-    let mut add = |time: i64, severity: &str, n: u64| {
-        let place = usize::try_from((time - start).div_euclid(width)).ok();
-        if let (Some(bucket), Some(severity)) =
-            (place.and_then(|place| counts.get_mut(place)), Severity::parse(severity))
-        {
-            *bucket.entry(severity).or_default() += n;
+    let number = ((to.micros() - start + width - 1) / width).max(1);
+    let end = start + number * width;
+    let mut plan = Plan::new(link, filter, now_us).await?;
+    plan.between(start, end);
+    let tally = plan.tally(link, Grouping::Bars { start, width }).await?;
+    let mut bars = BTreeMap::new();
+    for ((at, [_, severity, ..]), n) in &tally.counts {
+        if let Some(severity) = Severity::parse(severity) {
+            let bar: &mut BTreeMap<Severity, u64> = bars.entry(*at).or_default();
+            *bar.entry(severity).or_default() += n;
         }
-    };
-    let by_hours = if hourly { over_hours(filter, now_us, 4) } else { None };
-    let sealed = crate::log::state(link).await?.signed_size;
-    let mut rest = (0, sealed);
-    if let Some(fragment) = by_hours {
-        let sql = format!(
-            "SELECT $1 + (h.hour - $1) / $3 * $3 AS at, h.severity AS severity,
-             SUM(h.events) AS n FROM event_hour h
-             WHERE h.hour >= $1 AND h.hour < $2 AND ({})
-             GROUP BY at, h.severity",
-            fragment.sql
-        );
-        let mut values: Vec<SqlValue> = args![start, to, width];
-        values.extend(fragment.args);
-        for row in link.rows(sql, values).await? {
-            add(row.int("at")?, &row.text("severity")?, row.count("n")?);
-        }
-        rest.0 = crate::log::cursor(link, projection::CURSOR).await?.0.min(sealed);
     }
-    for (time, severity, n) in times(link, filter, rest, (start, to.micros()), now_us).await? {
-        add(time, &severity, n);
-    }
-    Ok((0i64..)
-        .zip(counts)
-        .map(|(place, counts)| Bucket {
-            from: Timestamp::from_micros(start + place * width),
-            to: Timestamp::from_micros(start + (place + 1) * width),
-            by_severity: counts.into_iter().collect(),
+    Ok((0..number)
+        .map(|place| start + place * width)
+        .map(|at| Bucket {
+            from: Timestamp::from_micros(at),
+            to: Timestamp::from_micros(at + width),
+            by_severity: bars.remove(&at).unwrap_or_default().into_iter().collect(),
         })
         .collect())
-}
-
-/// Times and severities of the matches of a span between two times, the newest, up to a bound.
-async fn times(
-    link: &mut Link,
-    filter: &Filter,
-    span: Span,
-    (from, to): (i64, i64),
-    now_us: i64,
-) -> Result<Vec<(i64, String, u64)>, Error> {
-    let (_, by_sql) = reach(link, filter).await?;
-    let mut found = Vec::new();
-    let tail = (span.0.max(by_sql), span.1);
-    if tail.0 < tail.1 {
-        let schema = chancery_event::search::schema();
-        for sealed in matching(link, filter, schema, tail, now_us).await? {
-            let event = sealed.event();
-            found.push((event.time.micros(), event.severity.as_str().to_owned(), 1));
-        }
-    }
-    let indexed = (span.0, span.1.min(by_sql));
-    if indexed.0 < indexed.1 {
-        let fragment = condition(filter, now_us, 6)?;
-        let sql = format!(
-            "SELECT e.time AS at, e.severity AS severity FROM event e
-             WHERE e.log_index >= $1 AND e.log_index < $2 AND e.time >= $3 AND e.time < $4
-             AND ({}) ORDER BY e.time DESC LIMIT $5",
-            fragment.sql
-        );
-        let mut values: Vec<SqlValue> = args![indexed.0, indexed.1, from, to, SAMPLE_MAX];
-        values.extend(fragment.args);
-        for row in link.rows(sql, values).await? {
-            found.push((row.int("at")?, row.text("severity")?, 1));
-        }
-    }
-    Ok(found)
 }

@@ -3,6 +3,10 @@
 //! Pages go by the value of the sort field and the identifier, so that nothing is skipped or
 //! repeated while others write.
 
+mod object;
+
+pub use object::Searchable;
+
 use chancery_event::Timestamp;
 use chancery_event::filter::words::fts5_query;
 use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Schema, Word};
@@ -157,7 +161,7 @@ impl Columns for InventoryColumns<'_> {
     fn words(&self, words: &[Word], _: Dialect, arguments: &mut Arguments) -> Option<String> {
         let query = arguments.push(fts5_query(words));
         Some(format!(
-            "c.rowid IN (SELECT rowid FROM certificate_text WHERE certificate_text MATCH {query})"
+            "c.number IN (SELECT rowid FROM certificate_text WHERE certificate_text MATCH {query})"
         ))
     }
 }
@@ -285,23 +289,21 @@ impl Search<'_> {
     ) -> Result<Vec<Certificate>, Error> {
         let column = request.sort.column();
         let (order, beyond) = if request.descending { ("DESC", "<") } else { ("ASC", ">") };
-        let fragment = self.condition(4)?;
-        let after = match &request.after {
-            Some(_) => {
-                format!("({column} {beyond} $2 OR ({column} = $2 AND c.id {beyond} $3))")
+        let mut values: Vec<SqlValue> = args![request.limit];
+        let after = match request.after.clone() {
+            Some((value, id)) => {
+                values.extend([value, id.into()]);
+                // Compared as one, so that the index of the order is entered at the place.
+                format!("({column}, c.id) {beyond} ($2, $3) AND")
             }
-            None => "($2 IS NULL AND $3 IS NULL)".to_owned(),
+            None => String::new(),
         };
+        let fragment = self.condition(values.len() + 1)?;
         let sql = format!(
-            "SELECT {COLUMNS} FROM certificate c WHERE {after} AND ({})
+            "SELECT {COLUMNS} FROM certificate c WHERE {after} ({})
              ORDER BY {column} {order}, c.id {order} LIMIT $1",
             fragment.sql
         );
-        let (value, id) = match request.after.clone() {
-            Some((value, id)) => (value, id.into()),
-            None => (SqlValue::Null, SqlValue::Null),
-        };
-        let mut values = vec![request.limit.into(), value, id];
         values.extend(fragment.args);
         link.rows(sql, values).await?.iter().map(read).collect()
     }

@@ -61,7 +61,9 @@ fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Response {
             Crumb { label: "Accounts", href: Some("/administration") },
             Crumb { label: &account.name, href: None },
         ]))
-        (ui::page_header(&account.name, &account.display_name, html! { @if may { (actions(shell, account)) } }))
+        (ui::page_header(&account.name, &account.display_name, html! {
+            @if may { (actions(shell, account)) }
+        }))
         (parts(shell, "/administration"))
         div.columns {
             (ui::section("facts", "Account", state(account, shell.now()), ui::key_values(&[

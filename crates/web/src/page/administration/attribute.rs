@@ -102,7 +102,9 @@ fn form(shell: &Shell, action: &str, typed: &Typed, is_new: bool) -> Markup {
         "For a list: one on each line; empty permits any.",
     );
     html! {
-        @if let Some(error) = typed.general_error(FIELDS) { (ui::alert_box(AlertKind::Error, error)) }
+        @if let Some(error) = typed.general_error(FIELDS) {
+            (ui::alert_box(AlertKind::Error, error))
+        }
         (ui::post_form(action, shell.csrf(), false, html! {
             @if is_new { (ui::field(&name)) (ui::select_field(&kind, &kinds)) }
             @else {

@@ -114,7 +114,12 @@ async fn list(shell: &Shell, words: Words, typed: &Typed) -> Result<Response, Pr
         @if labels.is_empty() {
             (ui::empty_state(&format!("No {}s yet", words.one), words.about, None))
         } @else {
-            (ui::data_table(&Table { id: "labels", caption: words.title, columns: &columns, rows: &rows }))
+            (ui::data_table(&Table {
+                id: "labels",
+                caption: words.title,
+                columns: &columns,
+                rows: &rows,
+            }))
         }
         @if may { (ui::section("new", &title, html! {}, form(shell, words.path, "Make", typed))) }
     };

@@ -1,4 +1,5 @@
-//! The script proves what the library proves, and refuses what it refuses. Needs `node`; runs without network.
+//! The script proves what the library proves, and refuses what it refuses. Needs `node`; runs
+//! without network.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -166,7 +167,8 @@ fn the_browser_proves_inclusion_at_every_index_and_refuses_forgeries() {
     }
 }
 
-/// Writes the pages to the folder named by `GALLERY`, with the assets beside them, to look at in a browser.
+/// Writes the pages to the folder named by `GALLERY`, with the assets beside them, to look at in a
+/// browser.
 #[test]
 fn gallery_can_be_written_to_a_folder() {
     let Some(folder) = std::env::var_os("GALLERY").map(std::path::PathBuf::from) else { return };

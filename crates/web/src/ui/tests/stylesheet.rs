@@ -1,4 +1,5 @@
-//! The stylesheet keeps its promises: contrast, and no class a block uses is left unstyled by mistake.
+//! The stylesheet keeps its promises: contrast, and no class a block uses is left unstyled by
+//! mistake.
 
 use std::collections::HashMap;
 
@@ -47,7 +48,8 @@ fn text_and_ground_keep_their_contrast_in_both_themes() {
         ("bad-ink", "sheet", 4.5),
         ("warning-ink", "ground", 4.5),
         ("good-ink", "sheet", 4.5),
-        // Non-text: edges of controls, focus rings and chart parts against what they lie on (WCAG 1.4.11).
+        // Non-text: edges of controls, focus rings and chart parts against what they lie on (WCAG
+        // 1.4.11).
         ("line-strong", "sheet", 3.0),
         ("focus", "sheet", 3.0),
         ("focus", "ground", 3.0),
