@@ -1,8 +1,8 @@
 //! Jobs: asynchronous operations with state, attempts, payload and result.
 //!
 //! A job is queued in the transaction of what asked for it, and carries on whose behalf it runs.
-//! The [`runner`] leases jobs and does the slow thing. What a job does may be done twice: its
-//! effects are those of operations that refuse to do the same again.
+//! `runner` leases jobs and does the slow thing. What a job does may be done twice: its effects
+//! are those of operations that refuse to do the same again.
 
 mod ending;
 pub(crate) mod runner;

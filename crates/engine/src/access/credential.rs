@@ -75,12 +75,12 @@ impl Engine {
         Ok(secret)
     }
 
-    /// Changes the caller's own password (operation `account.update`) and ends their other
-    /// sessions. Wrong attempts count like failed logins.
+    /// Changes the caller's own password (operation `account.update`), ends their other sessions.
+    /// Wrong attempts count like failed logins.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `present_password` if it is wrong, [`Error::Locked`] after
-    /// too many of those; the new password cannot be accepted or is the old one.
+    /// [`Error::Invalid`] for `present_password` if it is wrong, [`Error::Locked`] after too many
+    /// of those; the new password cannot be accepted or is the old one.
     pub async fn change_own_password(
         &self,
         context: &Context,

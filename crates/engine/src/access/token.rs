@@ -3,8 +3,7 @@
 use chancery_event::id::{AccountId, TokenId};
 use chancery_event::types::account as types;
 use chancery_event::{Target, TargetKind, Timestamp};
-use chancery_store::table::account::{self, Account};
-use chancery_store::table::token;
+use chancery_store::table::{account, token};
 
 use super::session::{random_text, sha256};
 use crate::configuration::{name, shortened};
@@ -65,8 +64,8 @@ impl Engine {
     /// Makes an API token (operation `token.create`).
     ///
     /// # Errors
-    /// The name is empty, the life too long, the role more than the account's, or the
-    /// caller may not make tokens for others.
+    /// The name is empty, the life too long, the role more than the account's, or the caller may
+    /// not make tokens for others.
     pub async fn create_token(
         &self,
         context: &Context,
@@ -98,7 +97,7 @@ impl Engine {
                 Box::pin(async move {
                     let account = account::find(tx, account_id).await?;
                     let account = account.ok_or_else(|| Error::not_found("account", account_id))?;
-                    let role = role_of(&account, new.role, caller)?;
+                    let role = granted(&account, new.role, caller)?;
                     let now = scribe.now();
                     let secret = format!("chy_{}", random_text(scribe.environment()));
                     let row = token::Token {
@@ -200,21 +199,23 @@ impl Engine {
     }
 }
 
-/// The role of a new token: never more than its account's or its maker's.
-fn role_of(account: &Account, asked: Option<Role>, caller: Option<Role>) -> Result<Role, Error> {
+/// The role a token gets: no more than its account has, and no more than who makes it.
+fn granted(
+    account: &account::Account,
+    wish: Option<Role>,
+    caller: Option<Role>,
+) -> Result<Role, Error> {
     if account.disabled {
-        return Err(Error::Conflict {
-            reason: "disabled",
-            message: "the account is disabled".to_owned(),
-        });
+        let message = "the account is disabled".to_owned();
+        return Err(Error::Conflict { reason: "disabled", message });
     }
     let limit = Role::parse(&account.role).unwrap_or(Role::Viewer);
-    let role = asked.unwrap_or(limit);
-    if limit.covers(role) && caller.is_some_and(|caller| caller.covers(role)) {
-        Ok(role)
-    } else {
-        Err(Error::invalid("role", format!("{role} is more than the account or you may do")))
+    let role = wish.unwrap_or(limit);
+    if !limit.covers(role) || !caller.is_some_and(|caller| caller.covers(role)) {
+        let message = format!("{role} is more than the account or you may do");
+        return Err(Error::invalid("role", message));
     }
+    Ok(role)
 }
 
 fn check(new: &NewToken) -> Result<(), Error> {

@@ -18,9 +18,6 @@ use crate::ui::{
     self, Column, Crumb, Facet, FacetValue, Icon, Nav, Row, SearchBox, Stat, Table, Tone,
 };
 
-/// A facet: label, parameter, and its values with their labels and counts.
-type Group<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str, u64)>);
-
 pub(super) fn add(routes: &mut Routes) {
     let access = Access::Session(Permission::EventRead);
     routes.add(GET, "/catalogue", access, list);
