@@ -112,6 +112,8 @@ pub(crate) struct Inner {
 pub struct Running {
     engine: Engine,
     sealer: JoinHandle<()>,
+    /// Set last: what the other loops still record is sealed before the end.
+    stop_sealer: watch::Sender<bool>,
     loops: Vec<JoinHandle<()>>,
     /// The first administrator's password, if this start made one. Shown once.
     pub one_time_password: Option<Secret<String>>,
@@ -163,6 +165,7 @@ impl Engine {
         });
         let (announce, sealed) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
+        let (stop_sealer, sealing_stopped) = watch::channel(false);
         let signer = Arc::new(keys.signer);
         let sealer = Sealer {
             store: store.clone(),
@@ -187,7 +190,7 @@ impl Engine {
             started: Instant::now(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;
-        let sealer = tokio::spawn(sealer.run(stopped.clone()));
+        let sealer = tokio::spawn(sealer.run(sealing_stopped));
         let loops = vec![
             tokio::spawn(crate::projector::run(
                 engine.0.store.clone(),
@@ -199,7 +202,7 @@ impl Engine {
             tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped)),
         ];
-        Ok(Running { engine, sealer, loops, one_time_password })
+        Ok(Running { engine, sealer, stop_sealer, loops, one_time_password })
     }
 
     /// Records the start, and on an empty database what the first start makes.
@@ -357,6 +360,7 @@ impl Running {
         for handle in self.loops {
             let _ = handle.await;
         }
+        self.stop_sealer.send_replace(true);
         let _ = self.sealer.await;
         // Somebody may still be reading; their connections end with the process.
         let _ = tokio::time::timeout(Duration::from_secs(5), engine.0.store.close()).await;
