@@ -100,6 +100,8 @@ pub(crate) struct Inner {
     pub(crate) health: Arc<Health>,
     pub(crate) sealed: watch::Receiver<u64>,
     pub(crate) stop: watch::Sender<bool>,
+    /// Set last: what the other loops still record is sealed before the end.
+    stop_sealer: watch::Sender<bool>,
     pub(crate) jobs_waiting: Notify,
     pub(crate) status_waiting: Notify,
     pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
@@ -108,12 +110,10 @@ pub(crate) struct Inner {
 }
 
 /// The background loops of a running engine.
-#[must_use = "the loops end when this is dropped; stop it to end them in order"]
+#[must_use = "stop it to end the loops in order"]
 pub struct Running {
     engine: Engine,
     sealer: JoinHandle<()>,
-    /// Set last: what the other loops still record is sealed before the end.
-    stop_sealer: watch::Sender<bool>,
     loops: Vec<JoinHandle<()>>,
     /// The first administrator's password, if this start made one. Shown once.
     pub one_time_password: Option<Secret<String>>,
@@ -183,6 +183,7 @@ impl Engine {
             health,
             sealed,
             stop,
+            stop_sealer,
             jobs_waiting: Notify::new(),
             status_waiting: Notify::new(),
             rules: Mutex::new(Vec::new()),
@@ -202,7 +203,7 @@ impl Engine {
             tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped)),
         ];
-        Ok(Running { engine, sealer, stop_sealer, loops, one_time_password })
+        Ok(Running { engine, sealer, loops, one_time_password })
     }
 
     /// Records the start, and on an empty database what the first start makes.
@@ -360,7 +361,7 @@ impl Running {
         for handle in self.loops {
             let _ = handle.await;
         }
-        self.stop_sealer.send_replace(true);
+        engine.0.stop_sealer.send_replace(true);
         let _ = self.sealer.await;
         // Somebody may still be reading; their connections end with the process.
         let _ = tokio::time::timeout(Duration::from_secs(5), engine.0.store.close()).await;
