@@ -162,7 +162,7 @@ fn a_directory_is_imported() {
     let server = Server::start(&installation);
     let folder = installation.beside("certificates");
     std::fs::create_dir_all(folder.join("deep")).unwrap();
-    let both = certificate("one.example") + &certificate("two.example");
+    let both = certificate("one.example") + certificate("two.example").as_str();
     std::fs::write(folder.join("both.pem"), &both).unwrap();
     std::fs::write(folder.join("deep/again.pem"), &both).unwrap();
     std::fs::write(folder.join("readme"), "hello").unwrap();

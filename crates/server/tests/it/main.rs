@@ -1,5 +1,6 @@
 //! The program as people run it: as a process, with its files and its network.
 
+mod browser;
 mod cli;
 mod full;
 mod installation;
