@@ -5,6 +5,7 @@
 
 mod account;
 mod bootstrap;
+mod credential;
 pub(crate) mod limit;
 mod password;
 pub(crate) mod session;
@@ -13,7 +14,7 @@ mod token;
 pub use account::{AccountChange, AccountView, NewAccount, OneTimePassword};
 pub use limit::{Answer, Limiter};
 pub use password::{PASSWORD_LENGTH_MIN, check as check_password};
-pub use session::{Credential, Identity, LoggedIn};
+pub use session::{Credential, Identity, LoggedIn, SessionView};
 pub use token::{CreatedToken, NewToken, TokenView};
 
 /// Failed logins in a row after which an account is locked.

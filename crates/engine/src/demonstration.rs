@@ -34,7 +34,6 @@ impl Engine {
         &self,
         bundle: Option<Vec<u8>>,
     ) -> Result<(usize, usize), Error> {
-        let context = Context::command_line(self.environment());
         let mut of_machine = 0;
         if let Some(bytes) = bundle {
             let placement = PlacementRequest {
@@ -42,7 +41,7 @@ impl Engine {
                 trust_anchor: Some(true),
                 ..PlacementRequest::default()
             };
-            of_machine = self.bring_in(&context, bytes, placement, Source::Import).await?;
+            of_machine = self.bring_in(bytes, placement, Source::Import).await?;
         }
         let made = authority(self.environment().now(), &self.environment().random::<16>())
             .map_err(|error| Error::Internal(format!("demonstration: {error}")))?;
@@ -51,26 +50,27 @@ impl Engine {
             trust_anchor: Some(true),
             ..PlacementRequest::default()
         };
-        let mut own = self.bring_in(&context, made.root, anchor, Source::Demonstration).await?;
+        let mut own = self.bring_in(made.root, anchor, Source::Demonstration).await?;
         let placement = PlacementRequest {
             path: Some("/demonstration/servers".to_owned()),
             ..PlacementRequest::default()
         };
         for der in made.leaves {
-            own += self.bring_in(&context, der, placement.clone(), Source::Demonstration).await?;
+            own += self.bring_in(der, placement.clone(), Source::Demonstration).await?;
         }
         Ok((of_machine, own))
     }
 
     async fn bring_in(
         &self,
-        context: &Context,
         bytes: Vec<u8>,
         placement: PlacementRequest,
         source: Source,
     ) -> Result<usize, Error> {
         let upload = Upload { bytes, password: None, placement, mode: UploadMode::Sync, source };
-        match self.upload(context, upload).await? {
+        // Each upload is a request of its own.
+        let context = Context::command_line(self.environment());
+        match self.upload(&context, upload).await? {
             crate::inventory::UploadAnswer::Done(items) => {
                 Ok(items.iter().filter(|item| item.result.is_ok()).count())
             }

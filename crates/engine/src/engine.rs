@@ -100,6 +100,8 @@ pub(crate) struct Inner {
     pub(crate) health: Arc<Health>,
     pub(crate) sealed: watch::Receiver<u64>,
     pub(crate) stop: watch::Sender<bool>,
+    /// Set last: what the other loops still record is sealed before the end.
+    stop_sealer: watch::Sender<bool>,
     pub(crate) jobs_waiting: Notify,
     pub(crate) status_waiting: Notify,
     pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
@@ -108,7 +110,7 @@ pub(crate) struct Inner {
 }
 
 /// The background loops of a running engine.
-#[must_use = "the loops end when this is dropped; stop it to end them in order"]
+#[must_use = "stop it to end the loops in order"]
 pub struct Running {
     engine: Engine,
     sealer: JoinHandle<()>,
@@ -163,6 +165,7 @@ impl Engine {
         });
         let (announce, sealed) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
+        let (stop_sealer, sealing_stopped) = watch::channel(false);
         let signer = Arc::new(keys.signer);
         let sealer = Sealer {
             store: store.clone(),
@@ -180,6 +183,7 @@ impl Engine {
             health,
             sealed,
             stop,
+            stop_sealer,
             jobs_waiting: Notify::new(),
             status_waiting: Notify::new(),
             rules: Mutex::new(Vec::new()),
@@ -187,7 +191,7 @@ impl Engine {
             started: Instant::now(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;
-        let sealer = tokio::spawn(sealer.run(stopped.clone()));
+        let sealer = tokio::spawn(sealer.run(sealing_stopped));
         let loops = vec![
             tokio::spawn(crate::projector::run(
                 engine.0.store.clone(),
@@ -357,6 +361,7 @@ impl Running {
         for handle in self.loops {
             let _ = handle.await;
         }
+        engine.0.stop_sealer.send_replace(true);
         let _ = self.sealer.await;
         // Somebody may still be reading; their connections end with the process.
         let _ = tokio::time::timeout(Duration::from_secs(5), engine.0.store.close()).await;

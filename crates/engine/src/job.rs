@@ -1,29 +1,36 @@
 //! Jobs: asynchronous operations with state, attempts, payload and result.
 //!
-//! A job is queued in the transaction of what asked for it and runs under a lease (`runner`). It
-//! acts on behalf of who asked: their context travels with it.
+//! A job is queued in the transaction of what asked for it, and carries on whose behalf it runs.
+//! `runner` leases jobs and does the slow thing. What a job does may be done twice: its effects
+//! are those of operations that refuse to do the same again.
 
+mod ending;
 pub(crate) mod runner;
 
-use chancery_event::id::{AccountId, JobId};
+use std::sync::Arc;
+
+use chancery_event::id::JobId;
 use chancery_event::types::job as types;
 use chancery_event::{Target, TargetKind, Timestamp};
-use chancery_store::table::job::{self, Job, NewJob};
+use chancery_store::Tx;
+use chancery_store::table::job::{self, Job, Lease, NewJob};
 use serde_json::json;
 
+use crate::context::Carried;
 use crate::inventory::PlacementRequest;
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
-pub(crate) use runner::Progress;
+/// Jobs of one list at most: a page of a thousand, and one to tell that there are more.
+const LIST_MAX: usize = 1_001;
 
-/// What jobs do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// An asynchronous upload.
+    /// Works off an upload.
     CertificateUpload,
-    /// A bulk import.
+    /// Works off a bulk import.
     CertificateImport,
 }
 
@@ -31,7 +38,7 @@ impl Kind {
     /// All kinds.
     pub const ALL: [Self; 2] = [Self::CertificateUpload, Self::CertificateImport];
 
-    /// The word in the table.
+    /// The one spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CertificateUpload => "certificate.upload",
@@ -44,32 +51,80 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// The queue it waits in, and how many of that queue run at once.
-    pub(crate) fn queue(self) -> (&'static str, usize) {
+    /// The queue it waits in.
+    fn queue(self) -> &'static str {
         match self {
-            Self::CertificateUpload => ("upload", 4),
-            Self::CertificateImport => ("import", 1),
+            Self::CertificateUpload => "upload",
+            Self::CertificateImport => "import",
+        }
+    }
+
+    /// What people call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::CertificateUpload => "Upload of certificates",
+            Self::CertificateImport => "Import of certificates",
+        }
+    }
+
+    /// Tries at most.
+    fn attempts_max(self) -> i64 {
+        match self {
+            Self::CertificateUpload | Self::CertificateImport => 5,
         }
     }
 }
 
-/// Why a job could not be done.
+/// Why a try of a job failed.
 #[derive(Clone, Debug)]
 pub(crate) struct JobError {
-    /// Trying again may help.
+    /// Trying again later may help.
     pub(crate) retry: bool,
-    /// What went wrong, for people.
+    /// For people; may repeat what somebody sent.
     pub(crate) message: String,
 }
 
 impl JobError {
-    /// What an operation's refusal means for the job.
+    /// A failed operation.
     pub(crate) fn of(error: Error) -> Self {
         Self { retry: error.is_transient(), message: error.to_string() }
     }
 }
 
-/// A job to queue, on behalf of a context.
+/// Where a job at work tells how far it is.
+pub(crate) struct Progress(Option<(Engine, Arc<Lease>)>);
+
+impl Progress {
+    /// For the same work outside of a job.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
+    fn of(engine: Engine, lease: Arc<Lease>) -> Self {
+        Self(Some((engine, lease)))
+    }
+
+    /// Tells that `done` of `total` steps are done, and keeps the lease alive.
+    ///
+    /// # Errors
+    /// The job was cancelled or taken over: stop.
+    pub(crate) async fn report(&self, done: u64, total: u64) -> Result<(), Error> {
+        let Some((engine, lease)) = &self.0 else { return Ok(()) };
+        let lease = lease.clone();
+        let until = engine.environment().now().plus(runner::LEASE);
+        engine
+            .0
+            .store
+            .transaction("job.progress", move |tx: &mut Tx| {
+                let lease = lease.clone();
+                Box::pin(async move { Ok(job::progress(tx, &lease, done, total, until).await?) })
+            })
+            .await
+    }
+}
+
+/// A job for [`chancery_store::table::job::enqueue`], on behalf of a context. Whoever queues it
+/// wakes the runner after the commit.
 pub(crate) fn new(
     engine: &Engine,
     context: &Context,
@@ -77,48 +132,44 @@ pub(crate) fn new(
     placement: &PlacementRequest,
     input: Vec<u8>,
 ) -> Result<NewJob, Error> {
-    let now = engine.environment().now();
-    let text = |error: serde_json::Error| Error::Internal(format!("job: {error}"));
+    let carried = serde_json::to_string(&context.carried())
+        .map_err(|error| Error::Internal(format!("context of a job: {error}")))?;
     let actor = &context.actor;
     let triggered_by = match &actor.id {
         Some(id) => format!("{}/{id}", actor.kind),
         None => actor.kind.to_string(),
     };
+    let now = engine.environment().now();
     let payload = json!({ "placement": placement, "size_bytes": input.len() });
-    let name = match kind {
-        Kind::CertificateUpload => "Upload of certificates",
-        Kind::CertificateImport => "Import of certificates",
-    };
-    let job = Job {
-        id: engine.environment().id(),
-        kind: kind.as_str().to_owned(),
-        queue: kind.queue().0.to_owned(),
-        name: name.to_owned(),
-        state: "queued".to_owned(),
-        payload: payload.to_string(),
-        result: None,
-        error: None,
-        attempts: 0,
-        attempts_max: 5,
-        done: 0,
-        total: 0,
-        triggered_by,
-        context: serde_json::to_string(&context.carried()).map_err(text)?,
-        scheduled_at: now,
-        run_at: now,
-        started_at: None,
-        completed_at: None,
-    };
-    Ok(NewJob { job, input: Some(input), unique_key: None })
+    Ok(NewJob {
+        job: Job {
+            id: engine.environment().id(),
+            kind: kind.as_str().to_owned(),
+            queue: kind.queue().to_owned(),
+            name: kind.name().to_owned(),
+            state: "queued".to_owned(),
+            payload: payload.to_string(),
+            result: None,
+            error: None,
+            attempts: 0,
+            attempts_max: kind.attempts_max(),
+            done: 0,
+            total: 0,
+            triggered_by,
+            context: carried,
+            scheduled_at: now,
+            run_at: now,
+            started_at: None,
+            completed_at: None,
+        },
+        input: Some(input),
+        unique_key: None,
+    })
 }
 
-/// Who started a job, if it was an account.
-pub(crate) fn started_by(job: &Job) -> Option<AccountId> {
-    job.triggered_by.strip_prefix("account/")?.parse().ok()
-}
-
-fn target(job: &Job) -> Target {
-    Target::new(TargetKind::Job, job.id).named(&job.name)
+/// On whose behalf a job runs.
+fn context_of(job: &Job) -> Option<Context> {
+    serde_json::from_str::<Carried>(&job.context).ok().map(Carried::context)
 }
 
 impl Engine {
@@ -135,21 +186,23 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<Job>, Error> {
         context.require(Permission::JobRead)?;
-        let limit = limit.clamp(1, 1_001);
-        Ok(job::page(&mut self.link().await?, state, kind, before, limit).await?)
+        let limit = limit.clamp(1, LIST_MAX);
+        let items = job::page(&mut self.link().await?, state, kind, before, limit).await?;
+        Ok(items.into_iter().map(shown).collect())
     }
 
     /// One job.
     ///
     /// # Errors
-    /// There is none, or the caller may not see jobs.
+    /// There is none with this identifier.
     pub async fn job(&self, context: &Context, id: JobId) -> Result<Job, Error> {
         context.require(Permission::JobRead)?;
         let found = job::find(&mut self.link().await?, id).await?;
-        found.ok_or_else(|| Error::not_found("job", id))
+        found.map(shown).ok_or_else(|| Error::not_found("job", id))
     }
 
-    /// Cancels a job that has not ended (operation `job.cancel`). What it did already stays.
+    /// Cancels a job that has not ended (operation `job.cancel`). One that is at work stops at its
+    /// next step; what it has done stays.
     ///
     /// # Errors
     /// There is none, or it has ended.
@@ -158,28 +211,32 @@ impl Engine {
         self.operation(context, Permission::JobWrite, &attempt)?
             .about(Target::new(TargetKind::Job, id))
             .run(move |tx, scribe| {
-                let (attempt, now) = (attempt.clone(), scribe.now());
                 Box::pin(async move {
-                    let old = job::find(tx, id).await?;
-                    let old = old.ok_or_else(|| Error::not_found("job", id))?;
+                    let found = job::find(tx, id).await?;
+                    let row = found.ok_or_else(|| Error::not_found("job", id))?;
+                    let now = scribe.now();
                     if !job::cancel(tx, id, now).await? {
                         return Err(Error::Conflict {
                             reason: "ended",
-                            message: format!("the job has ended: {}", old.state),
+                            message: "the job has ended already".to_owned(),
                         });
                     }
+                    scribe.record(tx, ending::cancelled(&row, now)?)?;
                     let payload = types::Cancel {
-                        job_kind: Some(old.kind.clone().into()),
-                        old_state: Some(old.state.clone().into()),
-                        ..attempt
+                        job_id: Some(id),
+                        job_kind: Some(row.kind.clone().into()),
+                        old_state: Some(row.state.clone().into()),
                     };
-                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target(&old)) })
+                    let draft = Draft::new(&payload)?.target(target(&row));
+                    Ok(Done { value: (), draft })
                 })
             })
-            .await
+            .await?;
+        self.0.jobs_waiting.notify_one();
+        Ok(())
     }
 
-    /// Queues a failed job again (operation `job.retry`).
+    /// Queues a failed job again (operation `job.retry`); its attempts are counted anew.
     ///
     /// # Errors
     /// There is none, or it has not failed.
@@ -188,26 +245,49 @@ impl Engine {
         self.operation(context, Permission::JobWrite, &attempt)?
             .about(Target::new(TargetKind::Job, id))
             .run(move |tx, scribe| {
-                let (attempt, now) = (attempt.clone(), scribe.now());
                 Box::pin(async move {
-                    let old = job::find(tx, id).await?;
-                    let old = old.ok_or_else(|| Error::not_found("job", id))?;
-                    if !job::retry(tx, id, now).await? {
+                    let found = job::find(tx, id).await?;
+                    let row = found.ok_or_else(|| Error::not_found("job", id))?;
+                    if !job::retry(tx, id, scribe.now()).await? {
                         return Err(Error::Conflict {
                             reason: "not_failed",
-                            message: format!("the job has not failed: {}", old.state),
+                            message: "only a job that has failed can be tried again".to_owned(),
                         });
                     }
                     let payload = types::Retry {
-                        job_kind: Some(old.kind.clone().into()),
-                        attempts: u32::try_from(old.attempts).ok(),
-                        ..attempt
+                        job_id: Some(id),
+                        job_kind: Some(row.kind.clone().into()),
+                        attempts: u32::try_from(row.attempts).ok(),
                     };
-                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target(&old)) })
+                    let draft = Draft::new(&payload)?.target(target(&row));
+                    Ok(Done { value: (), draft })
                 })
             })
             .await?;
         self.0.jobs_waiting.notify_one();
         Ok(())
+    }
+}
+
+fn target(job: &Job) -> Target {
+    Target::new(TargetKind::Job, job.id).named(&job.name)
+}
+
+/// A job as it leaves the engine: without the context, which has names and addresses of people.
+fn shown(mut job: Job) -> Job {
+    job.context = "{}".to_owned();
+    job
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, runner};
+
+    #[test]
+    fn kinds_have_one_spelling_and_a_queue_that_runs() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+            assert!(runner::has_queue(kind.queue()), "{kind:?}");
+        }
     }
 }

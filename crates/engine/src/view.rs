@@ -1,31 +1,39 @@
-//! Saved views: a name for the query of a list.
+//! Saved views: a name for the query of a list, for oneself or for everybody.
+//!
+//! What people search for may be about people, and so may the name they give it: both go into the
+//! erasable part of events.
 
 use chancery_event::id::ViewId;
 use chancery_event::types::configuration as types;
 use chancery_event::{Target, TargetKind};
-use chancery_store::table::view;
+use chancery_store::table::view::{self, View};
 
+use crate::configuration::{Changes, name};
 use crate::operation::Done;
 use crate::scribe::Draft;
-use crate::{Context, Engine, Error, Permission, configuration};
+use crate::{Context, Engine, Error, Permission};
 
-/// Lists that have views.
+/// The lists that have views.
 pub const LISTS: [&str; 3] = ["events", "certificates", "jobs"];
+/// Longest query, in bytes.
+pub const QUERY_LENGTH_MAX: usize = 8_192;
+/// Views of one account at most.
+pub const VIEWS_MAX: i64 = 200;
 
 /// A view to save.
 #[derive(Clone, Debug)]
 pub struct NewView {
     /// One of [`LISTS`].
     pub list: String,
-    /// What people call it.
+    /// What people call it: 1 to 100 characters.
     pub name: String,
-    /// The query string of the list's URL, without `?`.
+    /// The query string of the list's URL, with or without `?`.
     pub query: String,
     /// Others see it too.
     pub shared: bool,
 }
 
-/// A saved view.
+/// A view as the caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedView {
     /// Its identifier.
@@ -41,22 +49,24 @@ pub struct SavedView {
 }
 
 impl Engine {
-    /// Views of a list that the caller may use, by name.
+    /// The views of a list that the caller may use, by name: their own and the shared ones.
     ///
     /// # Errors
-    /// The caller is no account.
+    /// There is no such list.
     pub async fn views(&self, context: &Context, list: &str) -> Result<Vec<SavedView>, Error> {
         context.require(Permission::OwnWrite)?;
-        let Some(account) = context.account_id() else { return Ok(Vec::new()) };
-        let views = view::usable(&mut self.link().await?, account, list).await?;
-        Ok(views
+        known(list)?;
+        // The command line has no account, and so no views.
+        let Some(own) = context.account_id() else { return Ok(Vec::new()) };
+        let rows = view::usable(&mut self.link().await?, own, list).await?;
+        Ok(rows
             .into_iter()
-            .map(|view| SavedView {
-                own: view.account == account,
-                id: view.id,
-                name: view.name,
-                query: view.query,
-                shared: view.shared,
+            .map(|row| SavedView {
+                id: row.id,
+                name: row.name,
+                query: row.query,
+                shared: row.shared,
+                own: row.account == own,
             })
             .collect())
     }
@@ -64,7 +74,7 @@ impl Engine {
     /// Saves a view (operation `configuration.create`).
     ///
     /// # Errors
-    /// The caller is no account, or the view is not usable.
+    /// A member cannot be accepted, the caller has no account or too many views.
     pub async fn create_view(&self, context: &Context, new: NewView) -> Result<ViewId, Error> {
         let attempt = types::Create {
             class: "view".into(),
@@ -73,42 +83,52 @@ impl Engine {
             changes: Vec::new(),
         };
         let operation = self.operation(context, Permission::OwnWrite, &attempt)?;
-        let checked = context
-            .account_id()
-            .ok_or(Error::Unauthenticated)
-            .and_then(|account| Ok((account, check(&new)?)));
-        let (account, name) = match checked {
-            Ok(checked) => checked,
-            Err(error) => return Err(operation.fail(error).await),
+        let Some(own) = context.account_id() else {
+            return Err(operation.fail(Error::Unauthenticated).await);
         };
+        let id = self.environment().id::<ViewId>();
         operation
             .run(move |tx, scribe| {
-                let attempt = attempt.clone();
-                let row = view::View {
-                    id: scribe.environment().id(),
-                    account,
-                    list: new.list.clone(),
-                    name: name.clone(),
-                    query: new.query.clone(),
-                    shared: new.shared,
-                    created_at: scribe.now(),
-                };
+                let (new, attempt) = (new.clone(), attempt.clone());
                 Box::pin(async move {
+                    let row = View {
+                        id,
+                        account: own,
+                        list: known(&new.list)?.to_owned(),
+                        name: name("name", &new.name)?,
+                        query: query(&new.query)?,
+                        shared: new.shared,
+                        created_at: scribe.now(),
+                    };
+                    if view::count(tx, own).await? >= VIEWS_MAX {
+                        return Err(Error::Conflict {
+                            reason: "too_many",
+                            message: format!("you have {VIEWS_MAX} views already"),
+                        });
+                    }
                     view::insert(tx, &row).await?;
-                    let payload = types::Create { object_id: Some(row.id.to_string()), ..attempt };
-                    // What people call their views is theirs.
-                    let target = Target::new(TargetKind::View, row.id);
-                    let draft = Draft::new(&payload)?.person(target, &row.name);
-                    Ok(Done { value: row.id, draft })
+                    let mut changes = Changes::default();
+                    changes.note("list", serde_json::Value::Null, row.list.into());
+                    changes.note_private("query", "", &row.query);
+                    changes.note("shared", serde_json::Value::Null, row.shared.into());
+                    let payload = types::Create {
+                        object_id: Some(id.to_string()),
+                        changes: changes.sealed(),
+                        ..attempt
+                    };
+                    let target = Target::new(TargetKind::View, id);
+                    let draft = Draft::new(&payload)?.person(target, row.name);
+                    Ok(Done { value: id, draft: changes.complete(draft) })
                 })
             })
             .await
     }
 
-    /// Deletes one of the caller's views (operation `configuration.delete`).
+    /// Deletes a view (operation `configuration.delete`): one's own, or a shared one with
+    /// [`Permission::ConfigurationWrite`].
     ///
     /// # Errors
-    /// There is no such view of the caller.
+    /// The caller has no such view.
     pub async fn delete_view(&self, context: &Context, id: ViewId) -> Result<(), Error> {
         let attempt = types::Delete {
             class: "view".into(),
@@ -116,30 +136,41 @@ impl Engine {
             object_name: None,
             certificates: None,
         };
-        let account = context.account_id();
+        let own = context.account_id();
+        let others = context.may(Permission::ConfigurationWrite);
         self.operation(context, Permission::OwnWrite, &attempt)?
             .about(Target::new(TargetKind::View, id))
             .run(move |tx, _| {
                 let attempt = attempt.clone();
                 Box::pin(async move {
-                    let account = account.ok_or(Error::Unauthenticated)?;
-                    if !view::delete(tx, account, id).await? {
-                        return Err(Error::not_found("view of yours", id));
-                    }
+                    let found = view::find(tx, id).await?;
+                    let row = found
+                        .filter(|row| Some(row.account) == own || (others && row.shared))
+                        .ok_or_else(|| Error::not_found("view", id))?;
+                    view::delete(tx, row.account, id).await?;
                     let target = Target::new(TargetKind::View, id);
-                    Ok(Done { value: (), draft: Draft::new(&attempt)?.target(target) })
+                    let draft = Draft::new(&attempt)?.person(target, row.name);
+                    Ok(Done { value: (), draft })
                 })
             })
             .await
     }
 }
 
-fn check(new: &NewView) -> Result<String, Error> {
-    if !LISTS.contains(&new.list.as_str()) {
-        return Err(Error::invalid("list", format!("one of {}", LISTS.join(", "))));
+fn known(list: &str) -> Result<&str, Error> {
+    if LISTS.contains(&list) {
+        return Ok(list);
     }
-    if new.query.len() > 8_192 || new.query.chars().any(char::is_control) {
-        return Err(Error::invalid("query", "at most 8,192 bytes, without control characters"));
+    Err(Error::invalid("list", format!("one of: {}", LISTS.join(", "))))
+}
+
+fn query(text: &str) -> Result<String, Error> {
+    let query = text.trim().trim_start_matches('?');
+    if query.len() > QUERY_LENGTH_MAX {
+        return Err(Error::invalid("query", format!("at most {QUERY_LENGTH_MAX} bytes")));
     }
-    configuration::name(&new.name)
+    if query.chars().any(char::is_control) {
+        return Err(Error::invalid("query", "no control characters"));
+    }
+    Ok(query.to_owned())
 }

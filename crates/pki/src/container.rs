@@ -243,7 +243,8 @@ impl Finds {
 
 /// Reads every certificate of a file. `password` is used for PKCS#12 only.
 ///
-/// # Errors See [`ContainerError`]. A list that is returned has at least one readable certificate;
+/// # Errors
+/// See [`ContainerError`]. A list that is returned has at least one readable certificate;
 /// broken ones are in it at their place.
 pub fn read(bytes: &[u8], password: Option<&str>) -> Result<Vec<Found>, ContainerError> {
     if bytes.len() > INPUT_BYTES_MAX {

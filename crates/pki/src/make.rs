@@ -29,7 +29,8 @@ pub struct Key {
 impl Key {
     /// The key that belongs to a seed. Whoever knows the seed knows the key.
     ///
-    /// # Errors [`MakeError::Refused`] if the library does not take the derived number, which no
+    /// # Errors
+    /// [`MakeError::Refused`] if the library does not take the derived number, which no
     /// seed is known to do.
     pub fn from_seed(seed: &[u8]) -> Result<Self, MakeError> {
         let hash = digest::digest(&digest::SHA256, seed);

@@ -1,24 +1,55 @@
-//! Local accounts.
+//! Local accounts: made, changed, deleted by administrators.
 //!
-//! There is always an administrator who can log in: nobody removes the last one, nor their own
-//! rights.
+//! There is always an administrator who can log in, and nobody takes their own power away by
+//! mistake. Names and addresses of people stand in the erasable part of events only. A role counts
+//! from the next request on: contexts are built per request.
 
 use chancery_event::id::AccountId;
 use chancery_event::types::account as types;
 use chancery_event::{Target, TargetKind, Timestamp};
-use chancery_store::Tx;
+use chancery_store::Link;
 use chancery_store::table::account::{self, Account};
-use chancery_store::table::session;
 
-use super::password;
-use crate::operation::{Done, Operation};
+use super::{password, session};
+use crate::configuration::{name, same_version, shortened, taken};
+use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, Role, Secret};
+
+/// Longest mail address, in characters (RFC 5321 §4.5.3.1.3 leaves 254 for the address itself).
+const EMAIL_LENGTH_MAX: usize = 254;
+
+/// An account as administrators and auditors see it.
+#[derive(Clone, Debug)]
+pub struct AccountView {
+    /// Its identifier.
+    pub id: AccountId,
+    /// Login name, lower-case.
+    pub name: String,
+    /// What people call it.
+    pub display_name: String,
+    /// Mail address.
+    pub email: Option<String>,
+    /// What it may do: the word of a [`Role`].
+    pub role: String,
+    /// It may not log in, nor may its tokens.
+    pub disabled: bool,
+    /// The password must be changed at the next login.
+    pub must_change: bool,
+    /// Locked until this time; absent when it is not locked now.
+    pub locked_until: Option<Timestamp>,
+    /// Last successful login.
+    pub last_login_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts changes; hand it to [`Engine::update_account`] to change only what was seen.
+    pub version: i64,
+}
 
 /// An account to make.
 #[derive(Clone)]
 pub struct NewAccount {
-    /// Login name.
+    /// Login name: 1 to 100 of `a`–`z`, `0`–`9`, `.`, `_`, `@`, `-`; upper case is lowered.
     pub name: String,
     /// What people call it; empty: the login name.
     pub display_name: String,
@@ -26,119 +57,24 @@ pub struct NewAccount {
     pub email: Option<String>,
     /// What it may do.
     pub role: Role,
-    /// Its password; `None`: one is made and answered once.
+    /// Its password; `None`: one is generated, to be changed at the first login.
     pub password: Option<Secret<String>>,
-}
-
-/// A change of an account. What is absent stays.
-#[derive(Clone, Debug, Default)]
-pub struct AccountChange {
-    /// What people call it.
-    pub display_name: Option<String>,
-    /// Mail address; empty clears.
-    pub email: Option<String>,
-    /// What it may do.
-    pub role: Option<Role>,
-    /// May not log in.
-    pub disabled: Option<bool>,
-}
-
-/// An account as administrators see it.
-#[derive(Clone, Debug)]
-pub struct AccountView {
-    /// Its identifier.
-    pub id: AccountId,
-    /// Login name.
-    pub name: String,
-    /// What people call it.
-    pub display_name: String,
-    /// Mail address.
-    pub email: Option<String>,
-    /// Its role.
-    pub role: String,
-    /// May not log in.
-    pub disabled: bool,
-    /// Locked until this time.
-    pub locked_until: Option<Timestamp>,
-    /// The password must be changed at the next login.
-    pub must_change: bool,
-    /// Last successful login.
-    pub last_login_at: Option<Timestamp>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Counts changes.
-    pub version: i64,
 }
 
 /// A password that was made for somebody; shown once.
 pub type OneTimePassword = Option<Secret<String>>;
 
-fn view(account: Account) -> AccountView {
-    AccountView {
-        id: account.id,
-        name: account.name,
-        display_name: account.display_name,
-        email: account.email,
-        role: account.role,
-        disabled: account.disabled,
-        locked_until: account.locked_until,
-        must_change: account.must_change,
-        last_login_at: account.last_login_at,
-        created_at: account.created_at,
-        version: account.version,
-    }
-}
-
-fn target(id: AccountId) -> Target {
-    Target::new(TargetKind::Account, id)
-}
-
-fn conflict(reason: &'static str, message: &str) -> Error {
-    Error::Conflict { reason, message: message.to_owned() }
-}
-
-fn login_name(text: &str) -> Result<String, Error> {
-    let name = text.trim().to_lowercase();
-    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._@-".contains(c);
-    if name.is_empty() || name.len() > 100 || !name.chars().all(good) {
-        return Err(Error::invalid("name", "1 to 100 of the letters a–z, digits, and . _ @ -"));
-    }
-    Ok(name)
-}
-
-fn email(text: Option<&str>) -> Result<Option<String>, Error> {
-    match text.map(str::trim) {
-        None | Some("") => Ok(None),
-        Some(text)
-            if text.len() <= 254
-                && text.split('@').count() == 2
-                && !text.starts_with('@')
-                && !text.ends_with('@')
-                && !text.contains(char::is_whitespace) =>
-        {
-            Ok(Some(text.to_owned()))
-        }
-        Some(_) => Err(Error::invalid("email", "an address such as grace@example.org")),
-    }
-}
-
-async fn found(tx: &mut Tx, id: AccountId) -> Result<Account, Error> {
-    account::find(tx, id).await?.ok_or_else(|| Error::not_found("account", id))
-}
-
-/// Refuses to lose the last administrator who can log in.
-async fn keep_an_administrator(tx: &mut Tx, losing: &Account) -> Result<(), Error> {
-    let administrator = Role::Administrator.as_str();
-    if losing.role == administrator
-        && !losing.disabled
-        && account::active_with_role(tx, administrator).await? <= 1
-    {
-        return Err(conflict(
-            "last_administrator",
-            "this is the last administrator who can log in",
-        ));
-    }
-    Ok(())
+/// What to change of an account. What is absent stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct AccountChange {
+    /// What people call it; empty: the login name.
+    pub display_name: Option<String>,
+    /// Mail address; empty clears.
+    pub email: Option<String>,
+    /// What it may do.
+    pub role: Option<Role>,
+    /// It may not log in.
+    pub disabled: Option<bool>,
 }
 
 impl Engine {
@@ -148,14 +84,28 @@ impl Engine {
     /// The caller may not see accounts.
     pub async fn accounts(&self, context: &Context) -> Result<Vec<AccountView>, Error> {
         context.require(Permission::AccountRead)?;
-        let accounts = account::all(&mut self.link().await?).await?;
-        Ok(accounts.into_iter().map(view).collect())
+        let now = self.environment().now();
+        let rows = account::all(&mut self.link().await?).await?;
+        Ok(rows.into_iter().map(|row| view(row, now)).collect())
     }
 
-    /// Makes an account (operation `account.create`).
+    /// One account: anybody's with [`Permission::AccountRead`], one's own without.
     ///
     /// # Errors
-    /// Name, address or password is not usable, or the name is taken.
+    /// There is none with this identifier, or the caller may not see it.
+    pub async fn account(&self, context: &Context, id: AccountId) -> Result<AccountView, Error> {
+        if context.account_id() != Some(id) {
+            context.require(Permission::AccountRead)?;
+        }
+        let found = account::find(&mut self.link().await?, id).await?;
+        let row = found.ok_or_else(|| Error::not_found("account", id))?;
+        Ok(view(row, self.environment().now()))
+    }
+
+    /// Makes an account (operation `account.create`). Answers the password if none was given.
+    ///
+    /// # Errors
+    /// A member cannot be accepted, or the login name is taken.
     pub async fn create_account(
         &self,
         context: &Context,
@@ -165,28 +115,32 @@ impl Engine {
             account_id: None,
             account_kind: "person".into(),
             role: new.role.as_str().into(),
-            login_name: Some(new.name.clone()),
-            display_name: Some(new.display_name.clone()),
-            email: new.email.clone(),
+            login_name: Some(shortened(&new.name)),
+            display_name: None,
+            email: None,
         };
         let operation = self.operation(context, Permission::AccountWrite, &attempt)?;
-        let (row, generated) = match self.new_account(context, new).await {
-            Ok(made) => made,
+        let generated = new.password.is_none();
+        let prepared = async {
+            context.require(Permission::AccountWrite)?;
+            let (row, secret) = self.new_row(&new)?;
+            let hash = password::hash(secret.clone(), self.environment()).await?;
+            Ok((Account { password_hash: Some(hash), ..row }, secret))
+        };
+        let (row, secret) = match prepared.await {
+            Ok(prepared) => prepared,
             Err(error) => return Err(operation.fail(error).await),
         };
         let id = operation
             .run(move |tx, _| {
-                let (attempt, row) = (attempt.clone(), row.clone());
+                let (row, attempt) = (row.clone(), attempt.clone());
                 Box::pin(async move {
-                    account::insert(tx, &row).await.map_err(|error| match error {
-                        chancery_store::Error::Exists(_) => {
-                            conflict("name_taken", "another account has this name")
-                        }
-                        other => other.into(),
-                    })?;
+                    account::insert(tx, &row).await.map_err(taken("an account"))?;
                     let payload = types::Create {
                         account_id: Some(row.id),
                         login_name: Some(row.name.clone()),
+                        display_name: Some(row.display_name.clone()),
+                        email: row.email.clone(),
                         ..attempt
                     };
                     let draft = Draft::new(&payload)?.person(target(row.id), &row.name);
@@ -194,39 +148,25 @@ impl Engine {
                 })
             })
             .await?;
-        Ok((id, generated))
+        Ok((id, generated.then_some(secret)))
     }
 
-    /// The row of a new account. Nothing slow happens for callers who may not make one.
-    async fn new_account(
-        &self,
-        context: &Context,
-        new: NewAccount,
-    ) -> Result<(Account, OneTimePassword), Error> {
-        context.require(Permission::AccountWrite)?;
-        let name = login_name(&new.name)?;
-        let email = email(new.email.as_deref())?;
-        let generated = new.password.is_none().then(|| password::generate(self.environment()));
-        let secret = match (&new.password, &generated) {
-            (Some(given), _) => {
-                password::check(given, &name)?;
-                given.clone()
-            }
-            (None, Some(generated)) => generated.clone(),
-            (None, None) => return Err(Error::Internal("no password".to_owned())),
-        };
-        let display_name = match new.display_name.trim() {
-            "" => name.clone(),
-            text => text.chars().take(200).collect(),
-        };
+    /// The row of a new account, still without its password, and the password.
+    fn new_row(&self, new: &NewAccount) -> Result<(Account, Secret<String>), Error> {
+        let login = login_name(&new.name)?;
+        if let Some(given) = &new.password {
+            password::check(given, &login)?;
+        }
+        let secret = new.password.clone();
+        let secret = secret.unwrap_or_else(|| password::generate(self.environment()));
         let row = Account {
             id: self.environment().id(),
-            name,
-            display_name,
-            email,
+            display_name: display_name(&new.display_name, &login)?,
+            name: login,
+            email: email(new.email.as_deref())?,
             role: new.role.as_str().to_owned(),
-            password_hash: Some(password::hash(secret, self.environment()).await?),
-            must_change: generated.is_some(),
+            password_hash: None,
+            must_change: new.password.is_none(),
             disabled: false,
             failures: 0,
             locked_until: None,
@@ -234,13 +174,14 @@ impl Engine {
             created_at: self.environment().now(),
             version: 1,
         };
-        Ok((row, generated))
+        Ok((row, secret))
     }
 
-    /// Changes an account (operation `account.update`). With `version`, only if it still has it.
+    /// Changes an account (operation `account.update`). Who is disabled is logged out.
     ///
     /// # Errors
-    /// There is none, somebody changed it first, or nobody could administer any more.
+    /// There is none, its version is not `version`, a member cannot be accepted, it is the last
+    /// administrator, or the caller would take their own power away.
     pub async fn update_account(
         &self,
         context: &Context,
@@ -252,35 +193,46 @@ impl Engine {
             account_id: Some(id),
             changed: Vec::new(),
             old_role: None,
-            new_role: None,
+            new_role: change.role.map(|role| role.as_str().into()),
             login_name: None,
             display_name: None,
             email: None,
         };
-        let own = context.account_id() == Some(id);
+        let is_own = context.account_id() == Some(id);
         self.operation(context, Permission::AccountWrite, &attempt)?
             .about(target(id))
-            .run(move |tx, _| {
-                let (mut payload, change) = (attempt.clone(), change.clone());
+            .run(move |tx, scribe| {
+                let change = change.clone();
                 Box::pin(async move {
-                    let old = found(tx, id).await?;
-                    if version.is_some_and(|version| version != old.version) {
-                        return Err(chancery_store::Error::Conflict("the account").into());
+                    let found = account::find(tx, id).await?;
+                    let before = found.ok_or_else(|| Error::not_found("account", id))?;
+                    same_version("the account", before.version, version)?;
+                    let row = changed(&before, &change)?;
+                    let weaker = is_administrator(&before) && !is_administrator(&row);
+                    if is_own && (weaker || row.disabled) {
+                        return Err(own("own_rights", "take your own power away"));
                     }
-                    let new = changed(&old, &change)?;
-                    let less = new.disabled && !old.disabled || new.role != old.role;
-                    if less && own {
-                        return Err(conflict("own_rights", "nobody takes rights from themselves"));
+                    if weaker {
+                        not_the_last(tx).await?;
                     }
-                    if new.disabled || new.role != Role::Administrator.as_str() {
-                        keep_an_administrator(tx, &old).await?;
+                    let changed = members(&before, &row);
+                    if !changed.is_empty() {
+                        account::update(tx, &row).await?;
                     }
-                    account::update(tx, &new).await?;
-                    if new.disabled {
-                        session::delete_of_account(tx, id, None).await?;
+                    if row.disabled {
+                        session::end_all(tx, scribe, id, None, "revoked").await?;
                     }
-                    tell(&mut payload, &old, &new);
-                    let draft = Draft::new(&payload)?.person(target(id), &new.name);
+                    let role = (before.role != row.role).then_some((before.role, &row.role));
+                    let payload = types::Update {
+                        account_id: Some(id),
+                        changed,
+                        old_role: role.as_ref().map(|(old, _)| old.clone().into()),
+                        new_role: role.as_ref().map(|(_, new)| (*new).clone().into()),
+                        login_name: Some(row.name.clone()),
+                        display_name: Some(row.display_name.clone()),
+                        email: row.email.clone(),
+                    };
+                    let draft = Draft::new(&payload)?.person(target(id), &row.name);
                     Ok(Done { value: (), draft })
                 })
             })
@@ -290,162 +242,34 @@ impl Engine {
     /// Deletes an account with its sessions, tokens and views (operation `account.delete`).
     ///
     /// # Errors
-    /// There is none, it is the caller's own, or nobody could administer any more.
+    /// There is none, it is the caller's own or the last administrator, or it owns certificates:
+    /// those would have nobody who answers for them.
     pub async fn delete_account(&self, context: &Context, id: AccountId) -> Result<(), Error> {
         let attempt = types::Delete { account_id: Some(id), login_name: None };
-        let own = context.account_id() == Some(id);
-        self.operation(context, Permission::AccountWrite, &attempt)?
-            .about(target(id))
-            .run(move |tx, _| {
-                Box::pin(async move {
-                    let old = found(tx, id).await?;
-                    if own {
-                        return Err(conflict("own_account", "nobody deletes their own account"));
-                    }
-                    keep_an_administrator(tx, &old).await?;
-                    account::delete(tx, id).await?;
-                    let payload =
-                        types::Delete { account_id: Some(id), login_name: Some(old.name.clone()) };
-                    let draft = Draft::new(&payload)?.person(target(id), &old.name);
-                    Ok(Done { value: (), draft })
-                })
-            })
-            .await
-    }
-
-    /// Unlocks an account (operation `account.unlock`).
-    ///
-    /// # Errors
-    /// There is none, or it is not locked.
-    pub async fn unlock_account(&self, context: &Context, id: AccountId) -> Result<(), Error> {
-        let attempt = types::Unlock { account_id: Some(id), login_name: None };
+        let is_own = context.account_id() == Some(id);
         self.operation(context, Permission::AccountWrite, &attempt)?
             .about(target(id))
             .run(move |tx, scribe| {
-                let now = scribe.now();
                 Box::pin(async move {
-                    let mut account = found(tx, id).await?;
-                    if account.locked_until.is_none_or(|until| until <= now) {
-                        return Err(conflict("not_locked", "the account is not locked"));
+                    let found = account::find(tx, id).await?;
+                    let row = found.ok_or_else(|| Error::not_found("account", id))?;
+                    if is_own {
+                        return Err(own("own_account", "delete your own account"));
                     }
-                    account.locked_until = None;
-                    account.failures = 0;
-                    account::update(tx, &account).await?;
-                    let payload = types::Unlock {
-                        account_id: Some(id),
-                        login_name: Some(account.name.clone()),
-                    };
-                    let draft = Draft::new(&payload)?.person(target(id), &account.name);
-                    Ok(Done { value: (), draft })
-                })
-            })
-            .await
-    }
-
-    /// Gives an account a new password, which is answered once, and ends its sessions (operation
-    /// `account.password_reset`).
-    ///
-    /// # Errors
-    /// There is no such account.
-    pub async fn reset_password(
-        &self,
-        context: &Context,
-        id: AccountId,
-    ) -> Result<Secret<String>, Error> {
-        let reset_by =
-            if context.account_id().is_some() { "administrator" } else { "command_line" };
-        let attempt = reset(id, reset_by, true);
-        let operation =
-            self.operation(context, Permission::AccountWrite, &attempt)?.about(target(id));
-        if let Err(error) = context.require(Permission::AccountWrite) {
-            return Err(operation.fail(error).await);
-        }
-        let secret = password::generate(self.environment());
-        let hash = password::hash(secret.clone(), self.environment()).await?;
-        self.set_password(operation, id, hash, attempt, None).await?;
-        Ok(secret)
-    }
-
-    /// Changes the caller's own password and ends their other sessions (operation
-    /// `account.update`).
-    ///
-    /// # Errors
-    /// The present password is wrong, or the new one is not usable.
-    pub async fn change_own_password(
-        &self,
-        context: &Context,
-        present: Secret<String>,
-        new: Secret<String>,
-    ) -> Result<(), Error> {
-        let id = context.account_id().ok_or(Error::Unauthenticated)?;
-        let attempt = types::Update {
-            account_id: Some(id),
-            changed: vec!["password".to_owned()],
-            old_role: None,
-            new_role: None,
-            login_name: None,
-            display_name: None,
-            email: None,
-        };
-        let operation = self.operation(context, Permission::OwnWrite, &attempt)?.about(target(id));
-        let hash = match self.new_hash(id, present, new).await {
-            Ok(hash) => hash,
-            Err(error) => return Err(operation.fail(error).await),
-        };
-        let keep = context.session;
-        operation
-            .run(move |tx, _| {
-                let (attempt, hash) = (attempt.clone(), hash.clone());
-                Box::pin(async move {
-                    let mut account = found(tx, id).await?;
-                    account.password_hash = Some(hash);
-                    account.must_change = false;
-                    account::update(tx, &account).await?;
-                    session::delete_of_account(tx, id, keep).await?;
-                    let draft = Draft::new(&attempt)?.person(target(id), &account.name);
-                    Ok(Done { value: (), draft })
-                })
-            })
-            .await
-    }
-
-    async fn new_hash(
-        &self,
-        id: AccountId,
-        present: Secret<String>,
-        new: Secret<String>,
-    ) -> Result<String, Error> {
-        let account = account::find(&mut self.link().await?, id).await?;
-        let account = account.ok_or(Error::Unauthenticated)?;
-        if !password::fits(present, account.password_hash).await? {
-            return Err(Error::invalid("present_password", "it is not your present password"));
-        }
-        password::check(&new, &account.name)?;
-        password::hash(new, self.environment()).await
-    }
-
-    async fn set_password(
-        &self,
-        operation: Operation,
-        id: AccountId,
-        hash: String,
-        attempt: types::PasswordReset,
-        keep: Option<chancery_event::id::SessionId>,
-    ) -> Result<(), Error> {
-        operation
-            .run(move |tx, _| {
-                let (mut payload, hash) = (attempt.clone(), hash.clone());
-                Box::pin(async move {
-                    let mut account = found(tx, id).await?;
-                    account.password_hash = Some(hash);
-                    account.must_change = true;
-                    account.locked_until = None;
-                    account.failures = 0;
-                    account::update(tx, &account).await?;
-                    let ended = session::delete_of_account(tx, id, keep).await?;
-                    payload.sessions_ended = Some(u32::try_from(ended).unwrap_or(u32::MAX));
-                    payload.login_name = Some(account.name.clone());
-                    let draft = Draft::new(&payload)?.person(target(id), &account.name);
+                    if is_administrator(&row) {
+                        not_the_last(tx).await?;
+                    }
+                    let owned = account::owned(tx, id).await?;
+                    if owned > 0 {
+                        let noun = if owned == 1 { "certificate" } else { "certificates" };
+                        let message = format!("it owns {owned} {noun}; name another owner first");
+                        return Err(Error::Conflict { reason: "in_use", message });
+                    }
+                    session::end_all(tx, scribe, id, None, "revoked").await?;
+                    account::delete(tx, id).await?;
+                    let payload =
+                        types::Delete { account_id: Some(id), login_name: Some(row.name.clone()) };
+                    let draft = Draft::new(&payload)?.person(target(id), row.name);
                     Ok(Done { value: (), draft })
                 })
             })
@@ -453,49 +277,100 @@ impl Engine {
     }
 }
 
-fn reset(id: AccountId, reset_by: &'static str, must_change: bool) -> types::PasswordReset {
-    types::PasswordReset {
-        account_id: Some(id),
-        reset_by: reset_by.into(),
-        must_change,
-        sessions_ended: None,
-        login_name: None,
-    }
+pub(super) fn target(id: AccountId) -> Target {
+    Target::new(TargetKind::Account, id)
 }
 
-fn changed(old: &Account, change: &AccountChange) -> Result<Account, Error> {
-    let mut new = old.clone();
-    if let Some(name) = &change.display_name {
-        new.display_name = name.trim().chars().take(200).collect();
+/// What nobody does to themselves.
+pub(super) fn own(reason: &'static str, what: &str) -> Error {
+    Error::Conflict { reason, message: format!("you cannot {what}") }
+}
+
+fn is_administrator(row: &Account) -> bool {
+    row.role == Role::Administrator.as_str() && !row.disabled
+}
+
+/// Refuses if there is but one administrator who can log in.
+async fn not_the_last(link: &mut Link) -> Result<(), Error> {
+    if account::active_with_role(link, Role::Administrator.as_str()).await? > 1 {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        reason: "last_administrator",
+        message: "this is the last administrator who can log in".to_owned(),
+    })
+}
+
+/// The row after a change.
+fn changed(before: &Account, change: &AccountChange) -> Result<Account, Error> {
+    let mut row = before.clone();
+    if let Some(text) = &change.display_name {
+        row.display_name = display_name(text, &row.name)?;
     }
     if let Some(text) = &change.email {
-        new.email = email(Some(text))?;
+        row.email = email(Some(text))?;
     }
     if let Some(role) = change.role {
-        new.role = role.as_str().to_owned();
+        role.as_str().clone_into(&mut row.role);
     }
-    if let Some(disabled) = change.disabled {
-        new.disabled = disabled;
-    }
-    Ok(new)
+    row.disabled = change.disabled.unwrap_or(row.disabled);
+    Ok(row)
 }
 
-/// Names what changed; about the person only in the personal part.
-fn tell(payload: &mut types::Update, old: &Account, new: &Account) {
-    let mut note = |member: &str, changed: bool| {
-        if changed {
-            payload.changed.push(member.to_owned());
-        }
-    };
-    note("display_name", old.display_name != new.display_name);
-    note("email", old.email != new.email);
-    note("role", old.role != new.role);
-    note("disabled", old.disabled != new.disabled);
-    if old.role != new.role {
-        payload.old_role = Some(old.role.clone().into());
-        payload.new_role = Some(new.role.clone().into());
+fn members(before: &Account, after: &Account) -> Vec<String> {
+    [
+        ("display_name", before.display_name != after.display_name),
+        ("email", before.email != after.email),
+        ("role", before.role != after.role),
+        ("disabled", before.disabled != after.disabled),
+    ]
+    .into_iter()
+    .filter(|(_, changed)| *changed)
+    .map(|(member, _)| member.to_owned())
+    .collect()
+}
+
+fn view(row: Account, now: Timestamp) -> AccountView {
+    AccountView {
+        id: row.id,
+        name: row.name,
+        display_name: row.display_name,
+        email: row.email,
+        role: row.role,
+        disabled: row.disabled,
+        must_change: row.must_change,
+        locked_until: row.locked_until.filter(|until| *until > now),
+        last_login_at: row.last_login_at,
+        created_at: row.created_at,
+        version: row.version,
     }
-    payload.login_name = Some(new.name.clone());
-    payload.display_name = (old.display_name != new.display_name).then(|| new.display_name.clone());
-    payload.email = if old.email == new.email { None } else { new.email.clone() };
+}
+
+/// A login name in its one spelling.
+pub(super) fn login_name(text: &str) -> Result<String, Error> {
+    let login = text.trim().to_ascii_lowercase();
+    let permitted = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '@' | '-');
+    if login.is_empty() || login.len() > 100 || !login.chars().all(permitted) {
+        let message = "1 to 100 characters out of a–z, 0–9, “.”, “_”, “@” and “-”";
+        return Err(Error::invalid("name", message));
+    }
+    Ok(login)
+}
+
+fn display_name(text: &str, login: &str) -> Result<String, Error> {
+    name("display_name", if text.trim().is_empty() { login } else { text })
+}
+
+/// A mail address that is one at a glance; whether it works shows when a mail is sent.
+fn email(text: Option<&str>) -> Result<Option<String>, Error> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let parts = text.rsplit_once('@');
+    let plain = !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    if !plain
+        || text.chars().count() > EMAIL_LENGTH_MAX
+        || parts.is_none_or(|(local, domain)| local.is_empty() || domain.is_empty())
+    {
+        return Err(Error::invalid("email", "expected an address, such as ada@example.org"));
+    }
+    Ok(Some(text.to_owned()))
 }

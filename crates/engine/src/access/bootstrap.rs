@@ -22,14 +22,14 @@ impl Engine {
         if !empty {
             return Ok(None);
         }
+        let name = super::account::login_name(&self.settings().admin_name)?;
         let given = self.settings().admin_password.clone();
         let generated = given.is_none();
         let secret = given.unwrap_or_else(|| password::generate(self.environment()));
         if !generated {
-            password::check(&secret, &self.settings().admin_name)?;
+            password::check(&secret, &name)?;
         }
         let hash = password::hash(secret.clone(), self.environment()).await?;
-        let name = self.settings().admin_name.to_lowercase();
         let admin = Account {
             id: self.environment().id::<AccountId>(),
             name: name.clone(),

@@ -3,6 +3,7 @@
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
 use chancery_event::Environment;
+use tokio::sync::Semaphore;
 
 use crate::{Error, Secret};
 
@@ -10,6 +11,9 @@ use crate::{Error, Secret};
 pub const PASSWORD_LENGTH_MIN: usize = 12;
 /// Longest password accepted, in bytes.
 const LENGTH_MAX: usize = 1_024;
+
+/// Each hash takes 19 MiB and most of a core: so many at a time, the others wait.
+static AT_A_TIME: Semaphore = Semaphore::const_new(4);
 
 fn argon() -> Result<Argon2<'static>, Error> {
     // OWASP's second choice: 19 MiB, two passes.
@@ -77,6 +81,13 @@ pub(crate) async fn fits(password: Secret<String>, stored: Option<String>) -> Re
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
+    // The semaphore is never closed; without a permit the work is done all the same.
+    let permit = AT_A_TIME.acquire().await.ok();
+    let work = move || {
+        let done = work();
+        drop(permit);
+        done
+    };
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::Internal(format!("password: {error}")))?

@@ -1,6 +1,6 @@
 //! Logging in and out, and finding out who stands behind a cookie or a bearer token.
 
-use std::time::Duration;
+mod over;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -11,7 +11,6 @@ use chancery_event::{Authentication, Origin, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::account::Account;
 use chancery_store::table::{account, session, token};
-use tokio::sync::watch;
 
 use super::limit::Answer;
 use super::{FAILURES_MAX, LOCK_MINUTES, password};
@@ -19,6 +18,8 @@ use crate::context::Client;
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, Role, Secret};
+
+pub(crate) use over::{end_all, sweep};
 
 /// What a client shows.
 #[derive(Clone)]
@@ -56,6 +57,21 @@ pub struct LoggedIn {
     pub expires_at: Timestamp,
     /// The password must be changed first.
     pub must_change: bool,
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    /// Its identifier.
+    pub id: SessionId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub seen_at: Timestamp,
+    /// When it ends whatever happens.
+    pub expires_at: Timestamp,
+    /// It is the one that asks.
+    pub present: bool,
 }
 
 pub(crate) fn sha256(text: &str) -> [u8; 32] {
@@ -246,11 +262,11 @@ impl Engine {
                     role,
                     method,
                 );
-                self.begin_session(context, account.id, attempt).await
+                self.begin_session(context, account, attempt).await
             }
-            Check::Wrong => self.count_failure(context, account.id, attempt).await,
+            Check::Wrong => self.refuse_login(context, account.id, attempt).await,
             Check::Locked(until) => {
-                let minutes = until.since(now) / (60 * Timestamp::SECOND) + 1;
+                let minutes = minutes_until(until, now);
                 let operation = self.open_operation(&context, &attempt)?;
                 Err(operation.fail(Error::Locked { minutes }).await)
             }
@@ -279,7 +295,7 @@ impl Engine {
 
     async fn limit_logins(&self, context: &Context) -> Result<(), Error> {
         let key = context.client.ip.clone().unwrap_or_default();
-        match self.0.logins.take(&key, context_time(self)) {
+        match self.0.logins.take(&key, self.environment().now()) {
             Answer::Allowed => Ok(()),
             Answer::Refused { seconds, first } => {
                 if first {
@@ -299,22 +315,26 @@ impl Engine {
     async fn begin_session(
         &self,
         context: Context,
-        id: AccountId,
+        account: Account,
         attempt: types::SessionCreate,
     ) -> Result<LoggedIn, Error> {
         let operation = self.open_operation(&context, &attempt)?;
+        let (id, checked) = (account.id, account.password_hash);
         let lifetime = i64::from(self.settings().session_lifetime_hours) * Timestamp::HOUR;
         operation
             .run(move |tx, scribe| {
-                let attempt = attempt.clone();
+                let (attempt, checked) = (attempt.clone(), checked.clone());
                 Box::pin(async move {
                     let now = scribe.now();
+                    // Disabled, or given another password, while this one was being checked?
                     let account = account::find(tx, id).await?;
-                    let mut account = account.ok_or(Error::WrongCredentials)?;
+                    let mut account = account
+                        .filter(|now| !now.disabled && now.password_hash == checked)
+                        .ok_or(Error::WrongCredentials)?;
                     account.failures = 0;
                     account.locked_until = None;
                     account.last_login_at = Some(now);
-                    account::update(tx, &account).await?;
+                    account::note_logins(tx, &account).await?;
                     let cookie = random_text(scribe.environment());
                     let session = session::Session {
                         id: scribe.environment().id::<SessionId>(),
@@ -343,15 +363,29 @@ impl Engine {
     }
 
     /// Counts a failed login, locks the account after too many, and answers with the refusal.
-    async fn count_failure(
+    async fn refuse_login(
         &self,
         context: Context,
         id: AccountId,
         attempt: types::SessionCreate,
     ) -> Result<LoggedIn, Error> {
-        let scribe = self.scribe(&context);
-        let failures = self
-            .0
+        let failures = self.count_failure(&context, id).await?;
+        let attempt = types::SessionCreate {
+            failed_attempts: Some(u32::try_from(failures).unwrap_or(u32::MAX)),
+            ..attempt
+        };
+        let operation = self.open_operation(&context, &attempt)?;
+        Err(operation.fail(Error::WrongCredentials).await)
+    }
+
+    /// Counts a wrong password, and locks the account after too many; answers how many in a row.
+    pub(crate) async fn count_failure(
+        &self,
+        context: &Context,
+        id: AccountId,
+    ) -> Result<i64, Error> {
+        let scribe = self.scribe(context);
+        self.0
             .store
             .transaction("login.failure", move |tx: &mut Tx| {
                 let scribe = scribe.clone();
@@ -375,17 +409,11 @@ impl Engine {
                         let target = Target::new(TargetKind::Account, id);
                         scribe.record(tx, Draft::new(&payload)?.person(target, &account.name))?;
                     }
-                    account::update(tx, &account).await?;
+                    account::note_logins(tx, &account).await?;
                     Ok(failures)
                 })
             })
-            .await?;
-        let attempt = types::SessionCreate {
-            failed_attempts: Some(u32::try_from(failures).unwrap_or(u32::MAX)),
-            ..attempt
-        };
-        let operation = self.open_operation(&context, &attempt)?;
-        Err(operation.fail(Error::WrongCredentials).await)
+            .await
     }
 
     /// Ends the session of the context (operation `session.end`).
@@ -416,32 +444,7 @@ impl Engine {
     }
 }
 
-fn context_time(engine: &Engine) -> Timestamp {
-    engine.environment().now()
-}
-
-/// Removes what has expired: sessions, and stored answers to idempotent requests.
-pub(crate) async fn sweep(engine: Engine, mut stop: watch::Receiver<bool>) {
-    loop {
-        let now = engine.environment().now();
-        let swept = engine
-            .0
-            .store
-            .transaction("sweep", move |tx: &mut Tx| {
-                Box::pin(async move {
-                    session::delete_expired(tx, now).await?;
-                    let day_ago = now.plus(-Timestamp::DAY);
-                    chancery_store::table::idempotency::delete_before(tx, day_ago).await?;
-                    Ok::<(), Error>(())
-                })
-            })
-            .await;
-        if let Err(error) = swept {
-            tracing::warn!(%error, "expired sessions were not removed");
-        }
-        tokio::select! {
-            _ = stop.changed() => return,
-            () = tokio::time::sleep(Duration::from_secs(300)) => {}
-        }
-    }
+/// Minutes until a lock ends, as people are told.
+pub(crate) fn minutes_until(until: Timestamp, now: Timestamp) -> i64 {
+    until.since(now) / (60 * Timestamp::SECOND) + 1
 }

@@ -6,6 +6,7 @@ use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::table::{account, token};
 
 use super::session::{random_text, sha256};
+use crate::configuration::{name, shortened};
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, Role, Secret};
@@ -62,8 +63,9 @@ pub struct CreatedToken {
 impl Engine {
     /// Makes an API token (operation `token.create`).
     ///
-    /// # Errors The name is empty, the life too long, the role more than the account's, or the
-    /// caller may not make tokens for others.
+    /// # Errors
+    /// The name is empty, the life too long, the role more than the account's, or the caller may
+    /// not make tokens for others.
     pub async fn create_token(
         &self,
         context: &Context,
@@ -78,10 +80,10 @@ impl Engine {
             account_id,
             scopes: new.role.map(|role| role.to_string()).into_iter().collect(),
             expires_at: None,
-            token_name: Some(new.name.clone()),
+            token_name: Some(shortened(&new.name)),
         };
         let operation = self.operation(context, permission, &attempt)?;
-        let checked = check(&new).and_then(|()| {
+        let checked = context.require(permission).and_then(|()| check(&new)).and_then(|()| {
             account_id.ok_or_else(|| Error::invalid("account", "name the account it acts for"))
         });
         let account_id = match checked {
@@ -95,12 +97,7 @@ impl Engine {
                 Box::pin(async move {
                     let account = account::find(tx, account_id).await?;
                     let account = account.ok_or_else(|| Error::not_found("account", account_id))?;
-                    let limit = Role::parse(&account.role).unwrap_or(Role::Viewer);
-                    let role = new.role.unwrap_or(limit);
-                    if !limit.covers(role) || !caller.is_some_and(|caller| caller.covers(role)) {
-                        let message = format!("{role} is more than the account or you may do");
-                        return Err(Error::invalid("role", message));
-                    }
+                    let role = granted(&account, new.role, caller)?;
                     let now = scribe.now();
                     let secret = format!("chy_{}", random_text(scribe.environment()));
                     let row = token::Token {
@@ -202,11 +199,27 @@ impl Engine {
     }
 }
 
-fn check(new: &NewToken) -> Result<(), Error> {
-    let name = new.name.trim();
-    if name.is_empty() || name.chars().count() > 100 {
-        return Err(Error::invalid("name", "say what it is for, in 1 to 100 characters"));
+/// The role a token gets: no more than its account has, and no more than who makes it.
+fn granted(
+    account: &account::Account,
+    wish: Option<Role>,
+    caller: Option<Role>,
+) -> Result<Role, Error> {
+    if account.disabled {
+        let message = "the account is disabled".to_owned();
+        return Err(Error::Conflict { reason: "disabled", message });
     }
+    let limit = Role::parse(&account.role).unwrap_or(Role::Viewer);
+    let role = wish.unwrap_or(limit);
+    if !limit.covers(role) || !caller.is_some_and(|caller| caller.covers(role)) {
+        let message = format!("{role} is more than the account or you may do");
+        return Err(Error::invalid("role", message));
+    }
+    Ok(role)
+}
+
+fn check(new: &NewToken) -> Result<(), Error> {
+    name("name", &new.name)?;
     if new.days == 0 || new.days > DAYS_MAX {
         return Err(Error::invalid("days", format!("between 1 and {DAYS_MAX}")));
     }

@@ -1,12 +1,11 @@
 //! Groups and RA profiles.
 
 use chancery_event::id::{GroupId, RaProfileId};
-use chancery_event::types::Change;
 use chancery_event::types::configuration as types;
 use chancery_event::{Target, TargetKind};
 use chancery_store::table::label::{self, Class, Label};
 
-use super::{description, in_use, name, note};
+use super::{Changes, description, name, same_version, shortened, taken, unused};
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
@@ -44,22 +43,19 @@ impl LabelClass {
         }
     }
 
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::RaProfile => "RA profile",
+        }
+    }
+
     fn target(self, id: &str) -> Target {
         let kind = match self {
             Self::Group => TargetKind::Group,
             Self::RaProfile => TargetKind::RaProfile,
         };
         Target::new(kind, id)
-    }
-}
-
-fn exists(error: chancery_store::Error) -> Error {
-    match error {
-        chancery_store::Error::Exists(_) => Error::Conflict {
-            reason: "name_taken",
-            message: "another one has this name".to_owned(),
-        },
-        other => other.into(),
     }
 }
 
@@ -86,43 +82,36 @@ impl Engine {
         let attempt = types::Create {
             class: class.word().into(),
             object_id: None,
-            object_name: None,
+            object_name: Some(shortened(&draft.name)),
             changes: Vec::new(),
         };
-        let operation = self.operation(context, Permission::ConfigurationWrite, &attempt)?;
-        let checked =
-            name(&draft.name).and_then(|name| Ok((name, description(&draft.description)?)));
-        let (name, description) = match checked {
-            Ok(checked) => checked,
-            Err(error) => return Err(operation.fail(error).await),
-        };
-        operation
+        self.operation(context, Permission::ConfigurationWrite, &attempt)?
             .run(move |tx, scribe| {
                 let id = match class {
                     LabelClass::Group => scribe.environment().id::<GroupId>().to_string(),
                     LabelClass::RaProfile => scribe.environment().id::<RaProfileId>().to_string(),
                 };
-                let label = Label {
-                    id: id.clone(),
-                    name: name.clone(),
-                    description: description.clone(),
-                    version: 1,
-                    created_at: scribe.now(),
-                };
-                let attempt = attempt.clone();
+                let (attempt, draft) = (attempt.clone(), draft.clone());
                 Box::pin(async move {
-                    label::insert(tx, class.class(), &label).await.map_err(exists)?;
-                    let mut changes = Vec::new();
-                    note(&mut changes, "name", None, Some(label.name.clone().into()));
-                    note(&mut changes, "description", None, Some(label.description.into()));
+                    let label = Label {
+                        id: id.clone(),
+                        name: name("name", &draft.name)?,
+                        description: description(&draft.description)?,
+                        version: 1,
+                        created_at: scribe.now(),
+                    };
+                    let inserted = label::insert(tx, class.class(), &label).await;
+                    inserted.map_err(taken(class.noun()))?;
+                    let changes = changes(None, &label);
                     let payload = types::Create {
                         object_id: Some(id.clone()),
                         object_name: Some(label.name.clone()),
-                        changes,
+                        changes: changes.sealed(),
                         ..attempt
                     };
                     let target = class.target(&id).named(label.name);
-                    Ok(Done { value: id, draft: Draft::new(&payload)?.target(target) })
+                    let draft = changes.complete(Draft::new(&payload)?.target(target));
+                    Ok(Done { value: id, draft })
                 })
             })
             .await
@@ -144,48 +133,36 @@ impl Engine {
         let attempt = types::Update {
             class: class.word().into(),
             object_id: Some(id.to_owned()),
-            object_name: None,
+            object_name: Some(shortened(&draft.name)),
             changes: Vec::new(),
         };
-        let operation = self
-            .operation(context, Permission::ConfigurationWrite, &attempt)?
-            .about(class.target(id));
-        let checked =
-            name(&draft.name).and_then(|name| Ok((name, description(&draft.description)?)));
-        let (name, description) = match checked {
-            Ok(checked) => checked,
-            Err(error) => return Err(operation.fail(error).await),
-        };
         let id = id.to_owned();
-        operation
+        self.operation(context, Permission::ConfigurationWrite, &attempt)?
+            .about(class.target(&id))
             .run(move |tx, _| {
-                let (attempt, id) = (attempt.clone(), id.clone());
-                let (name, description) = (name.clone(), description.clone());
+                let (attempt, id, draft) = (attempt.clone(), id.clone(), draft.clone());
                 Box::pin(async move {
                     let found = label::find(tx, class.class(), &id).await?;
-                    let old = found.ok_or_else(|| Error::not_found(class.word(), &id))?;
-                    if version.is_some_and(|version| version != old.version) {
-                        return Err(chancery_store::Error::Conflict("the configuration").into());
+                    let old = found.ok_or_else(|| Error::not_found(class.noun(), &id))?;
+                    same_version("the configuration", old.version, version)?;
+                    let new = Label {
+                        name: name("name", &draft.name)?,
+                        description: description(&draft.description)?,
+                        ..old.clone()
+                    };
+                    let changes = changes(Some(&old), &new);
+                    if !changes.is_empty() {
+                        let updated = label::update(tx, class.class(), &new).await;
+                        updated.map_err(taken(class.noun()))?;
                     }
-                    let mut changes: Vec<Change> = Vec::new();
-                    note(
-                        &mut changes,
-                        "name",
-                        Some(old.name.clone().into()),
-                        Some(name.clone().into()),
-                    );
-                    note(
-                        &mut changes,
-                        "description",
-                        Some(old.description.clone().into()),
-                        Some(description.clone().into()),
-                    );
-                    let new = Label { name: name.clone(), description, ..old };
-                    label::update(tx, class.class(), &new).await.map_err(exists)?;
-                    let payload =
-                        types::Update { object_name: Some(name.clone()), changes, ..attempt };
-                    let target = class.target(&id).named(name);
-                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
+                    let payload = types::Update {
+                        object_name: Some(new.name.clone()),
+                        changes: changes.sealed(),
+                        ..attempt
+                    };
+                    let target = class.target(&id).named(new.name);
+                    let draft = changes.complete(Draft::new(&payload)?.target(target));
+                    Ok(Done { value: (), draft })
                 })
             })
             .await
@@ -207,20 +184,15 @@ impl Engine {
             object_name: None,
             certificates: None,
         };
-        let operation = self
-            .operation(context, Permission::ConfigurationWrite, &attempt)?
-            .about(class.target(id));
         let id = id.to_owned();
-        operation
+        self.operation(context, Permission::ConfigurationWrite, &attempt)?
+            .about(class.target(&id))
             .run(move |tx, _| {
                 let (attempt, id) = (attempt.clone(), id.clone());
                 Box::pin(async move {
                     let found = label::find(tx, class.class(), &id).await?;
-                    let old = found.ok_or_else(|| Error::not_found(class.word(), &id))?;
-                    let uses = label::uses(tx, class.class(), &id).await?;
-                    if uses > 0 {
-                        return Err(in_use(uses));
-                    }
+                    let old = found.ok_or_else(|| Error::not_found(class.noun(), &id))?;
+                    unused(class.noun(), label::uses(tx, class.class(), &id).await?)?;
                     label::delete(tx, class.class(), &id).await?;
                     let payload = types::Delete {
                         object_name: Some(old.name.clone()),
@@ -233,4 +205,12 @@ impl Engine {
             })
             .await
     }
+}
+
+fn changes(old: Option<&Label>, new: &Label) -> Changes {
+    let mut changes = Changes::default();
+    let name = old.map(|old| old.name.clone());
+    changes.note("name", name.into(), new.name.clone().into());
+    changes.note_private("description", old.map_or("", |old| &old.description), &new.description);
+    changes
 }

@@ -1,281 +1,361 @@
-//! Runs jobs under leases.
+//! The runner: leases jobs that are due and does them, each queue within its own limit.
 //!
-//! The loop takes no input: a signal and a timer wake it, and it asks the store what is due. Each
-//! queue has its own limit, so that a slow kind starves nobody. Progress keeps a lease alive. A job
-//! whose runner died is taken over when its lease has run out; a runner that lost its lease finds
-//! its reports refused and stops.
+//! The loop takes no input (invariant 8): a signal, a timer and the end of a job wake the same
+//! code. A job runs in a task of its own, so that a panic in it is a failed job and no more. While
+//! it runs its lease is renewed; if the program dies the lease runs out, and whoever comes next
+//! takes the job over. A job whose tries are used up by that has failed: it may be what kills the
+//! program.
+//!
+//! Stopping gives running jobs some time, then hands them back uncounted.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_event::types::job as types;
-use chancery_event::{Outcome, Timestamp};
+use chancery_event::{ActorKind, Timestamp};
 use chancery_store::Tx;
+use chancery_store::table::account;
 use chancery_store::table::job::{self, Job, Lease};
-use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use serde_json::Value;
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use super::{JobError, Kind, started_by, target};
-use crate::context::Carried;
-use crate::scribe::Draft;
-use crate::{Engine, Error};
+use super::ending::{self, Ending};
+use super::{JobError, Kind, Progress, context_of};
+use crate::access::session::random_text;
+use crate::{Context, Engine, Error, Role};
 
-/// How long a lease lasts without a sign of life.
-const LEASE: i64 = 60 * Timestamp::SECOND;
-/// How often a running job's lease is extended.
-const HEARTBEAT: Duration = Duration::from_secs(20);
-const TICK: Duration = Duration::from_secs(2);
-/// How long running jobs may go on after the signal to stop.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long a lease lasts, in microseconds.
+pub(super) const LEASE: i64 = 60 * Timestamp::SECOND;
+/// How long the loop sleeps at most.
+const TICK: Duration = Duration::from_secs(5);
+/// How long it sleeps at least, so that a failing store is not asked without end.
+const PAUSE: Duration = Duration::from_millis(50);
 
-/// Reports the progress of a job; without a job it reports to nobody.
-#[derive(Clone)]
-pub(crate) struct Progress(Option<Arc<Held>>);
+/// A queue, and how many of its jobs run at a time.
+#[derive(Clone, Copy, Debug)]
+struct Queue {
+    name: &'static str,
+    at_a_time: usize,
+}
 
-struct Held {
+const QUEUES: [Queue; 2] =
+    [Queue { name: "upload", at_a_time: 4 }, Queue { name: "import", at_a_time: 1 }];
+
+/// Whether a queue is served.
+#[cfg(test)]
+pub(super) fn has_queue(name: &str) -> bool {
+    QUEUES.iter().any(|queue| queue.name == name)
+}
+
+/// How a runner paces itself.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// Between two renewals of a lease.
+    heartbeat: Duration,
+    /// What running jobs get when the program stops.
+    grace: Duration,
+}
+
+/// What does the work of a job.
+type Work =
+    Arc<dyn Fn(Errand) -> BoxFuture<'static, Result<Value, JobError>> + Send + Sync + 'static>;
+
+/// A job to do.
+struct Errand {
     engine: Engine,
-    lease: Mutex<Option<Lease>>,
+    context: Context,
+    job: Job,
+    input: Vec<u8>,
+    progress: Progress,
 }
 
-impl Progress {
-    /// For work that is no job.
-    pub(crate) fn none() -> Self {
-        Self(None)
-    }
+/// Runs jobs until `stop` is set and none is running any more.
+pub(crate) async fn run(engine: Engine, stop: watch::Receiver<bool>) {
+    let pace = Pace { heartbeat: Duration::from_secs(20), grace: Duration::from_secs(10) };
+    let work: Work = Arc::new(|errand| Box::pin(execute(errand)));
+    Runner::new(engine, stop, &QUEUES, pace, work).run().await;
+}
 
-    /// Reports progress and keeps the lease alive.
-    ///
-    /// # Errors
-    /// The lease is lost: the job was cancelled or taken over. The work must stop.
-    pub(crate) async fn report(&self, done: u64, total: u64) -> Result<(), Error> {
-        match &self.0 {
-            Some(held) => held.report(Some((done, total))).await,
-            None => Ok(()),
+/// Does what a job is for.
+async fn execute(errand: Errand) -> Result<Value, JobError> {
+    let Errand { engine, context, job, input, progress } = errand;
+    match Kind::parse(&job.kind) {
+        Some(Kind::CertificateUpload) => {
+            crate::inventory::bulk::run_upload(&engine, context, &job, input, &progress).await
         }
+        Some(Kind::CertificateImport) => {
+            crate::inventory::bulk::run_import(&engine, context, &job, input, &progress).await
+        }
+        None => Err(JobError {
+            retry: false,
+            message: format!("this program does not know jobs of the kind {}", job.kind),
+        }),
     }
 }
 
-impl Held {
-    async fn report(&self, progress: Option<(u64, u64)>) -> Result<(), Error> {
-        let mut slot = self.lease.lock().await;
-        let Some(lease) = slot.take() else {
-            return Err(chancery_store::Error::Conflict("the job").into());
-        };
-        let until = self.engine.environment().now().plus(LEASE);
-        let (id, shared) = (lease.job().id, Arc::new(Mutex::new(lease)));
-        let work = shared.clone();
-        let reported = self
-            .engine
-            .0
-            .store
-            .transaction("job.progress", move |tx: &mut Tx| {
-                let work = work.clone();
-                Box::pin(async move {
-                    let (done, total) = match progress {
-                        Some(progress) => progress,
-                        None => match job::find(tx, id).await? {
-                            Some(job) => (
-                                u64::try_from(job.done).unwrap_or(0),
-                                u64::try_from(job.total).unwrap_or(0),
-                            ),
-                            None => (0, 0),
-                        },
-                    };
-                    let mut lease = work.lock().await;
-                    Ok::<(), Error>(job::progress(tx, &mut lease, done, total, until).await?)
-                })
-            })
-            .await;
-        *slot = Arc::into_inner(shared).map(Mutex::into_inner);
-        reported
-    }
+struct Runner {
+    engine: Engine,
+    stop: watch::Receiver<bool>,
+    queues: &'static [Queue],
+    pace: Pace,
+    work: Work,
+    /// Tasks at work; each answers the place of its queue.
+    running: JoinSet<usize>,
+    /// How many are at work, by queue.
+    busy: Vec<usize>,
 }
 
-/// Runs jobs until `stop` is set, then waits a bounded time for those at work.
-pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
-    let queues: Vec<_> = Kind::ALL
-        .into_iter()
-        .map(|kind| {
-            let (queue, limit) = kind.queue();
-            (queue, limit, Arc::new(Semaphore::new(limit)))
-        })
-        .collect();
-    while !*stop.borrow() {
-        for (queue, _, permits) in &queues {
-            if let Err(error) = start_due(&engine, queue, permits).await {
-                tracing::error!(%error, queue, "jobs could not be leased");
+impl Runner {
+    fn new(
+        engine: Engine,
+        stop: watch::Receiver<bool>,
+        queues: &'static [Queue],
+        pace: Pace,
+        work: Work,
+    ) -> Self {
+        let busy = vec![0; queues.len()];
+        Self { engine, stop, queues, pace, work, running: JoinSet::new(), busy }
+    }
+
+    async fn run(mut self) {
+        let mut stop = self.stop.clone();
+        while !*stop.borrow() {
+            let sleep = match self.round().await {
+                Ok(due) => self.until(due),
+                Err(error) => {
+                    tracing::error!(%error, "jobs could not be leased");
+                    TICK
+                }
+            };
+            let inner = self.engine.0.clone();
+            tokio::select! {
+                _ = stop.changed() => {}
+                () = inner.jobs_waiting.notified() => {}
+                Some(ended) = self.running.join_next() => self.ended(ended),
+                () = tokio::time::sleep(sleep) => {}
             }
         }
-        tokio::select! {
-            () = engine.0.jobs_waiting.notified() => {}
-            _ = stop.changed() => {}
-            () = tokio::time::sleep(TICK) => {}
+        // The tasks watch `stop` themselves.
+        while let Some(ended) = self.running.join_next().await {
+            self.ended(ended);
         }
     }
-    for (_, limit, permits) in queues {
-        let all = u32::try_from(limit).unwrap_or(u32::MAX);
-        // Whoever is still at work after that loses nothing: the lease runs out and another takes
-        // over.
-        let _ = tokio::time::timeout(GRACE, permits.acquire_many(all)).await;
-    }
-}
 
-/// Leases as many due jobs as there are permits, and starts them.
-async fn start_due(
-    engine: &Engine,
-    queue: &'static str,
-    permits: &Arc<Semaphore>,
-) -> Result<(), Error> {
-    while let Ok(permit) = permits.clone().try_acquire_owned() {
-        let due = job::next_due(&mut engine.link().await?, queue).await?;
-        let now = engine.environment().now();
-        if due.is_none_or(|due| due > now) {
-            return Ok(());
+    fn ended(&mut self, ended: Result<usize, tokio::task::JoinError>) {
+        match ended {
+            Ok(place) => {
+                if let Some(busy) = self.busy.get_mut(place) {
+                    *busy = busy.saturating_sub(1);
+                }
+            }
+            // A task only watches over the one that works; nothing in it is expected to panic.
+            Err(error) => tracing::error!(%error, "the watch over a job broke off"),
         }
-        let token = crate::inventory::hex(&engine.environment().random::<16>());
-        let leased = engine
+    }
+
+    /// Leases what is due and has room, and starts it; answers when something more becomes due.
+    async fn round(&mut self) -> Result<Option<Timestamp>, Error> {
+        let mut next: Option<Timestamp> = None;
+        for (place, queue) in self.queues.iter().enumerate() {
+            // The end of one of its jobs wakes the loop when there is no room.
+            while let Some(room) = self.room(place, queue) {
+                let due = job::next_due(&mut self.engine.link().await?, queue.name).await?;
+                let now = self.engine.environment().now();
+                if due.is_none_or(|due| due > now) {
+                    next = next.into_iter().chain(due).min();
+                    break;
+                }
+                let leases = self.lease(queue.name, room).await?;
+                if leases.is_empty() {
+                    // Somebody else was quicker.
+                    next = Some(now);
+                    break;
+                }
+                for lease in leases {
+                    self.start(place, lease);
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    /// How many more of a queue's jobs may run, if any.
+    fn room(&self, place: usize, queue: &Queue) -> Option<usize> {
+        let busy = self.busy.get(place).copied().unwrap_or(0);
+        queue.at_a_time.checked_sub(busy).filter(|room| *room > 0)
+    }
+
+    fn start(&mut self, place: usize, lease: Lease) {
+        if let Some(busy) = self.busy.get_mut(place) {
+            *busy += 1;
+        }
+        let watch = Watch {
+            engine: self.engine.clone(),
+            stop: self.stop.clone(),
+            pace: self.pace,
+            work: self.work.clone(),
+            lease: Arc::new(lease),
+        };
+        self.running.spawn(async move {
+            watch.over().await;
+            place
+        });
+    }
+
+    async fn lease(&self, queue: &'static str, room: usize) -> Result<Vec<Lease>, Error> {
+        let token = random_text(self.engine.environment());
+        let now = self.engine.environment().now();
+        self.engine
             .0
             .store
             .transaction("job.lease", move |tx: &mut Tx| {
                 let token = token.clone();
                 Box::pin(async move {
-                    let until = now.plus(LEASE);
-                    Ok::<_, Error>(job::lease(tx, queue, 1, &token, now, until).await?)
+                    Ok(job::lease(tx, queue, room, &token, now, now.plus(LEASE)).await?)
                 })
             })
-            .await?;
-        let Some(lease) = leased.into_iter().next() else { return Ok(()) };
-        let engine = engine.clone();
-        tokio::spawn(async move {
-            let id = lease.job().id;
-            if let Err(error) = one(&engine, lease).await {
-                tracing::warn!(%error, job = %id, "the end of a job was not recorded");
-            }
-            drop(permit);
-            engine.0.jobs_waiting.notify_one();
-        });
+            .await
     }
-    Ok(())
+
+    fn until(&self, due: Option<Timestamp>) -> Duration {
+        let Some(due) = due else { return TICK };
+        let micros = due.since(self.engine.environment().now());
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0)).clamp(PAUSE, TICK)
+    }
 }
 
-/// Runs one job to its end and records it.
-async fn one(engine: &Engine, lease: Lease) -> Result<(), Error> {
-    let job = lease.job().clone();
-    let held = Arc::new(Held { engine: engine.clone(), lease: Mutex::new(Some(lease)) });
-    let progress = Progress(Some(held.clone()));
-    let work = AssertUnwindSafe(execute(engine, &job, &progress)).catch_unwind();
-    let heartbeat = async {
+/// One try of one job.
+struct Watch {
+    engine: Engine,
+    stop: watch::Receiver<bool>,
+    pace: Pace,
+    work: Work,
+    lease: Arc<Lease>,
+}
+
+impl Watch {
+    /// Does the job and writes how it ended.
+    async fn over(self) {
+        let ending = self.attempt().await;
+        let job = self.lease.job();
+        if let Ending::Failure { message, .. } | Ending::Again(message) = &ending {
+            tracing::warn!(job = %job.id, kind = job.kind, attempt = job.attempts, message, "a job failed");
+        }
+        if let Err(error) = ending::write(&self.engine, &self.lease, ending).await {
+            // Its lease runs out, and it is done again.
+            tracing::error!(job = %job.id, %error, "the end of a job was not written");
+        }
+    }
+
+    async fn attempt(&self) -> Ending {
+        let job = self.lease.job();
+        if job.attempts > job.attempts_max {
+            let message = format!("it was broken off {} times", job.attempts_max);
+            return Ending::Failure { reason: "broken_off", message };
+        }
+        let errand = match self.errand().await {
+            Ok(errand) => errand,
+            Err(error) => return Ending::failed(job, error),
+        };
+        let mut task = tokio::spawn((self.work)(errand));
+        let cut_short = tokio::select! {
+            done = &mut task => return ended(job, done),
+            cut_short = self.until_cut_short() => cut_short,
+        };
+        task.abort();
+        match task.await {
+            // It came to its end while it was being cut short.
+            Ok(done) => ended(job, Ok(done)),
+            Err(_) => cut_short,
+        }
+    }
+
+    async fn errand(&self) -> Result<Errand, JobError> {
+        let job = self.lease.job().clone();
+        let mut link = self.engine.link().await.map_err(JobError::of)?;
+        let input = job::input(&mut link, job.id).await.map_err(|e| JobError::of(e.into()))?;
+        let context = context_of(&job).ok_or_else(|| JobError {
+            retry: false,
+            message: "on whose behalf it runs cannot be read".to_owned(),
+        })?;
+        let context = as_of_now(&mut link, context).await?;
+        let progress = Progress::of(self.engine.clone(), self.lease.clone());
+        let engine = self.engine.clone();
+        Ok(Errand { engine, context, job, input: input.unwrap_or_default(), progress })
+    }
+
+    /// Renews the lease until it is lost, or until the program has stopped for long enough.
+    async fn until_cut_short(&self) -> Ending {
+        let mut stop = self.stop.clone();
+        let grace = self.pace.grace;
+        let mut stopped = Box::pin(async move {
+            // An error means that the engine is gone, which is stopping too.
+            let _ = stop.wait_for(|stop| *stop).await;
+            tokio::time::sleep(grace).await;
+        });
         loop {
-            tokio::time::sleep(HEARTBEAT).await;
-            if held.report(None).await.is_err() {
-                return;
+            tokio::select! {
+                () = &mut stopped => return Ending::HandedBack,
+                () = tokio::time::sleep(self.pace.heartbeat) => {}
+            }
+            match self.renew().await {
+                Ok(()) => {}
+                Err(Error::Store(chancery_store::Error::Conflict(_))) => return Ending::Lost,
+                Err(error) => {
+                    let job = self.lease.job().id;
+                    tracing::warn!(%job, %error, "the lease of a job was not renewed");
+                }
             }
         }
-    };
-    let outcome = tokio::select! {
-        outcome = work => outcome.unwrap_or_else(|_| Err(JobError {
-            retry: true,
-            message: "the job broke off".to_owned(),
-        })),
-        () = heartbeat => return Err(chancery_store::Error::Conflict("the job").into()),
-    };
-    let Some(lease) = held.lease.lock().await.take() else {
-        return Err(chancery_store::Error::Conflict("the job").into());
-    };
-    finish(engine, lease, outcome).await
-}
-
-async fn execute(engine: &Engine, job: &Job, progress: &Progress) -> Result<Value, JobError> {
-    let broken = |message: &str| JobError { retry: false, message: message.to_owned() };
-    let kind =
-        Kind::parse(&job.kind).ok_or_else(|| broken("this version does not know the kind"))?;
-    let carried: Carried =
-        serde_json::from_str(&job.context).map_err(|_| broken("the context is damaged"))?;
-    let context = carried.context();
-    let mut link = engine.link().await.map_err(JobError::of)?;
-    let input = job::input(&mut link, job.id).await.map_err(|error| JobError::of(error.into()))?;
-    drop(link);
-    let input = input.ok_or_else(|| broken("the input is gone"))?;
-    match kind {
-        Kind::CertificateUpload => {
-            crate::inventory::bulk::run_upload(engine, context, job, input, progress).await
-        }
-        Kind::CertificateImport => {
-            crate::inventory::bulk::run_import(engine, context, job, input, progress).await
-        }
     }
-}
 
-/// Writes how the job ended, with its event, or when it is tried again.
-async fn finish(
-    engine: &Engine,
-    lease: Lease,
-    outcome: Result<Value, JobError>,
-) -> Result<(), Error> {
-    let job = lease.job();
-    let again = matches!(&outcome, Err(error) if error.retry && job.attempts < job.attempts_max);
-    let jitter = i64::from(engine.environment().random::<1>()[0]) * 4_000;
-    let attempts = u32::try_from(job.attempts.clamp(1, 10)).unwrap_or(1);
-    let delay = (Timestamp::SECOND << attempts) + jitter;
-    let carried: Option<Carried> = serde_json::from_str(&job.context).ok();
-    let context = match carried {
-        Some(carried) => carried.context(),
-        None => crate::Context::system(engine.environment()),
-    };
-    let scribe = engine.scribe(&context);
-    let work = Arc::new((lease, outcome));
-    engine
-        .0
-        .store
-        .transaction("job.finish", move |tx: &mut Tx| {
-            let (work, scribe) = (work.clone(), scribe.clone());
-            Box::pin(async move {
-                let (lease, outcome) = &*work;
-                let now = scribe.now();
-                match outcome {
-                    Ok(result) => {
-                        job::succeed(tx, lease, &result.to_string(), now).await?;
-                        scribe.record(tx, finished(lease.job(), Ok(result), now)?)?;
-                    }
-                    Err(error) if again => {
-                        job::retry_later(tx, lease, &error.message, now.plus(delay)).await?;
-                    }
-                    Err(error) => {
-                        job::fail(tx, lease, &error.message, now).await?;
-                        scribe.record(tx, finished(lease.job(), Err(error), now)?)?;
-                    }
-                }
-                Ok::<(), Error>(())
+    async fn renew(&self) -> Result<(), Error> {
+        let lease = self.lease.clone();
+        let until = self.engine.environment().now().plus(LEASE);
+        self.engine
+            .0
+            .store
+            .transaction("job.renew", move |tx: &mut Tx| {
+                let lease = lease.clone();
+                Box::pin(async move { Ok(job::extend(tx, &lease, until).await?) })
             })
-        })
-        .await
+            .await
+    }
 }
 
-fn finished(job: &Job, outcome: Result<&Value, &JobError>, now: Timestamp) -> Result<Draft, Error> {
-    let began = job.started_at.unwrap_or(job.scheduled_at);
-    let number = |value: &Value, name: &str| value[name].as_u64();
-    let payload = types::Finished {
-        job_id: job.id,
-        job_kind: job.kind.clone().into(),
-        state: if outcome.is_ok() { "succeeded" } else { "failed" }.into(),
-        attempts: u32::try_from(job.attempts).unwrap_or(u32::MAX),
-        queued_at: job.scheduled_at,
-        duration_ms: u64::try_from(now.since(began).max(0) / 1_000).unwrap_or(0),
-        started_by: started_by(job),
-        items: outcome.ok().and_then(|result| number(result, "count")),
-        items_failed: outcome.ok().and_then(|result| number(result, "invalid")),
-    };
-    let mut draft = Draft::new(&payload)?.target(target(job));
-    if let Err(error) = outcome {
-        // The message may repeat what somebody sent: it stays out of the sealed part.
-        draft = draft.outcome(Outcome {
-            result: chancery_event::Verdict::Failure,
-            reason: Some("job_failed".into()),
-            message: None,
-        });
-        draft.personal.insert("message".to_owned(), error.message.clone().into());
+fn ended(job: &Job, done: Result<Result<Value, JobError>, tokio::task::JoinError>) -> Ending {
+    match done {
+        Ok(Ok(result)) => Ending::Success(result),
+        Ok(Err(error)) => Ending::failed(job, error),
+        Err(error) => {
+            tracing::error!(job = %job.id, %error, "a job panicked");
+            let message = "the program has a fault; its log says more".to_owned();
+            Ending::Failure { reason: "internal", message }
+        }
     }
-    Ok(draft)
 }
+
+/// The context with what its account may do today: power that was taken away since is gone.
+async fn as_of_now(
+    link: &mut chancery_store::Link,
+    mut context: Context,
+) -> Result<Context, JobError> {
+    if context.actor.kind != ActorKind::Account {
+        return Ok(context);
+    }
+    let found = match context.account_id() {
+        Some(id) => account::find(link, id).await.map_err(|e| JobError::of(e.into()))?,
+        None => None,
+    };
+    let role = found.filter(|row| !row.disabled).and_then(|row| Role::parse(&row.role));
+    let Some(today) = role else {
+        let message = "the account that asked for it may not act any more".to_owned();
+        return Err(JobError { retry: false, message });
+    };
+    context.role = context.role.map(|then| if today.covers(then) { then } else { today });
+    Ok(context)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,19 +1,297 @@
-//! Accounts, sessions, lockout, tokens.
+//! Accounts are made, changed, locked and deleted; sessions begin and end; all of it is recorded.
 
-use chancery_engine::access::{AccountChange, Credential, NewAccount, NewToken};
-use chancery_engine::{Client, Context, Role, Secret};
-use chancery_event::Origin;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::upload::start;
+use chancery_engine::access::{AccountChange, Credential, Identity, NewAccount, NewToken};
+use chancery_engine::history::{EventQuery, SeenEvent};
+use chancery_engine::{Client, Context, Engine, Error, Role, Running, Secret, Settings};
+use chancery_event::environment::{ManualClock, SeededEntropy};
+use chancery_event::id::AccountId;
+use chancery_event::{Environment, Origin, Timestamp};
 
-fn secret(text: &str) -> Secret<String> {
+const PASSWORD: &str = "correct horse battery";
+
+pub(crate) fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
+}
+
+async fn start(dir: &std::path::Path) -> (Running, Arc<ManualClock>) {
+    let clock = ManualClock::new("2026-11-21T09:30:00Z".parse().unwrap());
+    let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
+    let settings = Settings {
+        allow_unencrypted_key: true,
+        admin_password: Some(secret(PASSWORD)),
+        ..Settings::new(dir)
+    };
+    (Engine::start(settings, environment).await.unwrap(), clock)
+}
+
+/// Begins a session and comes back with it.
+pub(crate) async fn enter(engine: &Engine, name: &str, password: &str) -> Result<Identity, Error> {
+    let session = engine.log_in(Client::default(), name, secret(password)).await?;
+    come_back(engine, &session.cookie).await
+}
+
+async fn come_back(engine: &Engine, cookie: &Secret<String>) -> Result<Identity, Error> {
+    let credential = Credential::Cookie(cookie.clone());
+    engine.authenticate(&credential, Origin::Ui, Client::default()).await
+}
+
+fn new_account(name: &str, role: Role) -> NewAccount {
+    NewAccount {
+        name: name.to_owned(),
+        display_name: "Grace Hopper".to_owned(),
+        email: Some("grace@example.org".to_owned()),
+        role,
+        password: Some(secret(PASSWORD)),
+    }
+}
+
+pub(crate) async fn events(engine: &Engine, text: &str) -> Vec<SeenEvent> {
+    assert!(engine.settle(Duration::from_secs(10)).await);
+    let filter = engine.parse_event_filter(text).unwrap();
+    let query = EventQuery { filter, before: None, from: None, limit: 1_000, oldest_first: true };
+    engine.events(&Context::command_line(engine.environment()), query).await.unwrap().events
+}
+
+/// `type result reason` of each event that a filter finds.
+pub(crate) async fn told(engine: &Engine, text: &str) -> Vec<String> {
+    let line = |sealed: &SeenEvent| {
+        let event = &sealed.event;
+        let reason = event.outcome.reason.as_deref().map_or(String::new(), |r| format!(" {r}"));
+        format!("{} {}{reason}", event.type_name, event.outcome.result)
+    };
+    events(engine, text).await.iter().map(line).collect()
+}
+
+fn role(role: Role) -> AccountChange {
+    AccountChange { role: Some(role), ..AccountChange::default() }
+}
+
+fn disabled(disabled: bool) -> AccountChange {
+    AccountChange { disabled: Some(disabled), ..AccountChange::default() }
+}
+
+fn reason<T>(result: Result<T, Error>) -> &'static str {
+    result.err().map_or("success", |error| error.reason())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_lives_from_its_first_password_to_its_deletion() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = start(dir.path()).await;
+    let engine = running.engine();
+    let admin = enter(engine, "admin", PASSWORD).await.unwrap();
+    let new = NewAccount { password: None, ..new_account(" Grace ", Role::Operator) };
+    let (id, generated) = engine.create_account(&admin.context, new.clone()).await.unwrap();
+    let made = engine.account(&admin.context, id).await.unwrap();
+    assert_eq!((made.name.as_str(), made.role.as_str()), ("grace", "operator"));
+    assert_eq!(reason(engine.create_account(&admin.context, new).await), "name_taken");
+    let generated = generated.unwrap();
+    let grace = enter(engine, "GRACE", generated.expose()).await.unwrap();
+    assert!(grace.must_change);
+    assert_eq!(grace.role, Role::Operator);
+
+    // What an account may do changes with the next request, and logging in is no change to it.
+    let seen = Some(made.version);
+    engine.update_account(&admin.context, id, seen, role(Role::Auditor)).await.unwrap();
+    assert_eq!(engine.account(&admin.context, id).await.unwrap().version, made.version + 1);
+    let stale = engine.update_account(&admin.context, id, seen, role(Role::Viewer)).await;
+    assert_eq!(reason(stale), "changed_meanwhile");
+    let again = engine.log_in(Client::default(), "grace", generated.clone()).await.unwrap();
+    assert_eq!(come_back(engine, &again.cookie).await.unwrap().role, Role::Auditor);
+
+    engine.update_account(&admin.context, id, None, disabled(true)).await.unwrap();
+    assert_eq!(reason(come_back(engine, &again.cookie).await), "unauthenticated");
+    assert_eq!(reason(enter(engine, "grace", generated.expose()).await), "wrong_credentials");
+    engine.update_account(&admin.context, id, None, disabled(false)).await.unwrap();
+    assert_eq!(reason(come_back(engine, &again.cookie).await), "unauthenticated");
+
+    engine.delete_account(&admin.context, id).await.unwrap();
+    assert_eq!(reason(engine.delete_account(&admin.context, id).await), "not_found");
+    assert_eq!(engine.accounts(&admin.context).await.unwrap().len(), 1);
+    assert_eq!(
+        told(engine, "type:account.*").await,
+        [
+            "account.create success",
+            "account.create failure name_taken",
+            "account.update success",
+            "account.update failure changed_meanwhile",
+            "account.update success",
+            "account.update success",
+            "account.delete success",
+            "account.delete failure not_found",
+        ]
+    );
+    assert_eq!(told(engine, "type:session.end").await.len(), 2);
+    for sealed in events(engine, "type:*").await {
+        let entry = String::from_utf8_lossy(&sealed.entry).to_lowercase();
+        assert!(!entry.contains("grace"), "{entry}");
+    }
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_always_an_administrator_and_nobody_shuts_themselves_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = start(dir.path()).await;
+    let engine = running.engine();
+    let admin = enter(engine, "admin", PASSWORD).await.unwrap();
+    let own = admin.account;
+    let context = &admin.context;
+    assert_eq!(
+        reason(engine.update_account(context, own, None, role(Role::Viewer)).await),
+        "own_rights"
+    );
+    assert_eq!(
+        reason(engine.update_account(context, own, None, disabled(true)).await),
+        "own_rights"
+    );
+    assert_eq!(reason(engine.delete_account(context, own).await), "own_account");
+    assert_eq!(reason(engine.reset_password(context, own).await), "own_account");
+
+    let machine = Context::command_line(engine.environment());
+    let last = "last_administrator";
+    assert_eq!(reason(engine.update_account(&machine, own, None, role(Role::Viewer)).await), last);
+    assert_eq!(reason(engine.update_account(&machine, own, None, disabled(true)).await), last);
+    assert_eq!(reason(engine.delete_account(&machine, own).await), last);
+
+    let new = new_account("second", Role::Administrator);
+    let second = engine.create_account(context, new).await.unwrap().0;
+    engine.update_account(context, second, None, disabled(true)).await.unwrap();
+    assert_eq!(reason(engine.delete_account(&machine, own).await), last, "disabled does not count");
+    engine.update_account(context, second, None, disabled(false)).await.unwrap();
+    engine.delete_account(&machine, own).await.unwrap();
+    assert_eq!(told(engine, "type:account.* reason:own_account").await.len(), 2);
+    assert_eq!(told(engine, "type:account.* reason:own_rights").await.len(), 2);
+    assert_eq!(told(engine, "type:account.* reason:last_administrator").await.len(), 4);
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_owns_certificates_cannot_be_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = start(dir.path()).await;
+    let engine = running.engine();
+    let machine = Context::command_line(engine.environment());
+    let new = new_account("grace", Role::Operator);
+    let id = engine.create_account(&machine, new).await.unwrap().0;
+    let mut upload = crate::upload::upload_of(crate::upload::leaf("www.example.com"));
+    upload.placement.owner = Some("grace".to_owned());
+    engine.upload(&machine, upload).await.unwrap();
+    let refused = engine.delete_account(&machine, id).await.unwrap_err();
+    assert_eq!(refused.reason(), "in_use");
+    assert!(refused.to_string().contains("1 certificate;"), "{refused}");
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_changed_by_its_owner_ends_other_sessions_and_guessing_locks() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, clock) = start(dir.path()).await;
+    let engine = running.engine();
+    let machine = Context::command_line(engine.environment());
+    let new = new_account("grace", Role::Viewer);
+    let id = engine.create_account(&machine, new).await.unwrap().0;
+    let other = engine.log_in(Client::default(), "grace", secret(PASSWORD)).await.unwrap();
+    let grace = enter(engine, "grace", PASSWORD).await.unwrap();
+    let change = async |current: &str, new: &str| {
+        reason(engine.change_own_password(&grace.context, secret(current), secret(new)).await)
+    };
+    assert_eq!(change(PASSWORD, "short").await, "invalid");
+    assert_eq!(change(PASSWORD, PASSWORD).await, "invalid");
+    assert_eq!(change(PASSWORD, "grace, this is long").await, "invalid");
+    assert_eq!(engine.sessions(&grace.context).await.unwrap().len(), 2);
+    assert_eq!(change(PASSWORD, "another one, longer").await, "success");
+    assert_eq!(reason(come_back(engine, &other.cookie).await), "unauthenticated");
+    let sessions = engine.sessions(&grace.context).await.unwrap();
+    assert_eq!(sessions.iter().map(|s| s.present).collect::<Vec<_>>(), [true]);
+    assert!(!enter(engine, "grace", "another one, longer").await.unwrap().must_change);
+
+    for _ in 0..5 {
+        assert_eq!(change("a wrong guess", "yet another one").await, "invalid");
+    }
+    assert_eq!(change("another one, longer", "yet another one").await, "locked");
+    assert_eq!(reason(enter(engine, "grace", "another one, longer").await), "locked");
+    assert!(engine.account(&machine, id).await.unwrap().locked_until.is_some());
+    engine.unlock_account(&machine, id).await.unwrap();
+    assert_eq!(reason(engine.unlock_account(&machine, id).await), "not_locked");
+    enter(engine, "grace", "another one, longer").await.unwrap();
+
+    // A lock opens by itself too.
+    for _ in 0..5 {
+        assert_eq!(reason(enter(engine, "grace", "a wrong guess").await), "wrong_credentials");
+    }
+    assert_eq!(reason(enter(engine, "grace", "another one, longer").await), "locked");
+    clock.advance(15 * 60 * Timestamp::SECOND);
+    enter(engine, "grace", "another one, longer").await.unwrap();
+    assert_eq!(told(engine, "type:account.locked").await.len(), 2);
+    assert_eq!(
+        told(engine, "type:account.unlock").await,
+        ["account.unlock success", "account.unlock failure not_locked"]
+    );
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_password_must_be_changed_and_ends_every_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = start(dir.path()).await;
+    let engine = running.engine();
+    let admin = enter(engine, "admin", PASSWORD).await.unwrap();
+    let new = new_account("grace", Role::Viewer);
+    let id = engine.create_account(&admin.context, new).await.unwrap().0;
+    let session = engine.log_in(Client::default(), "grace", secret(PASSWORD)).await.unwrap();
+    let nobody = engine.environment().id::<AccountId>();
+    assert_eq!(reason(engine.reset_password(&admin.context, nobody).await), "not_found");
+    assert!(come_back(engine, &session.cookie).await.is_ok());
+    let generated = engine.reset_password(&admin.context, id).await.unwrap();
+    assert_eq!(reason(come_back(engine, &session.cookie).await), "unauthenticated");
+    assert_eq!(reason(enter(engine, "grace", PASSWORD).await), "wrong_credentials");
+    assert!(enter(engine, "grace", generated.expose()).await.unwrap().must_change);
+    let reset = events(engine, "type:account.password_reset outcome:success").await;
+    assert_eq!(reset[0].event.detail["sessions_ended"], 1);
+    assert_eq!(reset[0].event.detail["reset_by"], "administrator");
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_permission_every_attempt_is_denied_and_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = start(dir.path()).await;
+    let engine = running.engine();
+    let machine = Context::command_line(engine.environment());
+    for role in [Role::Operator, Role::Auditor, Role::Viewer] {
+        let context = Context { role: Some(role), ..machine.clone() };
+        let id = engine.environment().id();
+        let new = NewAccount { name: "Ä".to_owned(), ..new_account("x", Role::Viewer) };
+        assert_eq!(reason(engine.create_account(&context, new).await), "forbidden");
+        assert_eq!(
+            reason(engine.update_account(&context, id, None, disabled(true)).await),
+            "forbidden"
+        );
+        assert_eq!(reason(engine.delete_account(&context, id).await), "forbidden");
+        assert_eq!(reason(engine.reset_password(&context, id).await), "forbidden");
+        assert_eq!(reason(engine.unlock_account(&context, id).await), "forbidden");
+        let read = reason(engine.accounts(&context).await);
+        assert_eq!(read, if role == Role::Viewer { "forbidden" } else { "success" });
+    }
+    assert_eq!(told(engine, "type:account.* outcome:deny").await.len(), 15);
+    for (name, email) in
+        [("", None), ("a b", None), ("ä", None), ("ada", Some("nowhere")), ("ada", Some("a b@c"))]
+    {
+        let email = email.map(str::to_owned);
+        let new = NewAccount { email, ..new_account(name, Role::Viewer) };
+        assert_eq!(reason(engine.create_account(&machine, new).await), "invalid", "{name}");
+    }
+    running.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_logs_in_is_locked_and_unlocked() {
     let dir = tempfile::tempdir().unwrap();
-    let running = start(dir.path()).await;
+    let (running, _) = start(dir.path()).await;
     let engine = running.engine();
     let system = Context::command_line(engine.environment());
     let new = NewAccount {

@@ -1,10 +1,80 @@
-//! Asynchronous uploads and imports run as jobs.
+//! An upload that is not waited for: queued, run, listed, recorded.
 
-use chancery_engine::Context;
-use chancery_engine::inventory::{Source, UploadAnswer, UploadMode};
+use chancery_engine::inventory::{Source, Upload, UploadAnswer, UploadMode};
+use chancery_engine::{Context, Engine};
+use chancery_event::id::JobId;
 use chancery_pki::Certificate;
 
+use crate::access::{events, told};
 use crate::upload::{leaf, start, upload_of};
+
+async fn queue(engine: &Engine, context: &Context, bytes: Vec<u8>) -> JobId {
+    let upload = Upload { mode: UploadMode::Async, ..upload_of(bytes) };
+    match engine.upload(context, upload).await.unwrap() {
+        UploadAnswer::Queued(id) => id,
+        UploadAnswer::Done(_) => panic!("an asynchronous upload is queued"),
+    }
+}
+
+/// Waits until a job has ended; its end is an event, and events wake whoever waits for the log.
+async fn ended(engine: &Engine, context: &Context, id: JobId) -> String {
+    let mut sealed = engine.sealed();
+    loop {
+        sealed.mark_unchanged();
+        let job = engine.job(context, id).await.unwrap();
+        if job.completed_at.is_some() {
+            return job.state;
+        }
+        sealed.changed().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_becomes_a_job_that_brings_the_certificate_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine();
+    let context = Context::command_line(engine.environment());
+    let der = leaf("www.example.com");
+    let good = queue(engine, &context, der.clone()).await;
+    assert_eq!(ended(engine, &context, good).await, "success");
+    let twice = queue(engine, &context, der).await;
+    assert_eq!(ended(engine, &context, twice).await, "failed");
+    let job = engine.job(&context, good).await.unwrap();
+    let result: serde_json::Value = serde_json::from_str(job.result.as_deref().unwrap()).unwrap();
+    assert_eq!((&result["added"], job.attempts, job.context.as_str()), (&1.into(), 1, "{}"));
+
+    let page = engine.jobs(&context, None, None, None, 1).await.unwrap();
+    assert_eq!(page[0].id, twice);
+    let before = Some((page[0].scheduled_at, page[0].id));
+    let rest = engine.jobs(&context, None, None, before, 9).await.unwrap();
+    assert_eq!(rest.iter().map(|job| job.id).collect::<Vec<_>>(), [good]);
+    let failed = engine.jobs(&context, Some("failed"), None, None, 9).await.unwrap();
+    assert_eq!(failed.iter().map(|job| job.id).collect::<Vec<_>>(), [twice]);
+    let imports = Some("certificate.import");
+    assert!(engine.jobs(&context, None, imports, None, 9).await.unwrap().is_empty());
+
+    assert_eq!(engine.cancel_job(&context, good).await.unwrap_err().reason(), "ended");
+    assert_eq!(engine.retry_job(&context, good).await.unwrap_err().reason(), "not_failed");
+    engine.retry_job(&context, twice).await.unwrap();
+    assert_eq!(ended(engine, &context, twice).await, "failed");
+    assert_eq!(
+        told(engine, "type:job.*").await,
+        [
+            "job.queued success",
+            "job.finished success",
+            "job.queued success",
+            "job.finished failure job_failed",
+            "job.cancel failure ended",
+            "job.retry failure not_failed",
+            "job.retry success",
+            "job.finished failure job_failed",
+        ]
+    );
+    let finished = events(engine, "type:job.finished outcome:success").await;
+    assert_eq!(finished[0].event.detail["items"], 1);
+    running.stop().await.unwrap();
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_asynchronous_upload_is_a_job_that_ends() {
@@ -23,29 +93,18 @@ async fn an_asynchronous_upload_is_a_job_that_ends() {
     let UploadAnswer::Queued(id) = engine.upload(&context, upload.clone()).await.unwrap() else {
         panic!("an asynchronous upload is queued");
     };
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    let job = loop {
-        let job = engine.job(&context, id).await.unwrap();
-        if job.state == "success" || job.state == "failed" {
-            break job;
-        }
-        assert!(std::time::Instant::now() < deadline, "{job:?}");
-        tokio::task::yield_now().await;
-    };
+    ended(engine, &context, id).await;
+    let job = engine.job(&context, id).await.unwrap();
     assert_eq!((job.state.as_str(), job.done, job.total), ("success", 301, 301), "{job:?}");
     let result: serde_json::Value = serde_json::from_str(&job.result.unwrap()).unwrap();
     assert_eq!((&result["added"], &result["invalid"]), (&300.into(), &1.into()));
-    let ended = engine.cancel_job(&context, id).await;
-    assert_eq!(ended.unwrap_err().reason(), "ended");
+    assert_eq!(engine.cancel_job(&context, id).await.unwrap_err().reason(), "ended");
 
     let mut nothing = upload;
     nothing.bytes = b"hello".to_vec();
     let UploadAnswer::Queued(id) = engine.upload(&context, nothing).await.unwrap() else {
         panic!("an asynchronous upload is queued");
     };
-    while engine.job(&context, id).await.unwrap().state != "failed" {
-        assert!(std::time::Instant::now() < deadline);
-        tokio::task::yield_now().await;
-    }
+    assert_eq!(ended(engine, &context, id).await, "failed");
     running.stop().await.unwrap();
 }

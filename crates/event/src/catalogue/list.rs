@@ -423,5 +423,5 @@ catalogue! {
     LogKeyCreate "log.key_create" log::KeyCreate { Operation 1 Warning / Critical Log Produced }
     LogSealStopped "log.seal_stopped" log::SealStopped { Occurrence 1 Critical Log Produced }
     LogVerify "log.verify" log::Verify { Operation 1 Info / Critical Log Produced }
-    BackupCreate "backup.create" log::BackupCreate { Operation 1 Info / Error Other Produced }
+    BackupCreate "backup.create" log::BackupCreate { Operation 1 Info / Error Other Planned }
 }

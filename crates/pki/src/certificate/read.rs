@@ -9,7 +9,8 @@ use crate::{ParseError, time};
 impl Certificate {
     /// Reads one certificate. Bytes after it are left out with a warning.
     ///
-    /// # Errors Only what does not have the skeleton of a certificate is refused, with the offset
+    /// # Errors
+    /// Only what does not have the skeleton of a certificate is refused, with the offset
     /// of the first byte that does not fit.
     pub fn parse(der: &[u8]) -> Result<Self, ParseError> {
         let mut warnings = Vec::new();

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
@@ -22,7 +23,7 @@ pub(crate) struct Sqlite {
     readers: SqlitePool,
     file: PathBuf,
     /// Held as long as the store is open; the lock goes with the file.
-    _lock: Option<File>,
+    lock: Mutex<Option<Lock>>,
 }
 
 fn options(settings: &Settings) -> (SqliteConnectOptions, PathBuf) {
@@ -60,7 +61,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Sqlite, Link), Error> {
     let mut writer = Link { inner: Inner::Own(Box::new(writer)) };
     migrate(&mut writer, STEPS).await?;
     let readers = readers(settings, options);
-    Ok((Sqlite { readers, file, _lock: Some(lock) }, writer))
+    Ok((Sqlite { readers, file, lock: Mutex::new(Some(lock)) }, writer))
 }
 
 /// Opens the database for reading only, also while another process writes it.
@@ -71,7 +72,7 @@ pub(crate) async fn open_to_read(settings: &Settings) -> Result<Sqlite, Error> {
         return Err(Error::Path { path: file, what });
     }
     let readers = readers(settings, options.create_if_missing(false));
-    let sqlite = Sqlite { readers, file, _lock: None };
+    let sqlite = Sqlite { readers, file, lock: Mutex::new(None) };
     check(&mut sqlite.read().await?, STEPS).await?;
     Ok(sqlite)
 }
@@ -85,7 +86,17 @@ fn readers(settings: &Settings, options: SqliteConnectOptions) -> SqlitePool {
         .connect_lazy_with(options.pragma("query_only", "ON"))
 }
 
-fn lock(dir: &Path) -> Result<File, Error> {
+/// The lock on a data directory. It is given back by name: a process that was forked off a moment
+/// ago may still hold the file open.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(dir: &Path) -> Result<Lock, Error> {
     let refuse = |path: &Path, what: String| Error::Path { path: path.to_owned(), what };
     std::fs::create_dir_all(dir)
         .map_err(|error| refuse(dir, format!("the directory cannot be made: {error}")))?;
@@ -97,7 +108,7 @@ fn lock(dir: &Path) -> Result<File, Error> {
         .open(&path)
         .map_err(|error| refuse(&path, format!("{error}: is the directory writable?")))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(std::fs::TryLockError::WouldBlock) => {
             Err(refuse(dir, "another process is using this data directory".to_owned()))
         }
@@ -114,6 +125,9 @@ impl Sqlite {
 
     pub(crate) async fn close(&self) {
         self.readers.close().await;
+        if let Ok(mut lock) = self.lock.lock() {
+            lock.take();
+        }
     }
 
     pub(crate) async fn backup(&self, destination: &Path) -> Result<(), Error> {

@@ -109,6 +109,22 @@ pub async fn update(tx: &mut Tx, account: &Account) -> Result<(), Error> {
     }
 }
 
+/// Notes how logins went: failures in a row, the lock, the last success. The version stays, so that
+/// nobody's login stands in the way of a change somebody is making.
+pub async fn note_logins(tx: &mut Tx, account: &Account) -> Result<(), Error> {
+    let sql = "UPDATE account SET failures = $2, locked_until = $3, last_login_at = $4
+               WHERE id = $1";
+    let mut values = vec![value::id(account.id)];
+    values.extend(args![account.failures, account.locked_until, account.last_login_at]);
+    tx.execute(sql, values).await.map(|_| ())
+}
+
+/// How many certificates an account owns.
+pub async fn owned(link: &mut Link, id: AccountId) -> Result<i64, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM certificate WHERE owner = $1";
+    link.number(sql, vec![value::id(id)]).await
+}
+
 /// Deletes an account with its sessions, tokens and views; true if it was there.
 pub async fn delete(tx: &mut Tx, id: AccountId) -> Result<bool, Error> {
     Ok(tx.execute("DELETE FROM account WHERE id = $1", vec![value::id(id)]).await? == 1)

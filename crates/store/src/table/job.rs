@@ -43,7 +43,7 @@ pub struct Job {
     pub scheduled_at: Timestamp,
     /// Not before this time.
     pub run_at: Timestamp,
-    /// When the last try began.
+    /// When the first try began.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
@@ -65,18 +65,12 @@ pub struct NewJob {
 pub struct Lease {
     job: Job,
     token: String,
-    until: Timestamp,
 }
 
 impl Lease {
     /// The job.
     pub fn job(&self) -> &Job {
         &self.job
-    }
-
-    /// When the lease runs out.
-    pub fn until(&self) -> Timestamp {
-        self.until
     }
 }
 
@@ -184,8 +178,8 @@ pub async fn lease(
     until: Timestamp,
 ) -> Result<Vec<Lease>, Error> {
     let sql = format!(
-        "UPDATE job SET state = 'running', lease = $3, lease_until = $5, started_at = $4,
-         attempts = attempts + 1
+        "UPDATE job SET state = 'running', lease = $3, lease_until = $5,
+         started_at = COALESCE(started_at, $4), attempts = attempts + 1
          WHERE id IN (
              SELECT id FROM job WHERE queue = $1 AND run_at <= $4
              AND (state = 'queued' OR (state = 'running' AND lease_until <= $4))
@@ -195,7 +189,7 @@ pub async fn lease(
     tx.execute_returning(sql, args![queue, limit, token, now, until])
         .await?
         .iter()
-        .map(|row| Ok(Lease { job: read(row)?, token: token.to_owned(), until }))
+        .map(|row| Ok(Lease { job: read(row)?, token: token.to_owned() }))
         .collect()
 }
 
@@ -222,14 +216,29 @@ async fn held(tx: &mut Tx, lease: &Lease, set: &str, more: Vec<SqlValue>) -> Res
 /// [`Error::Conflict`] if the lease is lost: the job was taken over or cancelled.
 pub async fn progress(
     tx: &mut Tx,
-    lease: &mut Lease,
+    lease: &Lease,
     done: u64,
     total: u64,
     until: Timestamp,
 ) -> Result<(), Error> {
-    held(tx, lease, "done = $3, total = $4, lease_until = $5", args![done, total, until]).await?;
-    lease.until = until;
-    Ok(())
+    held(tx, lease, "done = $3, total = $4, lease_until = $5", args![done, total, until]).await
+}
+
+/// Keeps the lease alive.
+///
+/// # Errors
+/// [`Error::Conflict`] if the lease is lost: the job was taken over or cancelled.
+pub async fn extend(tx: &mut Tx, lease: &Lease, until: Timestamp) -> Result<(), Error> {
+    held(tx, lease, "lease_until = $3", args![until]).await
+}
+
+/// Hands the job back to its queue as if this try had not begun.
+///
+/// # Errors
+/// [`Error::Conflict`] if the lease is lost.
+pub async fn hand_back(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
+    let set = "state = 'queued', attempts = attempts - 1, lease = NULL, lease_until = NULL";
+    held(tx, lease, set, args![]).await
 }
 
 /// Ends the job well; its input is dropped.
@@ -280,7 +289,8 @@ pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool, Erro
 
 /// Queues a failed job again, with its attempts counted anew; true if there was one.
 pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool, Error> {
-    let sql = "UPDATE job SET state = 'queued', attempts = 0, run_at = $2, completed_at = NULL
+    let sql = "UPDATE job SET state = 'queued', attempts = 0, done = 0, run_at = $2,
+               started_at = NULL, completed_at = NULL
                WHERE id = $1 AND state = 'failed'";
     Ok(tx.execute(sql, vec![value::id(id), now.into()]).await? == 1)
 }

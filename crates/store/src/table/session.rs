@@ -3,7 +3,7 @@
 use chancery_event::Timestamp;
 use chancery_event::id::{AccountId, SessionId};
 
-use crate::{Error, Link, Tx, args, value};
+use crate::{Error, Link, Row, Tx, args, value};
 
 /// A browser session as stored.
 #[derive(Clone, Debug)]
@@ -24,24 +24,49 @@ pub struct Session {
     pub expires_at: Timestamp,
 }
 
+const COLUMNS: &str = "id, secret_hash, csrf, account, created_at, seen_at, expires_at";
+
+fn read(row: &Row) -> Result<Session, Error> {
+    Ok(Session {
+        id: row.id("id")?,
+        secret_hash: row.array("secret_hash")?,
+        csrf: row.text("csrf")?,
+        account: row.id("account")?,
+        created_at: row.time("created_at")?,
+        seen_at: row.time("seen_at")?,
+        expires_at: row.time("expires_at")?,
+    })
+}
+
 /// The session with this secret.
 pub async fn by_secret(link: &mut Link, hash: &[u8; 32]) -> Result<Option<Session>, Error> {
-    let sql = "SELECT id, secret_hash, csrf, account, created_at, seen_at, expires_at
-               FROM session WHERE secret_hash = $1";
-    link.row(sql, args![*hash])
-        .await?
-        .map(|row| {
-            Ok(Session {
-                id: row.id("id")?,
-                secret_hash: row.array("secret_hash")?,
-                csrf: row.text("csrf")?,
-                account: row.id("account")?,
-                created_at: row.time("created_at")?,
-                seen_at: row.time("seen_at")?,
-                expires_at: row.time("expires_at")?,
-            })
-        })
-        .transpose()
+    let sql = format!("SELECT {COLUMNS} FROM session WHERE secret_hash = $1");
+    link.row(sql, args![*hash]).await?.as_ref().map(read).transpose()
+}
+
+/// The session with this identifier.
+pub async fn find(link: &mut Link, id: SessionId) -> Result<Option<Session>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM session WHERE id = $1");
+    link.row(sql, vec![value::id(id)]).await?.as_ref().map(read).transpose()
+}
+
+/// Sessions of an account, newest first.
+pub async fn of_account(link: &mut Link, account: AccountId) -> Result<Vec<Session>, Error> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM session WHERE account = $1 ORDER BY created_at DESC, id");
+    link.rows(sql, vec![value::id(account)]).await?.iter().map(read).collect()
+}
+
+/// Sessions that have ended at `now`, or were last used before `idle_since`; `limit` at most.
+pub async fn over(
+    link: &mut Link,
+    now: Timestamp,
+    idle_since: Timestamp,
+    limit: usize,
+) -> Result<Vec<Session>, Error> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM session WHERE expires_at <= $1 OR seen_at <= $2 LIMIT $3");
+    link.rows(sql, args![now, idle_since, limit]).await?.iter().map(read).collect()
 }
 
 /// Inserts a session.
@@ -65,20 +90,4 @@ pub async fn seen(tx: &mut Tx, id: SessionId, at: Timestamp) -> Result<(), Error
 /// Ends a session; true if it was there.
 pub async fn delete(tx: &mut Tx, id: SessionId) -> Result<bool, Error> {
     Ok(tx.execute("DELETE FROM session WHERE id = $1", vec![value::id(id)]).await? == 1)
-}
-
-/// Ends all sessions of an account but `keep`; returns how many.
-pub async fn delete_of_account(
-    tx: &mut Tx,
-    account: AccountId,
-    keep: Option<SessionId>,
-) -> Result<u64, Error> {
-    let keep = keep.map(|id| id.to_string()).unwrap_or_default();
-    let sql = "DELETE FROM session WHERE account = $1 AND id <> $2";
-    tx.execute(sql, vec![value::id(account), keep.into()]).await
-}
-
-/// Removes sessions that have ended; returns how many.
-pub async fn delete_expired(tx: &mut Tx, now: Timestamp) -> Result<u64, Error> {
-    tx.execute("DELETE FROM session WHERE expires_at <= $1", args![now]).await
 }

@@ -3,7 +3,7 @@
 use chancery_event::Timestamp;
 use chancery_event::id::{AccountId, ViewId};
 
-use crate::{Error, Link, Tx, args, value};
+use crate::{Error, Link, Row, Tx, args, value};
 
 /// A saved view as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,25 +24,34 @@ pub struct View {
     pub created_at: Timestamp,
 }
 
+fn read(row: &Row) -> Result<View, Error> {
+    Ok(View {
+        id: row.id("id")?,
+        account: row.id("account")?,
+        list: row.text("list")?,
+        name: row.text("name")?,
+        query: row.text("query")?,
+        shared: row.flag("shared")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
 /// Views of a list that an account may use: its own and the shared ones, by name.
 pub async fn usable(link: &mut Link, account: AccountId, list: &str) -> Result<Vec<View>, Error> {
     let sql = "SELECT * FROM view WHERE list = $1 AND (account = $2 OR shared = 1)
                ORDER BY lower(name), id";
-    link.rows(sql, vec![list.into(), value::id(account)])
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(View {
-                id: row.id("id")?,
-                account: row.id("account")?,
-                list: row.text("list")?,
-                name: row.text("name")?,
-                query: row.text("query")?,
-                shared: row.flag("shared")?,
-                created_at: row.time("created_at")?,
-            })
-        })
-        .collect()
+    link.rows(sql, vec![list.into(), value::id(account)]).await?.iter().map(read).collect()
+}
+
+/// The view with this identifier.
+pub async fn find(link: &mut Link, id: ViewId) -> Result<Option<View>, Error> {
+    let sql = "SELECT * FROM view WHERE id = $1";
+    link.row(sql, vec![value::id(id)]).await?.as_ref().map(read).transpose()
+}
+
+/// How many views an account has.
+pub async fn count(link: &mut Link, account: AccountId) -> Result<i64, Error> {
+    link.number("SELECT COUNT(*) AS n FROM view WHERE account = $1", vec![value::id(account)]).await
 }
 
 /// Inserts a view.

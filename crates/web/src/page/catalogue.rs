@@ -10,7 +10,7 @@ use chancery_event::catalogue::System;
 use maud::{Markup, html};
 
 use super::address::Address;
-use super::prose::prose;
+use super::prose::{parted, prose};
 use super::shell::Shell;
 use super::{GET, field_doc};
 use crate::edge::{Access, Problem, Routes};
@@ -213,12 +213,12 @@ fn table(found: &[EventType]) -> Markup {
                 href: Some(format!("/catalogue/{}", info.name)),
                 tone: None,
                 cells: vec![
-                    ui::code(info.name),
+                    parted(info.name),
                     prose(&first_sentence(info.description)),
                     ui::severity(info.severity.as_str()),
                     recorded(info.produced),
                     html! { span.wrap { @for dialect in info.dialects {
-                        (ui::code(dialect.code)) " "
+                        (parted(dialect.code)) " "
                     } } },
                 ],
             }

@@ -10,6 +10,7 @@ use maud::{Markup, html};
 
 use super::address::Address;
 use super::listing::{self, CURSORS, FacetCounts, Narrowed};
+use super::prose::parted;
 use super::shell::Shell;
 use super::{GET, saved_view};
 use crate::edge::{Access, Problem, Routes};
@@ -256,9 +257,11 @@ fn row(row: &Certificate, now: i64) -> Row {
                 (ui::date(row.not_after.micros())) " "
                 span.muted { (ui::relative(row.not_after.micros(), now)) }
             } },
-            html! { @if row.self_issued { span.muted { "itself" } } @else { (issuer) } },
-            html! { span.nowrap { (key(row)) } },
-            ui::code(&row.path),
+            html! { span {
+                @if row.self_issued { span.muted { "itself" } } @else { (issuer) }
+                br; span.muted.nowrap { (key(row)) }
+            } },
+            parted(&row.path),
             ui::date(row.created_at.micros()),
         ],
     }
@@ -270,8 +273,7 @@ pub(super) fn plain_table(id: &str, caption: &str, rows: &[Certificate], now: i6
         Column::new("Subject"),
         Column::new("Status"),
         Column::new("Expires"),
-        Column::new("Issuer").optional(),
-        Column::new("Key").optional(),
+        Column::new("Issuer and key").optional(),
         Column::new("Path").optional(),
         Column::new("Added").optional(),
     ];
@@ -295,8 +297,7 @@ fn table(shell: &Shell, items: &[Certificate], sort: Sort, descending: bool) -> 
         sorted("Subject", Sort::Subject),
         sorted("Status", Sort::Status),
         sorted("Expires", Sort::Expires),
-        Column::new("Issuer"),
-        Column::new("Key").optional(),
+        Column::new("Issuer and key"),
         Column::new("Path").optional(),
         sorted("Added", Sort::Added).optional(),
     ];

@@ -5,6 +5,7 @@ use chancery_event::envelope::PersonalPart;
 use chancery_event::{ActorKind, Event, Severity, Target, TargetKind, Verdict};
 use maud::{Markup, html};
 
+use super::prose::parted;
 use crate::ui::{self, Column, Icon, Row, TimelineItem, Tone};
 
 /// The columns of a list of events.
@@ -34,7 +35,7 @@ pub(super) fn row(seen: &SeenEvent) -> Row {
             ui::time(event.time.micros()),
             ui::severity(event.severity.as_str()),
             ui::outcome(event.outcome.result.as_str()),
-            ui::code(&event.type_name),
+            parted(&event.type_name),
             html! { (actor(event)) },
         ],
     }

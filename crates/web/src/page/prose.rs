@@ -12,9 +12,20 @@ pub(super) fn prose(text: &str) -> Markup {
     }
 }
 
+/// A dotted name or a path as code that breaks behind its dots, slashes and underscores.
+pub(super) fn parted(text: &str) -> Markup {
+    html! { code { @for part in text.split_inclusive(['.', '/', '_']) { (part) wbr; } } }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_may_break_behind_its_parts() {
+        let text = parted("a.b_<c>").into_string();
+        assert_eq!(text, "<code>a.<wbr>b_<wbr>&lt;c&gt;<wbr></code>");
+    }
 
     #[test]
     fn what_stands_between_back_quotes_is_code_and_nothing_is_markup() {

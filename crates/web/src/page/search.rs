@@ -14,6 +14,9 @@ use super::{GET, certificates, event_row};
 use crate::edge::{Access, Problem, Routes};
 use crate::ui::{self, Nav, Table};
 
+/// Characters and words that are looked for at most.
+const LONGEST: usize = 400;
+const WORDS: usize = 32;
 /// Results of each kind.
 const RESULTS: usize = 10;
 
@@ -26,12 +29,22 @@ async fn search(shell: Shell) -> Response {
 }
 
 async fn find(shell: &Shell) -> Result<Response, Problem> {
-    let query = shell.address.value("q").unwrap_or_default().trim();
+    let typed = shell.address.value("q").unwrap_or_default().trim();
+    let query: String = typed.chars().take(LONGEST).collect();
+    let query = query.as_str();
     if query.is_empty() {
         return Ok(see_other("/certificates"));
     }
     if let Some(to) = jump(shell, query).await? {
         return Ok(see_other(&to));
+    }
+    if as_words(query).is_empty() {
+        let body = ui::empty_state(
+            "There is nothing to search for",
+            "A search needs letters or digits: a name, a serial number, a fingerprint, a word.",
+            Some(ui::button("How to search", "/help/search", None, true)),
+        );
+        return Ok(shell.page_with(Nav::Elsewhere, "Search", query, body));
     }
     let body = html! {
         (ui::page_header("Search", "Certificates and events that hold these words.", html! {}))
@@ -92,12 +105,12 @@ async fn page(
     Ok(shell.engine().certificates(shell.context(), &query).await?.items)
 }
 
-/// The words as an expression: as typed where that can be read, else as words alone.
+/// The words as an expression that can always be read: what has no letter or digit is no word.
 fn as_words(text: &str) -> String {
-    let words = text
-        .split_whitespace()
-        .map(|word| format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")));
-    words.collect::<Vec<_>>().join(" ")
+    let words = text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric));
+    let quoted =
+        words.take(WORDS).map(|word| format!("\"{}\"", word.replace(['\\', '"'], " ").trim()));
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 async fn certificates_found(shell: &Shell, query: &str) -> Result<Markup, Problem> {
