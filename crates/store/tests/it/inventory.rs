@@ -65,6 +65,7 @@ const ATOMS: &[&str] = &[
     "*",
 ];
 
+#[derive(Clone)]
 struct Stored {
     row: Certificate,
     names: Vec<Name>,
@@ -74,6 +75,7 @@ struct Stored {
     attributes: Vec<(String, String, AttributeValue)>,
 }
 
+#[derive(Clone)]
 struct World {
     attributes: Vec<Attribute>,
     accounts: Vec<(AccountId, String)>,
@@ -283,9 +285,8 @@ async fn opened(dir: &std::path::Path, count: u64) -> (Store, World, Vec<Stored>
         })
         .await
         .unwrap();
-    let Ok((world, all)) = std::sync::Arc::try_unwrap(shared) else { panic!("still shared") };
-    let left = all.into_iter().enumerate().filter(|(place, _)| place % 2 == 1);
-    (store, world, left.map(|(_, one)| one).collect())
+    let (world, all) = &*shared;
+    (store, world.clone(), all.iter().skip(1).step_by(2).cloned().collect())
 }
 
 fn expected(search: &Search<'_>, all: &[Stored]) -> Vec<String> {
