@@ -3,7 +3,8 @@
 //! Event search, inventory search, trigger rules, forwarder selection, monitor scope, saved views
 //! and notification routing all use [`Filter`]. Read in this order: [`schema`] (which fields
 //! exist), this file (the tree), `parse` and `text` (the spelling for people), `json` (the spelling
-//! for the API), [`test`] (what one comparison means, shared by both interpreters), [`compiled`]
+//! for the API), [`mod@test`] (what one comparison means, shared by both interpreters),
+//! [`compiled`]
 //! (the interpreter for one object) and [`explanation`]. The interpreter for sets, SQL, lives in
 //! the store.
 //!

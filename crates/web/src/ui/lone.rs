@@ -70,7 +70,7 @@ pub fn login_page(login: &LoginFrame<'_>) -> Markup {
     document("Sign in", login.preferences, inner)
 }
 
-/// The body of a page that failed: what happened in words, and a way on. Put it into [`layout`].
+/// The body of a page that failed: what happened in words, and a way on. Put it into [`super::layout`].
 #[must_use]
 pub fn error_page(status: u16, title: &str, detail: &str, way_on: Option<(&str, &str)>) -> Markup {
     html! {
