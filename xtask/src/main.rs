@@ -6,6 +6,7 @@
 //! nothing here may change a file of the repository.
 
 mod directions;
+mod readme;
 mod suite;
 mod tidy;
 mod tools;
