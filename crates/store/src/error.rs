@@ -50,6 +50,9 @@ pub enum Error {
     /// The shared commit that carried this unit of work failed; nothing of it was written.
     #[error("nothing was written: {0}")]
     Commit(std::sync::Arc<Error>),
+    /// A unit of work panicked and was undone; the name is that of its transaction.
+    #[error("the unit of work “{0}” broke off and was undone")]
+    BrokeOff(&'static str),
     /// The store was opened for reading only.
     #[error("the store was opened for reading only")]
     ReadOnly,

@@ -8,8 +8,8 @@
 //! Read in this order: [`Store`], [`Tx`], the tables in [`table`], the log in [`log`].
 //!
 //! What differs between database engines stands in `backend/` alone. Statements elsewhere use only
-//! what SQLite and PostgreSQL both take: `$n` placeholders, BIGINT, TEXT, BYTEA/BLOB, upsert,
-//! RETURNING.
+//! what SQLite and PostgreSQL both take: BIGINT, TEXT, BYTEA/BLOB, upsert, RETURNING. Placeholders
+//! are `$n`; in statements with many rows they are `?` in order, which a backend may number.
 
 mod backend;
 mod error;

@@ -61,7 +61,7 @@ where
             (Some(Err(error)), _) => Err(error),
             (_, Err(error)) => Err(E::from(Error::Commit(error))),
             (Some(Ok(value)), Ok(())) => Ok(value),
-            (None, Ok(())) => Err(E::from(Error::Closed)),
+            (None, Ok(())) => Err(E::from(Error::BrokeOff(self.name))),
         };
         // A caller that has gone away needs no answer.
         let _ = self.reply.send(result);

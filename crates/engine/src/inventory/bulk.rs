@@ -19,7 +19,7 @@ use super::candidate::Candidate;
 use super::entry::Judged;
 use super::issuers::Issuers;
 use super::stage::{self, Decision};
-use super::upload::{format_of, unreadable};
+use super::upload::{AsJob, format_of, unreadable};
 use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry};
 use crate::job::{JobError, Progress};
 use crate::operation::{Done, Operation};
@@ -52,17 +52,7 @@ struct Prepared {
 
 impl Engine {
     /// Imports certificates that were read already (operation `certificate.import`).
-    pub(crate) async fn import(
-        &self,
-        context: &Context,
-        upload: Upload,
-        found: Vec<Found>,
-    ) -> Result<Vec<UploadedItem>, Error> {
-        let progress = Progress::none();
-        self.import_found(context, &upload, found, None, &progress).await
-    }
-
-    async fn import_found(
+    pub(crate) async fn import_found(
         &self,
         context: &Context,
         upload: &Upload,
@@ -292,12 +282,10 @@ pub(crate) async fn run_upload(
     progress: &Progress,
 ) -> Result<Value, JobError> {
     let upload = upload_of(job, input, Source::Upload)?;
-    let answer = engine.upload(&context, upload).await.map_err(JobError::of)?;
-    let super::UploadAnswer::Done(items) = answer else {
-        return Err(JobError { retry: false, message: "an upload queued itself".to_owned() });
-    };
-    progress.report(items.len() as u64, items.len() as u64).await.map_err(JobError::of)?;
-    result(&items)
+    let resumed_since = (job.attempts > 1).then_some(job.scheduled_at);
+    let as_job = AsJob { id: job.id, resumed_since };
+    let work = engine.process_upload(&context, &upload, Some(&as_job), progress);
+    result(&work.await.map_err(JobError::of)?)
 }
 
 /// Works off an import.

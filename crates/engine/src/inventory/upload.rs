@@ -2,22 +2,32 @@
 
 use std::sync::Arc;
 
+use chancery_event::id::{CertificateId, JobId};
 use chancery_event::types::certificate as types;
 use chancery_event::types::job as job_types;
-use chancery_event::{Target, TargetKind};
+use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_pki::container::{self, ContainerError, Found};
+use chancery_store::table::certificate;
 
 use super::candidate::{self, Candidate};
 use super::issuers::Issuers;
 use super::stage::{self, Decision};
 use super::{PlacementRequest, Source, Upload, UploadAnswer, UploadMode, UploadedItem, entry};
-use crate::job::Kind;
+use crate::job::{Kind, Progress};
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
 /// Certificates in one upload that are processed one operation each; more become one import.
 pub(crate) const SINGLE_MAX: usize = 100;
+
+/// The job that an upload is processed as.
+pub(crate) struct AsJob {
+    /// Its identifier.
+    pub(crate) id: JobId,
+    /// On a second try: when the job was queued. What entered since then is its own doing.
+    pub(crate) resumed_since: Option<Timestamp>,
+}
 
 impl Engine {
     /// Brings certificates into the inventory (operation `certificate.upload`, one for each).
@@ -29,20 +39,41 @@ impl Engine {
         if upload.mode == UploadMode::Async {
             return self.queue_upload(context, upload).await.map(UploadAnswer::Queued);
         }
-        let found = self.read_upload(context, &upload).await?;
-        if found.len() > SINGLE_MAX {
-            return self.import(context, upload, found).await.map(UploadAnswer::Done);
-        }
-        let mut items = Vec::with_capacity(found.len());
-        for one in found {
-            items.push(self.upload_one(context, &upload, one).await);
-        }
+        let progress = Progress::none();
+        let items = self.process_upload(context, &upload, None, &progress).await?;
         Ok(UploadAnswer::Done(items))
     }
 
+    /// Processes an upload: at once for a caller, or as a job.
+    pub(crate) async fn process_upload(
+        &self,
+        context: &Context,
+        upload: &Upload,
+        job: Option<&AsJob>,
+        progress: &Progress,
+    ) -> Result<Vec<UploadedItem>, Error> {
+        let found = self.read_upload(context, upload, job).await?;
+        if found.len() > SINGLE_MAX {
+            let id = job.map(|job| job.id);
+            return self.import_found(context, upload, found, id, progress).await;
+        }
+        let total = found.len() as u64;
+        let mut items = Vec::with_capacity(found.len());
+        for one in found {
+            items.push(self.upload_one(context, upload, job, one).await);
+            progress.report(items.len() as u64, total).await?;
+        }
+        Ok(items)
+    }
+
     /// Reads what was sent; a failure is a failed operation.
-    async fn read_upload(&self, context: &Context, upload: &Upload) -> Result<Vec<Found>, Error> {
-        let attempt = attempt(upload, 0, "sync");
+    async fn read_upload(
+        &self,
+        context: &Context,
+        upload: &Upload,
+        job: Option<&AsJob>,
+    ) -> Result<Vec<Found>, Error> {
+        let attempt = attempt(upload, 0, job);
         let (bytes, password) = (upload.bytes.clone(), upload.password.clone());
         if let Err(error) = context.require(Permission::CertificateWrite) {
             let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
@@ -62,10 +93,16 @@ impl Engine {
         }
     }
 
-    async fn upload_one(&self, context: &Context, upload: &Upload, found: Found) -> UploadedItem {
+    async fn upload_one(
+        &self,
+        context: &Context,
+        upload: &Upload,
+        job: Option<&AsJob>,
+        found: Found,
+    ) -> UploadedItem {
         let position = found.index;
         let subject = found.result.as_ref().ok().map(|parsed| parsed.subject_dn.clone());
-        let result = self.upload_found(context, upload, found).await;
+        let result = self.upload_found(context, upload, job, found).await;
         UploadedItem { position, result, subject }
     }
 
@@ -73,9 +110,10 @@ impl Engine {
         &self,
         context: &Context,
         upload: &Upload,
+        job: Option<&AsJob>,
         found: Found,
-    ) -> Result<chancery_event::id::CertificateId, Error> {
-        let mut attempt = attempt(upload, 1, "sync");
+    ) -> Result<CertificateId, Error> {
+        let mut attempt = attempt(upload, 1, job);
         let parsed = match found.result {
             Ok(parsed) => parsed,
             Err(broken) => {
@@ -95,9 +133,16 @@ impl Engine {
             attempt.certificate = Some(candidate.presented());
         }
         let mut link = self.link().await?;
-        let known =
-            chancery_store::table::certificate::id_of(&mut link, &candidate.row.fingerprint_sha256)
-                .await?;
+        let fingerprint = &candidate.row.fingerprint_sha256;
+        let known = certificate::id_of(&mut link, fingerprint).await?;
+        if let (Some(id), Some(since)) = (known, job.and_then(|job| job.resumed_since))
+            && let Some(row) = certificate::find(&mut link, id).await?
+            && row.created_at >= since
+        {
+            // An earlier try of this job was cut off behind this certificate: its operation has
+            // ended, and recorded so.
+            return Ok(id);
+        }
         attempt.duplicate_of = known;
         let mut issuers = Issuers::default();
         if known.is_none() {
@@ -126,7 +171,7 @@ impl Engine {
         wish: PlacementRequest,
         issuers: Issuers,
         attempt: types::Upload,
-    ) -> Result<chancery_event::id::CertificateId, Error> {
+    ) -> Result<CertificateId, Error> {
         let expiring_days = self.settings().expiring_days;
         let is_ca = candidate.row.is_ca;
         let now = self.environment().now();
@@ -152,11 +197,7 @@ impl Engine {
     }
 
     /// Queues the upload as a job, and records that it was taken.
-    async fn queue_upload(
-        &self,
-        context: &Context,
-        upload: Upload,
-    ) -> Result<chancery_event::id::JobId, Error> {
+    async fn queue_upload(&self, context: &Context, upload: Upload) -> Result<JobId, Error> {
         context.require(Permission::CertificateWrite)?;
         if upload.password.is_some() {
             // A password must not lie in the queue.
@@ -197,15 +238,15 @@ impl Engine {
 }
 
 /// What an upload's event says before anything is known of its certificates.
-pub(crate) fn attempt(upload: &Upload, count: u32, mode: &'static str) -> types::Upload {
+fn attempt(upload: &Upload, count: u32, job: Option<&AsJob>) -> types::Upload {
     types::Upload {
         certificate: None,
         certificate_id: None,
         format: None,
         size_bytes: upload.bytes.len() as u64,
         count,
-        mode: mode.into(),
-        job_id: None,
+        mode: if job.is_some() { "async" } else { "sync" }.into(),
+        job_id: job.map(|job| job.id),
         duplicate_of: None,
     }
 }

@@ -71,6 +71,8 @@ async fn an_upload_becomes_a_job_that_brings_the_certificate_in() {
             "job.finished failure job_failed",
         ]
     );
+    let upload = &events(engine, "type:certificate.upload outcome:success").await[0].event.detail;
+    assert_eq!((&upload["mode"], &upload["job_id"]), (&"async".into(), &good.to_string().into()));
     let finished = events(engine, "type:job.finished outcome:success").await;
     assert_eq!(finished[0].event.detail["items"], 1);
     running.stop().await.unwrap();
