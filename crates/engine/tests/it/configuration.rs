@@ -137,7 +137,7 @@ async fn views_are_ones_own_unless_shared() {
     assert_eq!(reason(engine.create_view(&machine, view("x", false)).await), "unauthenticated");
     let seen = engine.views(&grace.context, "events").await.unwrap();
     let seen: Vec<_> = seen.iter().map(|v| (v.name.as_str(), v.query.as_str(), v.own)).collect();
-    assert_eq!(seen, [("Quill", "q=actor:quill", true), ("For all", "q=actor:ada", true)]);
+    assert_eq!(seen, [("Quill", "q=actor:quill", true), ("For all", "q=actor:quill", true)]);
     let seen = engine.views(&admin.context, "events").await.unwrap();
     assert_eq!(seen.iter().map(|v| (v.id, v.own)).collect::<Vec<_>>(), [(shared, false)]);
     assert!(engine.views(&admin.context, "jobs").await.unwrap().is_empty());
