@@ -23,7 +23,8 @@ use chancery_event::id::{CertificateId, JobId};
 use crate::{Error, Secret};
 
 pub use candidate::Candidate;
-pub(crate) use candidate::hex;
+pub(crate) use candidate::{hex, names_a_person as about_a_person};
+pub(crate) use placement::path;
 pub use read::{AttributeEntry, CertificateView, ChainLink, CheckView};
 
 /// How an upload is processed.

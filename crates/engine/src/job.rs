@@ -32,17 +32,28 @@ pub enum Kind {
     CertificateUpload,
     /// Works off a bulk import.
     CertificateImport,
+    /// Checks a certificate of the inventory again.
+    CertificateValidate,
+    /// Tries automation out on recorded events.
+    BackTest,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::CertificateUpload, Self::CertificateImport];
+    pub const ALL: [Self; 4] = [
+        Self::CertificateUpload,
+        Self::CertificateImport,
+        Self::CertificateValidate,
+        Self::BackTest,
+    ];
 
     /// The one spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CertificateUpload => "certificate.upload",
             Self::CertificateImport => "certificate.import",
+            Self::CertificateValidate => "certificate.validate",
+            Self::BackTest => "automation.back_test",
         }
     }
 
@@ -56,6 +67,8 @@ impl Kind {
         match self {
             Self::CertificateUpload => "upload",
             Self::CertificateImport => "import",
+            Self::CertificateValidate => "validation",
+            Self::BackTest => "trial",
         }
     }
 
@@ -64,14 +77,22 @@ impl Kind {
         match self {
             Self::CertificateUpload => "Upload of certificates",
             Self::CertificateImport => "Import of certificates",
+            Self::CertificateValidate => "Validation of a certificate",
+            Self::BackTest => "Back-test of automation",
         }
     }
 
     /// Tries at most.
     fn attempts_max(self) -> i64 {
         match self {
-            Self::CertificateUpload | Self::CertificateImport => 5,
+            Self::CertificateUpload | Self::CertificateImport | Self::CertificateValidate => 5,
+            Self::BackTest => 2,
         }
+    }
+
+    /// Whether it is about one certificate, and so can be started by a trigger.
+    pub fn about_a_certificate(self) -> bool {
+        matches!(self, Self::CertificateValidate)
     }
 }
 

@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod inventory;
 pub mod job;
 pub mod key;
+pub mod reaction;
 pub mod row;
 pub mod view;
 

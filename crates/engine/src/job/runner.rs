@@ -39,8 +39,12 @@ struct Queue {
     at_a_time: usize,
 }
 
-const QUEUES: [Queue; 2] =
-    [Queue { name: "upload", at_a_time: 4 }, Queue { name: "import", at_a_time: 1 }];
+const QUEUES: [Queue; 4] = [
+    Queue { name: "upload", at_a_time: 4 },
+    Queue { name: "import", at_a_time: 1 },
+    Queue { name: "validation", at_a_time: 2 },
+    Queue { name: "trial", at_a_time: 1 },
+];
 
 /// Whether a queue is served.
 #[cfg(test)]
