@@ -15,7 +15,6 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::access::limit::Limiter;
-use crate::inventory::stage::UploadRule;
 use crate::key::{KeyError, Keys};
 use crate::operation::Operation;
 use crate::scribe::{Desk, Draft, Scribe};
@@ -51,6 +50,10 @@ pub struct Settings {
     pub logins_per_minute: u32,
     /// Requests per second and credential or address; 0: unlimited.
     pub requests_per_second: u32,
+    /// What came of asking triggers is kept this many days.
+    pub keep_evaluations_days: u32,
+    /// At most so many of them are kept.
+    pub keep_evaluations_max: u64,
 }
 
 impl Settings {
@@ -70,6 +73,8 @@ impl Settings {
             session_lifetime_hours: 12,
             logins_per_minute: 30,
             requests_per_second: 0,
+            keep_evaluations_days: 400,
+            keep_evaluations_max: 1_000_000,
         }
     }
 }
@@ -106,7 +111,8 @@ pub(crate) struct Inner {
     pub(crate) status_waiting: Notify,
     /// Counts changes of automation; background loops watch it.
     pub(crate) automation: watch::Sender<u64>,
-    pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
+    /// The configuration in force, compiled; see `reaction/snapshot.rs`.
+    pub(crate) compiled: Mutex<Option<Arc<crate::reaction::Configuration>>>,
     pub(crate) logins: Limiter,
     pub(crate) started: Instant,
 }
@@ -189,7 +195,7 @@ impl Engine {
             jobs_waiting: Notify::new(),
             status_waiting: Notify::new(),
             automation: watch::channel(0).0,
-            rules: Mutex::new(Vec::new()),
+            compiled: Mutex::new(None),
             logins,
             started: Instant::now(),
         }));
@@ -204,6 +210,8 @@ impl Engine {
             )),
             tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::reaction::dispatcher::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped)),
         ];
         Ok(Running { engine, sealer, loops, one_time_password })

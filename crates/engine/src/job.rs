@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use chancery_event::id::JobId;
 use chancery_event::types::job as types;
-use chancery_event::{Target, TargetKind, Timestamp};
+use chancery_event::{Environment, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::job::{self, Job, Lease, NewJob};
 use serde_json::json;
@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::context::Carried;
 use crate::inventory::PlacementRequest;
 use crate::operation::Done;
-use crate::scribe::Draft;
+use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission};
 
 /// Jobs of one list at most: a page of a thousand, and one to tell that there are more.
@@ -144,14 +144,27 @@ impl Progress {
     }
 }
 
-/// A job for [`chancery_store::table::job::enqueue`], on behalf of a context. Whoever queues it
-/// wakes the runner after the commit.
+/// An upload as a job for [`chancery_store::table::job::enqueue`], on behalf of a context. Whoever
+/// queues it wakes the runner after the commit.
 pub(crate) fn new(
     engine: &Engine,
     context: &Context,
     kind: Kind,
     placement: &PlacementRequest,
     input: Vec<u8>,
+) -> Result<NewJob, Error> {
+    let payload = json!({ "placement": placement, "size_bytes": input.len() });
+    let mut job = of_kind(engine.environment(), context, kind, &payload)?;
+    job.input = Some(input);
+    Ok(job)
+}
+
+/// A job without input.
+pub(crate) fn of_kind(
+    environment: &Environment,
+    context: &Context,
+    kind: Kind,
+    payload: &serde_json::Value,
 ) -> Result<NewJob, Error> {
     let carried = serde_json::to_string(&context.carried())
         .map_err(|error| Error::Internal(format!("context of a job: {error}")))?;
@@ -160,11 +173,10 @@ pub(crate) fn new(
         Some(id) => format!("{}/{id}", actor.kind),
         None => actor.kind.to_string(),
     };
-    let now = engine.environment().now();
-    let payload = json!({ "placement": placement, "size_bytes": input.len() });
+    let now = environment.now();
     Ok(NewJob {
         job: Job {
-            id: engine.environment().id(),
+            id: environment.id(),
             kind: kind.as_str().to_owned(),
             queue: kind.queue().to_owned(),
             name: kind.name().to_owned(),
@@ -183,9 +195,20 @@ pub(crate) fn new(
             started_at: None,
             completed_at: None,
         },
-        input: Some(input),
+        input: None,
         unique_key: None,
     })
+}
+
+/// Queues a job and records that.
+pub(crate) async fn enqueue(tx: &mut Tx, scribe: &Scribe, new: &NewJob) -> Result<bool, Error> {
+    if !job::enqueue(tx, new).await? {
+        return Ok(false);
+    }
+    let job = &new.job;
+    let payload = types::Queued { job_id: job.id, job_kind: job.kind.clone().into() };
+    scribe.record(tx, Draft::new(&payload)?.target(target(job)))?;
+    Ok(true)
 }
 
 /// On whose behalf a job runs.

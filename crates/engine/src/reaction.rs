@@ -7,13 +7,19 @@
 //! a certificate enters), `trial` (dry run and back-test). See docs/decisions/0008-reactions.md.
 
 mod body;
+pub(crate) mod carry;
 pub(crate) mod configuration;
 mod definition;
+pub(crate) mod dispatcher;
 mod evaluate;
 pub(crate) mod field;
 mod happening;
+pub mod record;
+pub(crate) mod snapshot;
+pub(crate) mod stage;
 mod step;
 mod text;
+pub mod trial;
 
 pub use configuration::{Configuration, Trigger, UsedAction, UsedRule};
 pub use definition::{ScopeBody, ScopeKind, ScopeRef, TriggerBody};

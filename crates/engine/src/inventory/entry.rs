@@ -10,15 +10,20 @@ use chancery_store::table::certificate::{self, Certificate};
 
 use super::candidate::{self, Candidate};
 use super::issuers::Issuers;
+use super::overlay::overlay;
 use super::{PlacementRequest, placement};
 use crate::Error;
+use crate::reaction::stage::Staged;
 use crate::scribe::{Draft, Scribe};
 
 /// A candidate with its verdict: reached before the transaction, since checking signatures there
 /// would make every other writer wait.
 pub(crate) struct Judged {
     pub(crate) candidate: Candidate,
+    /// Where the request wants it to belong.
     pub(crate) wish: PlacementRequest,
+    /// What triggers made of it.
+    pub(crate) staged: Option<Staged>,
     /// How many certificates bore the issuer's name when the verdict was reached.
     issuers_known: usize,
 }
@@ -36,7 +41,7 @@ impl Judged {
         row.trust_anchor = wish.trust_anchor.unwrap_or(row.trust_anchor);
         issuers.judge_into(row, &candidate.parsed, now, expiring_days);
         let issuers_known = issuers.count(&candidate.row.issuer_key);
-        Self { candidate, wish, issuers_known }
+        Self { candidate, wish, staged: None, issuers_known }
     }
 }
 
@@ -54,12 +59,18 @@ pub(crate) async fn enter(
     judged: &Judged,
     may_relate: bool,
 ) -> Result<Certificate, Error> {
-    let Judged { candidate, wish, issuers_known } = judged;
+    let Judged { candidate, wish, staged, issuers_known } = judged;
     let mut row = candidate.row.clone();
-    let resolved = if wish.is_empty() {
+    let mut whole = PlacementRequest::default();
+    let endings = match staged {
+        Some(staged) => staged.wishes(tx, &row, &mut whole).await?,
+        None => Vec::new(),
+    };
+    overlay(&mut whole, wish.clone());
+    let resolved = if whole.is_empty() {
         None
     } else {
-        let resolved = placement::resolve(tx, &row, wish).await?;
+        let resolved = placement::resolve(tx, &row, &whole).await?;
         row.owner = resolved.placement.owner;
         row.ra_profile = resolved.placement.ra_profile;
         row.path.clone_from(&resolved.placement.path);
@@ -94,7 +105,17 @@ pub(crate) async fn enter(
         status: row.status.clone().into(),
         key_algorithm: Some(row.key_algorithm.clone()),
     };
-    scribe.record(tx, Draft::new(&payload)?.target(candidate::target(&row, person)))?;
+    let target = candidate::target(&row, person);
+    let draft = Draft::new(&payload)?.target(target.clone());
+    match staged {
+        Some(staged) => {
+            scribe.record_as(tx, staged.event, draft)?;
+            staged.admitted(tx, scribe, &row, target, endings).await?;
+        }
+        None => {
+            scribe.record(tx, draft)?;
+        }
+    }
     if may_relate || candidate.names.is_empty() {
         link_replacements(tx, scribe, candidate, &mut row).await?;
     }

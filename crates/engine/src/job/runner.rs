@@ -91,6 +91,10 @@ async fn execute(errand: Errand) -> Result<Value, JobError> {
         Some(Kind::CertificateImport) => {
             crate::inventory::bulk::run_import(&engine, context, &job, input, &progress).await
         }
+        Some(Kind::CertificateValidate) => crate::inventory::status::run_job(&engine, &job).await,
+        Some(Kind::BackTest) => {
+            Err(JobError { retry: false, message: String::new() })
+        }
         None => Err(JobError {
             retry: false,
             message: format!("this program does not know jobs of the kind {}", job.kind),

@@ -97,10 +97,6 @@ impl Configuration {
                 triggers.push(Arc::new(trigger));
             }
         }
-        triggers.sort_by(|a, b| {
-            let key = |t: &Trigger| (!t.body.ignore, t.body.order, t.name.clone());
-            key(a).cmp(&key(b))
-        });
         let mut replacing = Vec::new();
         for object in book.of_class(Class::Scope) {
             let body = at(object, ScopeBody::read(&object.body))?;
@@ -109,13 +105,39 @@ impl Configuration {
                 replacing.push(body.scope);
             }
         }
+        Ok(Self::of(book.revision, triggers, replacing))
+    }
+
+    /// Compiles what was saved. Something in it may have become impossible behind its back: that
+    /// trigger is left out and said so, and the others work on.
+    pub(crate) fn in_force(book: &Book, around: &Surroundings) -> Self {
+        let mut triggers = Vec::new();
+        for object in book.of_class(Class::Trigger).filter(|object| object.enabled) {
+            match at(object, trigger(book, around, object)) {
+                Ok(trigger) => triggers.push(Arc::new(trigger)),
+                Err(error) => {
+                    tracing::error!(trigger = object.name, %error, "a trigger cannot work");
+                }
+            }
+        }
+        let scopes = book.of_class(Class::Scope).filter(|object| object.enabled);
+        let scopes = scopes.filter_map(|object| ScopeBody::read(&object.body).ok());
+        let replacing = scopes.filter(|body| body.replace).map(|body| body.scope).collect();
+        Self::of(book.revision, triggers, replacing)
+    }
+
+    fn of(revision: i64, mut triggers: Vec<Arc<Trigger>>, replacing: Vec<ScopeRef>) -> Self {
+        triggers.sort_by(|a, b| {
+            let key = |t: &Trigger| (!t.body.ignore, t.body.order, t.name.clone());
+            key(a).cmp(&key(b))
+        });
         let mut by_type = vec![Vec::new(); EventType::ALL.len()];
         for (position, trigger) in triggers.iter().enumerate() {
             for event_type in &trigger.body.event_types {
                 by_type[*event_type as usize].push(position);
             }
         }
-        Ok(Self { revision: book.revision, triggers, by_type, replacing })
+        Self { revision, triggers, by_type, replacing }
     }
 
     /// The same configuration with one trigger alone, whether or not it counts.

@@ -293,13 +293,11 @@ fn need_text(body: &mut Body<'_>, name: &'static str) -> Result<Text, Error> {
 /// A title stands where everybody reads it: no field that names a person.
 fn title(body: &mut Body<'_>) -> Result<Text, Error> {
     let text = need_text(body, "title")?;
-    match text.fields().find(|field| PERSONAL.contains(field)) {
-        Some(field) => {
-            let message = format!("{field} names a person; write it into the message");
-            Err(body.fault("title", message))
-        }
-        None => Ok(text),
+    if let Some(field) = text.fields().find(|field| PERSONAL.contains(field)) {
+        let message = format!("{field} names a person; write it into the message");
+        return Err(body.fault("title", message));
     }
+    Ok(text)
 }
 
 fn alert_kind(body: &mut Body<'_>) -> Result<String, Error> {
