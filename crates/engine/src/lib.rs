@@ -11,6 +11,7 @@
 
 pub mod access;
 pub mod alert;
+pub mod automation;
 pub mod bench;
 pub mod configuration;
 pub mod history;

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod alert;
 pub mod attribute;
+pub mod automation;
 pub mod certificate;
 pub mod idempotency;
 pub mod job;
