@@ -111,6 +111,8 @@ pub(crate) struct Inner {
     pub(crate) status_waiting: Notify,
     /// Counts changes of automation; background loops watch it.
     pub(crate) automation: watch::Sender<u64>,
+    /// Every sealed event before this index has been acted on, or passed over.
+    pub(crate) dispatched: watch::Sender<u64>,
     /// The configuration in force, compiled; see `reaction/snapshot.rs`.
     pub(crate) compiled: Mutex<Option<Arc<crate::reaction::Configuration>>>,
     pub(crate) logins: Limiter,
@@ -195,6 +197,7 @@ impl Engine {
             jobs_waiting: Notify::new(),
             status_waiting: Notify::new(),
             automation: watch::channel(0).0,
+            dispatched: watch::channel(0).0,
             compiled: Mutex::new(None),
             logins,
             started: Instant::now(),
@@ -319,6 +322,25 @@ impl Engine {
                 }
             }
             let _ = tokio::time::timeout(Duration::from_millis(20), sealed.changed()).await;
+        }
+        false
+    }
+
+    /// Waits until everything recorded so far is sealed and has been acted on, and so has what came
+    /// of that; at most `limit`.
+    pub async fn reacted(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut dispatched = self.0.dispatched.subscribe();
+        while Instant::now() < deadline {
+            dispatched.mark_unchanged();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.settle(left).await && *dispatched.borrow() >= *self.sealed().borrow() {
+                // Acting is done before it is told; what it recorded would be pending by now.
+                if self.settle(left).await && *dispatched.borrow() >= *self.sealed().borrow() {
+                    return true;
+                }
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(20), dispatched.changed()).await;
         }
         false
     }

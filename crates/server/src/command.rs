@@ -3,7 +3,8 @@
 //! One file per command. A command prints its result on standard output (`--json`: one document, or
 //! one per line where it streams), everything else on standard error.
 
-pub mod backup;
+mod automation;
+mod backup;
 pub mod catalogue;
 pub mod certificates;
 pub mod events;
@@ -35,8 +36,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(command) => token::run(global, &command).await?,
         Command::Backup(arguments) => return backup::run(global, &arguments).await,
         Command::Bench(arguments) => crate::bench::run(&arguments, global.json).await?,
+        Command::Config(command) => automation::run(global, &command).await?,
         // Those that stand alone have been run by `run_alone` before.
-        Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Version => {
+        Command::Completions(_) | Command::Man(_) | Command::Version => {
             anyhow::bail!("this command stands alone and was not run")
         }
     }

@@ -25,7 +25,7 @@ pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_cou
 pub use personal::erase;
 pub(crate) use projection::keys_of;
 pub use projection::{ProjectedEvent, project};
-pub use sealed::{Sealed, by_id, by_index, entries, latest_index, of_types, range};
+pub use sealed::{Sealed, by_id, by_index, entries, first_since, latest_index, of_types, range};
 pub use search::{
     Bucket, Count, EventPage, FacetGroup, PageRequest, count, facets, histogram, page,
 };

@@ -10,8 +10,10 @@
 
 mod account;
 mod attribute;
+mod automation;
 mod certificate;
 pub(crate) mod document;
+mod evaluation;
 mod event;
 mod event_count;
 mod event_type;
@@ -77,6 +79,8 @@ pub fn add(routes: &mut Routes) {
     account::add(&mut operations);
     label::add(&mut operations);
     attribute::add(&mut operations);
+    automation::add(&mut operations);
+    evaluation::add(&mut operations);
     view::add(&mut operations);
     me::add(&mut operations);
     log::add(&mut operations);

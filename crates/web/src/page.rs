@@ -13,6 +13,7 @@ mod address;
 mod administration;
 mod api_docs;
 mod asset;
+mod automation;
 mod catalogue;
 mod certificate;
 mod certificate_facts;
@@ -61,6 +62,7 @@ pub fn add(routes: &mut Routes) {
     upload::add(routes);
     log_view::add(routes);
     jobs::add(routes);
+    automation::add(routes);
     certificate::add(routes);
     search::add(routes);
     administration::add(routes);

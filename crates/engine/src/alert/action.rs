@@ -214,9 +214,8 @@ impl Action {
             }
             Self::Wake if row.state == "snoozed" => awake(row),
             Self::Resolve { .. } if !resolved => {
+                // A snooze is kept, so that reopening finds everything as it was.
                 "resolved".clone_into(&mut row.state);
-                row.snoozed_until = None;
-                row.snooze_ends_on_change = false;
                 row.resolved_at = Some(now);
                 row.resolved_by = Some(own);
                 row.resolved_because = Some("by_hand".to_owned());
@@ -226,7 +225,11 @@ impl Action {
                 row.resolved_by = None;
                 row.resolved_because = None;
                 row.news_at = now;
-                awake(row);
+                if row.snoozed_until.is_some_and(|until| until > now) {
+                    "snoozed".clone_into(&mut row.state);
+                } else {
+                    awake(row);
+                }
             }
             _ => return Ok(false),
         }

@@ -21,7 +21,7 @@ pub(crate) fn place(class: Class, name: &str, pointer: &str) -> String {
 
 /// Refuses a configuration that cannot work as a whole. Objects of `before` that are the same in
 /// `after` are known to be right in themselves.
-pub(super) async fn book(link: &mut Link, before: &Book, after: &Book) -> Result<(), Error> {
+pub(crate) async fn book(link: &mut Link, before: &Book, after: &Book) -> Result<(), Error> {
     let around = surroundings(link).await?;
     for object in after.objects.values() {
         let old = before.find(object.class, &object.name);

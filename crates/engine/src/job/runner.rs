@@ -93,7 +93,7 @@ async fn execute(errand: Errand) -> Result<Value, JobError> {
         }
         Some(Kind::CertificateValidate) => crate::inventory::status::run_job(&engine, &job).await,
         Some(Kind::BackTest) => {
-            Err(JobError { retry: false, message: String::new() })
+            crate::reaction::trial::run_job(&engine, context, &job, &progress).await
         }
         None => Err(JobError {
             retry: false,

@@ -69,6 +69,7 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     loop {
         sealed.mark_unchanged();
         let result = round(&engine, &mut place).await;
+        engine.0.dispatched.send_replace(place.seen);
         if let Err(error) = &result {
             tracing::error!(%error, "dispatch failed");
             place = Place { careful: !error.is_transient(), ..Place::default() };
@@ -112,6 +113,7 @@ async fn round(engine: &Engine, place: &mut Place) -> Result<bool, Error> {
     }
     let from = cursor.0.max(place.seen);
     if from >= size {
+        place.seen = from;
         return Ok(false);
     }
     let to = size.min(from + WINDOW);

@@ -6,5 +6,6 @@ mod configuration;
 mod history;
 mod inventory;
 mod job;
+mod reaction;
 mod sealer;
 mod upload;

@@ -1,6 +1,6 @@
 //! What a setting is: its key, and from it the three spellings.
 
-use super::{admin, audit, limits, log, logging, rate, serving, session, tls, validation};
+use super::{admin, audit, limits, log, logging, rate, reaction, serving, session, tls, validation};
 
 /// One setting. The list of all is the source of the documentation and of suggestions.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +46,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
         rate::SETTINGS,
         session::SETTINGS,
         validation::SETTINGS,
+        reaction::SETTINGS,
         audit::SETTINGS,
         logging::SETTINGS,
     ];

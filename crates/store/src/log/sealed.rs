@@ -103,6 +103,16 @@ pub async fn of_types(
     link.rows(sql, values).await?.iter().map(read).collect()
 }
 
+/// The first sealed event at or after a time.
+pub async fn first_since(link: &mut Link, time: Timestamp) -> Result<Option<LogIndex>, Error> {
+    let sql = format!(
+        "SELECT e.log_index FROM event e WHERE e.time >= $1 AND {COVERED}
+         ORDER BY e.log_index LIMIT 1"
+    );
+    let row = link.row(sql, args![time]).await?;
+    row.map(|row| row.count("log_index").map(LogIndex)).transpose()
+}
+
 /// The index after the newest sealed event.
 pub async fn latest_index(link: &mut Link) -> Result<LogIndex, Error> {
     super::state(link).await.map(|state| LogIndex(state.signed_size))

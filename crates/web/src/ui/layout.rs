@@ -88,19 +88,22 @@ pub enum Nav {
     Log,
     /// `/jobs`
     Jobs,
+    /// `/automation`
+    Automation,
     /// `/administration`
     Administration,
     /// None of them.
     Elsewhere,
 }
 
-const PLACES: [(Nav, &str, &str, Icon); 7] = [
+const PLACES: [(Nav, &str, &str, Icon); 8] = [
     (Nav::Home, "Home", "/", Icon::Home),
     (Nav::Events, "Events", "/events", Icon::Events),
     (Nav::Certificates, "Certificates", "/certificates", Icon::Certificate),
     (Nav::Catalogue, "Catalogue", "/catalogue", Icon::Catalogue),
     (Nav::Log, "Log", "/log-view", Icon::Log),
     (Nav::Jobs, "Jobs", "/jobs", Icon::Jobs),
+    (Nav::Automation, "Automation", "/automation", Icon::Automation),
     (Nav::Administration, "Administration", "/administration", Icon::Administration),
 ];
 
