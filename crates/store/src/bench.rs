@@ -58,7 +58,8 @@ impl Plain {
         for sealed in events {
             let (event, index) = (sealed.event(), sealed.index());
             targets.extend(search::targets(event).map(|reference| args![reference, index]));
-            keys.extend(log::keys_of(sealed).map(|(name, value, index)| args![name, value, index]));
+            let keyed = log::keys_of(event, index);
+            keys.extend(keyed.map(|(name, value, index)| args![name, value, index]));
             words.push(args![index, search::words(event)]);
         }
         tx.insert_many("INSERT INTO event_target (reference, log_index)", "", targets).await?;
