@@ -163,6 +163,7 @@ impl Engine {
             node: environment.id::<NodeId>(),
             source: Cow::Owned(settings.public_url.clone()),
             pending_key: keys.pending,
+            recent: Arc::default(),
             environment,
         });
         let (announce, sealed) = watch::channel(0);
@@ -198,6 +199,7 @@ impl Engine {
         let loops = vec![
             tokio::spawn(crate::projector::run(
                 engine.0.store.clone(),
+                engine.0.desk.recent.clone(),
                 engine.environment().clone(),
                 engine.0.sealed.clone(),
                 stopped.clone(),

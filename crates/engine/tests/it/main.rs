@@ -2,6 +2,7 @@
 
 mod access;
 mod automation;
+mod bulk;
 mod configuration;
 mod history;
 mod inventory;

@@ -1,10 +1,12 @@
 //! Certificates of the inventory: what lists read in one row, the original bytes beside it.
 
+mod batch;
 mod placement;
 pub mod search;
 mod status;
 mod text;
 
+pub use batch::{NewCertificate, insert_all};
 pub use placement::{
     AttributeValue, Placement, attributes, groups, put_attributes, put_groups, update_placement,
 };
