@@ -106,6 +106,7 @@ pub(crate) struct Inner {
     pub(crate) status_waiting: Notify,
     pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
     pub(crate) logins: Limiter,
+    pub(crate) refusals: crate::access::Tally,
     pub(crate) started: Instant,
 }
 
@@ -188,6 +189,7 @@ impl Engine {
             status_waiting: Notify::new(),
             rules: Mutex::new(Vec::new()),
             logins,
+            refusals: crate::access::Tally::new(),
             started: Instant::now(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;

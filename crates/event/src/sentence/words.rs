@@ -95,6 +95,7 @@ pub(super) type Templates = &'static [&'static str];
 
 /// Type, how it reads.
 const OCCURRENCES: &[(&str, Templates)] = &[
+    ("access.denied", &["{actor} was refused {method} {route} ({refused:time|times})"]),
     ("account.locked", &["{object} was locked after {failed_attempts:failed login|failed logins}"]),
     ("alert.raised", &["an alert was raised: {title}"]),
     ("approval.closed", &["an approval to {action} ended: {status}"]),
