@@ -387,3 +387,29 @@ CREATE INDEX job_due ON job (queue, run_at) WHERE state IN ('queued', 'running')
 CREATE INDEX job_by_scheduled ON job (scheduled_at, id);
 CREATE INDEX job_by_state ON job (state, scheduled_at);
 CREATE UNIQUE INDEX job_by_unique_key ON job (unique_key) WHERE unique_key IS NOT NULL;
+
+-- Automation ----------------------------------------------------------------------------------------
+
+-- Rules, actions, triggers, scopes, monitors, schedules: the version that counts.
+CREATE TABLE automation (
+    class      TEXT NOT NULL,                      -- rule | action | trigger | scope | monitor | schedule
+    name       TEXT NOT NULL,                      -- its identity; never changes
+    version    BIGINT NOT NULL,
+    enabled    BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (class, name)
+);
+
+-- Every version there ever was: a change adds one, and so does a deletion.
+CREATE TABLE automation_version (
+    class      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    version    BIGINT NOT NULL,
+    revision   BIGINT NOT NULL,                    -- of the whole configuration, from 1
+    enabled    BIGINT NOT NULL,
+    body       TEXT NOT NULL,                      -- JSON; null: deleted
+    created_at BIGINT NOT NULL,
+    created_by TEXT,                               -- account; NULL: the program
+    PRIMARY KEY (class, name, version)
+);
+CREATE INDEX automation_version_by_revision ON automation_version (revision);
