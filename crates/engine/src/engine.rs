@@ -108,6 +108,7 @@ pub(crate) struct Inner {
     pub(crate) automation: watch::Sender<u64>,
     pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
     pub(crate) logins: Limiter,
+    pub(crate) refusals: crate::access::Tally,
     pub(crate) started: Instant,
 }
 
@@ -192,6 +193,7 @@ impl Engine {
             automation: watch::channel(0).0,
             rules: Mutex::new(Vec::new()),
             logins,
+            refusals: crate::access::Tally::new(),
             started: Instant::now(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;
