@@ -27,7 +27,8 @@ pub(crate) use projection::keys_of;
 pub use projection::{ProjectedEvent, project};
 pub use sealed::{Sealed, by_id, by_index, entries, latest_index, range};
 pub use search::{
-    Bucket, Count, EventPage, FacetGroup, PageRequest, count, facets, histogram, page,
+    ACTORS_COUNTED, Bucket, Count, EventPage, FacetGroup, PageRequest, actors, bars, count, facets,
+    histogram, page,
 };
 
 pub use sequence::{Checkpoint, Indexed, State, checkpoint, publish, sequence, state};
