@@ -204,6 +204,7 @@ impl Engine {
             )),
             tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped)),
         ];
         Ok(Running { engine, sealer, loops, one_time_password })

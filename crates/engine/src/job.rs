@@ -16,6 +16,7 @@ use chancery_store::Tx;
 use chancery_store::table::job::{self, Job, Lease, NewJob};
 use serde_json::json;
 
+use crate::alert::cause;
 use crate::context::Carried;
 use crate::inventory::PlacementRequest;
 use crate::operation::Done;
@@ -242,6 +243,7 @@ impl Engine {
                         });
                     }
                     scribe.record(tx, ending::cancelled(&row, now)?)?;
+                    cause::job_settled(tx, scribe, id, "job_cancelled").await?;
                     let payload = types::Cancel {
                         job_id: Some(id),
                         job_kind: Some(row.kind.clone().into()),

@@ -23,6 +23,7 @@ use chancery_store::log::{self, Indexed, PendingRow, Quarantine, QuarantineReaso
 use chancery_store::{Link, Store, Tx};
 use tokio::sync::watch;
 
+use crate::alert::cause;
 use crate::health::Health;
 use crate::scribe::{Desk, Draft, Scribe};
 use crate::{Context, Error};
@@ -93,16 +94,18 @@ impl Sealer {
             computed_root: None,
         };
         let origin = self.signer.verifier().name().to_owned();
-        let outcome = Outcome::failure(error.reason(), error.to_string());
+        let why = error.to_string();
+        let outcome = Outcome::failure(error.reason(), why.clone());
         let recorded = self
             .store
             .transaction("seal.stopped", move |tx: &mut Tx| {
                 let (scribe, payload) = (scribe.clone(), payload.clone());
-                let (origin, outcome) = (origin.clone(), outcome.clone());
+                let (origin, outcome, why) = (origin.clone(), outcome.clone(), why.clone());
                 Box::pin(async move {
                     let target = Target::new(TargetKind::Log, origin);
-                    let draft = Draft::new(&payload)?.outcome(outcome).target(target);
-                    scribe.record(tx, draft).map(|_| ())
+                    let draft = Draft::new(&payload)?.outcome(outcome).target(target.clone());
+                    let event = scribe.record(tx, draft)?;
+                    cause::seal_stopped(tx, &scribe, target, &why, event).await
                 })
             })
             .await;
@@ -198,10 +201,11 @@ impl Sealer {
                 Box::pin(async move {
                     let (bad, scribe) = &*work;
                     log::quarantine(tx, bad, scribe.now()).await?;
+                    let mut event = None;
                     for quarantined in bad {
-                        scribe.record(tx, alarm(quarantined)?)?;
+                        event = Some(scribe.record(tx, alarm(quarantined)?)?);
                     }
-                    Ok(())
+                    cause::quarantined(tx, scribe, bad.len(), event).await
                 })
             })
             .await
