@@ -192,6 +192,26 @@ impl Engine {
         Ok(items.into_iter().map(shown).collect())
     }
 
+    /// The jobs next newer than a position, newest first: the way back through
+    /// [`Engine::jobs`].
+    ///
+    /// # Errors
+    /// As [`Engine::jobs`].
+    pub async fn jobs_newer_than(
+        &self,
+        context: &Context,
+        state: Option<&str>,
+        kind: Option<&str>,
+        position: (Timestamp, JobId),
+        limit: usize,
+    ) -> Result<Vec<Job>, Error> {
+        context.require(Permission::JobRead)?;
+        let limit = limit.clamp(1, LIST_MAX);
+        let link = &mut self.link().await?;
+        let items = job::page_before(link, state, kind, position, limit).await?;
+        Ok(items.into_iter().map(shown).collect())
+    }
+
     /// One job.
     ///
     /// # Errors

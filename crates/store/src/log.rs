@@ -27,7 +27,8 @@ pub(crate) use projection::keys_of;
 pub use projection::{Projection, project};
 pub use sealed::{Sealed, by_id, by_index, entries, latest_index, range};
 pub use search::{
-    Bucket, Count, EventPage, FacetGroup, PageRequest, count, facets, histogram, page,
+    ACTORS_COUNTED, Bucket, Count, EventPage, FacetGroup, PageRequest, actors, bars, count, facets,
+    histogram, page,
 };
 
 pub use sequence::{Checkpoint, Indexed, Sequence, State, checkpoint, publish, sequence, state};
