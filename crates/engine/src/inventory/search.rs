@@ -7,12 +7,12 @@ use chancery_event::filter::{Filter, Schema};
 use chancery_store::SqlValue;
 use chancery_store::table::attribute::{self, Attribute};
 use chancery_store::table::certificate::Certificate;
-use chancery_store::table::certificate::search::{PageRequest, Search, schema};
+use chancery_store::table::certificate::search::{Bounds, PageRequest, Search, schema};
 use serde_json::{Value, json};
 
 use crate::{Context, Engine, Error, Permission};
 
-pub use chancery_store::table::certificate::search::{STATUSES, Sort};
+pub use chancery_store::table::certificate::search::{Count, Facets, STATUSES, Sort};
 
 /// Certificates on one page at most.
 pub const PAGE_MAX: usize = 1_000;
@@ -67,6 +67,7 @@ impl CertificateFilter {
             schema: &self.schema,
             attributes: &self.attributes,
             now_us: engine.environment().now().micros(),
+            bounds: Bounds::default(),
         }
     }
 }
@@ -127,7 +128,7 @@ impl Engine {
         Ok(CertificatePage { items, next, previous })
     }
 
-    /// How many certificates a filter selects.
+    /// How many certificates a filter selects, exactly: it may look at all of them.
     ///
     /// # Errors
     /// The caller may not see certificates.
@@ -140,6 +141,19 @@ impl Engine {
         Ok(filter.search(self).count(&mut self.link().await?).await?)
     }
 
+    /// How many certificates a filter selects; where that would take long, at least how many.
+    ///
+    /// # Errors
+    /// The caller may not see certificates.
+    pub async fn certificate_count_about(
+        &self,
+        context: &Context,
+        filter: &CertificateFilter,
+    ) -> Result<Count, Error> {
+        context.require(Permission::CertificateRead)?;
+        Ok(filter.search(self).count_about(&mut self.link().await?).await?)
+    }
+
     /// Counts of the selected certificates by the values of [`FACETS`].
     ///
     /// # Errors
@@ -148,19 +162,16 @@ impl Engine {
         &self,
         context: &Context,
         filter: &CertificateFilter,
-    ) -> Result<Vec<(&'static str, Vec<(String, u64)>)>, Error> {
+    ) -> Result<Facets, Error> {
         context.require(Permission::CertificateRead)?;
-        let search = filter.search(self);
-        let mut link = self.link().await?;
-        let mut groups = Vec::with_capacity(FACETS.len());
-        for field in FACETS {
-            groups.push((field, search.facet(&mut link, field).await?));
-        }
-        Ok(groups)
+        let mut found = filter.search(self).facets(&mut self.link().await?).await?;
+        found.groups.sort_by_key(|(field, _)| FACETS.iter().position(|facet| facet == field));
+        Ok(found)
     }
 
     /// How many of the selected certificates end in each span of `width` microseconds; spans
-    /// without any are left out.
+    /// without any are left out. Spans of whole hours that begin with one are counted exactly for
+    /// filters of status, end and replacement; other filters may count a sample.
     ///
     /// # Errors
     /// The caller may not see certificates.

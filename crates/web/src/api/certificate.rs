@@ -124,8 +124,9 @@ async fn certificate_facets(
 ) -> Result<Json<Facets>, Problem> {
     let filter = filter(&engine, params.filter.as_deref()).await?;
     let found = engine.certificate_facets(caller.context(), &filter).await?;
-    let groups = found.into_iter().map(|(field, values)| FacetGroup::new(field, values)).collect();
-    Ok(Json(Facets { groups, sampled: false }))
+    let groups = found.groups.into_iter();
+    let groups = groups.map(|(field, values)| FacetGroup::new(field, values)).collect();
+    Ok(Json(Facets { groups, sampled: found.sampled }))
 }
 
 /// Spans of time.

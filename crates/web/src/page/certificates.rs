@@ -81,24 +81,30 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         limit: PAGE,
     };
     let page = engine.certificates(context, &query).await?;
-    let count = engine.certificate_count(context, &filter).await?;
-    if count == 0 && text.is_empty() {
+    let count = engine.certificate_count_about(context, &filter).await?;
+    if count.value == 0 && !count.at_least && text.is_empty() {
         return Ok(shell.page(
             Nav::Certificates,
             "Certificates",
             html! { (head) (nothing(shell)) },
         ));
     }
-    let groups = counts(engine.certificate_facets(context, &filter).await?);
+    let facets = engine.certificate_facets(context, &filter).await?;
+    let groups = counts(facets.groups);
     let at = |cursor: &str| address.with("cursor", cursor).to_string();
     let way =
         Way { previous: page.previous.as_deref().map(at), next: page.next.as_deref().map(at) };
-    let words = format!("{} shown of {}", page.items.len(), ui::grouped(count));
+    let words =
+        format!("{} shown of {}", page.items.len(), listing::counted(count.value, count.at_least));
     let body = html! {
         (head)
         (expiries(shell, &narrowed, &filter).await?)
         div.with-facets {
-            div { (listing::facets(address, &narrowed.filter, &schema, &groups)) (views) }
+            div {
+                (listing::facets(address, &narrowed.filter, &schema, &groups))
+                @if facets.sampled { p.hint { "Counts are of those that entered last." } }
+                (views)
+            }
             div {
                 @if page.items.is_empty() {
                     (ui::empty_state("No certificate fits", "Take a condition away, or widen the time.",
@@ -163,9 +169,14 @@ async fn expiries(
     filter: &CertificateFilter,
 ) -> Result<Markup, Problem> {
     let now = shell.now();
-    let from = narrowed.from.unwrap_or(now - 30 * Timestamp::DAY);
+    let mut from = narrowed.from.unwrap_or(now - 30 * Timestamp::DAY);
     let to = narrowed.to.unwrap_or(from.max(now) + 395 * Timestamp::DAY).max(from + BARS);
-    let width = (to - from).div_euclid(BARS).max(1);
+    let mut width = (to - from).div_euclid(BARS).max(1);
+    if width >= Timestamp::HOUR {
+        // Whole hours are counted already.
+        from = from.div_euclid(Timestamp::HOUR) * Timestamp::HOUR;
+        width = (to - from).div_euclid(BARS * Timestamp::HOUR) * Timestamp::HOUR + Timestamp::HOUR;
+    }
     let to = from + width * BARS;
     let at = Timestamp::from_micros;
     let found = shell
