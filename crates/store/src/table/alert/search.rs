@@ -67,6 +67,7 @@ fn account(column: &str) -> Column {
         expr: "o.name".to_owned(),
         lower: true,
         condition: None,
+        each_row: false,
     })
 }
 
