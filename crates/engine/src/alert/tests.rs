@@ -316,3 +316,92 @@ async fn a_selection_larger_than_one_operation_is_worked_off_in_several() {
     assert_eq!(acknowledged.count(), 2);
     trial.running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures; 100,000 alerts"]
+async fn speed() {
+    const ALERTS: usize = 100_000;
+    let trial = Trial::start().await;
+    let ada = trial.person("ada", Role::Operator).await;
+    let engine = trial.engine();
+    let scribe = engine.scribe(&Context::system(engine.environment()));
+    let many = async |from: usize, to: usize| {
+        let scribe = scribe.clone();
+        let began = std::time::Instant::now();
+        let raised = engine.0.store.transaction("trial", move |tx: &mut Tx| {
+            let scribe = scribe.clone();
+            Box::pin(async move {
+                for number in from..to {
+                    let kinds = ["job_failed", "chain_broken", "certificate_status", "expiring"];
+                    let severity = Severity::ALL[1 + number % 4];
+                    let mut new = new(&format!("cause:{number}"), severity);
+                    new.kind = kinds[number / 7 % 4].into();
+                    new.title = format!("Certificate number {number} needs somebody");
+                    raise(tx, &scribe, &new).await?;
+                }
+                Ok::<(), Error>(())
+            })
+        });
+        raised.await.unwrap();
+        began.elapsed()
+    };
+    let mut spent = Duration::ZERO;
+    for batch in 0..ALERTS / 1_000 {
+        trial.later(Timestamp::SECOND);
+        spent += many(batch * 1_000, (batch + 1) * 1_000).await;
+    }
+    println!("raise, first: {:?} each", spent / u32::try_from(ALERTS).unwrap());
+    println!("raise, again: {:?} each", many(50_000, 51_000).await / 1_000);
+    for text in [
+        "",
+        "severity>=error",
+        "kind:job_failed unread:true",
+        "state:resolved",
+        "title:\"*99999*\"",
+        "somebody 4242",
+    ] {
+        let mut times = Vec::new();
+        for _ in 0..40 {
+            let query = AlertQuery {
+                filter: engine.parse_alert_filter(text).unwrap(),
+                sort: Sort::Severity,
+                descending: true,
+                cursor: None,
+                limit: 50,
+            };
+            let began = std::time::Instant::now();
+            engine.alerts(&ada, &query).await.unwrap();
+            times.push(began.elapsed());
+        }
+        times.sort();
+        let filter = engine.parse_alert_filter(text).unwrap();
+        let began = std::time::Instant::now();
+        engine.alert_count(&ada, &filter).await.unwrap();
+        let count = began.elapsed();
+        let began = std::time::Instant::now();
+        engine.alert_facets(&ada, &filter).await.unwrap();
+        println!(
+            "list “{text}”: p50 {:?} p95 {:?}; count {count:?}; facets {:?}",
+            times[20],
+            times[37],
+            began.elapsed()
+        );
+    }
+    let began = std::time::Instant::now();
+    engine.unread_alerts(&ada, 100).await.unwrap();
+    println!("bell, all unread: {:?}", began.elapsed());
+    let began = std::time::Instant::now();
+    engine.mark_all_alerts_read(&ada).await.unwrap();
+    println!("mark all as read: {:?}", began.elapsed());
+    let began = std::time::Instant::now();
+    engine.unread_alerts(&ada, 100).await.unwrap();
+    println!("bell, all read: {:?}", began.elapsed());
+    let mut link = engine.link().await.unwrap();
+    let sql = "EXPLAIN QUERY PLAN SELECT a.id FROM alert a WHERE a.resolved_at IS NULL
+               ORDER BY a.severity_rank DESC, a.id DESC LIMIT 50";
+    for row in link.rows(sql, vec![]).await.unwrap() {
+        println!("plan: {}", row.text("detail").unwrap());
+    }
+    drop(link);
+    trial.running.stop().await.unwrap();
+}
