@@ -60,7 +60,7 @@ async fn view(shell: &Shell, shown: &ShownAlert) -> Result<Response, Problem> {
         div.columns {
             div {
                 (ui::section("message", "What happened", html! { (ui::severity(&alert.severity)) }, message(shown)))
-                (ui::section("facts", "Facts", html! {}, facts(shell, shown)))
+                (ui::section("facts", "Facts", html! {}, facts(shown)))
             }
             div {
                 @if shell.may(Permission::AlertWrite) { (actions(shell, shown).await?) }
@@ -129,7 +129,7 @@ fn message(shown: &ShownAlert) -> Markup {
     }
 }
 
-fn facts(shell: &Shell, shown: &ShownAlert) -> Markup {
+fn facts(shown: &ShownAlert) -> Markup {
     let alert = &shown.alert;
     let none = || html! { span.muted { "—" } };
     let event = |id: &str, words: &str| html! { a href={"/events/" (id)} { (words) } };
@@ -189,7 +189,6 @@ fn facts(shell: &Shell, shown: &ShownAlert) -> Markup {
         ));
     }
     pairs.push(("Identifier", ui::code(&alert.id.to_string())));
-    let _ = shell;
     ui::key_values(&pairs)
 }
 
