@@ -111,6 +111,7 @@ pub(crate) struct Inner {
     pub(crate) automation: watch::Sender<u64>,
     pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
     pub(crate) logins: Limiter,
+    pub(crate) refusals: crate::access::Tally,
     pub(crate) started: Instant,
 }
 
@@ -166,6 +167,7 @@ impl Engine {
             node: environment.id::<NodeId>(),
             source: Cow::Owned(settings.public_url.clone()),
             pending_key: keys.pending,
+            recent: Arc::default(),
             environment,
         });
         let (announce, sealed) = watch::channel(0);
@@ -194,6 +196,7 @@ impl Engine {
             automation: watch::channel(0).0,
             rules: Mutex::new(Vec::new()),
             logins,
+            refusals: crate::access::Tally::new(),
             started: Instant::now(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;
@@ -201,6 +204,7 @@ impl Engine {
         let loops = vec![
             tokio::spawn(crate::projector::run(
                 engine.0.store.clone(),
+                engine.0.desk.recent.clone(),
                 engine.environment().clone(),
                 engine.0.sealed.clone(),
                 stopped.clone(),

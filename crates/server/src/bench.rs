@@ -4,6 +4,7 @@
 //! writes the very rows that the engine wrote, into the same tables with the same durability, and
 //! does nothing else. Nothing of this touches a real data directory.
 
+mod http;
 mod inventory;
 mod report;
 mod sample;
@@ -70,6 +71,9 @@ pub async fn run(arguments: &BenchArguments, json: bool) -> Result<()> {
     };
     if wanted(Part::Inventory) {
         inventory::measure(&plan, &mut report).await?;
+    }
+    if wanted(Part::Http) {
+        http::measure(&plan, &mut report).await?;
     }
     if wanted(Part::Search) {
         search::measure(&dir, &mut report).await?;

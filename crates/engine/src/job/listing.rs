@@ -45,6 +45,8 @@ pub struct JobQuery {
     pub to: Option<Timestamp>,
     /// From before this position.
     pub before: Option<(Timestamp, JobId)>,
+    /// The next ones newer than this position: the way back.
+    pub after: Option<(Timestamp, JobId)>,
     /// Jobs at most.
     pub limit: usize,
 }
@@ -81,9 +83,11 @@ impl Engine {
             queue: query.queue.as_deref(),
             from: query.from,
             to: query.to,
+            before: query.before,
+            after: query.after,
         };
         let limit = query.limit.clamp(1, LIST_MAX);
-        let found = job::search(&mut self.link().await?, &filter, query.before, limit).await?;
+        let found = job::search(&mut self.link().await?, &filter, limit).await?;
         Ok(found.into_iter().map(shown).collect())
     }
 

@@ -3,6 +3,7 @@
 mod access;
 mod alert;
 mod automation;
+mod bulk;
 mod configuration;
 mod history;
 mod inventory;

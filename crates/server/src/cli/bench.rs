@@ -34,6 +34,8 @@ pub enum Part {
     Writing,
     /// Uploads and imports.
     Inventory,
+    /// Uploads over loopback HTTP.
+    Http,
     /// Pages, facets, histograms and text search.
     Search,
     /// Verification, start, memory.

@@ -308,13 +308,16 @@ pub struct JobFilter<'a> {
     pub from: Option<Timestamp>,
     /// Asked for before this time.
     pub to: Option<Timestamp>,
+    /// From before this position.
+    pub before: Option<(Timestamp, JobId)>,
+    /// The next ones newer than this position.
+    pub after: Option<(Timestamp, JobId)>,
 }
 
-/// Jobs that fit, newest first, from before a position.
+/// Jobs that fit, newest first.
 pub async fn search(
     link: &mut Link,
     filter: &JobFilter<'_>,
-    before: Option<(Timestamp, JobId)>,
     limit: usize,
 ) -> Result<Vec<Job>, Error> {
     let mut values: Vec<SqlValue> = args![limit];
@@ -335,16 +338,24 @@ pub async fn search(
     if let Some(to) = filter.to {
         add("scheduled_at < ?", to.into());
     }
-    if let Some((at, id)) = before {
-        values.extend([at.into(), value::id(id)]);
-        let (at, id) = (values.len() - 1, values.len());
-        conditions.push(format!("(scheduled_at, id) < (${at}, ${id})"));
+    for (position, sign) in [(filter.before, "<"), (filter.after, ">")] {
+        if let Some((at, id)) = position {
+            values.extend([at.into(), value::id(id)]);
+            let (at, id) = (values.len() - 1, values.len());
+            conditions.push(format!("(scheduled_at, id) {sign} (${at}, ${id})"));
+        }
     }
+    let order = if filter.after.is_some() { "ASC" } else { "DESC" };
     let sql = format!(
-        "SELECT {COLUMNS} FROM job WHERE {} ORDER BY scheduled_at DESC, id DESC LIMIT $1",
+        "SELECT {COLUMNS} FROM job WHERE {} ORDER BY scheduled_at {order}, id {order} LIMIT $1",
         conditions.join(" AND ")
     );
-    link.rows(sql, values).await?.iter().map(read).collect()
+    let mut jobs: Vec<Job> =
+        link.rows(sql, values).await?.iter().map(read).collect::<Result<_, _>>()?;
+    if filter.after.is_some() {
+        jobs.reverse();
+    }
+    Ok(jobs)
 }
 
 /// How many jobs wait and run in each queue: name, state, count.

@@ -27,8 +27,8 @@ pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(read, routes!(alert_histogram));
     operations.any(read, routes!(unread_alerts));
     operations.any(read, routes!(read_alert));
-    operations.any(read, routes!(mark_alerts_read));
-    operations.any(read, routes!(mark_alerts_unread));
+    operations.any(Permission::OwnWrite, routes!(mark_alerts_read));
+    operations.any(Permission::OwnWrite, routes!(mark_alerts_unread));
     operations.any(write, routes!(acknowledge_alerts));
     operations.any(write, routes!(unacknowledge_alerts));
     operations.any(write, routes!(assign_alerts));
@@ -111,7 +111,7 @@ async fn list_alerts(
     };
     let page = engine.alerts(caller.context(), &query).await?;
     let items = page.items.iter().map(Alert::from).collect();
-    Ok(Page { items, next_cursor: page.next, previous_cursor: None }.answer(&uri))
+    Ok(Page { items, next_cursor: page.next, previous_cursor: page.previous }.answer(&uri))
 }
 
 /// Facets of alerts

@@ -173,6 +173,7 @@ async fn list_jobs(
         from: params.from,
         to: params.to,
         before,
+        after: None,
         // One more than asked for tells whether there is a next page.
         limit: limit + 1,
     };

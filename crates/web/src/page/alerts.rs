@@ -12,6 +12,7 @@ use chancery_event::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
 use super::address::Address;
+use super::certificates::{Way, pages};
 use super::listing::{self, CURSORS, FacetCounts, Narrowed};
 use super::shell::Shell;
 use super::{GET, alert_row, saved_view};
@@ -108,7 +109,10 @@ async fn list(shell: &Shell, undo: Option<Markup>) -> Result<Response, Problem> 
         values,
     };
     let groups: Vec<FacetCounts> = facets.into_iter().map(group).collect();
-    let next = page.next.as_deref().map(|cursor| address.with("cursor", cursor).to_string());
+    let at = |cursor: &Option<String>| {
+        cursor.as_deref().map(|cursor| address.with("cursor", cursor).to_string())
+    };
+    let way = Way { previous: at(&page.previous), next: at(&page.next) };
     let words = format!("{} shown of {}", page.items.len(), ui::grouped(count));
     let body = html! {
         (head)
@@ -121,7 +125,7 @@ async fn list(shell: &Shell, undo: Option<Markup>) -> Result<Response, Problem> 
                         Some(ui::button("Show all that are open", "/alerts", None, true))))
                 } @else {
                     (table(shell, &page.items, &text, count, (sort, descending)))
-                    (super::certificates::pages(address, next.as_deref(), &words))
+                    (pages(address, &way, &words))
                 }
             }
         }

@@ -153,16 +153,18 @@ async fn reading_is_each_readers_own_and_all_of_it_can_be_undone() {
     let unread = |page: &str| page.contains("1 unread alerts");
     assert!(unread(&ada.get("/alerts").await.expect(200).text()));
     let fields = [("scope", "all"), ("action", "read"), ("back", "/alerts")];
-    let page = ada.post("/alerts/settle", &fields).await.expect(200).text();
+    let answer = ada.post("/alerts/settle", &fields).await;
+    let page = ada.follow(answer).await.expect(200).text();
     assert!(page.contains("1 alert is marked as read") && page.contains("Undo"), "{page}");
     assert!(!unread(&ada.get("/alerts").await.text()));
     assert!(unread(&bob.get("/").await.text()), "another reader has not read it");
     let fields = [("scope", "all"), ("action", "unread"), ("back", "/alerts")];
-    ada.post("/alerts/settle", &fields).await.expect(200);
+    ada.post("/alerts/settle", &fields).await.expect(303);
     assert!(unread(&ada.get("/alerts/bell").await.expect(200).text()));
     let refused = [("scope", "filter"), ("filter", ""), ("action", "resolve"), ("back", "/alerts")];
     ada.post("/alerts/settle", &refused).await.expect(403);
-    let page = bob.post("/alerts/settle", &refused).await.expect(200).text();
+    let answer = bob.post("/alerts/settle", &refused).await;
+    let page = bob.follow(answer).await.expect(200).text();
     assert!(page.contains("1 alert is resolved"), "{page}");
     assert!(bob.get("/alerts").await.text().contains("Nothing needs you"));
     let resolved = bob.get("/alerts?q=state:resolved").await.expect(200).text();
@@ -208,7 +210,8 @@ async fn pages_of_alerts_show_what_there_is() {
     let page = browser.get(&format!("/alerts/{id}")).await.expect(200).text();
     assert!(page.contains(&format!("/jobs/{job}")) && page.contains("An alert was raised"));
     let fields = [("id", id.as_str()), ("action", "snooze"), ("for", "3600"), ("back", "/alerts")];
-    let snoozed = browser.post("/alerts/settle", &fields).await.expect(200).text();
+    let answer = browser.post("/alerts/settle", &fields).await;
+    let snoozed = browser.follow(answer).await.expect(200).text();
     assert!(snoozed.contains("1 alert is snoozed"));
     for path in ["/review", "/review?span=week", "/alerts?q=state:snoozed&sort=-severity"] {
         browser.get(path).await.expect(200);
