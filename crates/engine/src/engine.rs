@@ -54,6 +54,8 @@ pub struct Settings {
     pub keep_evaluations_days: u32,
     /// At most so many of them are kept.
     pub keep_evaluations_max: u64,
+    /// How many jobs of a queue run at a time, by its name, where it is not as built in.
+    pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
 
 impl Settings {
@@ -75,6 +77,7 @@ impl Settings {
             requests_per_second: 0,
             keep_evaluations_days: 400,
             keep_evaluations_max: 1_000_000,
+            jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -116,6 +119,7 @@ pub(crate) struct Inner {
     /// The configuration in force, compiled; see `reaction/snapshot.rs`.
     pub(crate) compiled: Mutex<Option<Arc<crate::reaction::Configuration>>>,
     pub(crate) logins: Limiter,
+    pub(crate) refusals: crate::access::Tally,
     pub(crate) started: Instant,
 }
 
@@ -171,6 +175,7 @@ impl Engine {
             node: environment.id::<NodeId>(),
             source: Cow::Owned(settings.public_url.clone()),
             pending_key: keys.pending,
+            recent: Arc::default(),
             environment,
         });
         let (announce, sealed) = watch::channel(0);
@@ -200,6 +205,7 @@ impl Engine {
             dispatched: watch::channel(0).0,
             compiled: Mutex::new(None),
             logins,
+            refusals: crate::access::Tally::new(),
             started: Instant::now(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;
@@ -207,6 +213,7 @@ impl Engine {
         let loops = vec![
             tokio::spawn(crate::projector::run(
                 engine.0.store.clone(),
+                engine.0.desk.recent.clone(),
                 engine.environment().clone(),
                 engine.0.sealed.clone(),
                 stopped.clone(),

@@ -28,8 +28,8 @@ pub(crate) use candidate::{
     target as certificate_target,
 };
 pub(crate) use change::place;
-pub(crate) use placement::{path, resolve as resolve_placement};
 pub(crate) use overlay::overlay;
+pub(crate) use placement::{path, resolve as resolve_placement};
 pub use read::{AttributeEntry, CertificateView, ChainLink, CheckView};
 
 /// How an upload is processed.

@@ -5,6 +5,7 @@
 //! are those of operations that refuse to do the same again.
 
 mod ending;
+mod listing;
 pub(crate) mod runner;
 
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::inventory::PlacementRequest;
 use crate::operation::Done;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission};
+
+pub use listing::{JobQuery, QueueView, queue_limits};
 
 /// Jobs of one list at most: a page of a thousand, and one to tell that there are more.
 const LIST_MAX: usize = 1_001;

@@ -181,13 +181,7 @@ type Note = dyn for<'a> Fn(&'a mut Tx, &'a Scribe, EventId) -> BoxFuture<'a, Res
 
 /// Records the end of an operation that changed nothing. If that cannot be recorded either, nothing
 /// has happened, and the log of the process says why.
-async fn record_end(
-    store: &Store,
-    scribe: &Scribe,
-    id: EventId,
-    draft: Draft,
-    note: Arc<Note>,
-) {
+async fn record_end(store: &Store, scribe: &Scribe, id: EventId, draft: Draft, note: Arc<Note>) {
     let name: EventType = draft.event_type;
     let recorded = match scribe.completion(id, draft) {
         Ok(recorded) => recorded,

@@ -300,13 +300,7 @@ impl Engine {
             Answer::Allowed => Ok(()),
             Answer::Refused { seconds, first } => {
                 if first {
-                    let payload = types::ClientRateLimited {
-                        limited: "login".into(),
-                        limit: self.0.logins.per_minute(),
-                        window_s: 60,
-                        client_address: context.client.ip.clone(),
-                    };
-                    self.note(context, Draft::new(&payload)?).await?;
+                    self.note_rate_limit(context, "login", &self.0.logins).await?;
                 }
                 Err(Error::RateLimited { seconds })
             }

@@ -4,9 +4,9 @@
 //! nothing that is referred to can go. An error's field is `class/name#pointer`, a JSON pointer
 //! (RFC 6901) into the body.
 
+use chancery_store::Link;
 use chancery_store::table::label::{self, Class as Label};
 use chancery_store::table::{account, attribute};
-use chancery_store::Link;
 
 use super::{Book, Class, Object};
 use crate::Error;

@@ -27,7 +27,7 @@ use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission};
 
 /// Certificates that enter in one transaction at most.
-const CHUNK: usize = 128;
+const CHUNK: usize = 256;
 
 /// What became of an import.
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,8 +89,7 @@ impl Engine {
             };
             let following = next();
             let last = following.is_empty();
-            let (done, ready) =
-                tokio::join!(
+            let (done, ready) = tokio::join!(
                 self.enter_all(context, chunk, &operation),
                 self.prepare_chunk(context, upload, following)
             );
@@ -143,23 +142,36 @@ impl Engine {
         let issuers = self.issuers_for(&entrants, &wish).await?;
         let (now, expiring_days) = (self.environment().now(), self.settings().expiring_days);
         let configuration = self.configuration(&mut self.link().await?).await?;
+        let issuers = Arc::new(issuers);
         let scribe = self.scribe(context);
-        let judging = tokio::task::spawn_blocking(move || {
-            let judge = |(position, candidate)| {
-                let wish = wish.clone();
-                let mut judged = Judged::new(candidate, wish, &issuers, now, expiring_days);
-                judged.staged = Staged::ask(&configuration, &scribe, &judged.candidate)?;
-                Ok((position, judged))
-            };
-            entrants.into_iter().map(judge).collect::<Result<Vec<_>, Error>>()
+        let second = entrants.split_off(entrants.len() / 2);
+        // Checking signatures is most of the work: in two halves, side by side.
+        let judging = [entrants, second].map(|half: Vec<Entrant>| {
+            let (issuers, wish) = (issuers.clone(), wish.clone());
+            let (configuration, scribe) = (configuration.clone(), scribe.clone());
+            tokio::task::spawn_blocking(move || {
+                let judge = |(position, candidate)| {
+                    let wish = wish.clone();
+                    let mut judged = Judged::new(candidate, wish, &issuers, now, expiring_days);
+                    judged.staged = Staged::ask(&configuration, &scribe, &judged.candidate)?;
+                    Ok((position, judged))
+                };
+                half.into_iter().map(judge).collect::<Result<Vec<_>, Error>>()
+            })
         });
-        let judged =
-            judging.await.map_err(|error| Error::Internal(format!("import: {error}")))??;
-        let kept_out = |(_, judged): &(usize, Judged)| {
-            judged.staged.as_ref().is_some_and(|staged| staged.ignored_by().is_some())
-        };
-        let (ignored, entrants) = judged.into_iter().partition(kept_out);
-        Ok(Prepared { refused, ignored, entrants })
+        let mut prepared = Prepared { refused, ..Prepared::default() };
+        for half in judging {
+            let judged = half.await;
+            let judged = judged.map_err(|error| Error::Internal(format!("import: {error}")))??;
+            for (position, judged) in judged {
+                let kept_out = |staged: &Staged| staged.ignored_by().is_some();
+                match judged.staged.as_ref().is_some_and(kept_out) {
+                    true => prepared.ignored.push((position, judged)),
+                    false => prepared.entrants.push((position, judged)),
+                }
+            }
+        }
+        Ok(prepared)
     }
 
     /// Issuers of a chunk: from the inventory, and from the chunk itself.
@@ -232,6 +244,8 @@ async fn enter_chunk(
     let names: Vec<&str> = rows().filter_map(first_name).collect();
     let mut named: HashSet<String> = certificate::names_in_use(tx, &names).await?;
     let mut items = Vec::with_capacity(entrants.len());
+    // Those that nothing is asked about, one after another, enter together.
+    let mut together: Vec<&Judged> = Vec::with_capacity(entrants.len());
     for (position, judged) in entrants {
         let candidate = &judged.candidate;
         let fingerprint = &candidate.row.fingerprint_sha256;
@@ -239,15 +253,22 @@ async fn enter_chunk(
             Some(&id) => Err(Error::Duplicate { id }),
             None => {
                 let may_relate = first_name(candidate).is_none_or(|name| named.contains(name));
-                let row = entry::enter(tx, scribe, judged, may_relate).await?;
-                known.insert(fingerprint.clone(), row.id);
+                let id = if may_relate || !judged.is_plain() {
+                    entry::enter_together(tx, scribe, &std::mem::take(&mut together)).await?;
+                    entry::enter(tx, scribe, judged, may_relate).await?.id
+                } else {
+                    together.push(judged);
+                    candidate.row.id
+                };
+                known.insert(fingerprint.clone(), id);
                 named.extend(candidate.names.iter().map(|name| name.value.clone()));
-                Ok(row.id)
+                Ok(id)
             }
         };
         let subject = Some(candidate.row.subject_dn.clone());
         items.push(UploadedItem { position: *position, result, subject });
     }
+    entry::enter_together(tx, scribe, &together).await?;
     Ok(items)
 }
 

@@ -90,10 +90,11 @@ impl<'a> Body<'a> {
     pub(crate) fn number(&mut self, name: &'static str, most: i64) -> Result<i64, Error> {
         match self.value(name) {
             None => Ok(0),
-            Some(value) => value
-                .as_i64()
-                .filter(|number| (-most..=most).contains(number))
-                .ok_or_else(|| self.fault(name, format!("expected a whole number, {most} at most"))),
+            Some(value) => {
+                value.as_i64().filter(|number| (-most..=most).contains(number)).ok_or_else(|| {
+                    self.fault(name, format!("expected a whole number, {most} at most"))
+                })
+            }
         }
     }
 

@@ -10,19 +10,19 @@ use chancery_event::id::{CertificateId, EventId};
 use chancery_event::types::certificate as types;
 use chancery_event::{Outcome, Severity, Target, TargetKind, Verdict as Result_};
 use chancery_store::Tx;
+use chancery_store::table::account;
 use chancery_store::table::alert as alert_table;
 use chancery_store::table::certificate::{self, Certificate};
-use chancery_store::table::account;
 use serde_json::json;
 
 use super::evaluate::{Evaluation, Planned};
 use super::step::{Audience, Effect};
+use crate::Error;
 use crate::alert::{self, NewAlert};
 use crate::automation::Class;
 use crate::inventory::{self, PlacementRequest, overlay, resolve_placement};
 use crate::job;
 use crate::scribe::{Draft, Scribe};
-use crate::Error;
 
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,11 +91,8 @@ pub(crate) async fn carry(
 
 /// The endings of steps that nobody tries.
 pub(crate) fn none_of(evaluation: &Evaluation, ending: &Ending) -> Vec<Step> {
-    let step = |planned: &Planned| Step {
-        planned: planned.clone(),
-        ending: ending.clone(),
-        event: None,
-    };
+    let step =
+        |planned: &Planned| Step { planned: planned.clone(), ending: ending.clone(), event: None };
     evaluation.planned.iter().map(step).collect()
 }
 
@@ -171,7 +168,10 @@ async fn notify(
         Audience::Role(_) => None,
         Audience::Account(name) => {
             let found = account::by_name(tx, name).await?;
-            Some(found.ok_or_else(|| Error::invalid("to", format!("there is no account “{name}”")))?)
+            Some(
+                found
+                    .ok_or_else(|| Error::invalid("to", format!("there is no account “{name}”")))?,
+            )
         }
         Audience::Owner => {
             let row = match occasion.certificate {
@@ -275,9 +275,8 @@ pub(crate) async fn place(
     occasion: &Occasion,
     evaluation: &Evaluation,
 ) -> Result<Vec<Option<(Ending, Option<EventId>)>>, Error> {
-    let places = |planned: &Planned| {
-        matches!(planned.effect, Effect::Place(_) | Effect::AddGroup(_))
-    };
+    let places =
+        |planned: &Planned| matches!(planned.effect, Effect::Place(_) | Effect::AddGroup(_));
     let row = match occasion.certificate {
         Some(id) if evaluation.planned.iter().any(places) => certificate::find(tx, id).await?,
         _ => None,

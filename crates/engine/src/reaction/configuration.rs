@@ -141,11 +141,7 @@ impl Configuration {
     }
 
     /// The same configuration with one trigger alone, whether or not it counts.
-    pub(crate) fn only(
-        book: &Book,
-        around: &Surroundings,
-        name: &str,
-    ) -> Result<Self, Error> {
+    pub(crate) fn only(book: &Book, around: &Surroundings, name: &str) -> Result<Self, Error> {
         let object = book.find(Class::Trigger, name);
         let object = object.ok_or_else(|| Error::not_found("trigger", name))?;
         let mut alone = book.clone();
@@ -206,7 +202,8 @@ fn trigger(book: &Book, around: &Surroundings, object: &Object) -> Result<Trigge
         let rule = referred(book, Class::Rule, name, &pointer)?;
         let filter = rule_filter(&rule.body, &schema).map_err(|error| in_use(error, &pointer))?;
         possible(&filter, &body.event_types, &pointer)?;
-        let filter = filter.compile(&schema).map_err(|e| Error::invalid(&pointer, e.to_string()))?;
+        let filter =
+            filter.compile(&schema).map_err(|e| Error::invalid(&pointer, e.to_string()))?;
         rules.push(UsedRule { name: name.clone(), version: rule.version, filter });
     }
     let mut actions = Vec::with_capacity(body.actions.len());
@@ -376,7 +373,8 @@ fn usable(
 ) -> Result<(), Error> {
     let word = step.word();
     if trigger.ignore && step.places() {
-        let message = format!("{word}: what is ignored does not enter, so there is nothing to place");
+        let message =
+            format!("{word}: what is ignored does not enter, so there is nothing to place");
         return Err(Error::invalid("", message));
     }
     for event_type in &trigger.event_types {
@@ -389,11 +387,12 @@ fn usable(
             return Err(Error::invalid("", message));
         }
     }
-    known_fields(step, schema, around, &|member| format!("{word}/{member}"))
-        .map_err(|error| match error {
+    known_fields(step, schema, around, &|member| format!("{word}/{member}")).map_err(|error| {
+        match error {
             Error::Invalid { field, message } => Error::invalid("", format!("{field}: {message}")),
             error => error,
-        })
+        }
+    })
 }
 
 fn known_scope(scope: &ScopeRef, pointer: &str, around: &Surroundings) -> Result<(), Error> {
@@ -474,10 +473,10 @@ pub(crate) fn uses_of(book: &Book, noun: &str, name: &str) -> Vec<String> {
             && Step::read_all(&object.body).is_ok_and(|steps| steps.iter().any(step_uses));
         let asked = noun == "attribute"
             && object.class == Class::Rule
-            && object.body["filter"].to_string().to_lowercase().contains(&format!(
-                "object.attribute.{}",
-                name.to_lowercase()
-            ));
+            && object.body["filter"]
+                .to_string()
+                .to_lowercase()
+                .contains(&format!("object.attribute.{}", name.to_lowercase()));
         if bound || stepped || asked {
             users.insert((object.class, object.name.clone()), ());
         }

@@ -204,7 +204,10 @@ impl ScopeBody {
         };
         body.finish()?;
         if scope.kind == ScopeKind::Platform {
-            return Err(Error::invalid("/kind", "behind the platform there is no scope to replace"));
+            return Err(Error::invalid(
+                "/kind",
+                "behind the platform there is no scope to replace",
+            ));
         }
         Ok(Self { scope, replace })
     }

@@ -20,11 +20,11 @@ use chancery_store::table::evaluation as table;
 use chancery_store::{Link, Tx};
 use tokio::sync::watch;
 
+use super::Configuration;
 use super::carry::{self, Ending, Occasion};
 use super::evaluate::{Evaluation, evaluate};
 use super::happening::{Happening, Subject, certificate_of};
 use super::record::{self, Happened};
-use super::Configuration;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error};
 
@@ -258,6 +258,7 @@ async fn act(
             rows.push(record::row(id, &happened, evaluation, &steps));
         }
     }
+    record::in_order(&mut rows);
     table::insert(tx, &rows).await?;
     log::move_cursor(tx, CURSOR, batch.from, batch.to, now).await?;
     Ok(jobs)
@@ -267,7 +268,9 @@ async fn act(
 fn reacting(engine: &Engine, event: &chancery_event::Event) -> Context {
     Context {
         origin: Origin::Trigger,
-        transaction: event.transaction.unwrap_or_else(|| engine.environment().id::<TransactionId>()),
+        transaction: event
+            .transaction
+            .unwrap_or_else(|| engine.environment().id::<TransactionId>()),
         cause: Some(event.id),
         depth: event.depth.saturating_add(1),
         ..Context::system(engine.environment())
@@ -316,9 +319,9 @@ pub(crate) async fn sweep(engine: &Engine) -> Result<u64, Error> {
             .0
             .store
             .transaction("dispatch.sweep", move |tx: &mut Tx| {
-                Box::pin(
-                    async move { Ok::<u64, Error>(table::sweep(tx, before, most, SWEEP_MAX).await?) },
-                )
+                Box::pin(async move {
+                    Ok::<u64, Error>(table::sweep(tx, before, most, SWEEP_MAX).await?)
+                })
             })
             .await?;
         gone += deleted;

@@ -163,3 +163,6 @@ fn plan(trigger: &Trigger, happening: &Happening<'_>) -> Vec<Planned> {
     }
     planned
 }
+
+#[cfg(test)]
+mod tests;

@@ -161,9 +161,10 @@ fn typed(json: &Json, kind: Option<&FieldKind>) -> Option<Value<'static>> {
             let time = json.as_str()?.parse::<Timestamp>().ok()?;
             Some(Value::Time(time.micros()))
         }
-        (Some(FieldKind::Id | FieldKind::Keyword(_) | FieldKind::Ordered(_)), Json::String(text)) => {
-            Some(Value::Text(text.to_ascii_lowercase().into()))
-        }
+        (
+            Some(FieldKind::Id | FieldKind::Keyword(_) | FieldKind::Ordered(_)),
+            Json::String(text),
+        ) => Some(Value::Text(text.to_ascii_lowercase().into())),
         (_, Json::String(text)) => Some(Value::Text(text.clone().into())),
         (_, json) => Some(Value::Text(json.to_string().into())),
     }

@@ -62,6 +62,14 @@ pub(crate) fn row(
     }
 }
 
+/// Gives rows their identifiers anew, so that their order is that of the list: identifiers of the
+/// same moment have none by themselves.
+pub(crate) fn in_order(rows: &mut [Row]) {
+    let mut ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    ids.sort();
+    rows.iter_mut().zip(ids).for_each(|(row, id)| row.id = id);
+}
+
 /// Rules with every comparison.
 pub fn explanation(evaluation: &Evaluation, discreet: bool) -> Value {
     let rules = evaluation.found.iter().map(|found| {
@@ -126,6 +134,8 @@ pub struct EvaluationQuery {
     pub filter: Filter,
     /// Only what is older than this one.
     pub before: Option<EvaluationId>,
+    /// Only what is newer than this one, the nearest of it; `before` counts first.
+    pub after: Option<EvaluationId>,
     /// At most so many.
     pub limit: usize,
 }
@@ -135,8 +145,10 @@ pub struct EvaluationQuery {
 pub struct EvaluationPage {
     /// Newest first.
     pub items: Vec<Row>,
-    /// There are more behind them.
-    pub more: bool,
+    /// There are newer ones.
+    pub newer: bool,
+    /// There are older ones.
+    pub older: bool,
 }
 
 impl Engine {
@@ -160,13 +172,19 @@ impl Engine {
         context.require(Permission::AutomationRead)?;
         let schema = evaluation_schema();
         let limit = query.limit.clamp(1, PAGE_MAX - 1);
-        let before = query.before.map(|id| id.to_string());
+        let upwards = query.before.is_none() && query.after.is_some();
+        let from = query.before.or(query.after).map(|id| id.to_string());
         let mut link = self.link().await?;
         let search = self.search(&query.filter, &schema);
-        let mut items = search.page(&mut link, before.as_deref(), limit + 1).await?;
+        let mut items = search.page(&mut link, from.as_deref(), upwards, limit + 1).await?;
         let more = items.len() > limit;
         items.truncate(limit);
-        Ok(EvaluationPage { items, more })
+        let (mut newer, mut older) = (query.before.is_some(), more);
+        if upwards {
+            items.reverse();
+            (newer, older) = (more, true);
+        }
+        Ok(EvaluationPage { items, newer, older })
     }
 
     /// How many evaluations a filter selects, 100,000 at most, and the counts of its facets.

@@ -152,7 +152,8 @@ impl Staged {
             let id = scribe.environment().id::<EvaluationId>();
             record::row(id, &happened, evaluation, steps)
         };
-        let rows: Vec<_> = self.evaluations.iter().zip(done).map(row).collect();
+        let mut rows: Vec<_> = self.evaluations.iter().zip(done).map(row).collect();
+        record::in_order(&mut rows);
         Ok(table::insert(tx, &rows).await?)
     }
 }

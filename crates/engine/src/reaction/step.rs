@@ -160,7 +160,9 @@ impl Step {
                 message: text(body, "message")?,
                 key: text(body, "key")?,
             },
-            "resolve_alert" => Self::ResolveAlert { kind: alert_kind(body)?, key: text(body, "key")? },
+            "resolve_alert" => {
+                Self::ResolveAlert { kind: alert_kind(body)?, key: text(body, "key")? }
+            }
             "notify" => Self::Notify {
                 to: audience(body)?,
                 title: title(body)?,
@@ -176,7 +178,8 @@ impl Step {
             }
             other => {
                 let known: Vec<_> = KINDS.iter().map(|(word, _, _)| *word).collect();
-                let message = format!("there is no step “{other}”; there are: {}", known.join(", "));
+                let message =
+                    format!("there is no step “{other}”; there are: {}", known.join(", "));
                 return Err(body.fault("step", message));
             }
         })
@@ -470,11 +473,9 @@ impl Step {
             Self::ResolveAlert { kind, key } => {
                 Ok(Effect::Resolve { key: alert_key(kind, key.as_ref().map(fill), happening) })
             }
-            Self::Notify { to, title, message: text } => Ok(Effect::Notify {
-                to: to.clone(),
-                title: titled(title),
-                message: message(text),
-            }),
+            Self::Notify { to, title, message: text } => {
+                Ok(Effect::Notify { to: to.clone(), title: titled(title), message: message(text) })
+            }
             Self::StartJob(kind) => Ok(Effect::StartJob(*kind)),
         }
     }
@@ -556,5 +557,6 @@ pub(super) fn misfit(field: &Field, kind: &str) -> Option<String> {
         "date" | "datetime" => matches!(field.kind, FieldKind::Timestamp),
         _ => true,
     };
-    (!fits).then(|| format!("{} is {}, and the attribute takes {kind}", field.name, field.kind.noun()))
+    (!fits)
+        .then(|| format!("{} is {}, and the attribute takes {kind}", field.name, field.kind.noun()))
 }

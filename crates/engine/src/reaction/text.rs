@@ -39,7 +39,9 @@ impl Text {
                 continue;
             }
             let Some(end) = brace.find('}').filter(|_| brace.starts_with('{')) else {
-                return Err("a brace stands for a field, such as {object.cn}; write {{ for {".into());
+                return Err(
+                    "a brace stands for a field, such as {object.cn}; write {{ for {".into()
+                );
             };
             let field = brace[1..end].trim();
             if field.is_empty() {

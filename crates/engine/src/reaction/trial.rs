@@ -147,7 +147,7 @@ impl Engine {
         edits: &[TrialEdit],
         event: EventId,
     ) -> Result<Vec<Evaluation>, Error> {
-        context.require(Permission::AutomationRead)?;
+        context.require(Permission::AutomationTry)?;
         let mut link = self.link().await?;
         let (book, around) = self.book_with(&mut link, edits).await?;
         let configuration = Configuration::only(&book, &around, trigger)?;
@@ -218,7 +218,7 @@ impl Engine {
         types: &[EventType],
         most: u64,
     ) -> Result<Tried, Error> {
-        context.require(Permission::AutomationRead)?;
+        context.require(Permission::AutomationTry)?;
         let names: Vec<_> = types.iter().map(|event_type| event_type.name()).collect();
         let edit = |class: Class, name: &str, body| TrialEdit {
             class: class.as_str().to_owned(),
@@ -248,7 +248,7 @@ impl Engine {
             object_name: Some(name.to_owned()),
         };
         let target = Target::new(TargetKind::Trigger, name);
-        self.operation(context, Permission::AutomationRead, &payload)?
+        self.operation(context, Permission::AutomationTry, &payload)?
             .run(move |_, _| {
                 let (payload, target) = (payload.clone(), target.clone());
                 Box::pin(async move {

@@ -98,6 +98,7 @@ pub(super) type Templates = &'static [&'static str];
 
 /// Type, how it reads.
 const OCCURRENCES: &[(&str, Templates)] = &[
+    ("access.denied", &["{actor} was refused {method} {route} ({refused:time|times})"]),
     ("account.locked", &["{object} was locked after {failed_attempts:failed login|failed logins}"]),
     ("alert.escalated", &["an alert went from {old_severity} to {new_severity}: {alert_kind}"]),
     ("alert.raised", &["an alert was raised: {title}"]),
@@ -166,4 +167,10 @@ const OCCURRENCES: &[(&str, Templates)] = &[
     ("secret.unrotated", &["{object} has not been rotated for {interval_days:day|days}"]),
     ("secret.unused", &["{object} has not been used for {interval_days:day|days}"]),
     ("session.end", &["the session of {actor} ended: {ended_by}"]),
+    (
+        "trigger.stopped",
+        &[
+            "triggers did not act on {event_type}: {event_depth:cause stands|causes stand} behind it",
+        ],
+    ),
 ];

@@ -151,7 +151,8 @@ fn tell_diff(global: &GlobalArguments, tried: &Value, out: &mut dyn Write) -> Re
 }
 
 fn row(difference: &Value) -> Vec<String> {
-    let some = if difference["after"].is_null() { &difference["before"] } else { &difference["after"] };
+    let some =
+        if difference["after"].is_null() { &difference["before"] } else { &difference["after"] };
     let verdict = |side: &str| difference[side]["verdict"].as_str().unwrap_or("–").to_owned();
     let member = |name: &str| some[name].as_str().unwrap_or_default().to_owned();
     vec![

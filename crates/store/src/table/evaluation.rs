@@ -110,12 +110,7 @@ pub async fn of_event(link: &mut Link, event: EventId) -> Result<Vec<Evaluation>
 
 /// Deletes what is older than `before` or beyond the newest `most` rows, `limit` rows at most;
 /// answers how many.
-pub async fn sweep(
-    tx: &mut Tx,
-    before: Timestamp,
-    most: u64,
-    limit: usize,
-) -> Result<u64, Error> {
+pub async fn sweep(tx: &mut Tx, before: Timestamp, most: u64, limit: usize) -> Result<u64, Error> {
     let old = "DELETE FROM evaluation WHERE id IN
                (SELECT id FROM evaluation WHERE at < $1 ORDER BY at LIMIT $2)";
     let mut gone = tx.execute(old, args![before, limit]).await?;

@@ -3,7 +3,7 @@
 mod file;
 mod trial;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chancery_engine::automation::{Class, Object};
@@ -138,9 +138,8 @@ async fn create_object(
     Json(new): Json<NewObject>,
 ) -> Result<Response, Problem> {
     let class = class(&word)?;
-    let made = engine
-        .create_automation(caller.context(), class, &new.name, new.body, new.enabled)
-        .await?;
+    let made =
+        engine.create_automation(caller.context(), class, &new.name, new.body, new.enabled).await?;
     let place = format!("/api/v1/automation/{}/{}", class.plural(), made.name);
     Ok((StatusCode::CREATED, located(&place), Json(AutomationObject::from(made))).into_response())
 }
@@ -154,7 +153,7 @@ async fn read_object(
     State(engine): State<Engine>,
     caller: Caller,
     headers: HeaderMap,
-    PathOf((word, name)): PathOf<(String, String)>,
+    Path((word, name)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let object = engine.automation_object(caller.context(), class(&word)?, &name).await?;
     version::tagged(&headers, object.version, &AutomationObject::from(object))
@@ -172,21 +171,14 @@ async fn update_object(
     State(engine): State<Engine>,
     caller: Caller,
     headers: HeaderMap,
-    PathOf((word, name)): PathOf<(String, String)>,
+    Path((word, name)): Path<(String, String)>,
     Json(change): Json<ObjectChange>,
 ) -> Result<Json<AutomationObject>, Problem> {
     let condition = version::if_match(&headers)?;
     let version = condition.or(change.version);
     let class = class(&word)?;
     let changed = engine
-        .update_automation(
-            caller.context(),
-            class,
-            &name,
-            version,
-            change.body,
-            change.enabled,
-        )
+        .update_automation(caller.context(), class, &name, version, change.body, change.enabled)
         .await
         .map_err(|error| Problem::from(error).under_condition(condition.is_some()))?;
     Ok(Json(changed.into()))
@@ -202,7 +194,7 @@ async fn update_object(
 async fn delete_object(
     State(engine): State<Engine>,
     caller: Caller,
-    PathOf((word, name)): PathOf<(String, String)>,
+    Path((word, name)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     engine.delete_automation(caller.context(), class(&word)?, &name).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -216,7 +208,7 @@ async fn delete_object(
 async fn list_versions(
     State(engine): State<Engine>,
     caller: Caller,
-    PathOf((word, name)): PathOf<(String, String)>,
+    Path((word, name)): Path<(String, String)>,
 ) -> Result<Json<Page<AutomationObject>>, Problem> {
     let versions = engine.automation_versions(caller.context(), class(&word)?, &name).await?;
     Ok(Json(Page::whole(versions.into_iter().map(AutomationObject::from).collect())))
@@ -295,8 +287,10 @@ struct StepKind {
 #[utoipa::path(get, path = "/api/v1/automation/steps", tag = "automation",
     responses((status = 200, description = "The steps", body = Page<StepKind>)))]
 async fn list_steps(_caller: Caller) -> Json<Page<StepKind>> {
-    let steps = STEP_KINDS
-        .iter()
-        .map(|(step, description, members)| StepKind { step, description, members });
+    let steps = STEP_KINDS.iter().map(|(step, description, members)| StepKind {
+        step,
+        description,
+        members,
+    });
     Json(Page::whole(steps.collect()))
 }

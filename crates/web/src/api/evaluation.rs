@@ -118,9 +118,9 @@ async fn list_evaluations(
         ),
     };
     let filter = engine.parse_evaluation_filter(params.filter.as_deref().unwrap_or_default())?;
-    let query = EvaluationQuery { filter, before, limit };
+    let query = EvaluationQuery { filter, before, after: None, limit };
     let page = engine.evaluations(caller.context(), &query).await?;
-    let next_cursor = page.items.last().filter(|_| page.more).map(|row| row.id.to_string());
+    let next_cursor = page.items.last().filter(|_| page.older).map(|row| row.id.to_string());
     let items = page.items.into_iter().map(Evaluation::from).collect();
     Ok(Page { items, next_cursor, previous_cursor: None }.answer(&uri))
 }

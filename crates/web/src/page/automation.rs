@@ -109,9 +109,9 @@ async fn list(shell: &Shell, class: Class) -> Result<Response, Problem> {
     };
     let (title, words) = about(class);
     let new = format!("/automation/{}/new", class.plural());
-    let button = shell.may(Permission::AutomationWrite).then(|| {
-        ui::button(&format!("New {class}"), &new, Some(Icon::Plus), true)
-    });
+    let button = shell
+        .may(Permission::AutomationWrite)
+        .then(|| ui::button(&format!("New {class}"), &new, Some(Icon::Plus), true));
     let body = html! {
         (ui::page_header("Automation", words, html! {
             @if let Some(button) = &button { (button) }
@@ -126,10 +126,18 @@ async fn list(shell: &Shell, class: Class) -> Result<Response, Problem> {
 
 fn empty(class: Class) -> &'static str {
     match class {
-        Class::Rule => "Write one such as object.key_size<2048 and see at once how many past events it fits.",
-        Class::Action => "Make one that sets an owner or raises an alert, then let a trigger use it.",
-        Class::Scope => "Without one, the triggers of every scope are asked: groups by name, RA profile, platform.",
-        _ => "Make a rule and an action first. Then choose the events that lead from one to the other.",
+        Class::Rule => {
+            "Write one such as object.key_size<2048 and see at once how many past events it fits."
+        }
+        Class::Action => {
+            "Make one that sets an owner or raises an alert, then let a trigger use it."
+        }
+        Class::Scope => {
+            "Without one, the triggers of every scope are asked: groups by name, RA profile, platform."
+        }
+        _ => {
+            "Make a rule and an action first. Then choose the events that lead from one to the other."
+        }
     }
 }
 

@@ -77,9 +77,23 @@ async fn a_trigger_goes_from_its_first_word_to_what_it_did() {
     let read = server.get(&rule).send().await.expect(200);
     let tag = read.header("etag").to_owned();
     let change = json!({ "body": { "filter": "object.cn:*.test.example" } });
-    let changed = server.call(Method::PUT, &rule).header("if-match", &tag).json(&change).send().await.expect(200);
+    let changed = server
+        .call(Method::PUT, &rule)
+        .bearer(server.admin())
+        .header("if-match", &tag)
+        .json(&change)
+        .send()
+        .await
+        .expect(200);
     assert_eq!(changed.json()["version"], 2);
-    server.call(Method::PUT, &rule).header("if-match", &tag).json(&change).send().await.expect(412);
+    server
+        .call(Method::PUT, &rule)
+        .bearer(server.admin())
+        .header("if-match", &tag)
+        .json(&change)
+        .send()
+        .await
+        .expect(412);
     let versions = server.get(&format!("{rule}/versions")).send().await.expect(200).json();
     assert_eq!(versions["items"].as_array().unwrap().len(), 2);
     server.delete(&rule).send().await.expect(409);
@@ -102,13 +116,27 @@ async fn a_file_is_written_planned_compared_and_applied() {
     assert_eq!(plan["changes"][0]["members"], json!(["filter"]));
     let diff = server.post(&format!("{BASE}/diff")).json(&other).send().await.expect(200).json();
     assert_eq!((&diff["differing"], &diff["concerned"]), (&json!(1), &json!(1)));
-    let applied = server.call(Method::PUT, &format!("{BASE}/apply")).json(&other).send().await.expect(200).json();
+    let applied = server
+        .call(Method::PUT, &format!("{BASE}/apply"))
+        .bearer(server.admin())
+        .json(&other)
+        .send()
+        .await
+        .expect(200)
+        .json();
     assert_eq!(applied["revision"], plan["revision"].as_i64().unwrap() + 1);
     let broken = json!({ "toml": "[trigger.x]\nevent_types = [\"certificate.update\"]\nactions = [\"no\"]\n" });
     let broken = server.post(&format!("{BASE}/plan")).json(&broken).send().await.expect(422);
     assert_eq!(broken.json()["field"], "trigger/x#/actions/0");
     let empty = json!({ "toml": "", "prune": true });
-    let gone = server.call(Method::PUT, &format!("{BASE}/apply")).json(&empty).send().await.expect(200).json();
+    let gone = server
+        .call(Method::PUT, &format!("{BASE}/apply"))
+        .bearer(server.admin())
+        .json(&empty)
+        .send()
+        .await
+        .expect(200)
+        .json();
     assert_eq!(gone["changes"].as_array().unwrap().len(), 3);
     server.finish().await;
 }
@@ -120,7 +148,10 @@ async fn pages_make_try_and_explain_automation_without_scripts() {
     let page = session.get("/automation").await.expect(200).text();
     assert!(page.contains("No triggers yet"), "{page}");
     let form = session.get("/automation/rules/new").await.expect(200).text();
-    assert!(form.contains("detail.format") && form.contains("object.key_size"), "fields are taught");
+    assert!(
+        form.contains("detail.format") && form.contains("object.key_size"),
+        "fields are taught"
+    );
     let mut rule = vec![
         ("name", "prod"),
         ("title", "Production"),
@@ -131,17 +162,33 @@ async fn pages_make_try_and_explain_automation_without_scripts() {
     rule.extend([("do", "preview"), ("preview_type", "certificate.uploaded")]);
     let preview = session.post("/automation/rules/new", &rule).await.expect(200).text();
     assert!(preview.contains("events, of them 0"), "{preview}");
-    let wrong = session.post("/automation/rules/new", &[("name", "x"), ("filter", "object.colour:red")]).await;
+    let wrong = session
+        .post("/automation/rules/new", &[("name", "x"), ("filter", "object.colour:red")])
+        .await;
     let wrong = wrong.expect(422).text();
     assert!(wrong.contains("filter-error") && wrong.contains("object.colour"), "{wrong}");
     session.post("/automation/rules/new", &saved).await.expect(303);
-    let steps = session.post("/automation/actions/new", &[("name", "place"), ("do", "step:set_path")]).await;
+    let steps = session
+        .post("/automation/actions/new", &[("name", "place"), ("do", "step:set_path")])
+        .await;
     assert!(steps.expect(200).text().contains("step = &quot;set_path&quot;"));
-    let action = &[("name", "place"), ("enabled", "1"), ("steps", "[[steps]]\nstep=\"set_path\"\npath=\"/prod\"")];
+    let action = &[
+        ("name", "place"),
+        ("enabled", "1"),
+        ("steps", "[[steps]]\nstep=\"set_path\"\npath=\"/prod\""),
+    ];
     session.post("/automation/actions/new", action).await.expect(303);
     let picker = session.get("/automation/triggers/new").await.expect(200).text();
     assert!(picker.contains("type-certificate.uploaded") && picker.contains("rule-prod"));
-    let trigger = &[("name", "prod"), ("event_types", "certificate.uploaded"), ("rules", "prod"), ("action0", "place"), ("scope", "platform"), ("order", "0"), ("enabled", "1")];
+    let trigger = &[
+        ("name", "prod"),
+        ("event_types", "certificate.uploaded"),
+        ("rules", "prod"),
+        ("action0", "place"),
+        ("scope", "platform"),
+        ("order", "0"),
+        ("enabled", "1"),
+    ];
     session.post("/automation/triggers/new", trigger).await.expect(303);
     upload(&server, "www.prod.example").await;
     upload(&server, "www.test.example").await;
@@ -149,7 +196,8 @@ async fn pages_make_try_and_explain_automation_without_scripts() {
 
     let one = session.get("/automation/triggers/prod").await.expect(200).text();
     assert!(one.contains("When it nearly matched") && one.contains("www.test.example"), "{one}");
-    let tried = session.post("/automation/triggers/prod/back-test", &[("days", "30")]).await.expect(200);
+    let tried =
+        session.post("/automation/triggers/prod/back-test", &[("days", "30")]).await.expect(200);
     assert!(tried.text().contains("What came of trying"));
     let edit = session.get("/automation/triggers/prod/edit").await.expect(200).text();
     assert!(edit.contains("value=\"certificate.uploaded\" checked"), "{edit}");

@@ -90,25 +90,28 @@ impl Search<'_> {
             .map_err(|error| Error::Damaged(format!("filter: {error}")))
     }
 
-    /// A page, newest first, from before an identifier.
+    /// A page from an identifier on, which is not on it: towards older ones, newest first, or with
+    /// `upwards` towards newer ones, oldest first.
     pub async fn page(
         &self,
         link: &mut Link,
-        before: Option<&str>,
+        from: Option<&str>,
+        upwards: bool,
         limit: usize,
     ) -> Result<Vec<Evaluation>, Error> {
         let mut values: Vec<SqlValue> = args![limit];
-        let beyond = match before {
+        let (sign, order) = if upwards { (">", "ASC") } else { ("<", "DESC") };
+        let beyond = match from {
             Some(id) => {
                 values.push(id.into());
-                "e.id < $2 AND"
+                format!("e.id {sign} $2 AND")
             }
-            None => "",
+            None => String::new(),
         };
         let fragment = self.condition(values.len() + 1)?;
         let sql = format!(
             "SELECT {COLUMNS} FROM evaluation e WHERE {beyond} ({})
-             ORDER BY e.id DESC LIMIT $1",
+             ORDER BY e.id {order} LIMIT $1",
             fragment.sql
         );
         values.extend(fragment.args);

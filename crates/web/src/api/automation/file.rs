@@ -17,7 +17,7 @@ use crate::edge::{Caller, Json, Problem};
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::AutomationRead, routes!(export));
-    operations.any(Permission::AutomationRead, routes!(plan));
+    operations.any(Permission::AutomationTry, routes!(plan));
     operations.any(Permission::AutomationTry, routes!(diff));
     operations.any(Permission::AutomationWrite, routes!(apply));
 }

@@ -19,14 +19,14 @@ use crate::edge::{Caller, Json, PathOf, Problem};
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
-    operations.any(Permission::AutomationRead, routes!(dry_run));
+    operations.any(Permission::AutomationTry, routes!(dry_run));
     operations.any(Permission::AutomationTry, routes!(back_test));
     operations.any(Permission::AutomationTry, routes!(back_test_all));
-    operations.any(Permission::AutomationRead, routes!(preview));
+    operations.any(Permission::AutomationTry, routes!(preview));
 }
 
 /// A change that is tried and not saved.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct TriedChange {
     /// `rule`, `action`, `trigger` or `scope`.
@@ -54,7 +54,7 @@ impl From<TriedChange> for TrialEdit {
 #[serde(deny_unknown_fields)]
 struct DryRun {
     /// Identifier of a sealed event.
-    #[schema(value_type = String, format = Uuid)]
+    #[schema(value_type = String)]
     event: EventId,
     /// Changes to try that are not saved.
     #[serde(default)]
@@ -204,7 +204,6 @@ async fn preview(
     Json(asked): Json<RulePreview>,
 ) -> Result<Json<Value>, Problem> {
     let types = super::event_types(&asked.types)?;
-    let tried =
-        engine.preview_rule(caller.context(), &asked.filter, &types, PREVIEW_MAX).await?;
+    let tried = engine.preview_rule(caller.context(), &asked.filter, &types, PREVIEW_MAX).await?;
     Ok(Json(json(&tried)?))
 }

@@ -24,8 +24,18 @@ use crate::ui::{self, AlertKind, ChoiceOption, Crumb, Field, Nav, Tone};
 const PREVIEW_MAX: u64 = 50_000;
 /// Fields of each form.
 const FIELDS: [&str; 12] = [
-    "name", "title", "description", "filter", "steps", "event_types", "rules", "action0", "scope",
-    "mode", "order", "enabled",
+    "name",
+    "title",
+    "description",
+    "filter",
+    "steps",
+    "event_types",
+    "rules",
+    "action0",
+    "scope",
+    "mode",
+    "order",
+    "enabled",
 ];
 
 pub(super) fn add(routes: &mut Routes) {
@@ -90,9 +100,7 @@ async fn save(
     };
     match saved.await {
         Ok(object) => Ok(shell.done(&href(class, &object.name), "Saved.")),
-        Err(error) => {
-            show(shell, word, name, typed.refused(form::placed(error))?).await
-        }
+        Err(error) => show(shell, word, name, typed.refused(form::placed(error))?).await,
     }
 }
 
@@ -112,7 +120,9 @@ fn example(word: &str) -> Option<String> {
         "set_owner" => "owner = { from = \"object.attribute.owner\" }",
         "set_path" => "path = \"/prod/{object.ra_profile}\"",
         "set_attribute" => "attribute = \"team\"\nvalue = { from = \"object.issuer_cn\" }",
-        "raise_alert" => "kind = \"weak_key\"\nseverity = \"warning\"\ntitle = \"{object.cn} has a weak key\"\nmessage = \"{object.key_size} bits; issue it anew.\"",
+        "raise_alert" => {
+            "kind = \"weak_key\"\nseverity = \"warning\"\ntitle = \"{object.cn} has a weak key\"\nmessage = \"{object.key_size} bits; issue it anew.\""
+        }
         "resolve_alert" => "kind = \"weak_key\"",
         "notify" => "to = \"role:operator\"\ntitle = \"{object.cn} came in\"",
         "start_job" => "job = \"certificate.validate\"",
@@ -268,7 +278,10 @@ async fn scope(engine: &Engine, shell: &Shell, typed: &Typed) -> Result<Markup, 
     let choices = scope_choices(engine, shell).await?;
     let modes = [
         ChoiceOption { value: "add", label: "add: the scopes behind it are asked as well" },
-        ChoiceOption { value: "replace", label: "replace: for event types it has triggers for, it is the last" },
+        ChoiceOption {
+            value: "replace",
+            label: "replace: for event types it has triggers for, it is the last",
+        },
     ];
     let place = Field { required: true, ..typed.field("scope", "scope", "Scope", "") };
     let mode = Field { required: true, ..typed.field("mode", "mode", "Mode", "") };
@@ -284,9 +297,19 @@ async fn trigger(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
     let names: Vec<String> =
         std::iter::once(String::new()).chain(actions.into_iter().map(|one| one.name)).collect();
     let chosen = typed.all("rules");
-    let place = Field { required: true, ..typed.field("scope", "scope", "Bound to",
-        "Groups and RA profiles only where the catalogue allows it for the type.") };
-    let order = Field { kind: "number", ..typed.field("order", "order", "Order", "The least is asked first within its scope.") };
+    let place = Field {
+        required: true,
+        ..typed.field(
+            "scope",
+            "scope",
+            "Bound to",
+            "Groups and RA profiles only where the catalogue allows it for the type.",
+        )
+    };
+    let order = Field {
+        kind: "number",
+        ..typed.field("order", "order", "Order", "The least is asked first within its scope.")
+    };
     Ok(html! {
         (type_picker(typed))
         fieldset { legend { "Rules" }

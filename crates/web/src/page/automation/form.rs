@@ -91,7 +91,8 @@ pub(super) fn steps_text(steps: &Value) -> String {
 fn toml_value(value: &Value) -> String {
     match value {
         Value::Object(members) => {
-            let parts = members.iter().map(|(name, value)| format!("{name} = {}", toml_value(value)));
+            let parts =
+                members.iter().map(|(name, value)| format!("{name} = {}", toml_value(value)));
             format!("{{ {} }}", parts.collect::<Vec<_>>().join(", "))
         }
         Value::Array(items) => {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{href, parts, reason};
 use crate::edge::{Access, Problem, Routes, path_of};
 use crate::page::GET;
-use crate::page::certificates::pages;
+use crate::page::certificates::{Way, pages};
 use crate::page::listing::{self, CURSORS, FacetCounts, Narrowed};
 use crate::page::shell::Shell;
 use crate::ui::{self, Bucket, Column, Crumb, Histogram, Nav, Row, Series, Table, Tone};
@@ -51,7 +51,8 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     }
     let filter = narrowed.condition("at");
     let before = address.parsed::<EvaluationId>("before");
-    let query = EvaluationQuery { filter: filter.clone(), before, limit: PAGE };
+    let after = address.parsed::<EvaluationId>("after");
+    let query = EvaluationQuery { filter: filter.clone(), before, after, limit: PAGE };
     let to = narrowed.to.unwrap_or(shell.now() + Timestamp::SECOND);
     let from = narrowed.from.unwrap_or(to - 7 * Timestamp::DAY).min(to - 1);
     let width = ((to - from) / BARS).max(1);
@@ -71,9 +72,14 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         .collect();
     let words =
         format!("{} shown of {}", page.items.len(), listing::counted(count, count >= 100_000));
-    let next = page.items.last().filter(|_| page.more);
-    let next =
-        next.map(|row| address.without(CURSORS).with("before", &row.id.to_string()).to_string());
+    let at = |name: &str, row: Option<&Evaluation>, there: bool| {
+        let row = row.filter(|_| there)?;
+        Some(address.without(CURSORS).with(name, &row.id.to_string()).to_string())
+    };
+    let way = Way {
+        previous: at("after", page.items.first(), page.newer),
+        next: at("before", page.items.last(), page.older),
+    };
     let body = html! {
         (head)
         (histogram(shell, (from, to, width), &bars))
@@ -84,7 +90,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
                     (ui::empty_state("Nothing here", "Every trigger that listens to an event leaves a record here, also when it does not match.", None))
                 } @else {
                     (table(&page.items, shell.now()))
-                    (pages(address, next.as_deref(), &words))
+                    (pages(address, &way, &words))
                 }
             }
         }

@@ -199,7 +199,7 @@ async fn evaluations(
     let engine = shell.engine();
     let text = format!("trigger:\"{name}\" ({})", verdicts.join(" OR "));
     let filter = engine.parse_evaluation_filter(&text)?;
-    let query = EvaluationQuery { filter, before: None, limit: SHOWN };
+    let query = EvaluationQuery { filter, before: None, after: None, limit: SHOWN };
     let page = engine.evaluations(shell.context(), &query).await?;
     let all = Address::new("/automation/history").with("q", &text).to_string();
     Ok(ui::section(
@@ -216,7 +216,8 @@ async fn evaluations(
 fn try_form(shell: &Shell, name: &str, typed: &Typed) -> Markup {
     let days = typed.clone().or("days", "30");
     let field = Field { required: true, ..days.field("days", "days", "Over the last", "") };
-    let spans = [("1", "day"), ("7", "7 days"), ("30", "30 days"), ("365", "year"), ("0", "whole log")];
+    let spans =
+        [("1", "day"), ("7", "7 days"), ("30", "30 days"), ("365", "year"), ("0", "whole log")];
     let choices = spans.map(|(value, label)| ChoiceOption { value, label });
     ui::post_form(
         &format!("/automation/triggers/{name}/back-test"),
