@@ -1,8 +1,8 @@
 //! The inventory: certificates come in, are judged, placed, watched, archived, deleted.
 //!
 //! Read in this order: `candidate` (what an upload presents), `entry` (how it enters; triggers are
-//! asked before, see `reaction::stage`), `upload` and `bulk` (the operations), `issuers` and `status` (what is
-//! known of it), `change`, `read`.
+//! asked before, see `reaction::stage`), `upload` and `bulk` (the operations), `issuers` and
+//! `status` (what is known of it), `change`, `read`.
 
 pub(crate) mod bulk;
 pub(crate) mod candidate;

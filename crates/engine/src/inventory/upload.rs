@@ -134,7 +134,7 @@ impl Engine {
             return Ok(id);
         }
         if let Some(id) = known {
-            // A duplicate is told before any trigger is asked: it never was an upload to categorise.
+            // A duplicate is told before any trigger is asked: there is nothing to categorise.
             attempt.certificate = Some(candidate.presented());
             attempt.duplicate_of = known;
             let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;

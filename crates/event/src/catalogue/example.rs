@@ -42,6 +42,7 @@ pub(super) fn of(event_type: EventType) -> Event {
                 | "secret"
                 | "service"
                 | "third_party"
+                | "trigger"
         );
     let by_account = !by_program && protocol.is_none();
     let person = TargetKind::Account == info.resource;
@@ -236,6 +237,8 @@ fn text(event_type: EventType, name: &str) -> String {
     }
     let known = match (event_type.name(), name) {
         ("configuration.test", "class") => "channel",
+        ("trigger.stopped", "event_type") => "certificate.update",
+        ("trigger.stopped", "triggers") => "web-owner",
         ("alert.acknowledge", "marked_as") => "acknowledged",
         (
             "configuration.create" | "configuration.update" | "configuration.delete",

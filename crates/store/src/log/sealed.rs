@@ -87,8 +87,8 @@ pub async fn range(link: &mut Link, from: LogIndex, limit: usize) -> Result<Vec<
     link.rows(sql, args![from, limit]).await?.iter().map(read).collect()
 }
 
-/// Sealed events of some types with indexes `from..to`, in order, `limit` at most. The rows of other
-/// types are passed over where they lie: none of them is opened.
+/// Sealed events of some types with indexes `from..to`, in order, `limit` at most. The rows of
+/// other types are passed over where they lie: none of them is opened.
 pub async fn of_types(
     link: &mut Link,
     (from, to): (LogIndex, LogIndex),

@@ -194,6 +194,13 @@ async fn pages_make_try_and_explain_automation_without_scripts() {
     upload(&server, "www.test.example").await;
     assert!(server.engine().reacted(Duration::from_secs(20)).await);
 
+    told(&server, &mut session).await;
+    session.post("/automation/triggers/prod/delete", &[]).await.expect(303);
+    server.finish().await;
+}
+
+/// What the pages tell of a trigger that matched once and nearly matched once.
+async fn told(server: &TestServer, session: &mut Browser<'_>) {
     let one = session.get("/automation/triggers/prod").await.expect(200).text();
     assert!(one.contains("When it nearly matched") && one.contains("www.test.example"), "{one}");
     let tried =
@@ -212,6 +219,4 @@ async fn pages_make_try_and_explain_automation_without_scripts() {
     assert!(event.contains("What reacted, what did not and why") && event.contains("Matched"));
     let refused = session.post("/automation/rules/prod/delete", &[]).await.expect(200).text();
     assert!(refused.contains("refers to it"), "{refused}");
-    session.post("/automation/triggers/prod/delete", &[]).await.expect(303);
-    server.finish().await;
 }
