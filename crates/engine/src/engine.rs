@@ -104,8 +104,11 @@ pub(crate) struct Inner {
     stop_sealer: watch::Sender<bool>,
     pub(crate) jobs_waiting: Notify,
     pub(crate) status_waiting: Notify,
+    /// Counts changes of automation; background loops watch it.
+    pub(crate) automation: watch::Sender<u64>,
     pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
     pub(crate) logins: Limiter,
+    pub(crate) refusals: crate::access::Tally,
     pub(crate) started: Instant,
 }
 
@@ -161,6 +164,7 @@ impl Engine {
             node: environment.id::<NodeId>(),
             source: Cow::Owned(settings.public_url.clone()),
             pending_key: keys.pending,
+            recent: Arc::default(),
             environment,
         });
         let (announce, sealed) = watch::channel(0);
@@ -186,8 +190,10 @@ impl Engine {
             stop_sealer,
             jobs_waiting: Notify::new(),
             status_waiting: Notify::new(),
+            automation: watch::channel(0).0,
             rules: Mutex::new(Vec::new()),
             logins,
+            refusals: crate::access::Tally::new(),
             started: Instant::now(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;
@@ -195,12 +201,14 @@ impl Engine {
         let loops = vec![
             tokio::spawn(crate::projector::run(
                 engine.0.store.clone(),
+                engine.0.desk.recent.clone(),
                 engine.environment().clone(),
                 engine.0.sealed.clone(),
                 stopped.clone(),
             )),
             tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped)),
         ];
         Ok(Running { engine, sealer, loops, one_time_password })

@@ -16,6 +16,7 @@ use chancery_store::Tx;
 use chancery_store::table::job::{self, Job, Lease, NewJob};
 use serde_json::json;
 
+use crate::alert::cause;
 use crate::context::Carried;
 use crate::inventory::PlacementRequest;
 use crate::operation::Done;
@@ -191,6 +192,26 @@ impl Engine {
         Ok(items.into_iter().map(shown).collect())
     }
 
+    /// The jobs next newer than a position, newest first: the way back through
+    /// [`Engine::jobs`].
+    ///
+    /// # Errors
+    /// As [`Engine::jobs`].
+    pub async fn jobs_newer_than(
+        &self,
+        context: &Context,
+        state: Option<&str>,
+        kind: Option<&str>,
+        position: (Timestamp, JobId),
+        limit: usize,
+    ) -> Result<Vec<Job>, Error> {
+        context.require(Permission::JobRead)?;
+        let limit = limit.clamp(1, LIST_MAX);
+        let link = &mut self.link().await?;
+        let items = job::page_before(link, state, kind, position, limit).await?;
+        Ok(items.into_iter().map(shown).collect())
+    }
+
     /// One job.
     ///
     /// # Errors
@@ -222,6 +243,7 @@ impl Engine {
                         });
                     }
                     scribe.record(tx, ending::cancelled(&row, now)?)?;
+                    cause::job_settled(tx, scribe, id, "job_cancelled").await?;
                     let payload = types::Cancel {
                         job_id: Some(id),
                         job_kind: Some(row.kind.clone().into()),

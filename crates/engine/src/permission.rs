@@ -57,12 +57,23 @@ permissions! {
     LogRead = "log:read": Auditor;
     /// Verify the log on the server.
     LogVerify = "log:verify": Reader;
+    /// See alerts (messages about people only with [`Permission::PersonalRead`]), and note which
+    /// of them one has read.
+    AlertRead = "alert:read": Viewer;
+    /// Acknowledge, assign, snooze, resolve and reopen alerts.
+    AlertWrite = "alert:write": Operator;
     /// See jobs.
     JobRead = "job:read": Viewer;
     /// Retry and cancel jobs.
     JobWrite = "job:write": Operator;
     /// Manage groups, RA profiles, custom attributes.
     ConfigurationWrite = "configuration:write": Administrator;
+    /// See rules, actions, triggers and monitors, and what they decided.
+    AutomationRead = "automation:read": Viewer;
+    /// Try automation out on recorded events, at the cost of reading many of them.
+    AutomationTry = "automation:try": Reader;
+    /// Change rules, actions, triggers, monitors and schedules.
+    AutomationWrite = "automation:write": Administrator;
     /// See accounts and all tokens.
     AccountRead = "account:read": Reader;
     /// Manage accounts and everybody's tokens.

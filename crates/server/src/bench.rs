@@ -5,6 +5,7 @@
 //! does nothing else. Nothing of this touches a real data directory.
 
 mod certificates;
+mod http;
 mod inventory;
 mod report;
 mod sample;
@@ -74,6 +75,9 @@ pub async fn run(arguments: &BenchArguments, json: bool) -> Result<()> {
     };
     if wanted(Part::Inventory) {
         inventory::measure(&plan, &mut report).await?;
+    }
+    if wanted(Part::Http) {
+        http::measure(&plan, &mut report).await?;
     }
     if wanted(Part::Search) || wanted(Part::Start) {
         if arguments.growth || !wanted(Part::Writing) {

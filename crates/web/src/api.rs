@@ -62,8 +62,8 @@ impl Operations<'_> {
     }
 }
 
-/// Adds the API to the routes.
-pub fn add(routes: &mut Routes) {
+/// Adds the API to the routes; answers its OpenAPI description.
+pub fn add(routes: &mut Routes) -> serde_json::Value {
     let mut operations = Operations { routes, document: document::base() };
     certificate::add(&mut operations);
     upload::add(&mut operations);
@@ -84,5 +84,5 @@ pub fn add(routes: &mut Routes) {
     health::add(&mut operations);
     metrics::add(&mut operations);
     let Operations { routes, document } = operations;
-    document::add(routes, document);
+    document::add(routes, &document)
 }

@@ -33,6 +33,7 @@ mod login;
 mod placement;
 mod prose;
 mod question;
+mod refusal;
 mod saved_view;
 mod search;
 mod shell;
@@ -41,13 +42,15 @@ mod upload;
 
 use axum::http::Method;
 
+pub(crate) use refusal::framed;
+
 use crate::edge::Routes;
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
 
-/// Adds all pages to the routes.
-pub fn add(routes: &mut Routes) {
+/// Adds all pages to the routes. `document` is the OpenAPI description of the API.
+pub fn add(routes: &mut Routes, document: &serde_json::Value) {
     login::add(routes);
     home::add(routes);
     asset::add(routes);
@@ -65,5 +68,5 @@ pub fn add(routes: &mut Routes) {
     search::add(routes);
     administration::add(routes);
     account::add(routes);
-    api_docs::add(routes);
+    api_docs::add(routes, document);
 }

@@ -127,17 +127,17 @@ async fn views_are_ones_own_unless_shared() {
     let view = |name: &str, shared| NewView {
         list: "events".to_owned(),
         name: name.to_owned(),
-        query: "?q=actor:quill".to_owned(),
+        query: "?q=actor:burr".to_owned(),
         shared,
     };
-    let own = engine.create_view(&grace.context, view("Quill", false)).await.unwrap();
+    let own = engine.create_view(&grace.context, view("Burr", false)).await.unwrap();
     let shared = engine.create_view(&grace.context, view("For all", true)).await.unwrap();
     let wrong = NewView { list: "moons".to_owned(), ..view("x", false) };
     assert_eq!(reason(engine.create_view(&grace.context, wrong).await), "invalid");
     assert_eq!(reason(engine.create_view(&machine, view("x", false)).await), "unauthenticated");
     let seen = engine.views(&grace.context, "events").await.unwrap();
     let seen: Vec<_> = seen.iter().map(|v| (v.name.as_str(), v.query.as_str(), v.own)).collect();
-    assert_eq!(seen, [("Quill", "q=actor:quill", true), ("For all", "q=actor:quill", true)]);
+    assert_eq!(seen, [("Burr", "q=actor:burr", true), ("For all", "q=actor:burr", true)]);
     let seen = engine.views(&admin.context, "events").await.unwrap();
     assert_eq!(seen.iter().map(|v| (v.id, v.own)).collect::<Vec<_>>(), [(shared, false)]);
     assert!(engine.views(&admin.context, "jobs").await.unwrap().is_empty());
@@ -148,7 +148,7 @@ async fn views_are_ones_own_unless_shared() {
     assert!(engine.views(&grace.context, "events").await.unwrap().is_empty());
     for sealed in events(engine, "type:configuration.*").await {
         let entry = String::from_utf8_lossy(&sealed.entry).to_lowercase();
-        assert!(!entry.contains("quill"), "{entry}");
+        assert!(!entry.contains("burr"), "{entry}");
     }
     running.stop().await.unwrap();
 }

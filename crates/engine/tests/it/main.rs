@@ -1,6 +1,8 @@
 //! The engine on a real store.
 
 mod access;
+mod automation;
+mod bulk;
 mod configuration;
 mod history;
 mod inventory;

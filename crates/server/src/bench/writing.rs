@@ -108,7 +108,11 @@ async fn drive(engine: &Engine, load: Load) -> Result<(f64, f64, Sample)> {
 }
 
 /// Records single events beside the load and takes the time from each commit to its checkpoint.
-async fn probe(engine: Engine, context: Arc<Context>, stop: Arc<AtomicBool>) -> Result<Sample> {
+pub(super) async fn probe(
+    engine: Engine,
+    context: Arc<Context>,
+    stop: Arc<AtomicBool>,
+) -> Result<Sample> {
     let mut sample = Sample::default();
     let mut sealed = engine.sealed();
     while !stop.load(Ordering::Relaxed) {

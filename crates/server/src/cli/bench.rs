@@ -38,6 +38,8 @@ pub enum Part {
     Writing,
     /// Uploads and imports.
     Inventory,
+    /// Uploads over loopback HTTP.
+    Http,
     /// Pages, facets, histograms and text search.
     Search,
     /// Lists, facets and bars of an inventory of that size; validation.

@@ -1,16 +1,18 @@
 //! Certificates of the inventory: what lists read in one row, the original bytes beside it.
 
+mod batch;
 mod placement;
 pub mod search;
 mod status;
 mod text;
 
+pub use batch::{NewCertificate, insert_all};
 pub use placement::{
     AttributeValue, Placement, attributes, groups, put_attributes, put_groups, update_placement,
 };
 pub use status::{
-    StatusRow, bearers, due, issued_by, issuers, link_replacement, make_due, make_self_due,
-    related, replaced_by, update_status,
+    StatusRow, any_without_chain, bearers, due, issued_by, issuers, link_replacement, make_due,
+    make_self_due, related, replaced_by, update_status,
 };
 
 use std::borrow::Cow;

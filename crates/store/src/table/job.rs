@@ -159,6 +159,26 @@ pub async fn page(
     link.rows(sql, values).await?.iter().map(read).collect()
 }
 
+/// The jobs next newer than a position, newest first.
+pub async fn page_before(
+    link: &mut Link,
+    state: Option<&str>,
+    kind: Option<&str>,
+    (time, id): (Timestamp, JobId),
+    limit: usize,
+) -> Result<Vec<Job>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM job WHERE ($1 = '' OR state = $1) AND ($2 = '' OR kind = $2)
+         AND (scheduled_at > $3 OR (scheduled_at = $3 AND id > $4))
+         ORDER BY scheduled_at, id LIMIT $5"
+    );
+    let values = args![state.unwrap_or(""), kind.unwrap_or(""), time, id.to_string(), limit];
+    let mut jobs: Vec<Job> =
+        link.rows(sql, values).await?.iter().map(read).collect::<Result<_, _>>()?;
+    jobs.reverse();
+    Ok(jobs)
+}
+
 /// How many jobs are in each state.
 pub async fn counts(link: &mut Link) -> Result<Vec<(String, u64)>, Error> {
     link.rows("SELECT state, COUNT(*) AS n FROM job GROUP BY state ORDER BY state", vec![])

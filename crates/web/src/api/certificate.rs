@@ -98,7 +98,7 @@ async fn list_certificates(
     };
     let page = engine.certificates(caller.context(), &query).await?;
     let items = page.items.iter().map(CertificateSummary::from).collect();
-    let page = Page { items, next_cursor: page.next, previous_cursor: None };
+    let page = Page { items, next_cursor: page.next, previous_cursor: page.previous };
     Ok(page.answer(&uri))
 }
 

@@ -1,4 +1,7 @@
-//! One certificate: its state and why, what it says, its chain, where it belongs, and its story.
+//! One certificate: who answers for it, what happened, what is next; its state and why, what it
+//! says, its chain, where it belongs, and its story.
+
+mod outlook;
 
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -78,15 +81,21 @@ fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Response
     let expiring_days = i64::from(shell.engine().settings().expiring_days);
     let (from, until) = (row.not_before.micros(), row.not_after.micros());
     let late = until - expiring_days * Timestamp::DAY;
+    let issuer = row.issuer_cn.as_deref().filter(|_| !row.self_issued);
+    let subtitle = match issuer {
+        Some(issuer) => format!("Issued by {issuer}, {}", certificates::key(row)),
+        None => format!("Issued by itself, {}", certificates::key(row)),
+    };
     let body = html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Certificates", href: Some("/certificates") },
             Crumb { label: title, href: None },
         ]))
-        (ui::page_header(title, "", actions(shell, view)))
+        (ui::page_header(title, &subtitle, actions(shell, view)))
         @if row.archived {
             (ui::alert_box(AlertKind::Info, "This certificate is archived: lists leave it out unless asked for it."))
         }
+        (outlook::answers(shell, view, events))
         div.columns {
             (ui::section("status", "Status", certificates::status(row), html! {
                 (ui::validity_bar(from, until, shell.now(), late))

@@ -91,7 +91,9 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     }
     let facets = engine.certificate_facets(context, &filter).await?;
     let groups = counts(facets.groups);
-    let next = page.next.as_deref().map(|cursor| address.with("cursor", cursor).to_string());
+    let at = |cursor: &str| address.with("cursor", cursor).to_string();
+    let way =
+        Way { previous: page.previous.as_deref().map(at), next: page.next.as_deref().map(at) };
     let words =
         format!("{} shown of {}", page.items.len(), listing::counted(count.value, count.at_least));
     let body = html! {
@@ -109,7 +111,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
                         Some(ui::button("Show all certificates", "/certificates", None, true))))
                 } @else {
                     (table(shell, &page.items, sort, descending))
-                    (pages(address, next.as_deref(), &words))
+                    (pages(address, &way, &words))
                 }
             }
         }
@@ -266,11 +268,12 @@ fn row(row: &Certificate, now: i64) -> Row {
             html! { span { (status(row)) } },
             html! { span {
                 (ui::date(row.not_after.micros())) " "
-                span.muted { (ui::relative(row.not_after.micros(), now)) }
+                span.under { (ui::relative(row.not_after.micros(), now)) }
             } },
             html! { span {
-                @if row.self_issued { span.muted { "itself" } } @else { (issuer) }
-                br; span.muted.nowrap { (key(row)) }
+                @if row.self_issued { span.muted { "itself" } }
+                @else { span.clip title=(issuer) { (issuer) } }
+                span.under { (key(row)) }
             } },
             parted(&row.path),
             ui::date(row.created_at.micros()),
@@ -321,18 +324,29 @@ fn table(shell: &Shell, items: &[Certificate], sort: Sort, descending: bool) -> 
     })
 }
 
-/// Paging forwards: the order may be any, so nothing is newer or older.
-pub(super) fn pages(address: &Address, next: Option<&str>, words: &str) -> Markup {
+/// The addresses of the pages beside this one.
+pub(super) struct Way {
+    pub(super) previous: Option<String>,
+    pub(super) next: Option<String>,
+}
+
+/// Paging both ways, and back to the start: the order may be any, so nothing is newer or older.
+pub(super) fn pages(address: &Address, way: &Way, words: &str) -> Markup {
     let is_first = CURSORS.iter().all(|name| address.value(name).is_none());
     let first = address.without(CURSORS).to_string();
     html! {
         nav.pager aria-label="Pages" {
-            @if is_first { span.button.off aria-disabled="true" { (ui::icon(Icon::Previous)) span { "First page" } } }
-            @else { a.button rel="first" href=(first) { (ui::icon(Icon::Previous)) span { "First page" } } }
+            span.pager-back {
+                @match &way.previous {
+                    Some(href) => a.button rel="prev" href=(href) { (ui::icon(Icon::Previous)) span { "Previous" } },
+                    None => span.button.off aria-disabled="true" { (ui::icon(Icon::Previous)) span { "Previous" } },
+                }
+                @if !is_first { a href=(first) { "First page" } }
+            }
             span.muted { (words) }
-            @match next {
-                Some(href) => a.button rel="next" href=(href) { span { "Next page" } (ui::icon(Icon::Next)) },
-                None => span.button.off aria-disabled="true" { span { "Next page" } (ui::icon(Icon::Next)) },
+            @match &way.next {
+                Some(href) => a.button rel="next" href=(href) { span { "Next" } (ui::icon(Icon::Next)) },
+                None => span.button.off aria-disabled="true" { span { "Next" } (ui::icon(Icon::Next)) },
             }
         }
     }

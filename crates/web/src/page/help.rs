@@ -39,7 +39,7 @@ async fn search(shell: Shell) -> Response {
         let body = html! {
             (ui::page_header("How to search", "One language for every search box, rule and export.", html! {}))
             (ui::section("spelling", "Spelling", html! {}, html! {
-                div.table-wrap { table.plain {
+                div.table-wrap tabindex="0" role="group" aria-label="Spelling" { table.plain {
                     thead { tr { th scope="col" { "Write" } th scope="col" { "To find what" } } }
                     tbody { @for (text, meaning) in SPELLINGS {
                         tr { td { (ui::code(text)) } td { (meaning) } }
@@ -61,7 +61,7 @@ fn fields(id: &str, title: &str, list: &str, schema: &Schema) -> Markup {
         title,
         html! { a href=(list) { "Search" } },
         html! {
-            div.table-wrap { table.plain {
+            div.table-wrap tabindex="0" role="group" aria-label=(title) { table.plain {
                 thead { tr {
                     th scope="col" { "Field" } th scope="col" { "Holds" } th scope="col" { "Meaning" }
                 } }

@@ -11,8 +11,9 @@ use chancery_event::filter::Filter;
 use chancery_event::id::JobId;
 use maud::{Markup, html};
 
-use super::certificates::pages;
+use super::certificates::{Way, pages};
 use super::form::Fields;
+use super::listing::CURSORS;
 use super::question::Question;
 use super::shell::Shell;
 use super::typed::sentence;
@@ -38,8 +39,8 @@ async fn show(shell: Shell) -> Response {
     shell.answer(list(&shell)).await
 }
 
-/// Where a page continues: `<µs>.<id>` of the last job before it.
-fn cursor(text: &str) -> Option<(Timestamp, JobId)> {
+/// A position in the list: `<µs>.<id>` of a job.
+fn position(text: &str) -> Option<(Timestamp, JobId)> {
     let (at, id) = text.split_once('.')?;
     Some((Timestamp::from_micros(at.parse().ok()?), id.parse().ok()?))
 }
@@ -48,14 +49,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let address = &shell.address;
     let state = address.value("state").filter(|state| STATES.contains(state));
     let kind = address.value("kind").filter(|kind| Kind::parse(kind).is_some());
-    let before = address.value("cursor").and_then(cursor);
-    let mut jobs = shell.engine().jobs(shell.context(), state, kind, before, PAGE + 1).await?;
-    let more = jobs.len() > PAGE;
-    jobs.truncate(PAGE);
-    let next = jobs.last().filter(|_| more).map(|job| {
-        let cursor = format!("{}.{}", job.scheduled_at.micros(), job.id);
-        address.with("cursor", &cursor).to_string()
-    });
+    let (jobs, way) = page(shell, state, kind).await?;
     let counts = shell.engine().figures().await?.jobs;
     let running = jobs.iter().any(|job| matches!(job.state.as_str(), "queued" | "running"));
     let words = format!("{} shown", jobs.len());
@@ -65,16 +59,63 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
             (facets(shell, &counts))
             div id="job-list" data-refresh=[running.then_some("5")] {
                 @if jobs.is_empty() {
-                    (ui::empty_state("No jobs", "Large uploads run as jobs. They are kept here with what became of them.", None))
-                } @else { (table(&jobs, shell.now())) (pages(address, next.as_deref(), &words)) }
+                    (ui::empty_state("No job here", "Large uploads run as jobs. They are kept here with what became of them.",
+                        jobs_action(shell)))
+                } @else { (table(&jobs, shell.now())) (pages(address, &way, &words)) }
             }
         }
     };
     Ok(shell.page(Nav::Jobs, "Jobs", body))
 }
 
+/// The jobs of the page that the address asks for (`before` a position, or `after` it: newer), and
+/// the pages beside it.
+async fn page(
+    shell: &Shell,
+    state: Option<&str>,
+    kind: Option<&str>,
+) -> Result<(Vec<Job>, Way), Problem> {
+    let (engine, context, address) = (shell.engine(), shell.context(), &shell.address);
+    let before = address.value("before").and_then(position);
+    let after = address.value("after").and_then(position).filter(|_| before.is_none());
+    let mut jobs = match after {
+        Some(after) => engine.jobs_newer_than(context, state, kind, after, PAGE + 1).await?,
+        None => engine.jobs(context, state, kind, before, PAGE + 1).await?,
+    };
+    let more = jobs.len() > PAGE;
+    if after.is_some() {
+        jobs.drain(..jobs.len().saturating_sub(PAGE));
+    } else {
+        jobs.truncate(PAGE);
+    }
+    let at = |name: &str, job: Option<&Job>, is_there: bool| {
+        let job = job.filter(|_| is_there)?;
+        let position = format!("{}.{}", job.scheduled_at.micros(), job.id);
+        Some(address.without(CURSORS).with(name, &position).to_string())
+    };
+    let (newer, older) = match after {
+        Some(_) => (more, true),
+        None => (before.is_some(), more),
+    };
+    let way =
+        Way { previous: at("after", jobs.first(), newer), next: at("before", jobs.last(), older) };
+    Ok((jobs, way))
+}
+
+/// One thing to do where no job is listed.
+fn jobs_action(shell: &Shell) -> Option<Markup> {
+    let is_narrowed =
+        ["state", "kind", "before", "after"].iter().any(|name| shell.address.value(name).is_some());
+    if is_narrowed {
+        return Some(ui::button("Show all jobs", "/jobs", None, true));
+    }
+    let upload =
+        || ui::button("Upload certificates", "/certificates/upload", Some(Icon::Upload), true);
+    shell.may(Permission::CertificateWrite).then(upload)
+}
+
 fn facets(shell: &Shell, counts: &[(String, u64)]) -> Markup {
-    let address = shell.address.without(&["cursor"]);
+    let address = shell.address.without(CURSORS);
     let href = |name: &str, value: &str| match address.value(name) == Some(value) {
         true => address.without(&[name]).to_string(),
         false => address.with(name, value).to_string(),
@@ -97,8 +138,8 @@ fn facets(shell: &Shell, counts: &[(String, u64)]) -> Markup {
             (ui::facet_panel(&[Facet { label: "State", values: &states, more_href: None }]))
             aside.facets aria-label="Kinds" { details open { summary { "Kind" } ul {
                 @for (kind, href) in Kind::ALL.iter().zip(&kind_hrefs) {
-                    li { a href=(href) aria-current=[(address.value("kind") == Some(kind.as_str())).then_some("true")] {
-                        (kind.as_str())
+                    li { a.facet href=(href) aria-current=[(address.value("kind") == Some(kind.as_str())).then_some("true")] {
+                        (ui::parted(kind.as_str()))
                     } }
                 }
             } } }

@@ -178,6 +178,7 @@ impl Shell {
         }
         let way_on = match problem.status {
             StatusCode::NOT_FOUND => Some(("Search certificates", "/certificates")),
+            StatusCode::FORBIDDEN => Some(("What you may do", "/account")),
             _ => None,
         };
         let body = ui::error_page(problem.status.as_u16(), problem.title, &detail, way_on);
