@@ -51,6 +51,8 @@ pub struct Settings {
     pub logins_per_minute: u32,
     /// Requests per second and credential or address; 0: unlimited.
     pub requests_per_second: u32,
+    /// How many jobs of a queue run at a time, by its name, where it is not as built in.
+    pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
 
 impl Settings {
@@ -70,6 +72,7 @@ impl Settings {
             session_lifetime_hours: 12,
             logins_per_minute: 30,
             requests_per_second: 0,
+            jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }
 }

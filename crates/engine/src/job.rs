@@ -5,6 +5,7 @@
 //! are those of operations that refuse to do the same again.
 
 mod ending;
+mod listing;
 pub(crate) mod runner;
 
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::inventory::PlacementRequest;
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
+
+pub use listing::{JobQuery, QueueView, queue_limits};
 
 /// Jobs of one list at most: a page of a thousand, and one to tell that there are more.
 const LIST_MAX: usize = 1_001;
@@ -189,26 +192,6 @@ impl Engine {
         context.require(Permission::JobRead)?;
         let limit = limit.clamp(1, LIST_MAX);
         let items = job::page(&mut self.link().await?, state, kind, before, limit).await?;
-        Ok(items.into_iter().map(shown).collect())
-    }
-
-    /// The jobs next newer than a position, newest first: the way back through
-    /// [`Engine::jobs`].
-    ///
-    /// # Errors
-    /// As [`Engine::jobs`].
-    pub async fn jobs_newer_than(
-        &self,
-        context: &Context,
-        state: Option<&str>,
-        kind: Option<&str>,
-        position: (Timestamp, JobId),
-        limit: usize,
-    ) -> Result<Vec<Job>, Error> {
-        context.require(Permission::JobRead)?;
-        let limit = limit.clamp(1, LIST_MAX);
-        let link = &mut self.link().await?;
-        let items = job::page_before(link, state, kind, position, limit).await?;
         Ok(items.into_iter().map(shown).collect())
     }
 

@@ -9,6 +9,7 @@
 //! it.
 
 mod account;
+mod alert;
 mod attribute;
 mod certificate;
 pub(crate) mod document;
@@ -72,6 +73,7 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     stream::add(&mut operations);
     export::add(&mut operations);
     event_type::add(&mut operations);
+    alert::add(&mut operations);
     job::add(&mut operations);
     token::add(&mut operations);
     account::add(&mut operations);

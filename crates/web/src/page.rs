@@ -11,6 +11,9 @@
 mod account;
 mod address;
 mod administration;
+mod alert;
+mod alert_row;
+mod alerts;
 mod api_docs;
 mod asset;
 mod catalogue;
@@ -34,6 +37,7 @@ mod placement;
 mod prose;
 mod question;
 mod refusal;
+mod review;
 mod saved_view;
 mod search;
 mod shell;
@@ -59,6 +63,9 @@ pub fn add(routes: &mut Routes, document: &serde_json::Value) {
     events::add(routes);
     live::add(routes);
     event::add(routes);
+    alerts::add(routes);
+    alert::add(routes);
+    review::add(routes);
     saved_view::add(routes);
     certificates::add(routes);
     upload::add(routes);

@@ -46,7 +46,9 @@ pub use form::{
 };
 pub use histogram::{Bucket, Histogram, Series, histogram};
 pub use icon::{Icon, icon};
-pub use layout::{Health, Nav, PageFrame, Preferences, SealStatus, Theme, Viewer, Zone, layout};
+pub use layout::{
+    Health, Nav, PageFrame, Preferences, SealStatus, Theme, Viewer, Zone, bell, layout,
+};
 pub use lone::{LoginFrame, error_page, login_page, lone_error};
 pub(crate) use moment::distance;
 pub use moment::{date, grouped, relative, rfc3339, time};

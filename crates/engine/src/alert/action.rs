@@ -390,3 +390,24 @@ impl Engine {
         }
     }
 }
+
+impl Engine {
+    /// The account that a login name, `me` or an identifier means, for [`Action::Assign`].
+    ///
+    /// # Errors
+    /// There is none, or the caller may not assign alerts.
+    pub async fn assignee(&self, context: &Context, text: &str) -> Result<AccountId, Error> {
+        context.require(Permission::AlertWrite)?;
+        if text == "me" {
+            return context.account_id().ok_or(Error::Unauthenticated);
+        }
+        let mut link = self.link().await?;
+        let found = match text.parse::<AccountId>() {
+            Ok(id) => account::find(&mut link, id).await?,
+            Err(_) => account::by_name(&mut link, &text.to_ascii_lowercase()).await?,
+        };
+        let found = found.filter(|account| !account.disabled);
+        let message = "the login name of an account that is not disabled";
+        Ok(found.ok_or_else(|| Error::invalid("assigned_to", message))?.id)
+    }
+}

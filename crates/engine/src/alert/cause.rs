@@ -1,13 +1,13 @@
 //! The causes that the program itself raises alerts for, and when each is gone.
 //!
-//! | kind | cause | gone |
-//! |---|---|---|
-//! | `job_failed` | a job failed for good | it succeeded or was cancelled |
-//! | `account_locked` | failed logins locked an account | unlocked, logged in, the lock ended |
-//! | `certificate_status` | a certificate in use became invalid or revoked | its status is good again, or it left |
-//! | `chain_broken` | certificates of an issuer lost their chain or their trust | none of them is without |
-//! | `log_seal_stopped` | the stored log does not verify | sealing works again |
-//! | `event_quarantined` | pending events that this program did not write | never: a person must look |
+//! | kind | gone when |
+//! |---|---|
+//! | `job_failed` | the job succeeded or was cancelled |
+//! | `account_locked` | it is unlocked, logged in, deleted, or its lock ended |
+//! | `certificate_status` (invalid, revoked) | the status is good again, or it left |
+//! | `chain_broken`, one for an issuer | none of its certificates is without chain or trust |
+//! | `log_seal_stopped` | sealing works again |
+//! | `event_quarantined` | never by itself: a person must look |
 
 use chancery_event::id::{AccountId, EventId, JobId};
 use chancery_event::{Severity, Target, TargetKind};

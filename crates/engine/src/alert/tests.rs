@@ -316,3 +316,84 @@ async fn a_selection_larger_than_one_operation_is_worked_off_in_several() {
     assert_eq!(acknowledged.count(), 2);
     trial.running.stop().await.unwrap();
 }
+
+const ALERTS: u32 = 100_000;
+
+impl Trial {
+    /// Raises alerts of the causes with these numbers, in one transaction.
+    async fn raise_many(&self, from: u32, to: u32) -> Duration {
+        let engine = self.engine();
+        let scribe = engine.scribe(&Context::system(engine.environment()));
+        let began = std::time::Instant::now();
+        let raised = engine.0.store.transaction("trial", move |tx: &mut Tx| {
+            let scribe = scribe.clone();
+            Box::pin(async move {
+                for number in from..to {
+                    let kinds = ["job_failed", "chain_broken", "certificate_status", "expiring"];
+                    let severity = Severity::ALL[1 + number as usize % 4];
+                    let mut new = new(&format!("cause:{number}"), severity);
+                    new.kind = kinds[number as usize / 7 % 4].into();
+                    new.title = format!("Certificate number {number} needs somebody");
+                    raise(tx, &scribe, &new).await?;
+                }
+                Ok::<(), Error>(())
+            })
+        });
+        raised.await.unwrap();
+        began.elapsed()
+    }
+
+    async fn time_list(&self, who: &Context, text: &str) {
+        let engine = self.engine();
+        let filter = || engine.parse_alert_filter(text).unwrap();
+        let mut times = Vec::new();
+        for _ in 0..40 {
+            let query = AlertQuery {
+                filter: filter(),
+                sort: Sort::Severity,
+                descending: true,
+                cursor: None,
+                limit: 50,
+            };
+            let began = std::time::Instant::now();
+            engine.alerts(who, &query).await.unwrap();
+            times.push(began.elapsed());
+        }
+        times.sort();
+        let began = std::time::Instant::now();
+        engine.alert_count(who, &filter()).await.unwrap();
+        let count = began.elapsed();
+        let began = std::time::Instant::now();
+        engine.alert_facets(who, &filter()).await.unwrap();
+        let (p50, p95, facets) = (times[20], times[37], began.elapsed());
+        println!("list “{text}”: p50 {p50:?}, p95 {p95:?}; count {count:?}; facets {facets:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures; 100,000 alerts"]
+async fn speed() {
+    let trial = Trial::start().await;
+    let ada = trial.person("ada", Role::Operator).await;
+    let engine = trial.engine();
+    let mut spent = Duration::ZERO;
+    for batch in 0..ALERTS / 1_000 {
+        trial.later(Timestamp::SECOND);
+        spent += trial.raise_many(batch * 1_000, (batch + 1) * 1_000).await;
+    }
+    println!("raise, first: {:?} each", spent / ALERTS);
+    println!("raise, again: {:?} each", trial.raise_many(50_000, 51_000).await / 1_000);
+    for text in ["", "severity>=error", "kind:job_failed unread:true", "state:resolved", "4242"] {
+        trial.time_list(&ada, text).await;
+    }
+    let began = std::time::Instant::now();
+    engine.unread_alerts(&ada, 100).await.unwrap();
+    println!("bell, all unread: {:?}", began.elapsed());
+    let began = std::time::Instant::now();
+    engine.mark_all_alerts_read(&ada).await.unwrap();
+    println!("mark all as read: {:?}", began.elapsed());
+    let began = std::time::Instant::now();
+    engine.unread_alerts(&ada, 100).await.unwrap();
+    println!("bell, all read: {:?}", began.elapsed());
+    trial.running.stop().await.unwrap();
+}

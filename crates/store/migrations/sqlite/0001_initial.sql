@@ -546,7 +546,7 @@ CREATE TABLE alert (
     occurrences     BIGINT NOT NULL,
     created_at      BIGINT NOT NULL,               -- the cause was first seen
     last_seen_at    BIGINT NOT NULL,               -- the cause was last seen
-    news_at         BIGINT NOT NULL,               -- when it last deserved to be read: raised, escalated, woken, reopened
+    news_at         BIGINT NOT NULL,               -- raised, escalated, woken or reopened
     acknowledged_by TEXT,                          -- account; accounts may be deleted
     acknowledged_at BIGINT,
     assigned_to     TEXT,                          -- account
@@ -570,6 +570,9 @@ CREATE INDEX alert_unresolved_by_created ON alert (created_at, id) WHERE resolve
 CREATE INDEX alert_unresolved_by_seen ON alert (last_seen_at, id) WHERE resolved_at IS NULL;
 CREATE INDEX alert_unresolved_by_severity ON alert (severity_rank, id) WHERE resolved_at IS NULL;
 CREATE INDEX alert_unresolved_by_news ON alert (news_at) WHERE resolved_at IS NULL;
+-- Facets are counted from this alone: groups of all of them at once are few.
+CREATE INDEX alert_unresolved_by_facets ON alert (state, severity, kind, object_kind, source)
+    WHERE resolved_at IS NULL;
 CREATE INDEX alert_by_object ON alert (object_id) WHERE object_id IS NOT NULL;
 CREATE INDEX alert_snoozed ON alert (snoozed_until) WHERE state = 'snoozed';
 CREATE INDEX alert_by_raised_event ON alert (raised_event);

@@ -21,7 +21,7 @@ use super::placement::{Choices, FIELDS};
 use super::question::{Question, note};
 use super::shell::{Shell, see_other};
 use super::typed::{Typed, sentence};
-use super::{GET, POST, certificates, event_row};
+use super::{GET, POST, alert, certificates, event_row};
 use crate::edge::{Access, Problem, Routes, path_of};
 use crate::ui::{self, AlertKind, Crumb, Icon, Nav, TimelineItem, Tone};
 
@@ -62,7 +62,8 @@ async fn show(shell: Shell, Path(id): Path<String>) -> Response {
         .answer(async {
             let view = find(&shell, &id).await?;
             let events = story_events(&shell, view.row.id).await?;
-            Ok(page(&shell, &view, &events))
+            let alerts = alert::about(&shell, &view.row.id.to_string()).await?;
+            Ok(page(&shell, &view, &events, &alerts))
         })
         .await
 }
@@ -74,7 +75,7 @@ async fn story_events(shell: &Shell, id: CertificateId) -> Result<Vec<SeenEvent>
     Ok(shell.engine().events(shell.context(), query).await?.events)
 }
 
-fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Response {
+fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent], alerts: &Markup) -> Response {
     let row = &view.row;
     let title = certificates::title(row);
     let parsed = Parsed::parse(&view.der).ok();
@@ -112,6 +113,7 @@ fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Response
             (ui::section("identity", "Identity", html! {}, facts::identity(view)))
             (ui::section("key", "Key and use", html! {}, facts::key(view, parsed.as_ref())))
         }
+        (alerts)
         (ui::section("story", "Story", html! {
             a href={"/events?q=target:%22certificate/" (row.id) "%22"} { "As a list" }
         }, story(shell, view, events)))

@@ -48,6 +48,7 @@ async fn search(shell: Shell) -> Response {
                 p.hint { "What stands side by side must all hold. Capital and small letters are the same." }
             }))
             (fields("events", "Fields of events", "/events", shell.engine().event_schema()))
+            (fields("alerts", "Fields of alerts", "/alerts", &shell.engine().alert_schema()))
             (fields("certificates", "Fields of certificates", "/certificates", &certificates))
         };
         Ok(shell.page(Nav::Elsewhere, "How to search", body))

@@ -2,6 +2,7 @@
 //! being watched.
 
 use axum::response::Response;
+use chancery_engine::alert::{AlertQuery, ShownAlert, Sort as AlertSort};
 use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::inventory::search::{CertificateQuery, Sort};
 use chancery_engine::row::Certificate;
@@ -12,7 +13,7 @@ use maud::{Markup, html};
 use super::address::Address;
 use super::shell::Shell;
 use super::typed::sentence;
-use super::{GET, certificates, event_row};
+use super::{GET, alert_row, certificates, event_row};
 use crate::edge::{Access, Problem, Routes};
 use crate::ui::{self, AlertKind, Bucket, Histogram, Icon, Nav, Series, Stat, Tone};
 
@@ -38,6 +39,8 @@ const NEEDS: [(&str, &str, &str, Tone); 4] = [
         Tone::Notice,
     ),
 ];
+/// Alerts that wait for somebody.
+const WAITING: &str = "state:open,acknowledged";
 const COMING: &str = "expires:next(30d) replaced:false";
 const SILENT: &str = "expires:next(30d) replaced:true";
 
@@ -60,6 +63,8 @@ struct Facts {
     failures: Vec<SeenEvent>,
     verified: Option<SeenEvent>,
     unjudged: u64,
+    alerts: Vec<ShownAlert>,
+    alert_count: u64,
 }
 
 async fn count(shell: &Shell, expression: &str) -> Result<u64, Error> {
@@ -93,6 +98,17 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
         }
         Ok::<_, Error>(counts)
     };
+    let waiting = AlertQuery {
+        filter: engine.parse_alert_filter(WAITING)?,
+        sort: AlertSort::Severity,
+        descending: true,
+        cursor: None,
+        limit: LISTED,
+    };
+    let (alerts, alert_count) = tokio::try_join!(
+        engine.alerts(context, &waiting),
+        engine.alert_count(context, &waiting.filter),
+    )?;
     let (figures, needs, coming, coming_count, silent_count, by_day, failures, verified, unjudged) =
         tokio::try_join!(
             engine.figures(),
@@ -115,6 +131,8 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
         failures,
         verified: verified.into_iter().next(),
         unjudged,
+        alerts: alerts.items,
+        alert_count,
     })
 }
 
@@ -129,6 +147,7 @@ async fn view(shell: &Shell) -> Result<Response, Problem> {
         @for finding in shell.engine().health().findings().iter().filter(|finding| !finding.good) {
             (ui::alert_box(AlertKind::Error, &sentence(&finding.message)))
         }
+        (alerts(&facts))
         @if facts.figures.certificates == 0 { (nothing(shell)) }
         @else {
             (now(shell, &facts))
@@ -221,6 +240,16 @@ fn nothing(shell: &Shell) -> Markup {
             action,
         ),
     )
+}
+
+/// Open alerts, the gravest first; nothing where nothing needs anybody.
+fn alerts(facts: &Facts) -> Markup {
+    let all = Address::new("/alerts").with("q", WAITING).with("sort", "-severity").to_string();
+    html! { @if facts.alert_count > 0 {
+        (ui::section("alerts", "Alerts", html! {
+            a href=(all) { "All " (ui::grouped(facts.alert_count)) } " · " a href="/review" { "Review" }
+        }, alert_row::table("home-alerts", "Open alerts, the gravest first", &facts.alerts)))
+    } }
 }
 
 fn list_href(expression: &str) -> String {
