@@ -143,8 +143,8 @@ pub fn install_axe(root: &Path) -> Result<()> {
     fetch.args(["--only-binary=:all:", "--require-hashes", "--dest"]).arg(&work);
     fetch.arg("--requirement").arg(&wish);
     succeed(&mut fetch)?;
-    let files = std::fs::read_dir(&work)?.filter_map(|file| Some(file.ok()?.path()));
-    let wheel = files.filter(|path| path.extension().is_some_and(|end| end == "whl")).next();
+    let mut files = std::fs::read_dir(&work)?.filter_map(|file| Some(file.ok()?.path()));
+    let wheel = files.find(|path| path.extension().is_some_and(|end| end == "whl"));
     let wheel = wheel.context("pip3 fetched nothing")?;
     // A wheel is a zip file, and Python is there with pip.
     let mut unpack = Command::new("python3");

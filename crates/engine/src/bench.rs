@@ -3,6 +3,10 @@
 //!
 //! No edge may use this: it authorises nothing. The events go the way of all events.
 
+mod stock;
+
+pub use stock::{stock, sweep};
+
 use chancery_event::id::{AccountId, CertificateId, EventId};
 use chancery_event::types::certificate as types;
 use chancery_event::{Authentication, Environment, Origin, Target, TargetKind, Timestamp};

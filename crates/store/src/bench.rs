@@ -4,6 +4,10 @@
 //! (the very migration), same durability, as many rows to a statement as the engine writes; no
 //! pending rows, no hashes, no checkpoint, no second look. Never used by a running server.
 
+mod questions;
+
+pub use questions::{certificate_facets, event_questions, make_due};
+
 use std::path::Path;
 
 use chancery_event::{LogIndex, search};

@@ -15,8 +15,11 @@ use thiserror::Error;
 
 use crate::value::SqlValue;
 
+mod implied;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use implied::implied_words;
 
 /// The SQL dialects; they differ in the regular expressions and in a few functions on text.
 ///

@@ -87,6 +87,7 @@ pub async fn page(
         }
         let more = if span == projected {
             let span = plan.narrowed(link, span).await?;
+            let span = plan.within_days(link, span).await?;
             plan.events(link, span, true, found, wanted).await?
         } else if plan.lags {
             plan.matching(link, span, found, wanted).await?

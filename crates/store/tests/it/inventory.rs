@@ -411,28 +411,9 @@ async fn sql_and_memory_select_the_same_certificates_on_pages_of_any_order() {
         assert_eq!(search.count(&mut link).await.unwrap(), expected.len() as u64, "{told}");
         let about = search.count_about(&mut link).await.unwrap();
         assert_eq!((about.value, about.at_least), (expected.len() as u64, false), "{told}");
-        let facets = search.facets(&mut link).await.unwrap();
-        assert!(!facets.sampled, "{told}");
         let selected: Vec<_> =
             all.iter().filter(|one| ids.contains(&one.row.id.to_string())).collect();
-        for field in ["status", "key_algorithm", "issuer_cn", "group", "ra_profile", "source"] {
-            let values = |one: &&Stored| match field {
-                "status" => vec![one.row.status.clone()],
-                "key_algorithm" => vec![one.row.key_algorithm.clone()],
-                "issuer_cn" => vec![one.row.issuer_cn.clone().unwrap_or_default()],
-                "group" => one.groups.iter().map(|(_, name)| name.clone()).collect(),
-                "ra_profile" => one.ra_profile.iter().cloned().collect(),
-                _ => vec![one.row.source.clone()],
-            };
-            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-            selected
-                .iter()
-                .flat_map(values)
-                .for_each(|value| *counts.entry(value).or_default() += 1);
-            let found = facets.groups.iter().find(|(name, _)| *name == field);
-            let found = found.map(|(_, values)| values.clone()).unwrap_or_default();
-            assert_eq!(found.into_iter().collect::<BTreeMap<_, _>>(), counts, "{field}: {told}");
-        }
+        facets_are_of(&search, &mut link, &selected).await;
         let width = choice.of(&[Timestamp::HOUR, 7 * Timestamp::DAY, 1_234_567_891]);
         let from = NOW.div_euclid(Timestamp::HOUR) * Timestamp::HOUR - 3 * Timestamp::DAY;
         let to = from + 40 * Timestamp::DAY + i64::try_from(choice.below(99)).unwrap();
@@ -446,6 +427,28 @@ async fn sql_and_memory_select_the_same_certificates_on_pages_of_any_order() {
         let found = search.expiries(&mut link, at(from), at(to), width).await.unwrap();
         let found: BTreeMap<i64, u64> = found.into_iter().map(|(at, n)| (at.micros(), n)).collect();
         assert_eq!(found, bars, "{told} by {width}");
+    }
+}
+
+/// The facets are what counting the selected certificates gives.
+async fn facets_are_of(search: &Search<'_>, link: &mut Link, selected: &[&Stored]) {
+    let told = search.filter.to_text();
+    let facets = search.facets(link).await.unwrap();
+    assert!(!facets.sampled, "{told}");
+    for field in ["status", "key_algorithm", "issuer_cn", "group", "ra_profile", "source"] {
+        let values = |one: &&Stored| match field {
+            "status" => vec![one.row.status.clone()],
+            "key_algorithm" => vec![one.row.key_algorithm.clone()],
+            "issuer_cn" => vec![one.row.issuer_cn.clone().unwrap_or_default()],
+            "group" => one.groups.iter().map(|(_, name)| name.clone()).collect(),
+            "ra_profile" => one.ra_profile.iter().cloned().collect(),
+            _ => vec![one.row.source.clone()],
+        };
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        selected.iter().flat_map(values).for_each(|value| *counts.entry(value).or_default() += 1);
+        let found = facets.groups.iter().find(|(name, _)| *name == field);
+        let found = found.map(|(_, values)| values.clone()).unwrap_or_default();
+        assert_eq!(found.into_iter().collect::<BTreeMap<_, _>>(), counts, "{field}: {told}");
     }
 }
 

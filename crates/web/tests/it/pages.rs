@@ -213,7 +213,56 @@ async fn addresses_with_anything_in_them_are_answered_with_pages() {
         let answer = browser.get(path).await;
         assert_eq!(answer.status.as_u16(), status, "{path}");
         check(path, &answer);
+        assert!(answer.text().contains("<nav class=\"places\""), "{path} has no way on");
+        assert_ne!(answer.header("content-security-policy"), "", "{path}");
     }
+    // Whoever is not signed in sees it too, alone.
+    let alone = Browser::new(&server).get("/nothing").await.expect(404);
+    check("/nothing", &alone);
+    assert!(!alone.text().contains("<nav"), "the frame of somebody is shown to nobody");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn jobs_are_paged_both_ways() {
+    let server = TestServer::start().await;
+    let context = Context::command_line(server.engine().environment());
+    let authority = Authority::new("Jobs CA", server.now());
+    for _ in 0..120 {
+        let upload = Upload {
+            bytes: authority.pem().into_bytes(),
+            password: None,
+            placement: PlacementRequest::default(),
+            mode: UploadMode::Async,
+            source: Source::Upload,
+        };
+        server.engine().upload(&context, upload).await.expect("a job");
+    }
+    let mut browser = Browser::sign_in_as(&server, Role::Viewer).await;
+    let link = |page: &str, rel: &str| {
+        let rest = page.split_once(&format!("rel=\"{rel}\" href=\""))?.1;
+        Some(rest.split('"').next()?.replace("&amp;", "&"))
+    };
+    let rows = |page: &str| -> Vec<String> {
+        let parts = page.split("class=\"row-link\" href=\"").skip(1);
+        parts.filter_map(|part| part.split('"').next().map(str::to_owned)).collect()
+    };
+    let mut pages = Vec::new();
+    let mut path = Some("/jobs".to_owned());
+    while let Some(here) = path {
+        let text = browser.get(&here).await.expect(200).text();
+        path = link(&text, "next");
+        pages.push(text);
+    }
+    assert_eq!(pages.iter().map(|page| rows(page).len()).collect::<Vec<_>>(), [50, 50, 20]);
+    assert_eq!(link(&pages[0], "prev"), None);
+    for place in [1, 0] {
+        let back = link(&pages[place + 1], "prev").expect("a way back");
+        let text = browser.get(&back).await.expect(200).text();
+        assert_eq!(rows(&text), rows(&pages[place]));
+        assert_eq!(link(&text, "prev").is_none(), place == 0);
+    }
+    server.settle().await;
     server.finish().await;
 }
 
@@ -236,10 +285,13 @@ async fn names_of_people_are_hidden_from_those_who_may_not_see_them() {
     operator.post("/account/tokens", &fields).await.expect(200);
     server.settle().await;
     let query = "/events?q=type:token.create";
-    assert!(operator.get(query).await.text().contains("operator.one"));
+    let page = operator.get(query).await.text();
+    assert!(page.contains("operator.one"));
+    assert!(page.contains("actor:operator.one"), "the actor is no facet");
     let mut viewer = Browser::sign_in_as(&server, Role::Viewer).await;
     let page = viewer.get(query).await.expect(200).text();
     assert!(!page.contains("operator.one") && page.contains("not shown"));
+    assert!(!page.contains("actor:"), "people are offered to those who may not see them");
     let refused = viewer.get("/events?q=actor:operator.one").await.expect(403);
     assert!(refused.text().contains("personal:read"));
     server.finish().await;

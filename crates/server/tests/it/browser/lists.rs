@@ -125,8 +125,9 @@ async fn export(tab: &Tab, world: &World) {
     tab.press("CSV").await;
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     let text = loop {
-        let files = std::fs::read_dir(world.downloads()).unwrap().map(|file| file.unwrap().path());
-        let whole = files.filter(|path| path.extension().is_some_and(|end| end == "csv")).next();
+        let files = std::fs::read_dir(world.downloads()).unwrap();
+        let mut paths = files.map(|file| file.unwrap().path());
+        let whole = paths.find(|path| path.extension().is_some_and(|end| end == "csv"));
         if let Some(text) = whole.and_then(|path| std::fs::read_to_string(path).ok())
             && text.lines().count() > shown
         {

@@ -227,6 +227,13 @@ impl Search<'_> {
         if sources.is_empty() {
             return self.walk(&plan, link, request, None).await;
         }
+        // A run is in the order of the list, and all of it fits at least one condition.
+        if let Some(run) = sources.iter().find(|source| source.is_run(request.sort)) {
+            let fewest = plan.fewest(link, &sources, near).await?;
+            let source =
+                fewest.filter(|(_, named)| *named < near).map_or(run, |(source, _)| source);
+            return self.found(&plan, link, source, request).await;
+        }
         // All that there is names many: some of them may well be here.
         let Some(end) = self.place(link, request).await? else {
             return self.walk(&plan, link, request, None).await;
@@ -238,15 +245,9 @@ impl Search<'_> {
                 limit: request.limit - rows.len(),
                 ..request.clone()
             };
-            let run = sources.iter().find(|source| source.is_run(request.sort));
             let fewest = plan.fewest(link, &sources, too_many).await?;
-            let source = match (fewest, run) {
-                (Some((source, named)), None) if named < too_many => Some(source),
-                (Some((source, named)), Some(_)) if named < near => Some(source),
-                (_, run) => run,
-            };
-            rows.extend(match source {
-                Some(source) => self.found(&plan, link, source, &rest).await?,
+            rows.extend(match fewest.filter(|(_, named)| *named < too_many) {
+                Some((source, _)) => self.found(&plan, link, source, &rest).await?,
                 None => self.walk(&plan, link, &rest, None).await?,
             });
         }

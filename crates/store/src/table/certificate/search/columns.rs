@@ -4,7 +4,6 @@
 //! more of the distribution of values than that there are indexes. So conditions wrap their columns
 //! in expressions that change nothing and that no index serves, and look at the lists of each row.
 
-use chancery_event::filter::words::fts5_query;
 use chancery_event::filter::{Schema, Word};
 
 use crate::filter_sql::{Arguments, Column, Columns, Dialect, ManyColumn};
@@ -84,14 +83,27 @@ impl Columns for InventoryColumns<'_> {
         })
     }
 
-    fn words(&self, words: &[Word], _: Dialect, arguments: &mut Arguments) -> Option<String> {
-        let query = arguments.push(fts5_query(words));
-        Some(format!(
-            "EXISTS (SELECT 1 FROM certificate_text
-             WHERE certificate_text MATCH {query} AND certificate_text.rowid = c.number)"
-        ))
+    /// In the texts themselves: a question to the index for each row costs far more, the more so
+    /// the more certificates have the word. Where a search begins with words, `source` asks it.
+    fn words(&self, words: &[Word], dialect: Dialect, arguments: &mut Arguments) -> Option<String> {
+        let names = "SELECT group_concat(n.value, ' ') FROM certificate_name n
+             WHERE n.certificate = c.id";
+        let text = format!(
+            "lower(c.subject_dn || ' ' || c.issuer_dn || ' ' || c.serial || ' ' ||
+             c.fingerprint_sha256 || ' ' || coalesce(({names}), ''))"
+        );
+        let held = words.iter().map(|word| {
+            // A token is letters and digits, so that nothing in it means something else.
+            let end = if word.prefix { String::new() } else { format!("(?:{BETWEEN}|$)") };
+            let pattern = format!("(?:^|{BETWEEN}){}{end}", word.token);
+            dialect.matches(&text, &arguments.push(pattern))
+        });
+        Some(held.collect::<Vec<_>>().join(" AND "))
     }
 }
+
+/// What stands between two tokens, as a regular expression: ASCII but letters and digits.
+const BETWEEN: &str = r"[\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]";
 
 impl InventoryColumns<'_> {
     /// The definition behind a field such as `attribute.cost`, and the column of its values.

@@ -4,7 +4,7 @@
 //! The planner of the database does not know how values are distributed, so it is not asked. Each
 //! index that a filter offers is asked how many certificates it names, up to a bound.
 
-use chancery_event::filter::words::{Word, fts5_query, tokens};
+use chancery_event::filter::words::{Word, fts5_query};
 use chancery_event::filter::{Filter, Scalar, Test};
 
 use super::Sort;
@@ -310,26 +310,8 @@ fn is_true(test: &Test) -> bool {
     matches!(test, Test::AnyOf { values, .. } if values.as_slice() == [Scalar::Boolean(true)])
 }
 
-/// What a test of a text that is searched by words implies for its words: those that lie wholly
-/// within what was asked for. Prefixes are left out: a short one names everything.
+/// What a test of a text that is searched by words implies.
 fn implied(test: &Test) -> Option<Source> {
-    let (text, from_start, to_end) = match test {
-        Test::AnyOf { values, .. } => match values.as_slice() {
-            [Scalar::Text(text)] => (text, true, true),
-            _ => return None,
-        },
-        Test::StartsWith { text, .. } => (text, true, false),
-        Test::EndsWith { text, .. } => (text, false, true),
-        Test::Contains { text, .. } => (text, false, false),
-        _ => return None,
-    };
-    let start = text.as_ptr() as usize;
-    let words: Vec<Word> = tokens(text)
-        .filter(|token| {
-            let at = token.as_ptr() as usize - start;
-            (at > 0 || from_start) && (at + token.len() < text.len() || to_end)
-        })
-        .map(|token| Word { token: token.to_ascii_lowercase(), prefix: false })
-        .collect();
+    let words = crate::filter_sql::implied_words(test);
     (!words.is_empty()).then(|| Source::of_words(&words, Vec::new()))
 }
