@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
+use chancery_engine::job::Kind;
 use chancery_engine::{Engine, Permission, row};
 use chancery_event::Timestamp;
 use chancery_event::id::JobId;
@@ -13,6 +14,9 @@ use utoipa_axum::routes;
 use super::Operations;
 use super::listing::{Page, limit};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
+
+/// States of a job.
+const STATES: [&str; 5] = ["queued", "running", "success", "failed", "cancelled"];
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
@@ -28,7 +32,7 @@ struct Job {
     /// Its identifier.
     id: String,
     /// What it does.
-    #[schema(example = "certificate_import")]
+    #[schema(example = "certificate.import")]
     kind: String,
     /// What people call it.
     name: String,
@@ -91,12 +95,12 @@ impl From<row::Job> for Job {
 
 /// Which jobs.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct JobParams {
     /// `queued`, `running`, `success`, `failed` or `cancelled`.
     state: Option<String>,
-    /// What they do, such as `certificate_import`.
+    /// What they do, such as `certificate.import`.
     kind: Option<String>,
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
     limit: Option<usize>,
@@ -128,6 +132,13 @@ async fn list_jobs(
     let limit = limit(params.limit)?;
     let before = position(params.cursor.as_deref())?;
     let (state, kind) = (params.state.as_deref(), params.kind.as_deref());
+    if state.is_some_and(|state| !STATES.contains(&state)) {
+        return Err(Problem::invalid("state", format!("one of {}", STATES.join(", "))));
+    }
+    if kind.is_some_and(|kind| Kind::parse(kind).is_none()) {
+        let kinds = Kind::ALL.map(Kind::as_str).join(", ");
+        return Err(Problem::invalid("kind", format!("one of {kinds}")));
+    }
     // One more than asked for tells whether there is a next page.
     let mut jobs = engine.jobs(caller.context(), state, kind, before, limit + 1).await?;
     let more = jobs.len() > limit;
