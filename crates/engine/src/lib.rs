@@ -11,6 +11,7 @@
 
 pub mod access;
 pub mod automation;
+pub mod backup;
 pub mod bench;
 pub mod configuration;
 pub mod history;
