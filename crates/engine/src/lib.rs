@@ -10,6 +10,7 @@
 //! Types of this crate derive no `Serialize`: wire formats belong to the edges.
 
 pub mod access;
+pub mod alert;
 pub mod automation;
 pub mod backup;
 pub mod bench;
@@ -30,6 +31,7 @@ mod health;
 mod operation;
 mod permission;
 mod projector;
+mod recent;
 mod scribe;
 mod sealer;
 mod secret;

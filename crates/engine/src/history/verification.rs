@@ -4,19 +4,21 @@
 //! from the store directly.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chancery_event::id::JobId;
 use chancery_event::types::log as types;
 use chancery_seal::checkpoint::Opened;
 use chancery_seal::proof::TileSource;
+use chancery_seal::tile::TILE_WIDTH;
 use chancery_seal::verify::{LogSource, VerifyError, verify_log};
 use chancery_seal::{BundleId, Hash, TileId, Trust, bundle};
 use chancery_store::{Link, Store, log};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::job::{JobError, Kind, Progress};
 use crate::operation::{Done, Operation};
@@ -40,6 +42,12 @@ pub struct VerifyReport {
     pub duration_ms: u64,
 }
 
+/// Entries that are read at once: a whole number of bundles.
+const CHUNK: u64 = 16 * TILE_WIDTH as u64;
+
+type Entries = Vec<(u64, Vec<u8>)>;
+type Reading = JoinHandle<Result<Entries, chancery_store::Error>>;
+
 /// The stored log as a source of published bytes. For use outside of asynchronous code.
 struct Stored {
     store: Store,
@@ -49,6 +57,9 @@ struct Stored {
     done: Arc<AtomicU64>,
     /// Set when nobody waits for the result any more.
     given_up: Arc<AtomicBool>,
+    /// Entries that a checkpoint covers.
+    size: u64,
+    ahead: Mutex<Ahead>,
 }
 
 /// Gives a verification up when whoever waits for it goes away: a blocking task cannot be aborted.
@@ -60,18 +71,55 @@ impl Drop for GiveUp {
     }
 }
 
+/// What was read already: while one chunk is verified, the next is read.
+#[derive(Default)]
+struct Ahead {
+    /// Number of the chunk in `entries`.
+    chunk: Option<u64>,
+    entries: Entries,
+    next: Option<(u64, Reading)>,
+}
+
 impl Stored {
     fn read<T>(
         &self,
         work: impl AsyncFnOnce(&mut Link) -> Result<T, chancery_store::Error>,
     ) -> Result<T, chancery_store::Error> {
-        if self.given_up.load(Ordering::Relaxed) {
-            return Err(chancery_store::Error::Unavailable("nobody waits for it".to_owned()));
-        }
+        self.is_wanted()?;
         self.handle.block_on(async {
             let mut link = self.store.read().await?;
             work(&mut link).await
         })
+    }
+
+    fn is_wanted(&self) -> Result<(), chancery_store::Error> {
+        match self.given_up.load(Ordering::Relaxed) {
+            true => Err(chancery_store::Error::Unavailable("nobody waits for it".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    fn begin(&self, chunk: u64) -> Reading {
+        let (store, from) = (self.store.clone(), chunk * CHUNK);
+        let to = self.size.min(from + CHUNK);
+        self.handle.spawn(async move { log::entries(&mut store.read().await?, from, to).await })
+    }
+
+    /// Makes `ahead` hold a chunk, and has the one behind it read meanwhile.
+    fn load(&self, ahead: &mut Ahead, chunk: u64) -> Result<(), chancery_store::Error> {
+        self.is_wanted()?;
+        let reading = match ahead.next.take() {
+            Some((number, reading)) if number == chunk => reading,
+            _ => self.begin(chunk),
+        };
+        if (chunk + 1) * CHUNK < self.size {
+            ahead.next = Some((chunk + 1, self.begin(chunk + 1)));
+        }
+        ahead.chunk = None;
+        let read = self.handle.block_on(reading);
+        ahead.entries = read.map_err(|_| chancery_store::Error::Closed)??;
+        ahead.chunk = Some(chunk);
+        Ok(())
     }
 }
 
@@ -92,7 +140,14 @@ impl LogSource for Stored {
     fn bundle(&self, id: BundleId) -> Result<Option<Cow<'_, [u8]>>, Self::Error> {
         let from = id.index() * 256;
         let to = from + u64::from(id.width());
-        let entries = self.read(async |link| log::entries(link, from, to).await)?;
+        // A panic elsewhere leaves nothing half done that `load` would not do again.
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if ahead.chunk != Some(from / CHUNK) {
+            self.load(&mut ahead, from / CHUNK)?;
+        }
+        let start = ahead.entries.partition_point(|(index, _)| *index < from);
+        let end = ahead.entries.partition_point(|(index, _)| *index < to);
+        let entries = ahead.entries.get(start..end).unwrap_or_default();
         // A missing entry makes the bundle shorter than its width; verification names the place.
         let encoded = bundle::encode(entries.iter().map(|(_, entry)| entry));
         Ok(encoded.ok().map(Cow::Owned))
@@ -188,6 +243,8 @@ impl Engine {
             store: self.0.store.clone(),
             handle: Handle::current(),
             note: checkpoint.map(|checkpoint| checkpoint.note.into_bytes()),
+            size: total,
+            ahead: Mutex::default(),
             done: Arc::default(),
             given_up: Arc::default(),
         };
