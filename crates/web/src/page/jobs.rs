@@ -166,10 +166,10 @@ fn facets(shell: &Shell, counts: &[(String, u64)], queues: &[QueueView]) -> Mark
             } } }
             aside.facets aria-label="Time" { details open { summary { "Asked for" } ul {
                 @for (label, days) in SPANS {
-                    li { a href=(since(&address, shell.now(), days)) { (label) } }
+                    li { a.facet href=(since(&address, shell.now(), days)) { (label) } }
                 }
                 @if address.value("from").is_some() {
-                    li { a href=(address.without(&["from", "to"])) { "Any time" } }
+                    li { a.facet href=(address.without(&["from", "to"])) { "Any time" } }
                 }
             } } }
         }
