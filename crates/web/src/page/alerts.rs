@@ -171,8 +171,7 @@ async fn raised(
     let from = narrowed.from.unwrap_or(to - 30 * Timestamp::DAY).min(to - BARS);
     let width = (to - from).div_euclid(BARS).max(1);
     let address = shell.address.without(CURSORS);
-    Ok(plot(shell, filter, "alert-histogram", "raised in this span", (from, width), &address)
-        .await?)
+    plot(shell, filter, "alert-histogram", "raised in this span", (from, width), &address).await
 }
 
 /// Alerts that a filter selects, by when they were raised; bars narrow `address`.
