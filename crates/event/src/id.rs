@@ -162,6 +162,6 @@ mod tests {
             id
         );
         let refused = "nonsense".parse::<CertificateId>().unwrap_err();
-        assert!(refused.to_string().contains("not a certificate identifier"), "{refused}");
+        assert!(refused.to_string().contains("no certificate identifier"), "{refused}");
     }
 }
