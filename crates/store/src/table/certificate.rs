@@ -331,9 +331,14 @@ pub async fn archive(tx: &mut Tx, id: CertificateId, archived: bool) -> Result<b
     Ok(tx.execute(sql, vec![value::id(id), archived.into()]).await? == 1)
 }
 
-/// Deletes a certificate with everything that hangs on it; true if it was there.
+/// Deletes a certificate with everything that hangs on it; true if it was there. What it replaced
+/// is replaced by its own successor from now on, if it has one.
 pub async fn delete(tx: &mut Tx, id: CertificateId) -> Result<bool, Error> {
-    let sql = "UPDATE certificate SET replaced_by = NULL, replacement_kind = NULL
+    let sql = "UPDATE certificate SET
+               replacement_kind = CASE WHEN
+                   (SELECT s.replaced_by FROM certificate s WHERE s.id = $1) IS NULL
+                   THEN NULL ELSE replacement_kind END,
+               replaced_by = (SELECT s.replaced_by FROM certificate s WHERE s.id = $1)
                WHERE replaced_by = $1";
     tx.execute(sql, vec![value::id(id)]).await?;
     text::delete(tx, id).await?;

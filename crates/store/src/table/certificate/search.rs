@@ -7,14 +7,17 @@ mod object;
 
 pub use object::Searchable;
 
+use std::collections::HashSet;
+
 use chancery_event::Timestamp;
 use chancery_event::filter::words::fts5_query;
 use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Schema, Word};
+use chancery_event::id::CertificateId;
 
 use super::{COLUMNS, Certificate, read};
 use crate::filter_sql::{Arguments, Column, Columns, Dialect, ManyColumn, SqlFragment, compile};
 use crate::table::attribute::Attribute;
-use crate::{Error, Link, SqlValue, args};
+use crate::{Error, Link, SqlValue, args, value};
 
 /// Statuses a certificate can have.
 pub const STATUSES: [&str; 9] = [
@@ -313,6 +316,27 @@ impl Search<'_> {
         let fragment = self.condition(1)?;
         let sql = format!("SELECT COUNT(*) AS n FROM certificate c WHERE {}", fragment.sql);
         link.row(sql, fragment.args).await?.map_or(Ok(0), |row| row.count("n"))
+    }
+
+    /// Which of these certificates the filter selects; archived ones only if it names `archived`.
+    pub async fn among(
+        &self,
+        link: &mut Link,
+        ids: &[CertificateId],
+    ) -> Result<HashSet<CertificateId>, Error> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let fragment = self.condition(ids.len() + 1)?;
+        let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT c.id FROM certificate c WHERE c.id IN ({}) AND ({})",
+            places.join(", "),
+            fragment.sql
+        );
+        let mut values: Vec<SqlValue> = ids.iter().map(|id| value::id(*id)).collect();
+        values.extend(fragment.args);
+        link.rows(sql, values).await?.iter().map(|row| row.id("id")).collect()
     }
 
     /// Counts by the values of one field: `status`, `key_algorithm`, `issuer_cn`, `source`, `path`,
