@@ -104,6 +104,8 @@ pub(crate) struct Inner {
     stop_sealer: watch::Sender<bool>,
     pub(crate) jobs_waiting: Notify,
     pub(crate) status_waiting: Notify,
+    /// Counts changes of automation; background loops watch it.
+    pub(crate) automation: watch::Sender<u64>,
     pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
     pub(crate) logins: Limiter,
     pub(crate) started: Instant,
@@ -186,6 +188,7 @@ impl Engine {
             stop_sealer,
             jobs_waiting: Notify::new(),
             status_waiting: Notify::new(),
+            automation: watch::channel(0).0,
             rules: Mutex::new(Vec::new()),
             logins,
             started: Instant::now(),

@@ -10,6 +10,7 @@
 //! Types of this crate derive no `Serialize`: wire formats belong to the edges.
 
 pub mod access;
+pub mod automation;
 pub mod bench;
 pub mod configuration;
 pub mod history;

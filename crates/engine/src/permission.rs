@@ -63,6 +63,12 @@ permissions! {
     JobWrite = "job:write": Operator;
     /// Manage groups, RA profiles, custom attributes.
     ConfigurationWrite = "configuration:write": Administrator;
+    /// See rules, actions, triggers and monitors, and what they decided.
+    AutomationRead = "automation:read": Viewer;
+    /// Try automation out on recorded events, at the cost of reading many of them.
+    AutomationTry = "automation:try": Reader;
+    /// Change rules, actions, triggers, monitors and schedules.
+    AutomationWrite = "automation:write": Administrator;
     /// See accounts and all tokens.
     AccountRead = "account:read": Reader;
     /// Manage accounts and everybody's tokens.

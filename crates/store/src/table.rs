@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod attribute;
+pub mod automation;
 pub mod certificate;
 pub mod idempotency;
 pub mod job;

@@ -1,6 +1,7 @@
 //! The engine on a real store.
 
 mod access;
+mod automation;
 mod configuration;
 mod history;
 mod inventory;

@@ -439,3 +439,29 @@ CREATE TABLE monitor_watch (
 ) WITHOUT ROWID;
 CREATE INDEX monitor_watch_due ON monitor_watch (monitor, due_at);
 CREATE INDEX monitor_watch_held ON monitor_watch (held_by) WHERE held_by IS NOT NULL;
+
+-- Automation ----------------------------------------------------------------------------------------
+
+-- Rules, actions, triggers, scopes, monitors, schedules: the version that counts.
+CREATE TABLE automation (
+    class      TEXT NOT NULL,                      -- rule | action | trigger | scope | monitor | schedule
+    name       TEXT NOT NULL,                      -- its identity; never changes
+    version    BIGINT NOT NULL,
+    enabled    BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (class, name)
+);
+
+-- Every version there ever was: a change adds one, and so does a deletion.
+CREATE TABLE automation_version (
+    class      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    version    BIGINT NOT NULL,
+    revision   BIGINT NOT NULL,                    -- of the whole configuration, from 1
+    enabled    BIGINT NOT NULL,
+    body       TEXT NOT NULL,                      -- JSON; null: deleted
+    created_at BIGINT NOT NULL,
+    created_by TEXT,                               -- account; NULL: the program
+    PRIMARY KEY (class, name, version)
+);
+CREATE INDEX automation_version_by_revision ON automation_version (revision);
