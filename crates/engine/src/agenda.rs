@@ -109,9 +109,8 @@ impl Agenda {
             let known = tasks.iter().find(|task| task.class == class && task.name == object.name);
             let made = prepare(engine, &object).await;
             let problem = made.as_ref().err().map(ToString::to_string);
-            if known.is_none_or(|known| {
-                known.version != object.version || known.problem != problem
-            }) {
+            if known.is_none_or(|known| known.version != object.version || known.problem != problem)
+            {
                 set_up(engine, &object, &made, problem.as_deref()).await?;
             }
             self.items.push(Item { object, timetable: made.ok().map(|made| made.timetable) });

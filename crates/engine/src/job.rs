@@ -14,13 +14,13 @@ use chancery_event::types::job as types;
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::job::{self, Job, Lease, NewJob};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::context::Carried;
 use crate::inventory::PlacementRequest;
 use crate::operation::Done;
 use crate::scribe::Draft;
-use crate::{Context, Engine, Error, Permission};
+use crate::{Context, Engine, Error, Permission, schedule};
 
 /// Jobs of one list at most: a page of a thousand, and one to tell that there are more.
 const LIST_MAX: usize = 1_001;
@@ -32,17 +32,30 @@ pub enum Kind {
     CertificateUpload,
     /// Works off a bulk import.
     CertificateImport,
+    /// Judges every certificate anew.
+    CertificateValidate,
+    /// Verifies the whole log.
+    LogVerify,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::CertificateUpload, Self::CertificateImport];
+    pub const ALL: [Self; 4] = [
+        Self::CertificateUpload,
+        Self::CertificateImport,
+        Self::CertificateValidate,
+        Self::LogVerify,
+    ];
+    /// Kinds that a schedule can queue.
+    pub const SCHEDULED: [Self; 2] = [Self::CertificateValidate, Self::LogVerify];
 
     /// The one spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CertificateUpload => "certificate.upload",
             Self::CertificateImport => "certificate.import",
+            Self::CertificateValidate => "certificate.validate",
+            Self::LogVerify => "log.verify",
         }
     }
 
@@ -56,6 +69,7 @@ impl Kind {
         match self {
             Self::CertificateUpload => "upload",
             Self::CertificateImport => "import",
+            Self::CertificateValidate | Self::LogVerify => "maintenance",
         }
     }
 
@@ -64,6 +78,8 @@ impl Kind {
         match self {
             Self::CertificateUpload => "Upload of certificates",
             Self::CertificateImport => "Import of certificates",
+            Self::CertificateValidate => "Validation of every certificate",
+            Self::LogVerify => "Verification of the log",
         }
     }
 
@@ -71,6 +87,7 @@ impl Kind {
     fn attempts_max(self) -> i64 {
         match self {
             Self::CertificateUpload | Self::CertificateImport => 5,
+            Self::CertificateValidate | Self::LogVerify => 3,
         }
     }
 }
@@ -132,6 +149,33 @@ pub(crate) fn new(
     placement: &PlacementRequest,
     input: Vec<u8>,
 ) -> Result<NewJob, Error> {
+    let payload = json!({ "placement": placement, "size_bytes": input.len() });
+    made(engine, context, kind, &payload, Some(input))
+}
+
+/// A job without input, for a schedule.
+pub(crate) fn scheduled(
+    engine: &Engine,
+    context: &Context,
+    kind: Kind,
+    payload: &Value,
+) -> Result<NewJob, Error> {
+    made(engine, context, kind, payload, None)
+}
+
+/// The event of a job that waits for its turn.
+pub(crate) fn queued(job: &Job) -> Result<Draft, Error> {
+    let payload = types::Queued { job_id: job.id, job_kind: job.kind.clone().into() };
+    Ok(Draft::new(&payload)?.target(target(job)))
+}
+
+fn made(
+    engine: &Engine,
+    context: &Context,
+    kind: Kind,
+    payload: &Value,
+    input: Option<Vec<u8>>,
+) -> Result<NewJob, Error> {
     let carried = serde_json::to_string(&context.carried())
         .map_err(|error| Error::Internal(format!("context of a job: {error}")))?;
     let actor = &context.actor;
@@ -140,7 +184,6 @@ pub(crate) fn new(
         None => actor.kind.to_string(),
     };
     let now = engine.environment().now();
-    let payload = json!({ "placement": placement, "size_bytes": input.len() });
     Ok(NewJob {
         job: Job {
             id: engine.environment().id(),
@@ -162,7 +205,7 @@ pub(crate) fn new(
             started_at: None,
             completed_at: None,
         },
-        input: Some(input),
+        input,
         unique_key: None,
     })
 }
@@ -222,6 +265,7 @@ impl Engine {
                         });
                     }
                     scribe.record(tx, ending::cancelled(&row, now)?)?;
+                    schedule::job_ended(tx, scribe, &row, "cancelled", None, now).await?;
                     let payload = types::Cancel {
                         job_id: Some(id),
                         job_kind: Some(row.kind.clone().into()),

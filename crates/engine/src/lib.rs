@@ -10,6 +10,7 @@
 //! Types of this crate derive no `Serialize`: wire formats belong to the edges.
 
 pub mod access;
+pub mod alert;
 pub mod automation;
 pub mod bench;
 pub mod configuration;
@@ -18,9 +19,12 @@ pub mod idempotency;
 pub mod inventory;
 pub mod job;
 pub mod key;
+pub mod monitor;
 pub mod row;
+pub mod schedule;
 pub mod view;
 
+mod agenda;
 mod context;
 mod demonstration;
 mod engine;
@@ -32,6 +36,7 @@ mod projector;
 mod scribe;
 mod sealer;
 mod secret;
+mod stepped;
 
 pub use context::{Client, Context};
 pub use engine::{Engine, Figures, Running, Settings, StartError};
@@ -39,3 +44,4 @@ pub use error::Error;
 pub use health::{Finding, Health};
 pub use permission::{Permission, Role};
 pub use secret::Secret;
+pub use stepped::Stepped;

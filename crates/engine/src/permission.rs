@@ -57,6 +57,11 @@ permissions! {
     LogRead = "log:read": Auditor;
     /// Verify the log on the server.
     LogVerify = "log:verify": Reader;
+    /// See alerts (messages about people only with [`Permission::PersonalRead`]), and note which
+    /// of them one has read.
+    AlertRead = "alert:read": Viewer;
+    /// Acknowledge, assign, snooze, resolve and reopen alerts.
+    AlertWrite = "alert:write": Operator;
     /// See jobs.
     JobRead = "job:read": Viewer;
     /// Retry and cancel jobs.

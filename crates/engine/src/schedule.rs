@@ -41,7 +41,8 @@ impl Definition {
     /// # Errors
     /// [`Error::Invalid`] whose field is a JSON pointer into the body.
     pub fn read(body: &Value) -> Result<Self, Error> {
-        let members = body.as_object().ok_or_else(|| Error::invalid("", "the body is an object"))?;
+        let members =
+            body.as_object().ok_or_else(|| Error::invalid("", "the body is an object"))?;
         only(members, "", &MEMBERS)?;
         text(members, "", "title")?;
         text(members, "", "description")?;

@@ -25,6 +25,7 @@ mod log;
 mod me;
 mod metrics;
 mod stream;
+mod task;
 mod tile;
 mod token;
 mod upload;
@@ -73,6 +74,7 @@ pub fn add(routes: &mut Routes) {
     export::add(&mut operations);
     event_type::add(&mut operations);
     job::add(&mut operations);
+    task::add(&mut operations);
     token::add(&mut operations);
     account::add(&mut operations);
     label::add(&mut operations);

@@ -36,6 +36,8 @@ mod question;
 mod saved_view;
 mod search;
 mod shell;
+mod task;
+mod task_form;
 mod typed;
 mod upload;
 
@@ -61,6 +63,8 @@ pub fn add(routes: &mut Routes) {
     upload::add(routes);
     log_view::add(routes);
     jobs::add(routes);
+    task::add(routes);
+    task_form::add(routes);
     certificate::add(routes);
     search::add(routes);
     administration::add(routes);

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{JobError, context_of, target};
 use crate::scribe::Draft;
-use crate::{Context, Engine, Error};
+use crate::{Context, Engine, Error, schedule};
 
 /// How long the first retry waits; each further one waits twice as long.
 const RETRY_FIRST: i64 = 5 * Timestamp::SECOND;
@@ -68,10 +68,14 @@ pub(super) async fn write(
                     Ending::Success(result) => {
                         job::succeed(tx, lease, &result.to_string(), now).await?;
                         scribe.record(tx, succeeded(lease.job(), result, now)?)?;
+                        let job = lease.job();
+                        schedule::job_ended(tx, &scribe, job, "succeeded", None, now).await?;
                     }
                     Ending::Failure { reason, message } => {
                         job::fail(tx, lease, message, now).await?;
                         scribe.record(tx, failed(lease.job(), reason, message, now)?)?;
+                        let (job, why) = (lease.job(), Some(message.as_str()));
+                        schedule::job_ended(tx, &scribe, job, "failed", why, now).await?;
                     }
                     Ending::Again(message) => {
                         job::retry_later(tx, lease, message, run_at).await?;

@@ -39,8 +39,11 @@ struct Queue {
     at_a_time: usize,
 }
 
-const QUEUES: [Queue; 2] =
-    [Queue { name: "upload", at_a_time: 4 }, Queue { name: "import", at_a_time: 1 }];
+const QUEUES: [Queue; 3] = [
+    Queue { name: "upload", at_a_time: 4 },
+    Queue { name: "import", at_a_time: 1 },
+    Queue { name: "maintenance", at_a_time: 1 },
+];
 
 /// Whether a queue is served.
 #[cfg(test)]
@@ -87,6 +90,13 @@ async fn execute(errand: Errand) -> Result<Value, JobError> {
         Some(Kind::CertificateImport) => {
             crate::inventory::bulk::run_import(&engine, context, &job, input, &progress).await
         }
+        Some(Kind::CertificateValidate) => {
+            crate::inventory::status::sweep(&engine, &progress).await.map_err(JobError::of)
+        }
+        Some(Kind::LogVerify) => match engine.verify_log(&context).await {
+            Ok(report) => Ok(serde_json::json!({ "count": report.count, "root": report.root })),
+            Err(error) => Err(JobError::of(error)),
+        },
         None => Err(JobError {
             retry: false,
             message: format!("this program does not know jobs of the kind {}", job.kind),

@@ -42,9 +42,7 @@ pub(crate) struct Subject {
 
 impl Subject {
     /// Its summary for events, and itself as a target.
-    pub(crate) fn told(
-        &self,
-    ) -> (chancery_event::types::certificate::CertificateSummary, Target) {
+    pub(crate) fn told(&self) -> (chancery_event::types::certificate::CertificateSummary, Target) {
         let (mut summary, target) = summary_of(&self.row, &self.names);
         summary.group_ids.clone_from(&self.groups);
         (summary, target)
@@ -90,11 +88,15 @@ impl Active {
         Course::new(&self.definition.thresholds, repeat, start, end)
     }
 
-    /// A row for an object that is watched from now on, or whose times may have changed.
-    pub(crate) fn watch(&self, span: &Span, known: Option<&Watch>) -> Watch {
+    /// A row for an object that is watched from now on, or whose times may have changed. What was
+    /// silent is looked at again at once: it may not be silent any more.
+    pub(crate) fn watch(&self, span: &Span, known: Option<&Watch>, now: Timestamp) -> Watch {
         let handled = known.map_or(Timestamp::FIRST, |watch| watch.handled);
         let due_at = self.course(span.start, span.end).next_after(handled);
-        let due_at = due_at.unwrap_or(table::NEVER);
+        let mut due_at = due_at.unwrap_or(table::NEVER);
+        if known.is_some_and(was_silent) {
+            due_at = due_at.min(now);
+        }
         match known {
             Some(known) => Watch { due_at, ..known.clone() },
             None => Watch {
@@ -124,7 +126,7 @@ impl Active {
             } else if selected.as_ref().is_some_and(|some| !some.contains(&subject.row.id)) {
                 silences.insert(id.clone(), silent("filtered", None));
             } else if self.definition.suppress_if_replaced
-                && let Some(successor) = successor(tx, &subject.row).await?
+                && let Some(successor) = successor(tx, &subject.row, now).await?
             {
                 silences.insert(id.clone(), silent("replaced", Some(successor.to_string())));
             }
@@ -151,6 +153,11 @@ impl Active {
     }
 }
 
+/// Whether an object was silent at the last look.
+pub(crate) fn was_silent(watch: &Watch) -> bool {
+    !matches!(watch.verdict.as_str(), "" | "fired")
+}
+
 /// Reads certificates with names and groups.
 pub(crate) async fn subjects(
     tx: &mut Tx,
@@ -162,21 +169,25 @@ pub(crate) async fn subjects(
 }
 
 /// The successor that keeps a certificate silent, if one does.
-async fn successor(link: &mut Link, row: &Certificate) -> Result<Option<CertificateId>, Error> {
+async fn successor(
+    link: &mut Link,
+    row: &Certificate,
+    now: Timestamp,
+) -> Result<Option<CertificateId>, Error> {
     if row.replaced_by.is_none() {
         return Ok(None);
     }
-    Ok(table::successor(link, row, |successor| holds(row, successor)).await?)
+    Ok(table::successor(link, row, |successor| holds(row, successor, now)).await?)
 }
 
 /// Whether a successor takes the place of a certificate: it is watched itself, nothing says that it
-/// does not work, and it begins before the other ends. One that has expired counts, for it is
+/// does not work, and it leaves no gap that is still to come. One that has expired counts, for it is
 /// reported itself; one that is not trusted counts if it is from the same issuer.
-fn holds(row: &Certificate, successor: &Certificate) -> bool {
+fn holds(row: &Certificate, successor: &Certificate, now: Timestamp) -> bool {
     let works = match successor.status.as_str() {
         "revoked" | "invalid" => false,
         "untrusted" => successor.issuer_key == row.issuer_key,
         _ => true,
     };
-    works && !successor.archived && successor.not_before <= row.not_after
+    works && !successor.archived && successor.not_before <= row.not_after.max(now)
 }

@@ -8,7 +8,7 @@ use chancery_event::{Outcome, Severity, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::monitor::{self as table, Watch};
 
-use super::active::{Active, Silence, Subject, subjects};
+use super::active::{Active, Silence, Subject, subjects, was_silent};
 use super::alarm::{self, Alarm, expiry_key};
 use super::definition::Kind;
 use super::tally::Tally;
@@ -51,6 +51,14 @@ pub(super) async fn look(
             watch.due_at = course.next_after(crossed.handled).unwrap_or(table::NEVER);
             tally.fired += 1;
         } else {
+            let reported = course.crossed(Timestamp::FIRST, watch.handled.min(now));
+            if was_silent(&watch) && reported.is_some() {
+                // Its thresholds have fired before it fell silent: no event, but the alert is back.
+                alert(tx, scribe, active, subject, now).await?;
+                "fired".clone_into(&mut watch.verdict);
+            } else if was_silent(&watch) {
+                watch.verdict.clear();
+            }
             watch.held_by = None;
             watch.due_at = course.next_after(watch.handled).unwrap_or(table::NEVER);
             tally.skip("not_due");
@@ -122,8 +130,8 @@ async fn report(
     let (threshold, passed) = spelled(active, crossed);
     let monitor = active.name.clone();
     let left = row.not_after.since(now);
-    let (draft, severity, kind) = if left > 0 {
-        let payload = lifecycle::Expiring {
+    let draft = if left > 0 {
+        Draft::new(&lifecycle::Expiring {
             certificate,
             monitor,
             monitor_version: active.version,
@@ -132,14 +140,9 @@ async fn report(
             passed,
             repeated: crossed.repeated,
             days_left: days(left),
-        };
-        // A week, or a tenth of its life: nobody may be waiting for the automation any more.
-        let life = row.not_after.since(row.not_before);
-        let pressing = left <= (7 * Timestamp::DAY).min(life / 10);
-        let severity = if pressing { Severity::Error } else { Severity::Warning };
-        (Draft::new(&payload)?, severity, "expiring_soon")
+        })?
     } else {
-        let payload = lifecycle::Expired {
+        Draft::new(&lifecycle::Expired {
             certificate,
             monitor,
             monitor_version: active.version,
@@ -148,10 +151,31 @@ async fn report(
             repeated: crossed.repeated,
             successor_id: row.replaced_by,
             days_since: days(-left),
-        };
-        (Draft::new(&payload)?, Severity::Error, "expired")
+        })?
     };
-    scribe.record(tx, draft.target(target.clone()))?;
+    scribe.record(tx, draft.target(target))?;
+    alert(tx, scribe, active, subject, now).await
+}
+
+/// Raises the alert of a certificate that ends, or counts it up.
+async fn alert(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    active: &Active,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if active.definition.kind != Kind::CertificateExpiry {
+        return Ok(());
+    }
+    let (_, target) = subject.told();
+    let row = &subject.row;
+    let left = row.not_after.since(now);
+    // A week, or a tenth of its life: nobody may be waiting for the automation any more.
+    let life = row.not_after.since(row.not_before);
+    let pressing = left <= (7 * Timestamp::DAY).min(life / 10);
+    let severity = if pressing { Severity::Error } else { Severity::Warning };
+    let kind = if left > 0 { "expiring_soon" } else { "expired" };
     let name = target.name.clone().unwrap_or_else(|| "A certificate of a person".to_owned());
     let title = match (left > 0, days(left.abs())) {
         (true, 0) => format!("{name} expires within a day"),

@@ -151,8 +151,9 @@ pub(super) async fn jobs(
     tally.watched = tally.inventory;
     let late = job::late(tx, now.plus(-LATE), now.plus(-STUCK), 100).await?;
     tally.evaluated = late.len() as u64;
-    let known = table::coming(tx, &active.name, table::NEVER, &(Timestamp::FIRST, String::new()), 1_000);
-    let known: HashSet<String> = known.await?.into_iter().map(|watch| watch.object).collect();
+    let start = (Timestamp::FIRST, String::new());
+    let known = table::coming(tx, &active.name, table::NEVER, &start, 1_000).await?;
+    let known: HashSet<String> = known.into_iter().map(|watch| watch.object).collect();
     let mut keep = Vec::new();
     for job in &late {
         if known.contains(&job.id.to_string()) {
@@ -218,7 +219,10 @@ pub(super) async fn findings(engine: &Engine, now: Timestamp) -> Result<Vec<Foun
         .health()
         .findings()
         .into_iter()
-        .map(|finding| Found { part: finding.part, bad: (!finding.good).then_some(finding.message) })
+        .map(|finding| Found {
+            part: finding.part,
+            bad: (!finding.good).then_some(finding.message),
+        })
         .collect();
     let mut link = engine.link().await?;
     found.push(Found { part: "seal_lag", bad: seal_lag(&mut link, now).await? });
@@ -249,11 +253,7 @@ async fn consumers(link: &mut Link) -> Result<Option<String>, Error> {
     Ok(None)
 }
 
-async fn clock(
-    engine: &Engine,
-    link: &mut Link,
-    now: Timestamp,
-) -> Result<Option<String>, Error> {
+async fn clock(engine: &Engine, link: &mut Link, now: Timestamp) -> Result<Option<String>, Error> {
     let present = Clocks { wall: now, machine: Instant::now() };
     let before = match engine.0.monitor_memory.0.lock() {
         Ok(mut memory) => memory.replace(present),

@@ -139,7 +139,8 @@ impl Definition {
     /// # Errors
     /// [`Error::Invalid`] whose field is a JSON pointer into the body.
     pub fn read(body: &Value) -> Result<Self, Error> {
-        let members = body.as_object().ok_or_else(|| Error::invalid("", "the body is an object"))?;
+        let members =
+            body.as_object().ok_or_else(|| Error::invalid("", "the body is an object"))?;
         only(members, "", &MEMBERS)?;
         text(members, "", "title")?;
         text(members, "", "description")?;
@@ -158,7 +159,8 @@ impl Definition {
         let repeat = match text(members, "", "repeat")?.filter(|text| !text.trim().is_empty()) {
             None => None,
             Some(text) => {
-                let micros = interval(text).map_err(|message| Error::invalid("/repeat", message))?;
+                let micros =
+                    interval(text).map_err(|message| Error::invalid("/repeat", message))?;
                 Some((text.trim().to_owned(), micros))
             }
         };
@@ -188,18 +190,12 @@ pub(crate) fn timetable(members: &Map<String, Value>, place: &str) -> Result<Tim
     let zone = text(members, place, "time_zone")?.unwrap_or("UTC");
     Timetable::parse(cron, zone).map_err(|error| match error {
         TimetableError::Cron(message) => Error::invalid(format!("{place}/cron"), message),
-        TimetableError::TimeZone(message) => {
-            Error::invalid(format!("{place}/time_zone"), message)
-        }
+        TimetableError::TimeZone(message) => Error::invalid(format!("{place}/time_zone"), message),
     })
 }
 
 /// Refuses members that nobody knows.
-pub(crate) fn only(
-    members: &Map<String, Value>,
-    place: &str,
-    known: &[&str],
-) -> Result<(), Error> {
+pub(crate) fn only(members: &Map<String, Value>, place: &str, known: &[&str]) -> Result<(), Error> {
     match members.keys().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => {

@@ -114,8 +114,15 @@ pub(crate) async fn round(engine: &Engine) -> Result<bool, Error> {
 
 /// Handles everything that is sealed by now.
 pub(crate) async fn catch_up(engine: &Engine) -> Result<(), Error> {
-    while round(engine).await? {}
-    Ok(())
+    loop {
+        match round(engine).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            // Somebody else moved the cursor, and did what lies before it.
+            Err(Error::Store(chancery_store::Error::Conflict(_))) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Every monitor that watches objects, paused ones among them. One whose filter is broken watches
@@ -163,7 +170,7 @@ async fn enrol(
         let known = table::some(tx, &monitor.name, &ids).await?;
         let mut rows: HashMap<String, Watch> = found
             .iter()
-            .map(|span| (span.object.clone(), monitor.watch(span, known.get(&span.object))))
+            .map(|span| (span.object.clone(), monitor.watch(span, known.get(&span.object), now)))
             .collect();
         if of_certificates {
             certificate::settle(tx, scribe, monitor, &mut rows, now).await?;
@@ -188,6 +195,7 @@ async fn enrol(
 pub(crate) async fn set_up(engine: &Engine, active: &Active) -> Result<u64, Error> {
     let Some(watched) = active.definition.kind.watched() else { return Ok(0) };
     let active = Arc::new(active.clone());
+    let now = engine.environment().now();
     let mut after = String::new();
     loop {
         let spans = watched.page(&mut engine.link().await?, &after, SET_UP_MAX).await?;
@@ -204,7 +212,7 @@ pub(crate) async fn set_up(engine: &Engine, active: &Active) -> Result<u64, Erro
                     let known = table::some(tx, &active.name, &ids).await?;
                     let rows: Vec<_> = spans
                         .iter()
-                        .map(|span| active.watch(span, known.get(&span.object)))
+                        .map(|span| active.watch(span, known.get(&span.object), now))
                         .collect();
                     Ok::<(), Error>(table::put(tx, &active.name, &rows).await?)
                 })
@@ -233,4 +241,3 @@ impl Ahead {
         }
     }
 }
-

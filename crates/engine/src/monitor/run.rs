@@ -225,7 +225,8 @@ impl AtWork {
                 let old = |object: &String| is_old(object, now);
                 let missed = missing.iter().filter(|span| old(&span.object)).count();
                 tally.repaired += (missed + orphans.iter().filter(|id| old(id)).count()) as u64;
-                let rows: Vec<_> = missing.iter().map(|span| active.watch(span, None)).collect();
+                let rows: Vec<_> =
+                    missing.iter().map(|span| active.watch(span, None, now)).collect();
                 table::put(tx, &active.name, &rows).await?;
                 table::remove(tx, &active.name, &orphans).await?;
                 tally.watched = table::count(tx, &active.name).await?;

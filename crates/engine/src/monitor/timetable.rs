@@ -80,7 +80,9 @@ impl Timetable {
 
     /// The next `count` times after `time`.
     pub fn next_times(&self, time: Timestamp, count: usize) -> Vec<Timestamp> {
-        std::iter::successors(self.next_after(time), |at| self.next_after(*at)).take(count).collect()
+        std::iter::successors(self.next_after(time), |at| self.next_after(*at))
+            .take(count)
+            .collect()
     }
 
     /// In words.
@@ -125,7 +127,10 @@ mod tests {
         assert_eq!(gap.len(), 2);
         assert!(gap[0].starts_with("2027-03-28T01:"), "{gap:?}");
         let twice = times("30 2 * * *", "Europe/Prague", "2027-10-30T12:00:00Z", 2);
-        assert!(twice[0].starts_with("2027-10-31") && twice[1].starts_with("2027-11-01"), "{twice:?}");
+        assert!(
+            twice[0].starts_with("2027-10-31") && twice[1].starts_with("2027-11-01"),
+            "{twice:?}"
+        );
         let hourly = times("0 * * * *", "UTC", "2027-10-31T00:30:00Z", 2);
         assert_eq!(hourly, ["2027-10-31T01:00", "2027-10-31T02:00"]);
     }

@@ -15,7 +15,9 @@ fn a_threshold_has_one_spelling_and_says_what_is_wrong() {
     for text in ["30d", "12h", "2w", "6mo", "10%", "30d/33%", "-7d", "0d"] {
         assert_eq!(Threshold::parse(text).unwrap().to_string(), text);
     }
-    for text in ["", "d", "30", "30m", "0%", "101%", "30d/20d", "10%/20%", "-1d/10%", "99999d", "1y"] {
+    for text in
+        ["", "d", "30", "30m", "0%", "101%", "30d/20d", "10%/20%", "-1d/10%", "99999d", "1y"]
+    {
         let refused = Threshold::parse(text).unwrap_err();
         assert!(refused.contains("threshold") || refused.contains("share"), "{text}: {refused}");
     }
