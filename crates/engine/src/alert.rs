@@ -15,6 +15,7 @@
 //! marked private, stays in the erasable part of its event, and goes when that is erased.
 
 mod action;
+pub(crate) mod cause;
 mod read;
 mod search;
 pub(crate) mod watch;
@@ -187,9 +188,9 @@ async fn again(
     row.occurrences += i64::from(new.times.max(1));
     row.last_seen_at = now;
     row.last_event = scribe.operation.or(scribe.context.cause).or(row.last_event);
-    if !new.message.is_empty() {
+    // What was public at first never becomes private: erasing its event would not reach it.
+    if !new.message.is_empty() && (row.message_private || !new.private) {
         row.message = cut(&new.message, MESSAGE_LENGTH_MAX);
-        row.message_private |= new.private;
     }
     let escalated = alert::rank(severity.as_str()) > alert::rank(&row.severity);
     if escalated {
@@ -301,3 +302,6 @@ fn cut(text: &str, most: usize) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

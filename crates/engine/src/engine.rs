@@ -55,6 +55,8 @@ pub struct Settings {
     /// Monitors and schedules are set up and run by the clock. Tests that count events turn it
     /// off.
     pub monitors: bool,
+    /// How many jobs of a queue run at a time, by its name, where it is not as built in.
+    pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
 
 impl Settings {
@@ -75,6 +77,7 @@ impl Settings {
             logins_per_minute: 30,
             requests_per_second: 0,
             monitors: true,
+            jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -113,6 +116,7 @@ pub(crate) struct Inner {
     pub(crate) automation: watch::Sender<u64>,
     pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
     pub(crate) logins: Limiter,
+    pub(crate) refusals: crate::access::Tally,
     pub(crate) started: Instant,
     pub(crate) monitor_memory: crate::monitor::condition::Memory,
     pub(crate) monitor_ahead: crate::monitor::enrolment::Ahead,
@@ -172,6 +176,7 @@ impl Engine {
         let mut loops = vec![
             tokio::spawn(crate::projector::run(
                 engine.0.store.clone(),
+                engine.0.desk.recent.clone(),
                 engine.environment().clone(),
                 engine.0.sealed.clone(),
                 stopped.clone(),
@@ -206,6 +211,7 @@ impl Engine {
             node: environment.id::<NodeId>(),
             source: Cow::Owned(settings.public_url.clone()),
             pending_key: keys.pending,
+            recent: Arc::default(),
             environment,
         });
         let (announce, sealed) = watch::channel(0);
@@ -234,6 +240,7 @@ impl Engine {
             automation: watch::channel(0).0,
             rules: Mutex::new(Vec::new()),
             logins,
+            refusals: crate::access::Tally::new(),
             started: Instant::now(),
             monitor_memory: crate::monitor::condition::Memory::default(),
             monitor_ahead: crate::monitor::enrolment::Ahead::default(),

@@ -33,6 +33,7 @@ mod health;
 mod operation;
 mod permission;
 mod projector;
+mod recent;
 mod scribe;
 mod sealer;
 mod secret;

@@ -1,8 +1,8 @@
 //! Monitors: scheduled checks that turn state into events.
 //!
-//! A monitor watches objects, each with the time of its next look, and a run reads only what is due:
-//! its cost is that of what has to be told. Everything that enters is enrolled from the sealed log,
-//! and every run counts what it watches against what there is. A threshold fires once for each
+//! A monitor watches objects, each with the time of its next look, and a run reads only what is
+//! due: its cost is that of what has to be told. Everything that enters is enrolled from the sealed
+//! log, and every run counts what it watches against what there is. A threshold fires once for each
 //! object: event, alert and mark share a transaction.
 //!
 //! Read in this order: `threshold` and `timetable` (pure), `definition`, `defaults`, `active`,

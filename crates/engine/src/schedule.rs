@@ -1,8 +1,8 @@
 //! Schedules: a timetable that queues a job.
 //!
 //! A run begins when its job is queued (`schedule.start`) and ends with the job
-//! (`schedule.finished`, in the transaction that ends the job). While it has not ended, the next one
-//! is refused and that is recorded: runs never overlap.
+//! (`schedule.finished`, in the transaction that ends the job). While it has not ended, the next
+//! one is refused and that is recorded: runs never overlap.
 
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@
 //! command can be called without a command line. What a command *does* is not here, except for the
 //! few that need neither data nor a server ([`Command::run_alone`]).
 
+pub mod alerts;
 pub mod backup;
 pub mod bench;
 pub mod catalogue;
@@ -12,6 +13,7 @@ pub mod completions;
 pub mod config;
 pub mod events;
 pub mod man;
+pub mod monitors;
 pub mod serve;
 pub mod settings;
 pub mod token;
@@ -78,6 +80,12 @@ pub enum Command {
     /// Read the event log of a server.
     #[command(subcommand)]
     Events(events::EventsCommand),
+    /// See what needs somebody, and say who takes care of it.
+    #[command(subcommand)]
+    Alerts(alerts::AlertsCommand),
+    /// See how monitors stand, run one, see what it will report.
+    #[command(subcommand)]
+    Monitors(monitors::MonitorsCommand),
     /// Upload, import and look up certificates.
     #[command(subcommand, visible_alias = "certs")]
     Certificates(certificates::CertificatesCommand),

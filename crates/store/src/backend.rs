@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::writer::{Unit, Work};
+use crate::writer::{Lane, Senders, Work, lanes};
 use crate::{Error, Link, Tx};
 
 /// Where the data are.
@@ -36,7 +36,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     backend: Backend,
     /// `None`: opened for reading only.
-    units: Option<mpsc::Sender<Box<dyn Unit>>>,
+    units: Option<Senders>,
     committed: watch::Receiver<u64>,
     closing: watch::Sender<bool>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -55,7 +55,7 @@ impl Store {
     /// The directory cannot be used, another process has it open, or its schema is unknown.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let (sqlite, writer) = sqlite::open(settings).await?;
-        let (units, queue) = mpsc::channel(4_096);
+        let (units, queue) = lanes();
         let (commits, committed) = watch::channel(0);
         let (closing, closed) = watch::channel(false);
         let writer = tokio::spawn(crate::writer::run(Tx::new(writer), queue, commits, closed));
@@ -115,6 +115,24 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        self.transaction_in(Lane::Common, name, work).await
+    }
+
+    /// Runs `work` as [`Store::transaction`] does, in a lane of its own.
+    ///
+    /// # Errors
+    /// As [`Store::transaction`].
+    pub async fn transaction_in<T, E, F>(
+        &self,
+        lane: Lane,
+        name: &'static str,
+        work: F,
+    ) -> Result<T, E>
+    where
+        F: for<'a> Fn(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
         #[cfg(any(test, feature = "faults"))]
         let fault = self.0.faults.take(name);
         #[cfg(any(test, feature = "faults"))]
@@ -124,7 +142,7 @@ impl Store {
         let (reply, answer) = oneshot::channel();
         let unit = Box::new(Work { name, work, result: None, reply });
         let units = self.0.units.as_ref().ok_or_else(|| E::from(Error::ReadOnly))?;
-        units.send(unit).await.map_err(|_| E::from(Error::Closed))?;
+        units.of(lane).send(unit).await.map_err(|_| E::from(Error::Closed))?;
         let answer = answer.await.map_err(|_| E::from(Error::Closed))?;
         #[cfg(any(test, feature = "faults"))]
         if fault.is_some() {

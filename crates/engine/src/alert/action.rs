@@ -214,9 +214,8 @@ impl Action {
             }
             Self::Wake if row.state == "snoozed" => awake(row),
             Self::Resolve { .. } if !resolved => {
+                // A snooze is kept, so that reopening finds everything as it was.
                 "resolved".clone_into(&mut row.state);
-                row.snoozed_until = None;
-                row.snooze_ends_on_change = false;
                 row.resolved_at = Some(now);
                 row.resolved_by = Some(own);
                 row.resolved_because = Some("by_hand".to_owned());
@@ -226,7 +225,11 @@ impl Action {
                 row.resolved_by = None;
                 row.resolved_because = None;
                 row.news_at = now;
-                awake(row);
+                if row.snoozed_until.is_some_and(|until| until > now) {
+                    "snoozed".clone_into(&mut row.state);
+                } else {
+                    awake(row);
+                }
             }
             _ => return Ok(false),
         }
@@ -385,5 +388,26 @@ impl Engine {
                 Ok(rows.into_iter().map(|row| row.id).collect())
             }
         }
+    }
+}
+
+impl Engine {
+    /// The account that a login name, `me` or an identifier means, for [`Action::Assign`].
+    ///
+    /// # Errors
+    /// There is none, or the caller may not assign alerts.
+    pub async fn assignee(&self, context: &Context, text: &str) -> Result<AccountId, Error> {
+        context.require(Permission::AlertWrite)?;
+        if text == "me" {
+            return context.account_id().ok_or(Error::Unauthenticated);
+        }
+        let mut link = self.link().await?;
+        let found = match text.parse::<AccountId>() {
+            Ok(id) => account::find(&mut link, id).await?,
+            Err(_) => account::by_name(&mut link, &text.to_ascii_lowercase()).await?,
+        };
+        let found = found.filter(|account| !account.disabled);
+        let message = "the login name of an account that is not disabled";
+        Ok(found.ok_or_else(|| Error::invalid("assigned_to", message))?.id)
     }
 }

@@ -23,7 +23,7 @@ impl Engine {
     ) -> Result<Vec<AlertId>, Error> {
         let marked_as = if read { "read" } else { "unread" };
         let attempt = types::Read { alerts: 0, marked_as: marked_as.into(), everything: false };
-        let operation = self.operation(context, Permission::AlertRead, &attempt)?;
+        let operation = self.operation(context, Permission::OwnWrite, &attempt)?;
         let Some(own) = context.account_id() else {
             return Err(operation.fail(Error::Unauthenticated).await);
         };
@@ -73,7 +73,7 @@ impl Engine {
     async fn sweep(&self, context: &Context, read: bool) -> Result<u64, Error> {
         let marked_as = if read { "read" } else { "unread" };
         let attempt = types::Read { alerts: 0, marked_as: marked_as.into(), everything: true };
-        let operation = self.operation(context, Permission::AlertRead, &attempt)?;
+        let operation = self.operation(context, Permission::OwnWrite, &attempt)?;
         let Some(own) = context.account_id() else {
             return Err(operation.fail(Error::Unauthenticated).await);
         };

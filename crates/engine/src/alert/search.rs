@@ -9,7 +9,7 @@ use chancery_event::filter::{Filter, Schema};
 use chancery_event::id::{AccountId, AlertId};
 use chancery_store::Link;
 use chancery_store::table::account;
-use chancery_store::table::alert::search::{FACETS, PageRequest, Search, schema};
+use chancery_store::table::alert::search::{PageRequest, Search, schema};
 use chancery_store::table::alert::{self, Alert, mark};
 
 use crate::{Context, Engine, Error, Permission};
@@ -37,7 +37,7 @@ pub struct AlertQuery {
     pub sort: Sort,
     /// Descending.
     pub descending: bool,
-    /// Where to continue: [`AlertPage::next`] of the page before.
+    /// Where to continue: [`AlertPage::next`] or [`AlertPage::previous`] of a page.
     pub cursor: Option<String>,
     /// Alerts at most; bounded by [`PAGE_MAX`].
     pub limit: usize,
@@ -64,6 +64,8 @@ pub struct AlertPage {
     pub items: Vec<ShownAlert>,
     /// Where the next page continues, if there is one.
     pub next: Option<String>,
+    /// Where the page before it begins, if there is one.
+    pub previous: Option<String>,
 }
 
 impl AlertFilter {
@@ -121,18 +123,26 @@ impl Engine {
     pub async fn alerts(&self, context: &Context, query: &AlertQuery) -> Result<AlertPage, Error> {
         context.require(Permission::AlertRead)?;
         let limit = query.limit.clamp(1, PAGE_MAX);
+        let place =
+            query.cursor.as_deref().map(|text| open_cursor(text, query.sort)).transpose()?;
+        let (has_begun, backwards) = (place.is_some(), place.as_ref().is_some_and(|p| p.2));
         let request = PageRequest {
             sort: query.sort,
-            descending: query.descending,
-            after: query.cursor.as_deref().map(|text| open_cursor(text, query.sort)).transpose()?,
+            descending: query.descending != backwards,
+            after: place.map(|(value, id, _)| (value, id)),
             limit: limit + 1,
         };
         let mut link = self.link().await?;
         let mut rows = query.filter.search(self, context).page(&mut link, &request).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|row| cursor(row, query.sort));
-        Ok(AlertPage { items: shown(&mut link, context, rows).await?, next })
+        if backwards {
+            rows.reverse();
+        }
+        let (is_last, is_first) = if backwards { (false, !more) } else { (!more, !has_begun) };
+        let next = rows.last().filter(|_| !is_last).map(|row| cursor(row, query.sort, false));
+        let previous = rows.first().filter(|_| !is_first).map(|row| cursor(row, query.sort, true));
+        Ok(AlertPage { items: shown(&mut link, context, rows).await?, next, previous })
     }
 
     /// One alert.
@@ -172,7 +182,7 @@ impl Engine {
         Ok(filter.search(self, context).count(&mut self.link().await?).await?)
     }
 
-    /// Counts of the selected alerts by the values of [`FACETS`].
+    /// Counts of the selected alerts by the values of [`super::FACETS`].
     ///
     /// # Errors
     /// The caller may not see alerts.
@@ -182,13 +192,7 @@ impl Engine {
         filter: &AlertFilter,
     ) -> Result<Vec<(&'static str, Vec<(String, u64)>)>, Error> {
         context.require(Permission::AlertRead)?;
-        let search = filter.search(self, context);
-        let mut link = self.link().await?;
-        let mut groups = Vec::with_capacity(FACETS.len());
-        for field in FACETS {
-            groups.push((field, search.facet(&mut link, field).await?));
-        }
-        Ok(groups)
+        Ok(filter.search(self, context).facets(&mut self.link().await?).await?)
     }
 
     /// How many of the selected alerts were raised in each span of `width` microseconds; spans
@@ -256,15 +260,16 @@ async fn shown(
 }
 
 /// A place in a list, opaque to callers.
-fn cursor(row: &Alert, sort: Sort) -> String {
-    let text = serde_json::json!([sort.as_str(), sort.value(row), row.id.to_string()]).to_string();
-    URL_SAFE_NO_PAD.encode(text)
+fn cursor(row: &Alert, sort: Sort, backwards: bool) -> String {
+    let place = serde_json::json!([sort.as_str(), sort.value(row), row.id.to_string(), backwards]);
+    URL_SAFE_NO_PAD.encode(place.to_string())
 }
 
-fn open_cursor(text: &str, sort: Sort) -> Result<(i64, String), Error> {
+/// Value, identifier, and whether the page before is meant.
+fn open_cursor(text: &str, sort: Sort) -> Result<(i64, String, bool), Error> {
     let refuse = || Error::invalid("cursor", "it is not a cursor of this list and sort order");
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse())?;
-    let (of, value, id): (String, i64, String) =
+    let (of, value, id, backwards): (String, i64, String, bool) =
         serde_json::from_slice(&bytes).map_err(|_| refuse())?;
-    if of == sort.as_str() { Ok((value, id)) } else { Err(refuse()) }
+    if of == sort.as_str() { Ok((value, id, backwards)) } else { Err(refuse()) }
 }

@@ -12,6 +12,7 @@ use chancery_store::Tx;
 use chancery_store::table::{account, alert};
 use tokio::sync::watch;
 
+use super::cause::{ACCOUNT_LOCKED, SEAL_STOPPED};
 use super::{resolve, wake};
 use crate::{Context, Engine, Error};
 
@@ -20,11 +21,6 @@ const BATCH_MAX: usize = 256;
 /// How long the loop sleeps at most, and at least.
 const TICK: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Cause of an alert that sealing has stopped.
-pub(crate) const SEAL_STOPPED: &str = "log_seal_stopped";
-/// Beginning of the causes of alerts about locked accounts.
-pub(crate) const ACCOUNT_LOCKED: &str = "account_locked:account/";
 
 /// Watches until `stop` is set.
 pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {

@@ -9,6 +9,7 @@ use chancery_store::table::job::{self, Job, Lease};
 use serde_json::Value;
 
 use super::{JobError, context_of, target};
+use crate::alert::cause;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, schedule};
 
@@ -67,14 +68,17 @@ pub(super) async fn write(
                 match ending {
                     Ending::Success(result) => {
                         job::succeed(tx, lease, &result.to_string(), now).await?;
-                        scribe.record(tx, succeeded(lease.job(), result, now)?)?;
                         let job = lease.job();
+                        scribe.record(tx, succeeded(job, result, now)?)?;
+                        cause::job_settled(tx, &scribe, job.id, "job_succeeded").await?;
                         schedule::job_ended(tx, &scribe, job, "succeeded", None, now).await?;
                     }
                     Ending::Failure { reason, message } => {
                         job::fail(tx, lease, message, now).await?;
-                        scribe.record(tx, failed(lease.job(), reason, message, now)?)?;
-                        let (job, why) = (lease.job(), Some(message.as_str()));
+                        let job = lease.job();
+                        let event = scribe.record(tx, failed(job, reason, message, now)?)?;
+                        cause::job_failed(tx, &scribe, job, reason, message, event).await?;
+                        let why = Some(message.as_str());
                         schedule::job_ended(tx, &scribe, job, "failed", why, now).await?;
                     }
                     Ending::Again(message) => {

@@ -7,7 +7,7 @@ use chancery_event::filter::{Filter, Schema};
 use chancery_event::id::{CertificateId, GroupId};
 use chancery_event::{Target, Timestamp};
 use chancery_store::table::attribute::{self, Attribute};
-use chancery_store::table::certificate::search::{Search, schema};
+use chancery_store::table::certificate::search::{Bounds, Search, schema};
 use chancery_store::table::certificate::{Certificate, Name};
 use chancery_store::table::monitor::{self as table, Span, Watch};
 use chancery_store::{Link, Tx};
@@ -146,6 +146,7 @@ impl Active {
             schema: &scope.schema,
             attributes: &scope.attributes,
             now_us: now.micros(),
+            bounds: Bounds::default(),
         };
         let mut ids: Vec<_> = subjects.values().map(|subject| subject.row.id).collect();
         ids.sort();
@@ -180,8 +181,8 @@ async fn successor(
     Ok(table::successor(link, row, |successor| holds(row, successor, now)).await?)
 }
 
-/// Whether a successor takes the place of a certificate: it is watched itself, nothing says that it
-/// does not work, and it leaves no gap that is still to come. One that has expired counts, for it is
+/// Whether a successor takes the place of a certificate: it is watched itself, nothing says that
+/// it does not work, and it leaves no gap that is still to come. One that has expired counts, for it is
 /// reported itself; one that is not trusted counts if it is from the same issuer.
 fn holds(row: &Certificate, successor: &Certificate, now: Timestamp) -> bool {
     let works = match successor.status.as_str() {

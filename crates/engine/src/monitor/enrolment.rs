@@ -157,7 +157,12 @@ async fn enrol(
     now: Timestamp,
 ) -> Result<(), Error> {
     let mut spans: BTreeMap<bool, Vec<String>> = BTreeMap::new();
-    spans.insert(true, touched.certificates.iter().cloned().collect());
+    let holders: Vec<_> = touched.certificates.iter().cloned().collect();
+    let mut certificates = touched.certificates.clone();
+    for part in holders.chunks(500) {
+        certificates.extend(table::predecessors(tx, part).await?);
+    }
+    spans.insert(true, certificates.into_iter().collect());
     spans.insert(false, touched.tokens.iter().cloned().collect());
     for monitor in monitors {
         let Some(watched) = monitor.definition.kind.watched() else { continue };
@@ -182,7 +187,6 @@ async fn enrol(
         let gone: Vec<_> = known.keys().filter(is_gone).cloned().collect();
         table::remove(tx, &monitor.name, &gone).await?;
     }
-    let holders: Vec<_> = touched.certificates.iter().cloned().collect();
     table::wake(tx, &holders, now).await?;
     for id in &touched.deleted {
         alarm::resolve(tx, scribe, &expiry_key(id), "deleted").await?;

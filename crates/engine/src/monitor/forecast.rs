@@ -1,5 +1,5 @@
-//! What a monitor will report in the days to come, with the inventory and the definition of now: the
-//! ends of certificates are known, so the future can be computed.
+//! What a monitor will report in the days to come, with the inventory and the definition of now:
+//! the ends of certificates are known, so the future can be computed.
 //!
 //! It asks the same course and the same silences as a run does, and changes nothing.
 

@@ -1,8 +1,8 @@
 //! One run of a monitor: claimed by a lease, done in batches, recorded as `monitor.run`.
 //!
 //! The run's identifier is that of its event, so everything recorded in between is caused by it. A
-//! run whose runner died is found by the next one, which records that it was broken off. What it had
-//! done stays done: every batch was a transaction with its marks.
+//! run whose runner died is found by the next one, which records that it was broken off. What it
+//! had done stays done: every batch was a transaction with its marks.
 
 use std::sync::{Arc, Mutex};
 

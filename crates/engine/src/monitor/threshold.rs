@@ -1,7 +1,7 @@
 //! Thresholds: when before (or after) its end an object is to be reported. Pure.
 //!
-//! Spellings: `30d`, `12h`, `2w`, `6mo` before the end; `-7d` after it; `0d` at the end; `10%` of the
-//! lifetime before the end; `30d/33%` the shorter of both, so that one definition is right for
+//! Spellings: `30d`, `12h`, `2w`, `6mo` before the end; `-7d` after it; `0d` at the end; `10%` of
+//! the lifetime before the end; `30d/33%` the shorter of both, so that one definition is right for
 //! lives of a year and of a week.
 
 use std::fmt;

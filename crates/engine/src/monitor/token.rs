@@ -3,11 +3,12 @@
 use chancery_event::types::{account, secret};
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::Tx;
-use chancery_store::table::monitor::{self as table, Watch, Watched};
+use chancery_store::table::monitor::{self as table, Span, Watch, Watched, WatchedToken};
 
 use super::active::Active;
 use super::definition::Kind;
 use super::tally::Tally;
+use super::threshold::{Crossed, Threshold};
 use crate::Error;
 use crate::scribe::{Draft, Scribe};
 
@@ -39,42 +40,7 @@ pub(super) async fn look(
         match course.crossed(watch.handled, now) {
             None => tally.skip("not_due"),
             Some(crossed) => {
-                let text = |position: &usize| {
-                    let threshold = active.definition.thresholds.get(*position);
-                    threshold.map(ToString::to_string).unwrap_or_default()
-                };
-                let (id, kind) = (watch.object.clone(), "token".into());
-                let account_id = Some(token.account);
-                let draft = if unused {
-                    let threshold = active.definition.thresholds.get(crossed.threshold);
-                    let days = threshold.and_then(super::Threshold::days_after).unwrap_or(0);
-                    Draft::new(&secret::Unused {
-                        secret_id: id,
-                        secret_kind: kind,
-                        last_used_at: token.used_at,
-                        interval_days: days,
-                    })?
-                } else if now < span.end {
-                    Draft::new(&account::MethodExpiring {
-                        method_id: id,
-                        method_kind: kind,
-                        account_id,
-                        expires_at: span.end,
-                        threshold: text(&crossed.threshold),
-                        threshold_s: span.end.since(crossed.instant) / Timestamp::SECOND,
-                        passed: crossed.passed.iter().map(text).collect(),
-                    })?
-                } else {
-                    Draft::new(&account::MethodExpired {
-                        method_id: id,
-                        method_kind: kind,
-                        account_id,
-                        expires_at: span.end,
-                    })?
-                };
-                let draft = draft
-                    .target(Target::new(TargetKind::Token, &watch.object))
-                    .target(Target::new(TargetKind::Account, token.account));
+                let draft = draft(active, span, token, &crossed, now)?;
                 scribe.record(tx, draft)?;
                 "fired".clone_into(&mut watch.verdict);
                 watch.handled = crossed.handled;
@@ -87,4 +53,47 @@ pub(super) async fn look(
     table::put(tx, &active.name, &keep).await?;
     table::remove(tx, &active.name, &gone).await?;
     Ok(())
+}
+
+/// The event about a token.
+fn draft(
+    active: &Active,
+    span: &Span,
+    token: &WatchedToken,
+    crossed: &Crossed,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let threshold = |position: usize| active.definition.thresholds.get(position);
+    let text = |position: usize| threshold(position).map(ToString::to_string).unwrap_or_default();
+    let (id, kind) = (span.object.clone(), "token".into());
+    let account_id = Some(token.account);
+    let draft = if active.definition.kind == Kind::TokenUnused {
+        let days = threshold(crossed.threshold).and_then(Threshold::days_after);
+        Draft::new(&secret::Unused {
+            secret_id: id,
+            secret_kind: kind,
+            last_used_at: token.used_at,
+            interval_days: days.unwrap_or(0),
+        })?
+    } else if now < span.end {
+        Draft::new(&account::MethodExpiring {
+            method_id: id,
+            method_kind: kind,
+            account_id,
+            expires_at: span.end,
+            threshold: text(crossed.threshold),
+            threshold_s: span.end.since(crossed.instant) / Timestamp::SECOND,
+            passed: crossed.passed.iter().map(|position| text(*position)).collect(),
+        })?
+    } else {
+        Draft::new(&account::MethodExpired {
+            method_id: id,
+            method_kind: kind,
+            account_id,
+            expires_at: span.end,
+        })?
+    };
+    Ok(draft
+        .target(Target::new(TargetKind::Token, &span.object))
+        .target(Target::new(TargetKind::Account, token.account)))
 }

@@ -200,7 +200,7 @@ fn number(event_type: EventType, name: &str) -> i64 {
         "added" | "updated" | "changed" | "objects" | "certificates" | "found" => 12,
         "duplicates" | "invalid" | "ignored" | "skipped" | "sessions_ended" => 2,
         "items" => 17,
-        "failed_attempts" | "limit" | "held" => 5,
+        "failed_attempts" | "limit" | "held" | "refused" => 5,
         "size_bytes" => 1_867,
         "duration_ms" => 184,
         "window_s" => 60,
@@ -246,6 +246,7 @@ fn text(event_type: EventType, name: &str) -> String {
         )
         | (_, "policy") => "Web servers",
         ("bootstrap.create_configuration", "parts") => "log",
+        ("access.denied", "method") => "POST",
         ("service.stop", "stopped_by") => "signal",
         ("log.verify" | "event.export", "format") => "ndjson",
         ("certificate.revoke" | "acme.certificate.revoke" | "crmp.revoke", "revocation_reason") => {
@@ -355,6 +356,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("origin", "chancery.example.com/log"),
     ("parts", "log"),
     ("passed", "30d/33%"),
+    ("permission", "certificate:write"),
     ("private_message", "The request of grace was refused."),
     ("producer_kind", "postgresql"),
     ("profile", "web-internal"),
@@ -371,6 +373,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("resource", "certificate"),
     ("revocation_reason", "keyCompromise"),
     ("role", "administrator"),
+    ("route", "/api/v1/groups"),
     ("scep_operation", "PKIOperation"),
     ("scep_transaction", "8a1f37c2"),
     ("schedule_name", "Weekly report"),

@@ -265,6 +265,8 @@ catalogue! {
         Akeyless "unlocked-user" Any }
     ClientRateLimited "client.rate_limited" account::ClientRateLimited {
         Occurrence 1 Warning Other Produced; Akeyless "rate-limiting" Any }
+    AccessDenied "access.denied" account::AccessDenied {
+        Occurrence 1 Warning / Warning Other Produced }
     ClientCountReached "client.count_reached" account::ClientCountReached {
         Occurrence 1 Warning Other Produced; Akeyless "usage-report" Any }
     TokenCreate "token.create" account::TokenCreate { Operation 1 Info / Warning Token Produced }

@@ -98,6 +98,7 @@ pub(super) type Templates = &'static [&'static str];
 
 /// Type, how it reads.
 const OCCURRENCES: &[(&str, Templates)] = &[
+    ("access.denied", &["{actor} was refused {method} {route} ({refused:time|times})"]),
     ("account.locked", &["{object} was locked after {failed_attempts:failed login|failed logins}"]),
     ("alert.escalated", &["an alert went from {old_severity} to {new_severity}: {alert_kind}"]),
     ("alert.raised", &["an alert was raised: {title}"]),

@@ -1,16 +1,18 @@
 //! Certificates of the inventory: what lists read in one row, the original bytes beside it.
 
+mod batch;
 mod placement;
 pub mod search;
 mod status;
 mod text;
 
+pub use batch::{NewCertificate, insert_all};
 pub use placement::{
     AttributeValue, Placement, attributes, groups, put_attributes, put_groups, update_placement,
 };
 pub use status::{
-    StatusRow, bearers, due, issued_by, issuers, link_replacement, make_due, make_page_due,
-    make_self_due, related, replaced_by, update_status,
+    StatusRow, any_without_chain, bearers, due, issued_by, issuers, link_replacement, make_due,
+    make_page_due, make_self_due, related, replaced_by, update_status,
 };
 
 use std::borrow::Cow;
@@ -321,7 +323,8 @@ pub async fn names(link: &mut Link, id: CertificateId) -> Result<Vec<Name>, Erro
 
 /// How many certificates the inventory holds.
 pub async fn count(link: &mut Link) -> Result<i64, Error> {
-    link.number("SELECT COUNT(*) AS n FROM certificate", vec![]).await
+    let sql = "SELECT SUM(certificates) AS n FROM certificate_hour";
+    link.number(sql, vec![]).await
 }
 
 /// Archives a certificate or takes it back; false if it was so already or somebody changed it.
@@ -334,6 +337,7 @@ pub async fn archive(tx: &mut Tx, id: CertificateId, archived: bool) -> Result<b
 /// Deletes a certificate with everything that hangs on it; true if it was there. What it replaced
 /// is replaced by its own successor from now on, if it has one.
 pub async fn delete(tx: &mut Tx, id: CertificateId) -> Result<bool, Error> {
+    super::monitor::wake_predecessors(tx, id).await?;
     let sql = "UPDATE certificate SET
                replacement_kind = CASE WHEN
                    (SELECT s.replaced_by FROM certificate s WHERE s.id = $1) IS NULL

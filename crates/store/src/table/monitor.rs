@@ -70,7 +70,8 @@ impl Watched {
     fn source(self) -> &'static str {
         match self {
             Self::Certificates => {
-                "SELECT id, not_before AS start_at, not_after AS end_at FROM certificate WHERE 1 = 1"
+                "SELECT id, not_before AS start_at, not_after AS end_at FROM certificate
+                 WHERE 1 = 1"
             }
             Self::Authorities => {
                 "SELECT id, not_before AS start_at, not_after AS end_at FROM certificate
@@ -263,6 +264,36 @@ pub async fn put(tx: &mut Tx, monitor: &str, watches: &[Watch]) -> Result<(), Er
                 handled = excluded.handled, held_by = excluded.held_by,
                 verdict = excluded.verdict, looked_at = excluded.looked_at";
     tx.insert_many(&head, tail, rows).await
+}
+
+/// Certificates whose silence depends on these: what they replace, and further up through what does
+/// not hold itself, such as archived ones.
+pub async fn predecessors(link: &mut Link, ids: &[String]) -> Result<Vec<String>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "WITH RECURSIVE up (id, depth) AS (
+             SELECT c.id, 1 FROM certificate c WHERE c.replaced_by IN ({})
+             UNION
+             SELECT c.id, up.depth + 1 FROM up
+             JOIN certificate p ON p.id = up.id
+             JOIN certificate c ON c.replaced_by = up.id
+             WHERE up.depth < 64 AND (p.archived = 1 OR p.status IN ('revoked', 'invalid')
+                 OR (p.status = 'untrusted' AND p.issuer_key <> c.issuer_key)))
+         SELECT DISTINCT id FROM up",
+        places(ids.len())
+    );
+    let values = ids.iter().map(SqlValue::from).collect();
+    link.rows(sql, values).await?.iter().map(|row| row.text("id")).collect()
+}
+
+/// Makes due at once what a certificate replaces: it is about to go.
+pub(crate) async fn wake_predecessors(tx: &mut Tx, id: CertificateId) -> Result<(), Error> {
+    let sql = "UPDATE monitor_watch SET due_at = 0
+               WHERE monitor IN (SELECT name FROM task WHERE class = 'monitor')
+               AND object IN (SELECT c.id FROM certificate c WHERE c.replaced_by = $1)";
+    tx.execute(sql, vec![crate::value::id(id)]).await.map(|_| ())
 }
 
 /// Stops watching objects.

@@ -62,7 +62,8 @@ impl Office {
     async fn events(&self, event_type: &str) -> Vec<Value> {
         self.server.settle().await;
         let path = format!("/api/v1/events?filter=type:{event_type}&limit=1000");
-        self.call(Method::GET, &path, None, 200).await["items"].as_array().unwrap().clone()
+        let page = self.call(Method::GET, &path, None, 200).await;
+        page["items"].as_array().unwrap().iter().map(|item| item["event"].clone()).collect()
     }
 
     async fn upload(&self, pem: String) {

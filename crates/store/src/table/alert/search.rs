@@ -4,6 +4,8 @@
 //! repeated while others write. Resolved alerts are left out unless the filter asks by `state` or
 //! `resolved`; a partial index then serves the list however many resolved ones there are.
 
+use std::collections::BTreeMap;
+
 use chancery_event::Timestamp;
 use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Schema, Word};
 use chancery_event::id::AccountId;
@@ -67,6 +69,7 @@ fn account(column: &str) -> Column {
         expr: "o.name".to_owned(),
         lower: true,
         condition: None,
+        each_row: false,
     })
 }
 
@@ -244,21 +247,33 @@ impl Search<'_> {
         link.row(sql, fragment.args).await?.map_or(Ok(0), |row| row.count("n"))
     }
 
-    /// Counts by the values of one of [`FACETS`]; the 30 most frequent.
-    pub async fn facet(&self, link: &mut Link, field: &str) -> Result<Vec<(String, u64)>, Error> {
-        let column = match field {
-            "object_kind" => "coalesce(a.object_kind, '')".to_owned(),
-            "state" | "severity" | "kind" | "source" => format!("a.{field}"),
-            other => return Err(Error::Damaged(format!("{other} is no facet"))),
-        };
+    /// Counts by the values of each of [`FACETS`]; the 30 most frequent of each.
+    pub async fn facets(
+        &self,
+        link: &mut Link,
+    ) -> Result<Vec<(&'static str, Vec<(String, u64)>)>, Error> {
         let Prepared { from, fragment } = self.prepare(link, 1).await?;
+        let columns: Vec<_> = FACETS.iter().map(|field| format!("a.{field}")).collect();
+        let columns = columns.join(", ");
+        // All fields in one pass: their combinations are few.
         let sql = format!(
-            "SELECT {column} AS value, COUNT(*) AS n FROM {from}
-             WHERE {} GROUP BY {column} ORDER BY n DESC, value LIMIT 30",
+            "SELECT {columns}, COUNT(*) AS n FROM {from} WHERE {} GROUP BY {columns}",
             fragment.sql
         );
         let rows = link.rows(sql, fragment.args).await?;
-        rows.iter().map(|row| Ok((row.text("value")?, row.count("n")?))).collect()
+        let mut groups = Vec::with_capacity(FACETS.len());
+        for field in FACETS {
+            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+            for row in &rows {
+                let value = row.maybe_text(field)?.unwrap_or_default();
+                *counts.entry(value).or_default() += row.count("n")?;
+            }
+            let mut counts: Vec<_> = counts.into_iter().collect();
+            counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            counts.truncate(30);
+            groups.push((field, counts));
+        }
+        Ok(groups)
     }
 
     /// How many of the selected alerts were raised in each span of `width` from `from` on.
