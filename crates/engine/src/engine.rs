@@ -15,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::access::limit::Limiter;
+use crate::agenda::Agenda;
 use crate::inventory::stage::UploadRule;
 use crate::key::{KeyError, Keys};
 use crate::operation::Operation;
@@ -53,6 +54,9 @@ pub struct Settings {
     pub logins_per_minute: u32,
     /// Requests per second and credential or address; 0: unlimited.
     pub requests_per_second: u32,
+    /// Monitors and schedules are set up and run by the clock. Tests that count events turn it
+    /// off.
+    pub monitors: bool,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
     pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
@@ -76,6 +80,7 @@ impl Settings {
             session_lifetime_hours: 12,
             logins_per_minute: 30,
             requests_per_second: 0,
+            monitors: true,
             jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }
@@ -117,6 +122,18 @@ pub(crate) struct Inner {
     pub(crate) logins: Limiter,
     pub(crate) refusals: crate::access::Tally,
     pub(crate) started: Instant,
+    pub(crate) monitor_memory: crate::monitor::condition::Memory,
+    pub(crate) monitor_ahead: crate::monitor::enrolment::Ahead,
+}
+
+/// An engine whose loops do not run yet.
+pub(crate) struct Opened {
+    pub(crate) engine: Engine,
+    pub(crate) sealer: Sealer,
+    pub(crate) agenda: Option<Agenda>,
+    one_time_password: Option<Secret<String>>,
+    stopped: watch::Receiver<bool>,
+    sealing_stopped: watch::Receiver<bool>,
 }
 
 /// The background loops of a running engine.
@@ -157,6 +174,33 @@ impl Engine {
         settings: Settings,
         environment: Environment,
     ) -> Result<Running, StartError> {
+        let Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped } =
+            Self::open(settings, environment).await?;
+        let sealer = tokio::spawn(sealer.run(sealing_stopped));
+        let mut loops = vec![
+            tokio::spawn(crate::projector::run(
+                engine.0.store.clone(),
+                engine.0.desk.recent.clone(),
+                engine.environment().clone(),
+                engine.0.sealed.clone(),
+                stopped.clone(),
+            )),
+            tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::access::session::sweep(engine.clone(), stopped.clone())),
+        ];
+        if let Some(agenda) = agenda {
+            loops.push(tokio::spawn(crate::agenda::run(engine.clone(), agenda, stopped)));
+        }
+        Ok(Running { engine, sealer, loops, one_time_password })
+    }
+
+    /// Everything a start does before the loops.
+    pub(crate) async fn open(
+        settings: Settings,
+        environment: Environment,
+    ) -> Result<Opened, StartError> {
         let store = Store::open(&chancery_store::Settings::embedded(&settings.data_dir)).await?;
         let keys = Keys::open(
             &settings.data_dir.join("keys"),
@@ -202,23 +246,16 @@ impl Engine {
             logins,
             refusals: crate::access::Tally::new(),
             started: Instant::now(),
+            monitor_memory: crate::monitor::condition::Memory::default(),
+            monitor_ahead: crate::monitor::enrolment::Ahead::default(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;
-        let sealer = tokio::spawn(sealer.run(sealing_stopped));
-        let loops = vec![
-            tokio::spawn(crate::projector::run(
-                engine.0.store.clone(),
-                engine.0.desk.recent.clone(),
-                engine.environment().clone(),
-                engine.0.sealed.clone(),
-                stopped.clone(),
-            )),
-            tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
-            tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
-            tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
-            tokio::spawn(crate::access::session::sweep(engine.clone(), stopped)),
-        ];
-        Ok(Running { engine, sealer, loops, one_time_password })
+        let mut agenda = engine.settings().monitors.then(Agenda::default);
+        if let Some(agenda) = &mut agenda {
+            engine.make_default_automation().await?;
+            agenda.sync(&engine).await?;
+        }
+        Ok(Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped })
     }
 
     /// Records the start, and on an empty database what the first start makes.

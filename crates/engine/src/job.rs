@@ -23,7 +23,7 @@ use crate::context::Carried;
 use crate::inventory::PlacementRequest;
 use crate::operation::Done;
 use crate::scribe::Draft;
-use crate::{Context, Engine, Error, Permission};
+use crate::{Context, Engine, Error, Permission, schedule};
 
 pub use listing::{JobQuery, QueueView, queue_limits};
 
@@ -37,6 +37,8 @@ pub enum Kind {
     CertificateUpload,
     /// Works off a bulk import.
     CertificateImport,
+    /// Judges every certificate anew.
+    CertificateValidate,
     /// Verifies the whole log.
     LogVerify,
     /// Makes a backup.
@@ -45,14 +47,23 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 4] =
-        [Self::CertificateUpload, Self::CertificateImport, Self::LogVerify, Self::BackupCreate];
+    pub const ALL: [Self; 5] = [
+        Self::CertificateUpload,
+        Self::CertificateImport,
+        Self::CertificateValidate,
+        Self::LogVerify,
+        Self::BackupCreate,
+    ];
+    /// Kinds that a schedule can queue.
+    pub const SCHEDULED: [Self; 3] =
+        [Self::CertificateValidate, Self::LogVerify, Self::BackupCreate];
 
     /// The one spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CertificateUpload => "certificate.upload",
             Self::CertificateImport => "certificate.import",
+            Self::CertificateValidate => "certificate.validate",
             Self::LogVerify => "log.verify",
             Self::BackupCreate => "backup.create",
         }
@@ -68,7 +79,7 @@ impl Kind {
         match self {
             Self::CertificateUpload => "upload",
             Self::CertificateImport => "import",
-            Self::LogVerify | Self::BackupCreate => "service",
+            Self::CertificateValidate | Self::LogVerify | Self::BackupCreate => "service",
         }
     }
 
@@ -77,6 +88,7 @@ impl Kind {
         match self {
             Self::CertificateUpload => "Upload of certificates",
             Self::CertificateImport => "Import of certificates",
+            Self::CertificateValidate => "Validation of every certificate",
             Self::LogVerify => "Verification of the log",
             Self::BackupCreate => "Backup",
         }
@@ -86,7 +98,7 @@ impl Kind {
     fn attempts_max(self) -> i64 {
         match self {
             Self::CertificateUpload | Self::CertificateImport => 5,
-            Self::LogVerify | Self::BackupCreate => 3,
+            Self::CertificateValidate | Self::LogVerify | Self::BackupCreate => 3,
         }
     }
 }
@@ -150,6 +162,22 @@ pub(crate) fn new(
 ) -> Result<NewJob, Error> {
     let payload = json!({ "placement": placement, "size_bytes": input.len() });
     of_kind(engine, context, kind, &payload, Some(input))
+}
+
+/// A job without input, for a schedule.
+pub(crate) fn scheduled(
+    engine: &Engine,
+    context: &Context,
+    kind: Kind,
+    payload: &Value,
+) -> Result<NewJob, Error> {
+    of_kind(engine, context, kind, payload, None)
+}
+
+/// The event of a job that waits for its turn.
+pub(crate) fn queued(job: &Job) -> Result<Draft, Error> {
+    let payload = types::Queued { job_id: job.id, job_kind: job.kind.clone().into() };
+    Ok(Draft::new(&payload)?.target(target(job)))
 }
 
 fn of_kind(
@@ -276,6 +304,7 @@ impl Engine {
                         });
                     }
                     scribe.record(tx, ending::cancelled(&row, now)?)?;
+                    schedule::job_ended(tx, scribe, &row, "cancelled", None, now).await?;
                     cause::job_settled(tx, scribe, id, "job_cancelled").await?;
                     let payload = types::Cancel {
                         job_id: Some(id),

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod catalogue;
 pub mod certificates;
 pub mod events;
+pub mod monitors;
 mod progress;
 mod restore;
 pub mod serve;
@@ -33,6 +34,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Verify(arguments) => return Ok(verify::run(global, &arguments).await),
         Command::Events(command) => events::run(global, command).await?,
         Command::Alerts(command) => alerts::run(global, command).await?,
+        Command::Monitors(command) => monitors::run(global, command).await?,
         Command::Certificates(command) => return certificates::run(global, command).await,
         Command::Catalogue(command) => catalogue::run(global, &command, &mut std::io::stdout())?,
         Command::Token(command) => token::run(global, &command).await?,

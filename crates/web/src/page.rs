@@ -41,6 +41,8 @@ mod review;
 mod saved_view;
 mod search;
 mod shell;
+mod task;
+mod task_form;
 mod typed;
 mod upload;
 
@@ -71,6 +73,8 @@ pub fn add(routes: &mut Routes, document: &serde_json::Value) {
     upload::add(routes);
     log_view::add(routes);
     jobs::add(routes);
+    task::add(routes);
+    task_form::add(routes);
     certificate::add(routes);
     search::add(routes);
     administration::add(routes);

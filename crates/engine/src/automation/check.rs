@@ -29,11 +29,10 @@ pub(super) async fn book(link: &mut Link, before: &Book, after: &Book) -> Result
 
 /// Checks the body of one object by itself; the field of an error is a JSON pointer into it.
 async fn body(link: &mut Link, object: &Object) -> Result<(), Error> {
-    let _ = link;
     match object.class {
         Class::Rule | Class::Action | Class::Trigger | Class::Scope => Ok(()),
-        // What monitors and schedules may say is checked by the parts that run them.
-        Class::Monitor | Class::Schedule => Ok(()),
+        Class::Monitor => crate::monitor::check(link, object).await,
+        Class::Schedule => crate::schedule::Definition::read(&object.body).map(|_| ()),
     }
 }
 

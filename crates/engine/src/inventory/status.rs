@@ -22,6 +22,8 @@ use crate::{Context, Engine, Error};
 
 /// Certificates judged in one transaction at most.
 const BATCH_MAX: usize = 256;
+/// Certificates that a sweep makes due in one transaction.
+const SWEEP_MAX: usize = 2_000;
 const TICK: Duration = Duration::from_secs(1);
 
 /// Judges what is due until `stop` is set.
@@ -92,6 +94,32 @@ pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
         })
         .await?;
     Ok(count)
+}
+
+/// Makes every certificate due, some at a time, so that the loop judges all of them anew (the job
+/// `certificate.validate`).
+pub(crate) async fn sweep(
+    engine: &Engine,
+    progress: &crate::job::Progress,
+) -> Result<serde_json::Value, Error> {
+    let (mut after, mut count) = (String::new(), 0_u64);
+    let total = certificate::count(&mut engine.link().await?).await?;
+    let total = u64::try_from(total).unwrap_or(0);
+    loop {
+        let now = engine.environment().now();
+        let start = after.clone();
+        let made = engine.0.store.transaction("certificate.sweep", move |tx: &mut Tx| {
+            let start = start.clone();
+            Box::pin(async move {
+                Ok::<_, Error>(certificate::make_page_due(tx, &start, now, SWEEP_MAX).await?)
+            })
+        });
+        let Some((last, made)) = made.await? else { break };
+        (after, count) = (last, count + made);
+        engine.0.status_waiting.notify_one();
+        progress.report(count, total.max(count)).await?;
+    }
+    Ok(serde_json::json!({ "count": count }))
 }
 
 async fn apply(

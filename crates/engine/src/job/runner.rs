@@ -103,6 +103,9 @@ async fn execute(errand: Errand) -> Result<Value, JobError> {
         Some(Kind::CertificateImport) => {
             crate::inventory::bulk::run_import(&engine, context, &job, input, &progress).await
         }
+        Some(Kind::CertificateValidate) => {
+            crate::inventory::status::sweep(&engine, &progress).await.map_err(JobError::of)
+        }
         Some(Kind::LogVerify) => engine.run_verification(&context, &progress).await,
         Some(Kind::BackupCreate) => engine.run_backup(&context, &job).await,
         None => Err(JobError {

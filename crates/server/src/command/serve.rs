@@ -87,6 +87,7 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
         session_lifetime_hours: config.session.lifetime_hours,
         logins_per_minute: config.rate.login_per_minute,
         requests_per_second: config.rate.requests_per_second,
+        monitors: true,
     }
 }
 

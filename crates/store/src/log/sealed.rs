@@ -100,6 +100,12 @@ pub async fn latest_index(link: &mut Link) -> Result<LogIndex, Error> {
     super::state(link).await.map(|state| LogIndex(state.signed_size))
 }
 
+/// The time of the newest sealed event.
+pub async fn latest_time(link: &mut Link) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT time FROM event ORDER BY log_index DESC LIMIT 1";
+    link.row(sql, vec![]).await?.map(|row| row.time("time")).transpose()
+}
+
 /// The bytes of entries `from..to`, in order, as they are in the store: for the sealer, for entry
 /// bundles and for verification. Missing entries are left out; callers check the indexes.
 pub async fn entries(link: &mut Link, from: u64, to: u64) -> Result<Vec<(u64, Vec<u8>)>, Error> {

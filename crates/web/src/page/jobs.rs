@@ -56,6 +56,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let words = format!("{} shown", jobs.len());
     let body = html! {
         (ui::page_header("Jobs", "What is done in the background, newest first.", html! {}))
+        (super::task::places("/jobs"))
         div.with-facets {
             (facets(shell, &counts, &queues))
             div id="job-list" data-refresh=[running.then_some("5")] {

@@ -10,4 +10,5 @@ mod events;
 mod forms;
 mod guard;
 mod log;
+mod monitors;
 mod pages;
