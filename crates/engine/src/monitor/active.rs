@@ -182,8 +182,8 @@ async fn successor(
 }
 
 /// Whether a successor takes the place of a certificate: it is watched itself, nothing says that
-/// it does not work, and it leaves no gap that is still to come. One that has expired counts, for it is
-/// reported itself; one that is not trusted counts if it is from the same issuer.
+/// it does not work, and it leaves no gap that is still to come. One that has expired counts, for
+/// it is reported itself; one that is not trusted counts if it is from the same issuer.
 fn holds(row: &Certificate, successor: &Certificate, now: Timestamp) -> bool {
     let works = match successor.status.as_str() {
         "revoked" | "invalid" => false,

@@ -424,12 +424,10 @@ impl World {
         self.settle().await;
         let store = chancery_engine::bench::store(self.engine());
         let mut link = store.read().await.unwrap();
-        let rows = link.number("SELECT COUNT(*) AS n FROM alert", vec![]).await.unwrap();
+        let rows = chancery_store::bench::alerts(&mut link).await.unwrap();
         assert_eq!(u64::try_from(rows).unwrap(), self.raised, "seed {}", self.seed);
-        let sql = "SELECT COUNT(*) AS n FROM task_run r WHERE r.class = 'monitor'
-                   AND r.state <> 'running' AND NOT EXISTS
-                   (SELECT 1 FROM event e WHERE e.id = r.id)";
-        assert_eq!(link.number(sql, vec![]).await.unwrap(), 0, "seed {}", self.seed);
+        let silent = chancery_store::bench::unrecorded_runs(&mut link).await.unwrap();
+        assert_eq!(silent, 0, "seed {}", self.seed);
         drop(link);
         self.stepped.take().unwrap().kill().await;
         (self.runs, self.events, self.known.len() as u64)

@@ -7,30 +7,13 @@ use chancery_engine::automation::Class;
 use chancery_engine::{Context, Settings, Stepped, bench};
 use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::{Environment, Timestamp};
-use chancery_store::{Error, SqlValue, Tx};
+use chancery_store::Tx;
+use chancery_store::bench::fill;
 use serde_json::json;
 
-/// Certificates that exist as rows only, `$1..$2`, of which every one ends at `$3` and later, a
-/// minute apart.
-const ROWS: &str = "INSERT INTO certificate (id, fingerprint_sha256, fingerprint_sha1, serial,
-    subject_dn, subject_cn, issuer_dn, subject_key, issuer_key, spki_sha256, not_before, not_after,
-    key_algorithm, key_size, signature_algorithm, is_ca, self_issued, key_usage,
-    extended_key_usage, trust_anchor, demonstration, status, status_reason, status_checks, chain,
-    status_at, status_due_at, archived, path, source, created_at, version)
-    WITH RECURSIVE n (i) AS (SELECT $1 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
-    SELECT printf('01937f0e-%04x-7000-8000-%012x', i / 65536, i), printf('%064x', i),
-    printf('%040x', i), printf('%x', i), 'CN=host-' || i, 'host-' || i, 'CN=CA',
-    printf('%064x', i), printf('%064x', 0), printf('%064x', i), $3 - 34387200000000,
-    $3 + (i - $1) * 60000000, 'EC P-256', 256, 'ecdsa-with-SHA256', 0, 0, '', '', 0, 0, 'valid',
-    '', '[]', '[]', $4, $3 + 864000000000000, 0, '/', 'import', $4, 1 FROM n";
-
 async fn add(stepped: &Stepped, from: i64, to: i64, ends_at: Timestamp, now: Timestamp) {
-    let values = [from, to, ends_at.micros(), now.micros()].map(SqlValue::Int);
-    let added: Result<u64, Error> = bench::store(stepped.engine())
-        .transaction("sweep.fill", move |tx: &mut Tx| {
-            let values = values.to_vec();
-            Box::pin(async move { tx.execute(ROWS, values).await })
-        })
+    let added = bench::store(stepped.engine())
+        .transaction("sweep.fill", move |tx: &mut Tx| Box::pin(fill(tx, from..to, ends_at, now)))
         .await;
     assert_eq!(added.unwrap(), u64::try_from(to - from).unwrap());
 }

@@ -1,3 +1,5 @@
+//! Spellings of thresholds, and the times that they name.
+
 use proptest::prelude::*;
 
 use super::*;
