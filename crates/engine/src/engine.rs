@@ -16,7 +16,6 @@ use tokio::task::JoinHandle;
 
 use crate::access::limit::Limiter;
 use crate::agenda::Agenda;
-use crate::inventory::stage::UploadRule;
 use crate::key::{KeyError, Keys};
 use crate::operation::Operation;
 use crate::scribe::{Desk, Draft, Scribe};
@@ -57,6 +56,10 @@ pub struct Settings {
     /// Monitors and schedules are set up and run by the clock. Tests that count events turn it
     /// off.
     pub monitors: bool,
+    /// What came of asking triggers is kept this many days.
+    pub keep_evaluations_days: u32,
+    /// At most so many of them are kept.
+    pub keep_evaluations_max: u64,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
     pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
@@ -81,6 +84,8 @@ impl Settings {
             logins_per_minute: 30,
             requests_per_second: 0,
             monitors: true,
+            keep_evaluations_days: 400,
+            keep_evaluations_max: 1_000_000,
             jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }
@@ -118,7 +123,10 @@ pub(crate) struct Inner {
     pub(crate) status_waiting: Notify,
     /// Counts changes of automation; background loops watch it.
     pub(crate) automation: watch::Sender<u64>,
-    pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
+    /// Every sealed event before this index has been acted on, or passed over.
+    pub(crate) dispatched: watch::Sender<u64>,
+    /// The configuration in force, compiled; see `reaction/snapshot.rs`.
+    pub(crate) compiled: Mutex<Option<Arc<crate::reaction::Configuration>>>,
     pub(crate) logins: Limiter,
     pub(crate) refusals: crate::access::Tally,
     pub(crate) started: Instant,
@@ -187,6 +195,7 @@ impl Engine {
             )),
             tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::reaction::dispatcher::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped.clone())),
         ];
@@ -242,7 +251,8 @@ impl Engine {
             jobs_waiting: Notify::new(),
             status_waiting: Notify::new(),
             automation: watch::channel(0).0,
-            rules: Mutex::new(Vec::new()),
+            dispatched: watch::channel(0).0,
+            compiled: Mutex::new(None),
             logins,
             refusals: crate::access::Tally::new(),
             started: Instant::now(),
@@ -360,6 +370,25 @@ impl Engine {
                 }
             }
             let _ = tokio::time::timeout(Duration::from_millis(20), sealed.changed()).await;
+        }
+        false
+    }
+
+    /// Waits until everything recorded so far is sealed and has been acted on, and so has what came
+    /// of that; at most `limit`.
+    pub async fn reacted(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut dispatched = self.0.dispatched.subscribe();
+        while Instant::now() < deadline {
+            dispatched.mark_unchanged();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.settle(left).await && *dispatched.borrow() >= *self.sealed().borrow() {
+                // Acting is done before it is told; what it recorded would be pending by now.
+                if self.settle(left).await && *dispatched.borrow() >= *self.sealed().borrow() {
+                    return true;
+                }
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(20), dispatched.changed()).await;
         }
         false
     }

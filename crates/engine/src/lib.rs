@@ -21,6 +21,7 @@ pub mod inventory;
 pub mod job;
 pub mod key;
 pub mod monitor;
+pub mod reaction;
 pub mod row;
 pub mod schedule;
 pub mod view;

@@ -77,7 +77,8 @@ pub(crate) async fn fire(
     due_at: Option<Timestamp>,
 ) -> Result<Run, Error> {
     let definition = Definition::read(&object.body)?;
-    let mut new = job::scheduled(engine, context, definition.job_kind, &definition.payload)?;
+    let mut new =
+        job::of_kind(engine.environment(), context, definition.job_kind, &definition.payload)?;
     new.job.triggered_by = format!("schedule/{}", object.name);
     let now = engine.environment().now();
     let run = Run {

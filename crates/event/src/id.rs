@@ -119,6 +119,8 @@ ids! {
     JobId = "job";
     /// An alert.
     AlertId = "alert";
+    /// The record of one trigger that was asked about one event.
+    EvaluationId = "evaluation";
     /// A saved view of a list.
     ViewId = "view";
     /// A running server process.

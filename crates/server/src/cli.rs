@@ -101,7 +101,7 @@ pub enum Command {
     Restore(backup::RestoreArguments),
     /// Measure this machine: recording, sealing, searching.
     Bench(bench::BenchArguments),
-    /// Look at the configuration.
+    /// Look at the settings; read and write the automation of a server.
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Print the completions of a shell.
@@ -126,7 +126,7 @@ impl Command {
         out: &mut dyn std::io::Write,
     ) -> Option<anyhow::Result<()>> {
         Some(match self {
-            Self::Config(command) => command.run(global, out),
+            Self::Config(command) => return command.run(global, out),
             Self::Completions(arguments) => arguments.run(out),
             Self::Man(arguments) => arguments.run(out),
             Self::Version => version::run(global, out),

@@ -4,6 +4,7 @@
 //! one per line where it streams), everything else on standard error.
 
 pub mod alerts;
+mod automation;
 pub mod backup;
 pub mod catalogue;
 pub mod certificates;
@@ -41,8 +42,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Backup(arguments) => return backup::run(global, &arguments).await,
         Command::Restore(arguments) => restore::run(global, &arguments).await?,
         Command::Bench(arguments) => crate::bench::run(&arguments, global.json).await?,
+        Command::Config(command) => automation::run(global, &command).await?,
         // Those that stand alone have been run by `run_alone` before.
-        Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Version => {
+        Command::Completions(_) | Command::Man(_) | Command::Version => {
             anyhow::bail!("this command stands alone and was not run")
         }
     }

@@ -25,7 +25,9 @@ pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_cou
 pub use personal::erase;
 pub(crate) use projection::keys_of;
 pub use projection::{Projection, project};
-pub use sealed::{Sealed, by_id, by_index, entries, latest_index, latest_time, range};
+pub use sealed::{
+    Sealed, by_id, by_index, entries, first_since, latest_index, latest_time, of_types, range,
+};
 pub use search::{
     ACTORS_COUNTED, Bucket, Count, EventPage, FacetGroup, PageRequest, actors, bars, count, facets,
     histogram, page,

@@ -5,6 +5,7 @@ pub mod alert;
 pub mod attribute;
 pub mod automation;
 pub mod certificate;
+pub mod evaluation;
 pub mod idempotency;
 pub mod job;
 pub mod label;

@@ -11,8 +11,10 @@
 mod account;
 mod alert;
 mod attribute;
+mod automation;
 mod certificate;
 pub(crate) mod document;
+mod evaluation;
 mod event;
 mod event_count;
 mod event_type;
@@ -81,6 +83,8 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     account::add(&mut operations);
     label::add(&mut operations);
     attribute::add(&mut operations);
+    automation::add(&mut operations);
+    evaluation::add(&mut operations);
     view::add(&mut operations);
     me::add(&mut operations);
     log::add(&mut operations);

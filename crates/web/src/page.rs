@@ -16,6 +16,7 @@ mod alert_row;
 mod alerts;
 mod api_docs;
 mod asset;
+mod automation;
 mod catalogue;
 mod certificate;
 mod certificate_facts;
@@ -75,6 +76,7 @@ pub fn add(routes: &mut Routes, document: &serde_json::Value) {
     jobs::add(routes);
     task::add(routes);
     task_form::add(routes);
+    automation::add(routes);
     certificate::add(routes);
     search::add(routes);
     administration::add(routes);

@@ -7,16 +7,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chancery_event::id::CertificateId;
 use chancery_event::types::certificate as types;
 use chancery_event::{Severity, Timestamp};
 use chancery_pki::Certificate as Parsed;
 use chancery_store::Tx;
 use chancery_store::table::certificate::{self, Certificate, StatusRow};
+use chancery_store::table::job::Job;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::candidate;
 use super::issuers::Issuers;
 use crate::alert::cause;
+use crate::job::JobError;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error};
 
@@ -98,7 +102,7 @@ pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
 
 /// Makes every certificate due, some at a time, so that the loop judges all of them anew (the job
 /// `certificate.validate`).
-pub(crate) async fn sweep(
+async fn sweep(
     engine: &Engine,
     progress: &crate::job::Progress,
 ) -> Result<serde_json::Value, Error> {
@@ -186,4 +190,27 @@ fn unreadable(why: &str, now: Timestamp) -> StatusRow {
         at: now,
         due_at: now.plus(3_650 * Timestamp::DAY),
     }
+}
+
+/// Works off a job that has certificates checked again: the one that its payload names, or all; the
+/// background loop does it.
+pub(crate) async fn run_job(
+    engine: &Engine,
+    job: &Job,
+    progress: &crate::job::Progress,
+) -> Result<Value, JobError> {
+    let payload: Value = serde_json::from_str(&job.payload).unwrap_or_default();
+    if payload["certificate"].is_null() {
+        return sweep(engine, progress).await.map_err(JobError::of);
+    }
+    let id = payload["certificate"].as_str().and_then(|id| id.parse::<CertificateId>().ok());
+    let message = "the payload names no certificate that could be one".to_owned();
+    let id = id.ok_or(JobError { retry: false, message })?;
+    let now = engine.environment().now();
+    let due = engine.0.store.transaction("job.validate", move |tx: &mut Tx| {
+        Box::pin(async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now).await?) })
+    });
+    due.await.map_err(JobError::of)?;
+    engine.0.status_waiting.notify_one();
+    Ok(payload)
 }

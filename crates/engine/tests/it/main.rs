@@ -9,6 +9,7 @@ mod history;
 mod inventory;
 mod job;
 mod monitor;
+mod reaction;
 mod schedule;
 mod sealer;
 mod simulation;

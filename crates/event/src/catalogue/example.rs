@@ -205,6 +205,7 @@ fn number(event_type: EventType, name: &str) -> i64 {
         "duration_ms" => 184,
         "window_s" => 60,
         "uptime_s" => 86_400,
+        "event_depth" => 8,
         "alerts" | "occurrences" => 3,
         "open_s" => 5_400,
         "threshold_s" => 2_592_000,

@@ -330,6 +330,9 @@ catalogue! {
     TeamSwitch "team.switch" security::TeamSwitch { Operation 1 Info / Warning Team Planned;
         Horizon "SEC-TEAM-SWITCH" SF; Horizon "TEAM-SWITCH" SF deprecated }
 
+    // How events act.
+    TriggerStopped "trigger.stopped" trigger::Stopped { Occurrence 1 Warning Trigger Produced }
+
     // Configuration and the first start.
     ConfigurationCreate "configuration.create" configuration::Create {
         Operation 1 Info / Warning Configuration Produced; Horizon "CONF-ADD" SF;
@@ -341,7 +344,7 @@ catalogue! {
         Operation 1 Info / Warning Configuration Produced; Horizon "CONF-DELETE" SF;
         Qcecuring "CONFIG_DELETED" Any }
     ConfigurationTest "configuration.test" configuration::Test {
-        Operation 1 Info / Warning Configuration Planned; Horizon "CONF-TEST" SF }
+        Operation 1 Info / Warning Configuration Produced; Horizon "CONF-TEST" SF }
     BootstrapCreateAdministrator "bootstrap.create_administrator" bootstrap::CreateAdministrator {
         Operation 1 Info / Critical Account Produced; Horizon "BOOTSTRAP-ADMINISTRATOR-ACCOUNT" SF }
     BootstrapAuthorizeAdministrator "bootstrap.authorize_administrator" bootstrap::AuthorizeAdministrator {

@@ -673,3 +673,31 @@ CREATE TABLE automation_version (
     PRIMARY KEY (class, name, version)
 );
 CREATE INDEX automation_version_by_revision ON automation_version (revision);
+
+-- What came of asking a trigger: one row for each trigger that an event concerned. Kept for a bounded
+-- time and number.
+CREATE TABLE evaluation (
+    id              TEXT NOT NULL PRIMARY KEY,     -- grows with time: the order of lists
+    log_index       BIGINT,                        -- NULL: evaluated before its event was sealed
+    event_id        TEXT NOT NULL,                 -- of an ignored upload: the failed operation
+    event_type      TEXT NOT NULL,                 -- that the trigger listened to
+    object          TEXT,                          -- kind/id; NULL: none, or one that was not let in
+    scope           TEXT NOT NULL,                 -- platform, group/NAME, ra_profile/NAME, …
+    trigger_name    TEXT NOT NULL,
+    trigger_version BIGINT NOT NULL,
+    revision        BIGINT NOT NULL,               -- of the whole configuration
+    verdict         TEXT NOT NULL,                 -- matched | ignored | nearly | not_matched | not_reached
+    failed          BIGINT NOT NULL,               -- some step could not be carried out
+    explanation     TEXT NOT NULL,                 -- JSON: rules with every comparison
+    steps           TEXT NOT NULL,                 -- JSON: steps with their results
+    took_us         BIGINT NOT NULL,
+    at              BIGINT NOT NULL
+);
+-- A trigger acts once on an event, whatever happens.
+CREATE UNIQUE INDEX evaluation_once ON evaluation (log_index, trigger_name) WHERE log_index IS NOT NULL;
+CREATE INDEX evaluation_by_event ON evaluation (event_id);
+CREATE INDEX evaluation_by_trigger ON evaluation (trigger_name, id);
+CREATE INDEX evaluation_by_object ON evaluation (object, id) WHERE object IS NOT NULL;
+CREATE INDEX evaluation_by_verdict ON evaluation (verdict, id);
+CREATE INDEX evaluation_by_type ON evaluation (event_type, id);
+CREATE INDEX evaluation_by_time ON evaluation (at);

@@ -3,6 +3,7 @@
 mod access;
 mod administration;
 mod alerts;
+mod automation;
 mod browser;
 mod certificates;
 mod document;
