@@ -15,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::access::limit::Limiter;
+use crate::agenda::Agenda;
 use crate::key::{KeyError, Keys};
 use crate::operation::Operation;
 use crate::scribe::{Desk, Draft, Scribe};
@@ -26,6 +27,8 @@ use crate::{Context, Error, Health, Permission, Secret};
 pub struct Settings {
     /// Directory of the data.
     pub data_dir: PathBuf,
+    /// Directory under which backups are made that were asked of the running server.
+    pub backup_dir: PathBuf,
     /// Where people reach this installation; the `source` of its events.
     pub public_url: String,
     /// Name of the log (C2SP origin); never changes.
@@ -50,6 +53,9 @@ pub struct Settings {
     pub logins_per_minute: u32,
     /// Requests per second and credential or address; 0: unlimited.
     pub requests_per_second: u32,
+    /// Monitors and schedules are set up and run by the clock. Tests that count events turn it
+    /// off.
+    pub monitors: bool,
     /// What came of asking triggers is kept this many days.
     pub keep_evaluations_days: u32,
     /// At most so many of them are kept.
@@ -61,8 +67,10 @@ pub struct Settings {
 impl Settings {
     /// Settings for a data directory, everything else as a new installation has it.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
         Self {
-            data_dir: data_dir.into(),
+            backup_dir: data_dir.join("backups"),
+            data_dir,
             public_url: "http://127.0.0.1:8080".to_owned(),
             log_origin: "localhost/log".to_owned(),
             key_passphrase: None,
@@ -75,6 +83,7 @@ impl Settings {
             session_lifetime_hours: 12,
             logins_per_minute: 30,
             requests_per_second: 0,
+            monitors: true,
             keep_evaluations_days: 400,
             keep_evaluations_max: 1_000_000,
             jobs_at_a_time: std::collections::BTreeMap::new(),
@@ -121,6 +130,18 @@ pub(crate) struct Inner {
     pub(crate) logins: Limiter,
     pub(crate) refusals: crate::access::Tally,
     pub(crate) started: Instant,
+    pub(crate) monitor_memory: crate::monitor::condition::Memory,
+    pub(crate) monitor_ahead: crate::monitor::enrolment::Ahead,
+}
+
+/// An engine whose loops do not run yet.
+pub(crate) struct Opened {
+    pub(crate) engine: Engine,
+    pub(crate) sealer: Sealer,
+    pub(crate) agenda: Option<Agenda>,
+    one_time_password: Option<Secret<String>>,
+    stopped: watch::Receiver<bool>,
+    sealing_stopped: watch::Receiver<bool>,
 }
 
 /// The background loops of a running engine.
@@ -161,6 +182,34 @@ impl Engine {
         settings: Settings,
         environment: Environment,
     ) -> Result<Running, StartError> {
+        let Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped } =
+            Self::open(settings, environment).await?;
+        let sealer = tokio::spawn(sealer.run(sealing_stopped));
+        let mut loops = vec![
+            tokio::spawn(crate::projector::run(
+                engine.0.store.clone(),
+                engine.0.desk.recent.clone(),
+                engine.environment().clone(),
+                engine.0.sealed.clone(),
+                stopped.clone(),
+            )),
+            tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::reaction::dispatcher::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::access::session::sweep(engine.clone(), stopped.clone())),
+        ];
+        if let Some(agenda) = agenda {
+            loops.push(tokio::spawn(crate::agenda::run(engine.clone(), agenda, stopped)));
+        }
+        Ok(Running { engine, sealer, loops, one_time_password })
+    }
+
+    /// Everything a start does before the loops.
+    pub(crate) async fn open(
+        settings: Settings,
+        environment: Environment,
+    ) -> Result<Opened, StartError> {
         let store = Store::open(&chancery_store::Settings::embedded(&settings.data_dir)).await?;
         let keys = Keys::open(
             &settings.data_dir.join("keys"),
@@ -207,24 +256,16 @@ impl Engine {
             logins,
             refusals: crate::access::Tally::new(),
             started: Instant::now(),
+            monitor_memory: crate::monitor::condition::Memory::default(),
+            monitor_ahead: crate::monitor::enrolment::Ahead::default(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;
-        let sealer = tokio::spawn(sealer.run(sealing_stopped));
-        let loops = vec![
-            tokio::spawn(crate::projector::run(
-                engine.0.store.clone(),
-                engine.0.desk.recent.clone(),
-                engine.environment().clone(),
-                engine.0.sealed.clone(),
-                stopped.clone(),
-            )),
-            tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
-            tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
-            tokio::spawn(crate::reaction::dispatcher::run(engine.clone(), stopped.clone())),
-            tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
-            tokio::spawn(crate::access::session::sweep(engine.clone(), stopped)),
-        ];
-        Ok(Running { engine, sealer, loops, one_time_password })
+        let mut agenda = engine.settings().monitors.then(Agenda::default);
+        if let Some(agenda) = &mut agenda {
+            engine.make_default_automation().await?;
+            agenda.sync(&engine).await?;
+        }
+        Ok(Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped })
     }
 
     /// Records the start, and on an empty database what the first start makes.

@@ -30,6 +30,16 @@ pub(crate) use candidate::{
 pub(crate) use change::place;
 pub(crate) use overlay::overlay;
 pub(crate) use placement::{path, resolve as resolve_placement};
+
+/// What events say of a certificate with these names, and itself as their target: its subject stays
+/// out of both if it names a person.
+pub(crate) fn summary_of(
+    row: &chancery_store::table::certificate::Certificate,
+    names: &[chancery_store::table::certificate::Name],
+) -> (chancery_event::types::certificate::CertificateSummary, chancery_event::Target) {
+    let person = candidate::names_a_person(row, names);
+    (candidate::summary(row, person), candidate::target(row, person))
+}
 pub use read::{AttributeEntry, CertificateView, ChainLink, CheckView};
 
 /// How an upload is processed.

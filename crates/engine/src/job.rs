@@ -7,6 +7,7 @@
 mod ending;
 mod listing;
 pub(crate) mod runner;
+mod starting;
 
 use std::sync::Arc;
 
@@ -15,14 +16,14 @@ use chancery_event::types::job as types;
 use chancery_event::{Environment, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::job::{self, Job, Lease, NewJob};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::alert::cause;
 use crate::context::Carried;
 use crate::inventory::PlacementRequest;
 use crate::operation::Done;
 use crate::scribe::{Draft, Scribe};
-use crate::{Context, Engine, Error, Permission};
+use crate::{Context, Engine, Error, Permission, schedule};
 
 pub use listing::{JobQuery, QueueView, queue_limits};
 
@@ -36,20 +37,29 @@ pub enum Kind {
     CertificateUpload,
     /// Works off a bulk import.
     CertificateImport,
-    /// Checks a certificate of the inventory again.
+    /// Checks a certificate of the inventory again, or all of them.
     CertificateValidate,
+    /// Verifies the whole log.
+    LogVerify,
+    /// Makes a backup.
+    BackupCreate,
     /// Tries automation out on recorded events.
     BackTest,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::CertificateUpload,
         Self::CertificateImport,
         Self::CertificateValidate,
+        Self::LogVerify,
+        Self::BackupCreate,
         Self::BackTest,
     ];
+    /// Kinds that a schedule can queue.
+    pub const SCHEDULED: [Self; 3] =
+        [Self::CertificateValidate, Self::LogVerify, Self::BackupCreate];
 
     /// The one spelling.
     pub fn as_str(self) -> &'static str {
@@ -57,6 +67,8 @@ impl Kind {
             Self::CertificateUpload => "certificate.upload",
             Self::CertificateImport => "certificate.import",
             Self::CertificateValidate => "certificate.validate",
+            Self::LogVerify => "log.verify",
+            Self::BackupCreate => "backup.create",
             Self::BackTest => "automation.back_test",
         }
     }
@@ -72,6 +84,7 @@ impl Kind {
             Self::CertificateUpload => "upload",
             Self::CertificateImport => "import",
             Self::CertificateValidate => "validation",
+            Self::LogVerify | Self::BackupCreate => "service",
             Self::BackTest => "trial",
         }
     }
@@ -81,7 +94,9 @@ impl Kind {
         match self {
             Self::CertificateUpload => "Upload of certificates",
             Self::CertificateImport => "Import of certificates",
-            Self::CertificateValidate => "Validation of a certificate",
+            Self::CertificateValidate => "Validation of certificates",
+            Self::LogVerify => "Verification of the log",
+            Self::BackupCreate => "Backup",
             Self::BackTest => "Back-test of automation",
         }
     }
@@ -90,6 +105,7 @@ impl Kind {
     fn attempts_max(self) -> i64 {
         match self {
             Self::CertificateUpload | Self::CertificateImport | Self::CertificateValidate => 5,
+            Self::LogVerify | Self::BackupCreate => 3,
             Self::BackTest => 2,
         }
     }
@@ -163,12 +179,18 @@ pub(crate) fn new(
     Ok(job)
 }
 
+/// The event of a job that waits for its turn.
+pub(crate) fn queued(job: &Job) -> Result<Draft, Error> {
+    let payload = types::Queued { job_id: job.id, job_kind: job.kind.clone().into() };
+    Ok(Draft::new(&payload)?.target(target(job)))
+}
+
 /// A job without input.
 pub(crate) fn of_kind(
     environment: &Environment,
     context: &Context,
     kind: Kind,
-    payload: &serde_json::Value,
+    payload: &Value,
 ) -> Result<NewJob, Error> {
     let carried = serde_json::to_string(&context.carried())
         .map_err(|error| Error::Internal(format!("context of a job: {error}")))?;
@@ -209,9 +231,7 @@ pub(crate) async fn enqueue(tx: &mut Tx, scribe: &Scribe, new: &NewJob) -> Resul
     if !job::enqueue(tx, new).await? {
         return Ok(false);
     }
-    let job = &new.job;
-    let payload = types::Queued { job_id: job.id, job_kind: job.kind.clone().into() };
-    scribe.record(tx, Draft::new(&payload)?.target(target(job)))?;
+    scribe.record(tx, queued(&new.job)?)?;
     Ok(true)
 }
 
@@ -221,6 +241,34 @@ fn context_of(job: &Job) -> Option<Context> {
 }
 
 impl Engine {
+    /// Queues work that needs no input, for somebody with the permission.
+    pub(crate) async fn queue(
+        &self,
+        context: &Context,
+        permission: Permission,
+        kind: Kind,
+    ) -> Result<JobId, Error> {
+        context.require(permission)?;
+        let job = of_kind(self.environment(), context, kind, &json!({}))?;
+        let id = job.job.id;
+        let scribe = self.scribe(context);
+        self.0
+            .store
+            .transaction("job.queue", move |tx: &mut Tx| {
+                let (scribe, job) = (scribe.clone(), job.clone());
+                Box::pin(async move {
+                    job::enqueue(tx, &job).await?;
+                    let job_kind = job.job.kind.clone().into();
+                    let payload = types::Queued { job_id: job.job.id, job_kind };
+                    scribe.record(tx, Draft::new(&payload)?.target(target(&job.job)))?;
+                    Ok::<(), Error>(())
+                })
+            })
+            .await?;
+        self.0.jobs_waiting.notify_one();
+        Ok(id)
+    }
+
     /// Jobs, newest first, optionally in one state or of one kind, from before a position.
     ///
     /// # Errors
@@ -270,6 +318,7 @@ impl Engine {
                         });
                     }
                     scribe.record(tx, ending::cancelled(&row, now)?)?;
+                    schedule::job_ended(tx, scribe, &row, "cancelled", None, now).await?;
                     cause::job_settled(tx, scribe, id, "job_cancelled").await?;
                     let payload = types::Cancel {
                         job_id: Some(id),

@@ -12,6 +12,7 @@
 pub mod access;
 pub mod alert;
 pub mod automation;
+pub mod backup;
 pub mod bench;
 pub mod configuration;
 pub mod history;
@@ -19,10 +20,13 @@ pub mod idempotency;
 pub mod inventory;
 pub mod job;
 pub mod key;
+pub mod monitor;
 pub mod reaction;
 pub mod row;
+pub mod schedule;
 pub mod view;
 
+mod agenda;
 mod context;
 mod demonstration;
 mod engine;
@@ -35,6 +39,7 @@ mod recent;
 mod scribe;
 mod sealer;
 mod secret;
+mod stepped;
 
 pub use context::{Client, Context};
 pub use engine::{Engine, Figures, Running, Settings, StartError};
@@ -42,3 +47,4 @@ pub use error::Error;
 pub use health::{Finding, Health};
 pub use permission::{Permission, Role};
 pub use secret::Secret;
+pub use stepped::Stepped;

@@ -13,6 +13,7 @@ pub mod completions;
 pub mod config;
 pub mod events;
 pub mod man;
+pub mod monitors;
 pub mod serve;
 pub mod settings;
 pub mod token;
@@ -82,6 +83,9 @@ pub enum Command {
     /// See what needs somebody, and say who takes care of it.
     #[command(subcommand)]
     Alerts(alerts::AlertsCommand),
+    /// See how monitors stand, run one, see what it will report.
+    #[command(subcommand)]
+    Monitors(monitors::MonitorsCommand),
     /// Upload, import and look up certificates.
     #[command(subcommand, visible_alias = "certs")]
     Certificates(certificates::CertificatesCommand),
@@ -93,6 +97,8 @@ pub enum Command {
     Token(token::TokenCommand),
     /// Write a consistent copy of the data while the server runs.
     Backup(backup::BackupArguments),
+    /// Put a backup back as the data directory.
+    Restore(backup::RestoreArguments),
     /// Measure this machine: recording, sealing, searching.
     Bench(bench::BenchArguments),
     /// Look at the settings; read and write the automation of a server.

@@ -5,8 +5,10 @@
 //! pending rows, no hashes, no checkpoint, no second look. Never used by a running server.
 
 mod questions;
+mod rows;
 
 pub use questions::{certificate_facets, event_questions, make_due};
+pub use rows::{alerts, fill, unrecorded_runs};
 
 use std::path::Path;
 

@@ -42,14 +42,24 @@ impl TestServer {
 
     /// A server with other settings.
     pub async fn start_with(change: impl FnOnce(&mut Settings, &mut Options)) -> Self {
+        Self::start_in(Environment::system(), change).await
+    }
+
+    /// A server with other settings and its own time and randomness.
+    pub async fn start_in(
+        environment: Environment,
+        change: impl FnOnce(&mut Settings, &mut Options),
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let mut settings = Settings::new(dir.path());
         settings.allow_unencrypted_key = true;
         settings.admin_password = Some(Secret::new(ADMIN_PASSWORD.to_owned()));
         settings.logins_per_minute = 0;
+        // Most tests count events; those of monitors turn them on.
+        settings.monitors = false;
         let mut options = Options::default();
         change(&mut settings, &mut options);
-        let running = Engine::start(settings, Environment::system()).await.expect("an engine");
+        let running = Engine::start(settings, environment).await.expect("an engine");
         let engine = running.engine().clone();
         let (router, routes) = chancery_web::router(AppState::new(engine.clone(), options));
         let password = Secret::new(ADMIN_PASSWORD.to_owned());
@@ -115,6 +125,11 @@ impl TestServer {
     /// A request without credentials.
     pub fn call(&self, method: Method, path: &str) -> Call {
         Call::new(self.router.clone(), method, path)
+    }
+
+    /// Gives the administrator a new token: those of before end when a test moves the clock.
+    pub async fn renew(&mut self) {
+        self.admin = self.token(Role::Administrator).await;
     }
 
     /// `GET` as the administrator.

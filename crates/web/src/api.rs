@@ -28,6 +28,7 @@ mod log;
 mod me;
 mod metrics;
 mod stream;
+mod task;
 mod tile;
 mod token;
 mod upload;
@@ -77,6 +78,7 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     event_type::add(&mut operations);
     alert::add(&mut operations);
     job::add(&mut operations);
+    task::add(&mut operations);
     token::add(&mut operations);
     account::add(&mut operations);
     label::add(&mut operations);

@@ -42,6 +42,8 @@ mod review;
 mod saved_view;
 mod search;
 mod shell;
+mod task;
+mod task_form;
 mod typed;
 mod upload;
 
@@ -72,6 +74,8 @@ pub fn add(routes: &mut Routes, document: &serde_json::Value) {
     upload::add(routes);
     log_view::add(routes);
     jobs::add(routes);
+    task::add(routes);
+    task_form::add(routes);
     automation::add(routes);
     certificate::add(routes);
     search::add(routes);

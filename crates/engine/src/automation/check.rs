@@ -46,14 +46,13 @@ pub(crate) async fn surroundings(link: &mut Link) -> Result<Surroundings, Error>
 
 /// Checks the body of one object by itself; the field of an error is a JSON pointer into it.
 async fn body(link: &mut Link, object: &Object, around: &Surroundings) -> Result<(), Error> {
-    let _ = link;
     match object.class {
         Class::Rule => check_rule(&object.body, around),
         Class::Action => check_action(&object.body, around),
         // Compiling the whole configuration checks these.
         Class::Trigger | Class::Scope => Ok(()),
-        // What monitors and schedules may say is checked by the parts that run them.
-        Class::Monitor | Class::Schedule => Ok(()),
+        Class::Monitor => crate::monitor::check(link, object).await,
+        Class::Schedule => crate::schedule::Definition::read(&object.body).map(|_| ()),
     }
 }
 

@@ -19,7 +19,7 @@ use super::candidate::Candidate;
 use super::entry::Judged;
 use super::issuers::Issuers;
 use super::upload::{AsJob, format_of, unreadable};
-use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry};
+use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry, placement};
 use crate::job::{JobError, Progress};
 use crate::operation::{Done, Operation};
 use crate::reaction::stage::Staged;
@@ -121,6 +121,7 @@ impl Engine {
         }
         let mut refused = Vec::new();
         let mut entrants = Vec::with_capacity(chunk.len());
+        let required = placement::required(&mut self.link().await?).await?;
         let format = format_of(&upload.bytes);
         for found in chunk {
             let position = found.index;
@@ -164,6 +165,15 @@ impl Engine {
             let judged = half.await;
             let judged = judged.map_err(|error| Error::Internal(format!("import: {error}")))??;
             for (position, judged) in judged {
+                // What triggers place is complete or not once they have placed it.
+                if judged.staged.is_none()
+                    && let Err(error) = placement::complete(&required, &judged.wish)
+                {
+                    let subject = Some(judged.candidate.parsed.subject_dn.clone());
+                    let result = Err(error);
+                    prepared.refused.push(UploadedItem { position, result, subject });
+                    continue;
+                }
                 let kept_out = |staged: &Staged| staged.ignored_by().is_some();
                 match judged.staged.as_ref().is_some_and(kept_out) {
                     true => prepared.ignored.push((position, judged)),

@@ -73,6 +73,7 @@ pub(crate) async fn enter(
         None => Vec::new(),
     };
     overlay(&mut whole, wish.clone());
+    placement::complete(&placement::required(tx).await?, &whole)?;
     let resolved = if whole.is_empty() {
         None
     } else {

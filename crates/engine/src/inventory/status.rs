@@ -26,6 +26,8 @@ use crate::{Context, Engine, Error};
 
 /// Certificates judged in one transaction at most.
 const BATCH_MAX: usize = 256;
+/// Certificates that a sweep makes due in one transaction.
+const SWEEP_MAX: usize = 2_000;
 const TICK: Duration = Duration::from_secs(1);
 
 /// Judges what is due until `stop` is set.
@@ -98,6 +100,32 @@ pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
     Ok(count)
 }
 
+/// Makes every certificate due, some at a time, so that the loop judges all of them anew (the job
+/// `certificate.validate`).
+async fn sweep(
+    engine: &Engine,
+    progress: &crate::job::Progress,
+) -> Result<serde_json::Value, Error> {
+    let (mut after, mut count) = (String::new(), 0_u64);
+    let total = certificate::count(&mut engine.link().await?).await?;
+    let total = u64::try_from(total).unwrap_or(0);
+    loop {
+        let now = engine.environment().now();
+        let start = after.clone();
+        let made = engine.0.store.transaction("certificate.sweep", move |tx: &mut Tx| {
+            let start = start.clone();
+            Box::pin(async move {
+                Ok::<_, Error>(certificate::make_page_due(tx, &start, now, SWEEP_MAX).await?)
+            })
+        });
+        let Some((last, made)) = made.await? else { break };
+        (after, count) = (last, count + made);
+        engine.0.status_waiting.notify_one();
+        progress.report(count, total.max(count)).await?;
+    }
+    Ok(serde_json::json!({ "count": count }))
+}
+
 async fn apply(
     tx: &mut Tx,
     scribe: &Scribe,
@@ -164,11 +192,19 @@ fn unreadable(why: &str, now: Timestamp) -> StatusRow {
     }
 }
 
-/// Works off a job that has one certificate checked again; the background loop does it.
-pub(crate) async fn run_job(engine: &Engine, job: &Job) -> Result<Value, JobError> {
+/// Works off a job that has certificates checked again: the one that its payload names, or all; the
+/// background loop does it.
+pub(crate) async fn run_job(
+    engine: &Engine,
+    job: &Job,
+    progress: &crate::job::Progress,
+) -> Result<Value, JobError> {
     let payload: Value = serde_json::from_str(&job.payload).unwrap_or_default();
+    if payload["certificate"].is_null() {
+        return sweep(engine, progress).await.map_err(JobError::of);
+    }
     let id = payload["certificate"].as_str().and_then(|id| id.parse::<CertificateId>().ok());
-    let message = "the payload names no certificate".to_owned();
+    let message = "the payload names no certificate that could be one".to_owned();
     let id = id.ok_or(JobError { retry: false, message })?;
     let now = engine.environment().now();
     let due = engine.0.store.transaction("job.validate", move |tx: &mut Tx| {

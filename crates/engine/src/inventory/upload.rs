@@ -40,11 +40,45 @@ impl Engine {
     /// certificate of several stands in its item.
     pub async fn upload(&self, context: &Context, upload: Upload) -> Result<UploadAnswer, Error> {
         if upload.mode == UploadMode::Async {
-            return self.queue_upload(context, upload).await.map(UploadAnswer::Queued);
+            let mut attempt = attempt(&upload, 0, None);
+            attempt.mode = "async".into();
+            return match self.queue_upload(context, upload).await {
+                Ok(job) => Ok(UploadAnswer::Queued(job)),
+                Err(error) => Err(self.refused(context, &attempt, error).await),
+            };
         }
         let progress = Progress::none();
         let items = self.process_upload(context, &upload, None, &progress).await?;
         Ok(UploadAnswer::Done(items))
+    }
+
+    /// Records an upload whose request an edge could not read (operation `certificate.upload`,
+    /// failed): the reason is that of its answer, the message what was wrong.
+    pub async fn refuse_upload(
+        &self,
+        context: &Context,
+        size_bytes: u64,
+        reason: &'static str,
+        message: String,
+    ) {
+        let attempt = types::Upload {
+            certificate: None,
+            certificate_id: None,
+            format: None,
+            size_bytes,
+            count: 0,
+            mode: "sync".into(),
+            job_id: None,
+            duplicate_of: None,
+        };
+        self.refused(context, &attempt, Error::Unreadable { reason, message }).await;
+    }
+
+    async fn refused(&self, context: &Context, attempt: &types::Upload, error: Error) -> Error {
+        match self.operation(context, Permission::CertificateWrite, attempt) {
+            Ok(operation) => operation.fail(error).await,
+            Err(_) => error,
+        }
     }
 
     /// Processes an upload: at once for a caller, or as a job.
@@ -151,7 +185,7 @@ impl Engine {
         judged.staged = Staged::ask(&configuration, &self.scribe(context), &judged.candidate)?;
         if let Some(trigger) = judged.staged.as_ref().and_then(Staged::ignored_by) {
             let trigger = trigger.to_owned();
-            return Err(self.refuse_upload(context, judged, attempt, trigger).await?);
+            return Err(self.keep_out(context, judged, attempt, trigger).await?);
         }
         attempt.certificate = Some(judged.candidate.presented());
         let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
@@ -160,7 +194,7 @@ impl Engine {
 
     /// A trigger keeps the certificate out: the failed operation and the evaluation are recorded
     /// together. Neither keeps the certificate's details, unless the audit is to be verbose.
-    async fn refuse_upload(
+    async fn keep_out(
         &self,
         context: &Context,
         judged: entry::Judged,

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::ending::{self, Ending};
+use super::starting;
 use super::{JobError, Kind, Progress, context_of};
 use crate::access::session::random_text;
 use crate::{Context, Engine, Error, Role, Settings};
@@ -39,9 +40,10 @@ pub(super) struct Queue {
     pub(super) at_a_time: usize,
 }
 
-pub(super) const QUEUES: [Queue; 4] = [
+pub(super) const QUEUES: [Queue; 5] = [
     Queue { name: "upload", at_a_time: 4 },
     Queue { name: "import", at_a_time: 1 },
+    Queue { name: "service", at_a_time: 1 },
     Queue { name: "validation", at_a_time: 2 },
     Queue { name: "trial", at_a_time: 1 },
 ];
@@ -103,7 +105,11 @@ async fn execute(errand: Errand) -> Result<Value, JobError> {
         Some(Kind::CertificateImport) => {
             crate::inventory::bulk::run_import(&engine, context, &job, input, &progress).await
         }
-        Some(Kind::CertificateValidate) => crate::inventory::status::run_job(&engine, &job).await,
+        Some(Kind::CertificateValidate) => {
+            crate::inventory::status::run_job(&engine, &job, &progress).await
+        }
+        Some(Kind::LogVerify) => engine.run_verification(&context, &progress).await,
+        Some(Kind::BackupCreate) => engine.run_backup(&context, &job).await,
         Some(Kind::BackTest) => {
             crate::reaction::trial::run_job(&engine, context, &job, &progress).await
         }
@@ -227,13 +233,18 @@ impl Runner {
     async fn lease(&self, queue: &'static str, room: usize) -> Result<Vec<Lease>, Error> {
         let token = random_text(self.engine.environment());
         let now = self.engine.environment().now();
+        let engine = self.engine.clone();
         self.engine
             .0
             .store
             .transaction("job.lease", move |tx: &mut Tx| {
-                let token = token.clone();
+                let (token, engine) = (token.clone(), engine.clone());
                 Box::pin(async move {
-                    Ok(job::lease(tx, queue, room, &token, now, now.plus(LEASE)).await?)
+                    let leases = job::lease(tx, queue, room, &token, now, now.plus(LEASE)).await?;
+                    for lease in &leases {
+                        starting::record(tx, &engine, lease.job())?;
+                    }
+                    Ok(leases)
                 })
             })
             .await

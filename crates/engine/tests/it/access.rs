@@ -22,6 +22,7 @@ async fn start(dir: &std::path::Path) -> (Running, Arc<ManualClock>) {
     let settings = Settings {
         allow_unencrypted_key: true,
         admin_password: Some(secret(PASSWORD)),
+        monitors: false,
         ..Settings::new(dir)
     };
     (Engine::start(settings, environment).await.unwrap(), clock)

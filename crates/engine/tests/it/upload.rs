@@ -9,7 +9,7 @@ use chancery_pki::make::{Key, Template};
 use chancery_store::{Store, log};
 
 pub(crate) async fn start(dir: &std::path::Path) -> Running {
-    let settings = Settings { allow_unencrypted_key: true, ..Settings::new(dir) };
+    let settings = Settings { allow_unencrypted_key: true, monitors: false, ..Settings::new(dir) };
     Engine::start(settings, Environment::system()).await.unwrap()
 }
 

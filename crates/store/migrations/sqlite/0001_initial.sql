@@ -257,6 +257,8 @@ CREATE INDEX certificate_by_kind ON certificate (key_algorithm, key_size, signat
     key_usage, extended_key_usage, source, is_ca, trust_anchor, demonstration, not_after, id);
 CREATE INDEX certificate_by_archived ON certificate (not_after, id) WHERE archived = 1;
 CREATE INDEX certificate_by_replaced ON certificate (replaced_by) WHERE replaced_by IS NOT NULL;
+-- Few among many: monitors of authorities count and read them.
+CREATE INDEX certificate_by_ca ON certificate (id) WHERE is_ca = 1;
 
 -- The original bytes, apart from what lists read.
 CREATE TABLE certificate_der (
@@ -565,6 +567,7 @@ CREATE INDEX alert_by_cause ON alert (cause_key, created_at);
 CREATE INDEX alert_by_created ON alert (created_at, id);
 CREATE INDEX alert_by_seen ON alert (last_seen_at, id);
 CREATE INDEX alert_by_severity ON alert (severity_rank, id);
+CREATE INDEX alert_by_state ON alert (state, created_at, id);
 -- The same orders over what is not resolved: a list of a few among many that are.
 CREATE INDEX alert_unresolved_by_created ON alert (created_at, id) WHERE resolved_at IS NULL;
 CREATE INDEX alert_unresolved_by_seen ON alert (last_seen_at, id) WHERE resolved_at IS NULL;
@@ -594,6 +597,56 @@ CREATE TABLE alert_reader (
     read_until BIGINT NOT NULL,
     before     BIGINT NOT NULL                     -- what it was before, to undo it once
 );
+
+-- What runs by the clock -----------------------------------------------------------------------------
+
+-- One row for each monitor and schedule that has been set up, beside its definition.
+CREATE TABLE task (
+    class       TEXT NOT NULL,                     -- monitor | schedule
+    name        TEXT NOT NULL,
+    version     BIGINT NOT NULL,                   -- of the definition that it was set up from
+    problem     TEXT,                              -- why it cannot run, if it cannot
+    next_at     BIGINT NOT NULL,                   -- when it is due next
+    lease       TEXT,                              -- token of the runner; NULL: nobody runs it
+    lease_until BIGINT,
+    PRIMARY KEY (class, name)
+);
+
+-- Every run: at work, ended, or broken off.
+CREATE TABLE task_run (
+    id         TEXT NOT NULL PRIMARY KEY,          -- also that of the event about the run
+    class      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    version    BIGINT NOT NULL,
+    due_at     BIGINT,                             -- NULL: somebody asked for it
+    started_at BIGINT NOT NULL,
+    ended_at   BIGINT,
+    state      TEXT NOT NULL,                      -- running | succeeded | failed | broken_off | refused
+    inventory  BIGINT NOT NULL,                    -- objects there are
+    watched    BIGINT NOT NULL,                    -- objects that are watched
+    evaluated  BIGINT NOT NULL,                    -- objects that were due
+    fired      BIGINT NOT NULL,                    -- objects that were reported
+    reasons    TEXT NOT NULL,                      -- JSON: reasons for skipping, with counts
+    repaired   BIGINT NOT NULL,
+    message    TEXT,                               -- what went wrong, or what was found
+    job        TEXT                                -- the job of a schedule
+);
+CREATE INDEX task_run_by_task ON task_run (class, name, started_at, id);
+CREATE INDEX task_run_by_job ON task_run (job) WHERE job IS NOT NULL;
+
+-- What each monitor watches, and when it looks at it next. A run reads what is due and nothing else.
+CREATE TABLE monitor_watch (
+    monitor   TEXT NOT NULL,
+    object    TEXT NOT NULL,                       -- identifier; its kind is that of the monitor
+    due_at    BIGINT NOT NULL,                     -- the end of the year 9999: nothing is left to come
+    handled   BIGINT NOT NULL,                     -- thresholds up to this instant have fired
+    held_by   TEXT,                                -- it is silent as long as this object holds
+    verdict   TEXT NOT NULL,                       -- of the last look: fired, or why not
+    looked_at BIGINT,
+    PRIMARY KEY (monitor, object)
+) WITHOUT ROWID;
+CREATE INDEX monitor_watch_due ON monitor_watch (monitor, due_at);
+CREATE INDEX monitor_watch_held ON monitor_watch (held_by) WHERE held_by IS NOT NULL;
 
 -- Automation ----------------------------------------------------------------------------------------
 

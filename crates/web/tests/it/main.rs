@@ -11,4 +11,5 @@ mod events;
 mod forms;
 mod guard;
 mod log;
+mod monitors;
 mod pages;

@@ -119,6 +119,7 @@ mod tests {
             admin_password: Some(Secret::new("correct horse battery".to_owned())),
             session_idle_minutes: 60,
             session_lifetime_hours: 2,
+            monitors: false,
             ..Settings::new(dir.path())
         };
         let password = settings.admin_password.clone().unwrap();

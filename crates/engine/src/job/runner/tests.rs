@@ -29,7 +29,8 @@ impl Trial {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new("2026-11-21T09:30:00Z".parse().unwrap());
         let environment = Environment::new(clock.clone(), SeededEntropy::new(11));
-        let settings = Settings { allow_unencrypted_key: true, ..Settings::new(dir.path()) };
+        let settings =
+            Settings { allow_unencrypted_key: true, monitors: false, ..Settings::new(dir.path()) };
         let running = Engine::start(settings, environment).await.unwrap();
         Self { running, clock, stop: watch::channel(false).0, _dir: dir }
     }
@@ -45,7 +46,7 @@ impl Trial {
     {
         let pace = Pace { heartbeat, grace: Duration::ZERO };
         let work: Work = Arc::new(move |errand| Box::pin(work(errand)));
-        Runner::new(self.engine().clone(), self.stop.subscribe(), &TRIAL, pace, work)
+        Runner::new(self.engine().clone(), self.stop.subscribe(), TRIAL, pace, work)
     }
 
     async fn queue(&self) -> JobId {
@@ -299,7 +300,7 @@ async fn a_slow_queue_starves_no_other() {
         })
     });
     let stop = trial.stop.subscribe();
-    let mut runner = Runner::new(trial.engine().clone(), stop, &SLOW_AND_FAST, pace, work);
+    let mut runner = Runner::new(trial.engine().clone(), stop, SLOW_AND_FAST, pace, work);
     // The slow queue is full with one job that does not end; all of the fast queue is done.
     for _ in &fast {
         runner.round().await.unwrap();
