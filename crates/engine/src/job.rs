@@ -85,7 +85,7 @@ impl Kind {
             Self::CertificateImport => "import",
             Self::CertificateValidate => "validation",
             Self::LogVerify | Self::BackupCreate => "service",
-            Self::BackTest => "trial",
+            Self::BackTest => "back_test",
         }
     }
 

@@ -132,10 +132,7 @@ impl Engine {
                     entrants.push((position, candidate));
                 }
                 Err(broken) => {
-                    let error =
-                        container::ContainerError::Broken { index: position, reason: broken };
-                    let result = Err(unreadable(&error));
-                    refused.push(UploadedItem { position, result, subject: None });
+                    refused.push(broken_at(position, broken));
                 }
             }
         }
@@ -310,6 +307,12 @@ async fn keep_out(
 /// The name by which related certificates are looked for.
 fn first_name(candidate: &Candidate) -> Option<&str> {
     candidate.names.first().map(|name| name.value.as_str())
+}
+
+/// A certificate of an import that cannot be read.
+fn broken_at(position: usize, reason: container::Broken) -> UploadedItem {
+    let error = container::ContainerError::Broken { index: position, reason };
+    UploadedItem { position, result: Err(unreadable(&error)), subject: None }
 }
 
 /// Records how an import ended.

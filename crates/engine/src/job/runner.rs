@@ -45,7 +45,7 @@ pub(super) const QUEUES: [Queue; 5] = [
     Queue { name: "import", at_a_time: 1 },
     Queue { name: "service", at_a_time: 1 },
     Queue { name: "validation", at_a_time: 2 },
-    Queue { name: "trial", at_a_time: 1 },
+    Queue { name: "back_test", at_a_time: 1 },
 ];
 
 /// The queues with their limits as the settings have them.

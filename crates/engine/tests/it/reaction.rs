@@ -181,7 +181,7 @@ async fn what_can_never_work_is_refused_at_its_place() {
         ),
     ];
     for (object, place) in cases {
-        let error = save(engine, &[object.clone()]).await.unwrap_err();
+        let error = save(engine, std::slice::from_ref(&object)).await.unwrap_err();
         let Error::Invalid { field, message } = error else { panic!("{object:?}: {error}") };
         assert_eq!(field, place, "{object:?}: {message}");
     }
