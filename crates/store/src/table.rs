@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod idempotency;
 pub mod job;
 pub mod label;
+pub mod lease;
 pub mod session;
 pub mod setting;
 pub mod token;

@@ -413,3 +413,15 @@ CREATE TABLE automation_version (
     PRIMARY KEY (class, name, version)
 );
 CREATE INDEX automation_version_by_revision ON automation_version (revision);
+
+-- Leases --------------------------------------------------------------------------------------------
+
+-- Who does what only one node may do at a time. A holder shows that it lives by counting its beat
+-- up; who sees a beat stand still for long enough takes over with the next token, and nothing that
+-- carries an older token is written any more.
+CREATE TABLE lease (
+    name   TEXT NOT NULL PRIMARY KEY,              -- such as sealer
+    holder TEXT,                                   -- node; NULL: given back
+    token  BIGINT NOT NULL,                        -- grows with every holder
+    beat   BIGINT NOT NULL
+);

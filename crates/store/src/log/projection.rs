@@ -44,7 +44,7 @@ pub async fn project(
         let (event, index) = (projected.sealed.event(), projected.sealed.index());
         targets.extend(search::targets(event).map(|reference| (reference, index)));
         keys.extend(keys_of(projected.sealed));
-        words.push(args![index, &projected.words]);
+        words.push(args![index, tx.dialect().stored_words(&projected.words).into_owned()]);
         let hour = event.time.micros().div_euclid(Timestamp::HOUR) * Timestamp::HOUR;
         let bucket = (
             hour,
@@ -64,7 +64,8 @@ pub async fn project(
     let rows = keys.into_iter().map(|(name, value, index)| args![name, value, index]).collect();
     tx.insert_many("INSERT INTO event_key (name, value, log_index)", "", rows).await?;
     forget_erased(tx, from, to).await?;
-    tx.insert_many("INSERT INTO event_text (rowid, words)", "", words).await?;
+    let (head, tail) = tx.dialect().event_words();
+    tx.insert_many(head, tail, words).await?;
     count(tx, hours).await?;
     let rows = spans.into_iter().map(|(hour, (first, last))| args![hour, first, last]).collect();
     // The log is projected in order: what is there already begins earlier.

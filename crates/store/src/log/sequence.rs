@@ -73,15 +73,8 @@ pub async fn sequence(
         .map(|e| event_row(e.index, &e.event, &e.entry, e.part.as_ref(), now))
         .collect();
     tx.insert_many(EVENT_HEAD, "", rows).await?;
-    // The rows were read in order of arrival without a gap that is not quarantined by now.
-    if let (Some(first), Some(last)) =
-        (events.iter().map(|e| e.seq).min(), events.iter().map(|e| e.seq).max())
-    {
-        let sql = "DELETE FROM pending_event WHERE seq BETWEEN $1 AND $2";
-        let removed = tx.execute(sql, args![first, last]).await?;
-        if removed != events.len() as u64 {
-            return Err(Error::Conflict("the pending events"));
-        }
+    if tx.remove_pending(events.iter().map(|e| e.seq)).await? != events.len() as u64 {
+        return Err(Error::Conflict("the pending events"));
     }
     let rows = tiles
         .iter()

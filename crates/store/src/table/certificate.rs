@@ -244,7 +244,7 @@ pub async fn insert(
     let due = "UPDATE certificate SET status_due_at = ? WHERE id = ? AND ? <>
                (SELECT COUNT(*) FROM
                (SELECT 1 AS one FROM certificate WHERE subject_key = ? AND id <> ?
-               LIMIT 32) AS some)";
+               LIMIT 32) AS few)";
     let issuer = &certificate.issuer_key;
     let arguments = args![certificate.created_at, &id, issuers_known, issuer, &id];
     statements.push((Cow::Borrowed(due), arguments));

@@ -1,6 +1,7 @@
 //! Searching the inventory: SQL and the interpreter in memory select the same certificates, and
 //! pages neither skip nor repeat any.
 
+use chancery_throwaway::on_each_backend;
 use std::collections::BTreeMap;
 
 use chancery_event::filter::Filter;
@@ -13,6 +14,7 @@ use chancery_store::table::certificate::{self, AttributeValue, Certificate, Name
 use chancery_store::table::label::{self, Class, Label};
 use chancery_store::{Error, Link, Settings, Store, Tx};
 
+use crate::Place;
 use crate::log::{Choice, NOW, environment};
 
 const ATOMS: &[&str] = &[
@@ -250,8 +252,8 @@ async fn insert(tx: &mut Tx, world: &World, one: &Stored) -> Result<(), Error> {
 }
 
 /// An inventory of `count` certificates, after as many others came and went.
-async fn opened(dir: &std::path::Path, count: u64) -> (Store, World, Vec<Stored>) {
-    let store = Store::open(&Settings::embedded(dir)).await.unwrap();
+async fn opened(place: &Place, count: u64) -> (Store, World, Vec<Stored>) {
+    let store = place.open().await;
     let environment = environment(9);
     let mut choice = Choice(21);
     let world = world(&environment);
@@ -355,10 +357,11 @@ fn filter(choice: &mut Choice, schema: &chancery_event::filter::Schema, depth: u
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(sql_and_memory_select_the_same_certificates_on_pages_of_any_order, 2);
+
 async fn sql_and_memory_select_the_same_certificates_on_pages_of_any_order() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, world, all) = opened(dir.path(), 150).await;
+    let place = Place::new().await;
+    let (store, world, all) = opened(&place, 150).await;
     let schema = schema(&world.attributes);
     let mut link = store.read().await.unwrap();
     let mut choice = Choice(5);
@@ -392,8 +395,8 @@ async fn sql_and_memory_select_the_same_certificates_on_pages_of_any_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn words_find_the_same_certificates_in_a_backup() {
-    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (store, world, all) = opened(dir.path(), 40).await;
+    let (place, other) = (Place::new().await, tempfile::tempdir().unwrap());
+    let (store, world, all) = opened(&place, 40).await;
     store.backup(&other.path().join("chancery.db")).await.unwrap();
     let copy = Store::open(&Settings::embedded(other.path())).await.unwrap();
     let schema = schema(&world.attributes);

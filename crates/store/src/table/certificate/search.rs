@@ -8,7 +8,6 @@ mod object;
 pub use object::Searchable;
 
 use chancery_event::Timestamp;
-use chancery_event::filter::words::fts5_query;
 use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Schema, Word};
 
 use super::{COLUMNS, Certificate, read};
@@ -120,7 +119,7 @@ impl Columns for InventoryColumns<'_> {
             "eku" => Column::plain("c.extended_key_usage"),
             "ca" => Column::plain("c.is_ca"),
             "demo" => Column::plain("c.demonstration"),
-            "replaced" => Column::plain("(c.replaced_by IS NOT NULL)"),
+            "replaced" => Column::plain("(CASE WHEN c.replaced_by IS NULL THEN 0 ELSE 1 END)"),
             "owner" => Column::Many(ManyColumn {
                 from: "account o".to_owned(),
                 inner: "o.id".to_owned(),
@@ -158,11 +157,11 @@ impl Columns for InventoryColumns<'_> {
         })
     }
 
-    fn words(&self, words: &[Word], _: Dialect, arguments: &mut Arguments) -> Option<String> {
-        let query = arguments.push(fts5_query(words));
-        Some(format!(
-            "c.number IN (SELECT rowid FROM certificate_text WHERE certificate_text MATCH {query})"
-        ))
+    fn words(&self, words: &[Word], dialect: Dialect, arguments: &mut Arguments) -> Option<String> {
+        let query = arguments.push(dialect.word_query(words));
+        let table = "certificate_text";
+        let (of, has) = (dialect.words_of(table), dialect.has_words(table, &query));
+        Some(format!("c.number IN (SELECT {of} FROM {table} WHERE {has})"))
     }
 }
 
@@ -267,13 +266,13 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn condition(&self, first: usize) -> Result<SqlFragment, Error> {
+    fn condition(&self, dialect: Dialect, first: usize) -> Result<SqlFragment, Error> {
         let columns = InventoryColumns { schema: self.schema, attributes: self.attributes };
         let mut names_archived = false;
         self.filter.each_comparison(&mut |comparison| {
             names_archived |= comparison.field == "archived";
         });
-        let mut fragment = compile(self.filter, &columns, Dialect::Sqlite, self.now_us, first)
+        let mut fragment = compile(self.filter, &columns, dialect, self.now_us, first)
             .map_err(|error| Error::Damaged(format!("filter: {error}")))?;
         if !names_archived {
             fragment.sql = format!("c.archived = 0 AND ({})", fragment.sql);
@@ -298,7 +297,7 @@ impl Search<'_> {
             }
             None => String::new(),
         };
-        let fragment = self.condition(values.len() + 1)?;
+        let fragment = self.condition(link.dialect(), values.len() + 1)?;
         let sql = format!(
             "SELECT {COLUMNS} FROM certificate c WHERE {after} ({})
              ORDER BY {column} {order}, c.id {order} LIMIT $1",
@@ -310,7 +309,7 @@ impl Search<'_> {
 
     /// How many certificates the filter selects.
     pub async fn count(&self, link: &mut Link) -> Result<u64, Error> {
-        let fragment = self.condition(1)?;
+        let fragment = self.condition(link.dialect(), 1)?;
         let sql = format!("SELECT COUNT(*) AS n FROM certificate c WHERE {}", fragment.sql);
         link.row(sql, fragment.args).await?.map_or(Ok(0), |row| row.count("n"))
     }
@@ -332,7 +331,7 @@ impl Search<'_> {
             "ra_profile" => ("r.name", "JOIN ra_profile r ON r.id = c.ra_profile"),
             other => return Err(Error::Damaged(format!("{other} is no facet"))),
         };
-        let fragment = self.condition(1)?;
+        let fragment = self.condition(link.dialect(), 1)?;
         let sql = format!(
             "SELECT {value} AS value, COUNT(*) AS n FROM certificate c {join}
              WHERE {} GROUP BY {value} ORDER BY n DESC, value LIMIT 30",
@@ -353,7 +352,7 @@ impl Search<'_> {
         to: Timestamp,
         width: i64,
     ) -> Result<Vec<(Timestamp, u64)>, Error> {
-        let fragment = self.condition(4)?;
+        let fragment = self.condition(link.dialect(), 4)?;
         let sql = format!(
             "SELECT $1 + (c.not_after - $1) / $3 * $3 AS at, COUNT(*) AS n FROM certificate c
              WHERE c.not_after >= $1 AND c.not_after < $2 AND ({}) GROUP BY at ORDER BY at",
