@@ -32,6 +32,7 @@ mod projector;
 mod scribe;
 mod sealer;
 mod secret;
+mod tenure;
 
 pub use context::{Client, Context};
 pub use engine::{Engine, Figures, Running, Settings, StartError};

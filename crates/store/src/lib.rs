@@ -25,10 +25,10 @@
 //! - **Sums**: `CAST(SUM(n) AS BIGINT)`. COUNT, MIN and MAX need nothing.
 //! - **Queries within FROM** have a name, and it is no word of SQL (`few`, not `some`).
 //! - **Text** is compared by code points and `lower()` changes ASCII only, on both. Arguments are
-//!   lowered in Rust (`to_ascii_lowercase`), because `lower($1)` would follow the server's language.
-//!   LIKE ignores case on one of them only: use ranges, or the filter.
-//! - **Locks**: units run as if alone on both. A statement that takes rows for itself (a queue) ends
-//!   in `dialect().leaving_taken()`.
+//!   lowered in Rust (`to_ascii_lowercase`), because `lower($1)` would follow the server's
+//!   language. LIKE ignores case on one of them only: use ranges, or the filter.
+//! - **Locks**: units run as if alone on both. A statement that takes rows for itself (a queue)
+//!   ends in `dialect().leaving_taken()`.
 //! - **A unit may run again** from its beginning, and goes on after a statement of it failed.
 //!
 //! A new table: `migrations/sqlite/NNNN_name.sql`, one line in `STEPS` of both engines, and

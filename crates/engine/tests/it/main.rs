@@ -6,5 +6,6 @@ mod configuration;
 mod history;
 mod inventory;
 mod job;
+mod nodes;
 mod sealer;
 mod upload;

@@ -25,6 +25,14 @@ use crate::config::Config;
 pub async fn run(global: &GlobalArguments, arguments: &BackupArguments) -> Result<ExitCode> {
     let config = Config::load(&arguments.settings.inputs(false))?;
     let from = &config.serving.data_dir;
+    if let Some(url) = config.serving.database.url() {
+        bail!(
+            "the database is {}: copy it with the tools of its server, for example pg_dump \
+             --format=custom, and beside it the directory {}",
+            url.place(),
+            from.join("keys").display()
+        );
+    }
     let store = Store::open_to_read(&Settings::embedded(from)).await?;
     let destination = &arguments.destination;
     let made = prepare(destination)?;

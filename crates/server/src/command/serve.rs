@@ -68,6 +68,7 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
     let secret = |secret: &crate::config::Secret| Secret::new(secret.expose().to_owned());
     Settings {
         data_dir,
+        database: if demo { None } else { config.serving.database.url() },
         public_url: config.serving.public_url.as_str().to_owned(),
         log_origin: config.log.origin.clone(),
         key_passphrase: config.log.key_passphrase.as_ref().map(secret),

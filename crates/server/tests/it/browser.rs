@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chancery_pki::Certificate;
 use chancery_pki::make::{Key, Template, certificate};
+use chancery_throwaway::on_each_backend;
 use thirtyfour::prelude::*;
 
 use crate::process::{Process, prepare};
@@ -69,7 +70,8 @@ async fn find(browser: &WebDriver, css: &str) -> WebElement {
     browser.query(By::Css(css)).wait(WAIT, STEP).first().await.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(a_person_signs_in_uploads_and_has_the_proof_verified_in_the_browser, 2);
+
 async fn a_person_signs_in_uploads_and_has_the_proof_verified_in_the_browser() {
     let dir = tempfile::tempdir().unwrap();
     prepare(dir.path()).await;

@@ -12,7 +12,7 @@ mod columns;
 mod connection;
 mod placeholders;
 #[cfg(test)]
-mod translated;
+mod tests;
 mod wake;
 mod writer;
 
@@ -90,8 +90,7 @@ fn session(url: &DatabaseUrl, more: &[(&str, &str)]) -> PgConnectOptions {
         ("tcp_keepalives_interval", "10"),
         ("tcp_keepalives_count", "3"),
     ];
-    url.options
-        .clone()
+    PgConnectOptions::clone(&url.options)
         .application_name("chancery")
         .statement_cache_capacity(512)
         .options(common)

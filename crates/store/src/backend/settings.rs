@@ -30,7 +30,7 @@ pub enum Database {
 /// The address of a database on a server. What it may hold of a password is never shown.
 #[derive(Clone)]
 pub struct DatabaseUrl {
-    pub(crate) options: PgConnectOptions,
+    pub(crate) options: Box<PgConnectOptions>,
     place: String,
 }
 
@@ -57,14 +57,14 @@ impl DatabaseUrl {
     /// The same database, with this password.
     #[must_use]
     pub fn with_password(mut self, password: &str) -> Self {
-        self.options = self.options.password(password);
+        self.options = Box::new(self.options.password(password));
         self
     }
 
     /// The same database, in a schema that is not the user's own.
     #[must_use]
     pub(crate) fn in_schema(mut self, name: &str) -> Self {
-        self.options = self.options.options([("search_path", name)]);
+        self.options = Box::new(self.options.options([("search_path", name)]));
         self
     }
 
@@ -99,7 +99,7 @@ impl FromStr for DatabaseUrl {
             options.get_port(),
             options.get_username()
         );
-        Ok(Self { options, place })
+        Ok(Self { options: Box::new(options), place })
     }
 }
 

@@ -1,4 +1,4 @@
-//! One connection to PostgreSQL: binds arguments, runs statements, keeps account of what went wrong.
+//! One connection to PostgreSQL: binds arguments, runs statements, notes what went wrong.
 //!
 //! A statement that fails leaves the transaction of PostgreSQL unusable, where SQLite goes on. So a
 //! connection remembers the trouble it had since it was last asked; the writer decides by it. In

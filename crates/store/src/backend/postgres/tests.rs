@@ -51,10 +51,14 @@ fn translated(sqlite: &str) -> String {
             .replace(") WITHOUT ROWID;", ");")
             .replace(" TEXT", " TEXT COLLATE \"C\"");
         assert!(!code.contains("INTEGER"), "BIGINT is the type of numbers: {line}");
-        text.push_str(&code);
-        if let Some(comment) = comment {
-            text.push_str("--");
-            text.push_str(comment);
+        match comment {
+            None => text.push_str(&code),
+            // In its column, as far as there is room.
+            Some(comment) => {
+                let (code, width) = (format!("{} ", code.trim_end()), line.find("--").unwrap());
+                let code = if code == " " { String::new() } else { code };
+                text.push_str(&format!("{code:<width$}--{comment}"));
+            }
         }
         text.push('\n');
     }
