@@ -1,5 +1,5 @@
 //! Tasks of the house: `cargo xtask tidy` holds the written rules, `cargo xtask test` runs
-//! everything.
+//! everything, `cargo xtask tools` installs what the tests drive.
 //!
 //! Read in this order: `suite` (what `test` does), `tidy` (the rules that are checked by reading
 //! the files), `directions` (which crate may know which). Nothing here is part of the product, and
@@ -22,6 +22,7 @@ Usage: cargo xtask <task>
   test [--full]   everything that must hold before a change is pushed, cheap steps first;
                   --full also takes the long form of the tests that have one
   tidy [FOLDER]   the rules of the house that are checked by reading the files
+  tools           installs what the tests drive: a browser, openssl, axe-core
 ";
 
 fn main() -> ExitCode {
@@ -41,6 +42,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["test"] => suite::run(&root(), false),
         ["test", "--full"] => suite::run(&root(), true),
         ["tidy"] => tidy::run(&root()),
+        ["tools"] => suite::programs(&root()),
         ["tidy", folder] => tidy::run(Path::new(folder)),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -1,8 +1,9 @@
 //! `cargo xtask test`: everything that must hold, in one command.
 //!
 //! The steps stand in the order of their cost, each is announced and timed, and the first that
-//! fails ends the run. Nothing is fetched except crates, the Debian packages of `tools`, and
-//! `cargo-deny` where it was asked for; no test may need an address outside the machine.
+//! fails ends the run. Nothing is fetched except crates, the Debian packages and the script of
+//! `tools`, and `cargo-deny` where it was asked for; no test may need an address outside the
+//! machine.
 
 use std::path::Path;
 use std::process::Command;
@@ -26,7 +27,7 @@ pub struct Run<'a> {
 }
 
 const STEPS: [Step; 8] = [
-    Step { name: "programs the tests drive", run: |_| tools::install_packages() },
+    Step { name: "programs the tests drive", run: |run| programs(run.root) },
     Step { name: "format", run: format },
     Step { name: "tidy", run: |run| tidy::run(run.root) },
     Step { name: "directions", run: directions },
@@ -48,6 +49,12 @@ pub fn run(root: &Path, full: bool) -> Result<()> {
     }
     println!("all {} steps passed in {:.0} s", STEPS.len(), start.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// What the tests drive and Rust does not bring.
+pub fn programs(root: &Path) -> Result<()> {
+    tools::install_packages()?;
+    tools::install_axe(root)
 }
 
 fn format(run: &Run) -> Result<()> {

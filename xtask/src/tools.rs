@@ -17,7 +17,7 @@ struct Package {
     reason: &'static str,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 5] = [
     Package { name: "chromium", program: "chromium", reason: "the page tests use a real browser" },
     Package {
         name: "chromium-driver",
@@ -33,6 +33,11 @@ const PACKAGES: [Package; 4] = [
         name: "openssl",
         program: "openssl",
         reason: "second opinion on certificates, chains and signatures",
+    },
+    Package {
+        name: "python3-pip",
+        program: "pip3",
+        reason: "fetches axe-core, which the page tests check accessibility with",
     },
 ];
 
@@ -129,6 +134,54 @@ pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
+/// A Python package with the minified axe-core in it, which no Debian package and no crate has. pip
+/// checks the hash, from whatever index it is configured for; only the one file is used.
+const AXE: [&str; 2] = [
+    "axe-playwright-python==0.1.8",
+    "--hash=sha256:fdd263c998388f1a8e67cad02677e612d946248bd44d163be5e8650ea31f95f8",
+];
+/// Where the page tests look for it, as `crates/testkit/src/accessibility.rs` says.
+const AXE_FOLDER: &str = "target/tools/axe-core-4.12.1";
+
+/// Puts axe-core under `target/tools` when it is not there: once, half a megabyte.
+pub fn install_axe(root: &Path) -> Result<()> {
+    let folder = root.join(AXE_FOLDER);
+    let script = folder.join("axe.min.js");
+    if script.is_file() {
+        return Ok(());
+    }
+    println!("      fetching axe-core into {AXE_FOLDER}, once");
+    let work = root.join("target/tools/axe-core.part");
+    let _ = std::fs::remove_dir_all(&work);
+    std::fs::create_dir_all(&work).context("cannot make a folder under target/tools")?;
+    let wish = work.join("wish.txt");
+    std::fs::write(&wish, AXE.join(" ")).context("cannot write under target/tools")?;
+    let mut fetch = Command::new("pip3");
+    fetch.args(["download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    fetch.args(["--only-binary=:all:", "--require-hashes", "--dest"]).arg(&work);
+    fetch.arg("--requirement").arg(&wish);
+    succeed(&mut fetch)?;
+    let mut files = std::fs::read_dir(&work)?.filter_map(|file| Some(file.ok()?.path()));
+    let wheel = files.find(|path| path.extension().is_some_and(|end| end == "whl"));
+    let wheel = wheel.context("pip3 fetched nothing")?;
+    // A wheel is a zip file, and Python is there with pip.
+    let mut unpack = Command::new("python3");
+    unpack.args(["-m", "zipfile", "--extract"]).arg(&wheel).arg(&work);
+    succeed(&mut unpack)?;
+    std::fs::create_dir_all(&folder)?;
+    let unpacked = work.join("axe_playwright_python/axe.min.js");
+    std::fs::rename(unpacked, &script).context("the package has no axe.min.js")?;
+    let _ = std::fs::remove_dir_all(&work);
+    Ok(())
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.status();
+    let status = status.with_context(|| format!("cannot run {}", line(command)))?;
+    ensure!(status.success(), "{} {status}", line(command));
+    Ok(())
+}
+
 /// Where `cargo-deny` is, if it is. With `install`, it is built into `target/tools` when missing,
 /// which takes minutes; it is kept there, so that happens once.
 pub fn cargo_deny(root: &Path, install: bool) -> Result<Option<PathBuf>> {
@@ -178,6 +231,15 @@ mod tests {
     fn programs_are_found_on_the_path() {
         assert!(is_on_path("git"));
         assert!(!is_on_path("no-such-program-anywhere"));
+    }
+
+    #[test]
+    fn the_page_tests_look_for_axe_core_where_it_is_put() {
+        let user = crate::root().join("crates/testkit/src/accessibility.rs");
+        let text = std::fs::read_to_string(user).unwrap();
+        let version = AXE_FOLDER.rsplit('-').next().unwrap();
+        assert!(text.contains(&format!("AXE_VERSION: &str = \"{version}\"")), "{version}");
+        assert!(text.contains("target/tools/axe-core-{AXE_VERSION}/axe.min.js"));
     }
 
     #[test]

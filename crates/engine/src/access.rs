@@ -8,12 +8,15 @@ mod bootstrap;
 mod credential;
 pub(crate) mod limit;
 mod password;
+mod refusal;
 pub(crate) mod session;
 mod token;
 
 pub use account::{AccountChange, AccountView, NewAccount, OneTimePassword};
 pub use limit::{Answer, Limiter};
 pub use password::{PASSWORD_LENGTH_MIN, check as check_password};
+pub(crate) use refusal::Tally;
+pub use refusal::{REFUSALS_RECORDED_MAX, Refusal};
 pub use session::{Credential, Identity, LoggedIn, SessionView};
 pub use token::{CreatedToken, NewToken, TokenView};
 

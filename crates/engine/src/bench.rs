@@ -3,6 +3,10 @@
 //!
 //! No edge may use this: it authorises nothing. The events go the way of all events.
 
+mod stock;
+
+pub use stock::{stock, sweep};
+
 use chancery_event::id::{AccountId, CertificateId, EventId};
 use chancery_event::types::certificate as types;
 use chancery_event::{Authentication, Environment, Origin, Target, TargetKind, Timestamp};
@@ -39,18 +43,25 @@ pub async fn record(
     count: usize,
 ) -> Result<Vec<EventId>, Error> {
     let scribe = engine.scribe(context);
-    let mut drafts = Vec::with_capacity(count);
+    let mut ids = Vec::with_capacity(count);
+    let mut events = Vec::with_capacity(count);
     for _ in 0..count {
-        drafts.push(draft(engine.environment())?);
+        let id = engine.environment().id();
+        events.push(scribe.completion(id, draft(engine.environment())?)?);
+        ids.push(id);
     }
     engine
         .0
         .store
         .transaction("bench.record", move |tx: &mut Tx| {
-            let (scribe, drafts) = (scribe.clone(), drafts.clone());
-            Box::pin(async move { drafts.into_iter().map(|d| scribe.record(tx, d)).collect() })
+            let events = events.clone();
+            Box::pin(async move {
+                events.into_iter().for_each(|event| tx.record(event));
+                Ok::<(), Error>(())
+            })
         })
-        .await
+        .await?;
+    Ok(ids)
 }
 
 fn draft(environment: &Environment) -> Result<Draft, Error> {

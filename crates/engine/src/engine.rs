@@ -54,6 +54,8 @@ pub struct Settings {
     pub logins_per_minute: u32,
     /// Requests per second and credential or address; 0: unlimited.
     pub requests_per_second: u32,
+    /// How many jobs of a queue run at a time, by its name, where it is not as built in.
+    pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
 
 impl Settings {
@@ -74,6 +76,7 @@ impl Settings {
             session_lifetime_hours: 12,
             logins_per_minute: 30,
             requests_per_second: 0,
+            jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -127,6 +130,7 @@ pub(crate) struct Inner {
     pub(crate) automation: watch::Sender<u64>,
     pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
     pub(crate) logins: Limiter,
+    pub(crate) refusals: crate::access::Tally,
     pub(crate) started: Instant,
 }
 
@@ -176,6 +180,7 @@ impl Engine {
             node: environment.id::<NodeId>(),
             source: Cow::Owned(settings.public_url.clone()),
             pending_key: keys.pending,
+            recent: Arc::default(),
             environment,
         });
         let (announce, sealed) = watch::channel(0);
@@ -204,6 +209,7 @@ impl Engine {
             automation: watch::channel(0).0,
             rules: Mutex::new(Vec::new()),
             logins,
+            refusals: crate::access::Tally::new(),
             started: Instant::now(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;
@@ -211,12 +217,19 @@ impl Engine {
         let loops = vec![
             tokio::spawn(crate::projector::run(
                 engine.0.store.clone(),
+                engine.0.desk.recent.clone(),
                 engine.environment().clone(),
+                crate::tenure::Keeper::new(
+                    engine.0.store.clone(),
+                    "projector",
+                    engine.0.desk.node.to_string(),
+                ),
                 engine.0.sealed.clone(),
                 stopped.clone(),
             )),
             tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped)),
         ];
         Ok(Running { engine, sealer, loops, one_time_password })

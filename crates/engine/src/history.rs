@@ -123,14 +123,20 @@ impl Engine {
         found.map(|sealed| seen(context, sealed)).ok_or_else(|| Error::not_found("event", index))
     }
 
-    /// Counts of the events that a filter selects, by field.
+    /// Counts of the events that a filter selects, by field. Those who may see people also get
+    /// the actors of the newest matches.
     ///
     /// # Errors
     /// As [`Engine::events`].
     pub async fn event_facets(&self, context: &Context, filter: &Filter) -> Result<Facets, Error> {
         may_search(context, filter)?;
         let now = self.environment().now().micros();
-        let (groups, sampled) = log::facets(&mut self.link().await?, filter, now).await?;
+        let mut link = self.link().await?;
+        let (mut groups, sampled) = log::facets(&mut link, filter, now).await?;
+        if context.may(Permission::PersonalRead) {
+            let values = log::actors(&mut link, filter, now).await?;
+            groups.push(FacetGroup { field: "actor", values });
+        }
         Ok(Facets { groups, sampled })
     }
 
@@ -146,9 +152,23 @@ impl Engine {
         to: Timestamp,
         buckets: usize,
     ) -> Result<Vec<Bucket>, Error> {
+        Ok(self.event_bars(context, filter, (from, to), buckets).await?.0)
+    }
+
+    /// As [`Engine::event_histogram`]. True: only the newest matches were counted.
+    ///
+    /// # Errors
+    /// As [`Engine::events`].
+    pub async fn event_bars(
+        &self,
+        context: &Context,
+        filter: &Filter,
+        span: (Timestamp, Timestamp),
+        buckets: usize,
+    ) -> Result<(Vec<Bucket>, bool), Error> {
         may_search(context, filter)?;
         let now = self.environment().now().micros();
-        Ok(log::histogram(&mut self.link().await?, filter, from, to, buckets, now).await?)
+        Ok(log::bars(&mut self.link().await?, filter, span, buckets, now).await?)
     }
 
     /// How many events a filter selects.

@@ -5,7 +5,7 @@
 //! known of it), `change`, `read`.
 
 pub(crate) mod bulk;
-mod candidate;
+pub(crate) mod candidate;
 mod change;
 mod entry;
 mod issuers;

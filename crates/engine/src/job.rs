@@ -5,6 +5,7 @@
 //! are those of operations that refuse to do the same again.
 
 mod ending;
+mod listing;
 pub(crate) mod runner;
 
 use std::sync::Arc;
@@ -16,11 +17,14 @@ use chancery_store::Tx;
 use chancery_store::table::job::{self, Job, Lease, NewJob};
 use serde_json::json;
 
+use crate::alert::cause;
 use crate::context::Carried;
 use crate::inventory::PlacementRequest;
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
+
+pub use listing::{JobQuery, QueueView, queue_limits};
 
 /// Jobs of one list at most: a page of a thousand, and one to tell that there are more.
 const LIST_MAX: usize = 1_001;
@@ -222,6 +226,7 @@ impl Engine {
                         });
                     }
                     scribe.record(tx, ending::cancelled(&row, now)?)?;
+                    cause::job_settled(tx, scribe, id, "job_cancelled").await?;
                     let payload = types::Cancel {
                         job_id: Some(id),
                         job_kind: Some(row.kind.clone().into()),

@@ -10,6 +10,7 @@
 //! Types of this crate derive no `Serialize`: wire formats belong to the edges.
 
 pub mod access;
+pub mod alert;
 pub mod automation;
 pub mod bench;
 pub mod configuration;
@@ -29,6 +30,7 @@ mod health;
 mod operation;
 mod permission;
 mod projector;
+mod recent;
 mod scribe;
 mod sealer;
 mod secret;

@@ -57,6 +57,10 @@ permissions! {
     LogRead = "log:read": Auditor;
     /// Verify the log on the server.
     LogVerify = "log:verify": Reader;
+    /// See alerts (messages about people only with [`Permission::PersonalRead`]).
+    AlertRead = "alert:read": Viewer;
+    /// Acknowledge, assign, snooze, resolve and reopen alerts.
+    AlertWrite = "alert:write": Operator;
     /// See jobs.
     JobRead = "job:read": Viewer;
     /// Retry and cancel jobs.
@@ -73,7 +77,7 @@ permissions! {
     AccountRead = "account:read": Reader;
     /// Manage accounts and everybody's tokens.
     AccountWrite = "account:write": Administrator;
-    /// Manage one's own password, tokens, sessions and views.
+    /// Manage one's own password, tokens, sessions, views, and what one has read.
     OwnWrite = "own:write": Viewer;
     /// See figures of the running server.
     MetricsRead = "metrics:read": Viewer;

@@ -7,29 +7,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_event::{Environment, LogIndex};
-use chancery_store::log::{self, ProjectedEvent, Sealed};
-use chancery_store::{Store, Tx};
+use chancery_store::log::{self, Projection, Sealed};
+use chancery_store::{Lane, Store, Tx};
 use tokio::sync::watch;
 
 use crate::Error;
+use crate::recent::Recent;
+use crate::tenure::{Keeper, Standing};
 
 /// Events projected in one transaction at most.
-const BATCH_MAX: usize = 2_048;
+const BATCH_MAX: usize = 4_096;
 /// How long events gather between two batches under load: random keys and text cost far less in
 /// large batches, and readers see the tail that is not projected anyway.
-const GATHER: Duration = Duration::from_millis(100);
+const GATHER: Duration = Duration::from_millis(200);
 const TICK: Duration = Duration::from_secs(1);
 
 /// Projects until `stop` is set.
 pub(crate) async fn run(
     store: Store,
+    recent: Arc<Recent>,
     environment: Environment,
+    mut keeper: Keeper,
     mut sealed: watch::Receiver<u64>,
     mut stop: watch::Receiver<bool>,
 ) {
     loop {
         sealed.mark_unchanged();
-        match round(&store, &environment).await {
+        match turn(&mut keeper, &store, &recent, &environment).await {
             Ok(count) if count == BATCH_MAX => continue,
             Ok(0) => {}
             Ok(_) => {
@@ -40,6 +44,7 @@ pub(crate) async fn run(
             }
         }
         if *stop.borrow() {
+            keeper.give_back().await;
             return;
         }
         tokio::select! {
@@ -50,31 +55,51 @@ pub(crate) async fn run(
     }
 }
 
+/// One batch if this node is the one that projects. Two would not spoil anything, because the cursor
+/// lets one of them through; the other's work would be in vain.
+async fn turn(
+    keeper: &mut Keeper,
+    store: &Store,
+    recent: &Recent,
+    environment: &Environment,
+) -> Result<usize, Error> {
+    match keeper.standing().await? {
+        Standing::Other => {
+            // Nobody here takes what the sealer of this node keeps for its projector.
+            recent.next(LogIndex(u64::MAX), 0);
+            Ok(0)
+        }
+        Standing::Alone | Standing::Holder(_) => round(store, recent, environment).await,
+    }
+}
+
 /// One batch; answers how many events it projected.
-pub(crate) async fn round(store: &Store, environment: &Environment) -> Result<usize, Error> {
+pub(crate) async fn round(
+    store: &Store,
+    recent: &Recent,
+    environment: &Environment,
+) -> Result<usize, Error> {
     let mut link = store.read().await?;
     let from = log::cursor(&mut link, "projection").await?;
-    let events = log::range(&mut link, from, BATCH_MAX).await?;
+    let mut events = recent.next(from, BATCH_MAX);
+    if events.is_empty() {
+        let before = recent.first().filter(|first| *first > from);
+        let room = before.map_or(BATCH_MAX as u64, |first| first.0 - from.0);
+        let limit = usize::try_from(room).unwrap_or(BATCH_MAX).min(BATCH_MAX);
+        let stored = log::range(&mut link, from, limit).await?;
+        events = stored.into_iter().map(Sealed::into_event).collect();
+    }
     drop(link);
     let count = events.len();
     if count == 0 {
         return Ok(0);
     }
-    let work = Arc::new(events);
+    let projection = Arc::new(Projection::new(from, events));
     let now = environment.now();
     store
-        .transaction("projection", move |tx: &mut Tx| {
-            let events: Arc<Vec<Sealed>> = work.clone();
-            Box::pin(async move {
-                let projected: Vec<_> = events
-                    .iter()
-                    .map(|sealed| ProjectedEvent {
-                        sealed,
-                        words: chancery_event::search::words(sealed.event()),
-                    })
-                    .collect();
-                Ok::<(), Error>(log::project(tx, LogIndex(from.0), &projected, now).await?)
-            })
+        .transaction_in(Lane::Last, "projection", move |tx: &mut Tx| {
+            let projection = projection.clone();
+            Box::pin(async move { Ok::<(), Error>(log::project(tx, &projection, now).await?) })
         })
         .await?;
     Ok(count)

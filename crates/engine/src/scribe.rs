@@ -12,6 +12,7 @@ use chancery_event::{Environment, Event, Outcome, Severity, Target, Timestamp, V
 use chancery_store::{Recorded, Tx};
 use serde_json::{Map, Value};
 
+use crate::recent::Recent;
 use crate::{Context, Error, Health};
 
 /// What every event of this installation shares.
@@ -21,6 +22,7 @@ pub(crate) struct Desk {
     pub(crate) node: NodeId,
     pub(crate) pending_key: hmac::Key,
     pub(crate) health: Arc<Health>,
+    pub(crate) recent: Arc<Recent>,
 }
 
 impl Desk {
@@ -45,7 +47,7 @@ impl Desk {
     }
 
     /// An event ready to be recorded.
-    pub(crate) fn recorded(&self, event: &Event) -> Result<Recorded, Error> {
+    pub(crate) fn recorded(&self, event: Event) -> Result<Recorded, Error> {
         let entry = event
             .entry(self.environment.random())
             .map_err(|error| Error::Internal(format!("event {}: {error}", event.type_name)))?;
@@ -55,7 +57,9 @@ impl Desk {
         let tag = self.pending_seal(&id, recorded_at, &entry.bytes, part.as_ref());
         let mut seal = [0; 32];
         seal.copy_from_slice(tag.as_ref());
-        Ok(Recorded { event_id: event.id, recorded_at, entry: entry.bytes, part, seal })
+        let event_id = event.id;
+        self.recent.recorded(seal, event);
+        Ok(Recorded { event_id, recorded_at, entry: entry.bytes, part, seal })
     }
 }
 
@@ -138,14 +142,14 @@ impl Scribe {
             Some(operation) => (Some(operation), self.context.depth.saturating_add(1)),
             None => (self.context.cause, self.context.depth),
         };
-        tx.record(self.desk.recorded(&self.event(id, draft, cause, depth))?);
+        tx.record(self.desk.recorded(self.event(id, draft, cause, depth))?);
         Ok(id)
     }
 
     /// The operation's own event.
     pub(crate) fn completion(&self, id: EventId, draft: Draft) -> Result<Recorded, Error> {
         let event = self.event(id, draft, self.context.cause, self.context.depth);
-        self.desk.recorded(&event)
+        self.desk.recorded(event)
     }
 
     fn event(&self, id: EventId, draft: Draft, cause: Option<EventId>, depth: u16) -> Event {

@@ -25,10 +25,12 @@ use chancery_event::entry::SaltedPart;
 use chancery_event::types;
 use chancery_event::{Event, LogIndex, Outcome, Target, TargetKind};
 use chancery_seal::{Edge, Signer, leaf_hash};
-use chancery_store::log::{self, Indexed, PendingRow, Quarantine, QuarantineReason, State};
-use chancery_store::{Link, Store, Tx};
+use chancery_store::log::{self, Indexed, PendingRow, Quarantine};
+use chancery_store::log::{QuarantineReason, Sequence, State};
+use chancery_store::{Lane, Link, Store, Tx};
 use tokio::sync::watch;
 
+use crate::alert::cause;
 use crate::health::Health;
 use crate::scribe::{Desk, Draft, Scribe};
 use crate::tenure::{Keeper, Standing};
@@ -124,16 +126,18 @@ impl Sealer {
             computed_root: None,
         };
         let origin = self.signer.verifier().name().to_owned();
-        let outcome = Outcome::failure(error.reason(), error.to_string());
+        let why = error.to_string();
+        let outcome = Outcome::failure(error.reason(), why.clone());
         let recorded = self
             .store
             .transaction("seal.stopped", move |tx: &mut Tx| {
                 let (scribe, payload) = (scribe.clone(), payload.clone());
-                let (origin, outcome) = (origin.clone(), outcome.clone());
+                let (origin, outcome, why) = (origin.clone(), outcome.clone(), why.clone());
                 Box::pin(async move {
                     let target = Target::new(TargetKind::Log, origin);
-                    let draft = Draft::new(&payload)?.outcome(outcome).target(target);
-                    scribe.record(tx, draft).map(|_| ())
+                    let draft = Draft::new(&payload)?.outcome(outcome).target(target.clone());
+                    let event = scribe.record(tx, draft)?;
+                    cause::seal_stopped(tx, &scribe, target, &why, event).await
                 })
             })
             .await;
@@ -156,6 +160,7 @@ impl Sealer {
         let state = log::state(&mut link).await?;
         if state.signed_size < state.size {
             self.publish(&mut link, state, standing).await?;
+            self.announce(state.size);
         }
         let rows = log::pending(&mut link, BATCH_MAX).await?;
         if rows.is_empty() {
@@ -169,9 +174,11 @@ impl Sealer {
         }
         if !events.is_empty() {
             let size = state.size + events.len() as u64;
-            self.sequence(&mut link, state.size, events, standing).await?;
+            let events = self.sequence(&mut link, state.size, events, standing).await?;
             let state = State { size, signed_size: state.size };
             self.publish(&mut link, state, standing).await?;
+            self.desk.recent.sealed(events.into_iter());
+            self.announce(size);
         }
         Ok(count)
     }
@@ -207,13 +214,17 @@ impl Sealer {
         (events, bad)
     }
 
-    fn open(&self, row: &PendingRow, seal: &[u8]) -> Result<Event, QuarantineReason> {
+    fn open(&self, row: &PendingRow, seal: &[u8]) -> Result<Arc<Event>, QuarantineReason> {
         let desk = &self.desk;
         let tag = desk.pending_seal(&row.event_id, row.recorded_at, &row.entry, row.part.as_ref());
         verify_slices_are_equal(tag.as_ref(), seal).map_err(|_| QuarantineReason::InvalidSeal)?;
+        let recent = seal.try_into().ok().and_then(|seal| desk.recent.take(seal));
+        if let Some(event) = recent {
+            return Ok(event);
+        }
         let part =
             row.part.as_ref().map(|(salt, part)| SaltedPart { salt: *salt, part: part.clone() });
-        Event::open(&row.entry, part.as_ref()).map_err(|error| {
+        Event::open(&row.entry, part.as_ref()).map(Arc::new).map_err(|error| {
             tracing::error!(event = row.event_id, %error, "a pending event cannot be read");
             QuarantineReason::Unreadable
         })
@@ -231,10 +242,11 @@ impl Sealer {
                     let (bad, scribe, standing) = &*work;
                     standing.keep(tx).await?;
                     log::quarantine(tx, bad, scribe.now()).await?;
+                    let mut event = None;
                     for quarantined in bad {
-                        scribe.record(tx, alarm(quarantined)?)?;
+                        event = Some(scribe.record(tx, alarm(quarantined)?)?);
                     }
-                    Ok(())
+                    cause::quarantined(tx, scribe, bad.len(), event).await
                 })
             })
             .await
@@ -246,7 +258,7 @@ impl Sealer {
         from: u64,
         events: Vec<Indexed>,
         standing: &Standing,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<(LogIndex, Arc<Event>)>, Error> {
         let mut edge = stored_edge(link, from).await?;
         let mut changed: HashMap<(u8, u64), Vec<u8>> = HashMap::new();
         let full = edge.append_many(events.iter().map(|event| leaf_hash(&event.entry)));
@@ -257,16 +269,18 @@ impl Sealer {
             changed.into_iter().map(|((level, index), bytes)| (level, index, bytes)).collect();
         tiles.sort_unstable();
         let now = self.desk.environment.now();
-        let work = Arc::new((events, tiles, standing.clone()));
+        let indexed = events.iter().map(|event| (event.index, event.event.clone())).collect();
+        let work = Arc::new((Sequence::new(from, events, tiles, now), standing.clone()));
         self.store
-            .transaction("seal.sequence", move |tx: &mut Tx| {
+            .transaction_in(Lane::First, "seal.sequence", move |tx: &mut Tx| {
                 let work = work.clone();
                 Box::pin(async move {
-                    work.2.keep(tx).await?;
-                    Ok(log::sequence(tx, from, &work.0, &work.1, now).await?)
+                    work.1.keep(tx).await?;
+                    Ok::<(), Error>(log::sequence(tx, &work.0).await?)
                 })
             })
-            .await
+            .await?;
+        Ok(indexed)
     }
 
     /// Recomputes the root from what the store gives back, and signs it if it is right.
@@ -310,7 +324,7 @@ impl Sealer {
         let checkpoint = log::Checkpoint { size, root, note, signed_at };
         let work = Arc::new((checkpoint, standing.clone()));
         self.store
-            .transaction("seal.publish", move |tx: &mut Tx| {
+            .transaction_in(Lane::First, "seal.publish", move |tx: &mut Tx| {
                 let work = work.clone();
                 Box::pin(async move {
                     work.1.keep(tx).await?;
@@ -319,7 +333,6 @@ impl Sealer {
             })
             .await?;
         self.health.sealed(signed_at, size);
-        self.announce(size);
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chancery_store::table::lease::{self, Seen, Tenure};
-use chancery_store::{Store, Tx};
+use chancery_store::{Lane, Store, Tx};
 
 use crate::Error;
 
@@ -83,10 +83,11 @@ impl Keeper {
     /// Gives the lease back at the end, so that the next node need not wait.
     pub(crate) async fn give_back(&mut self) {
         let Some(tenure) = self.tenure.take() else { return };
-        let given = self.store.transaction("seal.give_back", move |tx: &mut Tx| {
-            let tenure = tenure.clone();
-            Box::pin(async move { lease::give_back(tx, &tenure).await })
-        });
+        let given =
+            self.store.transaction_in(Lane::First, "lease.give_back", move |tx: &mut Tx| {
+                let tenure = tenure.clone();
+                Box::pin(async move { lease::give_back(tx, &tenure).await })
+            });
         if let Err(error) = given.await {
             tracing::warn!(%error, lease = self.name, "the lease was not given back");
         }
@@ -109,7 +110,7 @@ impl Keeper {
 
     async fn take(&mut self, seen: Option<Seen>) -> Result<Standing, Error> {
         let (name, node) = (self.name, self.node.clone());
-        let taken = self.store.transaction("seal.take", move |tx: &mut Tx| {
+        let taken = self.store.transaction_in(Lane::First, "lease.take", move |tx: &mut Tx| {
             let (node, seen) = (node.clone(), seen.clone());
             Box::pin(async move { lease::take(tx, name, &node, seen.as_ref()).await })
         });
@@ -128,7 +129,7 @@ impl Keeper {
     async fn keep(&mut self) -> Result<Standing, Error> {
         let Some(tenure) = self.tenure.clone() else { return Ok(Standing::Other) };
         let kept = tenure.clone();
-        let kept = self.store.transaction("seal.keep", move |tx: &mut Tx| {
+        let kept = self.store.transaction_in(Lane::First, "lease.keep", move |tx: &mut Tx| {
             let kept = kept.clone();
             Box::pin(async move { lease::keep(tx, &kept).await })
         });

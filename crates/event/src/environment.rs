@@ -76,9 +76,10 @@ struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
+        // Seeded by the operating system, without a call to it for every salt and identifier.
         // Unwrap safety: without randomness no key, salt or token is safe; stopping is the only
         // answer.
-        getrandom::fill(bytes).expect("the operating system gives randomness");
+        aws_lc_rs::rand::fill(bytes).expect("the operating system gives randomness");
     }
 }
 

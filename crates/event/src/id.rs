@@ -117,6 +117,8 @@ ids! {
     SessionId = "session";
     /// A job.
     JobId = "job";
+    /// An alert.
+    AlertId = "alert";
     /// A saved view of a list.
     ViewId = "view";
     /// A running server process.

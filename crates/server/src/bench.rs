@@ -4,6 +4,8 @@
 //! writes the very rows that the engine wrote, into the same tables with the same durability, and
 //! does nothing else. Nothing of this touches a real data directory.
 
+mod certificates;
+mod http;
 mod inventory;
 mod report;
 mod sample;
@@ -94,22 +96,41 @@ pub async fn run(arguments: &BenchArguments, json: bool) -> Result<()> {
     report.add(start::disc(&plan.dir("disc")?)?);
     let wanted = |part| arguments.part.is_empty() || arguments.part.contains(&part);
     if plan.database.is_some() {
-        report.add(start::disc(&plan.dir("disc")?)?);
         return on_server(&plan, report).await;
     }
-    let dir = if wanted(Part::Writing) {
-        writing::measure(&plan, &mut report).await?
-    } else {
-        writing::fill(&plan).await?
+    let mut dir = PathBuf::new();
+    if wanted(Part::Writing) {
+        dir = writing::measure(&plan, &mut report).await?;
+    }
+    let sizes = match arguments.growth {
+        true => vec![(size / 100).max(1_000), (size / 10).max(1_000), size],
+        false => vec![size],
     };
     if wanted(Part::Inventory) {
         inventory::measure(&plan, &mut report).await?;
     }
-    if wanted(Part::Search) {
-        search::measure(&dir, &mut report).await?;
+    if wanted(Part::Http) {
+        http::measure(&plan, &mut report).await?;
     }
-    if wanted(Part::Start) {
-        start::measure(&dir, &mut report).await?;
+    if wanted(Part::Search) || wanted(Part::Start) {
+        if arguments.growth || !wanted(Part::Writing) {
+            dir = plan.dir("filled")?;
+        }
+        for size in &sizes {
+            writing::fill(&dir, *size).await?;
+            if wanted(Part::Start) {
+                start::measure(&dir, *size == plan.size, &mut report).await?;
+            }
+            if wanted(Part::Search) {
+                search::measure(&dir, &mut report).await?;
+            }
+        }
+        std::fs::remove_dir_all(&dir)?;
+    }
+    if wanted(Part::Certificates) {
+        for size in sizes {
+            certificates::measure(&plan, size, &mut report).await?;
+        }
     }
     report.finish()
 }

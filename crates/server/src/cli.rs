@@ -4,6 +4,7 @@
 //! command can be called without a command line. What a command *does* is not here, except for the
 //! few that need neither data nor a server ([`Command::run_alone`]).
 
+pub mod alerts;
 pub mod backup;
 pub mod bench;
 pub mod catalogue;
@@ -78,6 +79,9 @@ pub enum Command {
     /// Read the event log of a server.
     #[command(subcommand)]
     Events(events::EventsCommand),
+    /// See what needs somebody, and say who takes care of it.
+    #[command(subcommand)]
+    Alerts(alerts::AlertsCommand),
     /// Upload, import and look up certificates.
     #[command(subcommand, visible_alias = "certs")]
     Certificates(certificates::CertificatesCommand),

@@ -3,6 +3,7 @@
 //! One file per command. A command prints its result on standard output (`--json`: one document, or
 //! one per line where it streams), everything else on standard error.
 
+pub mod alerts;
 pub mod backup;
 pub mod catalogue;
 pub mod certificates;
@@ -30,6 +31,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => return serve::run(&arguments).await,
         Command::Verify(arguments) => return Ok(verify::run(global, &arguments).await),
         Command::Events(command) => events::run(global, command).await?,
+        Command::Alerts(command) => alerts::run(global, command).await?,
         Command::Certificates(command) => return certificates::run(global, command).await,
         Command::Catalogue(command) => catalogue::run(global, &command, &mut std::io::stdout())?,
         Command::Token(command) => token::run(global, &command).await?,

@@ -8,10 +8,10 @@ mod sqlite;
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::writer::{Unit, Work};
+use crate::writer::{Lane, Senders, Work, lanes};
 use crate::{Error, Link, Tx};
 
 pub(crate) use settings::Embedded;
@@ -23,7 +23,8 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     backend: Backend,
-    units: Units,
+    /// `None`: opened for reading only.
+    units: Option<Senders>,
     committed: watch::Receiver<u64>,
     closing: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -34,26 +35,6 @@ struct Inner {
 enum Backend {
     Sqlite(sqlite::Sqlite),
     Postgres(postgres::Postgres),
-}
-
-/// Where units of work are handed in.
-enum Units {
-    /// Opened for reading only.
-    None,
-    /// To the one writer.
-    One(mpsc::Sender<Box<dyn Unit>>),
-    /// To one of several.
-    Lanes(postgres::Lanes),
-}
-
-impl Units {
-    fn of(&self, name: &str) -> Option<&mpsc::Sender<Box<dyn Unit>>> {
-        match self {
-            Self::None => None,
-            Self::One(units) => Some(units),
-            Self::Lanes(lanes) => Some(lanes.of(name)),
-        }
-    }
 }
 
 impl Store {
@@ -69,18 +50,18 @@ impl Store {
                 let readers_max = settings.readers_max;
                 let embedded = Embedded { data_dir: data_dir.clone(), readers_max };
                 let (sqlite, writer) = sqlite::open(&embedded).await?;
-                let (units, queue) = mpsc::channel(4_096);
+                let (units, queue) = lanes();
                 let (commits, committed) = watch::channel(0);
                 let writer = crate::writer::run(Tx::new(writer), queue, commits, closed);
                 let tasks = vec![tokio::spawn(writer)];
                 let backend = Backend::Sqlite(sqlite);
-                Ok(Self::new(backend, Units::One(units), committed, closing, tasks))
+                Ok(Self::new(backend, Some(units), committed, closing, tasks))
             }
             Database::Postgres(url) => {
                 let opened = postgres::open(url, settings.readers_max, closed).await?;
-                let postgres::Opened { postgres, lanes, committed, tasks } = opened;
+                let postgres::Opened { postgres, units, committed, tasks } = opened;
                 let backend = Backend::Postgres(postgres);
-                Ok(Self::new(backend, Units::Lanes(lanes), committed, closing, tasks))
+                Ok(Self::new(backend, Some(units), committed, closing, tasks))
             }
         }
     }
@@ -101,12 +82,12 @@ impl Store {
             }
         };
         let (_, committed) = watch::channel(0);
-        Ok(Self::new(backend, Units::None, committed, watch::Sender::new(false), Vec::new()))
+        Ok(Self::new(backend, None, committed, watch::Sender::new(false), Vec::new()))
     }
 
     fn new(
         backend: Backend,
-        units: Units,
+        units: Option<Senders>,
         committed: watch::Receiver<u64>,
         closing: watch::Sender<bool>,
         tasks: Vec<JoinHandle<()>>,
@@ -163,6 +144,24 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        self.transaction_in(Lane::Common, name, work).await
+    }
+
+    /// Runs `work` as [`Store::transaction`] does, in a lane of its own.
+    ///
+    /// # Errors
+    /// As [`Store::transaction`].
+    pub async fn transaction_in<T, E, F>(
+        &self,
+        lane: Lane,
+        name: &'static str,
+        work: F,
+    ) -> Result<T, E>
+    where
+        F: for<'a> Fn(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
         #[cfg(any(test, feature = "faults"))]
         let fault = self.0.faults.take(name);
         #[cfg(any(test, feature = "faults"))]
@@ -171,8 +170,8 @@ impl Store {
         }
         let (reply, answer) = oneshot::channel();
         let unit = Box::new(Work { name, work, result: None, reply });
-        let units = self.0.units.of(name).ok_or_else(|| E::from(Error::ReadOnly))?;
-        units.send(unit).await.map_err(|_| E::from(Error::Closed))?;
+        let units = self.0.units.as_ref().ok_or_else(|| E::from(Error::ReadOnly))?;
+        units.of(lane).send(unit).await.map_err(|_| E::from(Error::Closed))?;
         let answer = answer.await.map_err(|_| E::from(Error::Closed))?;
         #[cfg(any(test, feature = "faults"))]
         if fault.is_some() {

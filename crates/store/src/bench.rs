@@ -5,6 +5,9 @@
 //! pending rows, no hashes, no checkpoint, no second look. Never used by a running server.
 
 mod copy;
+mod questions;
+
+pub use questions::{certificate_facets, event_questions, make_due};
 
 use std::path::Path;
 
@@ -12,7 +15,7 @@ use chancery_event::{LogIndex, search};
 
 use crate::filter_sql::Dialect;
 use crate::log::Sealed;
-use crate::table::certificate::{self, Certificate, Name};
+use crate::table::certificate::{self, Certificate, Name, NewCertificate};
 use crate::{DatabaseUrl, Error, Settings, SqlValue, Tx, args, backend, log};
 
 /// A database that takes rows as they come.
@@ -85,7 +88,8 @@ impl Plain {
         for sealed in events {
             let (event, index) = (sealed.event(), sealed.index());
             targets.extend(search::targets(event).map(|reference| args![reference, index]));
-            keys.extend(log::keys_of(sealed).map(|(name, value, index)| args![name, value, index]));
+            let keyed = log::keys_of(event, index);
+            keys.extend(keyed.map(|(name, value, index)| args![name, value, index]));
             let text = search::words(event);
             let stored = dialect.stored_words(&text);
             words.push(match self.way {
@@ -105,7 +109,8 @@ impl Plain {
         self.commit().await
     }
 
-    /// Inserts certificates with their bytes and names, in one durable commit.
+    /// Inserts certificates with their bytes and names, in one durable commit: each with its own
+    /// statements, as callers that upload one each make the engine do.
     ///
     /// # Errors
     /// What the database says.
@@ -114,6 +119,20 @@ impl Plain {
         for (row, der, names) in rows {
             certificate::insert(&mut self.tx, row, der, names, 1).await?;
         }
+        self.commit().await
+    }
+
+    /// The same with as many rows to a statement as an import of the engine writes.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn import_certificates(&mut self, rows: &[CertificateRow]) -> Result<(), Error> {
+        self.begin().await?;
+        let mut batch = Vec::with_capacity(rows.len());
+        for (row, der, names) in rows {
+            batch.push(NewCertificate { row, der, names, issuers_known: 1 });
+        }
+        certificate::insert_all(&mut self.tx, &batch).await?;
         self.commit().await
     }
 

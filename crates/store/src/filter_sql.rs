@@ -15,8 +15,11 @@ use thiserror::Error;
 
 use crate::value::SqlValue;
 
+mod implied;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use implied::implied_words;
 
 /// The SQL dialects; they differ in the regular expressions and in a few functions on text.
 ///
@@ -82,6 +85,8 @@ pub struct ManyColumn {
     pub lower: bool,
     /// What else a row has to fulfil, with a `?` for each argument: `n.name = ?`.
     pub condition: Option<(String, Vec<SqlValue>)>,
+    /// Look at the list of each row, whatever the test: the search begins elsewhere.
+    pub each_row: bool,
 }
 
 /// A condition with its arguments.
@@ -254,7 +259,7 @@ impl Writer<'_> {
                 let rows = self.rows_of(many);
                 format!("EXISTS (SELECT 1 FROM {rows} AND {} IS NOT NULL)", many.expr)
             }
-            Test::AnyOf { .. } | Test::StartsWith { .. } => {
+            Test::AnyOf { .. } | Test::StartsWith { .. } if !many.each_row => {
                 let condition = self.list_condition(many);
                 let condition = condition.map(|sql| format!("{sql} AND ")).unwrap_or_default();
                 let fits = self.of_value(&many.expr, many.lower, test);
@@ -396,7 +401,7 @@ impl Dialect {
 }
 
 /// The least text that is greater than every text with this prefix; `None` if there is none.
-fn after_prefix(prefix: &str) -> Option<String> {
+pub(crate) fn after_prefix(prefix: &str) -> Option<String> {
     let mut next = prefix.to_owned();
     while let Some(last) = next.pop() {
         // The characters between U+D7FF and U+E000 do not exist; UTF-8 keeps the order of code

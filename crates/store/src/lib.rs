@@ -61,3 +61,4 @@ pub use link::Link;
 pub use row::Row;
 pub use transaction::{Recorded, Tx};
 pub use value::SqlValue;
+pub use writer::Lane;

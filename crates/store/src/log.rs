@@ -24,12 +24,13 @@ pub(crate) use pending::insert_pending;
 pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};
 pub use personal::erase;
 pub(crate) use projection::keys_of;
-pub use projection::{ProjectedEvent, project};
+pub use projection::{Projection, project};
 pub use sealed::{Sealed, by_id, by_index, entries, latest_index, range};
 pub use search::{
-    Bucket, Count, EventPage, FacetGroup, PageRequest, count, facets, histogram, page,
+    ACTORS_COUNTED, Bucket, Count, EventPage, FacetGroup, PageRequest, actors, bars, count, facets,
+    histogram, page,
 };
 
-pub use sequence::{Checkpoint, Indexed, State, checkpoint, publish, sequence, state};
+pub use sequence::{Checkpoint, Indexed, Sequence, State, checkpoint, publish, sequence, state};
 pub(crate) use sequence::{EVENT_HEAD, event_row};
 pub use tile::{tile, tiles};

@@ -1,6 +1,7 @@
 //! The tables besides the log: one file per table, with its row type and its statements.
 
 pub mod account;
+pub mod alert;
 pub mod attribute;
 pub mod automation;
 pub mod certificate;

@@ -5,6 +5,10 @@
 //! commit is shared by all who wait for it. A unit that fails is undone alone. If the commit fails,
 //! all units of the group fail, and nothing of them is written. On a crash here, no caller has been
 //! answered yet.
+//!
+//! Units wait in three lanes. The sealer's go first, and a group ends where one of them waits: a
+//! checkpoint must not queue behind the load that it is to cover. The projector's go last, alone,
+//! when nobody else waits or when they have waited long enough.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -22,6 +26,83 @@ const UNITS_MAX: usize = 1_024;
 /// Once a group has worked this long, it commits with what it has. Tests group what they queue,
 /// however slow the machine.
 const GROUP_MS: u128 = if cfg!(test) { u128::MAX } else { 25 };
+
+/// A unit of [`Lane::Last`] that has waited this long has its turn, whoever else waits.
+const LAST_MS: u128 = 150;
+
+/// In which order a unit is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Before everything else: the sealer.
+    First,
+    /// As it comes.
+    Common,
+    /// When nobody else waits: what readers do without for a moment.
+    Last,
+}
+
+/// The units that wait, by lane.
+pub(crate) struct Lanes<T> {
+    pub(crate) first: T,
+    pub(crate) common: T,
+    pub(crate) last: T,
+}
+
+pub(crate) type Senders = Lanes<mpsc::Sender<Box<dyn Unit>>>;
+pub(crate) type Queues = Lanes<mpsc::Receiver<Box<dyn Unit>>>;
+
+/// The lanes of one store.
+pub(crate) fn lanes() -> (Senders, Queues) {
+    let (first, first_queue) = mpsc::channel(16);
+    let (common, common_queue) = mpsc::channel(4_096);
+    let (last, last_queue) = mpsc::channel(16);
+    let queues = Lanes { first: first_queue, common: common_queue, last: last_queue };
+    (Lanes { first, common, last }, queues)
+}
+
+impl Senders {
+    pub(crate) fn of(&self, lane: Lane) -> &mpsc::Sender<Box<dyn Unit>> {
+        match lane {
+            Lane::First => &self.first,
+            Lane::Common => &self.common,
+            Lane::Last => &self.last,
+        }
+    }
+}
+
+impl Queues {
+    /// The next unit and its lane; `None`: all lanes are closed and empty.
+    async fn next(&mut self, since_last: Instant) -> Option<(Box<dyn Unit>, Lane)> {
+        if since_last.elapsed().as_millis() >= LAST_MS
+            && self.first.is_empty()
+            && let Ok(unit) = self.last.try_recv()
+        {
+            return Some((unit, Lane::Last));
+        }
+        tokio::select! {
+            biased;
+            Some(unit) = self.first.recv() => Some((unit, Lane::First)),
+            Some(unit) = self.common.recv() => Some((unit, Lane::Common)),
+            Some(unit) = self.last.recv() => Some((unit, Lane::Last)),
+            else => None,
+        }
+    }
+
+    /// A unit that may join a group of `lane`, without waiting.
+    fn joining(&mut self, lane: Lane) -> Option<Box<dyn Unit>> {
+        match lane {
+            Lane::First => self.first.try_recv().ok(),
+            Lane::Common if self.first.is_empty() => self.common.try_recv().ok(),
+            Lane::Common | Lane::Last => None,
+        }
+    }
+
+    fn close(&mut self) {
+        self.first.close();
+        self.common.close();
+        self.last.close();
+    }
+}
 
 /// A unit of work, its type erased.
 pub(crate) trait Unit: Send {
@@ -76,22 +157,26 @@ where
 /// connection is closed. `committed` counts commits that wrote events.
 pub(crate) async fn run(
     mut tx: Tx,
-    mut units: mpsc::Receiver<Box<dyn Unit>>,
+    mut units: Queues,
     committed: watch::Sender<u64>,
     mut closing: watch::Receiver<bool>,
 ) {
+    let mut since_last = Instant::now();
     loop {
         let first = tokio::select! {
             biased;
-            first = units.recv() => first,
+            first = units.next(since_last) => first,
             () = asked(&mut closing) => {
                 units.close();
-                units.recv().await
+                units.next(since_last).await
             }
         };
-        let Some(first) = first else { break };
+        let Some((first, lane)) = first else { break };
+        if lane == Lane::Last {
+            since_last = Instant::now();
+        }
         let mut group = Vec::new();
-        let result = commit_group(&mut tx, first, &mut units, &mut group).await;
+        let result = commit_group(&mut tx, first, lane, &mut units, &mut group).await;
         let result = match result {
             Ok(events) => {
                 if events > 0 {
@@ -124,7 +209,8 @@ pub(crate) async fn asked(closing: &mut watch::Receiver<bool>) {
 async fn commit_group(
     tx: &mut Tx,
     first: Box<dyn Unit>,
-    units: &mut mpsc::Receiver<Box<dyn Unit>>,
+    lane: Lane,
+    units: &mut Queues,
     group: &mut Vec<Box<dyn Unit>>,
 ) -> Result<usize, Error> {
     let started = Instant::now();
@@ -143,11 +229,11 @@ async fn commit_group(
         });
         tx.end_unit(kept).await?;
         if group.len() < UNITS_MAX && started.elapsed().as_millis() < GROUP_MS {
-            next = units.try_recv().ok();
-            if next.is_none() {
+            next = units.joining(lane);
+            if next.is_none() && lane == Lane::Common {
                 // Callers that the last commit answered may be about to come back.
                 tokio::task::yield_now().await;
-                next = units.try_recv().ok();
+                next = units.joining(lane);
             }
         }
     }

@@ -1,14 +1,18 @@
 //! What the tests of several crates share: a server over a real engine in a directory of its own,
-//! requests to it, certificates to send it.
+//! requests to it, certificates to send it, a real browser with a tool that checks accessibility.
 //!
 //! Only tests use this crate: it panics where a test has to fail.
 
+mod accessibility;
 mod certificates;
+mod chromium;
 mod log;
 mod request;
 mod server;
 
+pub use accessibility::{AXE_VERSION, Rules, Violation};
 pub use certificates::Authority;
+pub use chromium::{Driver, Tab, Wishes};
 pub use log::PublishedLog;
 pub use request::{Answer, Call};
 pub use server::{ADMIN_PASSWORD, TestServer};

@@ -9,6 +9,7 @@
 //! it.
 
 mod account;
+mod alert;
 mod attribute;
 mod certificate;
 pub(crate) mod document;
@@ -62,8 +63,8 @@ impl Operations<'_> {
     }
 }
 
-/// Adds the API to the routes.
-pub fn add(routes: &mut Routes) {
+/// Adds the API to the routes; answers its OpenAPI description.
+pub fn add(routes: &mut Routes) -> serde_json::Value {
     let mut operations = Operations { routes, document: document::base() };
     certificate::add(&mut operations);
     upload::add(&mut operations);
@@ -72,6 +73,7 @@ pub fn add(routes: &mut Routes) {
     stream::add(&mut operations);
     export::add(&mut operations);
     event_type::add(&mut operations);
+    alert::add(&mut operations);
     job::add(&mut operations);
     token::add(&mut operations);
     account::add(&mut operations);
@@ -84,5 +86,5 @@ pub fn add(routes: &mut Routes) {
     health::add(&mut operations);
     metrics::add(&mut operations);
     let Operations { routes, document } = operations;
-    document::add(routes, document);
+    document::add(routes, &document)
 }

@@ -23,10 +23,12 @@ mod routes;
 mod stack;
 mod state;
 
+pub(crate) use access::is_for_programs;
 pub use access::{Access, LOGIN_PATH, PASSWORD_PATH, RouteInfo};
 pub use body::{CsrfForm, CsrfMultipart, FilePart};
 pub use caller::Caller;
 pub use client::{Address, Proxies};
+pub(crate) use cookie::session;
 pub use cookie::{clear_session_cookie, session_cookie};
 pub use extract::{Json, Params, PathOf, Raw, path_of};
 pub use idempotency::Unrepeatable;

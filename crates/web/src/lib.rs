@@ -16,7 +16,7 @@ use edge::{AppState, RouteInfo, Routes};
 /// All routes over one engine, with everything around them, and the table of what was declared.
 pub fn router(state: AppState) -> (Router, Vec<RouteInfo>) {
     let mut routes = Routes::new(state);
-    api::add(&mut routes);
-    page::add(&mut routes);
+    let document = api::add(&mut routes);
+    page::add(&mut routes, &document);
     routes.finish()
 }

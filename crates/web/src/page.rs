@@ -11,6 +11,9 @@
 mod account;
 mod address;
 mod administration;
+mod alert;
+mod alert_row;
+mod alerts;
 mod api_docs;
 mod asset;
 mod catalogue;
@@ -33,6 +36,8 @@ mod login;
 mod placement;
 mod prose;
 mod question;
+mod refusal;
+mod review;
 mod saved_view;
 mod search;
 mod shell;
@@ -41,13 +46,15 @@ mod upload;
 
 use axum::http::Method;
 
+pub(crate) use refusal::framed;
+
 use crate::edge::Routes;
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
 
-/// Adds all pages to the routes.
-pub fn add(routes: &mut Routes) {
+/// Adds all pages to the routes. `document` is the OpenAPI description of the API.
+pub fn add(routes: &mut Routes, document: &serde_json::Value) {
     login::add(routes);
     home::add(routes);
     asset::add(routes);
@@ -56,6 +63,9 @@ pub fn add(routes: &mut Routes) {
     events::add(routes);
     live::add(routes);
     event::add(routes);
+    alerts::add(routes);
+    alert::add(routes);
+    review::add(routes);
     saved_view::add(routes);
     certificates::add(routes);
     upload::add(routes);
@@ -65,5 +75,5 @@ pub fn add(routes: &mut Routes) {
     search::add(routes);
     administration::add(routes);
     account::add(routes);
-    api_docs::add(routes);
+    api_docs::add(routes, document);
 }

@@ -35,8 +35,8 @@ pub use badge::{
     severity,
 };
 pub use block::{
-    AlertKind, Crumb, Stat, Tab, alert_box, breadcrumbs, button, code, empty_state, page_header,
-    pager, progress, section, stat_row, stat_tile, tabs,
+    AlertKind, Answered, Crumb, Stat, Tab, alert_box, answers, breadcrumbs, button, code,
+    empty_state, page_header, pager, progress, sampled, section, stat_row, stat_tile, tabs,
 };
 pub use brand::{favicon_svg, seal_logo};
 pub use chart::{Slice, donut, sparkline, validity_bar};
@@ -46,15 +46,17 @@ pub use form::{
 };
 pub use histogram::{Bucket, Histogram, Series, histogram};
 pub use icon::{Icon, icon};
-pub use layout::{Health, Nav, PageFrame, Preferences, SealStatus, Theme, Viewer, Zone, layout};
-pub use lone::{LoginFrame, error_page, login_page};
+pub use layout::{
+    Health, Nav, PageFrame, Preferences, SealStatus, Theme, Viewer, Zone, bell, layout,
+};
+pub use lone::{LoginFrame, error_page, login_page, lone_error};
 pub(crate) use moment::distance;
 pub use moment::{date, grouped, relative, rfc3339, time};
 pub use proof::{ProofPanel, ProofStep, proof_panel};
 pub use record::{
     Change, TimelineItem, diff_table, fingerprint, json_block, key_values, live_region, timeline,
 };
-pub use search::{Facet, FacetValue, SearchBox, SearchError, facet_panel, search_box};
+pub use search::{Facet, FacetValue, SearchBox, SearchError, facet_panel, parted, search_box};
 pub use table::{Align, Column, Direction, Row, Sort, Table, data_row, data_table};
 pub use tone::Tone;
 

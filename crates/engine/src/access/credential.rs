@@ -12,6 +12,7 @@ use chancery_store::table::session as table;
 use super::account::{own, target};
 use super::session::{end_all, minutes_until};
 use super::{SessionView, password};
+use crate::alert::cause;
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, Secret};
@@ -179,6 +180,7 @@ impl Engine {
                     row.locked_until = None;
                     row.failures = 0;
                     account::note_logins(tx, &row).await?;
+                    cause::account_unlocked(tx, scribe, id, "unlocked").await?;
                     let payload =
                         types::Unlock { account_id: Some(id), login_name: Some(row.name.clone()) };
                     let draft = Draft::new(&payload)?.person(target(id), row.name);

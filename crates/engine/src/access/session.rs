@@ -14,6 +14,7 @@ use chancery_store::table::{account, session, token};
 
 use super::limit::Answer;
 use super::{FAILURES_MAX, LOCK_MINUTES, password};
+use crate::alert::cause;
 use crate::context::Client;
 use crate::operation::Done;
 use crate::scribe::Draft;
@@ -299,13 +300,7 @@ impl Engine {
             Answer::Allowed => Ok(()),
             Answer::Refused { seconds, first } => {
                 if first {
-                    let payload = types::ClientRateLimited {
-                        limited: "login".into(),
-                        limit: self.0.logins.per_minute(),
-                        window_s: 60,
-                        client_address: context.client.ip.clone(),
-                    };
-                    self.note(context, Draft::new(&payload)?).await?;
+                    self.note_rate_limit(context, "login", &self.0.logins).await?;
                 }
                 Err(Error::RateLimited { seconds })
             }
@@ -335,6 +330,7 @@ impl Engine {
                     account.locked_until = None;
                     account.last_login_at = Some(now);
                     account::note_logins(tx, &account).await?;
+                    cause::account_unlocked(tx, scribe, id, "logged_in").await?;
                     let cookie = random_text(scribe.environment());
                     let session = session::Session {
                         id: scribe.environment().id::<SessionId>(),
@@ -407,7 +403,10 @@ impl Engine {
                             login_name: Some(account.name.clone()),
                         };
                         let target = Target::new(TargetKind::Account, id);
-                        scribe.record(tx, Draft::new(&payload)?.person(target, &account.name))?;
+                        let draft = Draft::new(&payload)?.person(target, &account.name);
+                        let event = scribe.record(tx, draft)?;
+                        cause::account_locked(tx, &scribe, id, &account.name, failures, event)
+                            .await?;
                     }
                     account::note_logins(tx, &account).await?;
                     Ok(failures)

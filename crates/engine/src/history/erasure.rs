@@ -5,6 +5,7 @@ use chancery_event::types::certificate::Export as CertificateExport;
 use chancery_event::types::log as types;
 use chancery_event::{LogIndex, Target, TargetKind};
 use chancery_store::log;
+use chancery_store::table::alert;
 
 use crate::operation::Done;
 use crate::scribe::Draft;
@@ -64,6 +65,7 @@ impl Engine {
                             message: "nothing about a person is left in this event".to_owned(),
                         });
                     }
+                    alert::erase_message(tx, id).await?;
                     let payload = types::EventErase {
                         first_index: Some(index.0),
                         last_index: Some(index.0),

@@ -4,14 +4,17 @@
 //! from the store directly.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use chancery_event::types::log as types;
 use chancery_seal::proof::TileSource;
+use chancery_seal::tile::TILE_WIDTH;
 use chancery_seal::verify::{LogSource, VerifyError, verify_log};
 use chancery_seal::{BundleId, Hash, TileId, Trust, bundle};
 use chancery_store::{Link, Store, log};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::operation::{Done, Operation};
 use crate::scribe::Draft;
@@ -28,11 +31,29 @@ pub struct VerifyReport {
     pub duration_ms: u64,
 }
 
+/// Entries that are read at once: a whole number of bundles.
+const CHUNK: u64 = 16 * TILE_WIDTH as u64;
+
+type Entries = Vec<(u64, Vec<u8>)>;
+type Reading = JoinHandle<Result<Entries, chancery_store::Error>>;
+
 /// The stored log as a source of published bytes. For use outside of asynchronous code.
 struct Stored {
     store: Store,
     handle: Handle,
     note: Option<Vec<u8>>,
+    /// Entries that a checkpoint covers.
+    size: u64,
+    ahead: Mutex<Ahead>,
+}
+
+/// What was read already: while one chunk is verified, the next is read.
+#[derive(Default)]
+struct Ahead {
+    /// Number of the chunk in `entries`.
+    chunk: Option<u64>,
+    entries: Entries,
+    next: Option<(u64, Reading)>,
 }
 
 impl Stored {
@@ -44,6 +65,28 @@ impl Stored {
             let mut link = self.store.read().await?;
             work(&mut link).await
         })
+    }
+
+    fn begin(&self, chunk: u64) -> Reading {
+        let (store, from) = (self.store.clone(), chunk * CHUNK);
+        let to = self.size.min(from + CHUNK);
+        self.handle.spawn(async move { log::entries(&mut store.read().await?, from, to).await })
+    }
+
+    /// Makes `ahead` hold a chunk, and has the one behind it read meanwhile.
+    fn load(&self, ahead: &mut Ahead, chunk: u64) -> Result<(), chancery_store::Error> {
+        let reading = match ahead.next.take() {
+            Some((number, reading)) if number == chunk => reading,
+            _ => self.begin(chunk),
+        };
+        if (chunk + 1) * CHUNK < self.size {
+            ahead.next = Some((chunk + 1, self.begin(chunk + 1)));
+        }
+        ahead.chunk = None;
+        let read = self.handle.block_on(reading);
+        ahead.entries = read.map_err(|_| chancery_store::Error::Closed)??;
+        ahead.chunk = Some(chunk);
+        Ok(())
     }
 }
 
@@ -64,7 +107,14 @@ impl LogSource for Stored {
     fn bundle(&self, id: BundleId) -> Result<Option<Cow<'_, [u8]>>, Self::Error> {
         let from = id.index() * 256;
         let to = from + u64::from(id.width());
-        let entries = self.read(async |link| log::entries(link, from, to).await)?;
+        // A panic elsewhere leaves nothing half done that `load` would not do again.
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if ahead.chunk != Some(from / CHUNK) {
+            self.load(&mut ahead, from / CHUNK)?;
+        }
+        let start = ahead.entries.partition_point(|(index, _)| *index < from);
+        let end = ahead.entries.partition_point(|(index, _)| *index < to);
+        let entries = ahead.entries.get(start..end).unwrap_or_default();
         // A missing entry makes the bundle shorter than its width; verification names the place.
         let encoded = bundle::encode(entries.iter().map(|(_, entry)| entry));
         Ok(encoded.ok().map(Cow::Owned))
@@ -99,6 +149,8 @@ impl Engine {
         let source = Stored {
             store: self.0.store.clone(),
             handle: Handle::current(),
+            size,
+            ahead: Mutex::default(),
             note: checkpoint.map(|checkpoint| checkpoint.note.into_bytes()),
         };
         let trust = Trust::new(&self.settings().log_origin, vec![self.verifier().clone()]);

@@ -10,6 +10,7 @@ use chancery_store::Tx;
 use chancery_store::table::certificate::{self, Certificate};
 
 use super::{PlacementRequest, candidate, placement};
+use crate::alert::cause;
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
@@ -117,10 +118,10 @@ impl Engine {
             return Err(operation.fail(error).await);
         }
         operation
-            .run(move |tx, _| {
+            .run(move |tx, scribe| {
                 let note = note.clone();
                 Box::pin(async move {
-                    let Subject { summary, target, .. } = subject(tx, id).await?;
+                    let Subject { row, summary, target } = subject(tx, id).await?;
                     if !certificate::archive(tx, id, archived).await? {
                         let (reason, message) = if archived {
                             ("already_archived", "the certificate is archived already")
@@ -128,6 +129,9 @@ impl Engine {
                             ("not_archived", "the certificate is not archived")
                         };
                         return Err(Error::Conflict { reason, message: message.to_owned() });
+                    }
+                    if archived {
+                        cause::certificate_left(tx, scribe, &row, "certificate_archived").await?;
                     }
                     let certificate = Some(summary);
                     let draft = if archived {
@@ -168,6 +172,7 @@ impl Engine {
                         certificate::make_due(tx, &row.subject_key, id, now).await?;
                     }
                     certificate::delete(tx, id).await?;
+                    cause::certificate_left(tx, scribe, &row, "certificate_deleted").await?;
                     let payload = types::Delete { certificate: Some(summary), note };
                     Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
                 })

@@ -6,7 +6,7 @@ use chancery_event::types::certificate as types;
 use chancery_pki::Certificate as Parsed;
 use chancery_pki::replacement::{Relation, replaces};
 use chancery_store::Tx;
-use chancery_store::table::certificate::{self, Certificate};
+use chancery_store::table::certificate::{self, Certificate, NewCertificate};
 
 use super::candidate::{self, Candidate};
 use super::issuers::Issuers;
@@ -37,6 +37,11 @@ impl Judged {
         issuers.judge_into(row, &candidate.parsed, now, expiring_days);
         let issuers_known = issuers.count(&candidate.row.issuer_key);
         Self { candidate, wish, issuers_known }
+    }
+
+    /// Whether it enters as it is: nobody wishes a placement, and it is nobody's issuer.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.wish.is_empty() && !self.candidate.row.is_ca
     }
 }
 
@@ -88,17 +93,61 @@ pub(crate) async fn enter(
     if let Some(groups) = resolved.and_then(|resolved| resolved.groups) {
         summary.group_ids = groups.into_iter().map(|(id, _)| id).collect();
     }
+    scribe.record(tx, uploaded(candidate, &row, summary, person)?)?;
+    if may_relate || candidate.names.is_empty() {
+        link_replacements(tx, scribe, candidate, &mut row).await?;
+    }
+    Ok(row)
+}
+
+/// Brings candidates in that are plain ([`Judged::is_plain`]), related to nothing, and not in the
+/// inventory: the caller has looked, within this transaction.
+///
+/// # Errors
+/// Whatever the store says; then the whole unit must not be kept.
+pub(crate) async fn enter_together(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    entrants: &[&Judged],
+) -> Result<(), Error> {
+    let now = scribe.now();
+    let mut rows = Vec::with_capacity(entrants.len());
+    for judged in entrants {
+        rows.push(Certificate { created_at: now, ..judged.candidate.row.clone() });
+    }
+    let mut batch = Vec::with_capacity(entrants.len());
+    for (row, judged) in rows.iter().zip(entrants) {
+        let Judged { candidate, issuers_known, .. } = judged;
+        batch.push(NewCertificate {
+            row,
+            der: candidate.parsed.der(),
+            names: &candidate.names,
+            issuers_known: *issuers_known,
+        });
+    }
+    certificate::insert_all(tx, &batch).await?;
+    for (row, judged) in rows.iter().zip(entrants) {
+        let person = judged.candidate.parsed.names_a_person();
+        let summary = candidate::summary(row, person);
+        scribe.record(tx, uploaded(&judged.candidate, row, summary, person)?)?;
+    }
+    Ok(())
+}
+
+/// That the certificate has entered.
+fn uploaded(
+    candidate: &Candidate,
+    row: &Certificate,
+    summary: types::CertificateSummary,
+    person: bool,
+) -> Result<Draft, Error> {
     let payload = types::Uploaded {
         certificate: summary,
         format: candidate.format.into(),
         status: row.status.clone().into(),
         key_algorithm: Some(row.key_algorithm.clone()),
     };
-    scribe.record(tx, Draft::new(&payload)?.target(candidate::target(&row, person)))?;
-    if may_relate || candidate.names.is_empty() {
-        link_replacements(tx, scribe, candidate, &mut row).await?;
-    }
-    Ok(row)
+    Ok(Draft::new(&payload)?.target(candidate::target(row, person)))
 }
 
 /// Finds what the certificate replaces and what replaces it.

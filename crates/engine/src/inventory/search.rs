@@ -7,12 +7,12 @@ use chancery_event::filter::{Filter, Schema};
 use chancery_store::SqlValue;
 use chancery_store::table::attribute::{self, Attribute};
 use chancery_store::table::certificate::Certificate;
-use chancery_store::table::certificate::search::{PageRequest, Search, schema};
+use chancery_store::table::certificate::search::{Bounds, PageRequest, Search, schema};
 use serde_json::{Value, json};
 
 use crate::{Context, Engine, Error, Permission};
 
-pub use chancery_store::table::certificate::search::{STATUSES, Sort};
+pub use chancery_store::table::certificate::search::{Count, Facets, STATUSES, Sort};
 
 /// Certificates on one page at most.
 pub const PAGE_MAX: usize = 1_000;
@@ -37,7 +37,7 @@ pub struct CertificateQuery {
     pub sort: Sort,
     /// Descending.
     pub descending: bool,
-    /// Where to continue: [`CertificatePage::next`] of the page before.
+    /// Where to continue: [`CertificatePage::next`] or [`CertificatePage::previous`] of a page.
     pub cursor: Option<String>,
     /// Certificates at most; bounded by [`PAGE_MAX`].
     pub limit: usize,
@@ -50,6 +50,9 @@ pub struct CertificatePage {
     pub items: Vec<Certificate>,
     /// Where the next page continues, if there is one.
     pub next: Option<String>,
+    /// Where the page before it begins, if there is one. It is read backwards from the first row
+    /// of this page, so that nothing is skipped or repeated on the way back either.
+    pub previous: Option<String>,
 }
 
 impl CertificateFilter {
@@ -64,6 +67,7 @@ impl CertificateFilter {
             schema: &self.schema,
             attributes: &self.attributes,
             now_us: engine.environment().now().micros(),
+            bounds: Bounds::default(),
         }
     }
 }
@@ -99,20 +103,32 @@ impl Engine {
     ) -> Result<CertificatePage, Error> {
         context.require(Permission::CertificateRead)?;
         let limit = query.limit.clamp(1, PAGE_MAX);
+        let place =
+            query.cursor.as_deref().map(|text| open_cursor(text, query.sort)).transpose()?;
+        let backwards = place.as_ref().is_some_and(|place| place.backwards);
+        let has_begun = place.is_some();
         let request = PageRequest {
             sort: query.sort,
-            descending: query.descending,
-            after: query.cursor.as_deref().map(|text| open_cursor(text, query.sort)).transpose()?,
+            descending: query.descending != backwards,
+            after: place.map(|place| (place.value, place.id)),
             limit: limit + 1,
         };
         let mut items = query.filter.search(self).page(&mut self.link().await?, &request).await?;
         let more = items.len() > limit;
         items.truncate(limit);
-        let next = items.last().filter(|_| more).map(|row| cursor(row, query.sort));
-        Ok(CertificatePage { items, next })
+        if backwards {
+            items.reverse();
+        }
+        let (is_last, is_first) = if backwards { (false, !more) } else { (!more, !has_begun) };
+        let at = |row: Option<&Certificate>, backwards: bool, is_end: bool| {
+            row.filter(|_| !is_end).map(|row| cursor(row, query.sort, backwards))
+        };
+        let next = at(items.last(), false, is_last);
+        let previous = at(items.first(), true, is_first);
+        Ok(CertificatePage { items, next, previous })
     }
 
-    /// How many certificates a filter selects.
+    /// How many certificates a filter selects, exactly: it may look at all of them.
     ///
     /// # Errors
     /// The caller may not see certificates.
@@ -125,6 +141,19 @@ impl Engine {
         Ok(filter.search(self).count(&mut self.link().await?).await?)
     }
 
+    /// How many certificates a filter selects; where that would take long, at least how many.
+    ///
+    /// # Errors
+    /// The caller may not see certificates.
+    pub async fn certificate_count_about(
+        &self,
+        context: &Context,
+        filter: &CertificateFilter,
+    ) -> Result<Count, Error> {
+        context.require(Permission::CertificateRead)?;
+        Ok(filter.search(self).count_about(&mut self.link().await?).await?)
+    }
+
     /// Counts of the selected certificates by the values of [`FACETS`].
     ///
     /// # Errors
@@ -133,19 +162,16 @@ impl Engine {
         &self,
         context: &Context,
         filter: &CertificateFilter,
-    ) -> Result<Vec<(&'static str, Vec<(String, u64)>)>, Error> {
+    ) -> Result<Facets, Error> {
         context.require(Permission::CertificateRead)?;
-        let search = filter.search(self);
-        let mut link = self.link().await?;
-        let mut groups = Vec::with_capacity(FACETS.len());
-        for field in FACETS {
-            groups.push((field, search.facet(&mut link, field).await?));
-        }
-        Ok(groups)
+        let mut found = filter.search(self).facets(&mut self.link().await?).await?;
+        found.groups.sort_by_key(|(field, _)| FACETS.iter().position(|facet| facet == field));
+        Ok(found)
     }
 
     /// How many of the selected certificates end in each span of `width` microseconds; spans
-    /// without any are left out.
+    /// without any are left out. Spans of whole hours that begin with one are counted exactly for
+    /// filters of status, end and replacement; other filters may count a sample.
     ///
     /// # Errors
     /// The caller may not see certificates.
@@ -164,20 +190,27 @@ impl Engine {
 }
 
 /// A place in a list, opaque to callers.
-fn cursor(row: &Certificate, sort: Sort) -> String {
+fn cursor(row: &Certificate, sort: Sort, backwards: bool) -> String {
     let value = match sort.value(row) {
         SqlValue::Int(number) => json!(number),
         SqlValue::Text(text) => json!(text),
         _ => Value::Null,
     };
-    let text = json!([sort.as_str(), value, row.id.to_string()]).to_string();
+    let text = json!([sort.as_str(), value, row.id.to_string(), backwards]).to_string();
     URL_SAFE_NO_PAD.encode(text)
 }
 
-fn open_cursor(text: &str, sort: Sort) -> Result<(SqlValue, String), Error> {
+/// A place in a list, and which way a page goes from there.
+struct Place {
+    value: SqlValue,
+    id: String,
+    backwards: bool,
+}
+
+fn open_cursor(text: &str, sort: Sort) -> Result<Place, Error> {
     let refuse = || Error::invalid("cursor", "it is not a cursor of this list and sort order");
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse())?;
-    let (of, value, id): (String, Value, String) =
+    let (of, value, id, backwards): (String, Value, String, bool) =
         serde_json::from_slice(&bytes).map_err(|_| refuse())?;
     if of != sort.as_str() {
         return Err(refuse());
@@ -187,5 +220,5 @@ fn open_cursor(text: &str, sort: Sort) -> Result<(SqlValue, String), Error> {
         Value::String(text) => SqlValue::Text(text),
         _ => return Err(refuse()),
     };
-    Ok((value, id))
+    Ok(Place { value, id, backwards })
 }

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::candidate;
 use super::issuers::Issuers;
+use crate::alert::cause;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error};
 
@@ -76,8 +77,15 @@ pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
         .transaction("certificate.status", move |tx: &mut Tx| {
             let (work, scribe) = (work.clone(), scribe.clone());
             Box::pin(async move {
+                let mut issuers = std::collections::BTreeSet::new();
                 for (row, verdict) in work.iter() {
                     apply(tx, &scribe, row, verdict).await?;
+                    if row.status != verdict.status {
+                        issuers.insert(row.issuer_key.as_str());
+                    }
+                }
+                for issuer in issuers {
+                    cause::chain_settled(tx, &scribe, issuer).await?;
                 }
                 Ok::<(), Error>(())
             })
@@ -118,7 +126,9 @@ async fn apply(
     let draft = Draft::new(&payload)?
         .target(candidate::target(&row, person))
         .severity(severity(&verdict.status));
-    scribe.record(tx, draft).map(|_| ())
+    let event = scribe.record(tx, draft)?;
+    let verdict = (verdict.status.as_str(), verdict.reason.as_str());
+    cause::certificate_status(tx, scribe, &row, person, verdict, event).await
 }
 
 /// The name of the check that decided, as the reason word.

@@ -21,6 +21,9 @@ use crate::{Context, Engine, Error, Permission};
 /// Certificates in one upload that are processed one operation each; more become one import.
 pub(crate) const SINGLE_MAX: usize = 100;
 
+/// The largest container that is read without a thread of its own: a chain or two.
+const AT_ONCE_BYTES: usize = 16 * 1024;
+
 /// The job that an upload is processed as.
 pub(crate) struct AsJob {
     /// Its identifier.
@@ -74,17 +77,11 @@ impl Engine {
         job: Option<&AsJob>,
     ) -> Result<Vec<Found>, Error> {
         let attempt = attempt(upload, 0, job);
-        let (bytes, password) = (upload.bytes.clone(), upload.password.clone());
         if let Err(error) = context.require(Permission::CertificateWrite) {
             let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
             return Err(operation.fail(error).await);
         }
-        let read = tokio::task::spawn_blocking(move || {
-            container::read(&bytes, password.as_ref().map(|secret| secret.expose().as_str()))
-        })
-        .await
-        .map_err(|error| Error::Internal(format!("upload: {error}")))?;
-        match read {
+        match read(upload).await? {
             Ok(found) => Ok(found),
             Err(error) => {
                 let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
@@ -235,6 +232,20 @@ impl Engine {
         self.0.jobs_waiting.notify_one();
         Ok(id)
     }
+}
+
+/// Reads a container. What takes long is read on a thread of its own; what takes less than the way
+/// there and back is read here.
+async fn read(upload: &Upload) -> Result<Result<Vec<Found>, ContainerError>, Error> {
+    if upload.password.is_none() && upload.bytes.len() <= AT_ONCE_BYTES {
+        return Ok(container::read(&upload.bytes, None));
+    }
+    let (bytes, password) = (upload.bytes.clone(), upload.password.clone());
+    tokio::task::spawn_blocking(move || {
+        container::read(&bytes, password.as_ref().map(|secret| secret.expose().as_str()))
+    })
+    .await
+    .map_err(|error| Error::Internal(format!("upload: {error}")))
 }
 
 /// What an upload's event says before anything is known of its certificates.

@@ -9,6 +9,7 @@ use chancery_store::table::job::{self, Job, Lease};
 use serde_json::Value;
 
 use super::{JobError, context_of, target};
+use crate::alert::cause;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error};
 
@@ -67,11 +68,15 @@ pub(super) async fn write(
                 match ending {
                     Ending::Success(result) => {
                         job::succeed(tx, lease, &result.to_string(), now).await?;
-                        scribe.record(tx, succeeded(lease.job(), result, now)?)?;
+                        let job = lease.job();
+                        scribe.record(tx, succeeded(job, result, now)?)?;
+                        cause::job_settled(tx, &scribe, job.id, "job_succeeded").await?;
                     }
                     Ending::Failure { reason, message } => {
                         job::fail(tx, lease, message, now).await?;
-                        scribe.record(tx, failed(lease.job(), reason, message, now)?)?;
+                        let job = lease.job();
+                        let event = scribe.record(tx, failed(job, reason, message, now)?)?;
+                        cause::job_failed(tx, &scribe, job, reason, message, event).await?;
                     }
                     Ending::Again(message) => {
                         job::retry_later(tx, lease, message, run_at).await?;

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use super::ending::{self, Ending};
 use super::{JobError, Kind, Progress, context_of};
 use crate::access::session::random_text;
-use crate::{Context, Engine, Error, Role};
+use crate::{Context, Engine, Error, Role, Settings};
 
 /// How long a lease lasts, in microseconds.
 pub(super) const LEASE: i64 = 60 * Timestamp::SECOND;
@@ -34,13 +34,24 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// A queue, and how many of its jobs run at a time.
 #[derive(Clone, Copy, Debug)]
-struct Queue {
-    name: &'static str,
-    at_a_time: usize,
+pub(super) struct Queue {
+    pub(super) name: &'static str,
+    pub(super) at_a_time: usize,
 }
 
-const QUEUES: [Queue; 2] =
+pub(super) const QUEUES: [Queue; 2] =
     [Queue { name: "upload", at_a_time: 4 }, Queue { name: "import", at_a_time: 1 }];
+
+/// The queues with their limits as the settings have them.
+pub(super) fn queues(settings: &Settings) -> Vec<Queue> {
+    QUEUES
+        .iter()
+        .map(|queue| Queue {
+            at_a_time: settings.jobs_at_a_time.get(queue.name).copied().unwrap_or(queue.at_a_time),
+            ..*queue
+        })
+        .collect()
+}
 
 /// Whether a queue is served.
 #[cfg(test)]
@@ -74,7 +85,8 @@ struct Errand {
 pub(crate) async fn run(engine: Engine, stop: watch::Receiver<bool>) {
     let pace = Pace { heartbeat: Duration::from_secs(20), grace: Duration::from_secs(10) };
     let work: Work = Arc::new(|errand| Box::pin(execute(errand)));
-    Runner::new(engine, stop, &QUEUES, pace, work).run().await;
+    let queues = queues(engine.settings());
+    Runner::new(engine, stop, queues, pace, work).run().await;
 }
 
 /// Does what a job is for.
@@ -97,7 +109,7 @@ async fn execute(errand: Errand) -> Result<Value, JobError> {
 struct Runner {
     engine: Engine,
     stop: watch::Receiver<bool>,
-    queues: &'static [Queue],
+    queues: Arc<[Queue]>,
     pace: Pace,
     work: Work,
     /// Tasks at work; each answers the place of its queue.
@@ -110,10 +122,11 @@ impl Runner {
     fn new(
         engine: Engine,
         stop: watch::Receiver<bool>,
-        queues: &'static [Queue],
+        queues: impl Into<Vec<Queue>>,
         pace: Pace,
         work: Work,
     ) -> Self {
+        let queues: Arc<[Queue]> = queues.into().into();
         let busy = vec![0; queues.len()];
         Self { engine, stop, queues, pace, work, running: JoinSet::new(), busy }
     }
@@ -157,7 +170,7 @@ impl Runner {
     /// Leases what is due and has room, and starts it; answers when something more becomes due.
     async fn round(&mut self) -> Result<Option<Timestamp>, Error> {
         let mut next: Option<Timestamp> = None;
-        for (place, queue) in self.queues.iter().enumerate() {
+        for (place, queue) in self.queues.clone().iter().enumerate() {
             // The end of one of its jobs wakes the loop when there is no room.
             while let Some(room) = self.room(place, queue) {
                 let due = job::next_due(&mut self.engine.link().await?, queue.name).await?;

@@ -1,7 +1,9 @@
 //! The engine on a real store.
 
 mod access;
+mod alert;
 mod automation;
+mod bulk;
 mod configuration;
 mod history;
 mod inventory;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chancery_engine::{Context, Engine, Running, Settings, StartError, bench};
 use chancery_event::{Environment, LogIndex};
 use chancery_store::table::lease;
-use chancery_store::{DatabaseUrl, Tx, log};
+use chancery_store::{DatabaseUrl, Lane, Tx, log};
 use chancery_throwaway::{Backend, database_of, run};
 
 use crate::upload::{leaf, upload_of};
@@ -125,7 +125,7 @@ fn a_node_that_lost_the_lease_seals_nothing_until_it_has_it_again() {
         let mut taken = None;
         while taken.is_none() {
             let seen = lease::look(&mut store.read().await.unwrap(), "sealer").await.unwrap();
-            let take = store.transaction("seal.take", move |tx: &mut Tx| {
+            let take = store.transaction_in(Lane::First, "seal.take", move |tx: &mut Tx| {
                 let seen = seen.clone();
                 Box::pin(async move { lease::take(tx, "sealer", "ghost", seen.as_ref()).await })
             });

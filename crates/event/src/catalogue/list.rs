@@ -265,6 +265,8 @@ catalogue! {
         Akeyless "unlocked-user" Any }
     ClientRateLimited "client.rate_limited" account::ClientRateLimited {
         Occurrence 1 Warning Other Produced; Akeyless "rate-limiting" Any }
+    AccessDenied "access.denied" account::AccessDenied {
+        Occurrence 1 Warning / Warning Other Produced }
     ClientCountReached "client.count_reached" account::ClientCountReached {
         Occurrence 1 Warning Other Planned; Akeyless "usage-report" Any }
     TokenCreate "token.create" account::TokenCreate { Operation 1 Info / Warning Token Produced }
@@ -383,8 +385,18 @@ catalogue! {
         Operation 1 Info / Error Other Planned; Horizon "ANALYTICS-EVENTS-FLUSH" SF }
 
     // Alerts.
-    AlertRaised "alert.raised" alert::Raised { Occurrence 1 Warning / Error Alert Planned;
+    AlertRaised "alert.raised" alert::Raised { Occurrence 1 Warning / Error Alert Produced;
         Qcecuring "ERROR" F; Qcecuring "WARN" W }
+    AlertEscalated "alert.escalated" alert::Escalated { Occurrence 1 Warning / Error Alert Produced }
+    AlertWoken "alert.woken" alert::Woken { Occurrence 1 Info Alert Produced }
+    AlertResolved "alert.resolved" alert::Resolved { Occurrence 1 Info Alert Produced }
+    AlertRead "alert.read" alert::Read { Operation 1 Debug / Info Alert Produced }
+    AlertAcknowledge "alert.acknowledge" alert::Acknowledge {
+        Operation 1 Info / Warning Alert Produced }
+    AlertAssign "alert.assign" alert::Assign { Operation 1 Info / Warning Alert Produced }
+    AlertSnooze "alert.snooze" alert::Snooze { Operation 1 Info / Warning Alert Produced }
+    AlertResolve "alert.resolve" alert::Resolve { Operation 1 Info / Warning Alert Produced }
+    AlertReopen "alert.reopen" alert::Reopen { Operation 1 Info / Warning Alert Produced }
 
     // Secrets and gateways.
     SecretRotationDue "secret.rotation_due" secret::RotationDue { Monitoring 1 Info Secret Planned;

@@ -15,6 +15,38 @@ pub(super) const OPERATIONS: &[(&str, Templates, Templates)] = &[
         &["Change of an ACME account's key"],
     ),
     (
+        "alert.acknowledge",
+        &["{actor} marked {alerts:alert|alerts} as {marked_as}"],
+        &["Acknowledgement of alerts"],
+    ),
+    (
+        "alert.assign",
+        &[
+            "{actor} gave {alerts:alert|alerts} to the account {assigned_to}",
+            "{actor} took {alerts:alert|alerts} from whom they were given to",
+        ],
+        &["Assignment of alerts"],
+    ),
+    (
+        "alert.read",
+        &["{actor} marked {alerts:alert|alerts} as {marked_as}"],
+        &["Marking alerts as read"],
+    ),
+    ("alert.reopen", &["{actor} opened {alerts:alert|alerts} again"], &["Reopening of alerts"]),
+    (
+        "alert.resolve",
+        &["{actor} declared {alerts:alert|alerts} dealt with"],
+        &["Resolving of alerts"],
+    ),
+    (
+        "alert.snooze",
+        &[
+            "{actor} snoozed {alerts:alert|alerts} until {until}",
+            "{actor} brought back {alerts:snoozed alert|snoozed alerts}",
+        ],
+        &["Snoozing of alerts"],
+    ),
+    (
         "analytics.flush_certificates",
         &["{actor} emptied the tables derived from certificates"],
         &["Emptying of the tables derived from certificates"],

@@ -15,15 +15,18 @@ pub(super) struct Phrase {
 pub(super) fn is_word(name: &str) -> bool {
     matches!(
         name,
-        "class"
+        "alert_kind"
+            | "class"
             | "ended_by"
             | "ground"
             | "limited"
             | "new_status"
             | "old_status"
+            | "resolved_because"
             | "state"
             | "status"
             | "stopped_by"
+            | "woken_by"
             | "workflow"
     )
 }
@@ -95,8 +98,12 @@ pub(super) type Templates = &'static [&'static str];
 
 /// Type, how it reads.
 const OCCURRENCES: &[(&str, Templates)] = &[
+    ("access.denied", &["{actor} was refused {method} {route} ({refused:time|times})"]),
     ("account.locked", &["{object} was locked after {failed_attempts:failed login|failed logins}"]),
+    ("alert.escalated", &["an alert went from {old_severity} to {new_severity}: {alert_kind}"]),
     ("alert.raised", &["an alert was raised: {title}"]),
+    ("alert.resolved", &["an alert was resolved by itself: {resolved_because}"]),
+    ("alert.woken", &["a snoozed alert is back: {woken_by}"]),
     ("approval.closed", &["an approval to {action} ended: {status}"]),
     ("approval.requested", &["an approval to {action} waits for a decision"]),
     ("authentication_method.expired", &["{object} has expired"]),

@@ -135,6 +135,20 @@ payloads! {
         client_address,
     }
 
+    /// A request was refused at the door, before it became an operation: nobody proved who they
+    /// are, or their role does not allow it. Each caller gets a few of these a minute; what goes
+    /// beyond is counted, and told by the next.
+    AccessDenied {
+        /// Method of the request, such as `POST`.
+        method: Word,
+        /// The route that was asked for, with the names of its parameters in braces.
+        route: String,
+        /// The permission that the route asks for.
+        permission: Option<Word>,
+        /// How many refusals of this caller the event stands for.
+        refused: u64,
+    }
+
     /// The number of clients has reached a set number.
     ClientCountReached {
         /// Number of clients.

@@ -34,7 +34,7 @@ pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
 
     let leaves = Arc::new(leaves);
     let rate = upload(&engine, &context, leaves.clone(), singles).await?;
-    let plain = plain(plan, "plain-single", &engine, &leaves[..singles], CALLERS).await?;
+    let plain = plain(plan, "plain-single", &engine, &leaves[..singles], Some(CALLERS)).await?;
     report.add([Figure::new(format!("uploads, {CALLERS} callers"), rate, "certs/s").beside(plain)]);
 
     let rest = &leaves[singles..];
@@ -44,7 +44,7 @@ pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
         all_in(engine.upload(&context, upload_of(bundle, Source::Import)).await?)?;
     }
     let rate = super::per_second(rest.len() as u64, started);
-    let plain = self::plain(plan, "plain-bulk", &engine, rest, 128).await?;
+    let plain = self::plain(plan, "plain-bulk", &engine, rest, None).await?;
     report.add([Figure::new("bulk import", rate, "certs/s").beside(plain)]);
     super::writing::settled(&engine).await?;
     let rate = super::per_second(rest.len() as u64, started);
@@ -71,13 +71,17 @@ async fn upload(
     Ok(super::per_second(count as u64, started))
 }
 
-/// Rows per second when the rows that the engine made are inserted as they are.
+/// Rows that the plain import commits at once, as many as the engine.
+const CHUNK: usize = 256;
+
+/// Rows per second when the rows that the engine made are inserted as they are: by so many callers,
+/// or in bulk.
 async fn plain(
     plan: &Plan,
     name: &str,
     engine: &Engine,
     leaves: &[Vec<u8>],
-    batch: usize,
+    callers: Option<usize>,
 ) -> Result<f64> {
     let mut rows: Vec<CertificateRow> = Vec::with_capacity(leaves.len());
     let mut link = bench::store(engine).read().await?;
@@ -92,14 +96,17 @@ async fn plain(
     }
     let mut plain = Plain::open(&plan.dir(name)?).await?;
     let started = Instant::now();
-    for batch in rows.chunks(batch) {
-        plain.insert_certificates(batch).await?;
+    for batch in rows.chunks(callers.unwrap_or(CHUNK)) {
+        match callers {
+            Some(_) => plain.insert_certificates(batch).await?,
+            None => plain.import_certificates(batch).await?,
+        }
     }
     Ok(super::per_second(rows.len() as u64, started))
 }
 
 /// A CA and `count` leaves under it, each with its own key and two names.
-fn make(count: usize) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+pub(super) fn make(count: usize) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
     let now = Environment::system().now().micros();
     let key = Key::from_seed(b"the measured CA")?;
     let template = Template::ca("Measured Issuing CA", now - 30 * DAY, now + 3_650 * DAY);

@@ -13,18 +13,27 @@ pub struct Figure {
     pub unit: &'static str,
     /// The plain counterpart, in the same unit.
     pub plain: Option<f64>,
+    /// Median and 99th percentile, where the figure is the 95th of several.
+    pub spread: Option<(f64, f64)>,
 }
 
 impl Figure {
     /// A figure that stands alone.
     pub fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { name: name.into(), value, unit, plain: None }
+        Self { name: name.into(), value, unit, plain: None, spread: None }
     }
 
     /// The same beside its plain counterpart.
     #[must_use]
     pub fn beside(mut self, plain: f64) -> Self {
         self.plain = Some(plain);
+        self
+    }
+
+    /// The same with median and 99th percentile: the figure is the 95th.
+    #[must_use]
+    pub fn within(mut self, spread: (f64, f64)) -> Self {
+        self.spread = Some(spread);
         self
     }
 
@@ -65,8 +74,11 @@ impl Report {
                 let plain = figure.plain.map_or_else(String::new, shown);
                 let ratio = figure.ratio().map_or_else(String::new, |ratio| format!("{ratio:.2}"));
                 let value = shown(figure.value);
+                let spread = figure.spread.map_or_else(String::new, |(p50, p99)| {
+                    format!("  p95; p50 {}, p99 {}", shown(p50), shown(p99))
+                });
                 println!(
-                    "{:<58} {value:>12} {:<9} {plain:>10} {ratio:>6}",
+                    "{:<58} {value:>12} {:<9} {plain:>10} {ratio:>6}{spread}",
                     figure.name, figure.unit
                 );
             }
@@ -89,6 +101,7 @@ impl Report {
                 json!({
                     "name": f.name, "value": f.value, "unit": f.unit,
                     "plain": f.plain, "ratio": f.ratio(),
+                    "p50": f.spread.map(|(p50, _)| p50), "p99": f.spread.map(|(_, p99)| p99),
                 })
             })
             .collect();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Figure;
+
 /// Durations measured one by one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sample(Vec<Duration>);
@@ -10,6 +12,12 @@ impl Sample {
     /// Adds one.
     pub(super) fn push(&mut self, duration: Duration) {
         self.0.push(duration);
+    }
+
+    /// Its 95th percentile in milliseconds, with the median and the 99th beside it.
+    pub(super) fn figure(&mut self, name: impl Into<String>) -> Figure {
+        let spread = (self.percentile_ms(50), self.percentile_ms(99));
+        Figure::new(name, self.percentile_ms(95), "ms").within(spread)
     }
 
     /// The duration that a share of `percent` does not exceed, in milliseconds; 0 without any.

@@ -1,26 +1,51 @@
-//! What a reader waits for: pages, facets, histograms and text search over the events of the run.
+//! What a reader waits for: pages, facets, histograms and text search over the events of the run,
+//! and the proof of one event.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use chancery_engine::bench;
 use chancery_engine::history::EventQuery;
+use chancery_engine::{Context, Engine, bench};
+use chancery_event::filter::Filter;
 use chancery_event::{LogIndex, Timestamp};
 
 use super::sample::Sample;
 use super::{Figure, Report};
 
-/// Questions of each kind.
+/// Questions of each kind; fewer where they take long.
 const TURNS: usize = 60;
-/// What people type, and what it shows of the store: nothing, one indexed column, a word that all
-/// events have, a word that one event has, text and column.
-const QUERIES: [&str; 5] = [
+/// How long the questions of one kind may take together.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Every declared field, alone and together; `{…}` stands for what the event in the middle of the
+/// log has.
+const QUERIES: [&str; 26] = [
     "",
     "type:certificate.uploaded severity:info",
+    "severity>=warning",
+    "outcome:failure",
+    "kind:operation -type:certificate.*",
+    "origin:ui",
+    "time>-1h",
+    "time>-1h severity>=error",
+    "actor:bench",
+    "actor:nobody",
+    "ip:192.0.2.7",
+    "ip:192.0.2.8",
+    "id:{id}",
+    "certificate:{certificate}",
+    "subject:{host}",
+    "subject:*{host}*",
+    "reason:*",
+    "transaction:{id}",
+    "index<1000",
+    "node:nowhere",
     "\"example\"",
     "\"{host}\"",
+    "certificate measured",
     "type:certificate.uploaded \"measured\"",
+    "\"measured\" severity>=error",
+    "{part}* type:certificate.uploaded",
 ];
 
 /// Asks in the directory that holds all events.
@@ -30,41 +55,102 @@ pub(super) async fn measure(dir: &Path, report: &mut Report) -> Result<()> {
     let context = bench::context(engine.environment());
     super::writing::settled(&engine).await?;
     let size = engine.figures().await?.log_size;
-    let middle = engine.event_at(&context, LogIndex(size / 2)).await?;
-    let host = middle.event.subject().and_then(|subject| subject.name.clone());
-    let host = host.context("the events of a run have a name")?;
-    let now = engine.environment().now();
+    let bytes = bench::store(&engine).size_bytes().await?;
+    report.note(&format!("— {size} events, {} MB —", bytes / 1_000_000));
+    let middle = engine.event_at(&context, LogIndex(size / 2)).await?.event;
+    let subject = middle.subject().context("the events of a run have a subject")?;
+    let host = subject.name.clone().context("the events of a run have a name")?;
+    let plain = plainly(&engine, &host).await?;
     for text in QUERIES {
-        let text = text.replace("{host}", &host);
-        let (mut pages, mut facets, mut histograms) = <(Sample, Sample, Sample)>::default();
+        let text = text
+            .replace("{host}", &host)
+            .replace("{part}", host.split('.').next().unwrap_or_default())
+            .replace("{id}", &middle.id.to_string())
+            .replace("{certificate}", &subject.id);
         let filter = engine.parse_event_filter(&text)?;
-        for _ in 0..TURNS {
-            let query = EventQuery {
-                filter: filter.clone(),
-                before: None,
-                from: None,
-                limit: 50,
-                oldest_first: false,
-            };
-            let started = Instant::now();
-            let page = engine.events(&context, query).await?;
-            pages.push(started.elapsed());
-            anyhow::ensure!(!page.events.is_empty(), "“{text}” finds nothing");
-            let started = Instant::now();
+        let what = if text.is_empty() { "everything" } else { &text };
+        let beside = |figure: Figure, plain: f64| match text.is_empty() {
+            true => figure.beside(plain),
+            false => figure,
+        };
+        let (mut pages, number) = pages(&engine, &context, &filter).await?;
+        let figure = pages.figure(format!("page, {what} ({number}) [{size}]"));
+        report.add([match text == format!("\"{host}\"") {
+            true => figure.beside(plain[2]),
+            false => figure,
+        }]);
+        let mut facets = repeated(async || {
+            engine.event_count(&context, &filter).await?;
             engine.event_facets(&context, &filter).await?;
-            facets.push(started.elapsed());
-            let started = Instant::now();
+            Ok(())
+        })
+        .await?;
+        report
+            .add([beside(facets.figure(format!("… count and facets, {what} [{size}]")), plain[0])]);
+        let mut bars = repeated(async || {
+            let now = engine.environment().now();
             let from = now.plus(-30 * Timestamp::DAY);
             engine.event_histogram(&context, &filter, from, now, 60).await?;
-            histograms.push(started.elapsed());
-        }
-        let what = if text.is_empty() { "everything" } else { &text };
-        for (name, mut sample) in [("page", pages), ("facets", facets), ("histogram", histograms)] {
-            for percent in [50, 95] {
-                let name = format!("{name} p{percent}, {what}");
-                report.add([Figure::new(name, sample.percentile_ms(percent), "ms")]);
-            }
+            Ok(())
+        })
+        .await?;
+        report.add([beside(bars.figure(format!("… histogram, {what} [{size}]")), plain[1])]);
+    }
+    proofs(&engine, &context, size, report).await?;
+    report.add(super::start::memory("under load"));
+    running.stop().await.context("stop")
+}
+
+async fn repeated(mut once: impl AsyncFnMut() -> Result<()>) -> Result<Sample> {
+    let mut sample = Sample::default();
+    once().await?;
+    let begun = Instant::now();
+    for _ in 0..TURNS {
+        let started = Instant::now();
+        once().await?;
+        sample.push(started.elapsed());
+        if begun.elapsed() > PATIENCE {
+            break;
         }
     }
-    running.stop().await.context("stop")
+    Ok(sample)
+}
+
+async fn pages(engine: &Engine, context: &Context, filter: &Filter) -> Result<(Sample, usize)> {
+    let mut found = 0;
+    let sample = repeated(async || {
+        let query = EventQuery {
+            filter: filter.clone(),
+            before: None,
+            from: None,
+            limit: 50,
+            oldest_first: false,
+        };
+        found = engine.events(context, query).await?.events.len();
+        Ok(())
+    })
+    .await?;
+    Ok((sample, found))
+}
+
+/// Proofs of events all over the log.
+async fn proofs(engine: &Engine, context: &Context, size: u64, report: &mut Report) -> Result<()> {
+    let mut sample = Sample::default();
+    for turn in 0..200_u64 {
+        let index = LogIndex(turn * 7_919_003 % size);
+        let id = engine.event_at(context, index).await?.event.id;
+        let started = Instant::now();
+        engine.proof(context, id).await?;
+        sample.push(started.elapsed());
+    }
+    report.add([sample.figure(format!("inclusion proof [{size}]"))]);
+    Ok(())
+}
+
+/// The same questions in plain SQL: facets, histogram, text; milliseconds.
+async fn plainly(engine: &Engine, text: &str) -> Result<[f64; 3]> {
+    let mut link = bench::store(engine).read().await?;
+    let since = engine.environment().now().plus(-30 * Timestamp::DAY);
+    let took = chancery_store::bench::event_questions(&mut link, since, text).await?;
+    Ok(took.map(|took| took.as_secs_f64() * 1e3))
 }

@@ -23,28 +23,37 @@ pub(super) fn disc(dir: &Path) -> Result<[Figure; 1]> {
     Ok([Figure::new("durable appends of 4 KiB, one after another", rate, "/s")])
 }
 
-/// Verifies the log in `dir` and starts an engine on it.
-pub(super) async fn measure(dir: &Path, report: &mut Report) -> Result<()> {
+/// Starts an engine on `dir`; verifies the log if `whole`.
+pub(super) async fn measure(dir: &Path, whole: bool, report: &mut Report) -> Result<()> {
     let started = Instant::now();
     let running = super::start(dir).await?;
     let ready = started.elapsed().as_secs_f64() * 1_000.0;
-    report.add([Figure::new("start to ready", ready, "ms")]);
     let engine = running.engine();
-    let context = bench::context(engine.environment());
-    let started = Instant::now();
-    let size = engine.verify_log(&context).await?.count;
-    let rate = super::per_second(size, started);
-    report.add([Figure::new(format!("full verification, {size} entries"), rate, "entries/s")]);
-    report.add(resident_mb().map(|mb| Figure::new("resident memory at the end", mb, "MB")));
+    let size = engine.figures().await?.log_size;
+    report.add([Figure::new(format!("start to ready [{size}]"), ready, "ms")]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    report.add(memory("idle"));
+    if whole {
+        let context = bench::context(engine.environment());
+        let started = Instant::now();
+        let size = engine.verify_log(&context).await?.count;
+        let rate = super::per_second(size, started);
+        report.add([Figure::new(format!("full verification, {size} entries"), rate, "entries/s")]);
+    }
     running.stop().await.context("stop")
 }
 
-/// Memory of this process that is resident, in megabytes, where the system tells.
-fn resident_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1_024.0 / 1e6)
+/// Resident memory of this process, in megabytes, where the system tells: its own, and pages of the
+/// database that are mapped, which the system takes back when it needs them.
+pub(super) fn memory(when: &str) -> Vec<Figure> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let parts = [("RssAnon:", "memory"), ("RssFile:", "mapped pages of files")];
+    let figure = |(key, name): (&str, &str)| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+        let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(Figure::new(format!("{name}, {when}"), kib * 1_024.0 / 1e6, "MB"))
+    };
+    parts.into_iter().filter_map(figure).collect()
 }
 
 /// Processor time that this process has taken, in seconds to the hundredth; 0 where the system does

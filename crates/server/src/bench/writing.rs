@@ -90,18 +90,17 @@ async fn measure_one(plan: &Plan, report: &mut Report, load: Load) -> Result<Pat
     Ok(place.dir)
 }
 
-/// Fills a directory with all events of the plan, without measuring.
-pub(super) async fn fill(plan: &Plan) -> Result<PathBuf> {
-    let dir = plan.dir("filled")?;
-    let running = super::start(&dir).await?;
+/// Brings a directory to so many events, without measuring.
+pub(super) async fn fill(dir: &std::path::Path, size: u64) -> Result<()> {
+    let running = super::start(dir).await?;
     let engine = running.engine();
     let context = bench::context(engine.environment());
-    for _ in 0..plan.size / 1_000 {
+    let have = engine.figures().await?.log_size;
+    for _ in 0..size.saturating_sub(have).div_ceil(1_000) {
         bench::record(engine, &context, 1_000).await?;
     }
     settled(engine).await?;
-    running.stop().await.context("stop")?;
-    Ok(dir)
+    running.stop().await.context("stop")
 }
 
 /// Events per second until all are searchable, until all are durable, and the seal lag.
@@ -125,7 +124,11 @@ async fn drive(engine: &Engine, load: Load) -> Result<(f64, f64, Sample)> {
 }
 
 /// Records single events beside the load and takes the time from each commit to its checkpoint.
-async fn probe(engine: Engine, context: Arc<Context>, stop: Arc<AtomicBool>) -> Result<Sample> {
+pub(super) async fn probe(
+    engine: Engine,
+    context: Arc<Context>,
+    stop: Arc<AtomicBool>,
+) -> Result<Sample> {
     let mut sample = Sample::default();
     let mut sealed = engine.sealed();
     while !stop.load(Ordering::Relaxed) {

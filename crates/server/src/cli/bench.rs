@@ -21,6 +21,10 @@ pub struct BenchArguments {
     /// Only this part; may be given several times [default: all].
     #[arg(long, value_name = "PART")]
     pub part: Vec<Part>,
+    /// Also ask at a hundredth and a tenth of the size: how do answers grow with the log and the
+    /// inventory?
+    #[arg(long)]
+    pub growth: bool,
     /// Where the throw-away data go; the disc under it is what gets measured [default: the current
     /// directory].
     #[arg(long, value_name = "DIR")]
@@ -38,8 +42,12 @@ pub enum Part {
     Writing,
     /// Uploads and imports.
     Inventory,
+    /// Uploads over loopback HTTP.
+    Http,
     /// Pages, facets, histograms and text search.
     Search,
+    /// Lists, facets and bars of an inventory of that size; validation.
+    Certificates,
     /// Verification, start, memory.
     Start,
 }

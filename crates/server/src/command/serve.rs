@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::cli::serve::ServeArguments;
 use crate::config::Config;
+use crate::config::public_url::PublicUrl;
 use crate::tls::{Identity, TlsListener};
 
 /// Where Debian keeps the machine's CA certificates.
@@ -27,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 /// The configuration, the data directory, the keys, the address or the TLS files cannot be used.
 pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
-    let config = Config::load(&arguments.settings.inputs(arguments.demo))?;
+    let mut config = Config::load(&arguments.settings.inputs(arguments.demo))?;
     crate::logging::start(&config.logging);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -42,6 +43,10 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
         format!("cannot listen on {}: is another program using it?", config.serving.listen)
     })?;
     let address = listener.local_addr()?;
+    if config.serving.listen.port() == 0 && config.serving.public_url.as_str().ends_with(":0") {
+        // Nobody can know the port before it is there; what was assumed then leads nowhere.
+        config.serving.public_url = PublicUrl::of_listener(address, config.tls.is_some());
+    }
     let identity = match &config.tls {
         Some(tls) => Some(Identity::load(&tls.certificate, &tls.key, SystemTime::now())?),
         None => None,
@@ -76,6 +81,7 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
         admin_name: config.admin.name.clone(),
         admin_password: config.admin.password.as_ref().map(secret),
         expiring_days: config.validation.expiring_days,
+        jobs_at_a_time: config.limits.jobs_at_a_time.clone(),
         verbose_audit: config.audit.verbose,
         session_idle_minutes: config.session.idle_minutes,
         session_lifetime_hours: config.session.lifetime_hours,

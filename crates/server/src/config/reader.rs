@@ -179,6 +179,13 @@ impl Reader {
         self.problems.push(problem);
     }
 
+    /// Keeps a problem about the value of one setting.
+    pub fn refuse(&mut self, key: &'static str, reason: &str) {
+        if let Some((raw, source)) = self.values.get(key).cloned() {
+            self.complain(key, &raw, &source, reason);
+        }
+    }
+
     /// The source of a setting that somebody gave.
     pub fn source(&self, key: &str) -> Option<Source> {
         self.values.get(key).map(|(_, source)| source.clone())

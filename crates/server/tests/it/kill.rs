@@ -68,7 +68,12 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_done() {
         }
     }
     assert!(told.entered.len() as u64 >= cycles, "the clients got through");
-    check(&data_dir, &told, true).await;
+    let events = check(&data_dir, &told, true).await;
+    println!(
+        "{cycles} times killed; {} uploads and {} jobs acknowledged, {events} events verified",
+        told.entered.len(),
+        told.queued.len()
+    );
 }
 
 fn now_nanos() -> u64 {
@@ -134,14 +139,15 @@ async fn upload_on(
 }
 
 /// Restarts on the directory and compares what is there with what was told.
-async fn check(data_dir: &Path, told: &Told, jobs: bool) {
+/// Answers how many events the log has.
+async fn check(data_dir: &Path, told: &Told, jobs: bool) -> u64 {
     let running = engine(data_dir).await;
     let engine = running.engine().clone();
     if jobs {
         jobs_end(&engine).await;
     }
     let context = Context::command_line(engine.environment());
-    engine.verify_log(&context).await.unwrap();
+    let verified = engine.verify_log(&context).await.unwrap();
     let (inventory, counts) = both(&engine).await;
     let mut link = bench::store(&engine).read().await.unwrap();
     let expected = told.entered.iter().chain(told.queued.iter().filter(|_| jobs));
@@ -158,6 +164,7 @@ async fn check(data_dir: &Path, told: &Told, jobs: bool) {
     }
     drop(link);
     running.stop().await.unwrap();
+    verified.count
 }
 
 /// How many certificates there are, and their events, both at a time when no job has added any.

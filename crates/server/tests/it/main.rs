@@ -3,6 +3,7 @@
 mod browser;
 mod cli;
 mod full;
+mod fuzzed;
 mod installation;
 mod kill;
 mod process;

@@ -230,6 +230,8 @@ CREATE TABLE certificate (
 );
 CREATE UNIQUE INDEX certificate_by_fingerprint ON certificate (fingerprint_sha256);
 CREATE INDEX certificate_by_not_after ON certificate (not_after, id);
+CREATE INDEX certificate_by_not_before ON certificate (not_before);
+CREATE INDEX certificate_by_sha1 ON certificate (fingerprint_sha1);
 CREATE INDEX certificate_by_created ON certificate (created_at, id);
 CREATE INDEX certificate_by_subject_key ON certificate (subject_key);
 CREATE INDEX certificate_by_issuer_key ON certificate (issuer_key);
@@ -243,9 +245,17 @@ CREATE INDEX certificate_by_subject_order ON certificate (subject_dn, id);
 CREATE INDEX certificate_by_serial ON certificate (serial);
 CREATE INDEX certificate_by_spki ON certificate (spki_sha256);
 CREATE INDEX certificate_by_cn ON certificate (lower(subject_cn));
-CREATE INDEX certificate_by_owner ON certificate (owner) WHERE owner IS NOT NULL;
-CREATE INDEX certificate_by_ra_profile ON certificate (ra_profile) WHERE ra_profile IS NOT NULL;
-CREATE INDEX certificate_by_path ON certificate (path);
+-- What lists are narrowed by, each with the order of lists behind it.
+CREATE INDEX certificate_by_owner ON certificate (owner, not_after, id) WHERE owner IS NOT NULL;
+CREATE INDEX certificate_by_ra_profile ON certificate (ra_profile, not_after, id)
+    WHERE ra_profile IS NOT NULL;
+CREATE INDEX certificate_by_path ON certificate (lower(path), not_after, id);
+CREATE INDEX certificate_by_issuer_cn ON certificate (lower(issuer_cn), not_after, id);
+-- A kind of certificate is what these columns say together; there are a few hundred, and
+-- certificate_count knows them. Any condition on them is a list of runs of this index.
+CREATE INDEX certificate_by_kind ON certificate (key_algorithm, key_size, signature_algorithm,
+    key_usage, extended_key_usage, source, is_ca, trust_anchor, demonstration, not_after, id);
+CREATE INDEX certificate_by_archived ON certificate (not_after, id) WHERE archived = 1;
 CREATE INDEX certificate_by_replaced ON certificate (replaced_by) WHERE replaced_by IS NOT NULL;
 
 -- The original bytes, apart from what lists read.
@@ -276,6 +286,128 @@ CREATE TABLE certificate_in_group (
 ) WITHOUT ROWID;
 CREATE INDEX certificate_in_group_by_group ON certificate_in_group (group_id);
 
+-- Counts, kept by the triggers below in the transaction of each change: any count or facet over
+-- these columns is a sum over few rows, whatever the size of the inventory.
+CREATE TABLE certificate_count (
+    group_id            TEXT NOT NULL,             -- '': every certificate, once; otherwise those
+                                                   -- that are in this group
+    archived            BIGINT NOT NULL,
+    status              TEXT NOT NULL,
+    replaced            BIGINT NOT NULL,           -- 1: replaced_by is set
+    key_algorithm       TEXT NOT NULL,
+    key_size            BIGINT NOT NULL,
+    signature_algorithm TEXT NOT NULL,
+    key_usage           TEXT NOT NULL,
+    extended_key_usage  TEXT NOT NULL,
+    source              TEXT NOT NULL,
+    is_ca               BIGINT NOT NULL,
+    trust_anchor        BIGINT NOT NULL,
+    demonstration       BIGINT NOT NULL,
+    issuer_cn           TEXT NOT NULL,             -- '': none
+    ra_profile          TEXT NOT NULL,             -- '': none
+    certificates        BIGINT NOT NULL,           -- may have fallen to 0
+    PRIMARY KEY (group_id, archived, status, replaced, key_algorithm, key_size, signature_algorithm, key_usage,
+        extended_key_usage, source, is_ca, trust_anchor, demonstration, issuer_cn, ra_profile)
+) WITHOUT ROWID;
+
+-- How many end in an hour: any expiry histogram is a sum over few rows.
+CREATE TABLE certificate_hour (
+    hour         BIGINT NOT NULL,                  -- microseconds, start of the hour of not_after
+    archived     BIGINT NOT NULL,
+    status       TEXT NOT NULL,
+    replaced     BIGINT NOT NULL,                  -- 1: replaced_by is set
+    certificates BIGINT NOT NULL,
+    PRIMARY KEY (hour, archived, status, replaced)
+) WITHOUT ROWID;
+
+-- What each certificate counts as: by itself and in each of its groups.
+CREATE VIEW certificate_counted AS
+    SELECT c.id, '' AS group_id, c.archived, c.status, CASE WHEN c.replaced_by IS NULL THEN 0 ELSE 1 END AS replaced,
+        c.key_algorithm, c.key_size, c.signature_algorithm, c.key_usage, c.extended_key_usage,
+        c.source, c.is_ca, c.trust_anchor, c.demonstration, coalesce(c.issuer_cn, '') AS issuer_cn,
+        coalesce(c.ra_profile, '') AS ra_profile
+    FROM certificate c
+    UNION ALL
+    SELECT c.id, m.group_id, c.archived, c.status, CASE WHEN c.replaced_by IS NULL THEN 0 ELSE 1 END AS replaced,
+        c.key_algorithm, c.key_size, c.signature_algorithm, c.key_usage, c.extended_key_usage,
+        c.source, c.is_ca, c.trust_anchor, c.demonstration, coalesce(c.issuer_cn, '') AS issuer_cn,
+        coalesce(c.ra_profile, '') AS ra_profile
+    FROM certificate_in_group m JOIN certificate c ON c.id = m.certificate;
+
+-- Spelled out: every upload pays for it.
+CREATE TRIGGER certificate_enters AFTER INSERT ON certificate BEGIN
+    INSERT INTO certificate_count VALUES ('', NEW.archived, NEW.status,
+        CASE WHEN NEW.replaced_by IS NULL THEN 0 ELSE 1 END, NEW.key_algorithm, NEW.key_size, NEW.signature_algorithm,
+        NEW.key_usage, NEW.extended_key_usage, NEW.source, NEW.is_ca, NEW.trust_anchor,
+        NEW.demonstration, coalesce(NEW.issuer_cn, ''), coalesce(NEW.ra_profile, ''), 1)
+        ON CONFLICT DO UPDATE SET certificates = certificates + 1;
+    INSERT INTO certificate_hour VALUES (
+        NEW.not_after - (NEW.not_after % 3600000000 + 3600000000) % 3600000000,
+        NEW.archived, NEW.status, CASE WHEN NEW.replaced_by IS NULL THEN 0 ELSE 1 END, 1)
+        ON CONFLICT DO UPDATE SET certificates = certificates + 1;
+END;
+CREATE TRIGGER certificate_before_change BEFORE UPDATE OF status, archived, trust_anchor, ra_profile, replaced_by
+    ON certificate
+    WHEN OLD.status <> NEW.status OR OLD.archived <> NEW.archived
+    OR OLD.trust_anchor <> NEW.trust_anchor OR OLD.ra_profile IS NOT NEW.ra_profile
+    OR (OLD.replaced_by IS NULL) <> (NEW.replaced_by IS NULL) BEGIN
+    INSERT INTO certificate_count
+        SELECT group_id, archived, status, replaced, key_algorithm, key_size, signature_algorithm, key_usage,
+            extended_key_usage, source, is_ca, trust_anchor, demonstration, issuer_cn, ra_profile, -1
+        FROM certificate_counted WHERE id = OLD.id
+        ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
+    INSERT INTO certificate_hour
+        SELECT not_after - (not_after % 3600000000 + 3600000000) % 3600000000,
+            archived, status, CASE WHEN replaced_by IS NULL THEN 0 ELSE 1 END, -1 FROM certificate WHERE id = OLD.id
+        ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
+END;
+CREATE TRIGGER certificate_after_change AFTER UPDATE OF status, archived, trust_anchor, ra_profile, replaced_by
+    ON certificate
+    WHEN OLD.status <> NEW.status OR OLD.archived <> NEW.archived
+    OR OLD.trust_anchor <> NEW.trust_anchor OR OLD.ra_profile IS NOT NEW.ra_profile
+    OR (OLD.replaced_by IS NULL) <> (NEW.replaced_by IS NULL) BEGIN
+    INSERT INTO certificate_count
+        SELECT group_id, archived, status, replaced, key_algorithm, key_size, signature_algorithm, key_usage,
+            extended_key_usage, source, is_ca, trust_anchor, demonstration, issuer_cn, ra_profile, 1
+        FROM certificate_counted WHERE id = NEW.id
+        ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
+    INSERT INTO certificate_hour
+        SELECT not_after - (not_after % 3600000000 + 3600000000) % 3600000000,
+            archived, status, CASE WHEN replaced_by IS NULL THEN 0 ELSE 1 END, 1 FROM certificate WHERE id = NEW.id
+        ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
+    DELETE FROM certificate_hour WHERE certificates = 0
+        AND hour > OLD.not_after - 3600000000 AND hour <= OLD.not_after;
+END;
+-- Its groups first, while what it counts as can still be read.
+CREATE TRIGGER certificate_leaves BEFORE DELETE ON certificate BEGIN
+    DELETE FROM certificate_in_group WHERE certificate = OLD.id;
+    INSERT INTO certificate_count
+        SELECT group_id, archived, status, replaced, key_algorithm, key_size, signature_algorithm, key_usage,
+            extended_key_usage, source, is_ca, trust_anchor, demonstration, issuer_cn, ra_profile, -1
+        FROM certificate_counted WHERE id = OLD.id
+        ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
+    INSERT INTO certificate_hour
+        SELECT not_after - (not_after % 3600000000 + 3600000000) % 3600000000,
+            archived, status, CASE WHEN replaced_by IS NULL THEN 0 ELSE 1 END, -1 FROM certificate WHERE id = OLD.id
+        ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
+    DELETE FROM certificate_hour WHERE certificates = 0
+        AND hour > OLD.not_after - 3600000000 AND hour <= OLD.not_after;
+END;
+CREATE TRIGGER certificate_joins_group AFTER INSERT ON certificate_in_group BEGIN
+    INSERT INTO certificate_count
+        SELECT group_id, archived, status, replaced, key_algorithm, key_size, signature_algorithm, key_usage,
+            extended_key_usage, source, is_ca, trust_anchor, demonstration, issuer_cn, ra_profile, 1
+        FROM certificate_counted WHERE id = NEW.certificate AND group_id = NEW.group_id
+        ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
+END;
+CREATE TRIGGER certificate_leaves_group BEFORE DELETE ON certificate_in_group BEGIN
+    INSERT INTO certificate_count
+        SELECT group_id, archived, status, replaced, key_algorithm, key_size, signature_algorithm, key_usage,
+            extended_key_usage, source, is_ca, trust_anchor, demonstration, issuer_cn, ra_profile, -1
+        FROM certificate_counted WHERE id = OLD.certificate AND group_id = OLD.group_id
+        ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
+END;
+
 -- Values of custom attributes; several rows for a list.
 CREATE TABLE certificate_attribute (
     certificate TEXT NOT NULL REFERENCES certificate (id) ON DELETE CASCADE,
@@ -286,7 +418,12 @@ CREATE TABLE certificate_attribute (
     time_value  BIGINT,                            -- date, datetime
     PRIMARY KEY (certificate, attribute, position)
 ) WITHOUT ROWID;
-CREATE INDEX certificate_attribute_by_value ON certificate_attribute (attribute, text_value);
+CREATE INDEX certificate_attribute_by_text
+    ON certificate_attribute (attribute, lower(text_value)) WHERE text_value IS NOT NULL;
+CREATE INDEX certificate_attribute_by_number
+    ON certificate_attribute (attribute, number_value) WHERE number_value IS NOT NULL;
+CREATE INDEX certificate_attribute_by_time
+    ON certificate_attribute (attribute, time_value) WHERE time_value IS NOT NULL;
 
 -- Access --------------------------------------------------------------------------------------------
 
@@ -387,6 +524,76 @@ CREATE INDEX job_due ON job (queue, run_at) WHERE state IN ('queued', 'running')
 CREATE INDEX job_by_scheduled ON job (scheduled_at, id);
 CREATE INDEX job_by_state ON job (state, scheduled_at);
 CREATE UNIQUE INDEX job_by_unique_key ON job (unique_key) WHERE unique_key IS NOT NULL;
+
+-- Alerts --------------------------------------------------------------------------------------------
+
+-- What a person has to look at: one row for each time that a cause appeared.
+CREATE TABLE alert (
+    id              TEXT NOT NULL PRIMARY KEY,
+    cause_key       TEXT NOT NULL,                 -- at most one alert that is not resolved has it
+    kind            TEXT NOT NULL,                 -- job_failed, account_locked, …
+    severity        TEXT NOT NULL,                 -- info | warning | error | critical
+    severity_rank   BIGINT NOT NULL,               -- 1 to 4: the order of the above
+    state           TEXT NOT NULL,                 -- open | acknowledged | snoozed | resolved
+    title           TEXT NOT NULL,                 -- names no person
+    message         TEXT NOT NULL,
+    message_private BIGINT NOT NULL,               -- the message may be about a person: cleared by erasure
+    words           TEXT NOT NULL,                 -- tokens of title and public message between spaces
+    object_kind     TEXT,
+    object_id       TEXT,
+    object_name     TEXT,                          -- NULL: nameless, or the name of a person
+    source          TEXT NOT NULL,                 -- job, trigger/NAME, monitor/NAME, …
+    occurrences     BIGINT NOT NULL,
+    created_at      BIGINT NOT NULL,               -- the cause was first seen
+    last_seen_at    BIGINT NOT NULL,               -- the cause was last seen
+    news_at         BIGINT NOT NULL,               -- raised, escalated, woken or reopened
+    acknowledged_by TEXT,                          -- account; accounts may be deleted
+    acknowledged_at BIGINT,
+    assigned_to     TEXT,                          -- account
+    snoozed_until   BIGINT,                        -- a snooze always ends
+    snooze_ends_on_change BIGINT NOT NULL,
+    resolved_at     BIGINT,
+    resolved_by     TEXT,                          -- account; NULL: the cause went away
+    resolved_because TEXT,                         -- a word, such as job_succeeded or by_hand
+    previous        TEXT,                          -- the alert of the same cause before this one
+    raised_event    TEXT NOT NULL,                 -- the event alert.raised
+    last_event      TEXT,                          -- the event that last brought the cause
+    version         BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX alert_unresolved ON alert (cause_key) WHERE resolved_at IS NULL;
+CREATE INDEX alert_by_cause ON alert (cause_key, created_at);
+CREATE INDEX alert_by_created ON alert (created_at, id);
+CREATE INDEX alert_by_seen ON alert (last_seen_at, id);
+CREATE INDEX alert_by_severity ON alert (severity_rank, id);
+-- The same orders over what is not resolved: a list of a few among many that are.
+CREATE INDEX alert_unresolved_by_created ON alert (created_at, id) WHERE resolved_at IS NULL;
+CREATE INDEX alert_unresolved_by_seen ON alert (last_seen_at, id) WHERE resolved_at IS NULL;
+CREATE INDEX alert_unresolved_by_severity ON alert (severity_rank, id) WHERE resolved_at IS NULL;
+CREATE INDEX alert_unresolved_by_news ON alert (news_at) WHERE resolved_at IS NULL;
+-- Facets are counted from this alone: groups of all of them at once are few.
+CREATE INDEX alert_unresolved_by_facets ON alert (state, severity, kind, object_kind, source)
+    WHERE resolved_at IS NULL;
+CREATE INDEX alert_by_object ON alert (object_id) WHERE object_id IS NOT NULL;
+CREATE INDEX alert_snoozed ON alert (snoozed_until) WHERE state = 'snoozed';
+CREATE INDEX alert_by_raised_event ON alert (raised_event);
+
+-- What an account said of one alert: it has read it, or wants it to count as unread. Counts only
+-- while it is newer than alert_reader.read_until.
+CREATE TABLE alert_mark (
+    account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    alert   TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
+    unread  BIGINT NOT NULL,
+    at      BIGINT NOT NULL,
+    PRIMARY KEY (account, alert)
+);
+CREATE INDEX alert_mark_by_alert ON alert_mark (alert);
+
+-- What an account has read as a whole: everything whose news are not newer than this.
+CREATE TABLE alert_reader (
+    account    TEXT NOT NULL PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+    read_until BIGINT NOT NULL,
+    before     BIGINT NOT NULL                     -- what it was before, to undo it once
+);
 
 -- Automation ----------------------------------------------------------------------------------------
 

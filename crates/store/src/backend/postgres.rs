@@ -21,13 +21,13 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::migration::{self, Step};
 use super::settings::DatabaseUrl;
 use crate::link::Inner;
-use crate::writer::Unit;
+use crate::writer::{Senders, lanes};
 use crate::{Error, Link};
 
 pub(crate) use connection::{Connection, Trouble, storable};
@@ -47,30 +47,10 @@ pub(crate) struct Postgres {
     place: String,
 }
 
-/// Where units of work go: sealing and projecting do not wait behind what people do.
-pub(crate) struct Lanes {
-    common: mpsc::Sender<Box<dyn Unit>>,
-    sealing: mpsc::Sender<Box<dyn Unit>>,
-    projecting: mpsc::Sender<Box<dyn Unit>>,
-}
-
-impl Lanes {
-    /// The lane of the transaction with this name.
-    pub(crate) fn of(&self, name: &str) -> &mpsc::Sender<Box<dyn Unit>> {
-        if name.starts_with("seal.") {
-            &self.sealing
-        } else if name.starts_with("project") {
-            &self.projecting
-        } else {
-            &self.common
-        }
-    }
-}
-
 /// A store on a server, at work.
 pub(crate) struct Opened {
     pub(crate) postgres: Postgres,
-    pub(crate) lanes: Lanes,
+    pub(crate) units: Senders,
     pub(crate) committed: watch::Receiver<u64>,
     pub(crate) tasks: Vec<JoinHandle<()>>,
 }
@@ -137,16 +117,16 @@ pub(crate) async fn open(
     // Counts what other nodes have to hear of.
     let news = Arc::new(watch::Sender::new(0_u64));
     let mut tasks = Vec::new();
-    let mut lane = |name| {
-        let (units, queue) = mpsc::channel(4_096);
-        let writer = writer::Writer::new(name, writing(url), commits.clone(), news.clone());
+    // Each lane has its writer: sealing and projecting do not wait behind what people do.
+    let (units, queues) = lanes();
+    let queues =
+        [("sealing", queues.first), ("common", queues.common), ("projecting", queues.last)];
+    for (lane, queue) in queues {
+        let writer = writer::Writer::new(lane, writing(url), commits.clone(), news.clone());
         tasks.push(tokio::spawn(writer.run(queue, closing.clone())));
-        units
-    };
-    let lanes =
-        Lanes { common: lane("common"), sealing: lane("sealing"), projecting: lane("projecting") };
+    }
     tasks.extend(wake::start(url, commits, news.subscribe()));
-    Ok(Opened { postgres, lanes, committed, tasks })
+    Ok(Opened { postgres, units, committed, tasks })
 }
 
 /// Opens the database for reading only.

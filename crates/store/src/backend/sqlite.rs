@@ -41,7 +41,9 @@ fn options(settings: &Settings) -> (SqliteConnectOptions, PathBuf) {
         .row_buffer_size(1_024)
         .pragma("wal_autocheckpoint", "16000")
         .pragma("cache_size", "-32768")
-        .pragma("mmap_size", "268435456")
+        // Each connection would map the file for itself: several times its size in memory, and a
+        // page that cannot be read would end the process instead of being an error.
+        .pragma("mmap_size", "0")
         .pragma("temp_store", "MEMORY")
         .with_regexp();
     (options, file)
@@ -83,7 +85,8 @@ fn readers(settings: &Settings, options: SqliteConnectOptions) -> SqlitePool {
         .acquire_timeout(Duration::from_secs(10))
         // A local file does not go away like a server does: no question before each use.
         .test_before_acquire(false)
-        .connect_lazy_with(options.pragma("query_only", "ON"))
+        // The system keeps the pages of the file as well; this is for those of one question.
+        .connect_lazy_with(options.pragma("query_only", "ON").pragma("cache_size", "-8192"))
 }
 
 /// The lock on a data directory. It is given back by name: a process that was forked off a moment

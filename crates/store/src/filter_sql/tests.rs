@@ -100,6 +100,7 @@ impl Columns for Things {
             expr: "v.value".to_owned(),
             lower,
             condition: None,
+            each_row: false,
         };
         Some(match field {
             "host" => Column::Lower { expr: "t.host".to_owned(), nullable: false },
@@ -109,6 +110,7 @@ impl Columns for Things {
             "ports" => Column::Many(many("thing_port", false)),
             "attribute.colour" => Column::Many(ManyColumn {
                 condition: Some(("v.name = ?".to_owned(), vec!["colour".into()])),
+                each_row: false,
                 ..many("thing_attribute", false)
             }),
             "nowhere" => return None,

@@ -3,88 +3,125 @@
 //! Inserting them in batches after sealing keeps the cost of random keys out of the path that
 //! callers wait for. Readers see the tail that is not projected yet as well ([`super::search`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
-use chancery_event::{LogIndex, Timestamp, search};
+use chancery_event::{Event, LogIndex, Timestamp, search};
 
-use super::{Sealed, move_cursor};
-use crate::{Error, Tx, args};
+use super::move_cursor;
+use crate::filter_sql::Dialect;
+use crate::{Error, SqlValue, Tx, args};
 
 /// Name of the projection's cursor.
 pub(crate) const CURSOR: &str = "projection";
 
 /// Start of the hour or day, type, severity, result, origin.
-type Bucket<'a> = (i64, &'a str, &'a str, &'a str, &'a str);
+type Bucket = (i64, Cow<'static, str>, &'static str, &'static str, &'static str);
+type Rows = Vec<Vec<SqlValue>>;
 
-/// A sealed event with the words it is found by.
-#[derive(Debug)]
-pub struct ProjectedEvent<'a> {
-    /// The event.
-    pub sealed: &'a Sealed,
-    /// Its words, lower-case, separated by spaces.
-    pub words: String,
+/// What projecting some events writes, made before the transaction: while one is open, everybody
+/// else who writes waits.
+pub struct Projection {
+    from: LogIndex,
+    to: LogIndex,
+    events: Vec<(LogIndex, Arc<Event>)>,
+    /// Targets, keys, words.
+    rows: Mutex<Option<[Rows; 3]>>,
+    hours: BTreeMap<Bucket, i64>,
+    spans: BTreeMap<i64, (LogIndex, LogIndex)>,
 }
 
-/// Projects events `from..`, which must be contiguous, and moves the cursor, all in `tx`.
-pub async fn project(
-    tx: &mut Tx,
-    from: LogIndex,
-    events: &[ProjectedEvent<'_>],
-    now: Timestamp,
-) -> Result<(), Error> {
-    let Some(last) = events.last() else { return Ok(()) };
-    let to = LogIndex(last.sealed.index().0 + 1);
-    move_cursor(tx, CURSOR, from, to, now).await?;
+impl Projection {
+    /// The projection of events `from..`, which follow each other and which signed checkpoints
+    /// cover.
+    pub fn new(from: LogIndex, events: Vec<(LogIndex, Arc<Event>)>) -> Self {
+        let to = LogIndex(from.0 + events.len() as u64);
+        let mut hours: BTreeMap<Bucket, i64> = BTreeMap::new();
+        let mut spans: BTreeMap<i64, (LogIndex, LogIndex)> = BTreeMap::new();
+        for (index, event) in &events {
+            let hour = event.time.micros().div_euclid(Timestamp::HOUR) * Timestamp::HOUR;
+            let bucket = (
+                hour,
+                event.type_name.clone(),
+                event.severity.as_str(),
+                event.outcome.result.as_str(),
+                event.origin.as_str(),
+            );
+            *hours.entry(bucket).or_default() += 1;
+            spans.entry(hour).or_insert((*index, *index)).1 = *index;
+        }
+        let rows = Mutex::new(Some(rows_of(&events)));
+        Self { from, to, events, rows, hours, spans }
+    }
+}
+
+fn rows_of(events: &[(LogIndex, Arc<Event>)]) -> [Rows; 3] {
     let mut targets = Vec::new();
     let mut keys = Vec::new();
-    let mut words = Vec::new();
-    let mut hours: BTreeMap<Bucket<'_>, i64> = BTreeMap::new();
-    let mut spans: BTreeMap<i64, (LogIndex, LogIndex)> = BTreeMap::new();
-    for projected in events {
-        let (event, index) = (projected.sealed.event(), projected.sealed.index());
-        targets.extend(search::targets(event).map(|reference| (reference, index)));
-        keys.extend(keys_of(projected.sealed));
-        words.push(args![index, tx.dialect().stored_words(&projected.words).into_owned()]);
-        let hour = event.time.micros().div_euclid(Timestamp::HOUR) * Timestamp::HOUR;
-        let bucket = (
-            hour,
-            &*event.type_name,
-            event.severity.as_str(),
-            event.outcome.result.as_str(),
-            event.origin.as_str(),
-        );
-        *hours.entry(bucket).or_default() += 1;
-        spans.entry(hour).or_insert((index, index)).1 = index;
+    let mut words = Vec::with_capacity(events.len());
+    for (index, event) in events {
+        targets.extend(search::targets(event).map(|reference| (reference, *index)));
+        keys.extend(keys_of(event, *index));
+        words.push(args![*index, search::words(event)]);
     }
     // Sorted, so that neighbouring keys land on the same pages.
     targets.sort_unstable();
     keys.sort_unstable();
-    let rows = targets.into_iter().map(|(reference, index)| args![reference, index]).collect();
-    tx.insert_many("INSERT INTO event_target (reference, log_index)", "", rows).await?;
-    let rows = keys.into_iter().map(|(name, value, index)| args![name, value, index]).collect();
-    tx.insert_many("INSERT INTO event_key (name, value, log_index)", "", rows).await?;
+    let targets = targets.into_iter().map(|(reference, index)| args![reference, index]).collect();
+    let keys = keys.into_iter().map(|(name, value, index)| args![name, value, index]).collect();
+    [targets, keys, words]
+}
+
+/// A row of words as the text index takes them.
+fn stored(dialect: Dialect, mut row: Vec<SqlValue>) -> Vec<SqlValue> {
+    if let Some(SqlValue::Text(words)) = row.last_mut()
+        && let Cow::Owned(stored) = dialect.stored_words(words)
+    {
+        *words = stored;
+    }
+    row
+}
+
+/// Writes a projection and moves the cursor, all in `tx`.
+///
+/// # Errors
+/// [`Error::Conflict`] if the cursor does not stand where the projection begins.
+pub async fn project(tx: &mut Tx, projection: &Projection, now: Timestamp) -> Result<(), Error> {
+    let Projection { from, to, .. } = *projection;
+    if projection.events.is_empty() {
+        return Ok(());
+    }
+    move_cursor(tx, CURSOR, from, to, now).await?;
+    // A transaction that runs again has the rows made again.
+    let made = projection.rows.lock().ok().and_then(|mut rows| rows.take());
+    let [targets, keys, words] = made.unwrap_or_else(|| rows_of(&projection.events));
+    tx.insert_many("INSERT INTO event_target (reference, log_index)", "", targets).await?;
+    tx.insert_many("INSERT INTO event_key (name, value, log_index)", "", keys).await?;
     forget_erased(tx, from, to).await?;
     let (head, tail) = tx.dialect().event_words();
+    let words = words.into_iter().map(|row| stored(tx.dialect(), row)).collect();
     tx.insert_many(head, tail, words).await?;
-    count(tx, hours).await?;
-    let rows = spans.into_iter().map(|(hour, (first, last))| args![hour, first, last]).collect();
+    count(tx, &projection.hours).await?;
+    let row = |(hour, (first, last)): (&i64, &(LogIndex, LogIndex))| args![*hour, *first, *last];
+    let rows = projection.spans.iter().map(row).collect();
     // The log is projected in order: what is there already begins earlier.
     let tail = "ON CONFLICT (hour) DO UPDATE SET last_index = excluded.last_index";
     tx.insert_many("INSERT INTO event_span (hour, first_index, last_index)", tail, rows).await
 }
 
 /// Adds to the counts per hour and per day.
-async fn count(tx: &mut Tx, hours: BTreeMap<Bucket<'_>, i64>) -> Result<(), Error> {
-    let mut days: BTreeMap<Bucket<'_>, i64> = BTreeMap::new();
-    for ((hour, kind, severity, result, origin), events) in &hours {
+async fn count(tx: &mut Tx, hours: &BTreeMap<Bucket, i64>) -> Result<(), Error> {
+    let mut days: BTreeMap<Bucket, i64> = BTreeMap::new();
+    for ((hour, kind, severity, result, origin), events) in hours {
         let day = hour.div_euclid(Timestamp::DAY) * Timestamp::DAY;
-        *days.entry((day, *kind, *severity, *result, *origin)).or_default() += events;
+        *days.entry((day, kind.clone(), *severity, *result, *origin)).or_default() += events;
     }
-    for (table, unit, counts) in [("event_hour", "hour", hours), ("event_day", "day", days)] {
+    for (table, unit, counts) in [("event_hour", "hour", hours), ("event_day", "day", &days)] {
         let rows = counts
-            .into_iter()
+            .iter()
             .map(|((start, kind, severity, result, origin), events)| {
-                args![start, kind, severity, result, origin, events]
+                args![*start, &**kind, *severity, *result, *origin, *events]
             })
             .collect();
         let head = format!("INSERT INTO {table} ({unit}, type, severity, result, origin, events)");
@@ -107,8 +144,10 @@ async fn forget_erased(tx: &mut Tx, from: LogIndex, to: LogIndex) -> Result<(), 
     tx.execute(sql, args![from, to]).await.map(|_| ())
 }
 
-pub(crate) fn keys_of(sealed: &Sealed) -> impl Iterator<Item = (&'static str, String, LogIndex)> {
-    let (event, index) = (sealed.event(), sealed.index());
+pub(crate) fn keys_of(
+    event: &Event,
+    index: LogIndex,
+) -> impl Iterator<Item = (&'static str, String, LogIndex)> {
     let personal = event.personal();
     [
         ("actor_id", event.actor.id.as_deref().map(str::to_ascii_lowercase)),

@@ -1,5 +1,7 @@
 //! Sealed events: what every reader of the log gets.
 
+use std::sync::Arc;
+
 use chancery_event::entry::SaltedPart;
 use chancery_event::id::EventId;
 use chancery_event::{Event, LogIndex, Timestamp};
@@ -31,6 +33,11 @@ impl Sealed {
     /// The event, its personal part in clear unless erased.
     pub fn event(&self) -> &Event {
         &self.event
+    }
+
+    /// Its place and the event alone.
+    pub fn into_event(self) -> (LogIndex, Arc<Event>) {
+        (self.index, Arc::new(self.event))
     }
 
     /// The sealed bytes.

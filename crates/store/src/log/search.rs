@@ -7,6 +7,7 @@
 //! Read in this order: `plan` (a filter taken apart), `class` (what a few hundred rows tell of all
 //! events), `source` (where a search begins), this file (pages), `counts`.
 
+mod actors;
 mod class;
 mod columns;
 mod counts;
@@ -24,7 +25,8 @@ use super::sealed::{COLUMNS, read};
 use crate::filter_sql::FilterSqlError;
 use crate::{Error, Link, args};
 
-pub use counts::{Bucket, Count, FacetGroup, count, facets, histogram};
+pub use actors::{NEWEST as ACTORS_COUNTED, actors};
+pub use counts::{Bucket, Count, FacetGroup, bars, count, facets, histogram};
 
 /// Events read at once where the filter is evaluated in memory.
 const CHUNK: u64 = 512;
@@ -85,6 +87,7 @@ pub async fn page(
         }
         let more = if span == projected {
             let span = plan.narrowed(link, span).await?;
+            let span = plan.within_days(link, span).await?;
             plan.events(link, span, true, found, wanted).await?
         } else if plan.lags {
             plan.matching(link, span, found, wanted).await?

@@ -1,5 +1,7 @@
 //! Giving events their index, and covering them with a signed checkpoint.
 
+use std::sync::{Arc, Mutex};
+
 use chancery_event::{Event, LogIndex, Timestamp};
 use chancery_seal::hash::Hash;
 
@@ -35,7 +37,7 @@ pub struct Indexed {
     /// Its index.
     pub index: LogIndex,
     /// The event, opened from `entry`.
-    pub event: Event,
+    pub event: Arc<Event>,
     /// The bytes to seal.
     pub entry: Vec<u8>,
     /// Salt and canonical JSON of the personal part.
@@ -51,28 +53,60 @@ pub async fn state(link: &mut Link) -> Result<State, Error> {
     Ok(State { size: row.count("size")?, signed_size: row.count("signed_size")? })
 }
 
-/// Moves events from pending into the log: their indexes continue at `from`, `tiles` are the tiles
-/// that changed, by level and index.
+/// Events that are to move from pending into the log, their rows made before the transaction: while
+/// one is open, everybody else who writes waits.
+pub struct Sequence {
+    from: u64,
+    events: Vec<Indexed>,
+    /// Tiles that changed, by level and index.
+    tiles: Vec<(u8, u64, Vec<u8>)>,
+    now: Timestamp,
+    rows: Mutex<Option<Vec<Vec<SqlValue>>>>,
+}
+
+impl Sequence {
+    /// The indexes of `events` continue at `from`; `tiles` are the tiles that changed, by level and
+    /// index.
+    pub fn new(
+        from: u64,
+        events: Vec<Indexed>,
+        tiles: Vec<(u8, u64, Vec<u8>)>,
+        now: Timestamp,
+    ) -> Self {
+        let sequence = Self { from, events, tiles, now, rows: Mutex::default() };
+        let rows = sequence.made();
+        Self { rows: Mutex::new(Some(rows)), ..sequence }
+    }
+
+    fn made(&self) -> Vec<Vec<SqlValue>> {
+        let row = |e: &Indexed| event_row(e.index, &e.event, &e.entry, e.part.as_ref(), self.now);
+        self.events.iter().map(row).collect()
+    }
+
+    /// The rows; a transaction that runs again has them made again.
+    fn rows(&self) -> Vec<Vec<SqlValue>> {
+        let made = self.rows.lock().ok().and_then(|mut rows| rows.take());
+        made.unwrap_or_else(|| self.made())
+    }
+
+    /// The events.
+    pub fn events(&self) -> &[Indexed] {
+        &self.events
+    }
+}
+
+/// Moves events from pending into the log.
 ///
 /// # Errors
-/// [`Error::Conflict`] if the log does not have `from` entries any more.
-pub async fn sequence(
-    tx: &mut Tx,
-    from: u64,
-    events: &[Indexed],
-    tiles: &[(u8, u64, Vec<u8>)],
-    now: Timestamp,
-) -> Result<(), Error> {
+/// [`Error::Conflict`] if the log does not have as many entries any more as was thought.
+pub async fn sequence(tx: &mut Tx, sequence: &Sequence) -> Result<(), Error> {
+    let Sequence { from, events, tiles, .. } = sequence;
     let to = from + events.len() as u64;
     let sql = "UPDATE log_state SET size = $2 WHERE one = 1 AND size = $1";
-    if tx.execute(sql, args![from, to]).await? != 1 {
+    if tx.execute(sql, args![*from, to]).await? != 1 {
         return Err(Error::Conflict("the log"));
     }
-    let rows = events
-        .iter()
-        .map(|e| event_row(e.index, &e.event, &e.entry, e.part.as_ref(), now))
-        .collect();
-    tx.insert_many(EVENT_HEAD, "", rows).await?;
+    tx.insert_many(EVENT_HEAD, "", sequence.rows()).await?;
     if tx.remove_pending(events.iter().map(|e| e.seq)).await? != events.len() as u64 {
         return Err(Error::Conflict("the pending events"));
     }

@@ -1,16 +1,18 @@
 //! Certificates of the inventory: what lists read in one row, the original bytes beside it.
 
+mod batch;
 mod placement;
 pub mod search;
 mod status;
 mod text;
 
+pub use batch::{NewCertificate, insert_all};
 pub use placement::{
     AttributeValue, Placement, attributes, groups, put_attributes, put_groups, update_placement,
 };
 pub use status::{
-    StatusRow, bearers, due, issued_by, issuers, link_replacement, make_due, make_self_due,
-    related, replaced_by, update_status,
+    StatusRow, any_without_chain, bearers, due, issued_by, issuers, link_replacement, make_due,
+    make_self_due, related, replaced_by, update_status,
 };
 
 use std::borrow::Cow;
@@ -321,7 +323,8 @@ pub async fn names(link: &mut Link, id: CertificateId) -> Result<Vec<Name>, Erro
 
 /// How many certificates the inventory holds.
 pub async fn count(link: &mut Link) -> Result<i64, Error> {
-    link.number("SELECT COUNT(*) AS n FROM certificate", vec![]).await
+    let sql = "SELECT CAST(SUM(certificates) AS BIGINT) AS n FROM certificate_hour";
+    link.number(sql, vec![]).await
 }
 
 /// Archives a certificate or takes it back; false if it was so already or somebody changed it.

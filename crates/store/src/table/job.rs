@@ -295,3 +295,74 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool, Error
                WHERE id = $1 AND state = 'failed'";
     Ok(tx.execute(sql, vec![value::id(id), now.into()]).await? == 1)
 }
+
+/// Which jobs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JobFilter<'a> {
+    /// In this state.
+    pub state: Option<&'a str>,
+    /// Of this kind.
+    pub kind: Option<&'a str>,
+    /// In this queue.
+    pub queue: Option<&'a str>,
+    /// Asked for at this time or later.
+    pub from: Option<Timestamp>,
+    /// Asked for before this time.
+    pub to: Option<Timestamp>,
+    /// From before this position.
+    pub before: Option<(Timestamp, JobId)>,
+    /// The next ones newer than this position.
+    pub after: Option<(Timestamp, JobId)>,
+}
+
+/// Jobs that fit, newest first.
+pub async fn search(
+    link: &mut Link,
+    filter: &JobFilter<'_>,
+    limit: usize,
+) -> Result<Vec<Job>, Error> {
+    let mut values: Vec<SqlValue> = args![limit];
+    let mut conditions = vec!["1 = 1".to_owned()];
+    let mut add = |condition: &str, value: SqlValue| {
+        values.push(value);
+        conditions.push(condition.replace('?', &format!("${}", values.len())));
+    };
+    let words = [("state", filter.state), ("kind", filter.kind), ("queue", filter.queue)];
+    for (column, word) in words {
+        if let Some(word) = word {
+            add(&format!("{column} = ?"), word.into());
+        }
+    }
+    if let Some(from) = filter.from {
+        add("scheduled_at >= ?", from.into());
+    }
+    if let Some(to) = filter.to {
+        add("scheduled_at < ?", to.into());
+    }
+    for (position, sign) in [(filter.before, "<"), (filter.after, ">")] {
+        if let Some((at, id)) = position {
+            values.extend([at.into(), value::id(id)]);
+            let (at, id) = (values.len() - 1, values.len());
+            conditions.push(format!("(scheduled_at, id) {sign} (${at}, ${id})"));
+        }
+    }
+    let order = if filter.after.is_some() { "ASC" } else { "DESC" };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM job WHERE {} ORDER BY scheduled_at {order}, id {order} LIMIT $1",
+        conditions.join(" AND ")
+    );
+    let mut jobs: Vec<Job> =
+        link.rows(sql, values).await?.iter().map(read).collect::<Result<_, _>>()?;
+    if filter.after.is_some() {
+        jobs.reverse();
+    }
+    Ok(jobs)
+}
+
+/// How many jobs wait and run in each queue: name, state, count.
+pub async fn queue_counts(link: &mut Link) -> Result<Vec<(String, String, u64)>, Error> {
+    let sql = "SELECT queue, state, COUNT(*) AS n FROM job WHERE state IN ('queued', 'running')
+               GROUP BY queue, state ORDER BY queue, state";
+    let rows = link.rows(sql, vec![]).await?;
+    rows.iter().map(|row| Ok((row.text("queue")?, row.text("state")?, row.count("n")?))).collect()
+}

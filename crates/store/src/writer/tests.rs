@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use crate::table::setting;
-use crate::{Error, Settings, Store, Tx, args};
+use crate::{Error, Lane, Settings, Store, Tx, args};
 
 async fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
@@ -120,4 +120,40 @@ async fn callers_that_went_away_do_not_hold_up_the_others() {
     assert!(futures::FutureExt::now_or_never(leaving).is_none());
     assert!(matches!(&run(&store, &[End::Well]).await[..], [Ok(0)]));
     assert_eq!(written(&store).await, ["left", "unit 0"]);
+}
+
+#[tokio::test]
+async fn the_sealer_goes_first_and_the_projector_last() {
+    let (_dir, store) = store().await;
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    // All are queued before the writer takes the first.
+    let lanes = [Lane::Last, Lane::Common, Lane::First, Lane::Common, Lane::Last, Lane::First];
+    let units = lanes.into_iter().map(|lane| {
+        let order = order.clone();
+        store.transaction_in(lane, "unit", move |_: &mut Tx| {
+            order.lock().unwrap().push(lane);
+            Box::pin(async { Ok::<(), Error>(()) })
+        })
+    });
+    assert!(join_all(units).await.iter().all(Result::is_ok));
+    let expected = [Lane::First, Lane::First, Lane::Common, Lane::Common, Lane::Last, Lane::Last];
+    assert_eq!(*order.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn what_waits_in_any_lane_is_done_before_the_store_closes() {
+    let (_dir, store) = store().await;
+    let units = [Lane::Last, Lane::Common, Lane::First].map(|lane| {
+        store.transaction_in(lane, "unit", move |tx: &mut Tx| {
+            Box::pin(async move { write(tx, &format!("{lane:?}")).await })
+        })
+    });
+    let mut units = Box::pin(join_all(units));
+    assert!(futures::FutureExt::now_or_never(&mut units).is_none());
+    store.close().await;
+    assert!(units.await.iter().all(Result::is_ok));
+    let late = store.transaction_in(Lane::First, "unit", |tx: &mut Tx| {
+        Box::pin(async move { write(tx, "late").await })
+    });
+    assert!(matches!(late.await, Err(Error::Closed)));
 }

@@ -9,8 +9,12 @@ use chancery_event::id::{AccountId, AttributeId, CertificateId, GroupId, RaProfi
 use chancery_event::{Environment, Timestamp};
 use chancery_store::table::account::{self, Account};
 use chancery_store::table::attribute::{self, Attribute};
-use chancery_store::table::certificate::search::{PageRequest, Search, Searchable, Sort, schema};
-use chancery_store::table::certificate::{self, AttributeValue, Certificate, Name};
+use chancery_store::table::certificate::search::{
+    Bounds, PageRequest, Search, Searchable, Sort, schema,
+};
+use chancery_store::table::certificate::{
+    self, AttributeValue, Certificate, Name, Placement, StatusRow,
+};
 use chancery_store::table::label::{self, Class, Label};
 use chancery_store::{Error, Link, Settings, Store, Tx};
 
@@ -55,6 +59,22 @@ const ATOMS: &[&str] = &[
     "path:/prod*",
     "folder:/prod/web",
     "source:import",
+    "sha1:000*",
+    "eku:server_auth",
+    "key_usage:*encipherment",
+    "signature_algorithm:ECDSA-with-sha256",
+    "key_size:256 key:rsa",
+    "demo:true",
+    "status:valid,expired expires>0d",
+    "issued>2026-11-18T00:00:00Z",
+    "-replaced:true status:valid",
+    "subject:*host-2,o*",
+    "issuer:cn=ca-1",
+    "name:*.example.com",
+    "owner:ada,grace",
+    "ra_profile:servers,Devices",
+    "path:/PROD",
+    "id:0*",
     "attribute.cost>=5",
     "attribute.team:blue",
     "-attribute.team:*",
@@ -367,11 +387,17 @@ async fn sql_and_memory_select_the_same_certificates_on_pages_of_any_order() {
     let mut choice = Choice(5);
     let atoms = ATOMS.iter().map(|text| Filter::parse(text, &schema).unwrap());
     let mut filters: Vec<Filter> = atoms.collect();
-    filters.extend((0..200).map(|_| filter(&mut choice, &schema, 3)));
+    filters.extend((0..600).map(|_| filter(&mut choice, &schema, 3)));
     for filter in &filters {
         let told = filter.to_text();
         let attributes = &world.attributes;
-        let search = Search { filter, schema: &schema, attributes, now_us: NOW };
+        // As if the inventory were large: each way to find a page has to find the same.
+        let bounds = choice.of(&[
+            Bounds::default(),
+            Bounds { many: 10, near: 7, too_many: 40 },
+            Bounds { many: 0, near: 20, too_many: 0 },
+        ]);
+        let search = Search { filter, schema: &schema, attributes, now_us: NOW, bounds };
         let expected = expected(&search, &all);
         let sort = choice.of(&[Sort::Expires, Sort::Added, Sort::Subject, Sort::Status]);
         let descending = choice.below(2) == 0;
@@ -386,11 +412,129 @@ async fn sql_and_memory_select_the_same_certificates_on_pages_of_any_order() {
         ids.sort();
         assert_eq!(ids, expected, "{told}");
         assert_eq!(search.count(&mut link).await.unwrap(), expected.len() as u64, "{told}");
-        let mut statuses: BTreeMap<String, u64> = BTreeMap::new();
-        found.iter().for_each(|row| *statuses.entry(row.status.clone()).or_default() += 1);
-        let facet = search.facet(&mut link, "status").await.unwrap();
-        assert_eq!(facet.into_iter().collect::<BTreeMap<_, _>>(), statuses, "{told}");
+        let about = search.count_about(&mut link).await.unwrap();
+        assert_eq!((about.value, about.at_least), (expected.len() as u64, false), "{told}");
+        let selected: Vec<_> =
+            all.iter().filter(|one| ids.contains(&one.row.id.to_string())).collect();
+        facets_are_of(&search, &mut link, &selected).await;
+        let width = choice.of(&[Timestamp::HOUR, 7 * Timestamp::DAY, 1_234_567_891]);
+        let from = NOW.div_euclid(Timestamp::HOUR) * Timestamp::HOUR - 3 * Timestamp::DAY;
+        let to = from + 40 * Timestamp::DAY + i64::try_from(choice.below(99)).unwrap();
+        let mut bars: BTreeMap<i64, u64> = BTreeMap::new();
+        for row in &found {
+            let end = row.not_after.micros();
+            if (from..to).contains(&end) {
+                *bars.entry(from + (end - from) / width * width).or_default() += 1;
+            }
+        }
+        let found = search.expiries(&mut link, at(from), at(to), width).await.unwrap();
+        let found: BTreeMap<i64, u64> = found.into_iter().map(|(at, n)| (at.micros(), n)).collect();
+        assert_eq!(found, bars, "{told} by {width}");
     }
+}
+
+/// The facets are what counting the selected certificates gives.
+async fn facets_are_of(search: &Search<'_>, link: &mut Link, selected: &[&Stored]) {
+    let told = search.filter.to_text();
+    let facets = search.facets(link).await.unwrap();
+    assert!(!facets.sampled, "{told}");
+    for field in ["status", "key_algorithm", "issuer_cn", "group", "ra_profile", "source"] {
+        let values = |one: &&Stored| match field {
+            "status" => vec![one.row.status.clone()],
+            "key_algorithm" => vec![one.row.key_algorithm.clone()],
+            "issuer_cn" => vec![one.row.issuer_cn.clone().unwrap_or_default()],
+            "group" => one.groups.iter().map(|(_, name)| name.clone()).collect(),
+            "ra_profile" => one.ra_profile.iter().cloned().collect(),
+            _ => vec![one.row.source.clone()],
+        };
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        selected.iter().flat_map(values).for_each(|value| *counts.entry(value).or_default() += 1);
+        let found = facets.groups.iter().find(|(name, _)| *name == field);
+        let found = found.map(|(_, values)| values.clone()).unwrap_or_default();
+        assert_eq!(found.into_iter().collect::<BTreeMap<_, _>>(), counts, "{field}: {told}");
+    }
+}
+
+/// The counts that triggers keep are those that counting would give.
+async fn recounted(link: &mut Link) {
+    let columns = "group_id, archived, status, replaced, key_algorithm, key_size, \
+        signature_algorithm, key_usage, extended_key_usage, source, is_ca, trust_anchor, \
+        demonstration, issuer_cn, ra_profile";
+    let sql = format!(
+        "SELECT COUNT(*) AS n FROM (
+         SELECT {columns}, certificates FROM certificate_count WHERE certificates <> 0
+         EXCEPT SELECT {columns}, COUNT(*) FROM certificate_counted GROUP BY {columns}) AS other"
+    );
+    assert_eq!(link.number(sql, Vec::new()).await.unwrap(), 0, "counts");
+    let sql = "SELECT (SELECT CAST(SUM(certificates) AS BIGINT) FROM certificate_count)
+               - (SELECT COUNT(*) FROM certificate_counted) AS n";
+    assert_eq!(link.number(sql, Vec::new()).await.unwrap(), 0, "all are counted");
+    let sql = "SELECT COUNT(*) AS n FROM (
+               SELECT hour, archived, status, replaced, certificates FROM certificate_hour
+               EXCEPT SELECT not_after / 3600000000 * 3600000000,
+               archived, status, CASE WHEN replaced_by IS NULL THEN 0 ELSE 1 END, COUNT(*)
+               FROM certificate GROUP BY 1, 2, 3, 4) AS other";
+    assert_eq!(link.number(sql, Vec::new()).await.unwrap(), 0, "hours");
+    let sql = "SELECT (SELECT CAST(SUM(certificates) AS BIGINT) FROM certificate_hour)
+               - (SELECT COUNT(*) FROM certificate) AS n";
+    assert_eq!(link.number(sql, Vec::new()).await.unwrap(), 0, "all hours are counted");
+}
+
+on_each_backend!(counts_follow_every_change, 2);
+
+async fn counts_follow_every_change() {
+    let place = Place::new().await;
+    let (store, world, all) = opened(&place, 60).await;
+    recounted(&mut store.read().await.unwrap()).await;
+    let given = std::sync::Arc::new((world, all));
+    store
+        .transaction("change", move |tx: &mut Tx| {
+            let given = given.clone();
+            Box::pin(async move {
+                let (world, all) = &*given;
+                for (place, one) in all.iter().enumerate() {
+                    let id = one.row.id;
+                    match place % 6 {
+                        0 => {
+                            let status = StatusRow {
+                                status: "expiring".to_owned(),
+                                reason: String::new(),
+                                checks: "[]".to_owned(),
+                                chain: "[]".to_owned(),
+                                at: at(NOW),
+                                due_at: at(NOW),
+                            };
+                            certificate::update_status(tx, id, &status).await?;
+                        }
+                        1 => {
+                            certificate::archive(tx, id, !one.row.archived).await?;
+                        }
+                        2 => {
+                            certificate::link_replacement(tx, id, all[0].row.id, "renewal").await?;
+                        }
+                        3 => {
+                            let placement = Placement {
+                                owner: None,
+                                ra_profile: (place % 2 == 0).then(|| world.profiles[0].0),
+                                path: "/".to_owned(),
+                                trust_anchor: !one.row.trust_anchor,
+                            };
+                            certificate::update_placement(tx, id, 1, &placement).await?;
+                        }
+                        4 => certificate::put_groups(tx, id, &[world.groups[1].0]).await?,
+                        _ => {
+                            certificate::delete(tx, id).await?;
+                        }
+                    }
+                }
+                // Others name it as their successor.
+                certificate::delete(tx, all[0].row.id).await?;
+                Ok::<(), Error>(())
+            })
+        })
+        .await
+        .unwrap();
+    recounted(&mut store.read().await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -403,7 +547,13 @@ async fn words_find_the_same_certificates_in_a_backup() {
     for one in &all {
         let filter = Filter::parse(&one.row.fingerprint_sha256, &schema).unwrap();
         let attributes = &world.attributes;
-        let search = Search { filter: &filter, schema: &schema, attributes, now_us: NOW };
+        let search = Search {
+            filter: &filter,
+            schema: &schema,
+            attributes,
+            now_us: NOW,
+            bounds: Bounds::default(),
+        };
         let expected = expected(&search, &all);
         for store in [&store, &copy] {
             let mut link = store.read().await.unwrap();

@@ -11,7 +11,7 @@ use chancery_event::{
     TargetKind, Timestamp, Verdict,
 };
 use chancery_seal::hash::Hash;
-use chancery_store::log::{self, Checkpoint, Indexed, ProjectedEvent};
+use chancery_store::log::{self, Checkpoint, Indexed, Projection, Sealed, Sequence};
 use chancery_store::{Error, Store, Tx};
 
 /// 2026-11-21T09:30:00Z.
@@ -139,14 +139,16 @@ pub async fn seal(store: &Store, from: u64, events: Vec<Event>) {
                     indexed.push(Indexed {
                         seq: *seq,
                         index: *index,
-                        event: event.clone(),
+                        event: event.clone().into(),
                         entry: entry.clone(),
                         part: part.clone(),
                     });
                 }
                 let head = "INSERT INTO pending_event (seq, event_id, recorded_at, entry)";
                 tx.insert_many(head, "", pending).await?;
-                log::sequence(tx, from, &indexed, &[], Timestamp::from_micros(NOW)).await?;
+                let now = Timestamp::from_micros(NOW);
+                let sequence = Sequence::new(from, indexed, Vec::new(), now);
+                log::sequence(tx, &sequence).await?;
                 let checkpoint = Checkpoint {
                     size: to,
                     root: Hash([0; 32]),
@@ -169,20 +171,15 @@ pub async fn project(store: &Store, to: u64) {
             return;
         }
         let count = usize::try_from((to - from.0).min(2_048)).unwrap();
-        let events = std::sync::Arc::new(log::range(&mut link, from, count).await.unwrap());
+        let events: Vec<_> = log::range(&mut link, from, count).await.unwrap();
+        let events: Vec<_> = events.into_iter().map(Sealed::into_event).collect();
         drop(link);
         store
             .transaction("project", move |tx: &mut Tx| {
                 let events = events.clone();
                 Box::pin(async move {
-                    let projected: Vec<_> = events
-                        .iter()
-                        .map(|sealed| ProjectedEvent {
-                            sealed,
-                            words: chancery_event::search::words(sealed.event()),
-                        })
-                        .collect();
-                    log::project(tx, from, &projected, Timestamp::from_micros(NOW)).await?;
+                    let projection = Projection::new(from, events);
+                    log::project(tx, &projection, Timestamp::from_micros(NOW)).await?;
                     Ok::<(), Error>(())
                 })
             })

@@ -8,9 +8,9 @@ use std::time::Duration;
 use chancery_event::id::EventId;
 use chancery_event::{Environment, Event, LogIndex, Origin, Severity, Timestamp, Verdict};
 use chancery_seal::hash::Hash;
-use chancery_store::log::{self, Checkpoint, Indexed};
+use chancery_store::log::{self, Checkpoint, Indexed, Sequence};
 use chancery_store::table::lease;
-use chancery_store::{Error, Recorded, Store, Tx};
+use chancery_store::{Error, Lane, Recorded, Store, Tx};
 use chancery_throwaway::{Backend, on_each_backend};
 use tokio::sync::Barrier;
 
@@ -85,17 +85,18 @@ async fn seal(store: &Store, limit: usize) -> usize {
         .map(|(row, index)| Indexed {
             seq: row.seq,
             index: LogIndex(index),
-            event: Event::open(&row.entry, None).unwrap(),
+            event: Arc::new(Event::open(&row.entry, None).unwrap()),
             entry: row.entry,
             part: None,
         })
         .collect();
-    let (events, size) = (Arc::new(events), state.size + count as u64);
-    let sealed = store.transaction("seal.sequence", move |tx: &mut Tx| {
-        let events = events.clone();
+    let at = Timestamp::from_micros(NOW);
+    let sequence = Arc::new(Sequence::new(state.size, events, Vec::new(), at));
+    let size = state.size + count as u64;
+    let sealed = store.transaction_in(Lane::First, "seal.sequence", move |tx: &mut Tx| {
+        let sequence = sequence.clone();
         Box::pin(async move {
-            let at = Timestamp::from_micros(NOW);
-            log::sequence(tx, state.size, &events, &[], at).await?;
+            log::sequence(tx, &sequence).await?;
             let note = "none".to_owned();
             let checkpoint = Checkpoint { size, root: Hash([0; 32]), note, signed_at: at };
             log::publish(tx, state.signed_size, &checkpoint).await
@@ -182,7 +183,7 @@ async fn who_lost_the_lease_writes_nothing_under_it() {
     let (_place, store) = crate::store().await;
     let take = async |node: &'static str| {
         let seen = lease::look(&mut store.read().await.unwrap(), "sealer").await.unwrap();
-        let taken = store.transaction("seal.take", move |tx: &mut Tx| {
+        let taken = store.transaction_in(Lane::First, "seal.take", move |tx: &mut Tx| {
             let seen = seen.clone();
             Box::pin(async move { lease::take(tx, "sealer", node, seen.as_ref()).await })
         });
@@ -190,7 +191,7 @@ async fn who_lost_the_lease_writes_nothing_under_it() {
     };
     let under = async |tenure: &lease::Tenure, value: &'static str| {
         let tenure = tenure.clone();
-        let done = store.transaction("seal.sequence", move |tx: &mut Tx| {
+        let done = store.transaction_in(Lane::First, "seal.sequence", move |tx: &mut Tx| {
             let tenure = tenure.clone();
             Box::pin(async move {
                 lease::keep(tx, &tenure).await?;
@@ -209,7 +210,7 @@ async fn who_lost_the_lease_writes_nothing_under_it() {
     let effect = chancery_store::table::setting::find(&mut link, "effect").await.unwrap();
     assert_eq!(effect.as_deref(), Some("of the second"));
     drop(link);
-    let given = store.transaction("seal.give_back", move |tx: &mut Tx| {
+    let given = store.transaction_in(Lane::First, "seal.give_back", move |tx: &mut Tx| {
         let second = second.clone();
         Box::pin(async move { lease::give_back(tx, &second).await })
     });

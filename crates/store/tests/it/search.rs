@@ -259,17 +259,12 @@ async fn what_is_erased_is_found_no_more_even_if_it_was_read_to_be_projected_bef
         assert!(erased.unwrap());
     }
     // The projection goes on with what it had read before the erasure.
-    let stale = std::sync::Arc::new(all[10..].to_vec());
+    let stale: Vec<_> = all[10..].iter().cloned().map(log::Sealed::into_event).collect();
+    let stale = std::sync::Arc::new(log::Projection::new(LogIndex(10), stale));
     store
         .transaction("project", move |tx: &mut Tx| {
             let stale = stale.clone();
-            Box::pin(async move {
-                let events: Vec<_> = stale
-                    .iter()
-                    .map(|sealed| log::ProjectedEvent { sealed, words: String::new() })
-                    .collect();
-                log::project(tx, LogIndex(10), &events, Timestamp::from_micros(NOW)).await
-            })
+            Box::pin(async move { log::project(tx, &stale, Timestamp::from_micros(NOW)).await })
         })
         .await
         .unwrap();

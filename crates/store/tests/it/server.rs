@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_store::table::setting;
-use chancery_store::{Error, Settings, Store, Tx, args};
+use chancery_store::{Error, Lane, Settings, Store, Tx, args};
 use chancery_throwaway::{Server, Stop, server};
 use futures::future::join_all;
 
@@ -139,7 +139,7 @@ async fn a_unit_goes_on_after_a_statement_that_failed_as_on_the_embedded_engine(
             let refused = tx.execute(sql, args!["taken", "2"]).await;
             assert!(matches!(refused, Err(Error::Exists(_))), "{refused:?}");
             setting::put(tx, "after", "1").await?;
-            Ok::<_, Error>(setting::find(tx, "taken").await?)
+            setting::find(tx, "taken").await
         })
     });
     assert_eq!(unit.await.unwrap().as_deref(), Some("1"));
@@ -214,7 +214,7 @@ async fn a_node_hears_of_commits_of_another() {
     let mut tries = 0;
     loop {
         heard.mark_unchanged();
-        let unit = here.transaction("seal.take", |tx: &mut Tx| {
+        let unit = here.transaction_in(Lane::First, "seal.take", |tx: &mut Tx| {
             Box::pin(async move { setting::put(tx, "sealed", "1").await })
         });
         unit.await.unwrap();

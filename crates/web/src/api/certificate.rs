@@ -98,7 +98,7 @@ async fn list_certificates(
     };
     let page = engine.certificates(caller.context(), &query).await?;
     let items = page.items.iter().map(CertificateSummary::from).collect();
-    let page = Page { items, next_cursor: page.next, previous_cursor: None };
+    let page = Page { items, next_cursor: page.next, previous_cursor: page.previous };
     Ok(page.answer(&uri))
 }
 
@@ -124,8 +124,9 @@ async fn certificate_facets(
 ) -> Result<Json<Facets>, Problem> {
     let filter = filter(&engine, params.filter.as_deref()).await?;
     let found = engine.certificate_facets(caller.context(), &filter).await?;
-    let groups = found.into_iter().map(|(field, values)| FacetGroup::new(field, values)).collect();
-    Ok(Json(Facets { groups, sampled: false }))
+    let groups = found.groups.into_iter();
+    let groups = groups.map(|(field, values)| FacetGroup::new(field, values)).collect();
+    Ok(Json(Facets { groups, sampled: found.sampled }))
 }
 
 /// Spans of time.

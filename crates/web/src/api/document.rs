@@ -139,14 +139,16 @@ fn idempotency_key() -> Parameter {
     parameter
 }
 
-/// Serves the description.
-pub(super) fn add(routes: &mut Routes, document: OpenApi) {
-    let text: Arc<str> = text(&document).into();
+/// Serves the description, and answers it.
+pub(super) fn add(routes: &mut Routes, document: &OpenApi) -> serde_json::Value {
+    let text: Arc<str> = text(document).into();
+    let value = serde_json::from_str(&text).unwrap_or_default();
     let serve = move || async move {
         let json = HeaderValue::from_static("application/json");
         ([(header::CONTENT_TYPE, json)], text.to_string()).into_response()
     };
     routes.add(Method::GET, PATH, Access::Public, serve);
+    value
 }
 
 fn text(document: &OpenApi) -> String {

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
+use chancery_engine::job::{JobQuery, QueueView};
 use chancery_engine::{Engine, Permission, row};
 use chancery_event::Timestamp;
 use chancery_event::id::JobId;
@@ -11,13 +12,16 @@ use serde_json::Value;
 use utoipa_axum::routes;
 
 use super::Operations;
+use super::event::EventRecord;
 use super::listing::{Page, limit};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::JobRead, routes!(list_jobs));
+    operations.any(Permission::JobRead, routes!(list_queues));
     operations.any(Permission::JobRead, routes!(read_job));
+    operations.any(Permission::JobRead, routes!(job_causes));
     operations.any(Permission::JobWrite, routes!(cancel_job));
     operations.any(Permission::JobWrite, routes!(retry_job));
 }
@@ -34,6 +38,18 @@ struct Job {
     name: String,
     /// `queued`, `running`, `success`, `failed` or `cancelled`.
     state: String,
+    /// The same in capitals: `QUEUED`, `RUNNING`, `SUCCESS`, `FAILED`, `CANCELLED`.
+    status: String,
+    /// The queue it waits in.
+    queue: String,
+    /// The authority it works with, where it works with one.
+    ca_id: Option<String>,
+    /// The certificate that it issued, where it issued one.
+    issued_certificate_id: Option<String>,
+    /// The request's identifier at the authority, where there is one.
+    external_request_id: Option<String>,
+    /// From its first start to its end, or to now while it runs, in milliseconds.
+    duration_ms: Option<i64>,
     /// What it was asked to do.
     #[schema(value_type = Object)]
     payload: Value,
@@ -66,15 +82,29 @@ struct Job {
     completed_at: Option<Timestamp>,
 }
 
-impl From<row::Job> for Job {
-    fn from(row: row::Job) -> Self {
+impl Job {
+    fn new(row: row::Job, now: Timestamp) -> Self {
+        let payload: Value = serde_json::from_str(&row.payload).unwrap_or_default();
+        let result: Option<Value> =
+            row.result.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let told = |name: &str| {
+            let found = result.as_ref().and_then(|result| result[name].as_str());
+            found.or_else(|| payload[name].as_str()).map(str::to_owned)
+        };
+        let end = row.completed_at.unwrap_or(now);
         Self {
+            status: row.state.to_ascii_uppercase(),
+            ca_id: told("authority_id"),
+            issued_certificate_id: told("issued_certificate_id"),
+            external_request_id: told("external_request_id"),
+            duration_ms: row.started_at.map(|started| end.since(started).max(0) / 1_000),
+            queue: row.queue,
             id: row.id.to_string(),
             kind: row.kind,
             name: row.name,
             state: row.state,
-            payload: serde_json::from_str(&row.payload).unwrap_or_default(),
-            result: row.result.and_then(|text| serde_json::from_str(&text).ok()),
+            payload,
+            result,
             error: row.error,
             attempts: row.attempts,
             attempts_max: row.attempts_max,
@@ -98,6 +128,14 @@ struct JobParams {
     state: Option<String>,
     /// What they do, such as `certificate_import`.
     kind: Option<String>,
+    /// The queue they wait in.
+    queue: Option<String>,
+    /// Asked for at this time (RFC 3339) or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Asked for before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
     limit: Option<usize>,
     /// From `next_cursor`.
@@ -127,14 +165,25 @@ async fn list_jobs(
 ) -> Result<Response, Problem> {
     let limit = limit(params.limit)?;
     let before = position(params.cursor.as_deref())?;
-    let (state, kind) = (params.state.as_deref(), params.kind.as_deref());
-    // One more than asked for tells whether there is a next page.
-    let mut jobs = engine.jobs(caller.context(), state, kind, before, limit + 1).await?;
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let query = JobQuery {
+        state: given(params.state).map(|state| state.to_ascii_lowercase()),
+        kind: given(params.kind),
+        queue: given(params.queue),
+        from: params.from,
+        to: params.to,
+        before,
+        after: None,
+        // One more than asked for tells whether there is a next page.
+        limit: limit + 1,
+    };
+    let mut jobs = engine.find_jobs(caller.context(), &query).await?;
     let more = jobs.len() > limit;
     jobs.truncate(limit);
     let next_cursor =
         jobs.last().filter(|_| more).map(|job| format!("{}.{}", job.scheduled_at.micros(), job.id));
-    let items = jobs.into_iter().map(Job::from).collect();
+    let now = engine.environment().now();
+    let items = jobs.into_iter().map(|job| Job::new(job, now)).collect();
     Ok(Page { items, next_cursor, previous_cursor: None }.answer(&uri))
 }
 
@@ -147,7 +196,57 @@ async fn read_job(
     caller: Caller,
     PathOf(id): PathOf<JobId>,
 ) -> Result<Json<Job>, Problem> {
-    Ok(Json(engine.job(caller.context(), id).await?.into()))
+    read(&engine, &caller, id).await
+}
+
+async fn read(engine: &Engine, caller: &Caller, id: JobId) -> Result<Json<Job>, Problem> {
+    let row = engine.job(caller.context(), id).await?;
+    Ok(Json(Job::new(row, engine.environment().now())))
+}
+
+/// A named queue.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct Queue {
+    /// Its name.
+    name: &'static str,
+    /// How many of its jobs run at a time, whatever the other queues do.
+    at_a_time: usize,
+    /// How many run.
+    running: u64,
+    /// How many wait.
+    queued: u64,
+}
+
+/// Queues of jobs
+///
+/// Each with its own limit, so that a slow kind starves no other.
+#[utoipa::path(get, path = "/api/v1/jobs/queues", tag = "jobs",
+    responses((status = 200, description = "The queues", body = Page<Queue>)))]
+async fn list_queues(
+    State(engine): State<Engine>,
+    caller: Caller,
+) -> Result<Json<Page<Queue>>, Problem> {
+    let queues = engine.job_queues(caller.context()).await?;
+    let queue = |view: QueueView| {
+        let QueueView { name, at_a_time, running, queued } = view;
+        Queue { name, at_a_time, running, queued }
+    };
+    Ok(Json(Page::whole(queues.into_iter().map(queue).collect())))
+}
+
+/// What led to a job
+///
+/// The events that caused it, the nearest first: what queued it, what caused that, and so on.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}/causes", tag = "jobs",
+    params(("id" = String, Path, description = "Identifier")),
+    responses((status = 200, description = "The chain", body = Page<EventRecord>)))]
+async fn job_causes(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<JobId>,
+) -> Result<Json<Page<EventRecord>>, Problem> {
+    let chain = engine.job_causes(caller.context(), id).await?;
+    Ok(Json(Page::whole(chain.iter().map(EventRecord::from).collect())))
 }
 
 /// Cancel a job
@@ -162,7 +261,7 @@ async fn cancel_job(
     PathOf(id): PathOf<JobId>,
 ) -> Result<Json<Job>, Problem> {
     engine.cancel_job(caller.context(), id).await?;
-    Ok(Json(engine.job(caller.context(), id).await?.into()))
+    read(&engine, &caller, id).await
 }
 
 /// Retry a job
@@ -177,7 +276,7 @@ async fn retry_job(
     PathOf(id): PathOf<JobId>,
 ) -> Result<Json<Job>, Problem> {
     engine.retry_job(caller.context(), id).await?;
-    Ok(Json(engine.job(caller.context(), id).await?.into()))
+    read(&engine, &caller, id).await
 }
 
 #[cfg(test)]

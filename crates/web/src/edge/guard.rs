@@ -4,12 +4,15 @@
 //! A request that gets past the guard carries a [`Caller`]. A request that does not is answered
 //! with a problem document, or on pages with a page or the way to the login.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use chancery_engine::access::{Answer, Credential, Identity};
+
+use chancery_engine::access::{Answer, Credential, Identity, Refusal};
 use chancery_engine::{Client, Context, Secret};
 use chancery_event::Origin;
 use http_body_util::Limited;
@@ -26,7 +29,23 @@ const FORM_MAX: usize = 1024 * 1024;
 pub(super) struct Gate {
     pub(super) state: AppState,
     pub(super) access: Access,
+    /// The declared path, with parameters in braces.
+    pub(super) route: Arc<str>,
     pub(super) body_max: usize,
+}
+
+/// What the guard reads off a request before it looks at anything else.
+struct Door {
+    method: Method,
+    is_safe: bool,
+    path: String,
+    client: Client,
+}
+
+impl Door {
+    fn origin(&self) -> Origin {
+        if is_for_programs(&self.path) { Origin::Api } else { Origin::Ui }
+    }
 }
 
 /// The middleware round every handler.
@@ -87,31 +106,95 @@ impl Gate {
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let path = request.uri().path().to_owned();
         let client = client(request.headers(), request.extensions(), &options.trusted_proxies);
-        let credential = self.credential(request.headers(), is_safe)?;
+        let door = Door { method: request.method().clone(), is_safe, path, client };
+        let credential = match self.credential(request.headers(), is_safe) {
+            Ok(credential) => credential,
+            Err(problem) => return Err(self.nobody(&door, true, problem).await),
+        };
+        let by_bearer = matches!(credential, Some(Credential::Bearer(_)));
         let by_cookie = matches!(credential, Some(Credential::Cookie(_)));
-        let is_bearer = matches!(credential, Some(Credential::Bearer(_)));
-        let caller = self.caller(credential, &path, client).await?;
-        self.limit_rate(&caller)?;
+        let caller = match self.caller(credential, &door).await {
+            Ok(caller) => caller,
+            Err(problem) => return Err(self.nobody(&door, by_bearer, problem).await),
+        };
+        self.limit_rate(&caller).await?;
+        match self.check(&caller, &door, by_bearer, by_cookie, request).await {
+            Ok(request) => Ok((caller, request)),
+            Err(problem) => {
+                // Without credentials, looking at a page is on the way to the login.
+                if caller.identity().is_some() || !is_safe {
+                    self.record(&caller, &door, &problem).await;
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    /// What the declaration of the route and the origin of the request demand.
+    async fn check(
+        &self,
+        caller: &Caller,
+        door: &Door,
+        by_bearer: bool,
+        by_cookie: bool,
+        request: Request,
+    ) -> Result<Request, Problem> {
         if let Some(permission) = self.access.permission() {
             if caller.identity().is_some_and(|identity| identity.must_change)
-                && !is_open_before_password_change(&path)
+                && !is_open_before_password_change(&door.path)
             {
                 return Err(password_first());
             }
             caller.context().require(permission)?;
         }
-        if !is_safe && !is_bearer {
-            same_origin(request.headers(), &options.public_url)?;
+        if !door.is_safe && !by_bearer {
+            same_origin(request.headers(), &self.state.options.public_url)?;
         }
-        if !is_safe && by_cookie {
+        if !door.is_safe && by_cookie {
             let (token, request) = self.form_token(request).await?;
             return if same(token.as_deref().unwrap_or_default(), caller.csrf()) {
-                Ok((caller, request))
+                Ok(request)
             } else {
                 Err(forged("the form has no valid csrf token; load the page again"))
             };
         }
-        Ok((caller, request))
+        Ok(request)
+    }
+
+    /// Credentials that are nobody's: they count against the address they came from. A cookie that
+    /// has run out is not worth an event until something is to be written with it.
+    async fn nobody(&self, door: &Door, shown: bool, problem: Problem) -> Problem {
+        let caller = self.anonymous(door);
+        if let Err(limited) = self.limit_rate(&caller).await {
+            return limited;
+        }
+        if shown || !door.is_safe {
+            self.record(&caller, door, &problem).await;
+        }
+        problem
+    }
+
+    /// Records a refusal; other problems leave no trace here.
+    async fn record(&self, caller: &Caller, door: &Door, problem: &Problem) {
+        let reason = problem.reason();
+        let is_refusal = match reason {
+            "unauthenticated" | "forbidden" | "forged" => true,
+            "password_change_required" => !door.is_safe,
+            _ => false,
+        };
+        if !is_refusal {
+            return;
+        }
+        let refusal = Refusal {
+            method: door.method.to_string(),
+            route: self.route.to_string(),
+            permission: self.access.permission(),
+            reason,
+            message: problem.detail.clone().unwrap_or_else(|| problem.title.to_owned()),
+        };
+        if let Err(error) = self.state.engine.note_refusal(caller.context(), refusal).await {
+            tracing::warn!(%error, route = %self.route, "a refusal was not recorded");
+        }
     }
 
     fn limit_body(&self, request: Request) -> Result<Request, Problem> {
@@ -148,37 +231,41 @@ impl Gate {
         })
     }
 
-    async fn caller(
-        &self,
-        credential: Option<Credential>,
-        path: &str,
-        client: Client,
-    ) -> Result<Caller, Problem> {
-        let origin = if is_for_programs(path) { Origin::Api } else { Origin::Ui };
+    fn anonymous(&self, door: &Door) -> Caller {
+        let environment = self.state.engine.environment();
+        Caller::anonymous(Context::anonymous(environment, door.origin(), door.client.clone()))
+    }
+
+    async fn caller(&self, credential: Option<Credential>, door: &Door) -> Result<Caller, Problem> {
+        let Some(credential) = credential else { return Ok(self.anonymous(door)) };
         let engine = &self.state.engine;
-        let anonymous =
-            || Caller::anonymous(Context::anonymous(engine.environment(), origin, client.clone()));
-        let Some(credential) = credential else { return Ok(anonymous()) };
         let found: Result<Identity, _> =
-            engine.authenticate(&credential, origin, client.clone()).await;
+            engine.authenticate(&credential, door.origin(), door.client.clone()).await;
         match found {
             Ok(identity) => Ok(Caller::known(identity)),
-            Err(_) if self.access == Access::Public => Ok(anonymous()),
+            Err(_) if self.access == Access::Public => Ok(self.anonymous(door)),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn limit_rate(&self, caller: &Caller) -> Result<(), Problem> {
-        if self.state.limiter.per_minute() == 0 {
+    async fn limit_rate(&self, caller: &Caller) -> Result<(), Problem> {
+        let AppState { engine, limiter, .. } = &self.state;
+        if limiter.per_minute() == 0 {
             return Ok(());
         }
         let key = match caller.identity() {
             Some(_) => caller.key(),
             None => caller.context().client.ip.clone().unwrap_or_default(),
         };
-        match self.state.limiter.take(&key, self.state.engine.environment().now()) {
+        match limiter.take(&key, engine.environment().now()) {
             Answer::Allowed => Ok(()),
-            Answer::Refused { seconds, .. } => {
+            Answer::Refused { seconds, first } => {
+                if first
+                    && let Err(error) =
+                        engine.note_rate_limit(caller.context(), "request", limiter).await
+                {
+                    tracing::warn!(%error, "a rate limit was not recorded");
+                }
                 Err(chancery_engine::Error::RateLimited { seconds }.into())
             }
         }

@@ -105,7 +105,7 @@ impl Routes {
         body_max: usize,
         router: MethodRouter<AppState>,
     ) -> &mut Self {
-        let gate = Gate { state: self.state.clone(), access, body_max };
+        let gate = Gate { state: self.state.clone(), access, route: path.into(), body_max };
         let router = router.route_layer(from_fn_with_state(gate, guard));
         self.router = std::mem::take(&mut self.router).route(path, router);
         self.table.extend(methods.into_iter().map(|method| RouteInfo {

@@ -31,6 +31,7 @@ pub(super) fn wrap(router: Router<AppState>, state: AppState) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn(limit_time))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), crate::page::framed))
         .layer(CompressionLayer::new().gzip(true).compress_when(compressed))
         .layer(from_fn_with_state(state.clone(), figures::count))
         .layer(from_fn_with_state(state, header::secure))

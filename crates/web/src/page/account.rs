@@ -134,6 +134,7 @@ fn password_page(shell: &Shell, typed: &Typed) -> Response {
 
 fn password_fields(shell: &Shell, typed: &Typed) -> Markup {
     let hint = format!("At least {PASSWORD_LENGTH_MIN} characters. Length matters, signs do not.");
+    let identity = shell.caller.identity();
     let field = |id, name, label, hint, autocomplete| Field {
         id,
         name,
@@ -146,11 +147,14 @@ fn password_fields(shell: &Shell, typed: &Typed) -> Markup {
         ..Field::default()
     };
     html! {
-        @if let Some(error) = typed.general_error(&["present", "new", "again"]) {
+        @if let Some(error) = typed.general_error(&["present_password", "new", "again"]) {
             (ui::alert_box(AlertKind::Error, error))
         }
         (ui::post_form("/account/password", shell.csrf(), false, html! {
-            (ui::field(&field("present", "present", "Present password", "", "current-password")))
+            // Password managers file the new password under this name.
+            input.visually-hidden type="text" name="username" value=(identity.map_or("", |i| i.name.as_str()))
+                autocomplete="username" tabindex="-1" aria-hidden="true" readonly;
+            (ui::field(&field("present", "present_password", "Present password", "", "current-password")))
             (ui::field(&field("new", "new", "New password", &hint, "new-password")))
             (ui::field(&field("again", "again", "New password again", "", "new-password")))
             p.hint { "Your other sessions end." }
@@ -164,7 +168,7 @@ async fn change_password(shell: Shell, Fields(typed): Fields) -> Response {
         .answer(async {
             let changed = if typed.raw("new") == typed.raw("again") {
                 let secret = |name: &str| Secret::new(typed.raw(name).to_owned());
-                let (present, new) = (secret("present"), secret("new"));
+                let (present, new) = (secret("present_password"), secret("new"));
                 shell.engine().change_own_password(shell.context(), present, new).await
             } else {
                 Err(Error::invalid("again", "the two are not the same"))
@@ -172,7 +176,7 @@ async fn change_password(shell: Shell, Fields(typed): Fields) -> Response {
             match changed {
                 Ok(()) => Ok(shell.done("/", "Your password is changed.")),
                 Err(Error::WrongCredentials) => {
-                    let error = Error::invalid("present", "it is not your password");
+                    let error = Error::invalid("present_password", "it is not your password");
                     Ok(password_page(&shell, &typed.refused(error)?))
                 }
                 Err(Error::Invalid { field, message }) => {

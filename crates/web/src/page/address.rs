@@ -18,6 +18,11 @@ impl Address {
         Self { path: path.to_owned(), pairs: Vec::new() }
     }
 
+    /// A path of ours with its query, as text. What cannot be read is `/`.
+    pub(crate) fn parse(text: &str) -> Self {
+        text.parse::<Uri>().map_or_else(|_| Self::new("/"), |uri| Self::read(&uri))
+    }
+
     /// The address that was asked for. A query that cannot be read counts as none.
     pub(crate) fn read(uri: &Uri) -> Self {
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|query| query.0);

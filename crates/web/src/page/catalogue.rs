@@ -304,7 +304,7 @@ fn dialects(event_type: EventType) -> Markup {
     html! {
         @if dialects.is_empty() { p.muted { "No system we know has a name for it." } }
         @else {
-            div.table-wrap { table.plain {
+            div.table-wrap tabindex="0" role="group" aria-label="Names in other systems" { table.plain {
                 thead { tr { th scope="col" { "System" } th scope="col" { "Code" } th scope="col" { "Used for" } } }
                 tbody { @for dialect in dialects { tr {
                     td { (system_name(dialect.system)) }
@@ -321,7 +321,7 @@ fn fields(event_type: EventType) -> Markup {
     html! {
         @if fields.is_empty() { p.muted { "The type has no members of its own; the envelope says it all." } }
         @else {
-            div.table-wrap { table.plain {
+            div.table-wrap tabindex="0" role="group" aria-label="Members" { table.plain {
                 thead { tr { th scope="col" { "Member" } th scope="col" { "Type" } th scope="col" { "Meaning" } } }
                 tbody { @for field in &fields { tr {
                     th scope="row" { (ui::code(&field.name)) }

@@ -1,4 +1,7 @@
-//! One certificate: its state and why, what it says, its chain, where it belongs, and its story.
+//! One certificate: who answers for it, what happened, what is next; its state and why, what it
+//! says, its chain, where it belongs, and its story.
+
+mod outlook;
 
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -18,7 +21,7 @@ use super::placement::{Choices, FIELDS};
 use super::question::{Question, note};
 use super::shell::{Shell, see_other};
 use super::typed::{Typed, sentence};
-use super::{GET, POST, certificates, event_row};
+use super::{GET, POST, alert, certificates, event_row};
 use crate::edge::{Access, Problem, Routes, path_of};
 use crate::ui::{self, AlertKind, Crumb, Icon, Nav, TimelineItem, Tone};
 
@@ -59,7 +62,8 @@ async fn show(shell: Shell, Path(id): Path<String>) -> Response {
         .answer(async {
             let view = find(&shell, &id).await?;
             let events = story_events(&shell, view.row.id).await?;
-            Ok(page(&shell, &view, &events))
+            let alerts = alert::about(&shell, &view.row.id.to_string()).await?;
+            Ok(page(&shell, &view, &events, &alerts))
         })
         .await
 }
@@ -71,22 +75,28 @@ async fn story_events(shell: &Shell, id: CertificateId) -> Result<Vec<SeenEvent>
     Ok(shell.engine().events(shell.context(), query).await?.events)
 }
 
-fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Response {
+fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent], alerts: &Markup) -> Response {
     let row = &view.row;
     let title = certificates::title(row);
     let parsed = Parsed::parse(&view.der).ok();
     let expiring_days = i64::from(shell.engine().settings().expiring_days);
     let (from, until) = (row.not_before.micros(), row.not_after.micros());
     let late = until - expiring_days * Timestamp::DAY;
+    let issuer = row.issuer_cn.as_deref().filter(|_| !row.self_issued);
+    let subtitle = match issuer {
+        Some(issuer) => format!("Issued by {issuer}, {}", certificates::key(row)),
+        None => format!("Issued by itself, {}", certificates::key(row)),
+    };
     let body = html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Certificates", href: Some("/certificates") },
             Crumb { label: title, href: None },
         ]))
-        (ui::page_header(title, "", actions(shell, view)))
+        (ui::page_header(title, &subtitle, actions(shell, view)))
         @if row.archived {
             (ui::alert_box(AlertKind::Info, "This certificate is archived: lists leave it out unless asked for it."))
         }
+        (outlook::answers(shell, view, events))
         div.columns {
             (ui::section("status", "Status", certificates::status(row), html! {
                 (ui::validity_bar(from, until, shell.now(), late))
@@ -103,6 +113,7 @@ fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Response
             (ui::section("identity", "Identity", html! {}, facts::identity(view)))
             (ui::section("key", "Key and use", html! {}, facts::key(view, parsed.as_ref())))
         }
+        (alerts)
         (ui::section("story", "Story", html! {
             a href={"/events?q=target:%22certificate/" (row.id) "%22"} { "As a list" }
         }, story(shell, view, events)))

@@ -20,7 +20,7 @@ pub(super) fn checks(view: &CertificateView) -> Markup {
         @if !view.checks.is_empty() {
             details open[view.checks.iter().any(|check| check.result == "failed")] {
                 summary { (view.checks.len()) " checks, last judged " (ui::time(view.row.status_at.micros())) }
-                div.table-wrap { table.plain { tbody {
+                div.table-wrap tabindex="0" role="group" aria-label="Checks" { table.plain { tbody {
                     @for check in &view.checks { tr {
                         td { (badge(&check.result)) }
                         th scope="row" { (check.name.replace('_', " ")) }
@@ -176,7 +176,7 @@ pub(super) fn extensions(parsed: &Parsed) -> Markup {
     html! {
         @if extensions.is_empty() { p.muted { "It has none." } }
         @else {
-            div.table-wrap { table.plain {
+            div.table-wrap tabindex="0" role="group" aria-label="Extensions" { table.plain {
                 thead { tr { th scope="col" { "Extension" } th scope="col" { "Value" } } }
                 tbody { @for extension in &extensions { tr {
                     th scope="row" {

@@ -81,29 +81,37 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         limit: PAGE,
     };
     let page = engine.certificates(context, &query).await?;
-    let count = engine.certificate_count(context, &filter).await?;
-    if count == 0 && text.is_empty() {
+    let count = engine.certificate_count_about(context, &filter).await?;
+    if count.value == 0 && !count.at_least && text.is_empty() {
         return Ok(shell.page(
             Nav::Certificates,
             "Certificates",
             html! { (head) (nothing(shell)) },
         ));
     }
-    let groups = counts(engine.certificate_facets(context, &filter).await?);
-    let next = page.next.as_deref().map(|cursor| address.with("cursor", cursor).to_string());
-    let words = format!("{} shown of {}", page.items.len(), ui::grouped(count));
+    let facets = engine.certificate_facets(context, &filter).await?;
+    let groups = counts(facets.groups);
+    let at = |cursor: &str| address.with("cursor", cursor).to_string();
+    let way =
+        Way { previous: page.previous.as_deref().map(at), next: page.next.as_deref().map(at) };
+    let words =
+        format!("{} shown of {}", page.items.len(), listing::counted(count.value, count.at_least));
     let body = html! {
         (head)
         (expiries(shell, &narrowed, &filter).await?)
         div.with-facets {
-            div { (listing::facets(address, &narrowed.filter, &schema, &groups)) (views) }
+            div {
+                (listing::facets(address, &narrowed.filter, &schema, &groups))
+                @if facets.sampled { p.hint { "Counts are of those that entered last." } }
+                (views)
+            }
             div {
                 @if page.items.is_empty() {
                     (ui::empty_state("No certificate fits", "Take a condition away, or widen the time.",
                         Some(ui::button("Show all certificates", "/certificates", None, true))))
                 } @else {
                     (table(shell, &page.items, sort, descending))
-                    (pages(address, next.as_deref(), &words))
+                    (pages(address, &way, &words))
                 }
             }
         }
@@ -161,9 +169,14 @@ async fn expiries(
     filter: &CertificateFilter,
 ) -> Result<Markup, Problem> {
     let now = shell.now();
-    let from = narrowed.from.unwrap_or(now - 30 * Timestamp::DAY);
+    let mut from = narrowed.from.unwrap_or(now - 30 * Timestamp::DAY);
     let to = narrowed.to.unwrap_or(from.max(now) + 395 * Timestamp::DAY).max(from + BARS);
-    let width = (to - from).div_euclid(BARS).max(1);
+    let mut width = (to - from).div_euclid(BARS).max(1);
+    if width >= Timestamp::HOUR {
+        // Whole hours are counted already.
+        from = from.div_euclid(Timestamp::HOUR) * Timestamp::HOUR;
+        width = (to - from).div_euclid(BARS * Timestamp::HOUR) * Timestamp::HOUR + Timestamp::HOUR;
+    }
     let to = from + width * BARS;
     let at = Timestamp::from_micros;
     let found = shell
@@ -255,11 +268,12 @@ fn row(row: &Certificate, now: i64) -> Row {
             html! { span { (status(row)) } },
             html! { span {
                 (ui::date(row.not_after.micros())) " "
-                span.muted { (ui::relative(row.not_after.micros(), now)) }
+                span.under { (ui::relative(row.not_after.micros(), now)) }
             } },
             html! { span {
-                @if row.self_issued { span.muted { "itself" } } @else { (issuer) }
-                br; span.muted.nowrap { (key(row)) }
+                @if row.self_issued { span.muted { "itself" } }
+                @else { span.clip title=(issuer) { (issuer) } }
+                span.under { (key(row)) }
             } },
             parted(&row.path),
             ui::date(row.created_at.micros()),
@@ -310,18 +324,29 @@ fn table(shell: &Shell, items: &[Certificate], sort: Sort, descending: bool) -> 
     })
 }
 
-/// Paging forwards: the order may be any, so nothing is newer or older.
-pub(super) fn pages(address: &Address, next: Option<&str>, words: &str) -> Markup {
+/// The addresses of the pages beside this one.
+pub(super) struct Way {
+    pub(super) previous: Option<String>,
+    pub(super) next: Option<String>,
+}
+
+/// Paging both ways, and back to the start: the order may be any, so nothing is newer or older.
+pub(super) fn pages(address: &Address, way: &Way, words: &str) -> Markup {
     let is_first = CURSORS.iter().all(|name| address.value(name).is_none());
     let first = address.without(CURSORS).to_string();
     html! {
         nav.pager aria-label="Pages" {
-            @if is_first { span.button.off aria-disabled="true" { (ui::icon(Icon::Previous)) span { "First page" } } }
-            @else { a.button rel="first" href=(first) { (ui::icon(Icon::Previous)) span { "First page" } } }
+            span.pager-back {
+                @match &way.previous {
+                    Some(href) => a.button rel="prev" href=(href) { (ui::icon(Icon::Previous)) span { "Previous" } },
+                    None => span.button.off aria-disabled="true" { (ui::icon(Icon::Previous)) span { "Previous" } },
+                }
+                @if !is_first { a href=(first) { "First page" } }
+            }
             span.muted { (words) }
-            @match next {
-                Some(href) => a.button rel="next" href=(href) { span { "Next page" } (ui::icon(Icon::Next)) },
-                None => span.button.off aria-disabled="true" { span { "Next page" } (ui::icon(Icon::Next)) },
+            @match &way.next {
+                Some(href) => a.button rel="next" href=(href) { span { "Next" } (ui::icon(Icon::Next)) },
+                None => span.button.off aria-disabled="true" { span { "Next" } (ui::icon(Icon::Next)) },
             }
         }
     }

@@ -201,7 +201,7 @@ fn detail(event: &Event) -> Markup {
     html! {
         @if members.is_empty() { p.muted { "The type has no further members here." } }
         @else {
-            div.table-wrap { table.plain {
+            div.table-wrap tabindex="0" role="group" aria-label="Detail" { table.plain {
                 thead { tr { th scope="col" { "Member" } th scope="col" { "Value" } th scope="col" { "Meaning" } } }
                 tbody { @for (name, value) in members {
                     tr {

@@ -70,6 +70,7 @@ pub(super) fn target_href(target: &Target) -> Option<String> {
         TargetKind::Certificate => format!("/certificates/{id}"),
         TargetKind::Event => format!("/events/{id}"),
         TargetKind::Job => format!("/jobs/{id}"),
+        TargetKind::Alert => format!("/alerts/{id}"),
         TargetKind::Log => "/log-view".to_owned(),
         TargetKind::Account => format!("/administration/accounts/{id}"),
         TargetKind::Token => "/administration/tokens".to_owned(),
@@ -103,6 +104,7 @@ pub(super) fn mark(event: &Event) -> (Icon, Tone) {
         "account" | "session" => Icon::User,
         "token" => Icon::Key,
         "job" => Icon::Jobs,
+        "alert" => Icon::Bell,
         _ => Icon::Info,
     };
     (mark, tone)

@@ -48,14 +48,13 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let now = shell.now();
     let to = narrowed.to.unwrap_or(now + Timestamp::SECOND);
     let from = narrowed.from.unwrap_or(to - 7 * Timestamp::DAY).min(to - 1);
-    let (page, facets, bars, count) = tokio::try_join!(
+    let (page, facets, (bars, bars_sampled), count) = tokio::try_join!(
         page(shell, condition.clone()),
         engine.event_facets(context, &condition),
-        engine.event_histogram(
+        engine.event_bars(
             context,
             &condition,
-            Timestamp::from_micros(from),
-            Timestamp::from_micros(to),
+            (Timestamp::from_micros(from), Timestamp::from_micros(to)),
             BARS
         ),
         engine.event_count(context, &condition),
@@ -79,11 +78,11 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     );
     let body = html! {
         (head)
-        (histogram(shell, &starts, &ends, &counts))
+        (histogram(shell, &starts, &ends, &counts, bars_sampled))
         div.with-facets {
             div {
                 (listing::facets(address, &narrowed.filter, schema, &groups))
-                @if facets.sampled { p.hint { "Counts are of the newest 20,000 that fit." } }
+                @if facets.sampled { (ui::sampled("Counts are of the newest 20,000 that fit.")) }
                 (views)
             }
             div { (rows(shell, &page, &shown)) }
@@ -197,7 +196,13 @@ fn by_severity(counts: &[(Severity, u64)]) -> Vec<u64> {
     LAYERS.iter().map(|(severity, _, _)| of(*severity)).collect()
 }
 
-fn histogram(shell: &Shell, starts: &[i64], ends: &[i64], counts: &[Vec<u64>]) -> Markup {
+fn histogram(
+    shell: &Shell,
+    starts: &[i64],
+    ends: &[i64],
+    counts: &[Vec<u64>],
+    sampled: bool,
+) -> Markup {
     let address = shell.address.without(CURSORS);
     let default_span = address.value("from").is_none() && address.value("to").is_none();
     let moment = |at: i64| ui::rfc3339(at).unwrap_or_default();
@@ -214,12 +219,18 @@ fn histogram(shell: &Shell, starts: &[i64], ends: &[i64], counts: &[Vec<u64>]) -
         .collect();
     let series = LAYERS.map(|(_, label, tone)| Series { label, tone });
     let (Some(first), Some(last)) = (starts.first(), ends.last()) else { return html! {} };
-    ui::histogram(&Histogram {
+    let chart = ui::histogram(&Histogram {
         id: "event-histogram",
         label: if default_span { "events in the last 7 days" } else { "events in this span" },
         series: &series,
         buckets: &buckets,
         from: *first,
         to: *last,
-    })
+    });
+    html! {
+        (chart)
+        @if sampled {
+            (ui::sampled("Bars are of the newest 20,000 that fit; narrow the search or the time to count all."))
+        }
+    }
 }

@@ -39,7 +39,7 @@ async fn search(shell: Shell) -> Response {
         let body = html! {
             (ui::page_header("How to search", "One language for every search box, rule and export.", html! {}))
             (ui::section("spelling", "Spelling", html! {}, html! {
-                div.table-wrap { table.plain {
+                div.table-wrap tabindex="0" role="group" aria-label="Spelling" { table.plain {
                     thead { tr { th scope="col" { "Write" } th scope="col" { "To find what" } } }
                     tbody { @for (text, meaning) in SPELLINGS {
                         tr { td { (ui::code(text)) } td { (meaning) } }
@@ -48,6 +48,7 @@ async fn search(shell: Shell) -> Response {
                 p.hint { "What stands side by side must all hold. Capital and small letters are the same." }
             }))
             (fields("events", "Fields of events", "/events", shell.engine().event_schema()))
+            (fields("alerts", "Fields of alerts", "/alerts", &shell.engine().alert_schema()))
             (fields("certificates", "Fields of certificates", "/certificates", &certificates))
         };
         Ok(shell.page(Nav::Elsewhere, "How to search", body))
@@ -61,7 +62,7 @@ fn fields(id: &str, title: &str, list: &str, schema: &Schema) -> Markup {
         title,
         html! { a href=(list) { "Search" } },
         html! {
-            div.table-wrap { table.plain {
+            div.table-wrap tabindex="0" role="group" aria-label=(title) { table.plain {
                 thead { tr {
                     th scope="col" { "Field" } th scope="col" { "Holds" } th scope="col" { "Meaning" }
                 } }

@@ -2,6 +2,7 @@
 //! being watched.
 
 use axum::response::Response;
+use chancery_engine::alert::{AlertQuery, ShownAlert, Sort as AlertSort};
 use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::inventory::search::{CertificateQuery, Sort};
 use chancery_engine::row::Certificate;
@@ -12,7 +13,7 @@ use maud::{Markup, html};
 use super::address::Address;
 use super::shell::Shell;
 use super::typed::sentence;
-use super::{GET, certificates, event_row};
+use super::{GET, alert_row, certificates, event_row};
 use crate::edge::{Access, Problem, Routes};
 use crate::ui::{self, AlertKind, Bucket, Histogram, Icon, Nav, Series, Stat, Tone};
 
@@ -38,6 +39,8 @@ const NEEDS: [(&str, &str, &str, Tone); 4] = [
         Tone::Notice,
     ),
 ];
+/// Alerts that wait for somebody.
+const WAITING: &str = "state:open,acknowledged";
 const COMING: &str = "expires:next(30d) replaced:false";
 const SILENT: &str = "expires:next(30d) replaced:true";
 
@@ -60,6 +63,8 @@ struct Facts {
     failures: Vec<SeenEvent>,
     verified: Option<SeenEvent>,
     unjudged: u64,
+    alerts: Vec<ShownAlert>,
+    alert_count: u64,
 }
 
 async fn count(shell: &Shell, expression: &str) -> Result<u64, Error> {
@@ -93,6 +98,17 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
         }
         Ok::<_, Error>(counts)
     };
+    let waiting = AlertQuery {
+        filter: engine.parse_alert_filter(WAITING)?,
+        sort: AlertSort::Severity,
+        descending: true,
+        cursor: None,
+        limit: LISTED,
+    };
+    let (alerts, alert_count) = tokio::try_join!(
+        engine.alerts(context, &waiting),
+        engine.alert_count(context, &waiting.filter),
+    )?;
     let (figures, needs, coming, coming_count, silent_count, by_day, failures, verified, unjudged) =
         tokio::try_join!(
             engine.figures(),
@@ -115,13 +131,15 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
         failures,
         verified: verified.into_iter().next(),
         unjudged,
+        alerts: alerts.items,
+        alert_count,
     })
 }
 
 async fn view(shell: &Shell) -> Result<Response, Problem> {
     let facts = facts(shell).await?;
     let body = html! {
-        (ui::page_header("What needs you", "", html! {
+        (ui::page_header(&headline(shell, &facts), &summary(shell, &facts), html! {
             @if shell.may(Permission::CertificateWrite) {
                 (ui::button("Upload certificates", "/certificates/upload", Some(Icon::Upload), facts.figures.certificates == 0))
             }
@@ -129,6 +147,7 @@ async fn view(shell: &Shell) -> Result<Response, Problem> {
         @for finding in shell.engine().health().findings().iter().filter(|finding| !finding.good) {
             (ui::alert_box(AlertKind::Error, &sentence(&finding.message)))
         }
+        (alerts(&facts))
         @if facts.figures.certificates == 0 { (nothing(shell)) }
         @else {
             (now(shell, &facts))
@@ -138,6 +157,68 @@ async fn view(shell: &Shell) -> Result<Response, Problem> {
         (watched(shell, &facts))
     };
     Ok(shell.page(Nav::Home, "Home", body))
+}
+
+/// How many things somebody has to look at now.
+fn needing(shell: &Shell, facts: &Facts) -> u64 {
+    let failed = failed_jobs(facts);
+    facts.needs.iter().sum::<u64>() + failed + shell.engine().health().quarantined()
+}
+
+fn failed_jobs(facts: &Facts) -> u64 {
+    facts.figures.jobs.iter().find(|(state, _)| state == "failed").map_or(0, |(_, n)| *n)
+}
+
+/// The answer to the first question, as the title of the page.
+fn headline(shell: &Shell, facts: &Facts) -> String {
+    match (facts.figures.certificates, needing(shell, facts)) {
+        (0, _) => "Nothing is watched yet".to_owned(),
+        (_, 0) => "Nothing needs you now".to_owned(),
+        (_, 1) => "1 thing needs you now".to_owned(),
+        (_, many) => format!("{} things need you now", ui::grouped(many)),
+    }
+}
+
+fn summary(shell: &Shell, facts: &Facts) -> String {
+    let certificates = facts.figures.certificates;
+    if certificates == 0 {
+        return "Bring in certificates, and this page tells what needs you.".to_owned();
+    }
+    let noun = if certificates == 1 { "certificate" } else { "certificates" };
+    let end = match facts.coming_count {
+        0 => format!("none ends in the next {DAYS} days"),
+        1 => format!("one ends in the next {DAYS} days"),
+        many => format!("{} end in the next {DAYS} days", ui::grouped(many)),
+    };
+    let watched = if gaps(shell, facts).is_empty() {
+        "everything is being watched"
+    } else {
+        "not everything is being watched"
+    };
+    format!("{} {noun}; {end}; {watched}.", ui::grouped(certificates))
+}
+
+/// Why not everything is being watched; nothing when it is.
+fn gaps(shell: &Shell, facts: &Facts) -> Vec<String> {
+    /// Events that may wait for a moment while much is going on.
+    const BACKLOG: u64 = 10_000;
+    let health = shell.engine().health();
+    let bad = health.findings().into_iter().filter(|finding| !finding.good);
+    let mut gaps: Vec<String> = bad.map(|finding| sentence(&finding.message)).collect();
+    for (count, what) in [
+        (facts.figures.pending, "events wait to be sealed."),
+        (facts.figures.unprojected, "events are not in the search index yet."),
+    ] {
+        if count > BACKLOG {
+            gaps.push(format!("{} {what}", ui::grouped(count)));
+        }
+    }
+    match facts.unjudged {
+        0 => {}
+        1 => gaps.push("1 certificate has not been judged yet.".to_owned()),
+        many => gaps.push(format!("{} certificates have not been judged yet.", ui::grouped(many))),
+    }
+    gaps
 }
 
 fn nothing(shell: &Shell) -> Markup {
@@ -150,7 +231,7 @@ fn nothing(shell: &Shell) -> Markup {
     let action = shell.may(Permission::CertificateWrite).then_some(upload);
     ui::section(
         "empty",
-        "Nothing is watched yet",
+        "Begin here",
         html! {},
         ui::empty_state(
             "The inventory is empty",
@@ -161,13 +242,22 @@ fn nothing(shell: &Shell) -> Markup {
     )
 }
 
+/// Open alerts, the gravest first; nothing where nothing needs anybody.
+fn alerts(facts: &Facts) -> Markup {
+    let all = Address::new("/alerts").with("q", WAITING).with("sort", "-severity").to_string();
+    html! { @if facts.alert_count > 0 {
+        (ui::section("alerts", "Alerts", html! {
+            a href=(all) { "All " (ui::grouped(facts.alert_count)) } " · " a href="/review" { "Review" }
+        }, alert_row::table("home-alerts", "Open alerts, the gravest first", &facts.alerts)))
+    } }
+}
+
 fn list_href(expression: &str) -> String {
     Address::new("/certificates").with("q", expression).to_string()
 }
 
 fn now(shell: &Shell, facts: &Facts) -> Markup {
-    let failed =
-        facts.figures.jobs.iter().find(|(state, _)| state == "failed").map_or(0, |(_, n)| *n);
+    let failed = failed_jobs(facts);
     let quarantined = shell.engine().health().quarantined();
     let calm = |tone: Tone, count: u64| if count > 0 { tone } else { Tone::Good };
     let hint = |text: &'static str, count: u64| if count > 0 { text } else { "none" };
@@ -276,23 +366,40 @@ fn watched(shell: &Shell, facts: &Facts) -> Markup {
         },
         None => html! { "not yet; " a href="/log-view" { "verify now" } },
     };
+    let gaps = gaps(shell, facts);
+    let rows = ui::key_values(&[
+        ("Entries under seal", html! { (ui::grouped(figures.log_size)) }),
+        ("Last checkpoint", checkpoint),
+        ("Sealing", lag(figures.pending)),
+        ("Search index", lag(figures.unprojected)),
+        (
+            "Certificates judged",
+            html! { (ui::grouped(judged)) " of " (ui::grouped(figures.certificates)) },
+        ),
+        ("Last verification", verified),
+        ("Storage", html! { (bytes(figures.store_bytes)) }),
+        ("Running for", html! { (uptime(figures.uptime_seconds)) }),
+    ]);
     ui::section(
         "watched",
         "Is everything being watched?",
         html! { a href="/log-view" { "The log" } },
-        ui::key_values(&[
-            ("Entries under seal", html! { (ui::grouped(figures.log_size)) }),
-            ("Last checkpoint", checkpoint),
-            ("Sealing", lag(figures.pending)),
-            ("Search index", lag(figures.unprojected)),
-            (
-                "Certificates judged",
-                html! { (ui::grouped(judged)) " of " (ui::grouped(figures.certificates)) },
-            ),
-            ("Last verification", verified),
-            ("Storage", html! { (bytes(figures.store_bytes)) }),
-            ("Running for", html! { (uptime(figures.uptime_seconds)) }),
-        ]),
+        html! {
+            @if figures.certificates == 0 {
+                p.verdict {
+                    (ui::badge(Tone::Notice, Icon::Hourglass, "Not yet"))
+                    " There is no certificate to watch. Every event goes under seal already."
+                }
+            } @else if gaps.is_empty() {
+                p.verdict {
+                    (ui::badge(Tone::Good, Icon::CheckCircle, "Yes"))
+                    " Every certificate is judged, and every event goes under seal."
+                }
+            } @else {
+                p.verdict { (ui::badge(Tone::Warning, Icon::Warning, "No")) " " (gaps.join(" ")) }
+            }
+            (rows)
+        },
     )
 }
 

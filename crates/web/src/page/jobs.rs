@@ -4,15 +4,16 @@ use axum::extract::Path;
 use axum::response::Response;
 use chancery_engine::Permission;
 use chancery_engine::history::EventQuery;
-use chancery_engine::job::Kind;
+use chancery_engine::job::{JobQuery, Kind, QueueView};
 use chancery_engine::row::Job;
 use chancery_event::Timestamp;
 use chancery_event::filter::Filter;
 use chancery_event::id::JobId;
 use maud::{Markup, html};
 
-use super::certificates::pages;
+use super::certificates::{Way, pages};
 use super::form::Fields;
+use super::listing::CURSORS;
 use super::question::Question;
 use super::shell::Shell;
 use super::typed::sentence;
@@ -38,8 +39,8 @@ async fn show(shell: Shell) -> Response {
     shell.answer(list(&shell)).await
 }
 
-/// Where a page continues: `<µs>.<id>` of the last job before it.
-fn cursor(text: &str) -> Option<(Timestamp, JobId)> {
+/// A position in the list: `<µs>.<id>` of a job.
+fn position(text: &str) -> Option<(Timestamp, JobId)> {
     let (at, id) = text.split_once('.')?;
     Some((Timestamp::from_micros(at.parse().ok()?), id.parse().ok()?))
 }
@@ -48,33 +49,85 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let address = &shell.address;
     let state = address.value("state").filter(|state| STATES.contains(state));
     let kind = address.value("kind").filter(|kind| Kind::parse(kind).is_some());
-    let before = address.value("cursor").and_then(cursor);
-    let mut jobs = shell.engine().jobs(shell.context(), state, kind, before, PAGE + 1).await?;
-    let more = jobs.len() > PAGE;
-    jobs.truncate(PAGE);
-    let next = jobs.last().filter(|_| more).map(|job| {
-        let cursor = format!("{}.{}", job.scheduled_at.micros(), job.id);
-        address.with("cursor", &cursor).to_string()
-    });
+    let (jobs, way) = page(shell, state, kind).await?;
+    let queues = shell.engine().job_queues(shell.context()).await?;
     let counts = shell.engine().figures().await?.jobs;
     let running = jobs.iter().any(|job| matches!(job.state.as_str(), "queued" | "running"));
     let words = format!("{} shown", jobs.len());
     let body = html! {
         (ui::page_header("Jobs", "What is done in the background, newest first.", html! {}))
         div.with-facets {
-            (facets(shell, &counts))
+            (facets(shell, &counts, &queues))
             div id="job-list" data-refresh=[running.then_some("5")] {
                 @if jobs.is_empty() {
-                    (ui::empty_state("No jobs", "Large uploads run as jobs. They are kept here with what became of them.", None))
-                } @else { (table(&jobs, shell.now())) (pages(address, next.as_deref(), &words)) }
+                    (ui::empty_state("No job here", "Large uploads run as jobs. They are kept here with what became of them.",
+                        jobs_action(shell)))
+                } @else { (table("jobs", &jobs, shell.now())) (pages(address, &way, &words)) }
             }
         }
     };
     Ok(shell.page(Nav::Jobs, "Jobs", body))
 }
 
-fn facets(shell: &Shell, counts: &[(String, u64)]) -> Markup {
-    let address = shell.address.without(&["cursor"]);
+/// The jobs of the page that the address asks for (`before` a position, or `after` it: newer), and
+/// the pages beside it.
+async fn page(
+    shell: &Shell,
+    state: Option<&str>,
+    kind: Option<&str>,
+) -> Result<(Vec<Job>, Way), Problem> {
+    let (engine, context, address) = (shell.engine(), shell.context(), &shell.address);
+    let before = address.value("before").and_then(position);
+    let after = address.value("after").and_then(position).filter(|_| before.is_none());
+    let query = JobQuery {
+        state: state.map(str::to_owned),
+        kind: kind.map(str::to_owned),
+        queue: address.value("queue").map(str::to_owned),
+        from: address.parsed("from"),
+        to: address.parsed("to"),
+        before,
+        after,
+        limit: PAGE + 1,
+    };
+    let mut jobs = engine.find_jobs(context, &query).await?;
+    let more = jobs.len() > PAGE;
+    if after.is_some() {
+        jobs.drain(..jobs.len().saturating_sub(PAGE));
+    } else {
+        jobs.truncate(PAGE);
+    }
+    let at = |name: &str, job: Option<&Job>, is_there: bool| {
+        let job = job.filter(|_| is_there)?;
+        let position = format!("{}.{}", job.scheduled_at.micros(), job.id);
+        Some(address.without(CURSORS).with(name, &position).to_string())
+    };
+    let (newer, older) = match after {
+        Some(_) => (more, true),
+        None => (before.is_some(), more),
+    };
+    let way =
+        Way { previous: at("after", jobs.first(), newer), next: at("before", jobs.last(), older) };
+    Ok((jobs, way))
+}
+
+/// One thing to do where no job is listed.
+fn jobs_action(shell: &Shell) -> Option<Markup> {
+    let is_narrowed = ["state", "kind", "queue", "from", "to", "before", "after"]
+        .iter()
+        .any(|name| shell.address.value(name).is_some());
+    if is_narrowed {
+        return Some(ui::button("Show all jobs", "/jobs", None, true));
+    }
+    let upload =
+        || ui::button("Upload certificates", "/certificates/upload", Some(Icon::Upload), true);
+    shell.may(Permission::CertificateWrite).then(upload)
+}
+
+/// Spans of time that the list is narrowed to: label, and how many days back.
+const SPANS: [(&str, i64); 3] = [("Last day", 1), ("Last week", 7), ("Last 30 days", 30)];
+
+fn facets(shell: &Shell, counts: &[(String, u64)], queues: &[QueueView]) -> Markup {
+    let address = shell.address.without(CURSORS);
     let href = |name: &str, value: &str| match address.value(name) == Some(value) {
         true => address.without(&[name]).to_string(),
         false => address.with(name, value).to_string(),
@@ -97,13 +150,35 @@ fn facets(shell: &Shell, counts: &[(String, u64)]) -> Markup {
             (ui::facet_panel(&[Facet { label: "State", values: &states, more_href: None }]))
             aside.facets aria-label="Kinds" { details open { summary { "Kind" } ul {
                 @for (kind, href) in Kind::ALL.iter().zip(&kind_hrefs) {
-                    li { a href=(href) aria-current=[(address.value("kind") == Some(kind.as_str())).then_some("true")] {
-                        (kind.as_str())
+                    li { a.facet href=(href) aria-current=[(address.value("kind") == Some(kind.as_str())).then_some("true")] {
+                        (ui::parted(kind.as_str()))
                     } }
+                }
+            } } }
+            aside.facets aria-label="Queues" { details open { summary { "Queue" } ul {
+                @for queue in queues {
+                    li { a href=(href("queue", queue.name)) aria-current=[(address.value("queue") == Some(queue.name)).then_some("true")] {
+                        (queue.name)
+                    } " " span.muted {
+                        (queue.running) " of " (queue.at_a_time) " run, " (queue.queued) " wait"
+                    } }
+                }
+            } } }
+            aside.facets aria-label="Time" { details open { summary { "Asked for" } ul {
+                @for (label, days) in SPANS {
+                    li { a href=(since(&address, shell.now(), days)) { (label) } }
+                }
+                @if address.value("from").is_some() {
+                    li { a href=(address.without(&["from", "to"])) { "Any time" } }
                 }
             } } }
         }
     }
+}
+
+fn since(address: &super::address::Address, now: i64, days: i64) -> String {
+    let from = ui::rfc3339(now - days * Timestamp::DAY).unwrap_or_default();
+    address.without(&["to"]).with("from", &from).to_string()
 }
 
 fn count(number: i64) -> u64 {
@@ -129,7 +204,14 @@ fn duration(job: &Job, now: i64) -> String {
     }
 }
 
-fn table(jobs: &[Job], now: i64) -> Markup {
+/// Whether a job has been running for so long that somebody should look: ten minutes.
+pub(super) fn takes_long(job: &Job, now: i64) -> bool {
+    job.state == "running"
+        && job.started_at.is_some_and(|at| now - at.micros() > 600 * Timestamp::SECOND)
+}
+
+/// A table of jobs.
+pub(super) fn table(id: &str, jobs: &[Job], now: i64) -> Markup {
     let columns = [
         Column::new("Job"),
         Column::new("State"),
@@ -142,10 +224,17 @@ fn table(jobs: &[Job], now: i64) -> Markup {
         .iter()
         .map(|job| Row {
             href: Some(format!("/jobs/{}", job.id)),
-            tone: (job.state == "failed").then_some(Tone::Bad),
+            tone: match job.state.as_str() {
+                "failed" => Some(Tone::Bad),
+                _ if takes_long(job, now) => Some(Tone::Warning),
+                _ => None,
+            },
             cells: vec![
                 html! { (job.name) },
-                ui::job_state(&job.state),
+                html! { span {
+                    (ui::job_state(&job.state))
+                    @if takes_long(job, now) { " " (ui::badge(Tone::Warning, Icon::Hourglass, "Takes long")) }
+                } },
                 progress(job),
                 ui::time(job.scheduled_at.micros()),
                 html! { (duration(job, now)) },
@@ -153,12 +242,7 @@ fn table(jobs: &[Job], now: i64) -> Markup {
             ],
         })
         .collect();
-    ui::data_table(&Table {
-        id: "jobs",
-        caption: "Jobs, newest first",
-        columns: &columns,
-        rows: &rows,
-    })
+    ui::data_table(&Table { id, caption: "Jobs, newest first", columns: &columns, rows: &rows })
 }
 
 async fn one(shell: Shell, Path(id): Path<String>) -> Response {
@@ -189,6 +273,11 @@ async fn view(shell: &Shell, job: &Job) -> Result<Response, Problem> {
         .map_err(chancery_engine::Error::from)?;
     let query = EventQuery { filter, before: None, from: None, limit: 50, oldest_first: true };
     let events = shell.engine().events(shell.context(), query).await?.events;
+    let causes = match shell.may(Permission::EventRead) {
+        true => shell.engine().job_causes(shell.context(), job.id).await?,
+        false => Vec::new(),
+    };
+    let alerts = super::alert::about(shell, &job.id.to_string()).await?;
     let action = format!("/jobs/{}/cancel", job.id);
     let is_open = matches!(job.state.as_str(), "queued" | "running");
     let body = html! {
@@ -214,6 +303,13 @@ async fn view(shell: &Shell, job: &Job) -> Result<Response, Problem> {
             }
             (ui::section("story", "Story", html! {}, html! {
                 @if events.is_empty() { p.muted { "Nothing is sealed yet." } } @else { (event_row::story(&events)) }
+            }))
+        }
+        (alerts)
+        @if !causes.is_empty() {
+            (ui::section("causes", "What led to it", html! {}, html! {
+                p.hint { "The nearest cause first; each was brought about by the one below it." }
+                (event_row::story(&causes))
             }))
         }
         (ui::section("payload", "What it was asked", html! {},
@@ -242,8 +338,12 @@ fn facts(job: &Job, now: i64) -> Markup {
         }
         _ => html! { (job.triggered_by) },
     };
-    ui::key_values(&[
-        ("State", ui::job_state(&job.state)),
+    let mut pairs = vec![
+        (
+            "State",
+            html! { (ui::job_state(&job.state)) " " span.muted { (job.state.to_ascii_uppercase()) } },
+        ),
+        ("Kind", ui::code(&job.kind)),
         ("Progress", progress(job)),
         ("Tries", html! { (job.attempts) " of " (job.attempts_max) }),
         ("Asked for", ui::time(job.scheduled_at.micros())),
@@ -254,7 +354,26 @@ fn facts(job: &Job, now: i64) -> Markup {
         ("Asked by", by),
         ("Queue", html! { (job.queue) }),
         ("Identifier", ui::code(&job.id.to_string())),
-    ])
+    ];
+    for (label, name) in [
+        ("Authority", "authority_id"),
+        ("Issued certificate", "issued_certificate_id"),
+        ("Request at the authority", "external_request_id"),
+    ] {
+        if let Some(value) = told(job, name) {
+            pairs.push((label, ui::code(&value)));
+        }
+    }
+    ui::key_values(&pairs)
+}
+
+/// A member of a job's result, or of what it was asked.
+fn told(job: &Job, name: &str) -> Option<String> {
+    let read = |text: &str| {
+        let value = serde_json::from_str::<serde_json::Value>(text).ok()?;
+        value[name].as_str().map(str::to_owned)
+    };
+    job.result.as_deref().and_then(read).or_else(|| read(&job.payload))
 }
 
 async fn retry(shell: Shell, Path(id): Path<String>, _: Fields) -> Response {

@@ -157,7 +157,7 @@ fn how(shell: &Shell) -> Markup {
     html! {
         p { "The log is served as C2SP tlog-tiles. Tools of that standard read it, and so does this program:" }
         (ui::json_block("verify-command", "Shell", &command))
-        div.table-wrap { table.plain {
+        div.table-wrap tabindex="0" role="group" aria-label="Addresses of the log" { table.plain {
             thead { tr { th scope="col" { "Address" } th scope="col" { "What" } th scope="col" { "For whom" } } }
             tbody {
                 tr { td { a href="/log/checkpoint" { (ui::code("/log/checkpoint")) } } td { "the newest signed checkpoint" } td { "everybody" } }

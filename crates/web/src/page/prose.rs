@@ -14,7 +14,7 @@ pub(super) fn prose(text: &str) -> Markup {
 
 /// A dotted name or a path as code that breaks behind its dots, slashes and underscores.
 pub(super) fn parted(text: &str) -> Markup {
-    html! { code { @for part in text.split_inclusive(['.', '/', '_']) { (part) wbr; } } }
+    html! { code { (crate::ui::parted(text)) } }
 }
 
 #[cfg(test)]

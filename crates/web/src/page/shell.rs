@@ -28,6 +28,7 @@ pub(crate) struct Shell {
     pub(crate) address: Address,
     preferences: Preferences,
     notice: Option<String>,
+    unread: Option<u64>,
 }
 
 impl FromRequestParts<AppState> for Shell {
@@ -36,6 +37,11 @@ impl FromRequestParts<AppState> for Shell {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
+        let unread = match caller.identity() {
+            // One more than the bell shows; a page is shown all the same when they cannot be counted.
+            Some(_) => state.engine.unread_alerts(caller.context(), 100).await.ok(),
+            None => None,
+        };
         let theme = cookie(&parts.headers, "theme");
         let zone = cookie(&parts.headers, "zone");
         Ok(Self {
@@ -43,6 +49,7 @@ impl FromRequestParts<AppState> for Shell {
             preferences: Preferences::from_cookies(theme, zone),
             notice: cookie(&parts.headers, NOTICE).map(decode).filter(|text| !text.is_empty()),
             state: state.clone(),
+            unread,
             caller,
         })
     }
@@ -63,6 +70,11 @@ impl Shell {
 
     pub(crate) fn may(&self, permission: Permission) -> bool {
         self.caller.may(permission)
+    }
+
+    /// Alerts that the reader has not read, up to 100; `None` if there is no bell.
+    pub(crate) fn unread(&self) -> Option<u64> {
+        self.unread
     }
 
     pub(crate) fn preferences(&self) -> Preferences {
@@ -104,7 +116,7 @@ impl Shell {
                 text,
                 href: "/log-view#health",
             }),
-            bell: None,
+            bell: self.unread,
             query,
             seal: Some(SealStatus {
                 tree_size: *self.engine().sealed().borrow(),
@@ -178,6 +190,7 @@ impl Shell {
         }
         let way_on = match problem.status {
             StatusCode::NOT_FOUND => Some(("Search certificates", "/certificates")),
+            StatusCode::FORBIDDEN => Some(("What you may do", "/account")),
             _ => None,
         };
         let body = ui::error_page(problem.status.as_u16(), problem.title, &detail, way_on);

@@ -74,6 +74,7 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
                         hint: &hint,
                         accept: ".pem,.crt,.cer,.der,.p7b,.p7c,.p12,.pfx",
                         multiple: true,
+                        text: typed.raw("files_text"),
                     }))
                     (ui::field(&password)) (ui::select_field(&mode, &modes))
                 }))

@@ -89,7 +89,8 @@ pub fn job_state(code: &str) -> Markup {
 #[must_use]
 pub fn alert_state(code: &str) -> Markup {
     let (tone, mark, text) = match code.to_ascii_lowercase().as_str() {
-        "unread" => (Tone::Warning, Icon::Bell, "Unread"),
+        "unread" => (Tone::Notice, Icon::Dot, "Unread"),
+        "open" => (Tone::Warning, Icon::Bell, "Open"),
         "acknowledged" => (Tone::Info, Icon::User, "Acknowledged"),
         "snoozed" => (Tone::Neutral, Icon::Clock, "Snoozed"),
         "resolved" => (Tone::Good, Icon::Check, "Resolved"),

@@ -87,6 +87,34 @@ pub fn stat_row(stats: &[Stat<'_>]) -> Markup {
     html! { div.stat-row { @for stat in stats { (stat_tile(stat)) } } }
 }
 
+/// A question that a page answers first.
+#[derive(Debug, Clone)]
+pub struct Answered<'a> {
+    /// The question, without its mark.
+    pub question: &'a str,
+    /// What the answer means.
+    pub tone: Tone,
+    /// Its mark.
+    pub mark: Icon,
+    /// The answer.
+    pub answer: Markup,
+}
+
+/// Questions with their answers, side by side at the top of a page.
+#[must_use]
+pub fn answers(label: &str, all: &[Answered<'_>]) -> Markup {
+    html! {
+        dl.answers aria-label=(label) {
+            @for one in all {
+                div class=(one.tone.class()) {
+                    dt { (icon(one.mark)) (one.question) }
+                    dd { (one.answer) }
+                }
+            }
+        }
+    }
+}
+
 /// What to show where there is nothing: why it is empty, and one thing to do about it.
 #[must_use]
 pub fn empty_state(title: &str, text: &str, action: Option<Markup>) -> Markup {
@@ -97,7 +125,7 @@ pub fn empty_state(title: &str, text: &str, action: Option<Markup>) -> Markup {
                 circle cx="66" cy="44" r="11" {}
                 circle cx="66" cy="44" r="6.500" {}
             }
-            h3 { (title) }
+            p.empty-title { (title) }
             p { (text) }
             @if let Some(action) = action { div.empty-action { (action) } }
         }
@@ -221,6 +249,12 @@ pub fn progress(label: &str, value: u64, total: Option<u64>) -> Markup {
             }
         }
     }
+}
+
+/// The mark on counts that stopped at a bound.
+#[must_use]
+pub fn sampled(text: &str) -> Markup {
+    html! { p.sampled { (icon(Icon::Info)) span { strong { "Sampled. " } (text) } } }
 }
 
 /// A short code, name or path in the monospaced face.

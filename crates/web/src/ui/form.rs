@@ -148,6 +148,8 @@ pub struct FileDrop<'a> {
     pub accept: &'a str,
     /// Whether several may come at once.
     pub multiple: bool,
+    /// The text that was pasted before, when the form comes back.
+    pub text: &'a str,
 }
 
 /// The place.
@@ -165,7 +167,7 @@ pub fn file_drop(drop: &FileDrop<'_>) -> Markup {
             }
             label for={(drop.id) "-text"} { "or paste PEM text" }
             textarea.code id={(drop.id) "-text"} name={(drop.name) "_text"} rows="4" spellcheck="false"
-                placeholder="-----BEGIN CERTIFICATE-----" {}
+                placeholder="-----BEGIN CERTIFICATE-----" { (drop.text) }
         }
     }
 }

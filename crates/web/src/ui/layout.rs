@@ -80,6 +80,8 @@ pub enum Nav {
     Home,
     /// `/events`
     Events,
+    /// `/alerts`
+    Alerts,
     /// `/certificates`
     Certificates,
     /// `/catalogue`
@@ -94,8 +96,9 @@ pub enum Nav {
     Elsewhere,
 }
 
-const PLACES: [(Nav, &str, &str, Icon); 7] = [
+const PLACES: [(Nav, &str, &str, Icon); 8] = [
     (Nav::Home, "Home", "/", Icon::Home),
+    (Nav::Alerts, "Alerts", "/alerts", Icon::Bell),
     (Nav::Events, "Events", "/events", Icon::Events),
     (Nav::Certificates, "Certificates", "/certificates", Icon::Certificate),
     (Nav::Catalogue, "Catalogue", "/catalogue", Icon::Catalogue),
@@ -233,14 +236,20 @@ fn tools(frame: &PageFrame<'_>) -> Markup {
             }
         }
         (zone_switch(frame.preferences.zone, frame.csrf))
-        @if let Some(unread) = frame.bell {
-            a.tool.bell href="/alerts" {
-                (icon(Icon::Bell))
-                @if unread > 0 { span.bell-count aria-hidden="true" { @if unread > 99 { "99+" } @else { (unread) } } }
-                span.visually-hidden { (unread) " unread alerts" }
-            }
-        }
+        @if let Some(unread) = frame.bell { (bell(unread)) }
         @if let Some(viewer) = &frame.viewer { (menu(viewer, frame)) }
+    }
+}
+
+/// The bell with the number of unread alerts. It fetches itself anew while a page stays open.
+#[must_use]
+pub fn bell(unread: u64) -> Markup {
+    html! {
+        a.tool.bell id="bell" href="/alerts" data-refresh="30" data-refresh-from="/alerts/bell" {
+            (icon(Icon::Bell))
+            @if unread > 0 { span.bell-count aria-hidden="true" { @if unread > 99 { "99+" } @else { (unread) } } }
+            span.visually-hidden { @if unread > 99 { "More than 99" } @else { (unread) } " unread alerts" }
+        }
     }
 }
 

@@ -70,13 +70,30 @@ pub fn login_page(login: &LoginFrame<'_>) -> Markup {
     document("Sign in", login.preferences, inner)
 }
 
+/// A whole page that says what went wrong, for those who are not signed in.
+#[must_use]
+pub fn lone_error(preferences: Preferences, status: u16, title: &str, detail: &str) -> Markup {
+    let inner = html! {
+        main.lone id="main" {
+            div.login {
+                (seal_logo())
+                p.failed-status { (status) }
+                h1 { (title) }
+                @if !detail.is_empty() { p.muted { (sentence(detail)) } }
+                p { a.button.primary href="/" { span { "To the start" } } }
+            }
+        }
+    };
+    document(title, preferences, inner)
+}
+
 /// The body of a page that failed: what happened in words, and a way on. Put it into [`super::layout`].
 #[must_use]
 pub fn error_page(status: u16, title: &str, detail: &str, way_on: Option<(&str, &str)>) -> Markup {
     html! {
         div.failed {
             p.failed-status { (status) }
-            (page_header(title, detail, html! {}))
+            (page_header(title, &sentence(detail), html! {}))
             div.actions {
                 @if let Some((label, href)) = way_on {
                     a.button.primary href=(href) { span { (label) } }
@@ -85,4 +102,12 @@ pub fn error_page(status: u16, title: &str, detail: &str, way_on: Option<(&str, 
             }
         }
     }
+}
+
+/// A detail as a sentence: it begins with a capital letter and ends with a stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let Some(first) = letters.next() else { return String::new() };
+    let stop = if text.ends_with(['.', '?', '!', '…']) { "" } else { "." };
+    format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
 }

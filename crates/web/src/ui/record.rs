@@ -93,7 +93,7 @@ pub struct Change<'a> {
 #[must_use]
 pub fn diff_table(caption: &str, changes: &[Change<'_>]) -> Markup {
     html! {
-        div.table-wrap {
+        div.table-wrap tabindex="0" role="group" aria-label=(caption) {
             table.plain.diff {
                 caption.visually-hidden { (caption) }
                 thead { tr {

@@ -126,12 +126,18 @@ pub fn facet_panel(facets: &[Facet<'_>]) -> Markup {
     }
 }
 
+/// A name that may break behind its dots, slashes and underscores.
+#[must_use]
+pub fn parted(text: &str) -> Markup {
+    html! { @for part in text.split_inclusive(['.', '/', '_']) { (part) wbr; } }
+}
+
 fn facet_value(value: &FacetValue<'_>, most: u64) -> Markup {
     let share = (value.count.saturating_mul(100) / most).max(1);
     html! {
         li {
             a.facet href=(value.href) aria-current=[value.selected.then_some("true")] {
-                span.facet-label { @if value.selected { (icon(Icon::Check)) } (value.label) }
+                span.facet-label { @if value.selected { (icon(Icon::Check)) } (parted(value.label)) }
                 span.count { (grouped(value.count)) }
                 svg.facet-bar viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true" {
                     rect width=(share) height="2" {}

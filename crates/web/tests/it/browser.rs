@@ -39,7 +39,7 @@ impl<'a> Browser<'a> {
         let answer = browser.post("/login", &fields).await.expect(303);
         if answer.header("location") == "/account/password" {
             browser.get("/account/password").await.expect(200);
-            let fields = [("present", FIRST), ("new", SECOND), ("again", SECOND)];
+            let fields = [("present_password", FIRST), ("new", SECOND), ("again", SECOND)];
             browser.post("/account/password", &fields).await.expect(303);
         }
         browser.get("/account").await.expect(200);

@@ -117,20 +117,28 @@ async fn the_inventory_is_listed_page_by_page_and_exported() {
         .map(|n| authority.leaf(&format!("n{n}.example.org"), server.now(), 10 * n).to_pem())
         .collect();
     server.post("/api/v1/certificates").body("text/plain", bundle).send().await.expect(200);
-    let mut names = Vec::new();
-    let mut path = "/api/v1/certificates?limit=2&sort=-expires".to_owned();
+    let mut pages = Vec::new();
+    let mut cursor = String::new();
     loop {
+        let path = format!("/api/v1/certificates?limit=2&sort=-expires&cursor={cursor}");
         let page = server.get(&path).send().await.expect(200);
-        for item in page.json()["items"].as_array().unwrap() {
-            names.push(item["subject_cn"].as_str().unwrap().to_owned());
-        }
-        let link = page.header("link").to_owned();
-        let Some(next) = link.split('>').next().and_then(|part| part.strip_prefix('<')) else {
-            break;
-        };
-        assert!(link.contains("rel=\"next\""), "{link}");
-        path = next.to_owned();
+        pages.push(page.json());
+        let Some(next) = page.json()["next_cursor"].as_str().map(str::to_owned) else { break };
+        assert!(page.header("link").contains("rel=\"next\""), "{}", page.header("link"));
+        cursor = next;
     }
+    // And the same way back.
+    assert!(pages[0]["previous_cursor"].is_null());
+    for place in (0..pages.len() - 1).rev() {
+        let cursor = pages[place + 1]["previous_cursor"].as_str().expect("a way back");
+        let path = format!("/api/v1/certificates?limit=2&sort=-expires&cursor={cursor}");
+        let back = server.get(&path).send().await.expect(200).json();
+        assert_eq!(back["items"], pages[place]["items"]);
+        assert_eq!(back["previous_cursor"].is_null(), place == 0);
+        assert_eq!(back["next_cursor"], pages[place]["next_cursor"]);
+    }
+    let items = pages.iter().flat_map(|page| page["items"].as_array().unwrap());
+    let names: Vec<_> = items.map(|item| item["subject_cn"].as_str().unwrap().to_owned()).collect();
     let expected: Vec<_> = (1..=5).rev().map(|n| format!("n{n}.example.org")).collect();
     assert_eq!(names, expected);
     let soon = server.get("/api/v1/certificates?filter=expires%3C25d").send().await.expect(200);

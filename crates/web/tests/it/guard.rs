@@ -1,8 +1,10 @@
 //! Cookies, forged requests, headers, limits, idempotency.
 
 use axum::http::Method;
+use chancery_engine::Role;
+use chancery_engine::access::REFUSALS_RECORDED_MAX;
 use chancery_testkit::{Call, TestServer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A write by cookie: a token wish.
 fn write(server: &TestServer) -> Call {
@@ -148,5 +150,70 @@ async fn too_many_requests_are_refused_for_a_while() {
     assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
     // Others are not affected: the administrator's own requests count for themselves.
     server.get("/api/v1/tokens").send().await.expect(200);
+    let told = events(&server, "type:client.rate_limited").await;
+    assert_eq!(told.len(), 1, "once a window");
+    assert_eq!(told[0]["data"]["detail"]["limited"], "request");
+    server.finish().await;
+}
+
+/// The events that a search finds, oldest first.
+async fn events(server: &TestServer, filter: &str) -> Vec<Value> {
+    server.settle().await;
+    let address = format!("/api/v1/events?order=oldest&limit=100&filter={filter}");
+    let page = server.get(&address).send().await.expect(200).json();
+    page["items"].as_array().unwrap().iter().map(|item| item["event"].clone()).collect()
+}
+
+#[tokio::test]
+async fn what_the_door_refuses_is_told() {
+    let server = TestServer::start().await;
+    let viewer = server.token(Role::Viewer).await;
+    let id = "01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4";
+    let path = format!("/api/v1/certificates/{id}");
+    server.call(Method::DELETE, &path).bearer(&viewer).send().await.expect(403);
+    server.call(Method::DELETE, &path).bearer("chy_nonsense").send().await.expect(401);
+    server.call(Method::DELETE, &path).send().await.expect(401);
+    write(&server).send().await.expect(403);
+    // Looking without credentials is what every browser does before the login.
+    server.call(Method::GET, "/events").send().await.expect(303);
+    server.call(Method::GET, "/api/v1/certificates").send().await.expect(401);
+    let told = events(&server, "type:access.denied").await;
+    let line = |event: &Value| {
+        let data = &event["data"];
+        let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        format!(
+            "{} {} {} {} {}",
+            word(&data["actor"]["kind"]),
+            word(&data["outcome"]["reason"]),
+            word(&data["detail"]["method"]),
+            word(&data["detail"]["route"]),
+            word(&data["detail"]["permission"]),
+        )
+    };
+    let told: Vec<_> = told.iter().map(line).collect();
+    let place = "DELETE /api/v1/certificates/{id} certificate:delete";
+    assert_eq!(
+        told,
+        [
+            format!("account forbidden {place}"),
+            format!("anonymous unauthenticated {place}"),
+            format!("anonymous unauthenticated {place}"),
+            "account forged POST /api/v1/tokens own:write".to_owned(),
+        ]
+    );
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn being_refused_does_not_fill_the_log() {
+    let server = TestServer::start().await;
+    let viewer = server.token(Role::Viewer).await;
+    for _ in 0..40 {
+        let call = server.call(Method::POST, "/api/v1/groups").bearer(&viewer);
+        call.json(&json!({ "name": "x" })).send().await.expect(403);
+    }
+    let told = events(&server, "type:access.denied").await;
+    assert_eq!(told.len(), REFUSALS_RECORDED_MAX as usize);
+    assert!(told.iter().all(|event| event["data"]["detail"]["refused"] == 1));
     server.finish().await;
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod administration;
+mod alerts;
 mod browser;
 mod certificates;
 mod document;

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use axum::http::Method;
 use chancery_engine::Role;
+use chancery_engine::alert::{AlertQuery, Sort};
 use chancery_engine::configuration::{LabelClass, LabelDraft};
 use chancery_engine::inventory::{PlacementRequest, Source, Upload, UploadAnswer, UploadMode};
-use chancery_engine::{Context, Permission};
+use chancery_engine::{Client, Context, Permission, Secret};
 use chancery_testkit::{Answer, Authority, TestServer};
 use chancery_web::edge::Access;
 
@@ -43,6 +44,25 @@ async fn fill(server: &TestServer) -> Vec<String> {
     server.engine().upload(&context, upload(UploadMode::Async)).await.expect("a job");
     server.settle().await;
     items.into_iter().map(|item| item.result.expect("entered").to_string()).collect()
+}
+
+/// Locks the administrator out; answers the alerts there are.
+async fn alert(server: &TestServer) -> Vec<String> {
+    for _ in 0..10 {
+        let wrong = Secret::new("wrong".to_owned());
+        let _ = server.engine().log_in(Client::default(), "admin", wrong).await;
+    }
+    let context = Context::command_line(server.engine().environment());
+    let query = AlertQuery {
+        filter: server.engine().parse_alert_filter("").expect("a filter"),
+        sort: Sort::Created,
+        descending: true,
+        cursor: None,
+        limit: 10,
+    };
+    let page = server.engine().alerts(&context, &query).await.expect("alerts");
+    assert!(!page.items.is_empty());
+    page.items.iter().map(|shown| shown.alert.id.to_string()).collect()
 }
 
 /// What no page may have in it.
@@ -137,6 +157,7 @@ async fn every_page_for_every_role_with_hostile_names_in_it() {
     let jobs = server.engine().jobs(&context, None, None, None, 5).await.expect("jobs");
     assert!(!jobs.is_empty());
     objects.extend(jobs.iter().map(|job| ("/jobs/", job.id.to_string())));
+    objects.extend(alert(&server).await.into_iter().map(|id| ("/alerts/", id)));
     let accounts = server.engine().accounts(&context).await.expect("accounts");
     objects.extend(accounts.iter().map(|one| ("/administration/accounts/", one.id.to_string())));
     let groups = server.engine().labels(&context, LabelClass::Group).await.expect("groups");
@@ -159,6 +180,7 @@ async fn addresses_with_anything_in_them_are_answered_with_pages() {
         format!("/search?q={hostile}"),
         format!("/catalogue?q={hostile}&family={hostile}"),
         format!("/jobs?state={hostile}&cursor={hostile}"),
+        format!("/alerts?q={hostile}&sort={hostile}&undo=read&of={hostile}"),
         "/events?q=outcom:failure".to_owned(),
         "/events?q=(&before=x&after=-1&from=0&to=9".to_owned(),
         "/events?from=2026-11-21T00:00:00Z&to=2020-01-01T00:00:00Z".to_owned(),
@@ -182,6 +204,8 @@ async fn addresses_with_anything_in_them_are_answered_with_pages() {
         ("/certificates/zzz", 404),
         ("/certificates/01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4", 404),
         ("/jobs/zzz", 404),
+        ("/alerts/zzz", 404),
+        ("/alerts?cursor=zzz", 422),
         ("/catalogue/nothing", 404),
         ("/certificates?cursor=zzz", 422),
         ("/nothing", 404),
@@ -189,7 +213,56 @@ async fn addresses_with_anything_in_them_are_answered_with_pages() {
         let answer = browser.get(path).await;
         assert_eq!(answer.status.as_u16(), status, "{path}");
         check(path, &answer);
+        assert!(answer.text().contains("<nav class=\"places\""), "{path} has no way on");
+        assert_ne!(answer.header("content-security-policy"), "", "{path}");
     }
+    // Whoever is not signed in sees it too, alone.
+    let alone = Browser::new(&server).get("/nothing").await.expect(404);
+    check("/nothing", &alone);
+    assert!(!alone.text().contains("<nav"), "the frame of somebody is shown to nobody");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn jobs_are_paged_both_ways() {
+    let server = TestServer::start().await;
+    let context = Context::command_line(server.engine().environment());
+    let authority = Authority::new("Jobs CA", server.now());
+    for _ in 0..120 {
+        let upload = Upload {
+            bytes: authority.pem().into_bytes(),
+            password: None,
+            placement: PlacementRequest::default(),
+            mode: UploadMode::Async,
+            source: Source::Upload,
+        };
+        server.engine().upload(&context, upload).await.expect("a job");
+    }
+    let mut browser = Browser::sign_in_as(&server, Role::Viewer).await;
+    let link = |page: &str, rel: &str| {
+        let rest = page.split_once(&format!("rel=\"{rel}\" href=\""))?.1;
+        Some(rest.split('"').next()?.replace("&amp;", "&"))
+    };
+    let rows = |page: &str| -> Vec<String> {
+        let parts = page.split("class=\"row-link\" href=\"").skip(1);
+        parts.filter_map(|part| part.split('"').next().map(str::to_owned)).collect()
+    };
+    let mut pages = Vec::new();
+    let mut path = Some("/jobs".to_owned());
+    while let Some(here) = path {
+        let text = browser.get(&here).await.expect(200).text();
+        path = link(&text, "next");
+        pages.push(text);
+    }
+    assert_eq!(pages.iter().map(|page| rows(page).len()).collect::<Vec<_>>(), [50, 50, 20]);
+    assert_eq!(link(&pages[0], "prev"), None);
+    for place in [1, 0] {
+        let back = link(&pages[place + 1], "prev").expect("a way back");
+        let text = browser.get(&back).await.expect(200).text();
+        assert_eq!(rows(&text), rows(&pages[place]));
+        assert_eq!(link(&text, "prev").is_none(), place == 0);
+    }
+    server.settle().await;
     server.finish().await;
 }
 
@@ -212,10 +285,13 @@ async fn names_of_people_are_hidden_from_those_who_may_not_see_them() {
     operator.post("/account/tokens", &fields).await.expect(200);
     server.settle().await;
     let query = "/events?q=type:token.create";
-    assert!(operator.get(query).await.text().contains("operator.one"));
+    let page = operator.get(query).await.text();
+    assert!(page.contains("operator.one"));
+    assert!(page.contains("actor:operator.one"), "the actor is no facet");
     let mut viewer = Browser::sign_in_as(&server, Role::Viewer).await;
     let page = viewer.get(query).await.expect(200).text();
     assert!(!page.contains("operator.one") && page.contains("not shown"));
+    assert!(!page.contains("actor:"), "people are offered to those who may not see them");
     let refused = viewer.get("/events?q=actor:operator.one").await.expect(403);
     assert!(refused.text().contains("personal:read"));
     server.finish().await;

@@ -24,11 +24,15 @@ pub(crate) async fn sweep(engine: Engine, mut stop: watch::Receiver<bool>) {
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "what is over was not removed"),
         }
-        if *stop.borrow() {
+        let stopping = *stop.borrow();
+        if let Err(error) = engine.tell_refusals(stopping).await {
+            tracing::warn!(%error, "refusals that were counted were not recorded");
+        }
+        if stopping {
             return;
         }
         tokio::select! {
-            _ = stop.changed() => return,
+            _ = stop.changed() => {}
             () = tokio::time::sleep(Duration::from_secs(300)) => {}
         }
     }

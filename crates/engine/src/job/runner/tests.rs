@@ -12,8 +12,10 @@ use super::*;
 use crate::inventory::PlacementRequest;
 use crate::{Running, Settings};
 
-/// A queue that the engine's own runner does not serve.
+/// Queues that the engine's own runner does not serve.
 const TRIAL: [Queue; 1] = [Queue { name: "trial", at_a_time: 2 }];
+const SLOW_AND_FAST: [Queue; 2] =
+    [Queue { name: "slow", at_a_time: 1 }, Queue { name: "fast", at_a_time: 1 }];
 
 struct Trial {
     running: Running,
@@ -51,12 +53,16 @@ impl Trial {
     }
 
     async fn queue(&self) -> JobId {
+        self.queue_in("trial").await
+    }
+
+    async fn queue_in(&self, queue: &str) -> JobId {
         let context = Context::command_line(self.engine().environment());
         let placement = PlacementRequest::default();
         let kind = Kind::CertificateUpload;
         let mut new =
             crate::job::new(self.engine(), &context, kind, &placement, b"input".to_vec()).unwrap();
-        "trial".clone_into(&mut new.job.queue);
+        queue.clone_into(&mut new.job.queue);
         new.job.attempts_max = 2;
         let id = new.job.id;
         let queued = self.engine().0.store.transaction("trial.queue", move |tx: &mut Tx| {
@@ -285,4 +291,50 @@ fn retries_wait_twice_as_long_each_time_up_to_an_hour() {
         let whole = whole * Timestamp::SECOND;
         assert!((whole / 2..=whole).contains(&delay), "{attempts}: {delay}");
     }
+}
+
+chancery_throwaway::on_each_backend!(a_slow_queue_starves_no_other, 2);
+
+async fn a_slow_queue_starves_no_other() {
+    let trial = Trial::start().await;
+    let gate = Arc::new(Notify::new());
+    for _ in 0..3 {
+        trial.queue_in("slow").await;
+    }
+    let mut fast = Vec::new();
+    for _ in 0..3 {
+        fast.push(trial.queue_in("fast").await);
+    }
+    let pace = Pace { heartbeat: SLOW, grace: Duration::ZERO };
+    let waiting = gate.clone();
+    let work: Work = Arc::new(move |errand| {
+        let gate = waiting.clone();
+        Box::pin(async move {
+            if errand.job.queue == "slow" {
+                gate.notified().await;
+            }
+            Ok(Value::Null)
+        })
+    });
+    let stop = trial.stop.subscribe();
+    let mut runner = Runner::new(trial.engine().clone(), stop, &SLOW_AND_FAST, pace, work);
+    // The slow queue is full with one job that does not end; all of the fast queue is done.
+    for _ in &fast {
+        runner.round().await.unwrap();
+        assert_eq!(runner.busy, [1, 1]);
+        let ended = runner.running.join_next().await.unwrap();
+        runner.ended(ended);
+        assert_eq!(runner.busy[0], 1, "a slow job ended");
+    }
+    for id in fast {
+        trial.check(id, "success", 1).await;
+    }
+    for _ in 0..3 {
+        runner.round().await.unwrap();
+        gate.notify_one();
+        let ended = runner.running.join_next().await.unwrap();
+        runner.ended(ended);
+    }
+    assert_eq!(runner.busy, [0, 0]);
+    trial.running.stop().await.unwrap();
 }

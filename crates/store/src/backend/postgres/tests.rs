@@ -22,6 +22,50 @@ const BY_HAND: [(&str, &str); 2] = [
     ),
 ];
 
+/// Triggers as functions. Their statements are the same, but an upsert names its key there.
+fn triggers(text: &str) -> String {
+    let mut done = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("CREATE TRIGGER ") {
+        let (before, trigger) = rest.split_at(start);
+        let (trigger, after) = trigger.split_once("\nEND;\n").unwrap();
+        let (head, body) = trigger.split_once(" BEGIN\n").unwrap();
+        let name = head.split_whitespace().nth(2).unwrap();
+        let head = head.replace(" IS NOT NEW.", " IS DISTINCT FROM NEW.");
+        let (event, condition) = match head.split_once("WHEN ") {
+            Some((event, condition)) => (event.trim_end(), format!("\n    WHEN ({condition})")),
+            None => (head.as_str(), String::new()),
+        };
+        let answer = match (event.contains("BEFORE"), event.contains("DELETE")) {
+            (true, true) => "OLD",
+            (true, false) => "NEW",
+            (false, _) => "NULL",
+        };
+        let statements: Vec<String> = body.split(";\n").map(upsert).collect();
+        let body = statements.join(";\n");
+        let body = body.trim_end().trim_end_matches(';');
+        done.push_str(before);
+        done.push_str(&format!(
+            "CREATE FUNCTION {name}() RETURNS TRIGGER LANGUAGE plpgsql AS $$\nBEGIN\n{body};\n    \
+             RETURN {answer};\nEND;\n$$;\n{event}\n    FOR EACH ROW{condition}\n    EXECUTE \
+             FUNCTION {name}();\n"
+        ));
+        rest = after;
+    }
+    done + rest
+}
+
+fn upsert(statement: &str) -> String {
+    let Some(table) = statement.split("INSERT INTO ").nth(1) else { return statement.to_owned() };
+    let table = table.split([' ', '\n']).next().unwrap();
+    statement
+        .replace(
+            "ON CONFLICT DO UPDATE",
+            &format!("ON CONFLICT ON CONSTRAINT {table}_pkey\n        DO UPDATE"),
+        )
+        .replace("= certificates + ", &format!("= {table}.certificates + "))
+}
+
 fn translated(sqlite: &str) -> String {
     let mut text = HEAD.to_owned();
     let mut lines = sqlite.lines();
@@ -62,6 +106,7 @@ fn translated(sqlite: &str) -> String {
         }
         text.push('\n');
     }
+    text = triggers(&text);
     for (sqlite, postgres) in BY_HAND {
         text = text.replace(sqlite, postgres);
     }

@@ -70,6 +70,7 @@ fn targets(expr: String, within: Option<(String, String)>) -> Column {
         condition: within.map(|(from, to)| {
             ("t.reference >= ? AND t.reference < ?".to_owned(), vec![from.into(), to.into()])
         }),
+        each_row: false,
     })
 }
 

@@ -336,6 +336,20 @@ pub async fn histogram(
     buckets: usize,
     now_us: i64,
 ) -> Result<Vec<Bucket>, Error> {
+    Ok(bars(link, filter, (from, to), buckets, now_us).await?.0)
+}
+
+/// As [`histogram`]. True: only the newest matches were counted.
+///
+/// # Errors
+/// As [`facets`].
+pub async fn bars(
+    link: &mut Link,
+    filter: &Filter,
+    (from, to): (Timestamp, Timestamp),
+    buckets: usize,
+    now_us: i64,
+) -> Result<(Vec<Bucket>, bool), Error> {
     let span = to.since(from).max(1);
     let buckets = i64::try_from(buckets.clamp(1, 500)).unwrap_or(500);
     let mut width = (span + buckets - 1) / buckets;
@@ -356,12 +370,13 @@ pub async fn histogram(
             *bar.entry(severity).or_default() += n;
         }
     }
-    Ok((0..number)
+    let buckets = (0..number)
         .map(|place| start + place * width)
         .map(|at| Bucket {
             from: Timestamp::from_micros(at),
             to: Timestamp::from_micros(at + width),
             by_severity: bars.remove(&at).unwrap_or_default().into_iter().collect(),
         })
-        .collect())
+        .collect();
+    Ok((buckets, tally.sampled))
 }

@@ -147,6 +147,28 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The part of a projected span in which the counts per day know of events that fit, where they
+    /// know all that is asked: what is rare by its origin is not looked for everywhere.
+    pub(super) async fn within_days(&self, link: &mut Link, span: Span) -> Result<Span, Error> {
+        let Some(fragment) = self.over_hours(1).filter(|_| !self.parts.is_empty()) else {
+            return Ok(span);
+        };
+        let sql = format!(
+            "SELECT MIN(h.day) AS low, MAX(h.day) AS high FROM event_day h WHERE {}",
+            fragment.sql
+        );
+        let found = link.row(sql, fragment.args).await?;
+        let Some(row) = found else { return Ok((span.0, span.0)) };
+        let (Some(low), Some(high)) = (row.maybe_int("low")?, row.maybe_int("high")?) else {
+            return Ok((span.0, span.0));
+        };
+        let mut days = self.clone();
+        days.between(low, high.saturating_add(chancery_event::Timestamp::DAY));
+        days.narrowed(link, span).await
+    }
+}
+
 /// Whether a filter needs a projection that lags behind the log.
 fn lags(filter: &Filter) -> bool {
     match filter {

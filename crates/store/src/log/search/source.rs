@@ -4,18 +4,19 @@
 //! index that a filter offers is asked how many events it names, up to a bound; the search begins
 //! at the one that names fewest, and looks at the other conditions on the rows it finds.
 
-use chancery_event::filter::{Comparison, Filter, Literal, Operand, Operator};
+use chancery_event::filter::{Comparison, Filter, Literal, Operand, Operator, Test};
 
 use super::columns::EventColumns;
 use super::plan::{Plan, Span};
 use super::refused;
-use crate::filter_sql::compile;
+use crate::filter_sql::{Dialect, compile, implied_words};
 use crate::{Error, Link, SqlValue, args};
 
 /// Of more classes than this the search is better begun at the log itself.
 const CLASSES_MAX: usize = 40;
 
-/// Where a search begins. The numbers are places in [`Plan::parts`].
+/// Where a search begins. The numbers are places in [`Plan::parts`]; one that is not there: the
+/// source follows from a part and does not answer it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Source {
     /// Every event of the span.
@@ -83,6 +84,9 @@ impl Plan {
                 }
                 Filter::Comparison(comparison) => {
                     sources.extend(source_of(comparison, place, projected));
+                    if projected {
+                        sources.extend(implied(comparison, self.dialect));
+                    }
                 }
                 _ => {}
             }
@@ -325,6 +329,16 @@ fn equal_text(comparison: &Comparison) -> Option<&str> {
         (Operator::Equals, Operand::One(Literal::Text(text))) => Some(text),
         _ => None,
     }
+}
+
+/// The words that an event must have whose subject or reason is so. They answer no part.
+fn implied(comparison: &Comparison, dialect: Dialect) -> Option<Source> {
+    if !matches!(comparison.field.as_str(), "subject" | "reason") {
+        return None;
+    }
+    let test = Test::new(comparison, chancery_event::search::schema()).ok()?;
+    let words = implied_words(&test);
+    (!words.is_empty()).then(|| Source::Words(usize::MAX, dialect.word_query(&words)))
 }
 
 fn target(comparison: &Comparison) -> Option<&str> {

@@ -2,18 +2,26 @@
 //!
 //! Pages go by the value of the sort field and the identifier, so that nothing is skipped or
 //! repeated while others write.
+//!
+//! Read in this order: `columns` (where fields are stored), `plan` (a filter taken apart), `source`
+//! (where a search begins), this file (pages), `counts`.
 
+mod columns;
+mod counts;
 mod object;
+mod plan;
+mod source;
 
+pub use counts::{Count, Facets};
 pub use object::Searchable;
 
-use chancery_event::Timestamp;
-use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Schema, Word};
+use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Schema};
 
+use self::plan::{Plan, Statement};
+use self::source::Source;
 use super::{COLUMNS, Certificate, read};
-use crate::filter_sql::{Arguments, Column, Columns, Dialect, ManyColumn, SqlFragment, compile};
 use crate::table::attribute::Attribute;
-use crate::{Error, Link, SqlValue, args};
+use crate::{Error, Link, SqlValue};
 
 /// Statuses a certificate can have.
 pub const STATUSES: [&str; 9] = [
@@ -81,110 +89,6 @@ fn attribute_field(attribute: &Attribute) -> Field {
     Field::new(format!("attribute.{}", attribute.name), kind, attribute.label.clone())
 }
 
-/// Where the fields are stored.
-struct InventoryColumns<'a> {
-    schema: &'a Schema,
-    attributes: &'a [Attribute],
-}
-
-fn many(from: &str, inner: &str, expr: &str, lower: bool) -> Column {
-    Column::Many(ManyColumn {
-        from: from.to_owned(),
-        inner: inner.to_owned(),
-        outer: "c.id".to_owned(),
-        expr: expr.to_owned(),
-        lower,
-        condition: None,
-    })
-}
-
-impl Columns for InventoryColumns<'_> {
-    fn schema(&self) -> &Schema {
-        self.schema
-    }
-
-    fn column(&self, field: &str) -> Option<Column> {
-        Some(match field {
-            "expires" => Column::plain("c.not_after"),
-            "issued" => Column::plain("c.not_before"),
-            "added" => Column::plain("c.created_at"),
-            "name" => many("certificate_name n", "n.certificate", "n.value", true),
-            "cn" => Column::nullable("c.subject_cn"),
-            "subject" => Column::plain("c.subject_dn"),
-            "issuer" => Column::plain("c.issuer_dn"),
-            "issuer_cn" => Column::nullable("c.issuer_cn"),
-            "fingerprint" => Column::plain("c.fingerprint_sha256"),
-            "sha1" => Column::plain("c.fingerprint_sha1"),
-            "spki" => Column::plain("c.spki_sha256"),
-            "eku" => Column::plain("c.extended_key_usage"),
-            "ca" => Column::plain("c.is_ca"),
-            "demo" => Column::plain("c.demonstration"),
-            "replaced" => Column::plain("(CASE WHEN c.replaced_by IS NULL THEN 0 ELSE 1 END)"),
-            "owner" => Column::Many(ManyColumn {
-                from: "account o".to_owned(),
-                inner: "o.id".to_owned(),
-                outer: "coalesce(c.owner, '')".to_owned(),
-                expr: "o.name".to_owned(),
-                lower: true,
-                condition: None,
-            }),
-            "group" => many(
-                "certificate_in_group m JOIN certificate_group g ON g.id = m.group_id",
-                "m.certificate",
-                "g.name",
-                false,
-            ),
-            "ra_profile" => Column::Many(ManyColumn {
-                from: "ra_profile r".to_owned(),
-                inner: "r.id".to_owned(),
-                outer: "coalesce(c.ra_profile, '')".to_owned(),
-                expr: "r.name".to_owned(),
-                lower: false,
-                condition: None,
-            }),
-            "status"
-            | "serial"
-            | "id"
-            | "key_algorithm"
-            | "key_size"
-            | "signature_algorithm"
-            | "key_usage"
-            | "trust_anchor"
-            | "archived"
-            | "path"
-            | "source" => Column::plain(format!("c.{field}")),
-            _ => return self.attribute(field),
-        })
-    }
-
-    fn words(&self, words: &[Word], dialect: Dialect, arguments: &mut Arguments) -> Option<String> {
-        let query = arguments.push(dialect.word_query(words));
-        let table = "certificate_text";
-        let (of, has) = (dialect.words_of(table), dialect.has_words(table, &query));
-        Some(format!("c.number IN (SELECT {of} FROM {table} WHERE {has})"))
-    }
-}
-
-impl InventoryColumns<'_> {
-    fn attribute(&self, field: &str) -> Option<Column> {
-        let name = field.strip_prefix("attribute.")?;
-        let attribute = self.attributes.iter().find(|attribute| attribute.name == name)?;
-        let expr = match attribute.kind.as_str() {
-            "integer" | "decimal" | "boolean" => "v.number_value",
-            "date" | "datetime" => "v.time_value",
-            _ => "v.text_value",
-        };
-        Some(Column::Many(ManyColumn {
-            from: "certificate_attribute v".to_owned(),
-            inner: "v.certificate".to_owned(),
-            outer: "c.id".to_owned(),
-            expr: expr.to_owned(),
-            lower: false,
-            condition: Some(("v.attribute = ?".to_owned(), vec![attribute.id.to_string().into()])),
-        }))
-    }
-}
-
 /// How a list is sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
@@ -229,6 +133,16 @@ impl Sort {
         }
     }
 
+    /// The column in an expression that no index serves.
+    fn apart(self) -> &'static str {
+        match self {
+            Self::Expires => "(c.not_after + 0)",
+            Self::Added => "(c.created_at + 0)",
+            Self::Subject => "(c.subject_dn || '')",
+            Self::Status => "(c.status || '')",
+        }
+    }
+
     /// The value of a row that a following page continues from.
     pub fn value(self, row: &Certificate) -> SqlValue {
         match self {
@@ -263,107 +177,183 @@ pub struct Search<'a> {
     pub attributes: &'a [Attribute],
     /// The present, microseconds since the Unix epoch.
     pub now_us: i64,
+    /// What is few and what is many.
+    pub bounds: Bounds,
 }
 
-impl Search<'_> {
-    fn condition(&self, dialect: Dialect, first: usize) -> Result<SqlFragment, Error> {
-        let columns = InventoryColumns { schema: self.schema, attributes: self.attributes };
-        let mut names_archived = false;
-        self.filter.each_comparison(&mut |comparison| {
-            names_archived |= comparison.field == "archived";
-        });
-        let mut fragment = compile(self.filter, &columns, dialect, self.now_us, first)
-            .map_err(|error| Error::Damaged(format!("filter: {error}")))?;
-        if !names_archived {
-            fragment.sql = format!("c.archived = 0 AND ({})", fragment.sql);
-        }
-        Ok(fragment)
-    }
+/// When a page is found by which way; the pages are the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// A source that names fewer certificates than this is used at once; none is asked for more.
+    pub many: u64,
+    /// Certificates at the place of a page that are looked at before a source is used that names
+    /// many: a filter that selects many of them is answered there.
+    pub near: u64,
+    /// Of sources that name many, one that names fewer than this is used rather than the order.
+    pub too_many: u64,
+}
 
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { many: 2_000, near: 10_000, too_many: 200_000 }
+    }
+}
+
+/// A place between two certificates of a list: value of the sort field, identifier.
+type Place = (SqlValue, String);
+
+impl Search<'_> {
     /// A page of certificates.
+    ///
+    /// # Errors
+    /// The filter does not fit the schema, or the store cannot be read.
     pub async fn page(
         &self,
         link: &mut Link,
         request: &PageRequest,
     ) -> Result<Vec<Certificate>, Error> {
+        let Bounds { many, near, too_many } = self.bounds;
+        let plan = Plan::new(self, link).await?;
+        if plan.is_void || request.limit == 0 {
+            return Ok(Vec::new());
+        }
+        let sources = plan.sources();
+        let few = plan.fewest(link, &sources, many).await?;
+        if let Some((source, named)) = few
+            && named < many
+        {
+            return self.found(&plan, link, source, request).await;
+        }
+        if sources.is_empty() {
+            return self.walk(&plan, link, request, None).await;
+        }
+        // A run is in the order of the list, and all of it fits at least one condition.
+        if let Some(run) = sources.iter().find(|source| source.is_run(request.sort)) {
+            let fewest = plan.fewest(link, &sources, near).await?;
+            let source =
+                fewest.filter(|(_, named)| *named < near).map_or(run, |(source, _)| source);
+            return self.found(&plan, link, source, request).await;
+        }
+        // All that there is names many: some of them may well be here.
+        let Some(end) = self.place(link, request).await? else {
+            return self.walk(&plan, link, request, None).await;
+        };
+        let mut rows = self.walk(&plan, link, request, Some(&end)).await?;
+        if rows.len() < request.limit {
+            let rest = PageRequest {
+                after: Some(end),
+                limit: request.limit - rows.len(),
+                ..request.clone()
+            };
+            let fewest = plan.fewest(link, &sources, too_many).await?;
+            rows.extend(match fewest.filter(|(_, named)| *named < too_many) {
+                Some((source, _)) => self.found(&plan, link, source, &rest).await?,
+                None => self.walk(&plan, link, &rest, None).await?,
+            });
+        }
+        Ok(rows)
+    }
+
+    /// The place so many certificates further in the order, if there are so many.
+    async fn place(&self, link: &mut Link, request: &PageRequest) -> Result<Option<Place>, Error> {
+        let mut statement = Statement::default();
         let column = request.sort.column();
-        let (order, beyond) = if request.descending { ("DESC", "<") } else { ("ASC", ">") };
-        let mut values: Vec<SqlValue> = args![request.limit];
-        let after = match request.after.clone() {
-            Some((value, id)) => {
-                values.extend([value, id.into()]);
-                // Compared as one, so that the index of the order is entered at the place.
-                format!("({column}, c.id) {beyond} ($2, $3) AND")
-            }
-            None => String::new(),
-        };
-        let fragment = self.condition(link.dialect(), values.len() + 1)?;
+        let after = behind(&mut statement, request, column, "c.id");
+        let order = order(request);
+        let skipped = statement.push(self.bounds.near);
         let sql = format!(
-            "SELECT {COLUMNS} FROM certificate c WHERE {after} ({})
-             ORDER BY {column} {order}, c.id {order} LIMIT $1",
-            fragment.sql
+            "SELECT {column} AS v, c.id FROM certificate c WHERE {after}
+             ORDER BY {column} {order}, c.id {order} LIMIT 1 OFFSET {skipped}"
         );
-        values.extend(fragment.args);
-        link.rows(sql, values).await?.iter().map(read).collect()
-    }
-
-    /// How many certificates the filter selects.
-    pub async fn count(&self, link: &mut Link) -> Result<u64, Error> {
-        let fragment = self.condition(link.dialect(), 1)?;
-        let sql = format!("SELECT COUNT(*) AS n FROM certificate c WHERE {}", fragment.sql);
-        link.row(sql, fragment.args).await?.map_or(Ok(0), |row| row.count("n"))
-    }
-
-    /// Counts by the values of one field: `status`, `key_algorithm`, `issuer_cn`, `source`, `path`,
-    /// `group` or `ra_profile`; the 30 most frequent.
-    pub async fn facet(&self, link: &mut Link, field: &str) -> Result<Vec<(String, u64)>, Error> {
-        let (value, join) = match field {
-            "status" => ("c.status", ""),
-            "key_algorithm" => ("c.key_algorithm", ""),
-            "issuer_cn" => ("coalesce(c.issuer_cn, '')", ""),
-            "source" => ("c.source", ""),
-            "path" => ("c.path", ""),
-            "group" => (
-                "g.name",
-                "JOIN certificate_in_group m ON m.certificate = c.id
-                 JOIN certificate_group g ON g.id = m.group_id",
-            ),
-            "ra_profile" => ("r.name", "JOIN ra_profile r ON r.id = c.ra_profile"),
-            other => return Err(Error::Damaged(format!("{other} is no facet"))),
-        };
-        let fragment = self.condition(link.dialect(), 1)?;
-        let sql = format!(
-            "SELECT {value} AS value, COUNT(*) AS n FROM certificate c {join}
-             WHERE {} GROUP BY {value} ORDER BY n DESC, value LIMIT 30",
-            fragment.sql
-        );
-        link.rows(sql, fragment.args)
+        link.row(sql, statement.values)
             .await?
-            .iter()
-            .map(|row| Ok((row.text("value")?, row.count("n")?)))
-            .collect()
+            .map(|row| {
+                let value = match request.sort {
+                    Sort::Expires | Sort::Added => SqlValue::Int(row.int("v")?),
+                    Sort::Subject | Sort::Status => SqlValue::Text(row.text("v")?),
+                };
+                Ok((value, row.text("id")?))
+            })
+            .transpose()
     }
 
-    /// How many of the selected certificates end in each span of `width` from `from` on.
-    pub async fn expiries(
+    /// The page by the index of its order, up to a place.
+    async fn walk(
         &self,
+        plan: &Plan<'_>,
         link: &mut Link,
-        from: Timestamp,
-        to: Timestamp,
-        width: i64,
-    ) -> Result<Vec<(Timestamp, u64)>, Error> {
-        let fragment = self.condition(link.dialect(), 4)?;
+        request: &PageRequest,
+        end: Option<&Place>,
+    ) -> Result<Vec<Certificate>, Error> {
+        let mut statement = Statement::default();
+        let column = request.sort.column();
+        let mut within = behind(&mut statement, request, column, "c.id");
+        if let Some((value, id)) = end {
+            let (value, id) = (statement.push(value.clone()), statement.push(id.as_str()));
+            let before = if request.descending { ">=" } else { "<=" };
+            within = format!("{within} AND ({column}, c.id) {before} ({value}, {id})");
+        }
+        let fits = plan.condition(None, &mut statement)?;
+        let (order, limit) = (order(request), statement.push(request.limit));
         let sql = format!(
-            "SELECT $1 + (c.not_after - $1) / $3 * $3 AS at, COUNT(*) AS n FROM certificate c
-             WHERE c.not_after >= $1 AND c.not_after < $2 AND ({}) GROUP BY at ORDER BY at",
-            fragment.sql
+            "SELECT {COLUMNS} FROM certificate c WHERE {within} AND {fits}
+             ORDER BY {column} {order}, c.id {order} LIMIT {limit}"
         );
-        let mut values: Vec<SqlValue> = args![from, to, width.max(1)];
-        values.extend(fragment.args);
-        link.rows(sql, values)
-            .await?
+        link.rows(sql, statement.values).await?.iter().map(read).collect()
+    }
+
+    /// The page among what a source names.
+    async fn found(
+        &self,
+        plan: &Plan<'_>,
+        link: &mut Link,
+        source: &Source,
+        request: &PageRequest,
+    ) -> Result<Vec<Certificate>, Error> {
+        let mut statement = Statement::default();
+        // A run has the order itself; elsewhere the index of the order must not draw the planner.
+        let run = source.is_run(request.sort);
+        let column = if run { request.sort.column() } else { request.sort.apart() };
+        let id = if run { "c.id" } else { "(c.id || '')" };
+        let after = behind(&mut statement, request, column, id);
+        let fits = plan.condition(Some(source), &mut statement)?;
+        let (order, limit) = (order(request), statement.push(request.limit));
+        let branches: Vec<String> = source
+            .branches
             .iter()
-            .map(|row| Ok((row.time("at")?, row.count("n")?)))
-            .collect()
+            .map(|branch| {
+                let named = statement.spell(&branch.sql, &branch.values);
+                format!(
+                    "SELECT * FROM (SELECT {column} AS v, c.id AS id FROM certificate c
+                     WHERE {named} AND {after} AND {fits}
+                     ORDER BY {column} {order}, {id} {order} LIMIT {limit}) AS branch"
+                )
+            })
+            .collect();
+        let apart = request.sort.apart();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM certificate c WHERE c.id IN
+             (SELECT id FROM ({}) AS found ORDER BY v {order}, id {order} LIMIT {limit})
+             ORDER BY {apart} {order}, (c.id || '') {order}",
+            branches.join(" UNION ALL ")
+        );
+        link.rows(sql, statement.values).await?.iter().map(read).collect()
+    }
+}
+
+fn order(request: &PageRequest) -> &'static str {
+    if request.descending { "DESC" } else { "ASC" }
+}
+
+/// The condition to be behind the place where a page continues. Value and identifier are compared
+/// as one, so that the index of the order is entered at the place.
+fn behind(statement: &mut Statement, request: &PageRequest, column: &str, id: &str) -> String {
+    match request.after.clone() {
+        Some((value, after)) => {
+            let (value, after) = (statement.push(value), statement.push(after));
+            let beyond = if request.descending { "<" } else { ">" };
+            format!("({column}, {id}) {beyond} ({value}, {after})")
+        }
+        None => "1 = 1".to_owned(),
     }
 }

@@ -160,3 +160,11 @@ pub async fn issued_by(
     let count = link.number(sql, vec![subject_key.into(), value::id(id)]).await?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
+
+/// Whether a certificate of an issuer that is in use has no chain, or one that nobody trusts.
+pub async fn any_without_chain(link: &mut Link, issuer_key: &str) -> Result<bool, Error> {
+    let sql = "SELECT 1 AS n FROM certificate WHERE issuer_key = $1
+               AND status IN ('untrusted', 'incomplete') AND archived = 0
+               AND replaced_by IS NULL LIMIT 1";
+    Ok(link.number(sql, vec![issuer_key.into()]).await? == 1)
+}

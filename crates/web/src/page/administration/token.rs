@@ -51,7 +51,7 @@ pub(crate) fn table(shell: &Shell, tokens: &[TokenView], back: &str, may_revoke:
         Column::new("State"),
         Column::new("Ends"),
         Column::new("Last used").optional(),
-        Column::new(""),
+        Column::new("Action"),
     ];
     let rows: Vec<Row> = tokens
         .iter()

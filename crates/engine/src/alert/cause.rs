@@ -1,0 +1,239 @@
+//! The causes that the program itself raises alerts for, and when each is gone.
+//!
+//! | kind | gone when |
+//! |---|---|
+//! | `job_failed` | the job succeeded or was cancelled |
+//! | `account_locked` | it is unlocked, logged in, deleted, or its lock ended |
+//! | `certificate_status` (invalid, revoked) | the status is good again, or it left |
+//! | `chain_broken`, one for an issuer | none of its certificates is without chain or trust |
+//! | `log_seal_stopped` | sealing works again |
+//! | `event_quarantined` | never by itself: a person must look |
+
+use chancery_event::id::{AccountId, EventId, JobId};
+use chancery_event::{Severity, Target, TargetKind};
+use chancery_store::Tx;
+use chancery_store::table::certificate::{self, Certificate};
+use chancery_store::table::job::Job;
+
+use super::{NewAlert, raise, resolve};
+use crate::Error;
+use crate::inventory::candidate;
+use crate::job::Kind;
+use crate::scribe::Scribe;
+
+/// Cause of an alert that sealing has stopped.
+pub(crate) const SEAL_STOPPED: &str = "log_seal_stopped";
+/// Cause of an alert about pending events that were set aside.
+const QUARANTINED: &str = "event_quarantined";
+/// Beginning of the causes of alerts about locked accounts.
+pub(crate) const ACCOUNT_LOCKED: &str = "account_locked:account/";
+
+fn job_key(id: JobId) -> String {
+    format!("job_failed:job/{id}")
+}
+
+/// A job has failed for good. What somebody sent and could not be used is a warning, everything
+/// else an error.
+pub(crate) async fn job_failed(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    job: &Job,
+    reason: &str,
+    message: &str,
+    cause: EventId,
+) -> Result<(), Error> {
+    let of_input =
+        matches!(Kind::parse(&job.kind), Some(Kind::CertificateUpload | Kind::CertificateImport));
+    let refused = of_input && reason == "job_failed" && job.attempts < job.attempts_max;
+    let severity = if refused { Severity::Warning } else { Severity::Error };
+    let new = NewAlert {
+        message: message.to_owned(),
+        private: true,
+        object: Some(Target::new(TargetKind::Job, job.id).named(&job.name)),
+        source: "job".to_owned(),
+        cause: Some(cause),
+        ..NewAlert::new(job_key(job.id), "job_failed", severity, format!("{} failed", job.name))
+    };
+    raise(tx, scribe, &new).await.map(|_| ())
+}
+
+/// A job has ended otherwise: `job_succeeded` or `job_cancelled`.
+pub(crate) async fn job_settled(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    id: JobId,
+    reason: &str,
+) -> Result<(), Error> {
+    resolve(tx, scribe, &job_key(id), reason).await.map(|_| ())
+}
+
+/// Failed logins have locked an account.
+pub(crate) async fn account_locked(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    id: AccountId,
+    name: &str,
+    failures: i64,
+    cause: EventId,
+) -> Result<(), Error> {
+    let title = "An account was locked after failed logins";
+    let new = NewAlert {
+        message: format!(
+            "{failures} failed logins in a row locked {name}. If it was not {name}, somebody is \
+             trying passwords: look at the addresses in the events of the account."
+        ),
+        private: true,
+        object: Some(Target::new(TargetKind::Account, id)),
+        source: "access".to_owned(),
+        cause: Some(cause),
+        ..NewAlert::new(format!("{ACCOUNT_LOCKED}{id}"), "account_locked", Severity::Warning, title)
+    };
+    raise(tx, scribe, &new).await.map(|_| ())
+}
+
+/// An account is not locked any more, because of `reason`.
+pub(crate) async fn account_unlocked(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    id: AccountId,
+    reason: &str,
+) -> Result<(), Error> {
+    resolve(tx, scribe, &format!("{ACCOUNT_LOCKED}{id}"), reason).await.map(|_| ())
+}
+
+/// Sealing has stopped.
+pub(crate) async fn seal_stopped(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    log: Target,
+    why: &str,
+    cause: EventId,
+) -> Result<(), Error> {
+    let new = NewAlert {
+        message: format!(
+            "{why}. Events are still recorded, but none is sealed until the log has been put \
+             right. Verify it off-line, and restore it from a backup if it was changed."
+        ),
+        object: Some(log),
+        source: "sealer".to_owned(),
+        cause: Some(cause),
+        ..NewAlert::new(SEAL_STOPPED, "log_seal_stopped", Severity::Critical, "Sealing has stopped")
+    };
+    raise(tx, scribe, &new).await.map(|_| ())
+}
+
+/// Pending events were set aside.
+pub(crate) async fn quarantined(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    count: usize,
+    cause: Option<EventId>,
+) -> Result<(), Error> {
+    let title = "Pending events were not written by this program";
+    let new = NewAlert {
+        message: "Rows without a valid seal stood among the events that wait to be sealed. They \
+                  were set aside as evidence and are not in the log. Somebody or something else \
+                  writes to the database: find out who, then resolve this alert."
+            .to_owned(),
+        source: "sealer".to_owned(),
+        cause,
+        times: u32::try_from(count).unwrap_or(u32::MAX),
+        ..NewAlert::new(QUARANTINED, "event_quarantined", Severity::Critical, title)
+    };
+    raise(tx, scribe, &new).await.map(|_| ())
+}
+
+fn certificate_key(row: &Certificate) -> String {
+    format!("certificate_status:certificate/{}", row.id)
+}
+
+fn chain_key(issuer_key: &str) -> String {
+    format!("chain_broken:issuer/{issuer_key}")
+}
+
+/// Statuses that come from what stands above a certificate: their cause is one for all
+/// certificates of the issuer.
+fn is_of_chain(status: &str) -> bool {
+    matches!(status, "untrusted" | "incomplete")
+}
+
+/// A certificate went from one status to another. Raises where a good status turned bad; the end
+/// of validity belongs to the monitors.
+pub(crate) async fn certificate_status(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    row: &Certificate,
+    person: bool,
+    (new_status, why): (&str, &str),
+    cause: EventId,
+) -> Result<(), Error> {
+    if matches!(new_status, "valid" | "expiring" | "expired" | "not_yet_valid") {
+        resolve(tx, scribe, &certificate_key(row), "status_good").await?;
+    }
+    let was_good = matches!(row.status.as_str(), "valid" | "expiring");
+    if !was_good || row.archived || row.replaced_by.is_some() {
+        return Ok(());
+    }
+    let new = if is_of_chain(new_status) {
+        let what = if new_status == "untrusted" { "their trust" } else { "their chain" };
+        let issuer = row.issuer_cn.as_deref().unwrap_or(&row.issuer_dn);
+        NewAlert {
+            message: format!(
+                "{why}. Upload the certificates that are missing above them, or mark a trust \
+                 anchor; every certificate is judged again at once."
+            ),
+            object: Some(candidate::target(row, person)),
+            ..NewAlert::new(
+                chain_key(&row.issuer_key),
+                "chain_broken",
+                Severity::Warning,
+                format!("Certificates issued by {issuer} lost {what}"),
+            )
+        }
+    } else if matches!(new_status, "invalid" | "revoked") {
+        let name = row.subject_cn.as_deref().filter(|_| !person).unwrap_or("A certificate");
+        NewAlert {
+            message: format!("{why}. Replace it where it is in use."),
+            object: Some(candidate::target(row, person)),
+            ..NewAlert::new(
+                certificate_key(row),
+                "certificate_status",
+                Severity::Error,
+                format!("{name} is {new_status}"),
+            )
+        }
+    } else {
+        return Ok(());
+    };
+    let source = "validation".to_owned();
+    let new = NewAlert { source, private: person, cause: Some(cause), ..new };
+    raise(tx, scribe, &new).await.map(|_| ())
+}
+
+/// After certificates of an issuer changed: resolves the alert about their chain if none of them
+/// is without any more.
+pub(crate) async fn chain_settled(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    issuer_key: &str,
+) -> Result<(), Error> {
+    let key = chain_key(issuer_key);
+    if chancery_store::table::alert::unresolved(tx, &key).await?.is_none() {
+        return Ok(());
+    }
+    if !certificate::any_without_chain(tx, issuer_key).await? {
+        resolve(tx, scribe, &key, "chain_complete").await?;
+    }
+    Ok(())
+}
+
+/// A certificate has left the inventory in use: archived or deleted.
+pub(crate) async fn certificate_left(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    row: &Certificate,
+    reason: &str,
+) -> Result<(), Error> {
+    resolve(tx, scribe, &certificate_key(row), reason).await?;
+    chain_settled(tx, scribe, &row.issuer_key).await
+}

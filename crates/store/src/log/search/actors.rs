@@ -1,0 +1,49 @@
+//! Who acts in the events that a filter selects: a facet over a bounded number of the newest ones.
+//!
+//! The counts per hour know nothing about people, and must not: erasing somebody would not reach
+//! them. So the rows themselves are counted, never more than [`NEWEST`] of them.
+
+use chancery_event::filter::Filter;
+
+use super::plan::Plan;
+use super::source::Found;
+use crate::{Error, Link};
+
+/// Matches that are counted at most.
+pub const NEWEST: usize = 2_000;
+/// Events that are looked at to find them, where no index names few.
+const SCAN_MAX: u64 = 20_000;
+/// Names that are answered at most.
+const NAMES_MAX: usize = 12;
+
+/// The names of the actors of the newest matches with their counts, most frequent first. Events
+/// without a name, and those from which it was erased, are left out.
+///
+/// # Errors
+/// The filter does not fit the schema of events, or the store cannot be read.
+pub async fn actors(
+    link: &mut Link,
+    filter: &Filter,
+    now_us: i64,
+) -> Result<Vec<(String, u64)>, Error> {
+    let plan = Plan::new(link, filter, now_us).await?;
+    if plan.is_void() {
+        return Ok(Vec::new());
+    }
+    let (projected, _) = plan.divided((0, plan.sealed));
+    let mut span = plan.narrowed(link, projected).await?;
+    if span.0 >= span.1 {
+        return Ok(Vec::new());
+    }
+    let (source, named) = plan.source(link, span, true, NEWEST as u64).await?;
+    if named >= NEWEST as u64 && span.1 - span.0 > SCAN_MAX {
+        span.0 = span.1 - SCAN_MAX;
+    }
+    let (newest, values) = plan.statement(&source, "e.actor_name", span, Found::Newest, NEWEST)?;
+    let sql = format!(
+        "SELECT actor_name AS value, COUNT(*) AS n FROM ({newest}) AS newest
+         WHERE actor_name IS NOT NULL GROUP BY actor_name ORDER BY n DESC, value LIMIT {NAMES_MAX}"
+    );
+    let rows = link.rows(sql, values).await?;
+    rows.iter().map(|row| Ok((row.text("value")?, row.count("n")?))).collect()
+}

@@ -1,0 +1,289 @@
+//! Alerts: what a person has to look at, one row for each time that a cause appeared.
+//!
+//! A cause key has at most one alert that is not resolved: a partial unique index holds that. State
+//! is shared by everybody; what has been read is each account's own (`mark`). Lists and counts are
+//! in `search`.
+
+pub mod mark;
+pub mod search;
+
+use chancery_event::Timestamp;
+use chancery_event::filter::words;
+use chancery_event::id::{AccountId, AlertId, EventId};
+
+use crate::{Error, Link, Row, SqlValue, Tx, args, value};
+
+/// States an alert can be in.
+pub const STATES: [&str; 4] = ["open", "acknowledged", "snoozed", "resolved"];
+/// Severities an alert can have, lowest first; their rank is the place, from 1.
+pub const SEVERITIES: [&str; 4] = ["info", "warning", "error", "critical"];
+
+/// An alert as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Its identifier.
+    pub id: AlertId,
+    /// What it is one alert for.
+    pub cause_key: String,
+    /// What it is about, such as `job_failed`.
+    pub kind: String,
+    /// One of [`SEVERITIES`].
+    pub severity: String,
+    /// One of [`STATES`].
+    pub state: String,
+    /// One line that names no person.
+    pub title: String,
+    /// What happened and what to do.
+    pub message: String,
+    /// The message may be about a person.
+    pub message_private: bool,
+    /// Kind and identifier of the object it is about.
+    pub object: Option<(String, String)>,
+    /// Name of that object, where it is not that of a person.
+    pub object_name: Option<String>,
+    /// What raised it.
+    pub source: String,
+    /// How often the cause has occurred.
+    pub occurrences: i64,
+    /// When the cause was first seen.
+    pub created_at: Timestamp,
+    /// When the cause was last seen.
+    pub last_seen_at: Timestamp,
+    /// When there last was something about it that deserves to be read.
+    pub news_at: Timestamp,
+    /// Who takes care of it, and since when.
+    pub acknowledged: Option<(AccountId, Timestamp)>,
+    /// Whom it was given to.
+    pub assigned_to: Option<AccountId>,
+    /// Until when it is out of sight at most.
+    pub snoozed_until: Option<Timestamp>,
+    /// The snooze ends when the cause occurs again.
+    pub snooze_ends_on_change: bool,
+    /// When it was resolved.
+    pub resolved_at: Option<Timestamp>,
+    /// Who resolved it; `None`: the cause went away.
+    pub resolved_by: Option<AccountId>,
+    /// Why it is resolved, as a word.
+    pub resolved_because: Option<String>,
+    /// The alert of the same cause before it.
+    pub previous: Option<AlertId>,
+    /// The event `alert.raised`.
+    pub raised_event: EventId,
+    /// The event that last brought the cause.
+    pub last_event: Option<EventId>,
+    /// Counts changes.
+    pub version: i64,
+}
+
+pub(crate) const COLUMNS: &str = "a.id, a.cause_key, a.kind, a.severity, a.state, a.title, \
+    a.message, a.message_private, a.object_kind, a.object_id, a.object_name, a.source, \
+    a.occurrences, a.created_at, a.last_seen_at, a.news_at, a.acknowledged_by, a.acknowledged_at, \
+    a.assigned_to, a.snoozed_until, a.snooze_ends_on_change, a.resolved_at, a.resolved_by, \
+    a.resolved_because, a.previous, a.raised_event, a.last_event, a.version";
+
+pub(crate) fn read(row: &Row) -> Result<Alert, Error> {
+    let object = row.maybe_text("object_kind")?.zip(row.maybe_text("object_id")?);
+    let acknowledged = row.maybe_id("acknowledged_by")?.zip(row.maybe_time("acknowledged_at")?);
+    Ok(Alert {
+        id: row.id("id")?,
+        cause_key: row.text("cause_key")?,
+        kind: row.text("kind")?,
+        severity: row.text("severity")?,
+        state: row.text("state")?,
+        title: row.text("title")?,
+        message: row.text("message")?,
+        message_private: row.flag("message_private")?,
+        object,
+        object_name: row.maybe_text("object_name")?,
+        source: row.text("source")?,
+        occurrences: row.int("occurrences")?,
+        created_at: row.time("created_at")?,
+        last_seen_at: row.time("last_seen_at")?,
+        news_at: row.time("news_at")?,
+        acknowledged,
+        assigned_to: row.maybe_id("assigned_to")?,
+        snoozed_until: row.maybe_time("snoozed_until")?,
+        snooze_ends_on_change: row.flag("snooze_ends_on_change")?,
+        resolved_at: row.maybe_time("resolved_at")?,
+        resolved_by: row.maybe_id("resolved_by")?,
+        resolved_because: row.maybe_text("resolved_because")?,
+        previous: row.maybe_id("previous")?,
+        raised_event: row.id("raised_event")?,
+        last_event: row.maybe_id("last_event")?,
+        version: row.int("version")?,
+    })
+}
+
+/// Place of a severity among [`SEVERITIES`], from 1; 1 for any other word.
+pub fn rank(severity: &str) -> i64 {
+    let place = SEVERITIES.iter().position(|known| *known == severity).unwrap_or(0);
+    i64::try_from(place).unwrap_or(0) + 1
+}
+
+/// The tokens that text search compares, each between spaces.
+fn words_of(alert: &Alert) -> String {
+    let message = if alert.message_private { "" } else { alert.message.as_str() };
+    let name = alert.object_name.as_deref().unwrap_or_default();
+    let mut text = String::from(" ");
+    for token in [alert.title.as_str(), message, name].into_iter().flat_map(words::tokens) {
+        text.push_str(&token.to_ascii_lowercase());
+        text.push(' ');
+    }
+    text
+}
+
+/// The alert with this identifier.
+pub async fn find(link: &mut Link, id: AlertId) -> Result<Option<Alert>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM alert a WHERE a.id = $1");
+    link.row(sql, vec![value::id(id)]).await?.as_ref().map(read).transpose()
+}
+
+/// Those of these alerts that exist.
+pub async fn several(link: &mut Link, ids: &[AlertId]) -> Result<Vec<Alert>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+    let sql = format!("SELECT {COLUMNS} FROM alert a WHERE a.id IN ({})", places.join(", "));
+    let ids = ids.iter().map(|id| value::id(*id)).collect();
+    link.rows(sql, ids).await?.iter().map(read).collect()
+}
+
+/// The alert of a cause that is not resolved.
+pub async fn unresolved(link: &mut Link, key: &str) -> Result<Option<Alert>, Error> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM alert a WHERE a.cause_key = $1 AND a.resolved_at IS NULL");
+    link.row(sql, args![key]).await?.as_ref().map(read).transpose()
+}
+
+/// The cause keys with this beginning that have an alert which is not resolved.
+pub async fn unresolved_keys(link: &mut Link, prefix: &str) -> Result<Vec<String>, Error> {
+    // No character sorts behind this one in any key.
+    let sql = "SELECT cause_key FROM alert
+               WHERE cause_key >= $1 AND cause_key < $2 AND resolved_at IS NULL ORDER BY cause_key";
+    let rows = link.rows(sql, args![prefix, format!("{prefix}\u{10FFFF}")]).await?;
+    rows.iter().map(|row| row.text("cause_key")).collect()
+}
+
+/// The newest alert of a cause, resolved or not.
+pub async fn newest(link: &mut Link, key: &str) -> Result<Option<AlertId>, Error> {
+    let sql = "SELECT id FROM alert WHERE cause_key = $1 ORDER BY created_at DESC LIMIT 1";
+    link.row(sql, args![key]).await?.map(|row| row.id("id")).transpose()
+}
+
+/// Alerts about an object, newest first.
+pub async fn about(link: &mut Link, object_id: &str, limit: usize) -> Result<Vec<Alert>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM alert a WHERE a.object_id = $1
+         ORDER BY a.created_at DESC, a.id DESC LIMIT $2"
+    );
+    link.rows(sql, args![object_id, limit]).await?.iter().map(read).collect()
+}
+
+/// Inserts an alert.
+///
+/// # Errors
+/// The store refuses; also when its cause has an alert that is not resolved.
+pub async fn insert(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
+    let (kind, id) = match &alert.object {
+        Some((kind, id)) => (Some(kind.as_str()), Some(id.as_str())),
+        None => (None, None),
+    };
+    let mut values = vec![value::id(alert.id)];
+    values.extend(args![
+        &alert.cause_key,
+        &alert.kind,
+        &alert.severity,
+        rank(&alert.severity),
+        &alert.state,
+        &alert.title,
+        &alert.message,
+        alert.message_private,
+        words_of(alert),
+        kind,
+        id,
+        alert.object_name.as_deref(),
+        &alert.source,
+        alert.occurrences,
+        alert.created_at,
+        alert.last_seen_at,
+        alert.news_at,
+        alert.snooze_ends_on_change,
+        alert.previous.map(|id| id.to_string()),
+        alert.raised_event.to_string(),
+        alert.last_event.map(|id| id.to_string()),
+        alert.version
+    ]);
+    let sql = "INSERT INTO alert (id, cause_key, kind, severity, severity_rank, state, title,
+        message, message_private, words, object_kind, object_id, object_name, source, occurrences,
+        created_at, last_seen_at, news_at, snooze_ends_on_change, previous, raised_event,
+        last_event, version)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+        $19, $20, $21, $22, $23)";
+    tx.execute(sql, values).await.map(|_| ())
+}
+
+/// Writes everything of an alert that changes during its life.
+///
+/// # Errors
+/// [`Error::Conflict`] if its version is not `alert.version` any more.
+pub async fn update(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
+    let sql = "UPDATE alert SET severity = $3, severity_rank = $4, state = $5, message = $6,
+        message_private = $7, words = $8, occurrences = $9, last_seen_at = $10, news_at = $11,
+        acknowledged_by = $12, acknowledged_at = $13, assigned_to = $14, snoozed_until = $15,
+        snooze_ends_on_change = $16, resolved_at = $17, resolved_by = $18, resolved_because = $19,
+        last_event = $20, title = $21, version = version + 1 WHERE id = $1 AND version = $2";
+    let account = |id: Option<AccountId>| SqlValue::from(id.map(|id| id.to_string()));
+    let mut values = vec![value::id(alert.id), alert.version.into()];
+    values.extend(args![
+        &alert.severity,
+        rank(&alert.severity),
+        &alert.state,
+        &alert.message,
+        alert.message_private,
+        words_of(alert),
+        alert.occurrences,
+        alert.last_seen_at,
+        alert.news_at,
+        account(alert.acknowledged.map(|(by, _)| by)),
+        alert.acknowledged.map(|(_, at)| at),
+        account(alert.assigned_to),
+        alert.snoozed_until,
+        alert.snooze_ends_on_change,
+        alert.resolved_at,
+        account(alert.resolved_by),
+        alert.resolved_because.as_deref(),
+        alert.last_event.map(|id| id.to_string()),
+        &alert.title
+    ]);
+    if tx.execute(sql, values).await? == 1 { Ok(()) } else { Err(Error::Conflict("the alert")) }
+}
+
+/// Snoozed alerts whose snooze has ended by `now`, the oldest first.
+pub async fn snoozes_over(
+    link: &mut Link,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Alert>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM alert a WHERE a.state = 'snoozed' AND a.snoozed_until <= $1
+         ORDER BY a.snoozed_until LIMIT $2"
+    );
+    link.rows(sql, args![now, limit]).await?.iter().map(read).collect()
+}
+
+/// When the next snooze ends, if any does.
+pub async fn next_snooze_end(link: &mut Link) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT MIN(snoozed_until) AS due FROM alert WHERE state = 'snoozed'";
+    match link.row(sql, vec![]).await? {
+        Some(row) => row.maybe_time("due"),
+        None => Ok(None),
+    }
+}
+
+/// Clears the message of the alert that this event told about, where it may be about a person.
+pub async fn erase_message(tx: &mut Tx, raised_event: EventId) -> Result<(), Error> {
+    let sql = "UPDATE alert SET message = '', version = version + 1
+               WHERE raised_event = $1 AND message_private = 1";
+    tx.execute(sql, vec![value::id(raised_event)]).await.map(|_| ())
+}

@@ -1,0 +1,233 @@
+//! The daily and the weekly review: what somebody goes through every morning, and the trends of a
+//! week, as plots whose bars lead to the list behind them.
+
+use axum::response::Response;
+use chancery_engine::alert::{AlertQuery, Sort};
+use chancery_engine::row::Job;
+use chancery_engine::{Error, Permission};
+use chancery_event::Timestamp;
+use maud::{Markup, html};
+
+use super::address::Address;
+use super::shell::Shell;
+use super::{GET, alert_row, alerts, jobs};
+use crate::edge::{Access, Problem, Routes};
+use crate::ui::{self, Bucket, Histogram, Nav, Series, Stat, Tab, Tone};
+
+/// Alerts and jobs listed at most.
+const LISTED: usize = 20;
+/// Bars of a plot of events.
+const BARS: usize = 28;
+/// What people go through each day: what is grave and open.
+const GRAVE: &str = "severity>=error state:open,acknowledged";
+
+/// A line of a plot: label, expression for events, tone.
+type Trend = (&'static str, &'static str, Tone);
+
+const LIFECYCLE: [Trend; 4] = [
+    ("Issued", "type:certificate.issue outcome:success", Tone::Good),
+    ("Renewed", "type:certificate.renew,certificate.rekey outcome:success", Tone::Info),
+    ("Replaced", "type:certificate.replaced", Tone::Seal),
+    ("Entered", "type:certificate.uploaded,certificate.discovered", Tone::Neutral),
+];
+const FAILURES: [Trend; 3] = [
+    ("Jobs", "type:job.finished outcome:failure", Tone::Critical),
+    ("Issue and renewal", "type:certificate.issue,certificate.renew outcome:failure", Tone::Bad),
+    (
+        "Other operations",
+        "outcome:failure -type:job.finished -type:certificate.issue \
+        -type:certificate.renew -type:alert.*",
+        Tone::Warning,
+    ),
+];
+
+pub(super) fn add(routes: &mut Routes) {
+    routes.add(GET, "/review", Access::Session(Permission::AlertRead), show);
+}
+
+async fn show(shell: Shell) -> Response {
+    shell.answer(view(&shell)).await
+}
+
+async fn view(shell: &Shell) -> Result<Response, Problem> {
+    let weekly = shell.address.value("span") == Some("week");
+    let days = if weekly { 7 } else { 1 };
+    let to = shell.now() + Timestamp::SECOND;
+    let from = to - days * Timestamp::DAY;
+    let tab = |label, href, selected| Tab { label, href, count: None, selected };
+    let body = html! {
+        (ui::page_header("Review", if weekly { "The last seven days: trends and patterns." }
+            else { "The last day: what is grave, what failed, what takes long." }, html! {
+            (ui::button("Refresh", &shell.address.to_string(), Some(ui::Icon::Refresh), false))
+        }))
+        (ui::tabs("Span", &[
+            tab("Daily", "/review", !weekly), tab("Weekly", "/review?span=week", weekly),
+        ]))
+        @if weekly {
+            (trends(shell, "lifecycle", "Issuance and renewal", &LIFECYCLE, (from, to)).await?)
+            (trends(shell, "failures", "What failed", &FAILURES, (from, to)).await?)
+            (patterns(shell, from, to).await?)
+        } @else {
+            (grave(shell).await?)
+            (failed_jobs(shell, from).await?)
+            (long_running(shell).await?)
+            (trends(shell, "failures", "What failed in the last day", &FAILURES, (from, to)).await?)
+        }
+    };
+    Ok(shell.page(Nav::Alerts, "Review", body))
+}
+
+async fn grave(shell: &Shell) -> Result<Markup, Problem> {
+    let engine = shell.engine();
+    let filter = engine.parse_alert_filter(GRAVE)?;
+    let count = engine.alert_count(shell.context(), &filter).await?;
+    let query =
+        AlertQuery { filter, sort: Sort::Severity, descending: true, cursor: None, limit: LISTED };
+    let found = engine.alerts(shell.context(), &query).await?.items;
+    let all = Address::new("/alerts").with("q", GRAVE).with("sort", "-severity").to_string();
+    let aside = html! { a href=(all) { "All " (ui::grouped(count)) } };
+    Ok(ui::section(
+        "grave",
+        "Alerts of severity ERROR",
+        aside,
+        html! {
+            @if found.is_empty() { p { "None is open." } }
+            @else { (alert_row::table("grave-alerts", "Grave alerts, the gravest first", &found)) }
+        },
+    ))
+}
+
+async fn failed_jobs(shell: &Shell, from: i64) -> Result<Markup, Problem> {
+    let found = shell.engine().jobs(shell.context(), Some("failed"), None, None, LISTED).await?;
+    let is_new = |job: &Job| job.completed_at.is_some_and(|at| at.micros() >= from);
+    let found: Vec<Job> = found.into_iter().filter(is_new).collect();
+    let aside = html! { a href="/jobs?state=failed" { "All" } };
+    Ok(ui::section(
+        "failed-jobs",
+        "Jobs that failed",
+        aside,
+        html! {
+            @if found.is_empty() { p { "None in the last day." } }
+            @else { (jobs::table("failed", &found, shell.now())) }
+        },
+    ))
+}
+
+async fn long_running(shell: &Shell) -> Result<Markup, Problem> {
+    let found = shell.engine().jobs(shell.context(), Some("running"), None, None, 200).await?;
+    let found: Vec<Job> =
+        found.into_iter().filter(|job| jobs::takes_long(job, shell.now())).take(LISTED).collect();
+    let aside = html! { a href="/jobs?state=running" { "All that run" } };
+    Ok(ui::section(
+        "long-jobs",
+        "Jobs that take long",
+        aside,
+        html! {
+            @if found.is_empty() { p { "No job has been running for longer than ten minutes." } }
+            @else { (jobs::table("long", &found, shell.now())) }
+        },
+    ))
+}
+
+/// Events of several kinds over time.
+async fn trends(
+    shell: &Shell,
+    id: &str,
+    title: &str,
+    trends: &[Trend],
+    (from, to): (i64, i64),
+) -> Result<Markup, Error> {
+    let (engine, context) = (shell.engine(), shell.context());
+    if !shell.may(Permission::EventRead) {
+        return Ok(html! {});
+    }
+    let at = Timestamp::from_micros;
+    let mut starts: Vec<(i64, i64)> = Vec::new();
+    let mut lines: Vec<Vec<u64>> = Vec::new();
+    for (_, expression, _) in trends {
+        let filter = engine.parse_event_filter(expression)?;
+        let bars = engine.event_histogram(context, &filter, at(from), at(to), BARS).await?;
+        starts = bars.iter().map(|bar| (bar.from.micros(), bar.to.micros())).collect();
+        lines.push(bars.iter().map(|bar| bar.by_severity.iter().map(|(_, n)| n).sum()).collect());
+    }
+    let counts: Vec<Vec<u64>> = (0..starts.len())
+        .map(|place| lines.iter().map(|line| line.get(place).copied().unwrap_or(0)).collect())
+        .collect();
+    let moment = |at: i64| ui::rfc3339(at).unwrap_or_default();
+    let joined: Vec<String> = trends.iter().map(|(_, text, _)| format!("({text})")).collect();
+    let list = Address::new("/events").with("q", &joined.join(" OR "));
+    let hrefs: Vec<String> = starts
+        .iter()
+        .map(|(from, to)| list.with("from", &moment(*from)).with("to", &moment(*to)).to_string())
+        .collect();
+    let buckets: Vec<Bucket<'_>> = starts
+        .iter()
+        .zip(&hrefs)
+        .zip(&counts)
+        .map(|(((start, _), href), counts)| Bucket { start: *start, href, counts })
+        .collect();
+    let series: Vec<Series<'_>> =
+        trends.iter().map(|(label, _, tone)| Series { label, tone: *tone }).collect();
+    let total = |place: usize| lines[place].iter().sum::<u64>();
+    Ok(ui::section(
+        id,
+        title,
+        html! { a href=(list) { "The events" } },
+        html! {
+            div.stat-row { @for (place, (label, text, tone)) in trends.iter().enumerate() {
+                @let count = total(place);
+                (ui::stat_tile(&Stat {
+                    label, value: &ui::grouped(count), hint: "in this span",
+                    href: Some(&Address::new("/events").with("q", text).with("from", &moment(from)).to_string()),
+                    tone: if count > 0 { *tone } else { Tone::Neutral },
+                }))
+            } }
+            @if let (Some((first, _)), Some((_, last))) = (starts.first(), starts.last()) {
+                (ui::histogram(&Histogram { id: &format!("{id}-plot"), label: "events in this span",
+                    series: &series, buckets: &buckets, from: *first, to: *last }))
+            }
+        },
+    ))
+}
+
+/// Which alerts come again and again.
+async fn patterns(shell: &Shell, from: i64, to: i64) -> Result<Markup, Problem> {
+    let (engine, context) = (shell.engine(), shell.context());
+    let every = "state:open,acknowledged,snoozed,resolved";
+    let since = format!("{every} created>={}", Timestamp::from_micros(from));
+    let filter = engine.parse_alert_filter(&since)?;
+    let facets = engine.alert_facets(context, &filter).await?;
+    let kinds = facets.into_iter().find(|(field, _)| *field == "kind").map(|(_, values)| values);
+    let again = engine.parse_alert_filter(&format!("{since} occurrences>1"))?;
+    let query = AlertQuery {
+        filter: again,
+        sort: Sort::Severity,
+        descending: true,
+        cursor: None,
+        limit: 10,
+    };
+    let again = engine.alerts(context, &query).await?.items;
+    let list = Address::new("/alerts").with("q", every);
+    let width = (to - from).div_euclid(60).max(1);
+    let plot = alerts::plot(shell, &filter, "pattern-plot", "alerts raised", (from, width), &list);
+    let plot = plot.await?;
+    Ok(ui::section(
+        "patterns",
+        "Patterns of alerts",
+        html! { a href=(list) { "The alerts" } },
+        html! {
+            (plot)
+            div.stat-row { @for (kind, count) in kinds.unwrap_or_default().iter().take(6) {
+                (ui::stat_tile(&Stat {
+                    label: &kind.replace('_', " "), value: &ui::grouped(*count), hint: "alerts raised",
+                    href: Some(&list.with("q", &format!("kind:{kind} {every}")).to_string()),
+                    tone: Tone::Notice,
+                }))
+            } }
+            @if !again.is_empty() {
+                h3 { "Occurred more than once" }
+                (alert_row::table("again", "Alerts whose cause occurred more than once", &again))
+            }
+        },
+    ))
+}

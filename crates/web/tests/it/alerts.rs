@@ -1,0 +1,223 @@
+//! Alerts through the API and the pages: what raises them, what people do about them, how they go.
+
+use axum::http::Method;
+use chancery_engine::inventory::{PlacementRequest, Source, Upload, UploadAnswer, UploadMode};
+use chancery_engine::{Client, Context, Role, Secret};
+use chancery_event::catalogue::{EventType, OutcomeClass, System};
+use chancery_event::id::JobId;
+use chancery_testkit::{Authority, TestServer};
+use serde_json::{Value, json};
+
+use super::browser::Browser;
+
+fn upload(pem: &str, mode: UploadMode) -> Upload {
+    Upload {
+        bytes: pem.as_bytes().to_vec(),
+        password: None,
+        placement: PlacementRequest::default(),
+        mode,
+        source: Source::Upload,
+    }
+}
+
+/// Waits until a job has ended: its end is an event, and events wake whoever waits for the log.
+async fn ended(server: &TestServer, id: JobId) -> String {
+    let context = Context::command_line(server.engine().environment());
+    let mut sealed = server.engine().sealed();
+    loop {
+        sealed.mark_unchanged();
+        let job = server.engine().job(&context, id).await.expect("a job");
+        if job.completed_at.is_some() {
+            return job.state;
+        }
+        sealed.changed().await.expect("a running server");
+    }
+}
+
+/// A certificate that is there, and the job that failed to bring it in a second time.
+async fn failed_job(server: &TestServer) -> (String, JobId) {
+    let context = Context::command_line(server.engine().environment());
+    let authority = Authority::new("Alert CA", server.now());
+    let pem = authority.leaf("www.example.org", server.now(), 90).to_pem();
+    let answer = server.engine().upload(&context, upload(&pem, UploadMode::Sync)).await;
+    let UploadAnswer::Done(items) = answer.expect("entered") else { panic!("a job") };
+    let certificate = items[0].result.as_ref().expect("entered").to_string();
+    let answer = server.engine().upload(&context, upload(&pem, UploadMode::Async)).await;
+    let UploadAnswer::Queued(job) = answer.expect("queued") else { panic!("no job") };
+    assert_eq!(ended(server, job).await, "failed");
+    (certificate, job)
+}
+
+async fn list(server: &TestServer, filter: &str) -> Vec<Value> {
+    let page = server.get(&format!("/api/v1/alerts?filter={filter}")).send().await.expect(200);
+    page.json()["items"].as_array().expect("items").clone()
+}
+
+async fn act(server: &TestServer, action: &str, body: Value) -> Value {
+    let path = format!("/api/v1/alerts/{action}");
+    server.post(&path).json(&body).send().await.expect(200).json()
+}
+
+#[tokio::test]
+async fn a_failed_job_raises_a_warning_that_goes_when_the_job_succeeds() {
+    let server = TestServer::start().await;
+    let (certificate, job) = failed_job(&server).await;
+    let found = list(&server, "kind:job_failed").await;
+    assert_eq!(found.len(), 1);
+    let alert = &found[0];
+    assert_eq!((&alert["level"], &alert["state"]), (&json!("WARN"), &json!("open")));
+    assert_eq!(alert["object"], format!("job/{job}"));
+    assert!(alert["message"].as_str().expect("a message").contains("already"), "{alert}");
+    // Failing again is the same cause.
+    server.post(&format!("/api/v1/jobs/{job}/retry")).send().await.expect(200);
+    assert_eq!(ended(&server, job).await, "failed");
+    let again = list(&server, "kind:job_failed").await;
+    assert_eq!((again.len(), &again[0]["occurrences"]), (1, &json!(2)));
+    // Without the certificate in the inventory the same job succeeds.
+    server.delete(&format!("/api/v1/certificates/{certificate}")).send().await.expect(204);
+    server.post(&format!("/api/v1/jobs/{job}/retry")).send().await.expect(200);
+    assert_eq!(ended(&server, job).await, "success");
+    assert!(list(&server, "kind:job_failed").await.is_empty());
+    let gone = list(&server, "kind:job_failed%20state:resolved").await;
+    assert_eq!(gone[0]["resolved_because"], "job_succeeded");
+    assert_eq!(gone[0]["resolved_by"], Value::Null);
+    server.settle().await;
+    let events = server.get("/api/v1/events?filter=type:WARN").send().await.expect(200).json();
+    let event = &events["items"][0]["event"];
+    assert_eq!(event["type"], "alert.raised");
+    let code = EventType::AlertRaised.info().dialect(System::Qcecuring, OutcomeClass::Warning);
+    assert_eq!(code.expect("a code").code, "WARN");
+    assert_eq!(event["data"]["outcome"]["result"], "success");
+    assert_eq!(event["data"]["severity"], "warning");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn every_action_is_taken_back_by_the_call_it_names() {
+    let server = TestServer::start().await;
+    failed_job(&server).await;
+    let id = list(&server, "").await[0]["id"].as_str().expect("an id").to_owned();
+    let one = async || server.get(&format!("/api/v1/alerts/{id}")).send().await.expect(200).json();
+    let soon = server.now().plus(3_600_000_000).to_string();
+    let actions = [
+        ("acknowledge", json!({ "ids": [id] }), "acknowledged"),
+        ("assign", json!({ "filter": "kind:job_failed", "assigned_to": "admin" }), "open"),
+        ("snooze", json!({ "ids": [id], "until": soon, "until_change": true }), "snoozed"),
+        ("resolve", json!({ "ids": [id], "comment": "seen" }), "resolved"),
+        ("unread", json!({ "ids": [id] }), "open"),
+    ];
+    act(&server, "read", json!({ "ids": [id] })).await;
+    for (action, body, state) in actions {
+        let before = one().await;
+        let settled = act(&server, action, body).await;
+        assert_eq!(settled["changed"], json!([id]), "{action}");
+        assert_eq!(one().await["state"], state, "{action}");
+        let undo = &settled["undo"];
+        let path = undo["path"].as_str().expect("a path");
+        let undone = server.post(path).json(&undo["body"]).send().await.expect(200).json();
+        assert_eq!(undone["count"], 1, "{action}: {undone}");
+        assert_eq!(one().await, before, "{action}");
+    }
+    for (action, body, status) in [
+        ("acknowledge", json!({}), 422),
+        ("acknowledge", json!({ "ids": [id], "filter": "" }), 422),
+        ("acknowledge", json!({ "ids": ["01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4"] }), 404),
+        ("acknowledge", json!({ "filter": "kind:nothing" }), 409),
+        ("acknowledge", json!({ "filter": "knd:x" }), 400),
+        ("assign", json!({ "ids": [id], "assigned_to": "nobody.here" }), 422),
+        ("snooze", json!({ "ids": [id], "until": "2020-01-01T00:00:00Z" }), 422),
+        ("snooze", json!({ "ids": [id] }), 422),
+    ] {
+        let path = format!("/api/v1/alerts/{action}");
+        server.post(&path).json(&body).send().await.expect(status);
+    }
+    let viewer = server.token(Role::Viewer).await;
+    let path = "/api/v1/alerts/acknowledge";
+    let call = server.call(Method::POST, path).bearer(&viewer).json(&json!({ "ids": [id] }));
+    call.send().await.expect(403);
+    server.settle().await;
+    for name in ["acknowledge", "assign", "snooze", "resolve", "reopen", "read"] {
+        let path = format!("/api/v1/events?filter=type:alert.{name}%20outcome:success");
+        let events = server.get(&path).send().await.expect(200).json();
+        assert!(!events["items"].as_array().expect("items").is_empty(), "alert.{name}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn reading_is_each_readers_own_and_all_of_it_can_be_undone() {
+    let server = TestServer::start().await;
+    failed_job(&server).await;
+    let mut ada = Browser::sign_in_as(&server, Role::Viewer).await;
+    let mut bob = Browser::sign_in_as(&server, Role::Operator).await;
+    let unread = |page: &str| page.contains("1 unread alerts");
+    assert!(unread(&ada.get("/alerts").await.expect(200).text()));
+    let fields = [("scope", "all"), ("action", "read"), ("back", "/alerts")];
+    let answer = ada.post("/alerts/settle", &fields).await;
+    let page = ada.follow(answer).await.expect(200).text();
+    assert!(page.contains("1 alert is marked as read") && page.contains("Undo"), "{page}");
+    assert!(!unread(&ada.get("/alerts").await.text()));
+    assert!(unread(&bob.get("/").await.text()), "another reader has not read it");
+    let fields = [("scope", "all"), ("action", "unread"), ("back", "/alerts")];
+    ada.post("/alerts/settle", &fields).await.expect(303);
+    assert!(unread(&ada.get("/alerts/bell").await.expect(200).text()));
+    let refused = [("scope", "filter"), ("filter", ""), ("action", "resolve"), ("back", "/alerts")];
+    ada.post("/alerts/settle", &refused).await.expect(403);
+    let answer = bob.post("/alerts/settle", &refused).await;
+    let page = bob.follow(answer).await.expect(200).text();
+    assert!(page.contains("1 alert is resolved"), "{page}");
+    assert!(bob.get("/alerts").await.text().contains("Nothing needs you"));
+    let resolved = bob.get("/alerts?q=state:resolved").await.expect(200).text();
+    assert!(resolved.contains("Upload of certificates failed"));
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_locked_account_is_an_alert_that_names_it_to_those_who_may_know() {
+    let server = TestServer::start().await;
+    for _ in 0..20 {
+        let wrong = Secret::new("wrong".to_owned());
+        let refused = server.engine().log_in(Client::default(), "admin", wrong).await;
+        if refused.err().is_some_and(|error| error.reason() == "locked") {
+            break;
+        }
+    }
+    let found = list(&server, "kind:account_locked").await;
+    assert_eq!(found.len(), 1);
+    assert!(found[0]["message"].as_str().expect("a message").contains("admin"));
+    assert!(!found[0]["title"].as_str().expect("a title").contains("admin"));
+    let id = found[0]["id"].as_str().expect("an id");
+    let viewer = server.token(Role::Viewer).await;
+    let path = format!("/api/v1/alerts/{id}");
+    let seen = server.call(Method::GET, &path).bearer(&viewer).send().await.expect(200).json();
+    assert_eq!((&seen["message"], &seen["message_withheld"]), (&json!(""), &json!(true)));
+    let account = found[0]["object"].as_str().expect("an object").replace("account/", "");
+    server.post(&format!("/api/v1/accounts/{account}/unlock")).send().await.expect(200);
+    let gone = list(&server, "kind:account_locked%20state:resolved").await;
+    assert_eq!(gone[0]["resolved_because"], "unlocked");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn pages_of_alerts_show_what_there_is() {
+    let server = TestServer::start().await;
+    let (_, job) = failed_job(&server).await;
+    server.settle().await;
+    let mut browser = Browser::sign_in_as(&server, Role::Operator).await;
+    let home = browser.get("/").await.expect(200).text();
+    assert!(home.contains("Upload of certificates failed"), "home shows what needs somebody");
+    let id = list(&server, "").await[0]["id"].as_str().expect("an id").to_owned();
+    let page = browser.get(&format!("/alerts/{id}")).await.expect(200).text();
+    assert!(page.contains(&format!("/jobs/{job}")) && page.contains("An alert was raised"));
+    let fields = [("id", id.as_str()), ("action", "snooze"), ("for", "3600"), ("back", "/alerts")];
+    let answer = browser.post("/alerts/settle", &fields).await;
+    let snoozed = browser.follow(answer).await.expect(200).text();
+    assert!(snoozed.contains("1 alert is snoozed"));
+    for path in ["/review", "/review?span=week", "/alerts?q=state:snoozed&sort=-severity"] {
+        browser.get(path).await.expect(200);
+    }
+    assert!(browser.get("/alerts?q=state:snoozed").await.text().contains("Snoozed"));
+    let wrong = [("id", id.as_str()), ("action", "devour"), ("back", "//evil.example")];
+    browser.post("/alerts/settle", &wrong).await.expect(400);
+    server.finish().await;
+}
