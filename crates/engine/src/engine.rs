@@ -30,6 +30,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The database, where it is not the embedded one.
     pub database: Option<chancery_store::DatabaseUrl>,
+    /// Directory under which backups are made that were asked of the running server.
+    pub backup_dir: PathBuf,
     /// Where people reach this installation; the `source` of its events.
     pub public_url: String,
     /// Name of the log (C2SP origin); never changes.
@@ -61,8 +63,10 @@ pub struct Settings {
 impl Settings {
     /// Settings for a data directory, everything else as a new installation has it.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
         Self {
-            data_dir: data_dir.into(),
+            backup_dir: data_dir.join("backups"),
+            data_dir,
             database: None,
             public_url: "http://127.0.0.1:8080".to_owned(),
             log_origin: "localhost/log".to_owned(),

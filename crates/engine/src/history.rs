@@ -18,7 +18,7 @@ use chancery_store::log::{self, Bucket, Count, FacetGroup, PageRequest, Sealed};
 use crate::{Context, Engine, Error, Permission};
 
 pub use erasure::ExportRecord;
-pub use export::EventExport;
+pub use export::{EventExport, bounds};
 pub use verification::VerifyReport;
 
 /// Events on one page at most.
@@ -50,6 +50,8 @@ pub struct SeenEvent {
     pub event: Event,
     /// The sealed bytes.
     pub entry: Vec<u8>,
+    /// The salt of the commitment to the personal part, where that part is shown.
+    pub salt: Option<[u8; 32]>,
 }
 
 /// A page of events.
@@ -191,7 +193,9 @@ fn seen(context: &Context, sealed: Sealed) -> SeenEvent {
     {
         event = committed;
     }
+    let shown = matches!(event.personal, PersonalPart::Clear(_));
     SeenEvent {
+        salt: sealed.salt().filter(|_| shown).copied(),
         index: sealed.index(),
         sealed_at: sealed.sealed_at(),
         event,

@@ -7,6 +7,7 @@
 mod ending;
 mod listing;
 pub(crate) mod runner;
+mod starting;
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use chancery_event::types::job as types;
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::job::{self, Job, Lease, NewJob};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::alert::cause;
 use crate::context::Carried;
@@ -36,17 +37,24 @@ pub enum Kind {
     CertificateUpload,
     /// Works off a bulk import.
     CertificateImport,
+    /// Verifies the whole log.
+    LogVerify,
+    /// Makes a backup.
+    BackupCreate,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::CertificateUpload, Self::CertificateImport];
+    pub const ALL: [Self; 4] =
+        [Self::CertificateUpload, Self::CertificateImport, Self::LogVerify, Self::BackupCreate];
 
     /// The one spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CertificateUpload => "certificate.upload",
             Self::CertificateImport => "certificate.import",
+            Self::LogVerify => "log.verify",
+            Self::BackupCreate => "backup.create",
         }
     }
 
@@ -60,6 +68,7 @@ impl Kind {
         match self {
             Self::CertificateUpload => "upload",
             Self::CertificateImport => "import",
+            Self::LogVerify | Self::BackupCreate => "service",
         }
     }
 
@@ -68,6 +77,8 @@ impl Kind {
         match self {
             Self::CertificateUpload => "Upload of certificates",
             Self::CertificateImport => "Import of certificates",
+            Self::LogVerify => "Verification of the log",
+            Self::BackupCreate => "Backup",
         }
     }
 
@@ -75,6 +86,7 @@ impl Kind {
     fn attempts_max(self) -> i64 {
         match self {
             Self::CertificateUpload | Self::CertificateImport => 5,
+            Self::LogVerify | Self::BackupCreate => 3,
         }
     }
 }
@@ -136,6 +148,17 @@ pub(crate) fn new(
     placement: &PlacementRequest,
     input: Vec<u8>,
 ) -> Result<NewJob, Error> {
+    let payload = json!({ "placement": placement, "size_bytes": input.len() });
+    of_kind(engine, context, kind, &payload, Some(input))
+}
+
+fn of_kind(
+    engine: &Engine,
+    context: &Context,
+    kind: Kind,
+    payload: &Value,
+    input: Option<Vec<u8>>,
+) -> Result<NewJob, Error> {
     let carried = serde_json::to_string(&context.carried())
         .map_err(|error| Error::Internal(format!("context of a job: {error}")))?;
     let actor = &context.actor;
@@ -144,7 +167,6 @@ pub(crate) fn new(
         None => actor.kind.to_string(),
     };
     let now = engine.environment().now();
-    let payload = json!({ "placement": placement, "size_bytes": input.len() });
     Ok(NewJob {
         job: Job {
             id: engine.environment().id(),
@@ -166,7 +188,7 @@ pub(crate) fn new(
             started_at: None,
             completed_at: None,
         },
-        input: Some(input),
+        input,
         unique_key: None,
     })
 }
@@ -177,6 +199,34 @@ fn context_of(job: &Job) -> Option<Context> {
 }
 
 impl Engine {
+    /// Queues work that needs no input, for somebody with the permission.
+    pub(crate) async fn queue(
+        &self,
+        context: &Context,
+        permission: Permission,
+        kind: Kind,
+    ) -> Result<JobId, Error> {
+        context.require(permission)?;
+        let job = of_kind(self, context, kind, &json!({}), None)?;
+        let id = job.job.id;
+        let scribe = self.scribe(context);
+        self.0
+            .store
+            .transaction("job.queue", move |tx: &mut Tx| {
+                let (scribe, job) = (scribe.clone(), job.clone());
+                Box::pin(async move {
+                    job::enqueue(tx, &job).await?;
+                    let job_kind = job.job.kind.clone().into();
+                    let payload = types::Queued { job_id: job.job.id, job_kind };
+                    scribe.record(tx, Draft::new(&payload)?.target(target(&job.job)))?;
+                    Ok::<(), Error>(())
+                })
+            })
+            .await?;
+        self.0.jobs_waiting.notify_one();
+        Ok(id)
+    }
+
     /// Jobs, newest first, optionally in one state or of one kind, from before a position.
     ///
     /// # Errors

@@ -12,6 +12,7 @@
 pub mod access;
 pub mod alert;
 pub mod automation;
+pub mod backup;
 pub mod bench;
 pub mod configuration;
 pub mod history;

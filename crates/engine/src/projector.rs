@@ -55,8 +55,8 @@ pub(crate) async fn run(
     }
 }
 
-/// One batch if this node is the one that projects. Two would not spoil anything, because the cursor
-/// lets one of them through; the other's work would be in vain.
+/// One batch if this node is the one that projects. Two would not spoil anything, because the
+/// cursor lets one of them through; the other's work would be in vain.
 async fn turn(
     keeper: &mut Keeper,
     store: &Store,

@@ -8,9 +8,9 @@
 //!
 //! Of several nodes one seals: the one that holds the lease, whose token every transaction here
 //! checks. The others only watch how far the log is. A transaction that recorded an event may
-//! commit late, behind others with later numbers in `pending_event`: it does not matter, because that
-//! number is no order anybody relies on. An event gets its index when the sealer finds it, and only
-//! what the sealer found is taken out.
+//! commit late, behind others with later numbers in `pending_event`: it does not matter, because
+//! that number is no order anybody relies on. An event gets its index when the sealer finds it, and
+//! only what the sealer found is taken out.
 //!
 //! Crash between the two: the next round publishes what was sequenced. Crash before the first
 //! commits: the events are still pending.

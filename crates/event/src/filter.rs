@@ -3,10 +3,9 @@
 //! Event search, inventory search, trigger rules, forwarder selection, monitor scope, saved views
 //! and notification routing all use [`Filter`]. Read in this order: [`schema`] (which fields
 //! exist), this file (the tree), `parse` and `text` (the spelling for people), `json` (the spelling
-//! for the API), [`mod@test`] (what one comparison means, shared by both interpreters),
-//! [`compiled`]
-//! (the interpreter for one object) and [`explanation`]. The interpreter for sets, SQL, lives in
-//! the store.
+//! for the API), `scim` (the spelling of RFC 7644), [`mod@test`] (what one comparison means, shared
+//! by both interpreters), [`compiled`] (the interpreter for one object) and [`explanation`]. The
+//! interpreter for sets, SQL, lives in the store.
 //!
 //! # Meaning, defined once
 //!
@@ -37,6 +36,7 @@ mod literal;
 mod parse;
 mod resolve;
 pub mod schema;
+mod scim;
 pub mod test;
 mod text;
 pub mod value;
@@ -268,6 +268,18 @@ impl Filter {
     /// The JSON spelling. `from_json` of it is this filter's normal form.
     pub fn to_json(&self) -> serde_json::Value {
         json::to_json(self)
+    }
+
+    /// Reads the SCIM spelling (RFC 7644 §3.4.2.2); errors carry a place in the text.
+    pub fn from_scim(text: &str, schema: &Schema) -> Result<Filter, FilterError> {
+        scim::from_scim(text, schema)
+    }
+
+    /// The SCIM spelling. `from_scim` of it is this filter's normal form with each `in` spread into
+    /// an `or` of equalities. Fails for what SCIM cannot say: words, regular expressions, counts,
+    /// times relative to now, field names that are no attribute names.
+    pub fn to_scim(&self) -> Result<String, FilterError> {
+        scim::to_scim(self)
     }
 
     /// The canonical text spelling. `parse` of it is this filter's normal form, as long as it is at

@@ -93,6 +93,8 @@ pub enum Command {
     Token(token::TokenCommand),
     /// Write a consistent copy of the data while the server runs.
     Backup(backup::BackupArguments),
+    /// Put a backup back as the data directory.
+    Restore(backup::RestoreArguments),
     /// Measure this machine: recording, sealing, searching.
     Bench(bench::BenchArguments),
     /// Look at the configuration.

@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod certificates;
 pub mod events;
 mod progress;
+mod restore;
 pub mod serve;
 pub(crate) mod text;
 pub mod token;
@@ -36,6 +37,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Catalogue(command) => catalogue::run(global, &command, &mut std::io::stdout())?,
         Command::Token(command) => token::run(global, &command).await?,
         Command::Backup(arguments) => return backup::run(global, &arguments).await,
+        Command::Restore(arguments) => restore::run(global, &arguments).await?,
         Command::Bench(arguments) => crate::bench::run(&arguments, global.json).await?,
         // Those that stand alone have been run by `run_alone` before.
         Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Version => {

@@ -50,7 +50,7 @@ pub mod bench;
 pub mod filter_sql;
 pub mod log;
 pub mod table;
-#[cfg(feature = "tamper")]
+#[cfg(feature = "faults")]
 pub mod tamper;
 
 pub use backend::{Database, DatabaseUrl, Settings, Store};

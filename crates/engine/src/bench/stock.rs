@@ -112,8 +112,10 @@ impl Labels {
     fn placed(&self, of: &Candidate, number: u64) -> (certificate::Certificate, Option<GroupId>) {
         let mut row = of.row.clone();
         let turn = |every: u64| usize::try_from(number / every % LABELS).unwrap_or(0);
-        row.owner = (number % 5 > 0).then(|| self.owners.get(turn(1)).copied()).flatten();
-        row.ra_profile = (number % 3 > 0).then(|| self.profiles.get(turn(7)).copied()).flatten();
+        row.owner =
+            (!number.is_multiple_of(5)).then(|| self.owners.get(turn(1)).copied()).flatten();
+        row.ra_profile =
+            (!number.is_multiple_of(3)).then(|| self.profiles.get(turn(7)).copied()).flatten();
         row.path = format!("/bench/{}", number / 11 % 200);
         row.archived = number % 100 == 50;
         row.trust_anchor = row.is_ca;
@@ -124,7 +126,7 @@ impl Labels {
             // A few are older than anybody remembers.
             row.key_size = if number % 10_000 == 13 { 1_024 } else { 2_048 };
         }
-        let group = (number % 2 == 0).then(|| self.groups.get(turn(3)).copied()).flatten();
+        let group = number.is_multiple_of(2).then(|| self.groups.get(turn(3)).copied()).flatten();
         (row, group)
     }
 }

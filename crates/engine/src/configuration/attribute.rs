@@ -37,6 +37,9 @@ pub struct AttributeDraft {
     pub kind: String,
     /// Permitted values of a list; empty: any.
     pub choices: Vec<String>,
+    /// A certificate that enters must have a value, and a value cannot be taken away. Certificates
+    /// that were there before stay as they are.
+    pub required: bool,
 }
 
 fn check(draft: &AttributeDraft) -> Result<AttributeDraft, Error> {
@@ -90,10 +93,11 @@ type Member = fn(&Attribute) -> Value;
 
 fn changes(before: Option<&Attribute>, row: &Attribute) -> Changes {
     let mut changes = Changes::default();
-    let members: [(&str, Member); 3] = [
+    let members: [(&str, Member); 4] = [
         ("label", |row| row.label.clone().into()),
         ("kind", |row| row.kind.clone().into()),
         ("choices", |row| row.choices.clone().into()),
+        ("required", |row| row.required.into()),
     ];
     for (member, of) in members {
         changes.note(member, before.map_or(Value::Null, of), of(row));
@@ -144,7 +148,7 @@ impl Engine {
                         description: draft.description,
                         kind: draft.kind,
                         choices: draft.choices,
-                        required: false,
+                        required: draft.required,
                         version: 1,
                         created_at: scribe.now(),
                     };
@@ -163,7 +167,7 @@ impl Engine {
             .await
     }
 
-    /// Changes label, description and choices of an attribute (operation `configuration.update`).
+    /// Changes all but name and kind of an attribute (operation `configuration.update`).
     ///
     /// # Errors
     /// There is none, somebody changed it first, or the definition is not usable.
@@ -196,6 +200,7 @@ impl Engine {
                         label: draft.label,
                         description: draft.description,
                         choices: draft.choices,
+                        required: draft.required,
                         ..old.clone()
                     };
                     let changes = changes(Some(&old), &new);

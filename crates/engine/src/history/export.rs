@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chancery_event::LogIndex;
 use chancery_event::filter::Filter;
 use chancery_seal::export::{End, Header, Line, Proof};
@@ -48,16 +50,10 @@ impl Engine {
         let checkpoint = self.log_checkpoint().await?;
         let checkpoint = checkpoint.ok_or_else(|| Error::not_found("checkpoint", "newest"))?;
         let size = checkpoint.size;
-        let next = first.unwrap_or(0);
-        let end = last.map_or(size, |last| last.saturating_add(1));
-        if next >= end || end > size {
-            let message = format!("entries 0 to {} are sealed", size.saturating_sub(1));
-            return Err(Error::invalid(if next >= size { "from" } else { "to" }, message));
-        }
+        let (next, end) = bounds(first, last, size)?;
         let query = filter.to_text();
         let whole = filter == Filter::All;
-        let count =
-            if whole { end - next } else { self.event_count(context, &filter).await?.value };
+        let count = self.count_within(context, &filter, next, end).await?;
         let record = ExportRecord {
             format: "jsonl",
             count,
@@ -93,6 +89,26 @@ impl Engine {
         })
     }
 
+    /// How many of the entries `next..end` a filter selects.
+    ///
+    /// # Errors
+    /// As [`Engine::event_count`].
+    pub async fn count_within(
+        &self,
+        context: &Context,
+        filter: &Filter,
+        next: u64,
+        end: u64,
+    ) -> Result<u64, Error> {
+        if *filter == Filter::All {
+            return Ok(end.saturating_sub(next));
+        }
+        let last = end.saturating_sub(1);
+        let range = self.parse_event_filter(&format!("index>={next} index<={last}"))?;
+        let both = Filter::And(vec![filter.clone(), range]);
+        Ok(self.event_count(context, &both).await?.value)
+    }
+
     async fn tiles(
         &self,
         wanted: impl IntoIterator<Item = TileId>,
@@ -106,6 +122,23 @@ impl Engine {
         });
         Ok(found.collect())
     }
+}
+
+/// The entries `first..=last` of a log of `size`, as a half-open range; without bounds, all.
+///
+/// # Errors
+/// They are not within the log.
+pub fn bounds(first: Option<u64>, last: Option<u64>, size: u64) -> Result<(u64, u64), Error> {
+    let next = first.unwrap_or(0);
+    let end = last.map_or(size, |last| last.saturating_add(1));
+    if next >= end || end > size {
+        let message = match size.checked_sub(1) {
+            Some(newest) => format!("entries 0 to {newest} are sealed, and from is not behind to"),
+            None => "nothing is sealed yet".to_owned(),
+        };
+        return Err(Error::invalid(if next >= size { "from" } else { "to" }, message));
+    }
+    Ok((next, end))
 }
 
 fn damaged(error: &dyn std::fmt::Display) -> Error {
@@ -162,7 +195,7 @@ impl EventExport {
                 log_index: index,
                 leaf: Some(leaf),
                 inclusion: inclusion.transpose().map_err(|error| damaged(&error))?,
-                salt: None,
+                salt: event.salt.map(|salt| STANDARD.encode(salt)),
                 entry: String::from_utf8(event.entry).map_err(|error| damaged(&error))?,
                 event: event.event.to_json(),
             };

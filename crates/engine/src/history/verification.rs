@@ -4,21 +4,32 @@
 //! from the store directly.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use chancery_event::id::JobId;
 use chancery_event::types::log as types;
+use chancery_seal::checkpoint::Opened;
 use chancery_seal::proof::TileSource;
 use chancery_seal::tile::TILE_WIDTH;
 use chancery_seal::verify::{LogSource, VerifyError, verify_log};
 use chancery_seal::{BundleId, Hash, TileId, Trust, bundle};
 use chancery_store::{Link, Store, log};
+use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::job::{JobError, Kind, Progress};
 use crate::operation::{Done, Operation};
+use crate::row::Checkpoint;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
+
+/// Entries that are verified while somebody waits; a small machine needs a few seconds for them.
+const AT_ONCE_MAX: u64 = 100_000;
+/// How often a verification tells how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// What a verification found.
 #[derive(Clone, Debug)]
@@ -42,9 +53,22 @@ struct Stored {
     store: Store,
     handle: Handle,
     note: Option<Vec<u8>>,
+    /// Entries done, for whoever watches.
+    done: Arc<AtomicU64>,
+    /// Set when nobody waits for the result any more.
+    given_up: Arc<AtomicBool>,
     /// Entries that a checkpoint covers.
     size: u64,
     ahead: Mutex<Ahead>,
+}
+
+/// Gives a verification up when whoever waits for it goes away: a blocking task cannot be aborted.
+struct GiveUp(Arc<AtomicBool>);
+
+impl Drop for GiveUp {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What was read already: while one chunk is verified, the next is read.
@@ -61,10 +85,18 @@ impl Stored {
         &self,
         work: impl AsyncFnOnce(&mut Link) -> Result<T, chancery_store::Error>,
     ) -> Result<T, chancery_store::Error> {
+        self.is_wanted()?;
         self.handle.block_on(async {
             let mut link = self.store.read().await?;
             work(&mut link).await
         })
+    }
+
+    fn is_wanted(&self) -> Result<(), chancery_store::Error> {
+        match self.given_up.load(Ordering::Relaxed) {
+            true => Err(chancery_store::Error::Unavailable("nobody waits for it".to_owned())),
+            false => Ok(()),
+        }
     }
 
     fn begin(&self, chunk: u64) -> Reading {
@@ -75,6 +107,7 @@ impl Stored {
 
     /// Makes `ahead` hold a chunk, and has the one behind it read meanwhile.
     fn load(&self, ahead: &mut Ahead, chunk: u64) -> Result<(), chancery_store::Error> {
+        self.is_wanted()?;
         let reading = match ahead.next.take() {
             Some((number, reading)) if number == chunk => reading,
             _ => self.begin(chunk),
@@ -127,6 +160,45 @@ impl Engine {
     /// # Errors
     /// [`Error::LogDamaged`] names the first fault; the failure is recorded.
     pub async fn verify_log(&self, context: &Context) -> Result<VerifyReport, Error> {
+        self.verify_stored(context, &Progress::none()).await
+    }
+
+    /// Whether a verification is short enough to wait for it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn verifies_at_once(&self) -> Result<bool, Error> {
+        let checkpoint = self.log_checkpoint().await?;
+        Ok(checkpoint.is_none_or(|checkpoint| checkpoint.size <= AT_ONCE_MAX))
+    }
+
+    /// Queues a verification of the whole stored log, for logs that take long.
+    ///
+    /// # Errors
+    /// The caller may not verify the log.
+    pub async fn queue_log_verification(&self, context: &Context) -> Result<JobId, Error> {
+        self.queue(context, Permission::LogVerify, Kind::LogVerify).await
+    }
+
+    /// Works off a queued verification. A fault is final: looking again does not mend it.
+    pub(crate) async fn run_verification(
+        &self,
+        context: &Context,
+        progress: &Progress,
+    ) -> Result<Value, JobError> {
+        let report = self.verify_stored(context, progress).await.map_err(JobError::of)?;
+        Ok(json!({
+            "count": report.count,
+            "root": report.root,
+            "duration_ms": report.duration_ms,
+        }))
+    }
+
+    async fn verify_stored(
+        &self,
+        context: &Context,
+        progress: &Progress,
+    ) -> Result<VerifyReport, Error> {
         let started = Instant::now();
         let checkpoint = self.log_checkpoint().await?;
         let size = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
@@ -146,18 +218,7 @@ impl Engine {
             let root = chancery_seal::empty_root();
             return self.verified(operation, payload, &root, started).await;
         }
-        let source = Stored {
-            store: self.0.store.clone(),
-            handle: Handle::current(),
-            size,
-            ahead: Mutex::default(),
-            note: checkpoint.map(|checkpoint| checkpoint.note.into_bytes()),
-        };
-        let trust = Trust::new(&self.settings().log_origin, vec![self.verifier().clone()]);
-        let verified = tokio::task::spawn_blocking(move || verify_log(&source, &trust, |_| {}))
-            .await
-            .map_err(|error| Error::Internal(format!("verification: {error}")))?;
-        let opened = match verified {
+        let opened = match self.verify_from(checkpoint, progress).await? {
             Ok(opened) => opened,
             Err(VerifyError::Source(error)) => return Err(operation.fail(error.into()).await),
             Err(VerifyError::Fault(fault)) => {
@@ -169,6 +230,39 @@ impl Engine {
         let checked = &opened.checkpoint;
         let payload = types::Verify { count: checked.size(), log_size: checked.size(), ..payload };
         self.verified(operation, payload, checked.root(), started).await
+    }
+
+    /// Reads everything back, and tells each second how far it is.
+    async fn verify_from(
+        &self,
+        checkpoint: Option<Checkpoint>,
+        progress: &Progress,
+    ) -> Result<Result<Opened, VerifyError<chancery_store::Error>>, Error> {
+        let total = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
+        let source = Stored {
+            store: self.0.store.clone(),
+            handle: Handle::current(),
+            note: checkpoint.map(|checkpoint| checkpoint.note.into_bytes()),
+            size: total,
+            ahead: Mutex::default(),
+            done: Arc::default(),
+            given_up: Arc::default(),
+        };
+        let (done, give_up) = (source.done.clone(), GiveUp(source.given_up.clone()));
+        let trust = Trust::new(&self.settings().log_origin, vec![self.verifier().clone()]);
+        let mut work = tokio::task::spawn_blocking(move || {
+            let tell = |entries| source.done.store(entries, Ordering::Relaxed);
+            verify_log(&source, &trust, tell)
+        });
+        progress.report(0, total).await?;
+        loop {
+            let told = tokio::time::timeout(PROGRESS_EVERY, &mut work).await;
+            progress.report(done.load(Ordering::Relaxed), total).await?;
+            if let Ok(ended) = told {
+                drop(give_up);
+                return ended.map_err(|error| Error::Internal(format!("verification: {error}")));
+            }
+        }
     }
 
     /// Records that the log was found in order.

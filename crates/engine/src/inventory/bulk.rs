@@ -20,7 +20,7 @@ use super::entry::Judged;
 use super::issuers::Issuers;
 use super::stage::{self, Decision};
 use super::upload::{AsJob, format_of, unreadable};
-use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry};
+use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry, placement};
 use crate::job::{JobError, Progress};
 use crate::operation::{Done, Operation};
 use crate::scribe::{Draft, Scribe};
@@ -113,6 +113,7 @@ impl Engine {
         let mut refused = Vec::new();
         let mut entrants = Vec::with_capacity(chunk.len());
         let rules = self.upload_rules();
+        let required = placement::required(&mut self.link().await?).await?;
         let format = format_of(&upload.bytes);
         for found in chunk {
             let position = found.index;
@@ -133,7 +134,12 @@ impl Engine {
                     let result = Err(Error::Ignored { trigger });
                     refused.push(UploadedItem { position, result, subject });
                 }
-                Decision::Enters(wish) => entrants.push((position, candidate, wish)),
+                Decision::Enters(wish) => match placement::complete(&required, &wish) {
+                    Ok(()) => entrants.push((position, candidate, wish)),
+                    Err(error) => {
+                        refused.push(UploadedItem { position, result: Err(error), subject });
+                    }
+                },
             }
         }
         let issuers = self.issuers_for(&entrants).await?;

@@ -60,6 +60,9 @@ pub(crate) async fn resolve(
                 Value::Null => Vec::new(),
                 value => configuration::attribute::parse(definition, value)?,
             };
+            if definition.required && values.is_empty() {
+                return Err(missing(definition));
+            }
             attributes.push((definition.clone(), values));
         }
     }
@@ -70,6 +73,33 @@ pub(crate) async fn resolve(
     let trust_anchor = wish.trust_anchor.unwrap_or(row.trust_anchor);
     let placement = Placement { owner, ra_profile, path, trust_anchor };
     Ok(Resolved { placement, groups, attributes })
+}
+
+/// The definitions that every certificate that enters must have a value of.
+pub(crate) async fn required(link: &mut Link) -> Result<Vec<attribute::Attribute>, Error> {
+    let defined = attribute::all(link).await?;
+    Ok(defined.into_iter().filter(|definition| definition.required).collect())
+}
+
+/// Refuses a wish without a value for one of these.
+pub(crate) fn complete(
+    required: &[attribute::Attribute],
+    wish: &PlacementRequest,
+) -> Result<(), Error> {
+    let lacks = |definition: &&attribute::Attribute| {
+        wish.attributes.get(&definition.name).is_none_or(|value| match value {
+            Value::Null => true,
+            Value::String(text) => text.trim().is_empty(),
+            Value::Array(list) => list.is_empty(),
+            _ => false,
+        })
+    };
+    required.iter().find(lacks).map_or(Ok(()), |definition| Err(missing(definition)))
+}
+
+fn missing(definition: &attribute::Attribute) -> Error {
+    let message = format!("every certificate needs a value of “{}”", definition.label);
+    Error::invalid(format!("attributes.{}", definition.name), message)
 }
 
 async fn owner(link: &mut Link, text: &str) -> Result<AccountId, Error> {

@@ -12,7 +12,9 @@ use chancery_store::table::certificate;
 use super::candidate::{self, Candidate};
 use super::issuers::Issuers;
 use super::stage::{self, Decision};
-use super::{PlacementRequest, Source, Upload, UploadAnswer, UploadMode, UploadedItem, entry};
+use super::{
+    PlacementRequest, Source, Upload, UploadAnswer, UploadMode, UploadedItem, entry, placement,
+};
 use crate::job::{Kind, Progress};
 use crate::operation::Done;
 use crate::scribe::Draft;
@@ -132,6 +134,7 @@ impl Engine {
         let mut link = self.link().await?;
         let fingerprint = &candidate.row.fingerprint_sha256;
         let known = certificate::id_of(&mut link, fingerprint).await?;
+        let required = placement::required(&mut link).await?;
         if let (Some(id), Some(since)) = (known, job.and_then(|job| job.resumed_since))
             && let Some(row) = certificate::find(&mut link, id).await?
             && row.created_at >= since
@@ -158,6 +161,9 @@ impl Engine {
             }
             (None, Decision::Enters(wish)) => wish,
         };
+        if let Err(error) = placement::complete(&required, &wish) {
+            return Err(operation.fail(error).await);
+        }
         self.run_upload_one(operation, candidate, wish, issuers, attempt).await
     }
 

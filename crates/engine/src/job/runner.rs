@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::ending::{self, Ending};
+use super::starting;
 use super::{JobError, Kind, Progress, context_of};
 use crate::access::session::random_text;
 use crate::{Context, Engine, Error, Role, Settings};
@@ -39,8 +40,11 @@ pub(super) struct Queue {
     pub(super) at_a_time: usize,
 }
 
-pub(super) const QUEUES: [Queue; 2] =
-    [Queue { name: "upload", at_a_time: 4 }, Queue { name: "import", at_a_time: 1 }];
+pub(super) const QUEUES: [Queue; 3] = [
+    Queue { name: "upload", at_a_time: 4 },
+    Queue { name: "import", at_a_time: 1 },
+    Queue { name: "service", at_a_time: 1 },
+];
 
 /// The queues with their limits as the settings have them.
 pub(super) fn queues(settings: &Settings) -> Vec<Queue> {
@@ -99,6 +103,8 @@ async fn execute(errand: Errand) -> Result<Value, JobError> {
         Some(Kind::CertificateImport) => {
             crate::inventory::bulk::run_import(&engine, context, &job, input, &progress).await
         }
+        Some(Kind::LogVerify) => engine.run_verification(&context, &progress).await,
+        Some(Kind::BackupCreate) => engine.run_backup(&context, &job).await,
         None => Err(JobError {
             retry: false,
             message: format!("this program does not know jobs of the kind {}", job.kind),
@@ -219,13 +225,18 @@ impl Runner {
     async fn lease(&self, queue: &'static str, room: usize) -> Result<Vec<Lease>, Error> {
         let token = random_text(self.engine.environment());
         let now = self.engine.environment().now();
+        let engine = self.engine.clone();
         self.engine
             .0
             .store
             .transaction("job.lease", move |tx: &mut Tx| {
-                let token = token.clone();
+                let (token, engine) = (token.clone(), engine.clone());
                 Box::pin(async move {
-                    Ok(job::lease(tx, queue, room, &token, now, now.plus(LEASE)).await?)
+                    let leases = job::lease(tx, queue, room, &token, now, now.plus(LEASE)).await?;
+                    for lease in &leases {
+                        starting::record(tx, &engine, lease.job())?;
+                    }
+                    Ok(leases)
                 })
             })
             .await

@@ -40,8 +40,7 @@ async fn an_import_links_counts_and_judges_like_single_uploads() {
     // certificate that comes twice, one that is there already, and the CA at the end.
     let known = leaf("known.example.com", 50);
     engine.upload(&context, upload_of(known.clone())).await.unwrap();
-    let generations =
-        [leaf("g.example.com", 40), leaf("g.example.com", 60), leaf("g.example.com", 80)];
+    let generations = [40, 60, 80].map(|days| leaf("g.example.com", days));
     let mut bundle: Vec<Vec<u8>> =
         (0..110).map(|number| leaf(&format!("host-{number}.example.com"), 50)).collect();
     bundle.insert(20, generations[0].clone());
@@ -55,17 +54,16 @@ async fn an_import_links_counts_and_judges_like_single_uploads() {
         panic!("done")
     };
     assert_eq!(items.len(), count);
-    let refused: Vec<_> = items.iter().filter(|item| item.result.is_err()).collect();
-    let positions: Vec<_> = refused.iter().map(|item| item.position).collect();
+    let refused = items.iter().filter(|item| item.result.is_err());
+    let positions: Vec<_> = refused.clone().map(|item| item.position).collect();
     assert_eq!(positions, [count - 3, count - 2]);
-    assert!(refused.iter().all(|item| matches!(item.result, Err(Error::Duplicate { .. }))));
+    refused.for_each(|item| assert!(matches!(item.result, Err(Error::Duplicate { .. }))));
 
     let mut link = bench::store(engine).read().await.unwrap();
     let mut rows = Vec::new();
     for der in bundle.iter().take(count - 3) {
-        rows.push(
-            certificate::by_fingerprint(&mut link, &fingerprint(der)).await.unwrap().unwrap(),
-        );
+        let found = certificate::by_fingerprint(&mut link, &fingerprint(der)).await;
+        rows.push(found.unwrap().unwrap());
     }
     // Judged with the CA that came along: whole, but trusted by nobody.
     assert!(rows.iter().all(|row| row.status == "untrusted" || row.status == "expiring"));

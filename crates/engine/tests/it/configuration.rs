@@ -82,6 +82,7 @@ async fn an_attribute_decides_which_values_certificates_take() {
         description: String::new(),
         kind: "list".to_owned(),
         choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
+        required: false,
     };
     let create = async |choices: &[&str]| engine.create_attribute(&context, draft(choices)).await;
     let id = create(&["test", "production"]).await.unwrap();

@@ -64,12 +64,15 @@ async fn an_upload_becomes_a_job_that_brings_the_certificate_in() {
         told(engine, "type:job.*").await,
         [
             "job.queued success",
+            "job.started success",
             "job.finished success",
             "job.queued success",
+            "job.started success",
             "job.finished failure job_failed",
             "job.cancel failure ended",
             "job.retry failure not_failed",
             "job.retry success",
+            "job.started success",
             "job.finished failure job_failed",
         ]
     );

@@ -164,3 +164,19 @@ fn a_node_with_other_keys_is_refused_and_makes_none() {
         assert!(told.contains("every node needs the same keys"), "{told}");
     });
 }
+
+#[test]
+fn recording_sealing_and_projecting_do_not_stand_in_each_others_way() {
+    on_server(async {
+        let dir = tempfile::tempdir().unwrap();
+        let running = start(dir.path(), url(dir.path())).await.unwrap();
+        let engine = running.engine();
+        // Single units at once, so that groups, rounds of the sealer and projections interleave.
+        let callers = (0..40).map(|_| record(engine, 25));
+        let recorded: Vec<String> =
+            futures::future::join_all(callers).await.into_iter().flatten().collect();
+        assert_eq!(recorded.len(), 40 * 25 * 3);
+        assert!(engine.settle(PATIENCE).await);
+        running.stop().await.unwrap();
+    });
+}

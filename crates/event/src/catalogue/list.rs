@@ -362,7 +362,7 @@ catalogue! {
 
     // Jobs, schedules, monitors.
     JobQueued "job.queued" job::Queued { Occurrence 1 Debug Job Produced; Qcecuring "QUEUED" Any }
-    JobStarted "job.started" job::Started { Occurrence 1 Debug Job Planned;
+    JobStarted "job.started" job::Started { Occurrence 1 Debug Job Produced;
         Qcecuring "RUNNING" Any }
     JobFinished "job.finished" job::Finished { Occurrence 1 Info / Error Job Produced;
         Qcecuring "SUCCESS" S; Qcecuring "FAILED" F }
@@ -434,6 +434,7 @@ catalogue! {
     EventExport "event.export" log::EventExport { Operation 1 Info / Warning Event Produced }
     LogKeyCreate "log.key_create" log::KeyCreate { Operation 1 Warning / Critical Log Produced }
     LogSealStopped "log.seal_stopped" log::SealStopped { Occurrence 1 Critical Log Produced }
+    LogRestore "log.restore" log::Restore { Operation 1 Warning / Critical Log Produced }
     LogVerify "log.verify" log::Verify { Operation 1 Info / Critical Log Produced }
-    BackupCreate "backup.create" log::BackupCreate { Operation 1 Info / Error Other Planned }
+    BackupCreate "backup.create" log::BackupCreate { Operation 1 Info / Error Other Produced }
 }

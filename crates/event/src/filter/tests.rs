@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 
 mod properties;
+mod scim;
 
 const NOW: i64 = 1_790_000_000_000_000;
 const DAY: i64 = 86_400_000_000;

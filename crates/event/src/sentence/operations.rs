@@ -75,6 +75,14 @@ pub(super) const OPERATIONS: &[(&str, Templates, Templates)] = &[
         &["Backup"],
     ),
     (
+        "log.restore",
+        &[
+            "{actor} put the data back from a backup of {log_size:entry|entries}; {lost:published entry|published entries} lost",
+            "{actor} put the data back from a backup of {log_size:entry|entries}",
+        ],
+        &["Restoring of the data from a backup"],
+    ),
+    (
         "bootstrap.authorize_administrator",
         &["{actor} gave the first administrator the role {role}"],
         &["Authorisation of the first administrator"],

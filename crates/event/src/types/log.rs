@@ -123,6 +123,19 @@ payloads! {
         duration_ms: u64,
     }
 
+    /// The data was put back from a copy, and the log goes on from there.
+    Restore {
+        /// Size of the sealed log in the copy, in entries: the log goes on from here.
+        log_size: u64,
+        /// Size of the newest checkpoint that is known to have been published, in entries.
+        published_size: Option<u64>,
+        /// Its root hash, 64 lower-case hexadecimal digits.
+        published_root: Option<String>,
+        /// How many published entries the copy does not have. They are lost, and other events take
+        /// their indexes; absent when no published checkpoint was named.
+        lost: Option<u64>,
+    }
+
     /// A copy of the store was made.
     BackupCreate {
         /// Size of the copy, in bytes.

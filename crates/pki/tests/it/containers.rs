@@ -269,7 +269,8 @@ fn signatures_of_every_algorithm_openssl_makes_verify() {
     ];
     for (options, name, strength) in cases {
         folder.run(&format!(
-            "req -x509 -newkey {options} -nodes -keyout k.pem -out c.pem -days 9 -subj /CN=x"
+            "req -x509 -newkey {options} -nodes -keyout k.pem -out c.pem -days 9 -subj /CN=x \
+             -set_serial 0x0102030405060708090a0b0c0d0e0f1011121314"
         ));
         let found = container::read(&folder.bytes("c.pem"), None).unwrap();
         let certificate = found[0].result.as_ref().unwrap();
@@ -288,7 +289,8 @@ fn signatures_of_every_algorithm_openssl_makes_verify() {
     }
     for options in ["ed448", "ec -pkeyopt ec_paramgen_curve:brainpoolP256r1", "rsa:2048 -md5"] {
         folder.run(&format!(
-            "req -x509 -newkey {options} -nodes -keyout k.pem -out c.pem -days 9 -subj /CN=x"
+            "req -x509 -newkey {options} -nodes -keyout k.pem -out c.pem -days 9 -subj /CN=x \
+             -set_serial 0x0102030405060708090a0b0c0d0e0f1011121314"
         ));
         let found = container::read(&folder.bytes("c.pem"), None).unwrap();
         let certificate = found[0].result.as_ref().unwrap();

@@ -81,7 +81,7 @@ async fn measure_one(plan: &Plan, report: &mut Report, load: Load) -> Result<Pat
         Figure::new(format!("seal lag after commit, median, {who}"), lag.percentile_ms(50), "ms"),
         Figure::new(format!("seal lag after commit, p99, {who}"), lag.percentile_ms(99), "ms"),
     ]);
-    if plan.database.is_some() {
+    if plan.database.is_some() && batch >= 100 {
         let beside = plan.place(&format!("copy-{callers}-{unit}")).await?;
         let copied = plain(&beside, &rows, batch, Way::Copy).await?;
         let what = format!("… beside COPY, {who}");

@@ -46,8 +46,9 @@ pub struct VerifyArguments {
     /// The last log index of a range, itself included.
     #[arg(long, value_name = "INDEX")]
     pub to: Option<u64>,
-    /// The verifier key of the log, or a file that holds it [default: the key that comes with the
-    /// log, which proves consistency but not whose log it is].
+    /// The verifier key of the log, or a file that holds it; several for a log whose key was
+    /// changed [default: the key that comes with the log, which proves consistency but not whose
+    /// log it is].
     #[arg(long, value_name = "VKEY")]
-    pub key: Option<String>,
+    pub key: Vec<String>,
 }

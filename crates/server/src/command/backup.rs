@@ -1,21 +1,33 @@
 //! `chancery backup`: a consistent copy of a data directory, also while a server runs on it.
 //!
-//! The copy is a data directory of its own. It is verified before it is called one: its log against
-//! the key that was copied with it. A copy that cannot be completed is taken away again.
+//! Named with `--server`, the running server makes it and records it. Otherwise this process makes
+//! it: as the engine when no server runs there, which records it; beside a running server, or
+//! without the passphrase of the log key, by reading alone, which is said. The copy is verified
+//! before it is called one: its log against the key that was copied with it.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
+use chancery_engine::backup::{self, Backup};
+use chancery_engine::{Context, Engine};
+use chancery_event::Environment;
 use chancery_store::{Settings, Store};
 use serde_json::json;
 
-use super::text::number;
+use super::text::{number, plain};
 use super::verify::{self, DataDir};
 use crate::cli::GlobalArguments;
 use crate::cli::backup::BackupArguments;
+use crate::client::{Body, Client};
 use crate::config::Config;
+
+/// Between two looks at the job of a server.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How long recorded events may take to be sealed before the copy is made without waiting.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 ///
@@ -23,8 +35,53 @@ use crate::config::Config;
 /// The data cannot be read, or the copy not written. A copy whose log does not hold is no error
 /// but the exit status 1; it is kept, as the only copy of what there is.
 pub async fn run(global: &GlobalArguments, arguments: &BackupArguments) -> Result<ExitCode> {
+    match (&global.server, &arguments.destination) {
+        (Some(_), None) => by_server(global).await,
+        (Some(_), Some(_)) => {
+            bail!("the server writes to its own backup_dir: leave out DEST, or --server")
+        }
+        (None, None) => bail!("name the directory to write to, or the server with --server"),
+        (None, Some(destination)) => here(global, arguments, destination).await,
+    }
+}
+
+/// Has the server make it.
+async fn by_server(global: &GlobalArguments) -> Result<ExitCode> {
+    let client = Client::new(global)?;
+    let (_, answer) = client.post("backups", &[], Body::None).await?;
+    let job = answer["job"].as_str().context("the server names no job")?.to_owned();
+    let result = loop {
+        let document = client.get(&format!("jobs/{job}"), &[]).await?;
+        match document["state"].as_str() {
+            Some("success") => break document["result"].clone(),
+            Some("queued" | "running") => tokio::time::sleep(LOOK_EVERY).await,
+            state => {
+                let error = document["error"].as_str().unwrap_or("no reason was given");
+                bail!("the job {job} is {}: {}", state.unwrap_or("unknown"), plain(error));
+            }
+        }
+    };
+    if global.json {
+        println!("{:#}", json!({ "job": job, "backup": result }));
+    } else {
+        println!(
+            "The server made a backup in {}: {} bytes, {} log entries.",
+            plain(result["directory"].as_str().unwrap_or("?")),
+            number(result["size_bytes"].as_u64().unwrap_or(0)),
+            number(result["log_size"].as_u64().unwrap_or(0)),
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes it here, and verifies it.
+async fn here(
+    global: &GlobalArguments,
+    arguments: &BackupArguments,
+    destination: &Path,
+) -> Result<ExitCode> {
     let config = Config::load(&arguments.settings.inputs(false))?;
-    let from = &config.serving.data_dir;
+    let from = config.serving.data_dir.clone();
     if let Some(url) = config.serving.database.url() {
         bail!(
             "the database is {}: copy it with the tools of its server, for example pg_dump \
@@ -33,21 +90,29 @@ pub async fn run(global: &GlobalArguments, arguments: &BackupArguments) -> Resul
             from.join("keys").display()
         );
     }
-    let store = Store::open_to_read(&Settings::embedded(from)).await?;
-    let destination = &arguments.destination;
-    let made = prepare(destination)?;
-    if let Err(error) = copy(&store, from, destination).await {
-        clear(destination, made);
-        return Err(error.context("nothing was backed up"));
-    }
+    // Reading first: where there is no data, none is made.
+    let store = Store::open_to_read(&Settings::embedded(&from)).await?;
+    let (made, recorded) = match recorded(&config, destination).await {
+        Ok(made) => (made, true),
+        Err(why) => {
+            eprintln!(
+                "This backup is not recorded in the log ({why:#}); a running server makes and \
+                 records one by chancery backup --server URL."
+            );
+            let now = Environment::system().now();
+            (backup::copy(&store, &from, destination, now).await.map_err(Into::into), false)
+        }
+    };
     drop(store);
+    let made = made.context("nothing was backed up")?;
     let key = verify::of_data_dir(destination)?;
     let report = verify::log(DataDir::open(destination).await?, key, None, None).await?;
-    let bytes = size_of(destination)?;
     if global.json {
         let document = json!({
             "destination": destination.display().to_string(),
-            "bytes": bytes,
+            "bytes": made.size_bytes,
+            "sha256": made.sha256,
+            "recorded": recorded,
             "verification": report.document(),
         });
         println!("{document:#}");
@@ -56,94 +121,39 @@ pub async fn run(global: &GlobalArguments, arguments: &BackupArguments) -> Resul
             "Copied {} to {}: {} bytes.",
             from.display(),
             destination.display(),
-            number(bytes)
+            number(made.size_bytes)
         );
         println!("{}", report.text());
     }
     Ok(if report.fault.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Makes the directory, readable by the owner alone; answers whether it was made just now.
-fn prepare(destination: &Path) -> Result<bool> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let place = || format!("cannot write to {}", destination.display());
-    match fs::read_dir(destination) {
-        Ok(mut entries) => {
-            ensure!(
-                entries.next().is_none(),
-                "{} is not empty: name a directory that does not exist yet",
-                destination.display()
-            );
-            Ok(false)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            // The copy holds the signing key.
-            let mut builder = fs::DirBuilder::new();
-            builder.recursive(true).mode(0o700).create(destination).with_context(place)?;
-            Ok(true)
-        }
-        Err(error) => Err(error).with_context(place),
-    }
+/// Makes it as the engine of the data directory; the outer error is why that cannot be.
+async fn recorded(config: &Config, destination: &Path) -> Result<Result<Backup>> {
+    let environment = Environment::system();
+    let settings = super::serve::settings(config, config.serving.data_dir.clone(), false);
+    let running = Engine::start(settings, environment.clone()).await?;
+    let context = Context::command_line(&environment);
+    // What was recorded is under a checkpoint in the copy, as far as it comes to that.
+    running.engine().settle(SETTLE_MAX).await;
+    let made = running.engine().back_up(&context, destination).await;
+    let stopped = running.stop().await.context("the stop could not be recorded");
+    Ok(made.map_err(Into::into).and_then(|made| stopped.map(|()| made)))
 }
 
-async fn copy(store: &Store, from: &Path, destination: &Path) -> Result<()> {
-    let database = destination.join("chancery.db");
-    store.backup(&database).await?;
-    sync(&database)?;
-    let keys = destination.join("keys");
-    copy_keys(&from.join("keys"), &keys)?;
-    sync(&keys)?;
-    sync(destination)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Copies the files of a directory with their modes.
-fn copy_keys(from: &Path, to: &Path) -> Result<()> {
-    let place = |path: &Path| format!("cannot copy {}", path.display());
-    fs::create_dir(to).with_context(|| place(from))?;
-    let mode = fs::metadata(from).with_context(|| place(from))?.permissions();
-    fs::set_permissions(to, mode).with_context(|| place(from))?;
-    for entry in fs::read_dir(from).with_context(|| place(from))? {
-        let path = entry.with_context(|| place(from))?.path();
-        let Some(name) = path.file_name() else { continue };
-        ensure!(path.is_file(), "{} is not a file: only files are keys", path.display());
-        // fs::copy keeps the mode.
-        fs::copy(&path, to.join(name)).with_context(|| place(&path))?;
-        sync(&to.join(name))?;
+    #[tokio::test]
+    async fn where_to_is_told_once() {
+        let global = GlobalArguments::default();
+        let arguments = BackupArguments { destination: None, settings: Default::default() };
+        let error = run(&global, &arguments).await.unwrap_err();
+        assert!(error.to_string().contains("--server"), "{error}");
+        let global = GlobalArguments { server: Some("http://127.0.0.1:1".into()), ..global };
+        let arguments = BackupArguments { destination: Some("/x".into()), ..arguments };
+        let error = run(&global, &arguments).await.unwrap_err();
+        assert!(error.to_string().contains("leave out DEST"), "{error}");
     }
-    Ok(())
-}
-
-/// Waits until a file or directory is on the disc.
-fn sync(path: &Path) -> Result<()> {
-    let synced = File::open(path).and_then(|file| file.sync_all());
-    synced.with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Takes an incomplete copy away: only what this command writes.
-fn clear(destination: &Path, made: bool) {
-    let _ = fs::remove_file(destination.join("chancery.db"));
-    let _ = fs::remove_dir_all(destination.join("keys"));
-    if made {
-        let _ = fs::remove_dir(destination);
-    }
-}
-
-fn size_of(directory: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    let mut waiting: Vec<PathBuf> = vec![directory.to_owned()];
-    while let Some(directory) = waiting.pop() {
-        for entry in fs::read_dir(&directory)? {
-            let entry = entry?;
-            let metadata = entry.metadata()?;
-            if metadata.is_dir() {
-                waiting.push(entry.path());
-            } else {
-                bytes += metadata.len();
-            }
-        }
-    }
-    if bytes == 0 {
-        bail!("{} is empty", directory.display());
-    }
-    Ok(bytes)
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -136,11 +136,6 @@ fn print_event(global: &GlobalArguments, record: &Value) -> Result<()> {
 }
 
 async fn export(client: &Client, arguments: ExportArguments) -> Result<()> {
-    let ranged = arguments.from.is_some() || arguments.to.is_some();
-    ensure!(
-        !ranged || arguments.format == ExportFormat::Jsonl,
-        "--from and --to are for --format jsonl; a table is chosen by a filter"
-    );
     let format = match arguments.format {
         ExportFormat::Jsonl => "jsonl",
         ExportFormat::Csv => "csv",

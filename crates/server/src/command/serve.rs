@@ -72,6 +72,7 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
 pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
     let secret = |secret: &crate::config::Secret| Secret::new(secret.expose().to_owned());
     Settings {
+        backup_dir: config.serving.backup_dir.clone().unwrap_or_else(|| data_dir.join("backups")),
         data_dir,
         database: if demo { None } else { config.serving.database.url() },
         public_url: config.serving.public_url.as_str().to_owned(),
@@ -86,7 +87,7 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
         session_idle_minutes: config.session.idle_minutes,
         session_lifetime_hours: config.session.lifetime_hours,
         logins_per_minute: config.rate.login_per_minute,
-        requests_per_second: 0,
+        requests_per_second: config.rate.requests_per_second,
     }
 }
 

@@ -27,11 +27,11 @@ use crate::cli::GlobalArguments;
 use crate::cli::verify::VerifyArguments;
 use crate::command::progress;
 use report::{Fault, Report};
-use source::{Ahead, Fetch};
-use trust::Key;
+use source::Ahead;
 
 pub(crate) use data_dir::DataDir;
-pub(crate) use trust::of_data_dir;
+pub(crate) use source::Fetch;
+pub(crate) use trust::{Key, of_data_dir};
 
 /// Status when it could not be looked at.
 const NOT_LOOKED_AT: u8 = 2;
@@ -54,7 +54,7 @@ async fn verify(global: &GlobalArguments, arguments: &VerifyArguments) -> Result
     if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
         ensure!(from <= to, "--from {from} is behind --to {to}");
     }
-    let given = arguments.key.as_deref().map(trust::given).transpose()?;
+    let given = trust::given(&arguments.key)?;
     if let Some(file) = &arguments.proof {
         return proof::verify(file, arguments.entry.as_deref(), given);
     }

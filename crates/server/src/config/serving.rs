@@ -31,6 +31,14 @@ pub const SETTINGS: &[Setting] = &[
         is_secret: false,
     },
     Setting {
+        key: "backup_dir",
+        default: "backups in data_dir",
+        expected: "the path of a directory",
+        meaning: "Directory under which the server makes the backups it is asked for; better on another disc.",
+        flag: None,
+        is_secret: false,
+    },
+    Setting {
         key: "public_url",
         default: "the listener itself",
         expected: "an address such as https://chancery.example.org",
@@ -79,6 +87,8 @@ pub struct Serving {
     pub listen: SocketAddr,
     /// Directory of everything that is kept. It may not exist yet.
     pub data_dir: PathBuf,
+    /// Where the server makes backups; `None`: in the data directory.
+    pub backup_dir: Option<PathBuf>,
     /// The address in links, cookies and the origin of the log.
     pub public_url: PublicUrl,
     /// The store.
@@ -137,10 +147,11 @@ impl Serving {
     pub(super) fn read(reader: &mut Reader, has_tls: bool) -> Self {
         let listen = reader.value("listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
         let data_dir = reader.value("data_dir", default_data_dir(reader.demo));
+        let backup_dir = reader.optional("backup_dir");
         let public_url = reader.value("public_url", PublicUrl::of_listener(listen, has_tls));
         let database = Self::read_database(reader);
         let trusted_proxies = reader.value("trusted_proxies", Vec::new());
-        Self { listen, data_dir, public_url, database, trusted_proxies }
+        Self { listen, data_dir, backup_dir, public_url, database, trusted_proxies }
     }
 
     fn read_database(reader: &mut Reader) -> Database {

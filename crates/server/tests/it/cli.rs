@@ -69,6 +69,7 @@ fn a_backup_is_a_data_directory_that_goes_on() {
     let running = crate::installation::Server::start(&installation);
     let run = installation.run(&["backup", &destination]).well();
     assert!(run.out.contains("Verified:"), "{run:?}");
+    assert!(run.err.contains("not recorded"), "beside a running server: {run:?}");
     drop(running);
 
     use std::os::unix::fs::MetadataExt as _;
@@ -90,6 +91,85 @@ fn a_backup_is_a_data_directory_that_goes_on() {
     let run = nothing.run(&["backup", target.to_str().unwrap()]);
     assert_eq!(run.status, 1, "{run:?}");
     assert!(!target.exists());
+}
+
+#[test]
+fn a_running_server_makes_and_records_its_backup() {
+    let installation = Installation::new();
+    let token = installation.token("administrator");
+    let server = Server::start(&installation);
+    let run = server.run(&token, &["backup", "--json"]).well();
+    let document = run.document();
+    let directory = document["backup"]["directory"].as_str().unwrap().to_owned();
+    assert!(directory.starts_with(&installation.data_dir_text()), "{run:?}");
+    let made = server.run(&token, &["events", "list", "type:backup.create", "--json"]).well();
+    let event = &made.document()[0];
+    assert_eq!(event["event"]["data"]["detail"]["bytes_sha256"], document["backup"]["sha256"]);
+    let run = server.run(&token, &["backup", "/elsewhere"]);
+    assert!(run.status != 0 && run.err.contains("leave out DEST"), "{run:?}");
+    let run = installation.run(&["verify", "--data-dir", &directory, "--json"]).well();
+    assert_eq!(run.document()["size"], document["backup"]["log_size"]);
+}
+
+#[test]
+fn what_was_put_back_goes_on_and_says_what_is_lost() {
+    let installation = Installation::prepared();
+    let backup = installation.beside("backup");
+    let backup = backup.to_str().unwrap();
+    let run = installation.run(&["backup", backup, "--json"]).well();
+    assert_eq!(run.document()["recorded"], true);
+    let size = run.document()["verification"]["size"].as_u64().unwrap();
+    // The log goes on, and somebody keeps its newest checkpoint.
+    installation.token("auditor");
+    let note = checkpoint_of(&installation.data_dir_text());
+    let published: u64 = note.lines().nth(1).unwrap().parse().unwrap();
+    assert!(published > size);
+    let checkpoint = installation.beside("checkpoint");
+    std::fs::write(&checkpoint, &note).unwrap();
+    let published_at = checkpoint.to_str().unwrap();
+
+    let run = installation.run(&["restore", backup]);
+    assert!(run.status != 0 && run.err.contains("is not empty"), "{run:?}");
+    let other = Installation::new();
+    let wrong = other.beside("checkpoint");
+    std::fs::write(&wrong, note.replacen(&published.to_string(), "1", 1)).unwrap();
+    let run = other.run(&["restore", backup, "--published", wrong.to_str().unwrap()]);
+    assert!(run.status != 0 && run.err.contains("is no checkpoint of the log"), "{run:?}");
+    assert!(!other.data_dir().exists());
+
+    let run = other.run(&["restore", backup, "--published", published_at]).well();
+    let lost = published - size;
+    assert!(
+        run.out.contains(&format!("{lost} entries that had been published are lost")),
+        "{run:?}"
+    );
+    let (status, verified) = other.verify();
+    assert_eq!(status, 0, "{verified:#}");
+    assert!(verified["size"].as_u64().unwrap() > size);
+    let token = other.token("auditor");
+    let server = Server::start(&other);
+    let told = server.run(&token, &["events", "list", "type:log.restore", "--json"]).well();
+    let told = told.document();
+    let detail = &told[0]["event"]["data"]["detail"];
+    assert_eq!((&detail["lost"], &detail["log_size"]), (&lost.into(), &size.into()));
+
+    let whole = Installation::new();
+    let own = whole.beside("own");
+    std::fs::write(&own, checkpoint_of(backup)).unwrap();
+    let own = own.to_str().unwrap();
+    let run = whole.run(&["restore", backup, "--published", own, "--json"]).well();
+    assert_eq!(run.document()["lost"], 0);
+}
+
+/// The signed checkpoint in a data directory.
+fn checkpoint_of(data_dir: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let settings = chancery_store::Settings::embedded(data_dir);
+        let store = chancery_store::Store::open_to_read(&settings).await.unwrap();
+        let mut link = store.read().await.unwrap();
+        chancery_store::log::checkpoint(&mut link).await.unwrap().unwrap().note
+    })
 }
 
 #[test]

@@ -565,6 +565,7 @@ CREATE INDEX alert_by_cause ON alert (cause_key, created_at);
 CREATE INDEX alert_by_created ON alert (created_at, id);
 CREATE INDEX alert_by_seen ON alert (last_seen_at, id);
 CREATE INDEX alert_by_severity ON alert (severity_rank, id);
+CREATE INDEX alert_by_state ON alert (state, created_at, id);
 -- The same orders over what is not resolved: a list of a few among many that are.
 CREATE INDEX alert_unresolved_by_created ON alert (created_at, id) WHERE resolved_at IS NULL;
 CREATE INDEX alert_unresolved_by_seen ON alert (last_seen_at, id) WHERE resolved_at IS NULL;

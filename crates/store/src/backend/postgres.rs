@@ -4,7 +4,7 @@
 //! `wake` (nodes tell each other of commits).
 //!
 //! Units of work run `SERIALIZABLE`: what a unit read still holds when it commits, as on the
-//! embedded engine, where units run one after another. Readers see each statement's own moment and
+//! embedded engine, where units run one after another. Only sealing does not. Readers see each statement's own moment and
 //! cannot write.
 
 mod check;
@@ -77,8 +77,11 @@ fn session(url: &DatabaseUrl, more: &[(&str, &str)]) -> PgConnectOptions {
         .options(more.iter().copied())
 }
 
-fn writing(url: &DatabaseUrl) -> PgConnectOptions {
-    session(url, &[("default_transaction_isolation", "serializable")])
+/// The sealer compares and swaps what it relies on, under its lease: it needs no more than `READ
+/// COMMITTED`. Tracked, its reads and writes at the end of the log would meet everybody's.
+fn writing(url: &DatabaseUrl, lane: &str) -> PgConnectOptions {
+    let isolation = if lane == "sealing" { "read committed" } else { "serializable" };
+    session(url, &[("default_transaction_isolation", isolation)])
 }
 
 fn reading(url: &DatabaseUrl) -> PgConnectOptions {
@@ -122,7 +125,7 @@ pub(crate) async fn open(
     let queues =
         [("sealing", queues.first), ("common", queues.common), ("projecting", queues.last)];
     for (lane, queue) in queues {
-        let writer = writer::Writer::new(lane, writing(url), commits.clone(), news.clone());
+        let writer = writer::Writer::new(lane, writing(url, lane), commits.clone(), news.clone());
         tasks.push(tokio::spawn(writer.run(queue, closing.clone())));
     }
     tasks.extend(wake::start(url, commits, news.subscribe()));

@@ -1,5 +1,6 @@
-//! What a test of a field implies for the words of the object, where the text of that field is among
-//! what words are searched in: an index on words then finds the few that the test has to look at.
+//! What a test of a field implies for the words of the object, where the text of that field is
+//! among what words are searched in: an index on words then finds the few that the test has to look
+//! at.
 
 use chancery_event::filter::words::{Word, tokens};
 use chancery_event::filter::{Scalar, Test};

@@ -17,6 +17,7 @@ pub struct Sealed {
     sealed_at: Timestamp,
     event: Event,
     entry: Vec<u8>,
+    salt: Option<[u8; 32]>,
 }
 
 impl Sealed {
@@ -44,6 +45,12 @@ impl Sealed {
     pub fn entry(&self) -> &[u8] {
         &self.entry
     }
+
+    /// The salt of the commitment to the personal part, unless erased. Whoever may see the part may
+    /// see the salt; to others it must not be shown, because with it a guess can be tested.
+    pub fn salt(&self) -> Option<&[u8; 32]> {
+        self.salt.as_ref()
+    }
 }
 
 pub(crate) const COLUMNS: &str = "e.log_index, e.sealed_at, e.entry, e.salt, e.part";
@@ -63,7 +70,8 @@ pub(crate) fn read(row: &Row) -> Result<Sealed, Error> {
     };
     let event = Event::open(&entry, part.as_ref())
         .map_err(|error| Error::Damaged(format!("entry {index}: {error}")))?;
-    Ok(Sealed { index, sealed_at: row.time("sealed_at")?, event, entry })
+    let salt = part.map(|part| part.salt);
+    Ok(Sealed { index, sealed_at: row.time("sealed_at")?, event, entry, salt })
 }
 
 /// The sealed event with this identifier.

@@ -39,6 +39,8 @@ struct Attribute {
     kind: String,
     /// Permitted values of a list; empty: any.
     choices: Vec<String>,
+    /// Certificates that enter must have a value, and it cannot be taken away.
+    required: bool,
     /// Counts changes.
     version: i64,
     /// When it was made.
@@ -55,6 +57,7 @@ impl From<row::Attribute> for Attribute {
             description: row.description,
             kind: row.kind,
             choices: row.choices,
+            required: row.required,
             version: row.version,
             created_at: row.created_at,
         }
@@ -85,6 +88,9 @@ struct AttributeWish {
     /// Permitted values of a list; empty: any.
     #[serde(default)]
     choices: Vec<String>,
+    /// Certificates that enter must have a value. Those that are there stay as they are.
+    #[serde(default)]
+    required: bool,
 }
 
 /// A change. What is absent stays.
@@ -98,6 +104,8 @@ struct AttributeChange {
     description: Option<String>,
     /// Permitted values of a list; replaces all.
     choices: Option<Vec<String>>,
+    /// Certificates that enter must have a value.
+    required: Option<bool>,
     /// The version that was read; `If-Match` says the same.
     version: Option<i64>,
 }
@@ -138,6 +146,7 @@ async fn create_attribute(
         description: wish.description,
         kind: wish.kind,
         choices: wish.choices,
+        required: wish.required,
     };
     let id = engine.create_attribute(caller.context(), draft).await?;
     let attribute = one(&engine, &caller, id).await?;
@@ -161,14 +170,15 @@ async fn update_attribute(
     // As with groups: of what is not there, the engine says so, on the record.
     let old = one(&engine, &caller, id).await.ok();
     let version = condition.or(change.version).or(old.as_ref().map(|old| old.version));
-    let (label, description, choices) =
-        old.map(|old| (old.label, old.description, old.choices)).unwrap_or_default();
+    let (label, description, choices, required) =
+        old.map(|old| (old.label, old.description, old.choices, old.required)).unwrap_or_default();
     let draft = AttributeDraft {
         name: String::new(),
         label: change.label.unwrap_or(label),
         description: change.description.unwrap_or(description),
         kind: String::new(),
         choices: change.choices.unwrap_or(choices),
+        required: change.required.unwrap_or(required),
     };
     engine
         .update_attribute(caller.context(), id, version, draft)

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use wire::CertificateChange;
 pub(super) use wire::{CertificateDetail, CertificateSummary, detail};
 
-use super::facet::{Bars, FacetGroup, Facets};
+use super::facet::{Bars, FacetGroup, Facets, FilterParams, check_span, check_within};
 use super::listing::{Page, limit};
 use super::wire::{MaybeJson, Note};
 use super::{Operations, event, version};
@@ -39,7 +39,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// What lists of certificates are asked with.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListParams {
     /// Condition, such as `expires<30d status:valid owner:alice`.
@@ -102,15 +102,6 @@ async fn list_certificates(
     Ok(page.answer(&uri))
 }
 
-/// A condition alone.
-#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
-#[into_params(parameter_in = Query)]
-struct FilterParams {
-    /// Condition, such as `expires<30d`.
-    filter: Option<String>,
-}
-
 /// Facets of certificates
 ///
 /// How many of the certificates that fit the filter have each status, owner, group and so on.
@@ -131,7 +122,7 @@ async fn certificate_facets(
 
 /// Spans of time.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct HistogramParams {
     /// Condition, such as `status:valid`.
@@ -161,14 +152,8 @@ async fn certificate_histogram(
     let filter = filter(&engine, params.filter.as_deref()).await?;
     let from = params.from.unwrap_or_else(|| engine.environment().now());
     let to = params.to.unwrap_or_else(|| from.plus(365 * Timestamp::DAY));
-    if from >= to {
-        return Err(Problem::invalid("from", "it lies before `to`"));
-    }
-    let days = params.days.unwrap_or(7);
-    if !(1..=366).contains(&days) {
-        return Err(Problem::invalid("days", "between 1 and 366"));
-    }
-    let width = days * Timestamp::DAY;
+    check_span(from, to)?;
+    let width = check_within("days", params.days.unwrap_or(7), 1..=366)? * Timestamp::DAY;
     let found = engine.certificate_expiries(caller.context(), &filter, from, to, width).await?;
     Ok(Json(Bars::new(found.into_iter().map(|(at, count)| (at, at.plus(width), count)))))
 }
@@ -238,7 +223,7 @@ async fn answer(engine: &Engine, caller: &Caller, id: CertificateId) -> Result<R
 
 /// Why a deletion.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct NoteParams {
     /// Kept in the event.

@@ -104,12 +104,14 @@ impl EventRecord {
 
 /// What lists of events are asked with.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListParams {
     /// Condition, such as `type:certificate.* outcome:failure time>2026-11-01`.
     #[param(example = "type:certificate.* outcome:failure")]
     pub(super) filter: Option<String>,
+    /// How the filter is written: `text` (unless told otherwise) or `scim` (RFC 7644).
+    spelling: Option<String>,
     /// `newest` (unless told otherwise) or `oldest` first.
     order: Option<String>,
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
@@ -190,7 +192,14 @@ pub(super) async fn list(
     params: ListParams,
     about: Option<(&str, String)>,
 ) -> Result<Response, Problem> {
-    let mut filter = filter(engine, params.filter.as_deref())?;
+    let mut filter = match params.spelling.as_deref().unwrap_or("text") {
+        "text" => filter(engine, params.filter.as_deref())?,
+        "scim" => {
+            let text = params.filter.as_deref().unwrap_or_default();
+            Filter::from_scim(text, engine.event_schema())?
+        }
+        _ => return Err(Problem::invalid("spelling", "`text` or `scim`")),
+    };
     if let Some((kind, id)) = about {
         let text = format!("target:\"{kind}/{id}\"");
         let is_about = Filter::parse(&text, engine.event_schema())?;

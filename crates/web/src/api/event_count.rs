@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::Operations;
 use super::event::filter;
-use super::facet::{Bars, FacetGroup, Facets};
+use super::facet::{Bars, FacetGroup, Facets, FilterParams, check_span, check_within};
 use crate::edge::{Caller, Json, Params, Problem};
 
 /// Adds the operations.
@@ -18,15 +18,6 @@ pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::EventRead, routes!(event_facets));
     operations.any(Permission::EventRead, routes!(event_histogram));
     operations.any(Permission::EventRead, routes!(event_count));
-}
-
-/// A condition alone.
-#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
-#[into_params(parameter_in = Query)]
-struct FilterParams {
-    /// Condition, such as `outcome:failure`.
-    filter: Option<String>,
 }
 
 /// Facets of events
@@ -49,7 +40,7 @@ async fn event_facets(
 
 /// Spans of time.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct HistogramParams {
     /// Condition, such as `outcome:failure`.
@@ -78,13 +69,8 @@ async fn event_histogram(
     let filter = filter(&engine, params.filter.as_deref())?;
     let to = params.to.unwrap_or_else(|| engine.environment().now());
     let from = params.from.unwrap_or_else(|| to.plus(-Timestamp::DAY));
-    if from >= to {
-        return Err(Problem::invalid("from", "it lies before `to`"));
-    }
-    let buckets = params.buckets.unwrap_or(48);
-    if !(1..=500).contains(&buckets) {
-        return Err(Problem::invalid("buckets", "between 1 and 500"));
-    }
+    check_span(from, to)?;
+    let buckets = check_within("buckets", params.buckets.unwrap_or(48), 1..=500)?;
     let found = engine.event_histogram(caller.context(), &filter, from, to, buckets).await?;
     Ok(Json(Bars::by_severity(found.into_iter().map(|bucket| {
         let by_severity: BTreeMap<_, _> = bucket

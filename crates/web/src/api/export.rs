@@ -5,7 +5,7 @@
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chancery_engine::history::{EventQuery, ExportRecord};
+use chancery_engine::history::{EventQuery, ExportRecord, bounds};
 use chancery_engine::inventory::search::CertificateQuery;
 use chancery_engine::{Engine, Error, Permission};
 use chancery_event::filter::Filter;
@@ -27,7 +27,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// What is exported, and how.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ExportParams {
     /// Condition; everything unless told otherwise.
@@ -36,9 +36,9 @@ struct ExportParams {
     /// proofs, for `chancery verify --export`.
     #[param(example = "csv")]
     format: Option<String>,
-    /// Events as `jsonl`: from this log index on.
+    /// Events: from this log index on.
     from: Option<u64>,
-    /// Events as `jsonl`: up to this log index, itself included.
+    /// Events: up to this log index, itself included.
     to: Option<u64>,
     /// Certificates: `expires`, `added`, `subject` or `status`; a leading `-` turns the order
     /// round.
@@ -133,16 +133,17 @@ async fn export_events(
         return verifiable(&engine, &caller, filter, &params).await;
     }
     let format = Format::parse(params.format.as_deref())?;
-    let end = *engine.sealed().borrow();
-    let count = engine.event_count(caller.context(), &filter).await?.value;
+    let size = engine.log_checkpoint().await?.map_or(0, |checkpoint| checkpoint.size);
+    let (next, end) = bounds(params.from, params.to, size)?;
+    let count = engine.count_within(caller.context(), &filter, next, end).await?;
     let export = ExportRecord {
         format: format.as_str(),
         count,
         query: filter.to_text(),
-        range: end.checked_sub(1).map(|last| (LogIndex(0), LogIndex(last))),
+        range: end.checked_sub(1).map(|last| (LogIndex(next), LogIndex(last))),
     };
     engine.record_event_export(caller.context(), export).await?;
-    let state = EventExport { engine, caller, filter, format, next: 0, end, is_first: true };
+    let state = EventExport { engine, caller, filter, format, next, end, is_first: true };
     let rows = stream::try_unfold(state, EventExport::page);
     let name = format!("events.{}", format.as_str());
     Ok((event::streamed(format.media_type(), Some(&name)), Body::from_stream(rows)).into_response())
@@ -211,6 +212,10 @@ async fn export_certificates(
     caller: Caller,
     Params(params): Params<ExportParams>,
 ) -> Result<Response, Problem> {
+    if params.from.is_some() || params.to.is_some() {
+        let field = if params.from.is_some() { "from" } else { "to" };
+        return Err(Problem::invalid(field, "only events have a log index"));
+    }
     let format = Format::parse(params.format.as_deref())?;
     let (sort, descending) = certificate::sort(params.sort.as_deref())?;
     let filter = certificate::filter(&engine, params.filter.as_deref()).await?;

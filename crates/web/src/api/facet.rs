@@ -3,7 +3,36 @@
 use std::collections::BTreeMap;
 
 use chancery_event::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::edge::Problem;
+
+/// A condition alone.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FilterParams {
+    /// Condition in the language of the search box.
+    #[param(example = "outcome:failure")]
+    pub(super) filter: Option<String>,
+}
+
+/// Refuses a span of time that ends before it begins.
+pub(super) fn check_span(from: Timestamp, to: Timestamp) -> Result<(), Problem> {
+    if from < to { Ok(()) } else { Err(Problem::invalid("from", "it lies before `to`")) }
+}
+
+/// Refuses a number outside of what is permitted.
+pub(super) fn check_within<T: PartialOrd + std::fmt::Display>(
+    field: &str,
+    value: T,
+    range: std::ops::RangeInclusive<T>,
+) -> Result<T, Problem> {
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    Err(Problem::invalid(field, format!("between {} and {}", range.start(), range.end())))
+}
 
 /// Counts by field and value.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
-use chancery_engine::job::{JobQuery, QueueView};
+use chancery_engine::job::{JobQuery, Kind, QueueView};
 use chancery_engine::{Engine, Permission, row};
 use chancery_event::Timestamp;
 use chancery_event::id::JobId;
@@ -15,6 +15,9 @@ use super::Operations;
 use super::event::EventRecord;
 use super::listing::{Page, limit};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
+
+/// States of a job.
+const STATES: [&str; 5] = ["queued", "running", "success", "failed", "cancelled"];
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
@@ -32,7 +35,7 @@ struct Job {
     /// Its identifier.
     id: String,
     /// What it does.
-    #[schema(example = "certificate_import")]
+    #[schema(example = "certificate.import")]
     kind: String,
     /// What people call it.
     name: String,
@@ -121,12 +124,12 @@ impl Job {
 
 /// Which jobs.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct JobParams {
     /// `queued`, `running`, `success`, `failed` or `cancelled`.
     state: Option<String>,
-    /// What they do, such as `certificate_import`.
+    /// What they do, such as `certificate.import`.
     kind: Option<String>,
     /// The queue they wait in.
     queue: Option<String>,
@@ -166,9 +169,18 @@ async fn list_jobs(
     let limit = limit(params.limit)?;
     let before = position(params.cursor.as_deref())?;
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let state = given(params.state).map(|state| state.to_ascii_lowercase());
+    if state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
+        return Err(Problem::invalid("state", format!("one of {}", STATES.join(", "))));
+    }
+    let kind = given(params.kind);
+    if kind.as_deref().is_some_and(|kind| Kind::parse(kind).is_none()) {
+        let kinds = Kind::ALL.map(Kind::as_str).join(", ");
+        return Err(Problem::invalid("kind", format!("one of {kinds}")));
+    }
     let query = JobQuery {
-        state: given(params.state).map(|state| state.to_ascii_lowercase()),
-        kind: given(params.kind),
+        state,
+        kind,
         queue: given(params.queue),
         from: params.from,
         to: params.to,

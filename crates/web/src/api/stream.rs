@@ -38,7 +38,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// Which events, from where on.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct StreamParams {
     /// Condition, such as `severity>=warning`.

@@ -41,7 +41,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// How certificates are uploaded; placement is for bodies that are not JSON.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct UploadParams {
     /// `sync` (unless told otherwise): answered when done. `async`: answered with a job.
@@ -126,7 +126,7 @@ struct UploadItem {
 
 /// A job that was queued.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Queued {
+pub(super) struct Queued {
     /// The job; see `/api/v1/jobs/{id}`.
     job: String,
 }
@@ -250,7 +250,7 @@ fn from_json(body: &Bytes, mode: UploadMode) -> Result<Upload, Problem> {
     Ok(Upload { bytes, password, placement, mode, source: Source::Upload })
 }
 
-fn queued(job: JobId) -> Response {
+pub(super) fn queued(job: JobId) -> Response {
     let location = located(&format!("/api/v1/jobs/{job}"));
     (StatusCode::ACCEPTED, location, Json(Queued { job: job.to_string() })).into_response()
 }

@@ -52,7 +52,7 @@ fn view(list: &str, saved: SavedView) -> View {
 
 /// Which views.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ViewParams {
     /// `events`, `certificates` or `jobs`; all of them unless told otherwise.

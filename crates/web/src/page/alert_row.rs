@@ -58,7 +58,6 @@ pub(super) fn columns() -> Vec<Column> {
         Column::new("Severity"),
         Column::new("State"),
         Column::new("About"),
-        Column::new("Type").optional(),
         Column::new("Raised"),
         Column::new("With").optional(),
     ]
@@ -72,12 +71,16 @@ pub(super) fn row(shown: &ShownAlert) -> Row {
         href: Some(format!("/alerts/{}", alert.id)),
         tone: tone(shown),
         cells: vec![
-            title(shown),
+            html! { (title(shown)) br; span.muted { (alert.kind) } },
             ui::severity(&alert.severity),
             html! { span { (state(shown)) } },
             html! { span { (object(shown)) } },
-            ui::code(&alert.kind),
-            ui::time(alert.created_at.micros()),
+            html! { span {
+                (ui::time(alert.created_at.micros()))
+                @if alert.occurrences > 1 {
+                    br; span.muted { "last " (ui::time(alert.last_seen_at.micros())) }
+                }
+            } },
             match with {
                 Some(id) => html! { (shown.name_of(id)) },
                 None => html! { span.muted { "—" } },

@@ -171,8 +171,7 @@ async fn raised(
     let from = narrowed.from.unwrap_or(to - 30 * Timestamp::DAY).min(to - BARS);
     let width = (to - from).div_euclid(BARS).max(1);
     let address = shell.address.without(CURSORS);
-    Ok(plot(shell, filter, "alert-histogram", "raised in this span", (from, width), &address)
-        .await?)
+    plot(shell, filter, "alert-histogram", "raised in this span", (from, width), &address).await
 }
 
 /// Alerts that a filter selects, by when they were raised; bars narrow `address`.
@@ -229,22 +228,19 @@ fn table(
         let href = address.with("sort", &format!("{sign}{}", by.as_str())).to_string();
         Column::new(label).sorted(&href, current)
     };
-    let mut columns = vec![
+    let columns = vec![
         Column::new("Alert"),
         sorted("Severity", Sort::Severity),
         Column::new("State"),
         Column::new("About"),
-        Column::new("Type").optional(),
         sorted("Raised", Sort::Created),
         Column::new("With").optional(),
         Column::new("Select"),
     ];
-    columns.insert(6, sorted("Last seen", Sort::Seen).optional());
     let rows: Vec<Row> = items
         .iter()
         .map(|shown| {
             let mut row = alert_row::row(shown);
-            row.cells.insert(6, ui::time(shown.alert.last_seen_at.micros()));
             row.cells.push(html! {
                 label.tick {
                     input type="checkbox" name="id" value=(shown.alert.id);

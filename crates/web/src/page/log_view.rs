@@ -25,6 +25,11 @@ async fn show(shell: Shell) -> Response {
 async fn verify(shell: Shell) -> Response {
     shell
         .answer(async {
+            if !shell.engine().verifies_at_once().await? {
+                let id = shell.engine().queue_log_verification(shell.context()).await?;
+                let notice = format!("The log is being verified; the job {id} tells how far it is.");
+                return Ok(shell.done("/log-view", &notice));
+            }
             match shell.engine().verify_log(shell.context()).await {
                 Ok(report) => {
                     let notice = format!(
@@ -47,6 +52,7 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
     let filter = Filter::parse("type:log.verify", engine.event_schema()).map_err(Error::from)?;
     let query = EventQuery { filter, before: None, from: None, limit: 5, oldest_first: false };
     let verified = engine.events(shell.context(), query).await?.events;
+    let running = at_work(shell).await?;
     let body = html! {
         (ui::page_header("Sealed log", "Every event, in one order, under a signature. Anybody can check it without trusting this server.", html! {
             @if shell.may(Permission::LogVerify) {
@@ -59,6 +65,7 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
         @if let Some(damage) = damage {
             (ui::alert_box(AlertKind::Error, &format!("The log does not verify: {damage}.")))
         }
+        (running)
         (tiles(shell, checkpoint.as_ref(), figures.pending))
         div.columns {
             (ui::section("checkpoint", "Checkpoint", html! {}, note(checkpoint.as_ref())))
@@ -73,6 +80,26 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
         }))
     };
     Ok(shell.page(Nav::Log, "Sealed log", body))
+}
+
+/// Verifications that wait or run, and how far they are.
+async fn at_work(shell: &Shell) -> Result<Markup, Problem> {
+    let mut found = Vec::new();
+    for state in ["running", "queued"] {
+        let kind = Some("log.verify");
+        found.extend(shell.engine().jobs(shell.context(), Some(state), kind, None, 5).await?);
+    }
+    Ok(html! { @for job in &found {
+        p.notice role="status" {
+            a href=(format!("/jobs/{}", job.id)) { "Verification of the log" }
+            @if job.state == "queued" { " waits for its turn." }
+            @else {
+                ": " (ui::grouped(u64::try_from(job.done).unwrap_or(0))) " of "
+                (ui::grouped(u64::try_from(job.total).unwrap_or(0))) " entries "
+                progress value=(job.done) max=(job.total.max(1)) aria-label="Entries verified" {}
+            }
+        }
+    } })
 }
 
 fn tiles(shell: &Shell, checkpoint: Option<&Checkpoint>, pending: u64) -> Markup {

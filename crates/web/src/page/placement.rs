@@ -125,6 +125,7 @@ fn attribute_field(attribute: &Attribute, typed: &Typed) -> Markup {
     let name = attribute_name(attribute);
     let id = format!("attribute-{}", attribute.name);
     let mut field = typed.field(&id, &name, &attribute.label, &attribute.description);
+    field.required = attribute.required;
     let choice = |value, label| ChoiceOption { value, label };
     match attribute.kind.as_str() {
         "text" => ui::text_area(&field, 3, false),
@@ -156,7 +157,10 @@ fn choices(attribute: &Attribute, name: &str, id: &str, typed: &Typed) -> Markup
     let chosen = typed.all(name);
     html! {
         fieldset.choices {
-            legend { (attribute.label) " " span.muted { "(optional)" } }
+            legend {
+                (attribute.label)
+                @if !attribute.required { " " span.muted { "(optional)" } }
+            }
             @if !attribute.description.is_empty() { p.hint { (attribute.description) } }
             input type="hidden" name=(name) value="";
             @for (place, value) in attribute.choices.iter().enumerate() {

@@ -89,6 +89,41 @@ async fn groups_and_ra_profiles_and_attributes_are_kept() {
 }
 
 #[tokio::test]
+async fn what_every_certificate_needs_is_asked_for_when_it_enters() {
+    let server = TestServer::start().await;
+    let authority = Authority::new("Needs CA", server.now());
+    let pem = |name: &str| authority.leaf(name, server.now(), 50).to_pem();
+    let before = server.post("/api/v1/certificates").body("text/plain", pem("old.example"));
+    let old = before.send().await.expect(201).header("location").to_owned();
+    let wish =
+        json!({ "name": "cost", "label": "Cost centre", "kind": "string", "required": true });
+    let made = server.post("/api/v1/attributes").json(&wish).send().await.expect(201);
+    assert_eq!(made.json()["required"], true);
+    let definition = made.header("location").to_owned();
+    let upload = |attributes: serde_json::Value| {
+        let body = json!({ "certificate": pem("new.example"), "attributes": attributes });
+        server.post("/api/v1/certificates").json(&body)
+    };
+    for wrong in [json!({}), json!({ "cost": null }), json!({ "cost": " " })] {
+        let refused = upload(wrong).send().await.expect(422).json();
+        assert_eq!(refused["field"], "attributes.cost", "{refused}");
+        assert!(refused["detail"].as_str().unwrap().contains("“Cost centre”"), "{refused}");
+    }
+    let import = server.post("/api/v1/certificates").body("text/plain", pem("raw.example"));
+    assert_eq!(import.send().await.expect(422).json()["field"], "attributes.cost");
+    let new = upload(json!({ "cost": "b2" })).send().await.expect(201);
+    let new = new.header("location").to_owned();
+    let clear = json!({ "attributes": { "cost": null } });
+    let refused = server.patch(&new).json(&clear).send().await.expect(422).json();
+    assert_eq!(refused["field"], "attributes.cost");
+    // What was there before stays as it is, and can be changed otherwise.
+    server.patch(&old).json(&json!({ "path": "/prod" })).send().await.expect(200);
+    server.patch(&definition).json(&json!({ "required": false })).send().await.expect(200);
+    server.patch(&new).json(&clear).send().await.expect(200);
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn views_are_ones_own() {
     let server = TestServer::start().await;
     let wish = json!({ "list": "events", "name": "Failures", "query": "filter=outcome:failure" });

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::body::BodyDataStream;
 use axum::http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chancery_engine::Role;
 use chancery_testkit::TestServer;
 use futures::StreamExt as _;
@@ -170,5 +172,83 @@ async fn the_catalogue_is_told_with_schemas() {
     assert_eq!(one["name"], "certificate.upload");
     assert!(one["schema"]["properties"].is_object());
     server.get("/api/v1/event-types/nonsense").send().await.expect(404);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn an_export_of_a_range_is_that_range_in_every_form() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    let export = async |query: &str| {
+        server.get(&format!("/api/v1/events/export?from=1&to=3{query}")).send().await.expect(200)
+    };
+    let table = export("&format=csv").await.text();
+    let first: Vec<_> = table.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(first, ["1", "2", "3"], "{table}");
+    assert_eq!(export("&format=ndjson").await.text().lines().count(), 3);
+    assert_eq!(export("&format=jsonl").await.text().lines().count(), 5);
+    server.settle().await;
+    let told = server.get("/api/v1/events?order=oldest&filter=type:event.export").send().await;
+    for item in told.expect(200).json()["items"].as_array().unwrap() {
+        let detail = &item["event"]["data"]["detail"];
+        let told = (&detail["count"], &detail["first_index"], &detail["last_index"]);
+        assert_eq!(told, (&3.into(), &1.into(), &3.into()), "{detail}");
+    }
+    for (query, field) in [("from=3&to=1", "to"), ("from=99999", "from"), ("to=99999", "to")] {
+        for format in ["csv", "ndjson", "jsonl"] {
+            let path = format!("/api/v1/events/export?{query}&format={format}");
+            let refused = server.get(&path).send().await.expect(422);
+            assert_eq!(refused.json()["field"], field, "{path}");
+        }
+    }
+    server.get("/api/v1/certificates/export?from=1").send().await.expect(422);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn whoever_sees_the_personal_part_can_check_its_commitment() {
+    use chancery_event::{Event, PersonalPart, SaltedPart};
+    let server = TestServer::start().await;
+    server.settle().await;
+    let export = server.get("/api/v1/events/export?format=jsonl").send().await.expect(200).text();
+    let mut checked = 0;
+    for line in export.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let Some(entry) = line["entry"].as_str() else { continue };
+        let shown = Event::from_json(&line["event"]).unwrap();
+        let Some(salt) = line["salt"].as_str() else {
+            assert!(matches!(shown.personal, PersonalPart::None), "{line}");
+            continue;
+        };
+        let salt: [u8; 32] = STANDARD.decode(salt).unwrap().try_into().unwrap();
+        let again = shown.entry(salt).unwrap();
+        assert_eq!(again.bytes, entry.as_bytes());
+        checked += usize::from(again.personal.as_ref().map(SaltedPart::commitment).is_some());
+    }
+    assert!(checked > 0, "{export}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn events_are_found_in_the_spelling_of_scim() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    let found = async |query: &str| {
+        indexes(&server.get(&format!("/api/v1/events?{query}")).send().await.expect(200).json())
+    };
+    let scim = "spelling=scim&filter=type%20sw%20%22bootstrap.%22%20and%20not%20(actor%20pr)";
+    assert_eq!(found(scim).await, found("filter=type:bootstrap.*%20-actor:*").await);
+    assert!(!found("spelling=scim&filter=type%20sw%20%22bootstrap.%22").await.is_empty());
+    let wrong = "/api/v1/events?spelling=scim&filter=type%20is%20%22a%22";
+    let refused = server.get(wrong).send().await.expect(400).json();
+    assert_eq!(refused["position"], json!({ "offset": 5, "length": 2 }), "{refused}");
+    server.get("/api/v1/events?spelling=latin").send().await.expect(422);
+    // A slip must not widen what is asked for.
+    for path in ["events?filer=a", "events/export?fitler=a", "certificates?limt=1", "jobs?stat=x"] {
+        let refused = server.get(&format!("/api/v1/{path}")).send().await.expect(400);
+        assert!(refused.text().contains("unknown field"), "{path}: {}", refused.text());
+    }
+    server.get("/api/v1/jobs?state=asleep").send().await.expect(422);
+    server.get("/api/v1/jobs?kind=nap").send().await.expect(422);
     server.finish().await;
 }

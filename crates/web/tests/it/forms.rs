@@ -63,10 +63,22 @@ async fn a_certificate_is_uploaded_placed_archived_and_deleted() {
     let group = [("name", "web team"), ("description", "")];
     let made = browser.post("/administration/groups", &group).await;
     assert!(browser.follow(made).await.text().contains("The group is made."));
-    let attribute =
-        [("name", "cost"), ("kind", "list"), ("label", "Cost centre"), ("choices", "a1\r\nb2")];
+    let attribute = [
+        ("name", "cost"),
+        ("kind", "list"),
+        ("label", "Cost centre"),
+        ("choices", "a1\r\nb2"),
+        ("required", "1"),
+    ];
     browser.post("/administration/attributes", &attribute).await.expect(303);
     let pem = certificate(&server, "forms.example.org");
+    let without = [("path", "/prod"), ("groups", "web team"), ("attributes.cost", "")];
+    let refused = browser.upload("/certificates/upload", &without, pem.as_bytes()).await;
+    assert!(
+        refused.text().contains("certificate needs a value of “Cost centre”"),
+        "{}",
+        refused.text()
+    );
     let fields = [("path", "/prod"), ("groups", "web team"), ("attributes.cost", "b2")];
     let sent = browser.upload("/certificates/upload", &fields, pem.as_bytes()).await.expect(303);
     let home = sent.header("location").to_owned();

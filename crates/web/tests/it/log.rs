@@ -1,10 +1,13 @@
 //! The published log, proofs, health, figures.
 
+use std::time::{Duration, Instant};
+
 use axum::http::Method;
 use chancery_engine::Role;
 use chancery_seal::tlog_proof::TlogProof;
 use chancery_seal::{Trust, Verifier};
 use chancery_testkit::TestServer;
+use serde_json::Value;
 
 #[tokio::test]
 async fn anybody_gets_tiles_and_auditors_entries() {
@@ -62,6 +65,64 @@ async fn the_log_verifies_on_the_server_too() {
     let size = server.engine().figures().await.unwrap().log_size;
     let report = server.post("/api/v1/log/verify").send().await.expect(200).json();
     assert_eq!(report["entries"], size);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_long_log_is_verified_by_a_job() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    let size = server.engine().figures().await.unwrap().log_size;
+    let queued = server.post("/api/v1/log/verify?mode=async").send().await.expect(202);
+    let place = queued.header("location").to_owned();
+    assert_eq!(place, format!("/api/v1/jobs/{}", queued.json()["job"].as_str().unwrap()));
+    let job = ended(&server, &place).await;
+    assert_eq!((&job["state"], &job["kind"]), (&"success".into(), &"log.verify".into()));
+    assert_eq!(job["done"], job["total"]);
+    assert!(job["result"]["count"].as_u64().unwrap() >= size, "{job}");
+    server.settle().await;
+    let filter = "/api/v1/events?filter=type:log.verify";
+    let events = server.get(filter).send().await.expect(200).json();
+    assert_eq!(events["items"].as_array().unwrap().len(), 1);
+    let wrong = server.post("/api/v1/log/verify?mode=soon").send().await.expect(422);
+    assert_eq!(wrong.json()["field"], "mode");
+    let viewer = server.token(Role::Viewer).await;
+    let call = server.call(Method::POST, "/api/v1/log/verify?mode=async").bearer(&viewer);
+    call.send().await.expect(403);
+    server.finish().await;
+}
+
+/// The job at an address, when it has ended.
+async fn ended(server: &TestServer, place: &str) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let job = server.get(place).send().await.expect(200).json();
+        if !matches!(job["state"].as_str(), Some("queued" | "running")) {
+            return job;
+        }
+        assert!(Instant::now() < deadline, "{job}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_backup_is_asked_for_and_recorded() {
+    let server = TestServer::start().await;
+    let operator = server.token(Role::Operator).await;
+    let call = server.call(Method::POST, "/api/v1/backups").bearer(&operator);
+    call.send().await.expect(403);
+    let queued = server.post("/api/v1/backups").send().await.expect(202);
+    let job = ended(&server, queued.header("location")).await;
+    assert_eq!(job["state"], "success", "{job}");
+    let directory = std::path::PathBuf::from(job["result"]["directory"].as_str().unwrap());
+    assert!(directory.join("chancery.db").is_file() && directory.join("keys/log.vkey").is_file());
+    let beside: Vec<_> = std::fs::read_dir(directory.parent().unwrap()).unwrap().collect();
+    assert_eq!(beside.len(), 1, "nothing half done stays behind");
+    server.settle().await;
+    let events = server.get("/api/v1/events?filter=type:backup.create").send().await;
+    let event = events.expect(200).json()["items"][0]["event"].clone();
+    assert_eq!(event["data"]["detail"]["bytes_sha256"], job["result"]["sha256"]);
+    assert_eq!(event["data"]["actor"]["kind"], "account");
     server.finish().await;
 }
 

@@ -127,6 +127,7 @@ fn names_and_choices_are_checked() {
         description: String::new(),
         kind: "string".to_owned(),
         choices: Vec::new(),
+        required: false,
     };
     for good in ["a", "cost_centre", "a9"] {
         assert_eq!(check_draft(&draft(good)).unwrap().label, good);

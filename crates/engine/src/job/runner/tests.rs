@@ -49,7 +49,7 @@ impl Trial {
     {
         let pace = Pace { heartbeat, grace: Duration::ZERO };
         let work: Work = Arc::new(move |errand| Box::pin(work(errand)));
-        Runner::new(self.engine().clone(), self.stop.subscribe(), &TRIAL, pace, work)
+        Runner::new(self.engine().clone(), self.stop.subscribe(), TRIAL, pace, work)
     }
 
     async fn queue(&self) -> JobId {
@@ -317,7 +317,7 @@ async fn a_slow_queue_starves_no_other() {
         })
     });
     let stop = trial.stop.subscribe();
-    let mut runner = Runner::new(trial.engine().clone(), stop, &SLOW_AND_FAST, pace, work);
+    let mut runner = Runner::new(trial.engine().clone(), stop, SLOW_AND_FAST, pace, work);
     // The slow queue is full with one job that does not end; all of the fast queue is done.
     for _ in &fast {
         runner.round().await.unwrap();

@@ -145,6 +145,69 @@ fn pieces() -> impl Strategy<Value = String> {
         .prop_map(|(pieces, more)| pieces.concat() + &more.unwrap_or_default())
 }
 
+/// The tree with each `in` as an `or` of equalities, as SCIM says it.
+fn spread(filter: Filter) -> Filter {
+    match filter {
+        Filter::And(parts) => Filter::And(parts.into_iter().map(spread).collect()),
+        Filter::Or(parts) => Filter::Or(parts.into_iter().map(spread).collect()),
+        Filter::Not(part) => Filter::Not(Box::new(spread(*part))),
+        Filter::Comparison(Comparison { field, operand: Operand::Many(literals), .. }) => {
+            let equal = |literal| one_of(&field, literal);
+            Filter::Or(literals.into_iter().map(equal).collect())
+        }
+        other => other,
+    }
+}
+
+fn one_of(field: &str, literal: Literal) -> Filter {
+    Filter::Comparison(Comparison::one(field, Operator::Equals, literal))
+}
+
+/// Text made of the pieces of SCIM's grammar.
+fn scim_pieces() -> impl Strategy<Value = String> {
+    let piece = select(vec![
+        "type",
+        "names",
+        "size",
+        "expires",
+        "severity",
+        "actor",
+        "trusted",
+        " eq ",
+        " ne ",
+        " co ",
+        " sw ",
+        " gt ",
+        " le ",
+        " pr",
+        " and ",
+        " or ",
+        "not ",
+        "not(",
+        "(",
+        ")",
+        " ",
+        "\"a\"",
+        "\"certificate.issue\"",
+        "\"warning\"",
+        "\"2026-11-21\"",
+        "\"\\u00e9\"",
+        "\"",
+        "5",
+        "-1.5e3",
+        "true",
+        "null",
+        "[",
+        "]",
+        "urn:x:",
+        "é",
+        "\u{a0}",
+        "\\",
+    ]);
+    (vec(piece, 0..16), option::of("[\\PC]{0,4}"))
+        .prop_map(|(pieces, more)| pieces.concat() + &more.unwrap_or_default())
+}
+
 /// Whatever the text, parsing ends; an error lies within the text; a filter survives both
 /// spellings.
 fn total(text: &str) -> Result<(), TestCaseError> {
@@ -184,6 +247,38 @@ proptest! {
             prop_assert_eq!(&Filter::parse(&text, &schema()).unwrap(), &normal, "{}", text);
         }
         prop_assert_eq!(&Filter::from_json(&normal.to_json(), &schema()).unwrap(), &normal);
+    }
+
+    #[test]
+    fn what_scim_can_say_survives_it(tree in tree()) {
+        if let Ok(scim) = tree.to_scim() && scim.len() <= TEXT_BYTES_MAX {
+            let read = Filter::from_scim(&scim, &schema());
+            prop_assert_eq!(read.as_ref(), Ok(&spread(tree.normal()).normal()), "{}", scim);
+            // From the text spelling through the tree to SCIM and back, likewise.
+            let text = read.clone().unwrap().to_text();
+            if text.len() <= TEXT_BYTES_MAX {
+                let again = Filter::parse(&text, &schema()).unwrap().to_scim().unwrap();
+                prop_assert_eq!(&again, &scim);
+            }
+        }
+    }
+
+    #[test]
+    fn arbitrary_scim_never_panics(text in scim_pieces()) {
+        match Filter::from_scim(&text, &schema()) {
+            Ok(filter) => {
+                let scim = filter.to_scim();
+                if let Ok(scim) = &scim && scim.len() <= TEXT_BYTES_MAX {
+                    let again = Filter::from_scim(scim, &schema());
+                    prop_assert_eq!(again, Ok(spread(filter).normal()));
+                }
+            }
+            Err(error) => {
+                let Place::Text { offset, length } = error.place else { panic!("{error}") };
+                prop_assert!(text.get(offset..).is_some(), "{}", error);
+                prop_assert!(text.get(offset..offset + length).is_some(), "{}", error);
+            }
+        }
     }
 
     #[test]

@@ -68,16 +68,28 @@ impl Key {
     }
 }
 
-/// The key that `--key` gives: the key itself, or a file with one key a line.
-pub(crate) fn given(text: &str) -> Result<Key> {
-    if let Ok(verifier) = text.trim().parse::<Verifier>() {
-        return Ok(Key::new(vec![verifier], KeySource::Given));
+/// What `--key` gives, once or several times: a key itself, or a file with one key a line. Any of
+/// them may have signed; all are keys of one log, so they have one name.
+pub(crate) fn given(texts: &[String]) -> Result<Option<Key>> {
+    let mut verifiers: Vec<Verifier> = Vec::new();
+    for text in texts {
+        if let Ok(verifier) = text.trim().parse::<Verifier>() {
+            verifiers.push(verifier);
+            continue;
+        }
+        let path = Path::new(text);
+        if !path.exists() {
+            bail!("--key {text} is neither a verifier key (name+id+key) nor a file");
+        }
+        verifiers.extend(file(path)?);
     }
-    let path = Path::new(text);
-    if !path.exists() {
-        bail!("--key {text} is neither a verifier key (name+id+key) nor a file");
+    let Some(first) = verifiers.first().map(|first| first.name().to_owned()) else {
+        return Ok(None);
+    };
+    if let Some(other) = verifiers.iter().find(|verifier| verifier.name() != first) {
+        bail!("the keys belong to two logs, {first} and {}", other.name());
     }
-    Ok(Key::new(file(path)?, KeySource::Given))
+    Ok(Some(Key::new(verifiers, KeySource::Given)))
 }
 
 /// The key beside the log in a data directory.
@@ -102,4 +114,32 @@ fn file(path: &Path) -> Result<Vec<Verifier>> {
         .with_context(|| format!("{} holds no verifier key", path.display()))?;
     ensure!(!verifiers.is_empty(), "{} holds no verifier key", path.display());
     Ok(verifiers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chancery_seal::Signer;
+
+    #[test]
+    fn a_log_may_have_several_keys_and_two_logs_may_not() {
+        let key = |name: &str, seed: u8| {
+            Signer::from_seed(name, &[seed; 32]).unwrap().verifier().to_string()
+        };
+        assert!(given(&[]).unwrap().is_none());
+        let two = given(&[key("a.example/log", 1), key("a.example/log", 2)]).unwrap().unwrap();
+        assert_eq!(two.verifiers.len(), 2);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("keys");
+        std::fs::write(
+            &file,
+            format!("{}\n{}\n", key("a.example/log", 3), key("a.example/log", 4)),
+        )
+        .unwrap();
+        let file = file.to_str().unwrap().to_owned();
+        let three = given(&[key("a.example/log", 1), file]).unwrap().unwrap();
+        assert_eq!(three.verifiers.len(), 3);
+        let error = given(&[key("a.example/log", 1), key("b.example/log", 1)]).unwrap_err();
+        assert!(error.to_string().contains("two logs"), "{error}");
+    }
 }

@@ -37,9 +37,9 @@ async fn the_browser_itself_verifies_and_the_server_verifies_all() {
     world.end();
 }
 
-/// Everything that reads or changes works with forms and links alone.
 on_each_backend!(everything_works_without_scripts, 2);
 
+/// Everything that reads or changes works with forms and links alone.
 async fn everything_works_without_scripts() {
     let world = World::furnished().await;
     let tab = world.tab_without_scripts().await;

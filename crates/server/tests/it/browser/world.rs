@@ -116,6 +116,7 @@ async fn furnish(engine: &Engine) {
         description: "What is written down about it.".to_owned(),
         kind: kind.to_owned(),
         choices: choices.iter().map(|choice| (*choice).to_owned()).collect(),
+        required: false,
     };
     for draft in [
         attribute("ticket", "string", &[]),

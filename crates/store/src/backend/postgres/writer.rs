@@ -157,11 +157,16 @@ impl Writer {
         let mut manner = Manner { in_turn: true, careful: false };
         let mut lost = 0;
         let mut last = None;
+        let mut pause = Duration::from_millis(1);
         for _ in 0..TRIES_MAX {
             match self.attempt(&mut unit, manner).await {
                 Ok(events) => return self.committed(unit, events),
                 Err(Failure::Carelessly) => manner.careful = true,
-                Err(Failure::Again(error)) => last = Some(error),
+                Err(Failure::Again(error)) => {
+                    last = Some(error);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE);
+                }
                 Err(Failure::Lost(_)) if lost == 0 => lost += 1,
                 Err(Failure::Lost(error) | Failure::Final(error)) => {
                     return self.failed(unit, error);

@@ -3,9 +3,11 @@
 //! The counts per hour know nothing about people, and must not: erasing somebody would not reach
 //! them. So the rows themselves are counted, never more than [`NEWEST`] of them.
 
+use std::collections::BTreeMap;
+
 use chancery_event::filter::Filter;
 
-use super::plan::Plan;
+use super::plan::{Plan, Span};
 use super::source::Found;
 use crate::{Error, Link};
 
@@ -30,7 +32,30 @@ pub async fn actors(
     if plan.is_void() {
         return Ok(Vec::new());
     }
-    let (projected, _) = plan.divided((0, plan.sealed));
+    let (projected, tail) = plan.divided((0, plan.sealed));
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    if tail.0 < tail.1 {
+        for sealed in plan.matching(link, tail, Found::Newest, NEWEST).await? {
+            let personal = sealed.event().personal();
+            if let Some(name) = personal.and_then(|part| part.actor_name.clone()) {
+                *counts.entry(name).or_default() += 1;
+            }
+        }
+    }
+    for (name, count) in projected_actors(&plan, link, projected).await? {
+        *counts.entry(name).or_default() += count;
+    }
+    let mut values: Vec<(String, u64)> = counts.into_iter().collect();
+    values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    values.truncate(NAMES_MAX);
+    Ok(values)
+}
+
+async fn projected_actors(
+    plan: &Plan,
+    link: &mut Link,
+    projected: Span,
+) -> Result<Vec<(String, u64)>, Error> {
     let mut span = plan.narrowed(link, projected).await?;
     if span.0 >= span.1 {
         return Ok(Vec::new());
@@ -42,7 +67,7 @@ pub async fn actors(
     let (newest, values) = plan.statement(&source, "e.actor_name", span, Found::Newest, NEWEST)?;
     let sql = format!(
         "SELECT actor_name AS value, COUNT(*) AS n FROM ({newest}) AS newest
-         WHERE actor_name IS NOT NULL GROUP BY actor_name ORDER BY n DESC, value LIMIT {NAMES_MAX}"
+         WHERE actor_name IS NOT NULL GROUP BY actor_name"
     );
     let rows = link.rows(sql, values).await?;
     rows.iter().map(|row| Ok((row.text("value")?, row.count("n")?))).collect()

@@ -20,7 +20,7 @@ use crate::ui::{self, AlertKind, ChoiceOption, Column, Crumb, Field, Nav, Row, T
 const PATH: &str = "/administration/attributes";
 const ABOUT: &str =
     "What else you want to know of a certificate, with a type. Search them as attribute.<name>.";
-const FIELDS: &[&str] = &["name", "label", "description", "kind", "choices"];
+const FIELDS: &[&str] = &["name", "label", "description", "kind", "choices", "required"];
 
 pub(super) fn add(routes: &mut Routes) {
     let write = Access::Session(Permission::ConfigurationWrite);
@@ -42,6 +42,7 @@ async fn list(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
         Column::new("Label"),
         Column::new("Name in filters"),
         Column::new("Kind"),
+        Column::new("Required").optional(),
         Column::new("Choices").optional(),
         Column::new("What it is for").optional(),
     ];
@@ -54,6 +55,7 @@ async fn list(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
                 html! { (attribute.label) },
                 ui::code(&format!("attribute.{}", attribute.name)),
                 html! { (attribute.kind) },
+                html! { @if attribute.required { "yes" } },
                 html! { (attribute.choices.join(", ")) },
                 html! { (attribute.description) },
             ],
@@ -101,6 +103,15 @@ fn form(shell: &Shell, action: &str, typed: &Typed, is_new: bool) -> Markup {
         "Choices",
         "For a list: one on each line; empty permits any.",
     );
+    let required = Field {
+        value: "1",
+        ..typed.field(
+            "required",
+            "required",
+            "Every new certificate needs a value",
+            "Certificates that are in the inventory already stay as they are.",
+        )
+    };
     html! {
         @if let Some(error) = typed.general_error(FIELDS) {
             (ui::alert_box(AlertKind::Error, error))
@@ -114,6 +125,7 @@ fn form(shell: &Shell, action: &str, typed: &Typed, is_new: bool) -> Markup {
             }
             (ui::field(&label)) (ui::text_area(&about, 2, false))
             @if is_new || typed.text("kind") == "list" { (ui::text_area(&choices, 4, false)) }
+            (ui::check_field(&required, typed.text("required") == "1"))
             div.actions { (ui::submit(if is_new { "Make" } else { "Save" }, Tone::Info)) }
         }))
     }
@@ -127,6 +139,7 @@ fn draft(typed: &Typed) -> AttributeDraft {
         description: typed.text("description").to_owned(),
         kind: typed.text("kind").to_owned(),
         choices: lines.filter(|line| !line.is_empty()).collect(),
+        required: typed.text("required") == "1",
     }
 }
 
@@ -153,12 +166,16 @@ async fn one(shell: Shell, Path(id): Path<String>) -> Response {
 
 async fn page(shell: &Shell, id: AttributeId, typed: Typed) -> Result<Response, Problem> {
     let attribute = find(shell, id).await?;
+    // A box that is not ticked does not come in; the version, which always does, tells that the
+    // form was sent.
+    let ticked = attribute.required && !typed.has("version");
     let typed = typed
         .or("name", attribute.name.clone())
         .or("kind", attribute.kind.clone())
         .or("label", attribute.label.clone())
         .or("description", attribute.description.clone())
         .or("choices", attribute.choices.join("\n"))
+        .or("required", if ticked { "1" } else { "" })
         .or("version", attribute.version.to_string());
     let action = format!("{PATH}/{id}");
     let subtitle = format!("attribute.{}, {}", attribute.name, attribute.kind);

@@ -1,0 +1,135 @@
+//! `chancery restore`: puts a backup back as the data directory.
+//!
+//! A log that goes on from an older copy gives indexes a second time that had been published
+//! before: a fork, which everybody who kept a later checkpoint can prove. That cannot be undone; it
+//! can be said. So the newest published checkpoint is compared, what is lost is told, and the first
+//! thing that the restored log records is that it was restored, from where and with what loss.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use chancery_engine::backup::{self, Restored};
+use chancery_engine::{Context, Engine};
+use chancery_event::Environment;
+use chancery_seal::proof::{consistency_proof, tiles_for_consistency, verify_consistency};
+use chancery_seal::{Hash, TileId};
+use chancery_store::{Settings, Store};
+use serde_json::json;
+
+use super::text::counted;
+use super::verify::{self, DataDir, Fetch as _};
+use crate::cli::GlobalArguments;
+use crate::cli::backup::RestoreArguments;
+use crate::config::Config;
+
+/// Runs the command.
+///
+/// # Errors
+/// The backup does not verify or is of another log than the published checkpoint, the data
+/// directory is taken, or the log key cannot be opened; nothing is left half done.
+pub async fn run(global: &GlobalArguments, arguments: &RestoreArguments) -> Result<()> {
+    let config = Config::load(&arguments.settings.inputs(false))?;
+    let (from, to) = (&arguments.backup, &config.serving.data_dir);
+    let key = verify::of_data_dir(from)?;
+    let report = verify::log(DataDir::open(from).await?, key.clone(), None, None).await?;
+    if report.fault.is_some() {
+        eprintln!("{}", report.text());
+        bail!("the log in {} does not hold: it is not put back", from.display());
+    }
+    let log_size = report.size.unwrap_or(0);
+    let published = match &arguments.published {
+        Some(file) => Some(published(file, from, &key, log_size).await?),
+        None => None,
+    };
+    let store = Store::open_to_read(&Settings::embedded(from)).await?;
+    let environment = Environment::system();
+    backup::copy(&store, from, to, environment.now()).await.context("nothing was put back")?;
+    drop(store);
+    let restored = Restored { log_size, published };
+    if let Err(error) = record(&config, &environment, &restored).await {
+        let _ = std::fs::remove_dir_all(to);
+        return Err(error.context("the restoring cannot be recorded: nothing was put back"));
+    }
+    tell(global, to, &restored);
+    Ok(())
+}
+
+/// Size and root of a published checkpoint, after it was compared with the backup.
+async fn published(
+    file: &Path,
+    backup: &Path,
+    key: &verify::Key,
+    log_size: u64,
+) -> Result<(u64, Hash)> {
+    let note = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let opened = key.trust.open(&note).with_context(|| {
+        format!("{} is no checkpoint of the log in this backup", file.display())
+    })?;
+    let later = &opened.checkpoint;
+    let source = DataDir::open(backup).await?;
+    let Some(own) = source.checkpoint().await? else {
+        return Ok((later.size(), *later.root()));
+    };
+    let own = key.trust.open(&own).context("the checkpoint of the backup")?.checkpoint;
+    if later.size() <= log_size {
+        let mut tiles: HashMap<TileId, Vec<u8>> = HashMap::new();
+        for id in tiles_for_consistency(later.size(), own.size()) {
+            tiles.extend(source.tile(id).await?.map(|bytes| (id, bytes)));
+        }
+        let proof = consistency_proof(&tiles, later.size(), own.size())
+            .context("the tiles of the backup")?;
+        let holds = verify_consistency(later.size(), later.root(), own.size(), own.root(), &proof);
+        ensure!(
+            holds.is_ok(),
+            "the log in {} is not the one that published {}: they differ within the first {}",
+            backup.display(),
+            file.display(),
+            counted(later.size(), "entry", "entries"),
+        );
+    }
+    Ok((later.size(), *later.root()))
+}
+
+async fn record(config: &Config, environment: &Environment, restored: &Restored) -> Result<()> {
+    let settings = super::serve::settings(config, config.serving.data_dir.clone(), false);
+    let running = Engine::start(settings, environment.clone()).await?;
+    let context = Context::command_line(environment);
+    let noted = running.engine().note_restore(&context, restored).await;
+    running.stop().await.context("the stop could not be recorded")?;
+    Ok(noted?)
+}
+
+fn tell(global: &GlobalArguments, to: &Path, restored: &Restored) {
+    if global.json {
+        let document = json!({
+            "data_dir": to.display().to_string(),
+            "log_size": restored.log_size,
+            "published_size": restored.published.as_ref().map(|(size, _)| size),
+            "lost": restored.lost(),
+        });
+        println!("{document:#}");
+        return;
+    }
+    println!(
+        "Put back into {}: the log goes on after {}.",
+        to.display(),
+        counted(restored.log_size, "entry", "entries")
+    );
+    match restored.lost() {
+        Some(0) => println!("Nothing that was published is missing."),
+        Some(lost) => println!(
+            "{} that had been published {} lost, from index {}. Other events take these indexes: \
+             to whoever kept the published checkpoint the log has forked here. This is recorded \
+             as log.restore; tell those who watch the log.",
+            counted(lost, "entry", "entries"),
+            if lost == 1 { "is" } else { "are" },
+            restored.log_size,
+        ),
+        None => println!(
+            "Whether anything was published after the backup is not known: name the newest \
+             checkpoint that anybody has with --published to find out. The restoring is recorded \
+             as log.restore."
+        ),
+    }
+}
