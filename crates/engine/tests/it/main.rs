@@ -10,6 +10,7 @@ mod inventory;
 mod job;
 mod monitor;
 mod reaction;
+mod reaction_figures;
 mod schedule;
 mod sealer;
 mod simulation;
