@@ -1,7 +1,7 @@
 //! The database engines behind one concrete [`Store`].
 
 mod migration;
-mod sqlite;
+pub(crate) mod sqlite;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -58,7 +58,7 @@ impl Store {
         let (units, queue) = lanes();
         let (commits, committed) = watch::channel(0);
         let (closing, closed) = watch::channel(false);
-        let writer = tokio::spawn(crate::writer::run(Tx::new(writer), queue, commits, closed));
+        let writer = alone(crate::writer::run(Tx::new(writer), queue, commits, closed))?;
         Ok(Self(Arc::new(Inner {
             backend: Backend::Sqlite(sqlite),
             units: Some(units),
@@ -221,6 +221,20 @@ impl Store {
             Backend::Sqlite(sqlite) => sqlite.size_bytes(),
         }
     }
+}
+
+/// Runs the writer on a thread of its own: its statements run where they stand, and nobody else
+/// should wait for them.
+fn alone(writer: impl Future<Output = ()> + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    let runtime = tokio::runtime::Handle::current();
+    let (done, ended) = oneshot::channel::<()>();
+    let thread = std::thread::Builder::new().name("chancery-writer".to_owned());
+    let spawned = thread.spawn(move || {
+        runtime.block_on(writer);
+        drop(done);
+    });
+    spawned.map_err(|error| Error::Unavailable(format!("no thread for the writer: {error}")))?;
+    Ok(tokio::spawn(async move { drop(ended.await) }))
 }
 
 /// A writing connection without a writer behind it, for [`crate::bench`].

@@ -45,7 +45,7 @@ pub enum Error {
         context: String,
         /// What the database said.
         #[source]
-        source: sqlx::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The shared commit that carried this unit of work failed; nothing of it was written.
     #[error("nothing was written: {0}")]
@@ -62,25 +62,18 @@ pub enum Error {
 }
 
 impl Error {
-    /// Classifies what the database said.
-    pub(crate) fn from_sqlx(context: impl Into<String>, source: sqlx::Error) -> Self {
-        if let sqlx::Error::Database(said) = &source {
-            // Extended result codes of SQLite carry the primary code in their low byte.
-            let primary = said.code().and_then(|c| c.parse::<i64>().ok()).map(|c| c & 0xff);
-            match primary {
-                Some(13) => return Self::StorageFull,
-                // 10 IOERR, 8 READONLY, 14 CANTOPEN, 5 BUSY, 6 LOCKED.
-                Some(5 | 6 | 8 | 10 | 14) => return Self::Unavailable(said.message().to_owned()),
-                Some(11 | 26) => return Self::Damaged(said.message().to_owned()),
-                _ if said.is_unique_violation() => return Self::Exists(said.message().to_owned()),
-                _ => {}
-            }
-        }
-        match source {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                Self::Unavailable(source.to_string())
-            }
-            source => Self::Database { context: context.into(), source },
+    /// Classifies what SQLite said.
+    pub(crate) fn from_sqlite(context: impl Into<String>, source: rusqlite::Error) -> Self {
+        let code = source.sqlite_error().map(|said| said.extended_code);
+        // Extended result codes carry the primary code in their low byte.
+        match code.map(|code| (code, code & 0xff)) {
+            Some((_, 13)) => Self::StorageFull,
+            // 10 IOERR, 8 READONLY, 14 CANTOPEN, 5 BUSY, 6 LOCKED.
+            Some((_, 5 | 6 | 8 | 10 | 14)) => Self::Unavailable(source.to_string()),
+            Some((_, 11 | 26)) => Self::Damaged(source.to_string()),
+            // CONSTRAINT_PRIMARYKEY, CONSTRAINT_UNIQUE, CONSTRAINT_ROWID.
+            Some((1555 | 2067 | 2579, _)) => Self::Exists(source.to_string()),
+            _ => Self::Database { context: context.into(), source: source.into() },
         }
     }
 

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr as _, Sqlite};
-
+use crate::backend::sqlite::{Connection, Lent};
 use crate::{Error, Row, SqlValue};
 
 /// A connection. Reads are open to everybody; writes go through [`crate::Tx`].
@@ -14,38 +12,21 @@ pub struct Link {
 
 pub(crate) enum Inner {
     /// A connection of its own (the writer).
-    Own(Box<SqliteConnection>),
-    /// A connection lent by the pool of readers.
-    Pooled(sqlx::pool::PoolConnection<Sqlite>),
-}
-
-fn bind(args: Vec<SqlValue>) -> Result<SqliteArguments, Error> {
-    let mut bound = SqliteArguments::default();
-    bound.reserve(args.len(), 0);
-    for value in args {
-        match value {
-            SqlValue::Null => bound.add(None::<i64>),
-            SqlValue::Int(v) => bound.add(v),
-            SqlValue::Real(v) => bound.add(v),
-            SqlValue::Text(v) => bound.add(v),
-            SqlValue::Bytes(v) => bound.add(v),
-            SqlValue::Bool(v) => bound.add(i64::from(v)),
-        }
-        .map_err(|error| Error::Damaged(format!("argument: {error}")))?;
-    }
-    Ok(bound)
+    Own(Box<Connection>),
+    /// A connection lent for reading.
+    Lent(Lent),
 }
 
 /// First words of a statement, to name it in an error.
-fn context(sql: &str) -> String {
+pub(crate) fn context(sql: &str) -> String {
     sql.split_whitespace().take(6).collect::<Vec<_>>().join(" ")
 }
 
 impl Link {
-    fn connection(&mut self) -> &mut SqliteConnection {
+    fn connection(&mut self) -> Result<&mut Connection, Error> {
         match &mut self.inner {
-            Inner::Own(connection) => connection,
-            Inner::Pooled(connection) => connection,
+            Inner::Own(connection) => Ok(connection),
+            Inner::Lent(lent) => lent.connection(),
         }
     }
 
@@ -55,15 +36,10 @@ impl Link {
         sql: impl Into<Cow<'static, str>>,
         args: Vec<SqlValue>,
     ) -> Result<Vec<Row>, Error> {
-        let sql = sql.into();
-        let bound = bind(args)?;
-        let context = context(&sql);
-        let statement = AssertSqlSafe(sql.into_owned()).into_sql_str();
-        sqlx::query_with(statement, bound)
-            .fetch_all(self.connection())
-            .await
-            .map(|rows| rows.into_iter().map(Row).collect())
-            .map_err(|error| Error::from_sqlx(context, error))
+        // Statements do not wait for anything; a task of many must still let others run.
+        tokio::task::consume_budget().await;
+        let (rows, _) = self.connection()?.run(sql.into(), &args)?;
+        Ok(rows.into_iter().map(Row).collect())
     }
 
     /// The first row of a query, if there is one.
@@ -93,32 +69,20 @@ impl Link {
         sql: impl Into<Cow<'static, str>>,
         args: Vec<SqlValue>,
     ) -> Result<u64, Error> {
-        let sql = sql.into();
-        let bound = bind(args)?;
-        let context = context(&sql);
-        let statement = AssertSqlSafe(sql.into_owned()).into_sql_str();
-        sqlx::query_with(statement, bound)
-            .execute(self.connection())
-            .await
-            .map(|done| done.rows_affected())
-            .map_err(|error| Error::from_sqlx(context, error))
+        tokio::task::consume_budget().await;
+        self.connection()?.run(sql.into(), &args).map(|(_, changed)| changed)
     }
 
-    /// Closes the connection in order and waits until it is closed.
-    pub(crate) async fn close(self) -> Result<(), Error> {
+    /// Closes the connection in order.
+    pub(crate) fn close(self) -> Result<(), Error> {
         match self.inner {
-            Inner::Own(connection) => sqlx::Connection::close(*connection).await,
-            Inner::Pooled(connection) => connection.close().await,
+            Inner::Own(connection) => connection.close(),
+            Inner::Lent(_) => Ok(()),
         }
-        .map_err(|error| Error::from_sqlx("close", error))
     }
 
     /// Runs several statements without arguments (migrations).
     pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), Error> {
-        sqlx::raw_sql(sql)
-            .execute(self.connection())
-            .await
-            .map(|_| ())
-            .map_err(|error| Error::from_sqlx(context(sql), error))
+        self.connection()?.script(sql)
     }
 }

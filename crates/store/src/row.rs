@@ -1,35 +1,58 @@
 //! One row of an answer, read by column name.
 
+use std::borrow::Cow;
+
 use chancery_event::Timestamp;
 use chancery_event::id::Id;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, ValueRef as _};
 
-use crate::Error;
+use crate::backend::sqlite;
+use crate::{Error, SqlValue};
 
 /// A row. Reading a column that is missing, or of another type, is [`Error::Damaged`].
-pub struct Row(pub(crate) SqliteRow);
+pub struct Row(pub(crate) sqlite::Row);
 
 impl Row {
-    fn read<'r, T>(&'r self, column: &str) -> Result<T, Error>
-    where
-        T: sqlx::Decode<'r, sqlx::Sqlite>,
-    {
-        self.0
-            .try_get_unchecked(column)
-            .map_err(|error| Error::Damaged(format!("column {column}: {error}")))
+    fn is_null(&self, column: &str) -> Result<bool, Error> {
+        Ok(matches!(self.0.value(column)?, SqlValue::Null))
     }
 
-    fn is_null(&self, column: &str) -> Result<bool, Error> {
-        self.0
-            .try_get_raw(column)
-            .map(|value| value.is_null())
-            .map_err(|error| Error::Damaged(format!("column {column}: {error}")))
+    fn other(column: &str, found: &SqlValue, expected: &str) -> Error {
+        let found = match found {
+            SqlValue::Null => "NULL",
+            SqlValue::Int(_) | SqlValue::Bool(_) => "an integer",
+            SqlValue::Real(_) => "a real number",
+            SqlValue::Text(_) => "text",
+            SqlValue::Bytes(_) => "bytes",
+        };
+        Error::Damaged(format!("column {column}: {found}, expected {expected}"))
+    }
+
+    fn read_text(&self, column: &str) -> Result<Cow<'_, str>, Error> {
+        match self.0.value(column)? {
+            SqlValue::Text(text) => Ok(Cow::Borrowed(text)),
+            // A column takes any type.
+            SqlValue::Int(number) => Ok(number.to_string().into()),
+            found => Err(Self::other(column, found, "text")),
+        }
+    }
+
+    fn read_bytes(&self, column: &str) -> Result<&[u8], Error> {
+        match self.0.value(column)? {
+            SqlValue::Bytes(bytes) => Ok(bytes),
+            SqlValue::Text(text) => Ok(text.as_bytes()),
+            found => Err(Self::other(column, found, "bytes")),
+        }
     }
 
     /// BIGINT.
     pub fn int(&self, column: &str) -> Result<i64, Error> {
-        self.read(column)
+        match self.0.value(column)? {
+            SqlValue::Int(number) => Ok(*number),
+            // What a statement makes of sums and quotients.
+            #[allow(clippy::cast_possible_truncation)]
+            SqlValue::Real(number) => Ok(*number as i64),
+            found => Err(Self::other(column, found, "an integer")),
+        }
     }
 
     /// BIGINT that is never negative.
@@ -45,7 +68,13 @@ impl Row {
 
     /// DOUBLE PRECISION or NULL.
     pub fn maybe_real(&self, column: &str) -> Result<Option<f64>, Error> {
-        if self.is_null(column)? { Ok(None) } else { self.read(column).map(Some) }
+        match self.0.value(column)? {
+            SqlValue::Null => Ok(None),
+            SqlValue::Real(number) => Ok(Some(*number)),
+            #[allow(clippy::cast_precision_loss)]
+            SqlValue::Int(number) => Ok(Some(*number as f64)),
+            found => Err(Self::other(column, found, "a number")),
+        }
     }
 
     /// BIGINT 0 or 1.
@@ -55,7 +84,7 @@ impl Row {
 
     /// TEXT.
     pub fn text(&self, column: &str) -> Result<String, Error> {
-        self.read(column)
+        self.read_text(column).map(Cow::into_owned)
     }
 
     /// TEXT or NULL.
@@ -65,7 +94,7 @@ impl Row {
 
     /// BLOB.
     pub fn bytes(&self, column: &str) -> Result<Vec<u8>, Error> {
-        self.read(column)
+        self.read_bytes(column).map(<[u8]>::to_vec)
     }
 
     /// BLOB or NULL.
@@ -75,8 +104,9 @@ impl Row {
 
     /// BLOB of exactly `N` bytes.
     pub fn array<const N: usize>(&self, column: &str) -> Result<[u8; N], Error> {
-        self.bytes(column)?.try_into().map_err(|other: Vec<u8>| {
-            Error::Damaged(format!("column {column}: {} bytes, expected {N}", other.len()))
+        let bytes = self.read_bytes(column)?;
+        bytes.try_into().map_err(|_| {
+            Error::Damaged(format!("column {column}: {} bytes, expected {N}", bytes.len()))
         })
     }
 
@@ -92,7 +122,7 @@ impl Row {
 
     /// An identifier.
     pub fn id<T: Id + std::str::FromStr>(&self, column: &str) -> Result<T, Error> {
-        let text = self.text(column)?;
+        let text = self.read_text(column)?;
         text.parse()
             .map_err(|_| Error::Damaged(format!("column {column}: “{text}” is no identifier")))
     }

@@ -196,7 +196,7 @@ pub(crate) async fn run(
             unit.answer(result.clone());
         }
     }
-    if let Err(error) = tx.link.close().await {
+    if let Err(error) = tx.link.close() {
         tracing::warn!(%error, "the database was not closed in order");
     }
 }

@@ -7,11 +7,10 @@ use chancery_event::filter::{
     words,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
-use sqlx::{
-    AssertSqlSafe, ConnectOptions, Row as _, SqliteConnection, sqlite::SqliteConnectOptions,
-};
 
 use super::*;
+use crate::Row;
+use crate::backend::sqlite::Connection;
 
 const NOW: i64 = 1_000_000;
 
@@ -134,34 +133,19 @@ const TABLES: &str = "
     CREATE VIRTUAL TABLE thing_text USING fts5 (body, tokenize = 'ascii');
 ";
 
-struct Database {
-    runtime: tokio::runtime::Runtime,
-    connection: SqliteConnection,
-}
+struct Database(Connection);
 
 impl Database {
     fn open() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let options = SqliteConnectOptions::new().in_memory(true).with_regexp();
-        let mut connection = runtime.block_on(options.connect()).unwrap();
-        runtime.block_on(sqlx::raw_sql(TABLES).execute(&mut connection)).unwrap();
-        Self { runtime, connection }
+        let mut connection = Connection::in_memory().unwrap();
+        connection.script(TABLES).unwrap();
+        Self(connection)
     }
 
-    fn rows(&mut self, sql: &str, args: &[SqlValue]) -> Vec<sqlx::sqlite::SqliteRow> {
-        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(false);
-        for value in args {
-            query = match value.clone() {
-                SqlValue::Null => query.bind(None::<i64>),
-                SqlValue::Int(number) => query.bind(number),
-                SqlValue::Real(number) => query.bind(number),
-                SqlValue::Text(text) => query.bind(text),
-                SqlValue::Bytes(bytes) => query.bind(bytes),
-                SqlValue::Bool(flag) => query.bind(flag),
-            };
-        }
-        let found = self.runtime.block_on(query.fetch_all(&mut self.connection));
-        found.unwrap_or_else(|error| panic!("{error}: {sql} {args:?}"))
+    fn rows(&mut self, sql: &str, args: &[SqlValue]) -> Vec<Row> {
+        let found = self.0.run(sql.to_owned().into(), args);
+        let (rows, _) = found.unwrap_or_else(|error| panic!("{error:?}: {sql} {args:?}"));
+        rows.into_iter().map(Row).collect()
     }
 
     fn fill(&mut self, things: &[Thing]) {
@@ -213,7 +197,7 @@ impl Database {
         assert_eq!(unknown.len(), 0, "{sql} is NULL for {} rows", unknown.len());
         let found =
             self.rows(&format!("SELECT t.id FROM thing t WHERE {sql} ORDER BY t.id"), &args);
-        found.iter().map(|row| row.get(0)).collect()
+        found.iter().map(|row| row.int("id").unwrap()).collect()
     }
 }
 
@@ -578,7 +562,7 @@ fn indexes_serve_lists() {
         let args = [vec![SqlValue::Null; 2], args].concat();
         let plan = database
             .rows(&format!("EXPLAIN QUERY PLAN SELECT t.id FROM thing t WHERE {sql}"), &args);
-        let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+        let plan: Vec<String> = plan.iter().map(|row| row.text("detail").unwrap()).collect();
         let served = plan.iter().any(|step| step.contains("thing_label_value"));
         assert!(served && !plan.iter().any(|step| step.contains("SCAN")), "{text}: {plan:?}");
     }
