@@ -5,14 +5,17 @@
 //! What a body says is the business of the part that runs it; `check` calls it before anything is
 //! saved. Nothing here acts on events.
 //!
-//! Read in this order: `class`, `book`, `change`, `check`.
+//! Read in this order: `class`, `book`, `change`, `check`, `file`.
 
 mod book;
 mod change;
 pub(crate) mod check;
 mod class;
+pub mod file;
 
 use chancery_store::table::automation as table;
+
+pub(crate) use file::proposed;
 
 use crate::{Context, Engine, Error, Permission};
 

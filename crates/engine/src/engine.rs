@@ -16,11 +16,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::access::limit::Limiter;
-use crate::inventory::stage::UploadRule;
+use crate::agenda::Agenda;
 use crate::key::{KeyError, Keys};
 use crate::operation::Operation;
 use crate::scribe::{Desk, Draft, Scribe};
 use crate::sealer::Sealer;
+use crate::tenure::Keeper;
 use crate::{Context, Error, Health, Permission, Secret};
 
 /// How the engine is to work.
@@ -56,6 +57,13 @@ pub struct Settings {
     pub logins_per_minute: u32,
     /// Requests per second and credential or address; 0: unlimited.
     pub requests_per_second: u32,
+    /// Monitors and schedules are set up and run by the clock. Tests that count events turn it
+    /// off.
+    pub monitors: bool,
+    /// What came of asking triggers is kept this many days.
+    pub keep_evaluations_days: u32,
+    /// At most so many of them are kept.
+    pub keep_evaluations_max: u64,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
     pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
@@ -80,6 +88,9 @@ impl Settings {
             session_lifetime_hours: 12,
             logins_per_minute: 30,
             requests_per_second: 0,
+            monitors: true,
+            keep_evaluations_days: 400,
+            keep_evaluations_max: 1_000_000,
             jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }
@@ -132,10 +143,25 @@ pub(crate) struct Inner {
     pub(crate) status_waiting: Notify,
     /// Counts changes of automation; background loops watch it.
     pub(crate) automation: watch::Sender<u64>,
-    pub(crate) rules: Mutex<Vec<Arc<dyn UploadRule>>>,
+    /// Every sealed event before this index has been acted on, or passed over.
+    pub(crate) dispatched: watch::Sender<u64>,
+    /// The configuration in force, compiled; see `reaction/snapshot.rs`.
+    pub(crate) compiled: Mutex<Option<Arc<crate::reaction::Configuration>>>,
     pub(crate) logins: Limiter,
     pub(crate) refusals: crate::access::Tally,
     pub(crate) started: Instant,
+    pub(crate) monitor_memory: crate::monitor::condition::Memory,
+    pub(crate) monitor_ahead: crate::monitor::enrolment::Ahead,
+}
+
+/// An engine whose loops do not run yet.
+pub(crate) struct Opened {
+    pub(crate) engine: Engine,
+    pub(crate) sealer: Sealer,
+    pub(crate) agenda: Option<Agenda>,
+    one_time_password: Option<Secret<String>>,
+    stopped: watch::Receiver<bool>,
+    sealing_stopped: watch::Receiver<bool>,
 }
 
 /// The background loops of a running engine.
@@ -176,6 +202,35 @@ impl Engine {
         settings: Settings,
         environment: Environment,
     ) -> Result<Running, StartError> {
+        let Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped } =
+            Self::open(settings, environment).await?;
+        let sealer = tokio::spawn(sealer.run(sealing_stopped));
+        let mut loops = vec![
+            tokio::spawn(crate::projector::run(
+                engine.0.store.clone(),
+                engine.0.desk.recent.clone(),
+                engine.environment().clone(),
+                engine.keeper("projector"),
+                engine.0.sealed.clone(),
+                stopped.clone(),
+            )),
+            tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::reaction::dispatcher::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::access::session::sweep(engine.clone(), stopped.clone())),
+        ];
+        if let Some(agenda) = agenda {
+            loops.push(tokio::spawn(crate::agenda::run(engine.clone(), agenda, stopped)));
+        }
+        Ok(Running { engine, sealer, loops, one_time_password })
+    }
+
+    /// Everything a start does before the loops.
+    pub(crate) async fn open(
+        settings: Settings,
+        environment: Environment,
+    ) -> Result<Opened, StartError> {
         let store = Store::open(&settings.store()).await?;
         let keys = keys_of(&store, &settings, &environment).await?;
         let health = Arc::new(Health::default());
@@ -211,32 +266,29 @@ impl Engine {
             jobs_waiting: Notify::new(),
             status_waiting: Notify::new(),
             automation: watch::channel(0).0,
-            rules: Mutex::new(Vec::new()),
+            dispatched: watch::channel(0).0,
+            compiled: Mutex::new(None),
             logins,
             refusals: crate::access::Tally::new(),
             started: Instant::now(),
+            monitor_memory: crate::monitor::condition::Memory::default(),
+            monitor_ahead: crate::monitor::enrolment::Ahead::default(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;
-        let sealer = tokio::spawn(sealer.run(sealing_stopped));
-        let loops = vec![
-            tokio::spawn(crate::projector::run(
-                engine.0.store.clone(),
-                engine.0.desk.recent.clone(),
-                engine.environment().clone(),
-                crate::tenure::Keeper::new(
-                    engine.0.store.clone(),
-                    "projector",
-                    engine.0.desk.node.to_string(),
-                ),
-                engine.0.sealed.clone(),
-                stopped.clone(),
-            )),
-            tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
-            tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
-            tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
-            tokio::spawn(crate::access::session::sweep(engine.clone(), stopped)),
-        ];
-        Ok(Running { engine, sealer, loops, one_time_password })
+        let mut agenda = engine.settings().monitors.then(Agenda::default);
+        if let Some(agenda) = &mut agenda {
+            engine.make_default_automation().await?;
+            // Of several nodes, the one that has the clock sets up what it runs.
+            if !engine.0.store.is_shared() {
+                agenda.sync(&engine).await?;
+            }
+        }
+        Ok(Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped })
+    }
+
+    /// This node's view of a lease.
+    pub(crate) fn keeper(&self, name: &'static str) -> Keeper {
+        Keeper::new(self.0.store.clone(), name, self.0.desk.node.to_string())
     }
 
     /// Records the start, and on an empty database what the first start makes.
@@ -341,6 +393,25 @@ impl Engine {
                 }
             }
             let _ = tokio::time::timeout(Duration::from_millis(20), sealed.changed()).await;
+        }
+        false
+    }
+
+    /// Waits until everything recorded so far is sealed and has been acted on, and so has what came
+    /// of that; at most `limit`.
+    pub async fn reacted(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut dispatched = self.0.dispatched.subscribe();
+        while Instant::now() < deadline {
+            dispatched.mark_unchanged();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.settle(left).await && *dispatched.borrow() >= *self.sealed().borrow() {
+                // Acting is done before it is told; what it recorded would be pending by now.
+                if self.settle(left).await && *dispatched.borrow() >= *self.sealed().borrow() {
+                    return true;
+                }
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(20), dispatched.changed()).await;
         }
         false
     }

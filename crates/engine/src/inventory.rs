@@ -1,18 +1,18 @@
 //! The inventory: certificates come in, are judged, placed, watched, archived, deleted.
 //!
-//! Read in this order: `candidate` (what an upload presents), `stage` (rules before it enters),
-//! `entry` (how it enters), `upload` and `bulk` (the operations), `issuers` and `status` (what is
-//! known of it), `change`, `read`.
+//! Read in this order: `candidate` (what an upload presents), `entry` (how it enters; triggers are
+//! asked before, see `reaction::stage`), `upload` and `bulk` (the operations), `issuers` and
+//! `status` (what is known of it), `change`, `read`.
 
 pub(crate) mod bulk;
 pub(crate) mod candidate;
 mod change;
 mod entry;
 mod issuers;
+mod overlay;
 mod placement;
 mod read;
 pub mod search;
-pub mod stage;
 pub(crate) mod status;
 mod upload;
 
@@ -23,7 +23,23 @@ use chancery_event::id::{CertificateId, JobId};
 use crate::{Error, Secret};
 
 pub use candidate::Candidate;
-pub(crate) use candidate::hex;
+pub(crate) use candidate::{
+    hex, names_a_person as about_a_person, summary as certificate_summary,
+    target as certificate_target,
+};
+pub(crate) use change::place;
+pub(crate) use overlay::overlay;
+pub(crate) use placement::{path, resolve as resolve_placement};
+
+/// What events say of a certificate with these names, and itself as their target: its subject stays
+/// out of both if it names a person.
+pub(crate) fn summary_of(
+    row: &chancery_store::table::certificate::Certificate,
+    names: &[chancery_store::table::certificate::Name],
+) -> (chancery_event::types::certificate::CertificateSummary, chancery_event::Target) {
+    let person = candidate::names_a_person(row, names);
+    (candidate::summary(row, person), candidate::target(row, person))
+}
 pub use read::{AttributeEntry, CertificateView, ChainLink, CheckView};
 
 /// How an upload is processed.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use chancery_event::id::JobId;
 use chancery_event::types::job as types;
-use chancery_event::{Target, TargetKind, Timestamp};
+use chancery_event::{Environment, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::job::{self, Job, Lease, NewJob};
 use serde_json::{Value, json};
@@ -22,8 +22,8 @@ use crate::alert::cause;
 use crate::context::Carried;
 use crate::inventory::PlacementRequest;
 use crate::operation::Done;
-use crate::scribe::Draft;
-use crate::{Context, Engine, Error, Permission};
+use crate::scribe::{Draft, Scribe};
+use crate::{Context, Engine, Error, Permission, schedule};
 
 pub use listing::{JobQuery, QueueView, queue_limits};
 
@@ -37,24 +37,39 @@ pub enum Kind {
     CertificateUpload,
     /// Works off a bulk import.
     CertificateImport,
+    /// Checks a certificate of the inventory again, or all of them.
+    CertificateValidate,
     /// Verifies the whole log.
     LogVerify,
     /// Makes a backup.
     BackupCreate,
+    /// Tries automation out on recorded events.
+    BackTest,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 4] =
-        [Self::CertificateUpload, Self::CertificateImport, Self::LogVerify, Self::BackupCreate];
+    pub const ALL: [Self; 6] = [
+        Self::CertificateUpload,
+        Self::CertificateImport,
+        Self::CertificateValidate,
+        Self::LogVerify,
+        Self::BackupCreate,
+        Self::BackTest,
+    ];
+    /// Kinds that a schedule can queue.
+    pub const SCHEDULED: [Self; 3] =
+        [Self::CertificateValidate, Self::LogVerify, Self::BackupCreate];
 
     /// The one spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CertificateUpload => "certificate.upload",
             Self::CertificateImport => "certificate.import",
+            Self::CertificateValidate => "certificate.validate",
             Self::LogVerify => "log.verify",
             Self::BackupCreate => "backup.create",
+            Self::BackTest => "automation.back_test",
         }
     }
 
@@ -68,7 +83,9 @@ impl Kind {
         match self {
             Self::CertificateUpload => "upload",
             Self::CertificateImport => "import",
+            Self::CertificateValidate => "validation",
             Self::LogVerify | Self::BackupCreate => "service",
+            Self::BackTest => "back_test",
         }
     }
 
@@ -77,17 +94,25 @@ impl Kind {
         match self {
             Self::CertificateUpload => "Upload of certificates",
             Self::CertificateImport => "Import of certificates",
+            Self::CertificateValidate => "Validation of certificates",
             Self::LogVerify => "Verification of the log",
             Self::BackupCreate => "Backup",
+            Self::BackTest => "Back-test of automation",
         }
     }
 
     /// Tries at most.
     fn attempts_max(self) -> i64 {
         match self {
-            Self::CertificateUpload | Self::CertificateImport => 5,
+            Self::CertificateUpload | Self::CertificateImport | Self::CertificateValidate => 5,
             Self::LogVerify | Self::BackupCreate => 3,
+            Self::BackTest => 2,
         }
+    }
+
+    /// Whether it is about one certificate, and so can be started by a trigger.
+    pub fn about_a_certificate(self) -> bool {
+        matches!(self, Self::CertificateValidate)
     }
 }
 
@@ -139,8 +164,8 @@ impl Progress {
     }
 }
 
-/// A job for [`chancery_store::table::job::enqueue`], on behalf of a context. Whoever queues it
-/// wakes the runner after the commit.
+/// An upload as a job for [`chancery_store::table::job::enqueue`], on behalf of a context. Whoever
+/// queues it wakes the runner after the commit.
 pub(crate) fn new(
     engine: &Engine,
     context: &Context,
@@ -149,15 +174,23 @@ pub(crate) fn new(
     input: Vec<u8>,
 ) -> Result<NewJob, Error> {
     let payload = json!({ "placement": placement, "size_bytes": input.len() });
-    of_kind(engine, context, kind, &payload, Some(input))
+    let mut job = of_kind(engine.environment(), context, kind, &payload)?;
+    job.input = Some(input);
+    Ok(job)
 }
 
-fn of_kind(
-    engine: &Engine,
+/// The event of a job that waits for its turn.
+pub(crate) fn queued(job: &Job) -> Result<Draft, Error> {
+    let payload = types::Queued { job_id: job.id, job_kind: job.kind.clone().into() };
+    Ok(Draft::new(&payload)?.target(target(job)))
+}
+
+/// A job without input.
+pub(crate) fn of_kind(
+    environment: &Environment,
     context: &Context,
     kind: Kind,
     payload: &Value,
-    input: Option<Vec<u8>>,
 ) -> Result<NewJob, Error> {
     let carried = serde_json::to_string(&context.carried())
         .map_err(|error| Error::Internal(format!("context of a job: {error}")))?;
@@ -166,10 +199,10 @@ fn of_kind(
         Some(id) => format!("{}/{id}", actor.kind),
         None => actor.kind.to_string(),
     };
-    let now = engine.environment().now();
+    let now = environment.now();
     Ok(NewJob {
         job: Job {
-            id: engine.environment().id(),
+            id: environment.id(),
             kind: kind.as_str().to_owned(),
             queue: kind.queue().to_owned(),
             name: kind.name().to_owned(),
@@ -188,9 +221,18 @@ fn of_kind(
             started_at: None,
             completed_at: None,
         },
-        input,
+        input: None,
         unique_key: None,
     })
+}
+
+/// Queues a job and records that.
+pub(crate) async fn enqueue(tx: &mut Tx, scribe: &Scribe, new: &NewJob) -> Result<bool, Error> {
+    if !job::enqueue(tx, new).await? {
+        return Ok(false);
+    }
+    scribe.record(tx, queued(&new.job)?)?;
+    Ok(true)
 }
 
 /// On whose behalf a job runs.
@@ -207,7 +249,7 @@ impl Engine {
         kind: Kind,
     ) -> Result<JobId, Error> {
         context.require(permission)?;
-        let job = of_kind(self, context, kind, &json!({}), None)?;
+        let job = of_kind(self.environment(), context, kind, &json!({}))?;
         let id = job.job.id;
         let scribe = self.scribe(context);
         self.0
@@ -276,6 +318,7 @@ impl Engine {
                         });
                     }
                     scribe.record(tx, ending::cancelled(&row, now)?)?;
+                    schedule::job_ended(tx, scribe, &row, "cancelled", None, now).await?;
                     cause::job_settled(tx, scribe, id, "job_cancelled").await?;
                     let payload = types::Cancel {
                         job_id: Some(id),

@@ -50,7 +50,7 @@ pub enum KeyError {
     PassphraseRequired,
     /// The key belongs to another log.
     #[error(
-        "the key {path} signs for the origin “{found}”, the configuration says “{configured}”: the origin of a log never changes"
+        "the key {path} signs for the origin “{found}”, the configuration says “{configured}”: the origin of a log never changes; set log.origin (CHANCERY_LOG_ORIGIN) to “{found}” to go on with it"
     )]
     OtherOrigin {
         /// Which file.

@@ -20,9 +20,13 @@ pub mod idempotency;
 pub mod inventory;
 pub mod job;
 pub mod key;
+pub mod monitor;
+pub mod reaction;
 pub mod row;
+pub mod schedule;
 pub mod view;
 
+mod agenda;
 mod context;
 mod demonstration;
 mod engine;
@@ -35,6 +39,7 @@ mod recent;
 mod scribe;
 mod sealer;
 mod secret;
+mod stepped;
 mod tenure;
 
 pub use context::{Client, Context};
@@ -43,3 +48,4 @@ pub use error::Error;
 pub use health::{Finding, Health};
 pub use permission::{Permission, Role};
 pub use secret::Secret;
+pub use stepped::Stepped;

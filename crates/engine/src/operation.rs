@@ -50,6 +50,11 @@ impl Operation {
         Ok(Self { store: store.clone(), scribe, id, attempt: Some(draft), permission })
     }
 
+    /// The operation's own event, which is recorded when it ends.
+    pub(crate) fn event(&self) -> EventId {
+        self.id
+    }
+
     /// Names an object that the operation is about, for the event of a failure.
     pub(crate) fn about(mut self, target: Target) -> Self {
         if let Some(attempt) = self.attempt.take() {
@@ -118,7 +123,19 @@ impl Operation {
     }
 
     /// Records that the operation failed, and hands the error back.
-    pub(crate) async fn fail(mut self, error: Error) -> Error {
+    pub(crate) async fn fail(self, error: Error) -> Error {
+        self.fail_noting(error, |_, _, _| Box::pin(async { Ok(()) })).await
+    }
+
+    /// As [`Operation::fail`]; `note` writes what belongs to the failure into its transaction. It
+    /// gets the operation's own event.
+    pub(crate) async fn fail_noting<F>(mut self, error: Error, note: F) -> Error
+    where
+        F: for<'a> Fn(&'a mut Tx, &'a Scribe, EventId) -> BoxFuture<'a, Result<(), Error>>
+            + Send
+            + Sync
+            + 'static,
+    {
         let Some(attempt) = self.attempt.take() else { return error };
         let verdict = match error {
             Error::Forbidden { .. } | Error::Unauthenticated => Verdict::Deny,
@@ -133,7 +150,8 @@ impl Operation {
             Some(error.to_string())
         };
         let outcome = Outcome { result: verdict, reason: Some(error.reason().into()), message };
-        record_end(&self.store, &self.scribe, self.id, attempt.outcome(outcome)).await;
+        let note = Arc::new(note);
+        record_end(&self.store, &self.scribe, self.id, attempt.outcome(outcome), note).await;
         error
     }
 }
@@ -149,15 +167,21 @@ impl Drop for Operation {
         let (store, scribe, id) = (self.store.clone(), self.scribe.clone(), self.id);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                record_end(&store, &scribe, id, attempt.outcome(outcome)).await;
+                let nothing: Arc<Note> = Arc::new(|_, _, _| Box::pin(async { Ok(()) }));
+                record_end(&store, &scribe, id, attempt.outcome(outcome), nothing).await;
             });
         }
     }
 }
 
+/// Writes what belongs to a failure.
+type Note = dyn for<'a> Fn(&'a mut Tx, &'a Scribe, EventId) -> BoxFuture<'a, Result<(), Error>>
+    + Send
+    + Sync;
+
 /// Records the end of an operation that changed nothing. If that cannot be recorded either, nothing
 /// has happened, and the log of the process says why.
-async fn record_end(store: &Store, scribe: &Scribe, id: EventId, draft: Draft) {
+async fn record_end(store: &Store, scribe: &Scribe, id: EventId, draft: Draft, note: Arc<Note>) {
     let name: EventType = draft.event_type;
     let recorded = match scribe.completion(id, draft) {
         Ok(recorded) => recorded,
@@ -166,10 +190,12 @@ async fn record_end(store: &Store, scribe: &Scribe, id: EventId, draft: Draft) {
             return;
         }
     };
+    let scribe = scribe.clone();
     let written = store
         .transaction("operation.end", move |tx: &mut Tx| {
-            let recorded = recorded.clone();
+            let (recorded, scribe, note) = (recorded.clone(), scribe.clone(), note.clone());
             Box::pin(async move {
+                note(tx, &scribe, id).await?;
                 tx.record(recorded);
                 Ok::<(), Error>(())
             })

@@ -6,4 +6,5 @@ pub use chancery_store::table::attribute::Attribute;
 pub use chancery_store::table::certificate::{Certificate, Name};
 pub use chancery_store::table::job::Job;
 pub use chancery_store::table::label::Label;
+pub use chancery_store::table::task::Run;
 pub use chancery_store::table::view::View;

@@ -137,13 +137,27 @@ impl Scribe {
 
     /// Records an occurrence within the operation.
     pub(crate) fn record(&self, tx: &mut Tx, draft: Draft) -> Result<EventId, Error> {
-        let id = self.desk.environment.id();
+        self.record_as(tx, self.desk.environment.id(), draft)
+    }
+
+    /// Records an occurrence under an identifier that was made before.
+    pub(crate) fn record_as(
+        &self,
+        tx: &mut Tx,
+        id: EventId,
+        draft: Draft,
+    ) -> Result<EventId, Error> {
+        tx.record(self.desk.recorded(self.occurrence(id, draft))?);
+        Ok(id)
+    }
+
+    /// An occurrence within the operation, as it would be recorded.
+    pub(crate) fn occurrence(&self, id: EventId, draft: Draft) -> Event {
         let (cause, depth) = match self.operation {
             Some(operation) => (Some(operation), self.context.depth.saturating_add(1)),
             None => (self.context.cause, self.context.depth),
         };
-        tx.record(self.desk.recorded(self.event(id, draft, cause, depth))?);
-        Ok(id)
+        self.event(id, draft, cause, depth)
     }
 
     /// The operation's own event.

@@ -155,7 +155,7 @@ impl Sealer {
     }
 
     /// One round; answers how many events it sealed or set aside.
-    async fn round(&self, standing: &Standing) -> Result<usize, Error> {
+    pub(crate) async fn round(&self, standing: &Standing) -> Result<usize, Error> {
         let mut link = self.store.read().await?;
         let state = log::state(&mut link).await?;
         if state.signed_size < state.size {

@@ -74,6 +74,30 @@ impl Keeper {
         self.take(seen).await
     }
 
+    /// Does what one node at a time does, and shows meanwhile that it lives; `None` if that is
+    /// another node's, or became so in the middle: what was not committed is dropped then.
+    pub(crate) async fn on_duty<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+    ) -> Result<Option<T>, Error> {
+        match self.standing().await? {
+            Standing::Alone => return Ok(Some(work.await)),
+            Standing::Other => return Ok(None),
+            Standing::Holder(_) => {}
+        }
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(Some(done)),
+                () = tokio::time::sleep(BEAT) => {}
+            }
+            // A store that is away tells the work itself.
+            if matches!(self.keep().await, Ok(Standing::Other)) {
+                return Ok(None);
+            }
+        }
+    }
+
     /// Forgets the lease: something done under it was refused.
     pub(crate) fn lost(&mut self) {
         self.tenure = None;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// A text that is not an identifier of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "“{text}” is not a {kind} identifier: expected a UUID such as 01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4"
+    "“{text}” is no {kind} identifier: expected a UUID such as 01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4"
 )]
 pub struct InvalidId {
     /// What kind of identifier was expected.
@@ -119,6 +119,8 @@ ids! {
     JobId = "job";
     /// An alert.
     AlertId = "alert";
+    /// The record of one trigger that was asked about one event.
+    EvaluationId = "evaluation";
     /// A saved view of a list.
     ViewId = "view";
     /// A running server process.
@@ -162,6 +164,6 @@ mod tests {
             id
         );
         let refused = "nonsense".parse::<CertificateId>().unwrap_err();
-        assert!(refused.to_string().contains("not a certificate identifier"), "{refused}");
+        assert!(refused.to_string().contains("no certificate identifier"), "{refused}");
     }
 }

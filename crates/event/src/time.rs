@@ -25,6 +25,11 @@ impl Timestamp {
     /// One day of 24 hours.
     pub const DAY: i64 = 24 * Self::HOUR;
 
+    /// The last point in time there is, near the end of the year 9999: “never”.
+    pub const LAST: Self = Self(253_402_207_200_999_999);
+    /// The first point in time there is.
+    pub const FIRST: Self = Self(-377_705_023_201_000_000);
+
     /// From microseconds since the Unix epoch; values outside the years -9999 to 9999 are clamped.
     pub fn from_micros(micros: i64) -> Self {
         Self(
@@ -115,5 +120,7 @@ mod tests {
         assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
         assert_eq!("2026-11-21T10:30:00+01:00".parse::<Timestamp>().unwrap(), time);
         assert!("yesterday".parse::<Timestamp>().is_err());
+        assert_eq!(Timestamp::from_micros(i64::MAX), Timestamp::LAST);
+        assert_eq!(Timestamp::from_micros(i64::MIN), Timestamp::FIRST);
     }
 }

@@ -122,3 +122,4 @@ pub mod protocol;
 pub mod request;
 pub mod secret;
 pub mod security;
+pub mod trigger;

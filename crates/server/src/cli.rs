@@ -13,6 +13,7 @@ pub mod completions;
 pub mod config;
 pub mod events;
 pub mod man;
+pub mod monitors;
 pub mod serve;
 pub mod settings;
 pub mod token;
@@ -82,6 +83,9 @@ pub enum Command {
     /// See what needs somebody, and say who takes care of it.
     #[command(subcommand)]
     Alerts(alerts::AlertsCommand),
+    /// See how monitors stand, run one, see what it will report.
+    #[command(subcommand)]
+    Monitors(monitors::MonitorsCommand),
     /// Upload, import and look up certificates.
     #[command(subcommand, visible_alias = "certs")]
     Certificates(certificates::CertificatesCommand),
@@ -97,7 +101,7 @@ pub enum Command {
     Restore(backup::RestoreArguments),
     /// Measure this machine: recording, sealing, searching.
     Bench(bench::BenchArguments),
-    /// Look at the configuration.
+    /// Look at the settings; read and write the automation of a server.
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Print the completions of a shell.
@@ -122,7 +126,7 @@ impl Command {
         out: &mut dyn std::io::Write,
     ) -> Option<anyhow::Result<()>> {
         Some(match self {
-            Self::Config(command) => command.run(global, out),
+            Self::Config(command) => return command.run(global, out),
             Self::Completions(arguments) => arguments.run(out),
             Self::Man(arguments) => arguments.run(out),
             Self::Version => version::run(global, out),

@@ -4,10 +4,12 @@
 //! one per line where it streams), everything else on standard error.
 
 pub mod alerts;
+mod automation;
 pub mod backup;
 pub mod catalogue;
 pub mod certificates;
 pub mod events;
+pub mod monitors;
 mod progress;
 mod restore;
 pub mod serve;
@@ -33,14 +35,16 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Verify(arguments) => return Ok(verify::run(global, &arguments).await),
         Command::Events(command) => events::run(global, command).await?,
         Command::Alerts(command) => alerts::run(global, command).await?,
+        Command::Monitors(command) => monitors::run(global, command).await?,
         Command::Certificates(command) => return certificates::run(global, command).await,
         Command::Catalogue(command) => catalogue::run(global, &command, &mut std::io::stdout())?,
         Command::Token(command) => token::run(global, &command).await?,
         Command::Backup(arguments) => return backup::run(global, &arguments).await,
         Command::Restore(arguments) => restore::run(global, &arguments).await?,
         Command::Bench(arguments) => crate::bench::run(&arguments, global.json).await?,
+        Command::Config(command) => automation::run(global, &command).await?,
         // Those that stand alone have been run by `run_alone` before.
-        Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Version => {
+        Command::Completions(_) | Command::Man(_) | Command::Version => {
             anyhow::bail!("this command stands alone and was not run")
         }
     }

@@ -24,6 +24,7 @@ pub mod problem;
 pub mod public_url;
 pub mod rate;
 mod raw;
+pub mod reaction;
 mod reader;
 pub mod secret;
 pub mod serving;
@@ -43,6 +44,7 @@ pub use log::Log;
 pub use logging::Logging;
 pub use problem::{ConfigError, Problem};
 pub use rate::Rate;
+pub use reaction::Reaction;
 use reader::Reader;
 pub use secret::Secret;
 pub use serving::Serving;
@@ -74,6 +76,8 @@ pub struct Config {
     pub session: Session,
     /// Validation of certificates.
     pub validation: Validation,
+    /// How events act.
+    pub reaction: Reaction,
     /// What is recorded beyond the necessary.
     pub audit: Audit,
     /// The diagnostic log of the process.
@@ -177,6 +181,7 @@ impl Config {
             rate: Rate::read(reader),
             session: Session::read(reader),
             validation: Validation::read(reader),
+            reaction: Reaction::read(reader),
             audit: Audit::read(reader),
             logging: Logging::read(reader),
             effective: reader.effective(),

@@ -6,8 +6,10 @@
 
 mod copy;
 mod questions;
+mod rows;
 
 pub use questions::{certificate_facets, event_questions, make_due};
+pub use rows::{alerts, fill, unrecorded_runs};
 
 use std::path::Path;
 

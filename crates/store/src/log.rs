@@ -19,13 +19,15 @@ mod sequence;
 mod tile;
 
 pub use audit::{Audited, audit, surplus};
-pub use cursor::{cursor, move_cursor};
+pub use cursor::{cursor, cursors, move_cursor};
 pub(crate) use pending::insert_pending;
 pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};
 pub use personal::erase;
 pub(crate) use projection::keys_of;
 pub use projection::{Projection, project};
-pub use sealed::{Sealed, by_id, by_index, entries, latest_index, range};
+pub use sealed::{
+    Sealed, by_id, by_index, entries, first_since, latest_index, latest_time, of_types, range,
+};
 pub use search::{
     ACTORS_COUNTED, Bucket, Count, EventPage, FacetGroup, PageRequest, actors, bars, count, facets,
     histogram, page,

@@ -16,6 +16,7 @@ mod alert_row;
 mod alerts;
 mod api_docs;
 mod asset;
+mod automation;
 mod catalogue;
 mod certificate;
 mod certificate_facts;
@@ -41,6 +42,8 @@ mod review;
 mod saved_view;
 mod search;
 mod shell;
+mod task;
+mod task_form;
 mod typed;
 mod upload;
 
@@ -71,6 +74,9 @@ pub fn add(routes: &mut Routes, document: &serde_json::Value) {
     upload::add(routes);
     log_view::add(routes);
     jobs::add(routes);
+    task::add(routes);
+    task_form::add(routes);
+    automation::add(routes);
     certificate::add(routes);
     search::add(routes);
     administration::add(routes);

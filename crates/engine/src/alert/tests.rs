@@ -28,9 +28,12 @@ impl Trial {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new("2026-11-21T09:30:00Z".parse().unwrap());
         let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
-        let database = chancery_throwaway::database_of(dir.path()).map(|url| url.parse().unwrap());
-        let settings =
-            Settings { allow_unencrypted_key: true, database, ..Settings::new(dir.path()) };
+        let settings = Settings {
+            allow_unencrypted_key: true,
+            monitors: false,
+            database: chancery_throwaway::database_of(dir.path()).map(|url| url.parse().unwrap()),
+            ..Settings::new(dir.path())
+        };
         let running = Engine::start(settings, environment).await.unwrap();
         Self { running, clock, _dir: dir }
     }

@@ -32,7 +32,7 @@ pub struct Object {
 }
 
 impl Object {
-    pub(super) fn read(row: table::Object) -> Result<Self, Error> {
+    pub(crate) fn read(row: table::Object) -> Result<Self, Error> {
         let damaged = || Error::Internal(format!("{} {} is damaged", row.class, row.name));
         Ok(Self {
             class: Class::parse(&row.class).ok_or_else(damaged)?,

@@ -196,7 +196,10 @@ fn missing(class: Class, name: &str) -> Error {
 
 /// One change; its draft ends the operation.
 async fn one(tx: &mut Tx, scribe: &Scribe, edit: Edit) -> Result<Done<Object>, Error> {
-    let changed = change(tx, scribe, &[edit]).await.map_err(without_place)?.1;
+    let own = check::place(edit.class, &edit.name, "");
+    let deletes = edit.body.is_none();
+    let changed = change(tx, scribe, &[edit]).await;
+    let changed = changed.map_err(|error| without_place(error, &own, deletes))?.1;
     let (value, draft) = changed
         .into_iter()
         .next()
@@ -204,13 +207,19 @@ async fn one(tx: &mut Tx, scribe: &Scribe, edit: Edit) -> Result<Done<Object>, E
     Ok(Done { value, draft })
 }
 
-/// Of a single object the caller knows class and name: the place is the pointer alone.
-fn without_place(error: Error) -> Error {
+/// Of a single object the caller knows class and name: the place is the pointer alone. A fault of
+/// another object says that this one is needed as it is.
+fn without_place(error: Error, own: &str, deletes: bool) -> Error {
     match error {
-        Error::Invalid { field, message } => {
-            let pointer = field.split_once('#').map_or(field.as_str(), |(_, pointer)| pointer);
-            Error::Invalid { field: pointer.to_owned(), message }
-        }
+        Error::Invalid { field, message } => match field.strip_prefix(own) {
+            Some(pointer) => Error::Invalid { field: pointer.to_owned(), message },
+            None if deletes => {
+                let user = field.split('#').next().unwrap_or_default();
+                let message = format!("{user} refers to it");
+                Error::Conflict { reason: "in_use", message }
+            }
+            None => Error::Invalid { field, message },
+        },
         error => error,
     }
 }

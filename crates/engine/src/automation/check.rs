@@ -5,9 +5,14 @@
 //! (RFC 6901) into the body.
 
 use chancery_store::Link;
+use chancery_store::table::label::{self, Class as Label};
+use chancery_store::table::{account, attribute};
 
 use super::{Book, Class, Object};
 use crate::Error;
+use crate::reaction::configuration::{
+    Configuration, Surroundings, check_action, check_rule, uses_of,
+};
 
 /// The place of a fault: an object, and a JSON pointer into its body.
 pub(crate) fn place(class: Class, name: &str, pointer: &str) -> String {
@@ -16,25 +21,50 @@ pub(crate) fn place(class: Class, name: &str, pointer: &str) -> String {
 
 /// Refuses a configuration that cannot work as a whole. Objects of `before` that are the same in
 /// `after` are known to be right in themselves.
-pub(super) async fn book(link: &mut Link, before: &Book, after: &Book) -> Result<(), Error> {
+pub(crate) async fn book(link: &mut Link, before: &Book, after: &Book) -> Result<(), Error> {
+    let around = surroundings(link).await?;
     for object in after.objects.values() {
         let old = before.find(object.class, &object.name);
         if old.is_some_and(|old| old.body == object.body) {
             continue;
         }
-        body(link, object).await.map_err(|error| placed(error, object))?;
+        body(link, object, &around).await.map_err(|error| placed(error, object))?;
     }
-    Ok(())
+    Configuration::compile(after, &around).map(|_| ())
+}
+
+/// Reads what stands around the configuration.
+pub(crate) async fn surroundings(link: &mut Link) -> Result<Surroundings, Error> {
+    let names = |labels: Vec<label::Label>| labels.iter().map(|l| l.name.to_lowercase()).collect();
+    Ok(Surroundings {
+        attributes: attribute::all(link).await?,
+        groups: names(label::all(link, Label::Group).await?),
+        ra_profiles: names(label::all(link, Label::RaProfile).await?),
+        accounts: account::all(link).await?.into_iter().map(|account| account.name).collect(),
+    })
 }
 
 /// Checks the body of one object by itself; the field of an error is a JSON pointer into it.
-async fn body(link: &mut Link, object: &Object) -> Result<(), Error> {
-    let _ = link;
+async fn body(link: &mut Link, object: &Object, around: &Surroundings) -> Result<(), Error> {
     match object.class {
-        Class::Rule | Class::Action | Class::Trigger | Class::Scope => Ok(()),
-        // What monitors and schedules may say is checked by the parts that run them.
-        Class::Monitor | Class::Schedule => Ok(()),
+        Class::Rule => check_rule(&object.body, around),
+        Class::Action => check_action(&object.body, around),
+        // Compiling the whole configuration checks these.
+        Class::Trigger | Class::Scope => Ok(()),
+        Class::Monitor => crate::monitor::check(link, object).await,
+        Class::Schedule => crate::schedule::Definition::read(&object.body).map(|_| ()),
     }
+}
+
+/// Refuses to take away or rename what automation refers to by its name. `noun` is `group`,
+/// `ra_profile`, `attribute` or `account`.
+pub(crate) async fn unreferred(link: &mut Link, noun: &str, name: &str) -> Result<(), Error> {
+    let users = uses_of(&Book::read(link).await?, noun, name);
+    if users.is_empty() {
+        return Ok(());
+    }
+    let message = format!("automation refers to “{name}”: {}", users.join(", "));
+    Err(Error::Conflict { reason: "in_use", message })
 }
 
 fn placed(error: Error, object: &Object) -> Error {

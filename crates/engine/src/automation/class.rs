@@ -64,6 +64,7 @@ impl Class {
     pub(crate) fn target(self, name: &str) -> Target {
         match self {
             Self::Trigger => Target::new(TargetKind::Trigger, name),
+            Self::Monitor => Target::new(TargetKind::Monitor, name),
             Self::Schedule => Target::new(TargetKind::Schedule, name),
             _ => Target::new(TargetKind::Configuration, format!("{self}:{name}")),
         }

@@ -237,6 +237,7 @@ impl Engine {
                 Box::pin(async move {
                     let found = attribute::find(tx, id).await?;
                     let old = found.ok_or_else(|| Error::not_found("attribute", id))?;
+                    crate::automation::check::unreferred(tx, "attribute", &old.name).await?;
                     unused("attribute", attribute::uses(tx, id).await?)?;
                     attribute::delete(tx, id).await?;
                     let payload = types::Delete {

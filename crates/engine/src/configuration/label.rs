@@ -6,6 +6,7 @@ use chancery_event::{Target, TargetKind};
 use chancery_store::table::label::{self, Class, Label};
 
 use super::{Changes, description, name, same_version, shortened, taken, unused};
+use crate::automation::check::unreferred;
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
@@ -151,6 +152,9 @@ impl Engine {
                         ..old.clone()
                     };
                     let changes = changes(Some(&old), &new);
+                    if old.name.to_lowercase() != new.name.to_lowercase() {
+                        unreferred(tx, class.word(), &old.name).await?;
+                    }
                     if !changes.is_empty() {
                         let updated = label::update(tx, class.class(), &new).await;
                         updated.map_err(taken(class.noun()))?;
@@ -192,6 +196,7 @@ impl Engine {
                 Box::pin(async move {
                     let found = label::find(tx, class.class(), &id).await?;
                     let old = found.ok_or_else(|| Error::not_found(class.noun(), &id))?;
+                    unreferred(tx, class.word(), &old.name).await?;
                     unused(class.noun(), label::uses(tx, class.class(), &id).await?)?;
                     label::delete(tx, class.class(), &id).await?;
                     let payload = types::Delete {

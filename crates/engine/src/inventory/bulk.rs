@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use chancery_event::id::{CertificateId, JobId};
+use chancery_event::id::{CertificateId, EventId, JobId};
 use chancery_event::types::certificate as types;
 use chancery_event::{Target, TargetKind};
 use chancery_pki::container::{self, Found};
@@ -18,11 +18,11 @@ use serde_json::{Value, json};
 use super::candidate::Candidate;
 use super::entry::Judged;
 use super::issuers::Issuers;
-use super::stage::{self, Decision};
 use super::upload::{AsJob, format_of, unreadable};
 use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry, placement};
 use crate::job::{JobError, Progress};
 use crate::operation::{Done, Operation};
+use crate::reaction::stage::Staged;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission};
 
@@ -40,13 +40,15 @@ struct Counts {
 }
 
 /// A certificate that may enter, with its position.
-type Entrant = (usize, Candidate, PlacementRequest);
+type Entrant = (usize, Candidate);
 
 /// A chunk that only has to be written.
 #[derive(Default)]
 struct Prepared {
     /// What does not enter, and why.
     refused: Vec<UploadedItem>,
+    /// What a trigger keeps out.
+    ignored: Vec<(usize, Judged)>,
     entrants: Vec<(usize, Judged)>,
 }
 
@@ -79,7 +81,7 @@ impl Engine {
         let mut rest = found.into_iter();
         let mut next = || rest.by_ref().take(CHUNK).collect::<Vec<_>>();
         // While one chunk is written, the signatures of the next are checked.
-        let mut prepared = self.prepare_chunk(upload, next()).await;
+        let mut prepared = self.prepare_chunk(context, upload, next()).await;
         loop {
             let chunk = match prepared {
                 Ok(chunk) => chunk,
@@ -87,8 +89,10 @@ impl Engine {
             };
             let following = next();
             let last = following.is_empty();
-            let (done, ready) =
-                tokio::join!(self.enter_all(context, chunk), self.prepare_chunk(upload, following));
+            let (done, ready) = tokio::join!(
+                self.enter_all(context, chunk, &operation),
+                self.prepare_chunk(context, upload, following)
+            );
             match done {
                 Ok(done) => items.extend(done),
                 Err(error) => return Err(operation.fail(error).await),
@@ -105,75 +109,92 @@ impl Engine {
         Ok(items)
     }
 
-    /// Decides and judges one chunk.
-    async fn prepare_chunk(&self, upload: &Upload, chunk: Vec<Found>) -> Result<Prepared, Error> {
+    /// Judges one chunk and asks the triggers.
+    async fn prepare_chunk(
+        &self,
+        context: &Context,
+        upload: &Upload,
+        chunk: Vec<Found>,
+    ) -> Result<Prepared, Error> {
         if chunk.is_empty() {
             return Ok(Prepared::default());
         }
         let mut refused = Vec::new();
         let mut entrants = Vec::with_capacity(chunk.len());
-        let rules = self.upload_rules();
         let required = placement::required(&mut self.link().await?).await?;
         let format = format_of(&upload.bytes);
         for found in chunk {
             let position = found.index;
-            let parsed = match found.result {
-                Ok(parsed) => parsed,
+            match found.result {
+                Ok(parsed) => {
+                    let environment = self.environment();
+                    let candidate = Candidate::new(parsed, format, upload.source, environment);
+                    entrants.push((position, candidate));
+                }
                 Err(broken) => {
-                    let error =
-                        container::ContainerError::Broken { index: position, reason: broken };
-                    let result = Err(unreadable(&error));
-                    refused.push(UploadedItem { position, result, subject: None });
-                    continue;
+                    refused.push(broken_at(position, broken));
                 }
-            };
-            let subject = Some(parsed.subject_dn.clone());
-            let candidate = Candidate::new(parsed, format, upload.source, self.environment());
-            match stage::decide(&rules, &candidate, &upload.placement) {
-                Decision::Ignored(trigger) => {
-                    let result = Err(Error::Ignored { trigger });
-                    refused.push(UploadedItem { position, result, subject });
-                }
-                Decision::Enters(wish) => match placement::complete(&required, &wish) {
-                    Ok(()) => entrants.push((position, candidate, wish)),
-                    Err(error) => {
-                        refused.push(UploadedItem { position, result: Err(error), subject });
-                    }
-                },
             }
         }
-        let issuers = self.issuers_for(&entrants).await?;
+        let wish = upload.placement.clone();
+        let issuers = self.issuers_for(&entrants, &wish).await?;
         let (now, expiring_days) = (self.environment().now(), self.settings().expiring_days);
+        let configuration = self.configuration(&mut self.link().await?).await?;
         let issuers = Arc::new(issuers);
+        let scribe = self.scribe(context);
         let second = entrants.split_off(entrants.len() / 2);
         // Checking signatures is most of the work: in two halves, side by side.
         let judging = [entrants, second].map(|half: Vec<Entrant>| {
-            let issuers = issuers.clone();
+            let (issuers, wish) = (issuers.clone(), wish.clone());
+            let (configuration, scribe) = (configuration.clone(), scribe.clone());
             tokio::task::spawn_blocking(move || {
-                let judge = |(position, candidate, wish)| {
-                    (position, Judged::new(candidate, wish, &issuers, now, expiring_days))
+                let judge = |(position, candidate)| {
+                    let wish = wish.clone();
+                    let mut judged = Judged::new(candidate, wish, &issuers, now, expiring_days);
+                    judged.staged = Staged::ask(&configuration, &scribe, &judged.candidate)?;
+                    Ok((position, judged))
                 };
-                half.into_iter().map(judge).collect::<Vec<_>>()
+                half.into_iter().map(judge).collect::<Result<Vec<_>, Error>>()
             })
         });
-        let mut entrants = Vec::new();
+        let mut prepared = Prepared { refused, ..Prepared::default() };
         for half in judging {
             let judged = half.await;
-            entrants.extend(judged.map_err(|error| Error::Internal(format!("import: {error}")))?);
+            let judged = judged.map_err(|error| Error::Internal(format!("import: {error}")))??;
+            for (position, judged) in judged {
+                // What triggers place is complete or not once they have placed it.
+                if judged.staged.is_none()
+                    && let Err(error) = placement::complete(&required, &judged.wish)
+                {
+                    let subject = Some(judged.candidate.parsed.subject_dn.clone());
+                    let result = Err(error);
+                    prepared.refused.push(UploadedItem { position, result, subject });
+                    continue;
+                }
+                let kept_out = |staged: &Staged| staged.ignored_by().is_some();
+                match judged.staged.as_ref().is_some_and(kept_out) {
+                    true => prepared.ignored.push((position, judged)),
+                    false => prepared.entrants.push((position, judged)),
+                }
+            }
         }
-        Ok(Prepared { refused, entrants })
+        Ok(prepared)
     }
 
     /// Issuers of a chunk: from the inventory, and from the chunk itself.
-    async fn issuers_for(&self, entrants: &[Entrant]) -> Result<Issuers, Error> {
+    async fn issuers_for(
+        &self,
+        entrants: &[Entrant],
+        wish: &PlacementRequest,
+    ) -> Result<Issuers, Error> {
         let mut link = self.link().await?;
         let mut issuers = Issuers::default();
         let mut keys: Vec<_> =
-            entrants.iter().map(|(_, candidate, _)| candidate.row.issuer_key.clone()).collect();
+            entrants.iter().map(|(_, candidate)| candidate.row.issuer_key.clone()).collect();
         keys.sort();
         keys.dedup();
         issuers.read(&mut link, keys).await?;
-        for (_, candidate, wish) in entrants.iter().filter(|(_, c, _)| c.row.is_ca) {
+        for (_, candidate) in entrants.iter().filter(|(_, candidate)| candidate.row.is_ca) {
             let mut row = candidate.row.clone();
             row.trust_anchor = wish.trust_anchor.unwrap_or(false);
             issuers.add(&row, &candidate.parsed);
@@ -185,22 +206,32 @@ impl Engine {
         &self,
         context: &Context,
         chunk: Prepared,
+        operation: &Operation,
     ) -> Result<Vec<UploadedItem>, Error> {
-        let Prepared { refused: mut items, entrants } = chunk;
+        let Prepared { refused: mut items, ignored, entrants } = chunk;
         let any_ca = entrants.iter().any(|(_, judged)| judged.candidate.row.is_ca);
-        let scribe = self.scribe(context);
-        let work = Arc::new(entrants);
+        let acts = entrants.iter().chain(&ignored).any(|(_, judged)| judged.staged.is_some());
+        let (scribe, import) = (self.scribe(context), operation.event());
+        let work = Arc::new((entrants, ignored));
         let entered = self
             .0
             .store
             .transaction("import.chunk", move |tx: &mut Tx| {
                 let (work, scribe) = (work.clone(), scribe.clone());
-                Box::pin(async move { enter_chunk(tx, &scribe, &work).await })
+                Box::pin(async move {
+                    let (entrants, ignored) = &*work;
+                    let mut items = enter_chunk(tx, &scribe, entrants).await?;
+                    items.extend(keep_out(tx, &scribe, import, ignored).await?);
+                    Ok::<_, Error>(items)
+                })
             })
             .await?;
         items.extend(entered);
         if any_ca {
             self.0.status_waiting.notify_one();
+        }
+        if acts {
+            self.0.jobs_waiting.notify_one();
         }
         items.sort_by_key(|item| item.position);
         Ok(items)
@@ -248,9 +279,40 @@ async fn enter_chunk(
     Ok(items)
 }
 
+/// Records what triggers keep out; what is in the inventory already is a duplicate first.
+async fn keep_out(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    import: EventId,
+    ignored: &[(usize, Judged)],
+) -> Result<Vec<UploadedItem>, Error> {
+    let mut items = Vec::with_capacity(ignored.len());
+    for (position, judged) in ignored {
+        let candidate = &judged.candidate;
+        let known = certificate::id_of(tx, &candidate.row.fingerprint_sha256).await?;
+        let error = match (known, &judged.staged) {
+            (Some(id), _) => Error::Duplicate { id },
+            (None, Some(staged)) => {
+                staged.refused(tx, scribe, import, candidate).await?;
+                Error::Ignored { trigger: staged.ignored_by().unwrap_or_default().to_owned() }
+            }
+            (None, None) => continue,
+        };
+        let subject = Some(candidate.row.subject_dn.clone());
+        items.push(UploadedItem { position: *position, result: Err(error), subject });
+    }
+    Ok(items)
+}
+
 /// The name by which related certificates are looked for.
 fn first_name(candidate: &Candidate) -> Option<&str> {
     candidate.names.first().map(|name| name.value.as_str())
+}
+
+/// A certificate of an import that cannot be read.
+fn broken_at(position: usize, reason: container::Broken) -> UploadedItem {
+    let error = container::ContainerError::Broken { index: position, reason };
+    UploadedItem { position, result: Err(unreadable(&error)), subject: None }
 }
 
 /// Records how an import ended.

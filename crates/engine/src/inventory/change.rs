@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chancery_event::id::CertificateId;
 use chancery_event::types::certificate as types;
 use chancery_event::types::certificate::CertificateSummary;
-use chancery_event::{Target, TargetKind};
+use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::certificate::{self, Certificate};
 
@@ -44,6 +44,40 @@ fn check_note(note: Option<&String>) -> Result<(), Error> {
     }
 }
 
+/// Changes where a certificate belongs; answers the end of the operation `certificate.update`, and
+/// whether anything has changed. With `version`, only if the certificate still has it. Either
+/// nothing is written, or all of it.
+pub(crate) async fn place(
+    tx: &mut Tx,
+    now: Timestamp,
+    id: CertificateId,
+    version: Option<i64>,
+    wish: &PlacementRequest,
+) -> Result<(Draft, bool), Error> {
+    let Subject { row, summary, target } = subject(tx, id).await?;
+    if version.is_some_and(|version| version != row.version) {
+        return Err(chancery_store::Error::Conflict("the certificate").into());
+    }
+    let resolved = placement::resolve(tx, &row, wish).await?;
+    let mut changes = placement::changes(tx, &row, &resolved).await?;
+    let changed = !changes.is_empty();
+    if changed {
+        certificate::update_placement(tx, id, row.version, &resolved.placement).await?;
+        placement::write(tx, &row, &resolved).await?;
+    }
+    if row.trust_anchor != resolved.placement.trust_anchor {
+        certificate::make_self_due(tx, id, now).await?;
+        certificate::make_due(tx, &row.subject_key, id, now).await?;
+    }
+    let values = placement::take_values(&mut changes);
+    let payload = types::Update { certificate: Some(summary), changes };
+    let mut draft = Draft::new(&payload)?.target(target);
+    if !values.is_empty() {
+        draft.personal.insert("changes".to_owned(), values.into());
+    }
+    Ok((draft, changed))
+}
+
 impl Engine {
     /// Changes where a certificate belongs (operation `certificate.update`). With `version`, only
     /// if the certificate still has it.
@@ -65,27 +99,7 @@ impl Engine {
                 let wish = wish.clone();
                 let now = scribe.now();
                 Box::pin(async move {
-                    let Subject { row, summary, target } = subject(tx, id).await?;
-                    if version.is_some_and(|version| version != row.version) {
-                        return Err(chancery_store::Error::Conflict("the certificate").into());
-                    }
-                    let resolved = placement::resolve(tx, &row, &wish).await?;
-                    let mut changes = placement::changes(tx, &row, &resolved).await?;
-                    if !changes.is_empty() {
-                        certificate::update_placement(tx, id, row.version, &resolved.placement)
-                            .await?;
-                        placement::write(tx, &row, &resolved).await?;
-                    }
-                    if row.trust_anchor != resolved.placement.trust_anchor {
-                        certificate::make_self_due(tx, id, now).await?;
-                        certificate::make_due(tx, &row.subject_key, id, now).await?;
-                    }
-                    let values = placement::take_values(&mut changes);
-                    let payload = types::Update { certificate: Some(summary), changes };
-                    let mut draft = Draft::new(&payload)?.target(target);
-                    if !values.is_empty() {
-                        draft.personal.insert("changes".to_owned(), values.into());
-                    }
+                    let (draft, _) = place(tx, now, id, version, &wish).await?;
                     Ok(Done { value: (), draft })
                 })
             })

@@ -10,15 +10,20 @@ use chancery_store::table::certificate::{self, Certificate, NewCertificate};
 
 use super::candidate::{self, Candidate};
 use super::issuers::Issuers;
+use super::overlay::overlay;
 use super::{PlacementRequest, placement};
 use crate::Error;
+use crate::reaction::stage::Staged;
 use crate::scribe::{Draft, Scribe};
 
 /// A candidate with its verdict: reached before the transaction, since checking signatures there
 /// would make every other writer wait.
 pub(crate) struct Judged {
     pub(crate) candidate: Candidate,
+    /// Where the request wants it to belong.
     pub(crate) wish: PlacementRequest,
+    /// What triggers made of it.
+    pub(crate) staged: Option<Staged>,
     /// How many certificates bore the issuer's name when the verdict was reached.
     issuers_known: usize,
 }
@@ -36,12 +41,13 @@ impl Judged {
         row.trust_anchor = wish.trust_anchor.unwrap_or(row.trust_anchor);
         issuers.judge_into(row, &candidate.parsed, now, expiring_days);
         let issuers_known = issuers.count(&candidate.row.issuer_key);
-        Self { candidate, wish, issuers_known }
+        Self { candidate, wish, staged: None, issuers_known }
     }
 
-    /// Whether it enters as it is: nobody wishes a placement, and it is nobody's issuer.
+    /// Whether it enters as it is: nobody wishes a placement, no trigger was asked, and it is
+    /// nobody's issuer.
     pub(crate) fn is_plain(&self) -> bool {
-        self.wish.is_empty() && !self.candidate.row.is_ca
+        self.wish.is_empty() && self.staged.is_none() && !self.candidate.row.is_ca
     }
 }
 
@@ -59,12 +65,19 @@ pub(crate) async fn enter(
     judged: &Judged,
     may_relate: bool,
 ) -> Result<Certificate, Error> {
-    let Judged { candidate, wish, issuers_known } = judged;
+    let Judged { candidate, wish, staged, issuers_known } = judged;
     let mut row = candidate.row.clone();
-    let resolved = if wish.is_empty() {
+    let mut whole = PlacementRequest::default();
+    let endings = match staged {
+        Some(staged) => staged.wishes(tx, &row, &mut whole).await?,
+        None => Vec::new(),
+    };
+    overlay(&mut whole, wish.clone());
+    placement::complete(&placement::required(tx).await?, &whole)?;
+    let resolved = if whole.is_empty() {
         None
     } else {
-        let resolved = placement::resolve(tx, &row, wish).await?;
+        let resolved = placement::resolve(tx, &row, &whole).await?;
         row.owner = resolved.placement.owner;
         row.ra_profile = resolved.placement.ra_profile;
         row.path.clone_from(&resolved.placement.path);
@@ -93,7 +106,17 @@ pub(crate) async fn enter(
     if let Some(groups) = resolved.and_then(|resolved| resolved.groups) {
         summary.group_ids = groups.into_iter().map(|(id, _)| id).collect();
     }
-    scribe.record(tx, uploaded(candidate, &row, summary, person)?)?;
+    let draft = uploaded(candidate, &row, summary, person)?;
+    match staged {
+        Some(staged) => {
+            scribe.record_as(tx, staged.event, draft)?;
+            let target = candidate::target(&row, person);
+            staged.admitted(tx, scribe, &row, target, endings).await?;
+        }
+        None => {
+            scribe.record(tx, draft)?;
+        }
+    }
     if may_relate || candidate.names.is_empty() {
         link_replacements(tx, scribe, candidate, &mut row).await?;
     }

@@ -7,32 +7,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chancery_event::id::CertificateId;
 use chancery_event::types::certificate as types;
 use chancery_event::{Severity, Timestamp};
 use chancery_pki::Certificate as Parsed;
 use chancery_store::Tx;
 use chancery_store::table::certificate::{self, Certificate, StatusRow};
+use chancery_store::table::job::Job;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::candidate;
 use super::issuers::Issuers;
 use crate::alert::cause;
+use crate::job::JobError;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error};
 
 /// Certificates judged in one transaction at most.
 const BATCH_MAX: usize = 256;
+/// Certificates that a sweep makes due in one transaction.
+const SWEEP_MAX: usize = 2_000;
 const TICK: Duration = Duration::from_secs(1);
 
 /// Judges what is due until `stop` is set.
 pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
+    let mut keeper = engine.keeper("validator");
     loop {
-        match round(&engine).await {
-            Ok(count) if count == BATCH_MAX && !*stop.borrow() => continue,
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "validation failed"),
+        match keeper.on_duty(round(&engine)).await {
+            Ok(Some(Ok(count))) if count == BATCH_MAX && !*stop.borrow() => continue,
+            Ok(Some(Ok(_)) | None) => {}
+            Ok(Some(Err(error))) | Err(error) => tracing::error!(%error, "validation failed"),
         }
         if *stop.borrow() {
+            keeper.give_back().await;
             return;
         }
         tokio::select! {
@@ -92,6 +100,32 @@ pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
         })
         .await?;
     Ok(count)
+}
+
+/// Makes every certificate due, some at a time, so that the loop judges all of them anew (the job
+/// `certificate.validate`).
+async fn sweep(
+    engine: &Engine,
+    progress: &crate::job::Progress,
+) -> Result<serde_json::Value, Error> {
+    let (mut after, mut count) = (String::new(), 0_u64);
+    let total = certificate::count(&mut engine.link().await?).await?;
+    let total = u64::try_from(total).unwrap_or(0);
+    loop {
+        let now = engine.environment().now();
+        let start = after.clone();
+        let made = engine.0.store.transaction("certificate.sweep", move |tx: &mut Tx| {
+            let start = start.clone();
+            Box::pin(async move {
+                Ok::<_, Error>(certificate::make_page_due(tx, &start, now, SWEEP_MAX).await?)
+            })
+        });
+        let Some((last, made)) = made.await? else { break };
+        (after, count) = (last, count + made);
+        engine.0.status_waiting.notify_one();
+        progress.report(count, total.max(count)).await?;
+    }
+    Ok(serde_json::json!({ "count": count }))
 }
 
 async fn apply(
@@ -158,4 +192,27 @@ fn unreadable(why: &str, now: Timestamp) -> StatusRow {
         at: now,
         due_at: now.plus(3_650 * Timestamp::DAY),
     }
+}
+
+/// Works off a job that has certificates checked again: the one that its payload names, or all; the
+/// background loop does it.
+pub(crate) async fn run_job(
+    engine: &Engine,
+    job: &Job,
+    progress: &crate::job::Progress,
+) -> Result<Value, JobError> {
+    let payload: Value = serde_json::from_str(&job.payload).unwrap_or_default();
+    if payload["certificate"].is_null() {
+        return sweep(engine, progress).await.map_err(JobError::of);
+    }
+    let id = payload["certificate"].as_str().and_then(|id| id.parse::<CertificateId>().ok());
+    let message = "the payload names no certificate that could be one".to_owned();
+    let id = id.ok_or(JobError { retry: false, message })?;
+    let now = engine.environment().now();
+    let due = engine.0.store.transaction("job.validate", move |tx: &mut Tx| {
+        Box::pin(async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now).await?) })
+    });
+    due.await.map_err(JobError::of)?;
+    engine.0.status_waiting.notify_one();
+    Ok(payload)
 }

@@ -11,12 +11,10 @@ use chancery_store::table::certificate;
 
 use super::candidate::{self, Candidate};
 use super::issuers::Issuers;
-use super::stage::{self, Decision};
-use super::{
-    PlacementRequest, Source, Upload, UploadAnswer, UploadMode, UploadedItem, entry, placement,
-};
+use super::{Source, Upload, UploadAnswer, UploadMode, UploadedItem, entry};
 use crate::job::{Kind, Progress};
 use crate::operation::Done;
+use crate::reaction::stage::Staged;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
@@ -42,11 +40,45 @@ impl Engine {
     /// certificate of several stands in its item.
     pub async fn upload(&self, context: &Context, upload: Upload) -> Result<UploadAnswer, Error> {
         if upload.mode == UploadMode::Async {
-            return self.queue_upload(context, upload).await.map(UploadAnswer::Queued);
+            let mut attempt = attempt(&upload, 0, None);
+            attempt.mode = "async".into();
+            return match self.queue_upload(context, upload).await {
+                Ok(job) => Ok(UploadAnswer::Queued(job)),
+                Err(error) => Err(self.refused(context, &attempt, error).await),
+            };
         }
         let progress = Progress::none();
         let items = self.process_upload(context, &upload, None, &progress).await?;
         Ok(UploadAnswer::Done(items))
+    }
+
+    /// Records an upload whose request an edge could not read (operation `certificate.upload`,
+    /// failed): the reason is that of its answer, the message what was wrong.
+    pub async fn refuse_upload(
+        &self,
+        context: &Context,
+        size_bytes: u64,
+        reason: &'static str,
+        message: String,
+    ) {
+        let attempt = types::Upload {
+            certificate: None,
+            certificate_id: None,
+            format: None,
+            size_bytes,
+            count: 0,
+            mode: "sync".into(),
+            job_id: None,
+            duplicate_of: None,
+        };
+        self.refused(context, &attempt, Error::Unreadable { reason, message }).await;
+    }
+
+    async fn refused(&self, context: &Context, attempt: &types::Upload, error: Error) -> Error {
+        match self.operation(context, Permission::CertificateWrite, attempt) {
+            Ok(operation) => operation.fail(error).await,
+            Err(_) => error,
+        }
     }
 
     /// Processes an upload: at once for a caller, or as a job.
@@ -123,18 +155,10 @@ impl Engine {
         };
         let format = format_of(&upload.bytes);
         let candidate = Candidate::new(parsed, format, upload.source, self.environment());
-        let rules = self.upload_rules();
-        let decision = stage::decide(&rules, &candidate, &upload.placement);
         attempt.format = Some(format.into());
-        // The record of a refusal by a rule does not keep the certificate's details, unless asked
-        // to.
-        if !matches!(decision, Decision::Ignored(_)) || self.settings().verbose_audit {
-            attempt.certificate = Some(candidate.presented());
-        }
         let mut link = self.link().await?;
         let fingerprint = &candidate.row.fingerprint_sha256;
         let known = certificate::id_of(&mut link, fingerprint).await?;
-        let required = placement::required(&mut link).await?;
         if let (Some(id), Some(since)) = (known, job.and_then(|job| job.resumed_since))
             && let Some(row) = certificate::find(&mut link, id).await?
             && row.created_at >= since
@@ -143,42 +167,68 @@ impl Engine {
             // ended, and recorded so.
             return Ok(id);
         }
-        attempt.duplicate_of = known;
+        if let Some(id) = known {
+            // A duplicate is told before any trigger is asked: there is nothing to categorise.
+            attempt.certificate = Some(candidate.presented());
+            attempt.duplicate_of = known;
+            let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
+            let operation = operation.about(Target::new(TargetKind::Certificate, id));
+            return Err(operation.fail(Error::Duplicate { id }).await);
+        }
         let mut issuers = Issuers::default();
-        if known.is_none() {
-            issuers.read(&mut link, [candidate.row.issuer_key.clone()]).await?;
-        }
+        issuers.read(&mut link, [candidate.row.issuer_key.clone()]).await?;
+        let configuration = self.configuration(&mut link).await?;
         drop(link);
-        let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
-        let wish = match (known, decision) {
-            // A duplicate is told before any rule is asked: it never was an upload to categorise.
-            (Some(id), _) => {
-                let operation = operation.about(Target::new(TargetKind::Certificate, id));
-                return Err(operation.fail(Error::Duplicate { id }).await);
-            }
-            (None, Decision::Ignored(trigger)) => {
-                return Err(operation.fail(Error::Ignored { trigger }).await);
-            }
-            (None, Decision::Enters(wish)) => wish,
-        };
-        if let Err(error) = placement::complete(&required, &wish) {
-            return Err(operation.fail(error).await);
+        let (now, expiring_days) = (self.environment().now(), self.settings().expiring_days);
+        let wish = upload.placement.clone();
+        let mut judged = entry::Judged::new(candidate, wish, &issuers, now, expiring_days);
+        judged.staged = Staged::ask(&configuration, &self.scribe(context), &judged.candidate)?;
+        if let Some(trigger) = judged.staged.as_ref().and_then(Staged::ignored_by) {
+            let trigger = trigger.to_owned();
+            return Err(self.keep_out(context, judged, attempt, trigger).await?);
         }
-        self.run_upload_one(operation, candidate, wish, issuers, attempt).await
+        attempt.certificate = Some(judged.candidate.presented());
+        let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
+        self.run_upload_one(operation, judged, attempt).await
+    }
+
+    /// A trigger keeps the certificate out: the failed operation and the evaluation are recorded
+    /// together. Neither keeps the certificate's details, unless the audit is to be verbose.
+    async fn keep_out(
+        &self,
+        context: &Context,
+        judged: entry::Judged,
+        mut attempt: types::Upload,
+        trigger: String,
+    ) -> Result<Error, Error> {
+        if self.settings().verbose_audit {
+            attempt.certificate = Some(judged.candidate.presented());
+        }
+        let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
+        let judged = Arc::new(judged);
+        let refused = operation
+            .fail_noting(Error::Ignored { trigger }, move |tx, scribe, event| {
+                let judged = judged.clone();
+                Box::pin(async move {
+                    match &judged.staged {
+                        Some(staged) => staged.refused(tx, scribe, event, &judged.candidate).await,
+                        None => Ok(()),
+                    }
+                })
+            })
+            .await;
+        self.0.jobs_waiting.notify_one();
+        Ok(refused)
     }
 
     async fn run_upload_one(
         &self,
         operation: crate::operation::Operation,
-        candidate: Candidate,
-        wish: PlacementRequest,
-        issuers: Issuers,
+        judged: entry::Judged,
         attempt: types::Upload,
     ) -> Result<CertificateId, Error> {
-        let expiring_days = self.settings().expiring_days;
-        let is_ca = candidate.row.is_ca;
-        let now = self.environment().now();
-        let judged = entry::Judged::new(candidate, wish, &issuers, now, expiring_days);
+        let is_ca = judged.candidate.row.is_ca;
+        let acts = judged.staged.is_some();
         let work = Arc::new((judged, attempt));
         let id = operation
             .run(move |tx, scribe| {
@@ -195,6 +245,9 @@ impl Engine {
             .await?;
         if is_ca {
             self.0.status_waiting.notify_one();
+        }
+        if acts {
+            self.0.jobs_waiting.notify_one();
         }
         Ok(id)
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{JobError, context_of, target};
 use crate::alert::cause;
 use crate::scribe::Draft;
-use crate::{Context, Engine, Error};
+use crate::{Context, Engine, Error, schedule};
 
 /// How long the first retry waits; each further one waits twice as long.
 const RETRY_FIRST: i64 = 5 * Timestamp::SECOND;
@@ -71,12 +71,15 @@ pub(super) async fn write(
                         let job = lease.job();
                         scribe.record(tx, succeeded(job, result, now)?)?;
                         cause::job_settled(tx, &scribe, job.id, "job_succeeded").await?;
+                        schedule::job_ended(tx, &scribe, job, "succeeded", None, now).await?;
                     }
                     Ending::Failure { reason, message } => {
                         job::fail(tx, lease, message, now).await?;
                         let job = lease.job();
                         let event = scribe.record(tx, failed(job, reason, message, now)?)?;
                         cause::job_failed(tx, &scribe, job, reason, message, event).await?;
+                        let why = Some(message.as_str());
+                        schedule::job_ended(tx, &scribe, job, "failed", why, now).await?;
                     }
                     Ending::Again(message) => {
                         job::retry_later(tx, lease, message, run_at).await?;

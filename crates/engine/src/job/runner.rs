@@ -40,10 +40,12 @@ pub(super) struct Queue {
     pub(super) at_a_time: usize,
 }
 
-pub(super) const QUEUES: [Queue; 3] = [
+pub(super) const QUEUES: [Queue; 5] = [
     Queue { name: "upload", at_a_time: 4 },
     Queue { name: "import", at_a_time: 1 },
     Queue { name: "service", at_a_time: 1 },
+    Queue { name: "validation", at_a_time: 2 },
+    Queue { name: "back_test", at_a_time: 1 },
 ];
 
 /// The queues with their limits as the settings have them.
@@ -103,8 +105,14 @@ async fn execute(errand: Errand) -> Result<Value, JobError> {
         Some(Kind::CertificateImport) => {
             crate::inventory::bulk::run_import(&engine, context, &job, input, &progress).await
         }
+        Some(Kind::CertificateValidate) => {
+            crate::inventory::status::run_job(&engine, &job, &progress).await
+        }
         Some(Kind::LogVerify) => engine.run_verification(&context, &progress).await,
         Some(Kind::BackupCreate) => engine.run_backup(&context, &job).await,
+        Some(Kind::BackTest) => {
+            crate::reaction::trial::run_job(&engine, context, &job, &progress).await
+        }
         None => Err(JobError {
             retry: false,
             message: format!("this program does not know jobs of the kind {}", job.kind),

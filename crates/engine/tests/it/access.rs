@@ -25,6 +25,7 @@ async fn start(dir: &std::path::Path) -> (Running, Arc<ManualClock>) {
     let settings = Settings {
         allow_unencrypted_key: true,
         admin_password: Some(secret(PASSWORD)),
+        monitors: false,
         ..settings(dir)
     };
     (Engine::start(settings, environment).await.unwrap(), clock)

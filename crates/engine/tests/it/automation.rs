@@ -20,8 +20,9 @@ async fn an_object_has_versions_and_the_configuration_has_revisions() {
     let engine = running.engine();
     let context = Context::command_line(engine.environment());
     let class = Class::Monitor;
-    let first = json!({ "kind": "certificate.expiring" });
-    let second = json!({ "kind": "certificate.expiring", "title": "Ask Grace" });
+    let first = json!({ "kind": "jobs", "schedule": { "cron": "0 * * * *" } });
+    let second =
+        json!({ "kind": "jobs", "schedule": { "cron": "0 * * * *" }, "title": "Ask Grace" });
     let create = async |name: &str| {
         engine.create_automation(&context, class, name, first.clone(), true).await
     };
@@ -69,7 +70,7 @@ async fn many_changes_are_one_revision_or_nothing() {
         body,
         enabled: true,
     };
-    let body = || Some(json!({ "kind": "x" }));
+    let body = || Some(json!({ "kind": "jobs", "schedule": { "cron": "0 * * * *" } }));
     let apply = async |revision, edits| engine.apply_automation(&context, revision, edits).await;
     assert_eq!(apply(Some(0), vec![edit("a", body()), edit("b", body())]).await.unwrap(), 1);
     assert_eq!(reason(apply(Some(0), vec![edit("a", None)]).await), "changed_meanwhile");

@@ -16,7 +16,7 @@ pub(crate) fn settings(dir: &std::path::Path) -> Settings {
 }
 
 pub(crate) async fn start(dir: &std::path::Path) -> Running {
-    let settings = Settings { allow_unencrypted_key: true, ..settings(dir) };
+    let settings = Settings { allow_unencrypted_key: true, monitors: false, ..settings(dir) };
     Engine::start(settings, Environment::system()).await.unwrap()
 }
 

@@ -42,6 +42,7 @@ pub(super) fn of(event_type: EventType) -> Event {
                 | "secret"
                 | "service"
                 | "third_party"
+                | "trigger"
         );
     let by_account = !by_program && protocol.is_none();
     let person = TargetKind::Account == info.resource;
@@ -205,6 +206,7 @@ fn number(event_type: EventType, name: &str) -> i64 {
         "duration_ms" => 184,
         "window_s" => 60,
         "uptime_s" => 86_400,
+        "event_depth" => 8,
         "alerts" | "occurrences" => 3,
         "open_s" => 5_400,
         "threshold_s" => 2_592_000,
@@ -222,7 +224,11 @@ fn number(event_type: EventType, name: &str) -> i64 {
         "first_index" => 0,
         "last_index" => 48_212,
         "row" => 48_214,
-        "rows" | "evaluated" => 4_096,
+        "rows" => 4_096,
+        "evaluated" => 14,
+        "watched" | "inventory" => 48_211,
+        "repaired" => 0,
+        "monitor_version" => 3,
         _ => UNKNOWN,
     }
 }
@@ -236,6 +242,8 @@ fn text(event_type: EventType, name: &str) -> String {
     }
     let known = match (event_type.name(), name) {
         ("configuration.test", "class") => "channel",
+        ("trigger.stopped", "event_type") => "certificate.update",
+        ("trigger.stopped", "triggers") => "web-owner",
         ("alert.acknowledge", "marked_as") => "acknowledged",
         (
             "configuration.create" | "configuration.update" | "configuration.delete",
@@ -296,7 +304,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("connector_kind", "adcs"),
     ("connector_name", "network scanner"),
     ("container", "vs-www-443"),
-    ("counted", "holders"),
+    ("counted", "certificates"),
     ("crl_number", "01a4"),
     ("crmp_action", "enroll"),
     ("destination_kind", "nginx"),
@@ -330,8 +338,10 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("message", "The authority did not answer."),
     ("message_kind", "PKCSReq"),
     ("method", "password"),
+    ("method_kind", "token"),
     ("mode", "sync"),
-    ("monitor", "expiry"),
+    ("monitor", "certificate-expiry"),
+    ("monitor_kind", "certificate_expiry"),
     ("new_profile", "web-internal"),
     ("new_role", "administrator"),
     ("new_severity", "error"),
@@ -350,6 +360,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("old_team", "Web"),
     ("origin", "chancery.example.com/log"),
     ("parts", "log"),
+    ("passed", "30d/33%"),
     ("permission", "certificate:write"),
     ("private_message", "The request of grace was refused."),
     ("producer_kind", "postgresql"),
@@ -372,6 +383,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("scep_transaction", "8a1f37c2"),
     ("schedule_name", "Weekly report"),
     ("scopes", "certificates:read"),
+    ("secret_kind", "token"),
     ("serial_number", "3f9a1c27d05be481"),
     ("skipped_because", "archived: 2"),
     ("state", "issued"),
@@ -380,6 +392,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("subject_dn", "CN=www.example.com,O=Example Ltd,C=GB"),
     ("template", "expiry-notice"),
     ("third_party_kind", "load_balancer"),
+    ("threshold", "14d/20%"),
     ("title", "Renewal of www.example.com failed"),
     ("token_name", "nightly export"),
     ("url", "http://crl.example.com/issuing-1.crl"),

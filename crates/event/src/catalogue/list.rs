@@ -88,11 +88,11 @@ catalogue! {
         Operation 1 Info / Error Certificate Planned; Horizon "GRADING-END" S;
         Horizon "GRADING-ERROR" F }
     CertificateExpiring "certificate.expiring" lifecycle::Expiring {
-        Monitoring 1 Warning Certificate Planned overridden by RaProfile Group;
+        Monitoring 1 Warning Certificate Produced overridden by RaProfile Group;
         Czertainly "certificate_expiring" Any; Akeyless "certificate-pending-expiration" Any;
         Qcecuring "EXPIRING_SOON" Any }
     CertificateExpired "certificate.expired" lifecycle::Expired {
-        Monitoring 1 Error Certificate Planned; Akeyless "certificate-expired" Any }
+        Monitoring 1 Error Certificate Produced; Akeyless "certificate-expired" Any }
     CertificateReportedExpiring "certificate.reported_expiring" lifecycle::ReportedExpiring {
         Occurrence 1 Warning Certificate Planned; Akeyless "injector-cert" Any }
 
@@ -134,7 +134,7 @@ catalogue! {
     AuthorityRenew "authority.renew" authority::Renew { Operation 1 Info / Error Authority Planned;
         Okta "pki.ca.renew" Any }
     AuthorityExpiring "authority.expiring" authority::Expiring {
-        Monitoring 1 Warning Authority Planned; Okta "pki.ca.expiration.warn" Any }
+        Monitoring 1 Warning Authority Produced; Okta "pki.ca.expiration.warn" Any }
     AuthorityUpdateScope "authority.update_scope" authority::ScopeUpdate {
         Operation 1 Info / Error Authority Planned; Okta "pki.ca.scope.mapping.update" Any }
     AuthoritySync "authority.sync" authority::Sync { Operation 1 Info / Error Authority Planned;
@@ -149,7 +149,7 @@ catalogue! {
     LicenseCheck "license.check" authority::LicenseCheck {
         Operation 1 Info / Error Configuration Planned; Horizon "LICENSE-ERROR" F }
     LicenseLimitReached "license.limit_reached" authority::LicenseLimitReached {
-        Occurrence 1 Error Configuration Planned; Horizon "LICENSE-LIMIT-REACHED" F }
+        Occurrence 1 Error Configuration Produced; Horizon "LICENSE-LIMIT-REACHED" F }
 
     // Discovery.
     DiscoveryStarted "discovery.started" discovery::Started { Occurrence 1 Info Discovery Planned;
@@ -268,16 +268,16 @@ catalogue! {
     AccessDenied "access.denied" account::AccessDenied {
         Occurrence 1 Warning / Warning Other Produced }
     ClientCountReached "client.count_reached" account::ClientCountReached {
-        Occurrence 1 Warning Other Planned; Akeyless "usage-report" Any }
+        Occurrence 1 Warning Other Produced; Akeyless "usage-report" Any }
     TokenCreate "token.create" account::TokenCreate { Operation 1 Info / Warning Token Produced }
     TokenRevoke "token.revoke" account::TokenRevoke { Operation 1 Info / Warning Token Produced }
     AuthenticationMethodRotate "authentication_method.rotate" account::MethodRotate {
         Operation 1 Info / Error AuthenticationMethod Planned; Akeyless "uid-rotation-failure" F }
     AuthenticationMethodExpiring "authentication_method.expiring" account::MethodExpiring {
-        Monitoring 1 Warning AuthenticationMethod Planned;
+        Monitoring 1 Warning AuthenticationMethod Produced;
         Akeyless "auth-method-pending-expiration" Any }
     AuthenticationMethodExpired "authentication_method.expired" account::MethodExpired {
-        Monitoring 1 Error AuthenticationMethod Planned; Akeyless "auth-method-expired" Any }
+        Monitoring 1 Error AuthenticationMethod Produced; Akeyless "auth-method-expired" Any }
     AuthenticationMethodApprove "authentication_method.approve" account::MethodApprove {
         Operation 1 Info / Warning AuthenticationMethod Planned;
         Akeyless "email-auth-method-approved" S }
@@ -330,6 +330,9 @@ catalogue! {
     TeamSwitch "team.switch" security::TeamSwitch { Operation 1 Info / Warning Team Planned;
         Horizon "SEC-TEAM-SWITCH" SF; Horizon "TEAM-SWITCH" SF deprecated }
 
+    // How events act.
+    TriggerStopped "trigger.stopped" trigger::Stopped { Occurrence 1 Warning Trigger Produced }
+
     // Configuration and the first start.
     ConfigurationCreate "configuration.create" configuration::Create {
         Operation 1 Info / Warning Configuration Produced; Horizon "CONF-ADD" SF;
@@ -341,7 +344,7 @@ catalogue! {
         Operation 1 Info / Warning Configuration Produced; Horizon "CONF-DELETE" SF;
         Qcecuring "CONFIG_DELETED" Any }
     ConfigurationTest "configuration.test" configuration::Test {
-        Operation 1 Info / Warning Configuration Planned; Horizon "CONF-TEST" SF }
+        Operation 1 Info / Warning Configuration Produced; Horizon "CONF-TEST" SF }
     BootstrapCreateAdministrator "bootstrap.create_administrator" bootstrap::CreateAdministrator {
         Operation 1 Info / Critical Account Produced; Horizon "BOOTSTRAP-ADMINISTRATOR-ACCOUNT" SF }
     BootstrapAuthorizeAdministrator "bootstrap.authorize_administrator" bootstrap::AuthorizeAdministrator {
@@ -368,14 +371,14 @@ catalogue! {
         Qcecuring "SUCCESS" S; Qcecuring "FAILED" F }
     JobRetry "job.retry" job::Retry { Operation 1 Info / Warning Job Produced }
     JobCancel "job.cancel" job::Cancel { Operation 1 Info / Warning Job Produced }
-    ScheduleStart "schedule.start" job::ScheduleStart { Operation 1 Debug / Error Schedule Planned;
+    ScheduleStart "schedule.start" job::ScheduleStart { Operation 1 Debug / Error Schedule Produced;
         Horizon "SCHEDULED-TASK-RUN" SF }
     ScheduleFinished "schedule.finished" job::ScheduleFinished {
-        Occurrence 1 Info / Error Schedule Planned; Czertainly "scheduled_job_finished" Any;
+        Occurrence 1 Info / Error Schedule Produced; Czertainly "scheduled_job_finished" Any;
         Horizon "SCHEDULED-TASK-COMPLETE" SF }
-    MonitorStart "monitor.start" job::MonitorStart { Operation 1 Debug / Error Monitor Planned;
+    MonitorStart "monitor.start" job::MonitorStart { Operation 1 Debug / Error Monitor Produced;
         Horizon "INTERNAL-MONITOR-INIT" F }
-    MonitorRun "monitor.run" job::MonitorRun { Operation 1 Debug / Error Monitor Planned;
+    MonitorRun "monitor.run" job::MonitorRun { Operation 1 Debug / Error Monitor Produced;
         Horizon "INTERNAL-MONITOR-RUN" S }
     AnalyticsFlushCertificates "analytics.flush_certificates" job::FlushCertificates {
         Operation 1 Info / Error Other Planned; Horizon "ANALYTICS-CERTIFICATES-FLUSH" SF }
@@ -410,7 +413,7 @@ catalogue! {
         Akeyless "dynamic-secret-failure" F }
     SecretUpdate "secret.update" secret::Update { Operation 1 Info / Warning Secret Planned;
         Akeyless "static-secret-updated" S }
-    SecretUnused "secret.unused" secret::Unused { Monitoring 1 Warning Secret Planned;
+    SecretUnused "secret.unused" secret::Unused { Monitoring 1 Warning Secret Produced;
         Akeyless "usage_unused" Any }
     SecretUnrotated "secret.unrotated" secret::Unrotated { Monitoring 1 Warning Secret Planned;
         Akeyless "usage_unrotated" Any }

@@ -258,7 +258,9 @@ pub(super) const OPERATIONS: &[(&str, Templates, Templates)] = &[
     ),
     (
         "monitor.run",
-        &["the monitor {monitor} looked at {evaluated:object|objects} and reported {found}"],
+        &[
+            "the monitor {monitor} watched {watched:object|objects}, evaluated {evaluated} and reported {found}",
+        ],
         &["A run of the monitor {monitor}"],
     ),
     ("monitor.start", &["the monitor {monitor} was set up"], &["Set-up of the monitor {monitor}"]),

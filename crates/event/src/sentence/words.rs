@@ -167,4 +167,10 @@ const OCCURRENCES: &[(&str, Templates)] = &[
     ("secret.unrotated", &["{object} has not been rotated for {interval_days:day|days}"]),
     ("secret.unused", &["{object} has not been used for {interval_days:day|days}"]),
     ("session.end", &["the session of {actor} ended: {ended_by}"]),
+    (
+        "trigger.stopped",
+        &[
+            "triggers did not act on {event_type}: {event_depth:cause stands|causes stand} behind it",
+        ],
+    ),
 ];

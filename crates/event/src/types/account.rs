@@ -199,16 +199,28 @@ payloads! {
     MethodExpiring {
         /// The authentication method.
         method_id: String,
+        /// What it is, such as `token`.
+        method_kind: Word,
+        /// The account it stands for.
+        account_id: Option<AccountId>,
         /// Its end.
         expires_at: Timestamp,
-        /// The threshold that was crossed, in seconds before the end.
+        /// The threshold that was crossed, as in the definition, such as `30d`.
+        threshold: String,
+        /// The same in seconds before the end.
         threshold_s: i64,
+        /// Thresholds that were crossed since the last look and are covered by this event.
+        passed: Vec<String>,
     }
 
     /// A monitor found that an authentication method has passed its end.
     MethodExpired {
         /// The authentication method.
         method_id: String,
+        /// What it is, such as `token`.
+        method_kind: Word,
+        /// The account it stands for.
+        account_id: Option<AccountId>,
         /// Its end.
         expires_at: Timestamp,
     }

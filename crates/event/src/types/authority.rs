@@ -1,6 +1,7 @@
 //! Certification authorities, their revocation lists, and what the program is entitled to.
 
 use super::{Change, Word};
+use crate::id::CertificateId;
 use crate::time::Timestamp;
 
 payloads! {
@@ -42,14 +43,24 @@ payloads! {
 
     /// A monitor found that the certificate of an authority nears its end.
     Expiring {
-        /// The authority.
-        authority_id: String,
+        /// The authority; absent when only its certificate is known.
+        authority_id: Option<String>,
+        /// Its certificate in the inventory.
+        certificate_id: CertificateId,
         /// Subject as RFC 4514 text.
         subject_dn: String,
         /// End of validity.
         not_after: Timestamp,
-        /// The threshold that was crossed, in months before the end.
-        threshold_months: u32,
+        /// The threshold that was crossed, as in the definition, such as `6mo`.
+        threshold: String,
+        /// The same in months before the end, where it was given in months.
+        threshold_months: Option<u32>,
+        /// Thresholds that were crossed since the last look and are covered by this event.
+        passed: Vec<String>,
+        /// Name of the monitor.
+        monitor: String,
+        /// Version of its definition.
+        monitor_version: i64,
     }
 
     /// Which authorities serve a purpose was changed.
@@ -110,8 +121,10 @@ payloads! {
 
     /// A count that the licence bounds has reached its bound.
     LicenseLimitReached {
-        /// What is counted, such as `holders`.
+        /// What is counted, such as `certificates`.
         counted: Word,
+        /// How many there are.
+        count: u64,
         /// The bound.
         limit: u64,
     }

@@ -73,6 +73,8 @@ payloads! {
         job_kind: Word,
         /// When it was due.
         due_at: Option<Timestamp>,
+        /// The job that does it.
+        job_id: Option<JobId>,
     }
 
     /// The task of a schedule has ended, well or not.
@@ -93,13 +95,27 @@ payloads! {
     MonitorStart {
         /// Name of the monitor.
         monitor: String,
+        /// Version of its definition.
+        monitor_version: i64,
+        /// What it watches, such as `certificate_expiry`.
+        monitor_kind: Option<Word>,
+        /// How many objects it watches from now on.
+        watched: Option<u64>,
     }
 
     /// A monitor looked at what it watches.
     MonitorRun {
         /// Name of the monitor.
         monitor: String,
-        /// How many objects it evaluated.
+        /// Version of its definition.
+        monitor_version: Option<i64>,
+        /// When it was due; absent when somebody asked for it.
+        due_at: Option<Timestamp>,
+        /// How many objects there are to watch.
+        inventory: u64,
+        /// How many of them it watches; the time of each was compared with the present.
+        watched: u64,
+        /// How many of them were due, and evaluated one by one.
         evaluated: u64,
         /// How many of them it reported.
         found: u64,
@@ -107,6 +123,8 @@ payloads! {
         skipped: u64,
         /// Reasons for skipping, each with its count, such as `archived: 12`.
         skipped_because: Vec<String>,
+        /// Objects that should have been watched and were not, or the other way round; put right.
+        repaired: u64,
         /// How long it took, in milliseconds.
         duration_ms: u64,
     }

@@ -172,14 +172,34 @@ payloads! {
 
     /// A monitor found that a certificate without a valid replacement nears its end.
     Expiring: CertificateSummary {
-        /// The threshold that was crossed, in seconds before the end.
+        /// Name of the monitor.
+        monitor: String,
+        /// Version of its definition.
+        monitor_version: i64,
+        /// The threshold that was crossed, as in the definition, such as `30d/33%`.
+        threshold: String,
+        /// The same for this certificate, in seconds before the end; negative: after.
         threshold_s: i64,
+        /// Thresholds that were crossed since the last look and are covered by this event.
+        passed: Vec<String>,
+        /// Whether this event repeats one for the same threshold.
+        repeated: bool,
         /// Time left, in whole days; negative after the end.
         days_left: i32,
     }
 
     /// A monitor found that a certificate has passed its end.
     Expired: CertificateSummary {
+        /// Name of the monitor.
+        monitor: String,
+        /// Version of its definition.
+        monitor_version: i64,
+        /// The threshold that was crossed, as in the definition, such as `0d`.
+        threshold: String,
+        /// Thresholds that were crossed since the last look and are covered by this event.
+        passed: Vec<String>,
+        /// Whether this event repeats one for the same threshold.
+        repeated: bool,
         /// A valid replacement, when there is one.
         successor_id: Option<CertificateId>,
         /// Time since the end, in whole days.

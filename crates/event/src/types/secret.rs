@@ -52,6 +52,8 @@ payloads! {
     Unused {
         /// The secret.
         secret_id: String,
+        /// What it is, such as `token`.
+        secret_kind: Word,
         /// When it was last used.
         last_used_at: Option<Timestamp>,
         /// The interval that has passed, in days.

@@ -88,6 +88,9 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
         session_lifetime_hours: config.session.lifetime_hours,
         logins_per_minute: config.rate.login_per_minute,
         requests_per_second: config.rate.requests_per_second,
+        monitors: true,
+        keep_evaluations_days: config.reaction.keep_evaluations_days,
+        keep_evaluations_max: config.reaction.keep_evaluations_max,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a setting is: its key, and from it the three spellings.
 
-use super::{admin, audit, limits, log, logging, rate, serving, session, tls, validation};
+use super::{
+    admin, audit, limits, log, logging, rate, reaction, serving, session, tls, validation,
+};
 
 /// One setting. The list of all is the source of the documentation and of suggestions.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,7 @@ impl Setting {
 
 /// Every setting, in the order of the documentation.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    let sections: [&'static [Setting]; 10] = [
+    let sections: [&'static [Setting]; 11] = [
         serving::SETTINGS,
         tls::SETTINGS,
         log::SETTINGS,
@@ -46,6 +48,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
         rate::SETTINGS,
         session::SETTINGS,
         validation::SETTINGS,
+        reaction::SETTINGS,
         audit::SETTINGS,
         logging::SETTINGS,
     ];

@@ -263,6 +263,8 @@ CREATE INDEX certificate_by_kind ON certificate (key_algorithm, key_size, signat
     key_usage, extended_key_usage, source, is_ca, trust_anchor, demonstration, not_after, id);
 CREATE INDEX certificate_by_archived ON certificate (not_after, id) WHERE archived = 1;
 CREATE INDEX certificate_by_replaced ON certificate (replaced_by) WHERE replaced_by IS NOT NULL;
+-- Few among many: monitors of authorities count and read them.
+CREATE INDEX certificate_by_ca ON certificate (id) WHERE is_ca = 1;
 
 -- The original bytes, apart from what lists read.
 CREATE TABLE certificate_der (
@@ -649,32 +651,6 @@ CREATE TABLE alert_reader (
     read_until BIGINT NOT NULL,
     before     BIGINT NOT NULL                     -- what it was before, to undo it once
 );
-
--- Automation ----------------------------------------------------------------------------------------
-
--- Rules, actions, triggers, scopes, monitors, schedules: the version that counts.
-CREATE TABLE automation (
-    class      TEXT COLLATE "C" NOT NULL,          -- rule | action | trigger | scope | monitor | schedule
-    name       TEXT COLLATE "C" NOT NULL,          -- its identity; never changes
-    version    BIGINT NOT NULL,
-    enabled    BIGINT NOT NULL,
-    changed_at BIGINT NOT NULL,
-    PRIMARY KEY (class, name)
-);
-
--- Every version there ever was: a change adds one, and so does a deletion.
-CREATE TABLE automation_version (
-    class      TEXT COLLATE "C" NOT NULL,
-    name       TEXT COLLATE "C" NOT NULL,
-    version    BIGINT NOT NULL,
-    revision   BIGINT NOT NULL,                    -- of the whole configuration, from 1
-    enabled    BIGINT NOT NULL,
-    body       TEXT COLLATE "C" NOT NULL,          -- JSON; null: deleted
-    created_at BIGINT NOT NULL,
-    created_by TEXT COLLATE "C",                   -- account; NULL: the program
-    PRIMARY KEY (class, name, version)
-);
-CREATE INDEX automation_version_by_revision ON automation_version (revision);
 
 -- Leases --------------------------------------------------------------------------------------------
 

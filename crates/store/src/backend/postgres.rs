@@ -32,8 +32,13 @@ use crate::{Error, Link};
 
 pub(crate) use connection::{Connection, Trouble, storable};
 
-pub(super) const STEPS: &[Step] =
-    &[(1, include_str!("../../migrations/postgres/0001_initial.sql"))];
+pub(super) const STEPS: &[Step] = &[(
+    1,
+    concat!(
+        include_str!("../../migrations/postgres/0001_initial.sql"),
+        include_str!("../../migrations/postgres/0001_reactions.sql"),
+    ),
+)];
 
 /// How long reaching the server may take.
 const CONNECT_MAX: Duration = Duration::from_secs(5);

@@ -17,7 +17,13 @@ use super::migration::{Step, check, migrate};
 use crate::link::Inner;
 use crate::{Error, Link};
 
-pub(super) const STEPS: &[Step] = &[(1, include_str!("../../migrations/sqlite/0001_initial.sql"))];
+pub(super) const STEPS: &[Step] = &[(
+    1,
+    concat!(
+        include_str!("../../migrations/sqlite/0001_initial.sql"),
+        include_str!("../../migrations/sqlite/0001_reactions.sql"),
+    ),
+)];
 
 pub(crate) struct Sqlite {
     readers: SqlitePool,

@@ -13,6 +13,15 @@ pub async fn cursor(link: &mut Link, name: &str) -> Result<LogIndex, Error> {
     }
 }
 
+/// Where every consumer stands, by name.
+pub async fn cursors(link: &mut Link) -> Result<Vec<(String, LogIndex)>, Error> {
+    link.rows("SELECT name, next_index FROM log_cursor ORDER BY name", vec![])
+        .await?
+        .iter()
+        .map(|row| Ok((row.text("name")?, LogIndex(row.count("next_index")?))))
+        .collect()
+}
+
 /// Moves the cursor of `name` from `from` to `to`, in the same transaction as the effects of what
 /// lies between.
 ///

@@ -95,9 +95,48 @@ pub async fn range(link: &mut Link, from: LogIndex, limit: usize) -> Result<Vec<
     link.rows(sql, args![from, limit]).await?.iter().map(read).collect()
 }
 
+/// Sealed events of some types with indexes `from..to`, in order, `limit` at most. The rows of
+/// other types are passed over where they lie: none of them is opened.
+pub async fn of_types(
+    link: &mut Link,
+    (from, to): (LogIndex, LogIndex),
+    types: &[&str],
+    limit: usize,
+) -> Result<Vec<Sealed>, Error> {
+    if types.is_empty() || from >= to {
+        return Ok(Vec::new());
+    }
+    let places = vec!["?"; types.len()].join(",");
+    // The unary plus keeps the planner on the order of the log.
+    let sql = format!(
+        "SELECT {COLUMNS} FROM event e WHERE e.log_index >= ? AND e.log_index < ?
+         AND +e.type IN ({places}) AND {COVERED} ORDER BY e.log_index LIMIT ?"
+    );
+    let mut values = args![from, to];
+    values.extend(types.iter().map(|name| crate::SqlValue::from(*name)));
+    values.push(limit.into());
+    link.rows(sql, values).await?.iter().map(read).collect()
+}
+
+/// The first sealed event at or after a time.
+pub async fn first_since(link: &mut Link, time: Timestamp) -> Result<Option<LogIndex>, Error> {
+    let sql = format!(
+        "SELECT e.log_index FROM event e WHERE e.time >= $1 AND {COVERED}
+         ORDER BY e.log_index LIMIT 1"
+    );
+    let row = link.row(sql, args![time]).await?;
+    row.map(|row| row.count("log_index").map(LogIndex)).transpose()
+}
+
 /// The index after the newest sealed event.
 pub async fn latest_index(link: &mut Link) -> Result<LogIndex, Error> {
     super::state(link).await.map(|state| LogIndex(state.signed_size))
+}
+
+/// The time of the newest sealed event.
+pub async fn latest_time(link: &mut Link) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT time FROM event ORDER BY log_index DESC LIMIT 1";
+    link.row(sql, vec![]).await?.map(|row| row.time("time")).transpose()
 }
 
 /// The bytes of entries `from..to`, in order, as they are in the store: for the sealer, for entry

@@ -12,7 +12,7 @@ pub use placement::{
 };
 pub use status::{
     StatusRow, any_without_chain, bearers, due, issued_by, issuers, link_replacement, make_due,
-    make_self_due, related, replaced_by, update_status,
+    make_page_due, make_self_due, related, replaced_by, update_status,
 };
 
 use std::borrow::Cow;
@@ -334,9 +334,15 @@ pub async fn archive(tx: &mut Tx, id: CertificateId, archived: bool) -> Result<b
     Ok(tx.execute(sql, vec![value::id(id), archived.into()]).await? == 1)
 }
 
-/// Deletes a certificate with everything that hangs on it; true if it was there.
+/// Deletes a certificate with everything that hangs on it; true if it was there. What it replaced
+/// is replaced by its own successor from now on, if it has one.
 pub async fn delete(tx: &mut Tx, id: CertificateId) -> Result<bool, Error> {
-    let sql = "UPDATE certificate SET replaced_by = NULL, replacement_kind = NULL
+    super::monitor::wake_predecessors(tx, id).await?;
+    let sql = "UPDATE certificate SET
+               replacement_kind = CASE WHEN
+                   (SELECT s.replaced_by FROM certificate s WHERE s.id = $1) IS NULL
+                   THEN NULL ELSE replacement_kind END,
+               replaced_by = (SELECT s.replaced_by FROM certificate s WHERE s.id = $1)
                WHERE replaced_by = $1";
     tx.execute(sql, vec![value::id(id)]).await?;
     text::delete(tx, id).await?;

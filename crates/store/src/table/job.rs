@@ -204,6 +204,22 @@ pub async fn next_due(link: &mut Link, queue: &str) -> Result<Option<Timestamp>,
     }
 }
 
+/// Jobs that were due before `late` and still wait, or began before `stuck` and still run; the
+/// longest first.
+pub async fn late(
+    link: &mut Link,
+    late: Timestamp,
+    stuck: Timestamp,
+    limit: usize,
+) -> Result<Vec<Job>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM job WHERE state IN ('queued', 'running')
+         AND ((state = 'queued' AND run_at < $1) OR (state = 'running' AND started_at < $2))
+         ORDER BY run_at LIMIT $3"
+    );
+    link.rows(sql, args![late, stuck, limit]).await?.iter().map(read).collect()
+}
+
 async fn held(tx: &mut Tx, lease: &Lease, set: &str, more: Vec<SqlValue>) -> Result<(), Error> {
     let mut values = vec![value::id(lease.job.id), (&lease.token).into()];
     values.extend(more);

@@ -59,7 +59,7 @@ impl Format {
         match text.unwrap_or("ndjson") {
             "ndjson" => Ok(Self::Ndjson),
             "csv" => Ok(Self::Csv),
-            _ => Err(Problem::invalid("format", "`ndjson` or `csv`")),
+            _ => Err(Problem::invalid("format", "`ndjson` or `csv`; for events also `jsonl`")),
         }
     }
 

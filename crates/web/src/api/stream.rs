@@ -75,6 +75,13 @@ async fn stream_events(
             .map_err(|_| Problem::malformed("Last-Event-ID is no log index"))?,
         None => params.from.unwrap_or_else(|| *engine.sealed().borrow()),
     };
+    // Behind the end of the log: it is another one, or one that was put back from a backup. Waiting
+    // there would be silence.
+    let size = engine.log_checkpoint().await?.map_or(0, |checkpoint| checkpoint.size);
+    if next > size.max(*engine.sealed().borrow()) {
+        let field = if last.is_some() { "Last-Event-ID" } else { "from" };
+        return Err(Problem::invalid(field, format!("the log ends before {size}; begin anew")));
+    }
     let reader = Reader {
         sealed: engine.sealed(),
         engine,

@@ -163,12 +163,16 @@ async fn upload_certificates(
     Params(params): Params<UploadParams>,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let mode = match params.mode.as_deref().unwrap_or("sync") {
-        "sync" => UploadMode::Sync,
-        "async" => UploadMode::Async,
-        _ => return Err(Problem::invalid("mode", "`sync` or `async`")),
+    let size = body.len() as u64;
+    let upload = match read(&headers, params, body) {
+        Ok(upload) => upload,
+        Err(problem) => {
+            // Somebody tried to upload: that is an attempt, whatever became of it.
+            let said = problem.detail.clone().unwrap_or_else(|| problem.title.to_owned());
+            engine.refuse_upload(caller.context(), size, problem.reason(), said).await;
+            return Err(problem);
+        }
     };
-    let upload = read(&headers, params, body, mode)?;
     match engine.upload(caller.context(), upload).await? {
         UploadAnswer::Queued(job) => Ok(queued(job)),
         UploadAnswer::Done(mut items) if items.len() == 1 => match items.remove(0).result {
@@ -185,12 +189,12 @@ async fn upload_certificates(
     }
 }
 
-fn read(
-    headers: &HeaderMap,
-    params: UploadParams,
-    body: Bytes,
-    mode: UploadMode,
-) -> Result<Upload, Problem> {
+fn read(headers: &HeaderMap, params: UploadParams, body: Bytes) -> Result<Upload, Problem> {
+    let mode = match params.mode.as_deref().unwrap_or("sync") {
+        "sync" => UploadMode::Sync,
+        "async" => UploadMode::Async,
+        _ => return Err(Problem::invalid("mode", "`sync` or `async`")),
+    };
     let media_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -228,8 +232,19 @@ fn read(
 }
 
 fn from_json(body: &Bytes, mode: UploadMode) -> Result<Upload, Problem> {
-    let body: UploadBody = serde_json::from_slice(body)
-        .map_err(|error| Problem::malformed(format!("the body: {error}")))?;
+    let body: UploadBody = serde_json::from_slice(body).map_err(|error| {
+        let detail = format!("the body: {error}");
+        match error.is_data() {
+            // Understood, and refused: a member that is not known, or of another type.
+            true => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid",
+                "A field cannot be accepted",
+            )
+            .with_detail(detail),
+            false => Problem::malformed(detail),
+        }
+    })?;
     let bytes = if body.certificate.contains("-----BEGIN") {
         body.certificate.into_bytes()
     } else {

@@ -43,7 +43,20 @@ fn refused(rejection: &JsonRejection) -> Problem {
     if rejection.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         problem.status = rejection.status();
     }
-    problem.with_detail(rejection.body_text())
+    let text = rejection.body_text();
+    let said = text.strip_prefix("Failed to deserialize the JSON body into the target type: ");
+    if let Some((member, _)) = said.and_then(|said| said.split_once(": "))
+        && is_member(member)
+    {
+        problem.field = Some(member.into());
+    }
+    problem.with_detail(said.unwrap_or(&text))
+}
+
+/// Whether a text is the path of a member of a document, such as `filter.and[0]`.
+fn is_member(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '[' | ']'))
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -78,11 +91,41 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        if !is_utf8(parts.uri.query().unwrap_or_default()) {
+            return Err(Problem::malformed("the query is not UTF-8 behind its percent signs"));
+        }
         match Query::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Problem::malformed(rejection.body_text())),
+            Err(rejection) => {
+                let text = rejection.body_text();
+                let said = text.strip_prefix("Failed to deserialize query string: ");
+                Err(Problem::malformed(format!("the query: {}", said.unwrap_or(&text))))
+            }
         }
     }
+}
+
+/// Whether a query is text once its percent signs are resolved (RFC 3986 §2.1). Decoders put
+/// replacement characters in the place of what is not, and so ask for something else.
+fn is_utf8(query: &str) -> bool {
+    let mut bytes = Vec::with_capacity(query.len());
+    let mut rest = query.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        let digit = |place: usize| {
+            behind.get(place).and_then(|byte| char::from(*byte).to_digit(16)).unwrap_or(16)
+        };
+        match (first, digit(0), digit(1)) {
+            (b'%', high @ 0..16, low @ 0..16) => {
+                bytes.extend(u8::try_from(high * 16 + low));
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(first);
+                rest = behind;
+            }
+        }
+    }
+    std::str::from_utf8(&bytes).is_ok()
 }
 
 /// The one parameter of the path. What does not parse is not there: 404.
@@ -114,4 +157,29 @@ where
     T::Err: Display,
 {
     text.parse().map_err(|error: T::Err| Problem::not_found().with_detail(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_text_or_refused() {
+        for good in ["", "a=b", "a=%C3%BC", "a=100%", "a=%zz", "a=ü", "a=%2"] {
+            assert!(is_utf8(good), "{good}");
+        }
+        for bad in ["a=%FF", "%C3", "a=%C3%28", "x=%ED%A0%80"] {
+            assert!(!is_utf8(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn members_are_told_from_sentences() {
+        for member in ["path", "filter.and[0]", "trust_anchor"] {
+            assert!(is_member(member), "{member}");
+        }
+        for other in ["", "invalid type", "missing field `x`"] {
+            assert!(!is_member(other), "{other}");
+        }
+    }
 }

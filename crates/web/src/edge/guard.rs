@@ -24,6 +24,11 @@ use super::{Access, AppState, Caller, LOGIN_PATH, PASSWORD_PATH, Problem, cookie
 /// Longest form without files, in bytes.
 const FORM_MAX: usize = 1024 * 1024;
 
+/// Headers that say one thing: which of two is meant, nobody can know, and whoever stands in front
+/// of this program may read the other.
+const ONCE: &[&str] =
+    &["authorization", "content-type", "idempotency-key", "last-event-id", "x-csrf-token"];
+
 /// What the guard of one route knows.
 #[derive(Clone)]
 pub(super) struct Gate {
@@ -102,6 +107,11 @@ fn percent(text: &str) -> String {
 impl Gate {
     async fn admit(&self, request: Request) -> Result<(Caller, Request), Problem> {
         let request = self.limit_body(request)?;
+        for name in ONCE {
+            if request.headers().get_all(*name).iter().nth(1).is_some() {
+                return Err(Problem::malformed(format!("the header {name} came more than once")));
+            }
+        }
         let options = &self.state.options;
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let path = request.uri().path().to_owned();

@@ -17,7 +17,7 @@ use super::form::Fields;
 use super::prose::prose;
 use super::shell::Shell;
 use super::typed::sentence;
-use super::{GET, POST, catalogue, event_proof, event_row, field_doc};
+use super::{GET, POST, automation, catalogue, event_proof, event_row, field_doc};
 use crate::edge::{Access, Problem, Routes, path_of};
 use crate::ui::{self, Change, ChoiceOption, Confirm, Crumb, Field, Nav, Tone};
 
@@ -51,6 +51,7 @@ async fn view(shell: &Shell, text: &str) -> Result<Response, Problem> {
     let title = chancery_event::sentence(event);
     let proof = event_proof::panel(shell, &seen).await?;
     let related = related(shell, &seen).await?;
+    let reactions = shell.engine().reactions(shell.context(), event.id).await?;
     let json = serde_json::to_string_pretty(&event.to_json()).unwrap_or_default();
     let body = html! {
         (ui::breadcrumbs(&[
@@ -69,6 +70,8 @@ async fn view(shell: &Shell, text: &str) -> Result<Response, Problem> {
             a href={"/catalogue/" (event.type_name)} { "About this type" }
         }, detail(event)))
         (related)
+        (ui::section("reactions", "What reacted, what did not and why", html! {},
+            automation::reason::reactions(&reactions)))
         div.columns {
             (ui::section("personal", "About people", html! {}, personal(shell, event)))
             (ui::section("dialects", "What other systems call it", html! {}, dialects(event)))

@@ -147,6 +147,9 @@ async fn view(shell: &Shell) -> Result<Response, Problem> {
         @for finding in shell.engine().health().findings().iter().filter(|finding| !finding.good) {
             (ui::alert_box(AlertKind::Error, &sentence(&finding.message)))
         }
+        @if facts.figures.certificates > 0 && shell.engine().settings().monitors {
+            (super::task::watched(shell).await?)
+        }
         (alerts(&facts))
         @if facts.figures.certificates == 0 { (nothing(shell)) }
         @else {

@@ -56,6 +56,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let words = format!("{} shown", jobs.len());
     let body = html! {
         (ui::page_header("Jobs", "What is done in the background, newest first.", html! {}))
+        (super::task::places("/jobs"))
         div.with-facets {
             (facets(shell, &counts, &queues))
             div id="job-list" data-refresh=[running.then_some("5")] {
@@ -166,10 +167,10 @@ fn facets(shell: &Shell, counts: &[(String, u64)], queues: &[QueueView]) -> Mark
             } } }
             aside.facets aria-label="Time" { details open { summary { "Asked for" } ul {
                 @for (label, days) in SPANS {
-                    li { a href=(since(&address, shell.now(), days)) { (label) } }
+                    li { a.facet href=(since(&address, shell.now(), days)) { (label) } }
                 }
                 @if address.value("from").is_some() {
-                    li { a href=(address.without(&["from", "to"])) { "Any time" } }
+                    li { a.facet href=(address.without(&["from", "to"])) { "Any time" } }
                 }
             } } }
         }

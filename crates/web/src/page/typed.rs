@@ -32,6 +32,13 @@ impl Typed {
         self
     }
 
+    /// The same with another value in a field.
+    #[must_use]
+    pub(crate) fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.values.insert(name.to_owned(), vec![value.into()]);
+        self
+    }
+
     /// The same with several values where nothing was typed.
     #[must_use]
     pub(crate) fn or_all(mut self, name: &str, all: Vec<String>) -> Self {

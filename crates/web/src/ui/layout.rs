@@ -90,13 +90,15 @@ pub enum Nav {
     Log,
     /// `/jobs`
     Jobs,
+    /// `/automation`
+    Automation,
     /// `/administration`
     Administration,
     /// None of them.
     Elsewhere,
 }
 
-const PLACES: [(Nav, &str, &str, Icon); 8] = [
+const PLACES: [(Nav, &str, &str, Icon); 9] = [
     (Nav::Home, "Home", "/", Icon::Home),
     (Nav::Alerts, "Alerts", "/alerts", Icon::Bell),
     (Nav::Events, "Events", "/events", Icon::Events),
@@ -104,6 +106,7 @@ const PLACES: [(Nav, &str, &str, Icon); 8] = [
     (Nav::Catalogue, "Catalogue", "/catalogue", Icon::Catalogue),
     (Nav::Log, "Log", "/log-view", Icon::Log),
     (Nav::Jobs, "Jobs", "/jobs", Icon::Jobs),
+    (Nav::Automation, "Automation", "/automation", Icon::Automation),
     (Nav::Administration, "Administration", "/administration", Icon::Administration),
 ];
 

@@ -163,3 +163,31 @@ async fn the_inventory_is_listed_page_by_page_and_exported() {
     assert_eq!(exports.expect(200).json()["items"].as_array().unwrap().len(), 2);
     server.finish().await;
 }
+
+#[tokio::test]
+async fn an_attempt_that_cannot_be_read_is_an_attempt() {
+    let server = TestServer::start().await;
+    let send = |media_type: &str, body: &str, query: &str| {
+        server.post(&format!("/api/v1/certificates{query}")).body(
+            if media_type == "json" { "application/json" } else { "image/png" },
+            body.to_owned(),
+        )
+    };
+    send("json", "{\"certificate\":", "").send().await.expect(400);
+    send("json", "{\"certificate\":\"x\",\"colour\":1}", "").send().await.expect(422);
+    send("png", "x", "").send().await.expect(415);
+    send("json", "{}", "?mode=later").send().await.expect(422);
+    let empty = server.post("/api/v1/certificates?mode=async").body("text/plain", "");
+    empty.send().await.expect(422);
+    server.settle().await;
+    let events = "/api/v1/events?order=oldest&filter=type:certificate.upload";
+    let events = server.get(events).send().await.expect(200).json();
+    let reasons: Vec<_> = events["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["event"]["data"]["outcome"]["reason"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(reasons, ["malformed", "invalid", "unsupported_media_type", "invalid", "empty"]);
+    server.finish().await;
+}

@@ -252,3 +252,14 @@ async fn events_are_found_in_the_spelling_of_scim() {
     server.get("/api/v1/jobs?kind=nap").send().await.expect(422);
     server.finish().await;
 }
+
+#[tokio::test]
+async fn a_stream_does_not_wait_behind_the_end_of_the_log() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    let ahead = server.get("/api/v1/events/stream").header("last-event-id", "999999");
+    assert_eq!(ahead.send().await.expect(422).json()["field"], "Last-Event-ID");
+    let from = server.get("/api/v1/events/stream?from=999999").send().await.expect(422);
+    assert_eq!(from.json()["field"], "from");
+    server.finish().await;
+}

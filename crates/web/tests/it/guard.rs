@@ -217,3 +217,22 @@ async fn being_refused_does_not_fill_the_log() {
     assert!(told.iter().all(|event| event["data"]["detail"]["refused"] == 1));
     server.finish().await;
 }
+
+#[tokio::test]
+async fn what_can_be_read_in_two_ways_is_refused() {
+    let server = TestServer::start().await;
+    let viewer = server.token(Role::Viewer).await;
+    let twice = server.get("/api/v1/tokens").header("authorization", &format!("Bearer {viewer}"));
+    let refused = twice.send().await.expect(400);
+    assert!(refused.text().contains("authorization"), "{}", refused.text());
+    let twice = server.post("/api/v1/tokens").header("idempotency-key", "a");
+    let twice = twice.header("idempotency-key", "b").json(&json!({ "name": "x", "days": 1 }));
+    assert!(twice.send().await.expect(400).text().contains("idempotency-key"));
+    let latin = server.get("/api/v1/events?filter=%FF").send().await.expect(400);
+    assert!(latin.text().contains("UTF-8"), "{}", latin.text());
+    let wrong = server.post("/api/v1/tokens").json(&json!({ "name": 5, "days": 1 }));
+    let wrong = wrong.send().await.expect(422).json();
+    assert_eq!(wrong["field"], "name");
+    assert!(wrong["detail"].as_str().unwrap().starts_with("name: invalid type"), "{wrong}");
+    server.finish().await;
+}

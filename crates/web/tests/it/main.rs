@@ -3,6 +3,7 @@
 mod access;
 mod administration;
 mod alerts;
+mod automation;
 mod browser;
 mod certificates;
 mod document;
@@ -10,4 +11,5 @@ mod events;
 mod forms;
 mod guard;
 mod log;
+mod monitors;
 mod pages;

@@ -121,6 +121,7 @@ mod tests {
             session_idle_minutes: 60,
             session_lifetime_hours: 2,
             database: chancery_throwaway::database_of(dir.path()).map(|url| url.parse().unwrap()),
+            monitors: false,
             ..Settings::new(dir.path())
         };
         let password = settings.admin_password.clone().unwrap();

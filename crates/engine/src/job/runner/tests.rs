@@ -31,6 +31,7 @@ impl Trial {
         let environment = Environment::new(clock.clone(), SeededEntropy::new(11));
         let settings = Settings {
             allow_unencrypted_key: true,
+            monitors: false,
             database: chancery_throwaway::database_of(dir.path()).map(|url| url.parse().unwrap()),
             ..Settings::new(dir.path())
         };

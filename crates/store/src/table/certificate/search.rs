@@ -15,13 +15,16 @@ mod source;
 pub use counts::{Count, Facets};
 pub use object::Searchable;
 
+use std::collections::HashSet;
+
 use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Schema};
+use chancery_event::id::CertificateId;
 
 use self::plan::{Plan, Statement};
 use self::source::Source;
 use super::{COLUMNS, Certificate, read};
 use crate::table::attribute::Attribute;
-use crate::{Error, Link, SqlValue};
+use crate::{Error, Link, SqlValue, value};
 
 /// Statuses a certificate can have.
 pub const STATUSES: [&str; 9] = [
@@ -252,6 +255,29 @@ impl Search<'_> {
             });
         }
         Ok(rows)
+    }
+
+    /// Which of these certificates the filter selects; archived ones only if it names `archived`.
+    ///
+    /// # Errors
+    /// The filter does not fit the schema, or the store cannot be read.
+    pub async fn among(
+        &self,
+        link: &mut Link,
+        ids: &[CertificateId],
+    ) -> Result<HashSet<CertificateId>, Error> {
+        let plan = Plan::new(self, link).await?;
+        if plan.is_void || ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut statement = Statement::default();
+        let places: Vec<_> = ids.iter().map(|id| statement.push(value::id(*id))).collect();
+        let fits = plan.condition(None, &mut statement)?;
+        let sql = format!(
+            "SELECT c.id FROM certificate c WHERE c.id IN ({}) AND {fits}",
+            places.join(", ")
+        );
+        link.rows(sql, statement.values).await?.iter().map(|row| row.id("id")).collect()
     }
 
     /// The place so many certificates further in the order, if there are so many.

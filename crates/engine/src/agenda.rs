@@ -1,0 +1,303 @@
+//! What runs by the clock: sets monitors and schedules up from their definitions, keeps what is
+//! watched in step with the log, and runs what is due.
+//!
+//! The loop takes no input (invariant 8): it reads definitions and times from the store. Each task
+//! has a lease, so that one runner has it at a time; a run that was missed while nobody ran happens
+//! once, at the first opportunity. A clock that was put back makes nothing wait: a task is due no
+//! later than its timetable says from now on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_event::types::job as types;
+use chancery_event::{Outcome, Target, TargetKind, Timestamp};
+use chancery_store::Tx;
+use chancery_store::table::task::{self, Task};
+use chancery_store::table::{automation as definitions, monitor, setting};
+use tokio::sync::watch;
+
+use crate::automation::{Class, Object};
+use crate::monitor::timetable::Timetable;
+use crate::monitor::{Definition, active::Active, defaults, enrolment};
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, schedule};
+
+/// How long the loop sleeps at most.
+const TICK: Duration = Duration::from_secs(1);
+/// A setting: the definitions of a new installation were made.
+const DEFAULTS_MADE: &str = "automation_defaults";
+
+/// What is set up.
+#[derive(Default)]
+pub(crate) struct Agenda {
+    items: Vec<Item>,
+    /// Revision of the configuration that it was made from.
+    revision: Option<i64>,
+}
+
+struct Item {
+    object: Object,
+    /// `None`: it cannot run.
+    timetable: Option<Timetable>,
+}
+
+/// Works until `stop` is set.
+pub(crate) async fn run(engine: Engine, mut agenda: Agenda, mut stop: watch::Receiver<bool>) {
+    let mut sealed = engine.sealed();
+    let mut changed = engine.0.automation.subscribe();
+    let mut keeper = engine.keeper("agenda");
+    loop {
+        sealed.mark_unchanged();
+        changed.mark_unchanged();
+        match keeper.on_duty(agenda.round(&engine)).await {
+            Ok(Some(Ok(()))) => {}
+            // Whoever takes over starts from what the store says.
+            Ok(None) => agenda = Agenda::default(),
+            Ok(Some(Err(error))) | Err(error) => {
+                tracing::error!(%error, "what runs by the clock failed");
+            }
+        }
+        if *stop.borrow() {
+            keeper.give_back().await;
+            return;
+        }
+        tokio::select! {
+            _ = sealed.changed() => {}
+            _ = changed.changed() => {}
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(TICK) => {}
+        }
+    }
+}
+
+impl Agenda {
+    /// Sets up what changed, enrols what came in, runs what is due.
+    pub(crate) async fn round(&mut self, engine: &Engine) -> Result<(), Error> {
+        self.sync(engine).await?;
+        enrolment::catch_up(engine).await?;
+        let now = engine.environment().now();
+        let tasks = task::all(&mut engine.link().await?).await?;
+        for item in &self.items {
+            let (Some(timetable), true) = (&item.timetable, item.object.enabled) else { continue };
+            let same = |task: &&Task| {
+                task.name == item.object.name && task.class == item.object.class.as_str()
+            };
+            let Some(task) = tasks.iter().find(same) else { continue };
+            // Both clocks that went back and timetables that changed end here.
+            let latest = timetable.next_after(now).unwrap_or(Timestamp::LAST);
+            if task.next_at > latest {
+                plan(engine, task, latest).await?;
+            }
+            if task.next_at <= now && !is_held(task, now) {
+                run_one(engine, &item.object, timetable, task.next_at).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the definitions if they changed, and sets up what is new.
+    pub(crate) async fn sync(&mut self, engine: &Engine) -> Result<(), Error> {
+        let mut link = engine.link().await?;
+        let revision = definitions::revision(&mut link).await?;
+        if self.revision == Some(revision) {
+            return Ok(());
+        }
+        let mut objects = Vec::new();
+        for class in [Class::Monitor, Class::Schedule] {
+            for row in definitions::of_class(&mut link, class.as_str()).await? {
+                objects.push(Object::read(row)?);
+            }
+        }
+        let tasks = task::all(&mut link).await?;
+        drop(link);
+        self.items.clear();
+        for object in objects {
+            let class = object.class.as_str();
+            let known = tasks.iter().find(|task| task.class == class && task.name == object.name);
+            let made = prepare(engine, &object).await;
+            let problem = made.as_ref().err().map(ToString::to_string);
+            if known.is_none_or(|known| known.version != object.version || known.problem != problem)
+            {
+                set_up(engine, &object, &made, problem.as_deref()).await?;
+            }
+            self.items.push(Item { object, timetable: made.ok().map(|made| made.timetable) });
+        }
+        for task in &tasks {
+            let same = |item: &Item| {
+                item.object.class.as_str() == task.class && item.object.name == task.name
+            };
+            if !self.items.iter().any(same) {
+                remove(engine, task).await?;
+            }
+        }
+        self.revision = Some(revision);
+        Ok(())
+    }
+}
+
+/// Whether somebody holds the lease of a task.
+pub(crate) fn is_held(task: &Task, now: Timestamp) -> bool {
+    task.lease_until.is_some_and(|until| until > now && until <= now.plus(task::LEASE))
+}
+
+/// A definition that can run.
+struct Prepared {
+    timetable: Timetable,
+    active: Option<Active>,
+}
+
+async fn prepare(engine: &Engine, object: &Object) -> Result<Prepared, Error> {
+    if object.class == Class::Schedule {
+        let timetable = schedule::Definition::read(&object.body)?.timetable;
+        return Ok(Prepared { timetable, active: None });
+    }
+    let definition = Definition::read(&object.body)?;
+    let timetable = definition.timetable.clone();
+    let mut link = engine.link().await?;
+    let active = Active::new(&mut link, &object.name, object.version, definition).await?;
+    Ok(Prepared { timetable, active: Some(active) })
+}
+
+/// Sets one task up and records it (`monitor.start`), also when it cannot be.
+async fn set_up(
+    engine: &Engine,
+    object: &Object,
+    made: &Result<Prepared, Error>,
+    problem: Option<&str>,
+) -> Result<(), Error> {
+    let now = engine.environment().now();
+    let mut watched = None;
+    let next = match made {
+        Ok(Prepared { timetable, active }) => {
+            if let Some(active) = active {
+                watched = Some(enrolment::set_up(engine, active).await?);
+            }
+            timetable.next_after(now).filter(|_| object.enabled).unwrap_or(Timestamp::LAST)
+        }
+        Err(_) => Timestamp::LAST,
+    };
+    let kind = object.body.get("kind").and_then(serde_json::Value::as_str);
+    let payload = types::MonitorStart {
+        monitor: object.name.clone(),
+        monitor_version: object.version,
+        monitor_kind: kind.map(|kind| kind.to_owned().into()),
+        watched,
+    };
+    let mut draft = Draft::new(&payload)?
+        .target(Target::new(TargetKind::Monitor, &object.name).named(&object.name));
+    if let Some(problem) = problem {
+        draft = draft.outcome(Outcome::failure("cannot_run", ""));
+        draft.outcome.message = None;
+        draft.personal.insert("message".to_owned(), problem.into());
+    }
+    let is_monitor = object.class == Class::Monitor;
+    let scribe = engine.scribe(&Context::system(engine.environment()));
+    let work = Arc::new((object.clone(), problem.map(str::to_owned), draft));
+    engine
+        .0
+        .store
+        .transaction("task.set_up", move |tx: &mut Tx| {
+            let (work, scribe) = (work.clone(), scribe.clone());
+            Box::pin(async move {
+                let (object, problem, draft) = &*work;
+                let (class, version) = (object.class.as_str(), object.version);
+                task::put(tx, class, &object.name, version, problem.as_deref(), next).await?;
+                if is_monitor {
+                    scribe.record(tx, draft.clone())?;
+                }
+                Ok::<(), Error>(())
+            })
+        })
+        .await
+}
+
+async fn remove(engine: &Engine, gone: &Task) -> Result<(), Error> {
+    let gone = gone.clone();
+    engine
+        .0
+        .store
+        .transaction("task.remove", move |tx: &mut Tx| {
+            let gone = gone.clone();
+            Box::pin(async move {
+                task::remove(tx, &gone.class, &gone.name).await?;
+                if gone.class == Class::Monitor.as_str() {
+                    monitor::clear(tx, &gone.name).await?;
+                }
+                Ok::<(), Error>(())
+            })
+        })
+        .await
+}
+
+async fn plan(engine: &Engine, task: &Task, next: Timestamp) -> Result<(), Error> {
+    let task = task.clone();
+    engine
+        .0
+        .store
+        .transaction("task.plan", move |tx: &mut Tx| {
+            let task = task.clone();
+            Box::pin(async move {
+                Ok::<(), Error>(task::plan(tx, &task.class, &task.name, next).await?)
+            })
+        })
+        .await
+}
+
+/// Runs what is due. What fails is recorded by itself and must not keep the others waiting.
+async fn run_one(
+    engine: &Engine,
+    object: &Object,
+    timetable: &Timetable,
+    due_at: Timestamp,
+) -> Result<(), Error> {
+    let context = Context::system(engine.environment());
+    let done = match object.class {
+        Class::Schedule => {
+            schedule::fire(engine, &context, object, timetable, Some(due_at)).await.map(|_| ())
+        }
+        _ => crate::monitor::run::perform(engine, &context, object, Some(due_at)).await.map(|_| ()),
+    };
+    match done {
+        Ok(()) | Err(Error::Conflict { .. }) => Ok(()),
+        Err(error) => {
+            tracing::error!(class = %object.class, name = object.name, %error, "a run failed");
+            Ok(())
+        }
+    }
+}
+
+impl Engine {
+    /// Makes the definitions of a new installation, once: what somebody deletes stays deleted. The
+    /// event of the first start covers them.
+    pub(crate) async fn make_default_automation(&self) -> Result<(), Error> {
+        let now = self.environment().now();
+        self.0
+            .store
+            .transaction("automation.defaults", move |tx: &mut Tx| {
+                Box::pin(async move {
+                    if setting::find(tx, DEFAULTS_MADE).await?.is_some() {
+                        return Ok::<(), Error>(());
+                    }
+                    let revision = definitions::next_revision(tx).await?;
+                    let monitors = defaults::monitors().into_iter().map(|d| (Class::Monitor, d));
+                    let schedules = defaults::schedules().into_iter().map(|d| (Class::Schedule, d));
+                    for (class, (name, body)) in monitors.chain(schedules) {
+                        let row = definitions::Object {
+                            class: class.as_str().to_owned(),
+                            name: name.to_owned(),
+                            version: definitions::next_version(tx, class.as_str(), name).await?,
+                            revision,
+                            enabled: true,
+                            body: body.to_string(),
+                            created_at: now,
+                            created_by: None,
+                        };
+                        definitions::put(tx, &row).await?;
+                    }
+                    setting::put(tx, DEFAULTS_MADE, "1").await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

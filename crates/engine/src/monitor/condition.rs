@@ -1,0 +1,330 @@
+//! Monitors that look at few things each time instead of watching many objects: limits, late jobs,
+//! and the program itself.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use chancery_event::types::{account, authority};
+use chancery_event::{LogIndex, Outcome, Severity, Target, TargetKind, Timestamp};
+use chancery_store::table::job::{self, Job};
+use chancery_store::table::monitor::{self as table, Watch};
+use chancery_store::table::task::{self, Task};
+use chancery_store::table::{account as accounts, certificate};
+use chancery_store::{Link, Tx, log};
+
+use super::active::Active;
+use super::alarm::{self, Alarm};
+use super::tally::Tally;
+use crate::scribe::{Draft, Scribe};
+use crate::{Engine, Error};
+
+/// A job that was due this long ago and still waits is late.
+const LATE: i64 = 15 * 60 * Timestamp::SECOND;
+/// A job that has run for this long is stuck.
+const STUCK: i64 = 2 * Timestamp::HOUR;
+/// An event that waits this long for its seal.
+const SEAL_LAG: i64 = 60 * Timestamp::SECOND;
+/// Events that a consumer of the log may be behind.
+const CURSOR_LAG: u64 = 100_000;
+/// A run that is later than this is missing.
+pub(crate) const MISSING: i64 = 10 * 60 * Timestamp::SECOND;
+/// Wall clock and machine clock may differ by this much between two looks.
+const JUMP: i64 = 30 * Timestamp::SECOND;
+/// Free space that is too little: below both.
+const FREE_BYTES: u64 = 1 << 30;
+const FREE_PERCENT: u64 = 5;
+
+/// One count against its limit.
+#[derive(Clone, Debug)]
+pub(super) struct Usage {
+    counted: &'static str,
+    count: u64,
+    limit: u64,
+}
+
+/// The counts that have a limit.
+pub(super) async fn usages(engine: &Engine, active: &Active) -> Result<Vec<Usage>, Error> {
+    let mut link = engine.link().await?;
+    let limits = active.definition.limits;
+    let mut usages = Vec::new();
+    if let Some(limit) = limits.certificates {
+        let count = u64::try_from(certificate::count(&mut link).await?).unwrap_or(0);
+        usages.push(Usage { counted: "certificates", count, limit });
+    }
+    if let Some(limit) = limits.accounts {
+        let count = accounts::all(&mut link).await?.len() as u64;
+        usages.push(Usage { counted: "accounts", count, limit });
+    }
+    if let Some(limit) = limits.storage_mib {
+        let count = engine.0.store.size_bytes().await? >> 20;
+        usages.push(Usage { counted: "storage_mib", count, limit });
+    }
+    Ok(usages)
+}
+
+/// Reports limits that were reached since the last look.
+pub(super) async fn limits(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    active: &Active,
+    usages: &[Usage],
+    now: Timestamp,
+    tally: &mut Tally,
+) -> Result<(), Error> {
+    let names: Vec<_> = usages.iter().map(|usage| usage.counted.to_owned()).collect();
+    let known = table::some(tx, &active.name, &names).await?;
+    (tally.inventory, tally.watched) = (usages.len() as u64, usages.len() as u64);
+    let mut keep = Vec::new();
+    for usage in usages {
+        tally.evaluated += 1;
+        let was = known.get(usage.counted).is_some_and(|watch| watch.verdict == "fired");
+        let reached = usage.count >= usage.limit;
+        let key = format!("limit/{}", usage.counted);
+        match (was, reached) {
+            (false, true) => {
+                tally.fired += 1;
+                scribe.record(tx, reached_draft(usage)?)?;
+                let title = format!("{} of {} {}", usage.count, usage.limit, usage.counted);
+                let alarm = Alarm {
+                    key,
+                    kind: "limit_reached",
+                    severity: Severity::Error,
+                    title,
+                    message: "A limit set in the monitor is reached.".to_owned(),
+                    object: None,
+                };
+                alarm::raise(tx, scribe, &active.name, alarm).await?;
+            }
+            (true, true) => tally.skip("reported_before"),
+            (true, false) => {
+                alarm::resolve(tx, scribe, &key, "below_limit").await?;
+                tally.skip("below_limit");
+            }
+            (false, false) => tally.skip("below_limit"),
+        }
+        keep.push(mark(usage.counted, reached, now));
+    }
+    Ok(table::put(tx, &active.name, &keep).await?)
+}
+
+fn mark(object: &str, fired: bool, now: Timestamp) -> Watch {
+    Watch {
+        object: object.to_owned(),
+        due_at: table::NEVER,
+        handled: now,
+        held_by: None,
+        verdict: if fired { "fired" } else { "good" }.to_owned(),
+        looked_at: Some(now),
+    }
+}
+
+/// Accounts are the clients of this program; everything else is a limit of what it may hold.
+fn reached_draft(usage: &Usage) -> Result<Draft, Error> {
+    let message = format!("{} of {} {}", usage.count, usage.limit, usage.counted);
+    if usage.counted == "accounts" {
+        let payload = account::ClientCountReached { count: usage.count, limit: usage.limit };
+        let target = Target::new(TargetKind::Configuration, "limits");
+        return Ok(Draft::new(&payload)?.target(target));
+    }
+    let payload = authority::LicenseLimitReached {
+        counted: usage.counted.into(),
+        count: usage.count,
+        limit: usage.limit,
+    };
+    let target = Target::new(TargetKind::Configuration, "limits");
+    let outcome = Outcome::failure("limit_reached", message);
+    Ok(Draft::new(&payload)?.outcome(outcome).target(target))
+}
+
+/// Raises alerts for jobs that wait or run too long, and resolves those of others.
+pub(super) async fn jobs(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    active: &Active,
+    now: Timestamp,
+    tally: &mut Tally,
+) -> Result<(), Error> {
+    let counts = job::counts(tx).await?;
+    let open = counts.iter().filter(|(state, _)| matches!(state.as_str(), "queued" | "running"));
+    tally.inventory = open.map(|(_, count)| count).sum();
+    tally.watched = tally.inventory;
+    let late = job::late(tx, now.plus(-LATE), now.plus(-STUCK), 100).await?;
+    tally.evaluated = late.len() as u64;
+    let start = (Timestamp::FIRST, String::new());
+    let known = table::coming(tx, &active.name, table::NEVER, &start, 1_000).await?;
+    let known: HashSet<String> = known.into_iter().map(|watch| watch.object).collect();
+    let mut keep = Vec::new();
+    for job in &late {
+        if known.contains(&job.id.to_string()) {
+            tally.skip("reported_before");
+            continue;
+        }
+        tally.fired += 1;
+        alarm::raise(tx, scribe, &active.name, late_alarm(job, now)).await?;
+        keep.push(mark(&job.id.to_string(), true, now));
+    }
+    let is_late = |id: &String| late.iter().any(|job| job.id.to_string() == *id);
+    let over: Vec<_> = known.into_iter().filter(|id| !is_late(id)).collect();
+    for id in &over {
+        alarm::resolve(tx, scribe, &job_key(id), "job_went_on").await?;
+    }
+    table::put(tx, &active.name, &keep).await?;
+    table::remove(tx, &active.name, &over).await?;
+    Ok(())
+}
+
+fn job_key(id: &str) -> String {
+    format!("job/{id}/late")
+}
+
+fn late_alarm(job: &Job, now: Timestamp) -> Alarm {
+    let (kind, since, word) = match job.started_at.filter(|_| job.state == "running") {
+        Some(started) => ("job_stuck", started, "has run"),
+        None => ("job_late", job.run_at, "has waited"),
+    };
+    let minutes = now.since(since) / (60 * Timestamp::SECOND);
+    Alarm {
+        key: job_key(&job.id.to_string()),
+        kind,
+        severity: Severity::Warning,
+        title: format!("A job of the kind {} {word} for {minutes} min", job.kind),
+        message: "Look at the job: cancel it, or find out what it waits for.".to_owned(),
+        object: Some(Target::new(TargetKind::Job, job.id).named(&job.name)),
+    }
+}
+
+/// Two clocks read at the same moment.
+#[derive(Clone, Copy, Debug)]
+struct Clocks {
+    wall: Timestamp,
+    machine: Instant,
+}
+
+/// What the internal monitor remembers between two looks; lost with the process.
+#[derive(Debug, Default)]
+pub(crate) struct Memory(Mutex<Option<Clocks>>);
+
+/// One finding about the program.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    part: &'static str,
+    /// What is wrong; `None`: nothing.
+    bad: Option<String>,
+}
+
+/// Looks at the program itself.
+pub(super) async fn findings(engine: &Engine, now: Timestamp) -> Result<Vec<Found>, Error> {
+    let mut found: Vec<_> = engine
+        .health()
+        .findings()
+        .into_iter()
+        .map(|finding| Found {
+            part: finding.part,
+            bad: (!finding.good).then_some(finding.message),
+        })
+        .collect();
+    let mut link = engine.link().await?;
+    found.push(Found { part: "seal_lag", bad: seal_lag(&mut link, now).await? });
+    found.push(Found { part: "consumers", bad: consumers(&mut link).await? });
+    found.push(Found { part: "clock", bad: clock(engine, &mut link, now).await? });
+    found.push(Found { part: "disk", bad: disk(engine) });
+    let tasks = task::all(&mut link).await?;
+    found.push(Found { part: "timetable", bad: timetable(&tasks, now) });
+    Ok(found)
+}
+
+async fn seal_lag(link: &mut Link, now: Timestamp) -> Result<Option<String>, Error> {
+    let oldest = log::pending(link, 1).await?.first().map(|row| row.recorded_at);
+    let lag = oldest.map_or(0, |oldest| now.since(oldest));
+    let text = || format!("an event has waited {} s for its seal", lag / Timestamp::SECOND);
+    Ok((lag > SEAL_LAG).then(text))
+}
+
+async fn consumers(link: &mut Link) -> Result<Option<String>, Error> {
+    let size = log::state(link).await?.signed_size;
+    for (name, next) in log::cursors(link).await? {
+        let LogIndex(next) = next;
+        let behind = size.saturating_sub(next);
+        if behind > CURSOR_LAG {
+            return Ok(Some(format!("the consumer {name} is {behind} events behind the log")));
+        }
+    }
+    Ok(None)
+}
+
+async fn clock(engine: &Engine, link: &mut Link, now: Timestamp) -> Result<Option<String>, Error> {
+    let present = Clocks { wall: now, machine: Instant::now() };
+    let before = match engine.0.monitor_memory.0.lock() {
+        Ok(mut memory) => memory.replace(present),
+        Err(_) => None,
+    };
+    let seconds = |micros: i64| micros / Timestamp::SECOND;
+    if let Some(before) = before {
+        let passed = i64::try_from((present.machine - before.machine).as_micros());
+        let jump = now.since(before.wall) - passed.unwrap_or(i64::MAX);
+        if jump.abs() > JUMP {
+            let way = if jump > 0 { "forward" } else { "back" };
+            return Ok(Some(format!("the clock jumped {way} by {} s", seconds(jump.abs()))));
+        }
+    }
+    let latest = log::latest_time(link).await?;
+    let behind = latest.map_or(0, |latest| latest.since(now));
+    let text = || format!("the clock is {} s behind the newest event of the log", seconds(behind));
+    Ok((behind > JUMP).then(text))
+}
+
+fn disk(engine: &Engine) -> Option<String> {
+    let found = rustix::fs::statvfs(&engine.settings().data_dir).ok()?;
+    let (free, all) = (found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize);
+    let percent = free.saturating_mul(100).checked_div(all).unwrap_or(100);
+    (free < FREE_BYTES && percent < FREE_PERCENT)
+        .then(|| format!("{} MiB are left on the disk, {percent} %", free >> 20))
+}
+
+fn timetable(tasks: &[Task], now: Timestamp) -> Option<String> {
+    let late = |task: &&Task| {
+        let running = task.lease_until.is_some_and(|until| until > now);
+        task.problem.is_none() && !running && now.since(task.next_at) > MISSING
+    };
+    let missing: Vec<_> = tasks.iter().filter(late).map(|task| task.name.as_str()).collect();
+    let broken = tasks.iter().find_map(|task| Some((&task.name, task.problem.as_ref()?)));
+    match (missing.is_empty(), broken) {
+        (false, _) => Some(format!("no run of {} when it was due", missing.join(", "))),
+        (true, Some((name, problem))) => Some(format!("{name} cannot run: {problem}")),
+        (true, None) => None,
+    }
+}
+
+/// Raises alerts for what is wrong and resolves those of what is not any more.
+pub(super) async fn internal(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    active: &Active,
+    found: &[Found],
+    tally: &mut Tally,
+) -> Result<(), Error> {
+    tally.inventory = found.len() as u64;
+    tally.watched = tally.inventory;
+    tally.evaluated = tally.inventory;
+    for finding in found {
+        let key = format!("internal/{}", finding.part);
+        match &finding.bad {
+            None => alarm::resolve(tx, scribe, &key, "good_again").await?,
+            Some(message) => {
+                tally.fired += 1;
+                tally.findings.push(message.clone());
+                let alarm = Alarm {
+                    key,
+                    kind: "internal",
+                    severity: Severity::Error,
+                    title: format!("Chancery itself: {}", finding.part.replace('_', " ")),
+                    message: message.clone(),
+                    object: None,
+                };
+                alarm::raise(tx, scribe, &active.name, alarm).await?;
+            }
+        }
+    }
+    Ok(())
+}

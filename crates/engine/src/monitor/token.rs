@@ -1,0 +1,99 @@
+//! A look at API tokens that are due: near or past their end, or unused for long.
+
+use chancery_event::types::{account, secret};
+use chancery_event::{Target, TargetKind, Timestamp};
+use chancery_store::Tx;
+use chancery_store::table::monitor::{self as table, Span, Watch, Watched, WatchedToken};
+
+use super::active::Active;
+use super::definition::Kind;
+use super::tally::Tally;
+use super::threshold::{Crossed, Threshold};
+use crate::Error;
+use crate::scribe::{Draft, Scribe};
+
+/// Looks at a batch.
+pub(super) async fn look(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    active: &Active,
+    batch: Vec<Watch>,
+    now: Timestamp,
+    tally: &mut Tally,
+) -> Result<(), Error> {
+    let ids: Vec<_> = batch.iter().map(|watch| watch.object.clone()).collect();
+    let unused = active.definition.kind == Kind::TokenUnused;
+    let watched = if unused { Watched::TokenUses } else { Watched::Tokens };
+    let spans = watched.spans(tx, &ids).await?;
+    let tokens = table::tokens(tx, &ids).await?;
+    let (mut keep, mut gone) = (Vec::new(), Vec::new());
+    for mut watch in batch {
+        tally.evaluated += 1;
+        let span = spans.iter().find(|span| span.object == watch.object);
+        let (Some(span), Some(token)) = (span, tokens.get(&watch.object)) else {
+            tally.skip("gone");
+            gone.push(watch.object);
+            continue;
+        };
+        watch.looked_at = Some(now);
+        let course = active.course(span.start, span.end);
+        match course.crossed(watch.handled, now) {
+            None => tally.skip("not_due"),
+            Some(crossed) => {
+                let draft = draft(active, span, token, &crossed, now)?;
+                scribe.record(tx, draft)?;
+                "fired".clone_into(&mut watch.verdict);
+                watch.handled = crossed.handled;
+                tally.fired += 1;
+            }
+        }
+        watch.due_at = course.next_after(watch.handled).unwrap_or(table::NEVER);
+        keep.push(watch);
+    }
+    table::put(tx, &active.name, &keep).await?;
+    table::remove(tx, &active.name, &gone).await?;
+    Ok(())
+}
+
+/// The event about a token.
+fn draft(
+    active: &Active,
+    span: &Span,
+    token: &WatchedToken,
+    crossed: &Crossed,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let threshold = |position: usize| active.definition.thresholds.get(position);
+    let text = |position: usize| threshold(position).map(ToString::to_string).unwrap_or_default();
+    let (id, kind) = (span.object.clone(), "token".into());
+    let account_id = Some(token.account);
+    let draft = if active.definition.kind == Kind::TokenUnused {
+        let days = threshold(crossed.threshold).and_then(Threshold::days_after);
+        Draft::new(&secret::Unused {
+            secret_id: id,
+            secret_kind: kind,
+            last_used_at: token.used_at,
+            interval_days: days.unwrap_or(0),
+        })?
+    } else if now < span.end {
+        Draft::new(&account::MethodExpiring {
+            method_id: id,
+            method_kind: kind,
+            account_id,
+            expires_at: span.end,
+            threshold: text(crossed.threshold),
+            threshold_s: span.end.since(crossed.instant) / Timestamp::SECOND,
+            passed: crossed.passed.iter().map(|position| text(*position)).collect(),
+        })?
+    } else {
+        Draft::new(&account::MethodExpired {
+            method_id: id,
+            method_kind: kind,
+            account_id,
+            expires_at: span.end,
+        })?
+    };
+    Ok(draft
+        .target(Target::new(TargetKind::Token, &span.object))
+        .target(Target::new(TargetKind::Account, token.account)))
+}

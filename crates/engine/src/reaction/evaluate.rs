@@ -1,0 +1,168 @@
+//! The one function: what the configuration makes of a happening.
+//!
+//! Pure. Live dispatch, the upload stages, dry run, back-test and forecast call it, and only it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chancery_event::filter::Explanation;
+
+use super::configuration::{Configuration, Trigger};
+use super::definition::{ScopeKind, ScopeRef};
+use super::happening::Happening;
+use super::step::{Effect, Step};
+
+/// What came of asking a trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// All its rules held; its actions follow.
+    Matched,
+    /// All its rules held, and it ignores: its scope stops here.
+    Ignored,
+    /// One single comparison did not hold.
+    Nearly,
+    /// More than one comparison did not hold.
+    NotMatched,
+    /// An ignoring trigger of its scope was first.
+    NotReached,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Matched, Self::Ignored, Self::Nearly, Self::NotMatched, Self::NotReached];
+
+    /// The one spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::Ignored => "ignored",
+            Self::Nearly => "nearly",
+            Self::NotMatched => "not_matched",
+            Self::NotReached => "not_reached",
+        }
+    }
+
+    /// The verdict that `text` spells.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.as_str() == text)
+    }
+
+    /// Whether the trigger's rules held.
+    pub fn held(self) -> bool {
+        matches!(self, Self::Matched | Self::Ignored)
+    }
+}
+
+/// A step that is to follow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// Its action, with the version that counts.
+    pub action: (String, i64),
+    /// The step's word.
+    pub word: &'static str,
+    /// What it comes to.
+    pub effect: Effect,
+}
+
+/// What was found about one rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Its name and version.
+    pub rule: (String, i64),
+    /// Every comparison with what was expected and what was there.
+    pub explanation: Explanation,
+}
+
+/// One trigger that was asked, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// The trigger.
+    pub trigger: Arc<Trigger>,
+    /// The scope it was asked for.
+    pub scope: ScopeRef,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Its rules, in order; empty if it was not reached.
+    pub found: Vec<Found>,
+    /// The steps that follow, in order.
+    pub planned: Vec<Planned>,
+    /// Time it took, in microseconds.
+    pub took_us: u64,
+}
+
+/// Asks every trigger that the happening concerns: scope by scope, in order.
+pub fn evaluate(configuration: &Configuration, happening: &Happening<'_>) -> Vec<Evaluation> {
+    if !configuration.concerns(happening.event_type) {
+        return Vec::new();
+    }
+    let mut evaluations = Vec::new();
+    for (kind, name) in happening.scopes() {
+        let before = evaluations.len();
+        scope(configuration, happening, (kind, &name), &mut evaluations);
+        if evaluations.len() > before && configuration.replaces(kind, &name) {
+            break;
+        }
+    }
+    evaluations
+}
+
+fn scope(
+    configuration: &Configuration,
+    happening: &Happening<'_>,
+    (kind, name): (ScopeKind, &str),
+    evaluations: &mut Vec<Evaluation>,
+) {
+    let mut stopped = false;
+    let bound = |trigger: &&Arc<Trigger>| trigger.body.scope.is(kind, name);
+    for trigger in configuration.on(happening.event_type).filter(bound) {
+        let started = Instant::now();
+        let (verdict, found) = match stopped {
+            true => (Verdict::NotReached, Vec::new()),
+            false => judge(trigger, happening),
+        };
+        stopped |= verdict == Verdict::Ignored;
+        let planned = if verdict.held() { plan(trigger, happening) } else { Vec::new() };
+        evaluations.push(Evaluation {
+            trigger: trigger.clone(),
+            scope: ScopeRef { kind, name: name.to_owned() },
+            verdict,
+            found,
+            planned,
+            took_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        });
+    }
+}
+
+fn judge(trigger: &Trigger, happening: &Happening<'_>) -> (Verdict, Vec<Found>) {
+    let scene = happening.scene(&trigger.schema);
+    let now = happening.now.micros();
+    let explain = |rule: &super::configuration::UsedRule| Found {
+        rule: (rule.name.clone(), rule.version),
+        explanation: rule.filter.explain(&scene, now),
+    };
+    let found: Vec<Found> = trigger.rules.iter().map(explain).collect();
+    let mut missed = found.iter().filter(|rule| !rule.explanation.holds);
+    let verdict = match (missed.next(), missed.next()) {
+        (None, _) if trigger.body.ignore => Verdict::Ignored,
+        (None, _) => Verdict::Matched,
+        (Some(only), None) if only.explanation.nearly => Verdict::Nearly,
+        _ => Verdict::NotMatched,
+    };
+    (verdict, found)
+}
+
+fn plan(trigger: &Trigger, happening: &Happening<'_>) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    for action in &trigger.actions {
+        planned.extend(action.steps.iter().map(|step: &Step| Planned {
+            action: (action.name.clone(), action.version),
+            word: step.word(),
+            effect: step.plan(happening, &trigger.schema),
+        }));
+    }
+    planned
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,443 @@
+//! Trying out: one trigger on one event, triggers on recorded history, and what a change of the
+//! configuration would have done differently. The same function as live; nothing is carried out and
+//! nothing is kept but the fact that something was tried.
+//!
+//! Objects are seen as they are now: history has the events, not every state of every object.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use chancery_event::id::{CertificateId, EventId, JobId};
+use chancery_event::types::configuration as types;
+use chancery_event::{EventType, LogIndex, Target, TargetKind, Timestamp};
+use chancery_store::log;
+use chancery_store::table::job::Job;
+use chancery_store::{Link, Tx};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Configuration;
+use super::configuration::Surroundings;
+use super::evaluate::{Evaluation, Verdict, evaluate};
+use super::happening::{Happening, Subject, certificate_of};
+use crate::automation::{Book, Class, Edit, check, proposed};
+use crate::job::{self, JobError, Progress};
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission};
+
+/// Events read in one go.
+const BATCH: usize = 512;
+/// Indexes looked through at a time.
+const WINDOW: u64 = 65_536;
+/// Subjects remembered while history is looked through.
+const SUBJECTS_MAX: usize = 4_096;
+/// Samples that are shown.
+pub const SAMPLES_MAX: usize = 50;
+/// A longer stretch of the log becomes a job.
+pub const AT_ONCE_MAX: u64 = 100_000;
+
+/// What is to be tried out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// This trigger alone, whether or not it is enabled; absent: all that are.
+    #[serde(default)]
+    pub trigger: Option<String>,
+    /// Changes that are not saved, tried as if they were.
+    #[serde(default)]
+    pub edits: Vec<TrialEdit>,
+    /// From this time on.
+    #[serde(default)]
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    #[serde(default)]
+    pub to: Option<Timestamp>,
+    /// Compare with what is saved, and tell the differences.
+    #[serde(default)]
+    pub compare: bool,
+}
+
+/// A change that is not saved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialEdit {
+    /// Its class.
+    pub class: String,
+    /// Its name.
+    pub name: String,
+    /// What it is to say; absent: it is to go.
+    #[serde(default)]
+    pub body: Option<Value>,
+    /// Whether it is to count.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl TrialEdit {
+    fn edit(&self) -> Result<Edit, Error> {
+        let class = Class::parse(&self.class);
+        let class = class.ok_or_else(|| Error::invalid("class", "there is no such class"))?;
+        let (name, body) = (self.name.clone(), self.body.clone());
+        Ok(Edit { class, name, body, enabled: self.enabled })
+    }
+}
+
+/// What came of trying.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tried {
+    /// Events of the stretch.
+    pub events: u64,
+    /// Of them, those that a trigger listens to.
+    pub concerned: u64,
+    /// How often each trigger came to each verdict.
+    pub verdicts: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Some events whose verdict was that all rules held, the newest last.
+    pub samples: Vec<Sample>,
+    /// Some events that only one comparison kept from a match.
+    pub near: Vec<Sample>,
+    /// How many verdicts differ from what is saved.
+    pub differing: u64,
+    /// Some of them.
+    pub differences: Vec<Difference>,
+    /// Microseconds it took.
+    pub took_us: u64,
+}
+
+/// One verdict on one event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The event.
+    pub event: EventId,
+    /// Its place in the log.
+    pub index: u64,
+    /// Its type.
+    pub event_type: String,
+    /// What it is about.
+    pub subject: Option<String>,
+    /// The trigger.
+    pub trigger: String,
+    /// What came of it.
+    pub verdict: String,
+    /// What its steps would do.
+    pub steps: Vec<String>,
+}
+
+/// A verdict that is another one with the change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// With the change.
+    pub after: Option<Sample>,
+    /// With what is saved.
+    pub before: Option<Sample>,
+}
+
+impl Engine {
+    /// Tries a trigger on one event and carries nothing out (operation `configuration.test`).
+    ///
+    /// # Errors
+    /// There is no such trigger or event, or the changes to try cannot work.
+    pub async fn dry_run(
+        &self,
+        context: &Context,
+        trigger: &str,
+        edits: &[TrialEdit],
+        event: EventId,
+    ) -> Result<Vec<Evaluation>, Error> {
+        context.require(Permission::AutomationTry)?;
+        let mut link = self.link().await?;
+        let (book, around) = self.book_with(&mut link, edits).await?;
+        let configuration = Configuration::only(&book, &around, trigger)?;
+        let sealed = log::by_id(&mut link, event).await?;
+        let sealed = sealed.ok_or_else(|| Error::not_found("sealed event", event))?;
+        let tried = sealed.event();
+        let subject = match certificate_of(tried) {
+            Some(id) => Subject::read(&mut link, id).await?,
+            None => None,
+        };
+        let (index, now) = (Some(sealed.index()), self.environment().now());
+        let subject = subject.as_ref();
+        let evaluations = match EventType::of(tried) {
+            Some(event_type) => {
+                let happening = Happening { event: tried, event_type, index, subject, now };
+                evaluate(&configuration, &happening)
+            }
+            None => Vec::new(),
+        };
+        drop(link);
+        self.note_trial(context, trigger).await?;
+        Ok(evaluations)
+    }
+
+    /// Tries triggers on recorded events (operation `configuration.test`). `Err` of the answer: the
+    /// stretch is long, and a job does it.
+    ///
+    /// # Errors
+    /// The changes to try cannot work.
+    pub async fn back_test(
+        &self,
+        context: &Context,
+        trial: Trial,
+    ) -> Result<Result<Tried, JobId>, Error> {
+        context.require(Permission::AutomationTry)?;
+        let mut link = self.link().await?;
+        let (from, to) = stretch(&mut link, &trial).await?;
+        // What cannot work is said at once, also when a job is to do it.
+        let tested = self.tested(&mut link, &trial).await?;
+        drop(link);
+        self.note_trial(context, trial.trigger.as_deref().unwrap_or("all")).await?;
+        if to.saturating_sub(from) <= AT_ONCE_MAX {
+            return self.look_through(&tested, (from, to), &Progress::none()).await.map(Ok);
+        }
+        let payload = json!({ "trial": trial });
+        let new = job::of_kind(self.environment(), context, job::Kind::BackTest, &payload)?;
+        let (id, scribe) = (new.job.id, self.scribe(context));
+        self.0
+            .store
+            .transaction("back_test.queue", move |tx: &mut Tx| {
+                let (scribe, new) = (scribe.clone(), new.clone());
+                Box::pin(async move { job::enqueue(tx, &scribe, &new).await })
+            })
+            .await?;
+        self.0.jobs_waiting.notify_one();
+        Ok(Err(id))
+    }
+
+    /// How many recorded events a filter of automation would select among the newest `most` of
+    /// some types: the preview of a rule while it is written.
+    ///
+    /// # Errors
+    /// The filter cannot be understood.
+    pub async fn preview_rule(
+        &self,
+        context: &Context,
+        filter: &Value,
+        types: &[EventType],
+        most: u64,
+    ) -> Result<Tried, Error> {
+        context.require(Permission::AutomationTry)?;
+        let names: Vec<_> = types.iter().map(|event_type| event_type.name()).collect();
+        let edit = |class: Class, name: &str, body| TrialEdit {
+            class: class.as_str().to_owned(),
+            name: name.to_owned(),
+            body: Some(body),
+            enabled: true,
+        };
+        let rule = edit(Class::Rule, "preview.rule", json!({ "filter": filter }));
+        let trigger = json!({ "event_types": names, "rules": ["preview.rule"], "ignore": true });
+        let trigger = edit(Class::Trigger, "preview.trigger", trigger);
+        let trial = Trial {
+            trigger: Some("preview.trigger".to_owned()),
+            edits: vec![rule, trigger],
+            ..Trial::default()
+        };
+        let mut link = self.link().await?;
+        let tested = self.tested(&mut link, &trial).await?;
+        let to = log::latest_index(&mut link).await?.0;
+        drop(link);
+        self.look_through(&tested, (to.saturating_sub(most), to), &Progress::none()).await
+    }
+
+    async fn note_trial(&self, context: &Context, name: &str) -> Result<(), Error> {
+        let payload = types::Test {
+            class: Class::Trigger.as_str().into(),
+            object_id: Some(name.to_owned()),
+            object_name: Some(name.to_owned()),
+        };
+        let target = Target::new(TargetKind::Trigger, name);
+        self.operation(context, Permission::AutomationTry, &payload)?
+            .run(move |_, _| {
+                let (payload, target) = (payload.clone(), target.clone());
+                Box::pin(async move {
+                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
+                })
+            })
+            .await
+    }
+
+    /// The saved configuration with changes that are not saved.
+    async fn book_with(
+        &self,
+        link: &mut Link,
+        edits: &[TrialEdit],
+    ) -> Result<(Book, Surroundings), Error> {
+        let saved = Book::read(link).await?;
+        let around = check::surroundings(link).await?;
+        let edits = edits.iter().map(TrialEdit::edit).collect::<Result<Vec<_>, _>>()?;
+        let book = proposed(&saved, &edits, self.environment().now())?;
+        check::book(link, &saved, &book).await?;
+        Ok((book, around))
+    }
+
+    async fn tested(&self, link: &mut Link, trial: &Trial) -> Result<Tested, Error> {
+        let (book, around) = self.book_with(link, &trial.edits).await?;
+        let compile = |book: &Book| match &trial.trigger {
+            Some(name) => Configuration::only(book, &around, name),
+            None => Configuration::compile(book, &around),
+        };
+        let with = compile(&book)?;
+        let saved = match trial.compare {
+            true => Some(Configuration::compile(&Book::read(link).await?, &around)?),
+            false => None,
+        };
+        let listened = |of: &EventType| {
+            with.concerns(*of) || saved.as_ref().is_some_and(|saved| saved.concerns(*of))
+        };
+        let types = EventType::ALL.iter().copied().filter(listened).map(EventType::name).collect();
+        Ok(Tested { with, saved, types })
+    }
+
+    async fn look_through(
+        &self,
+        tested: &Tested,
+        (from, to): (u64, u64),
+        progress: &Progress,
+    ) -> Result<Tried, Error> {
+        let started = Instant::now();
+        let now = self.environment().now();
+        let mut tried = Tried { events: to.saturating_sub(from), ..Tried::default() };
+        let mut subjects: HashMap<CertificateId, Option<Arc<Subject>>> = HashMap::new();
+        let mut link = self.link().await?;
+        let mut place = from;
+        while place < to {
+            let end = to.min(place + WINDOW);
+            let window = (LogIndex(place), LogIndex(end));
+            let events = log::of_types(&mut link, window, &tested.types, BATCH).await?;
+            place = match events.last() {
+                Some(last) if events.len() == BATCH => last.index().0 + 1,
+                _ => end,
+            };
+            for sealed in &events {
+                let event = sealed.event();
+                let Some(event_type) = EventType::of(event) else { continue };
+                let subject = match certificate_of(event) {
+                    None => None,
+                    Some(id) => match subjects.get(&id) {
+                        Some(known) => known.clone(),
+                        None => {
+                            if subjects.len() >= SUBJECTS_MAX {
+                                subjects.clear();
+                            }
+                            let read = Subject::read(&mut link, id).await?.map(Arc::new);
+                            subjects.insert(id, read.clone());
+                            read
+                        }
+                    },
+                };
+                let (index, subject) = (Some(sealed.index()), subject.as_deref());
+                let happening = Happening { event, event_type, index, subject, now };
+                tried.concerned += 1;
+                tried.count(tested, &happening);
+            }
+            progress.report(place - from, to - from).await?;
+            tokio::task::yield_now().await;
+        }
+        tried.took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Ok(tried)
+    }
+}
+
+/// Configurations that are tried side by side.
+struct Tested {
+    with: Configuration,
+    saved: Option<Configuration>,
+    types: Vec<&'static str>,
+}
+
+impl Tried {
+    fn count(&mut self, tested: &Tested, happening: &Happening<'_>) {
+        let evaluations = evaluate(&tested.with, happening);
+        for one in &evaluations {
+            let of = self.verdicts.entry(one.trigger.name.clone()).or_default();
+            *of.entry(one.verdict.as_str().to_owned()).or_default() += 1;
+            let list = match one.verdict {
+                verdict if verdict.held() => &mut self.samples,
+                Verdict::Nearly => &mut self.near,
+                _ => continue,
+            };
+            if list.len() >= SAMPLES_MAX {
+                list.remove(0);
+            }
+            list.push(sample(one, happening));
+        }
+        let Some(saved) = &tested.saved else { return };
+        let before = evaluate(saved, happening);
+        let told = |one: &Evaluation| sample(one, happening);
+        let same = |one: &Evaluation, other: &Evaluation| one.trigger.name == other.trigger.name;
+        for after in &evaluations {
+            let old = before.iter().find(|old| same(old, after));
+            if acts(Some(after)) != acts(old) {
+                self.differ(old.map(told), Some(told(after)));
+            }
+        }
+        for old in before.iter().filter(|old| !evaluations.iter().any(|new| same(new, old))) {
+            if acts(Some(old)).is_some() {
+                self.differ(Some(told(old)), None);
+            }
+        }
+    }
+
+    fn differ(&mut self, before: Option<Sample>, after: Option<Sample>) {
+        self.differing += 1;
+        if self.differences.len() < SAMPLES_MAX {
+            self.differences.push(Difference { after, before });
+        }
+    }
+}
+
+/// What a trigger does about an event: nothing, or its verdict with its effects.
+fn acts(evaluation: Option<&Evaluation>) -> Option<(Verdict, Vec<&super::step::Effect>)> {
+    let held = evaluation.filter(|one| one.verdict.held())?;
+    Some((held.verdict, held.planned.iter().map(|planned| &planned.effect).collect()))
+}
+
+fn sample(evaluation: &Evaluation, happening: &Happening<'_>) -> Sample {
+    Sample {
+        event: happening.event.id,
+        index: happening.index.map_or(0, |index| index.0),
+        event_type: happening.event_type.name().to_owned(),
+        subject: happening.event.subject().and_then(|target| target.name.clone()),
+        trigger: evaluation.trigger.name.clone(),
+        verdict: evaluation.verdict.as_str().to_owned(),
+        steps: evaluation.planned.iter().map(|planned| planned.effect.told()).collect(),
+    }
+}
+
+/// The indexes of the events between two times.
+async fn stretch(link: &mut Link, trial: &Trial) -> Result<(u64, u64), Error> {
+    let size = log::latest_index(link).await?.0;
+    let from = match trial.from {
+        Some(from) => log::first_since(link, from).await?.map_or(size, |index| index.0),
+        None => 0,
+    };
+    let to = match trial.to {
+        Some(to) => log::first_since(link, to).await?.map_or(size, |index| index.0),
+        None => size,
+    };
+    Ok((from, to.max(from)))
+}
+
+/// Works off a back-test.
+pub(crate) async fn run_job(
+    engine: &Engine,
+    context: Context,
+    job: &Job,
+    progress: &Progress,
+) -> Result<Value, JobError> {
+    let damaged = || JobError { retry: false, message: "the payload is damaged".to_owned() };
+    let payload: Value = serde_json::from_str(&job.payload).map_err(|_| damaged())?;
+    let trial: Trial = serde_json::from_value(payload["trial"].clone()).map_err(|_| damaged())?;
+    context.require(Permission::AutomationTry).map_err(JobError::of)?;
+    let work = async {
+        let mut link = engine.link().await?;
+        let tested = engine.tested(&mut link, &trial).await?;
+        let stretch = stretch(&mut link, &trial).await?;
+        drop(link);
+        engine.look_through(&tested, stretch, progress).await
+    };
+    let tried = work.await.map_err(JobError::of)?;
+    serde_json::to_value(&tried).map_err(|_| damaged())
+}

@@ -1,0 +1,67 @@
+//! An engine without loops: what they would do is done when it is asked for. For simulations, where
+//! time is virtual and every run must be repeatable.
+
+use chancery_event::Environment;
+
+use crate::agenda::Agenda;
+use crate::engine::Opened;
+use crate::sealer::Sealer;
+use crate::tenure::Standing;
+use crate::{Engine, Error, Settings, StartError};
+
+/// An engine that works step by step.
+pub struct Stepped {
+    engine: Engine,
+    sealer: Sealer,
+    agenda: Option<Agenda>,
+}
+
+impl Stepped {
+    /// Opens the store and the keys and completes the first start, as [`Engine::start`] does.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn open(settings: Settings, environment: Environment) -> Result<Self, StartError> {
+        let Opened { engine, sealer, agenda, .. } = Engine::open(settings, environment).await?;
+        Ok(Self { engine, sealer, agenda })
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Seals what is recorded.
+    ///
+    /// # Errors
+    /// The store fails, or the log does not verify.
+    pub async fn seal(&self) -> Result<(), Error> {
+        while self.sealer.round(&Standing::Alone).await? > 0 {}
+        Ok(())
+    }
+
+    /// Judges certificates whose status may have changed by now.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn judge(&self) -> Result<(), Error> {
+        while crate::inventory::status::round(&self.engine).await? > 0 {}
+        Ok(())
+    }
+
+    /// Runs the monitors and schedules that are due by now.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn run_due(&mut self) -> Result<(), Error> {
+        match &mut self.agenda {
+            Some(agenda) => agenda.round(&self.engine).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends without recording a stop, as a program does that is killed.
+    pub async fn kill(self) {
+        self.engine.0.store.close().await;
+    }
+}

@@ -1,0 +1,352 @@
+//! Monitors on a real store with a virtual clock: each threshold once, silence with a reason, runs
+//! that are counted, and what a broken-off run leaves behind.
+
+use std::sync::Arc;
+
+use chancery_engine::automation::Class;
+use chancery_engine::inventory::UploadAnswer;
+use chancery_engine::{Context, Settings, Stepped};
+use chancery_event::environment::{ManualClock, SeededEntropy};
+use chancery_event::id::CertificateId;
+use chancery_event::{Environment, Event, LogIndex, Timestamp};
+use chancery_pki::make::{self, Key, Template};
+use chancery_store::table::{alert, monitor as table};
+use chancery_store::{Fault, Store, Tx, log};
+use serde_json::{Value, json};
+
+use crate::upload::upload_of;
+
+const DAY: i64 = Timestamp::DAY;
+
+/// An engine that works step by step, its clock, and its directory.
+pub(crate) struct Bench {
+    dir: tempfile::TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    environment: Environment,
+    stepped: Option<Stepped>,
+    key: Key,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        let clock = ManualClock::new("2027-01-01T00:30:00Z".parse().unwrap());
+        let environment = Environment::new(clock.clone(), SeededEntropy::new(1));
+        let key = Key::from_seed(b"monitors").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let mut bench = Self { dir, clock, environment, stepped: None, key };
+        bench.start().await;
+        bench
+    }
+
+    async fn start(&mut self) {
+        let settings = Settings { allow_unencrypted_key: true, ..Settings::new(self.dir.path()) };
+        self.stepped = Some(Stepped::open(settings, self.environment.clone()).await.unwrap());
+    }
+
+    pub(crate) async fn restart(&mut self) {
+        self.stepped.take().unwrap().kill().await;
+        self.start().await;
+    }
+
+    pub(crate) fn engine(&self) -> &chancery_engine::Engine {
+        self.stepped.as_ref().unwrap().engine()
+    }
+
+    pub(crate) fn context(&self) -> Context {
+        Context::command_line(&self.environment)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.environment.now()
+    }
+
+    /// Moves the clock and lets everything happen that is due then.
+    pub(crate) async fn pass(&mut self, micros: i64) {
+        self.clock.advance(micros);
+        self.step().await;
+    }
+
+    pub(crate) async fn step(&mut self) {
+        let stepped = self.stepped.as_mut().unwrap();
+        stepped.judge().await.unwrap();
+        stepped.seal().await.unwrap();
+        stepped.run_due().await.unwrap();
+        stepped.seal().await.unwrap();
+    }
+
+    pub(crate) async fn upload(&self, name: &str, from_days: i64, to_days: i64) -> CertificateId {
+        let at = |days: i64| self.now().plus(days * DAY).micros();
+        let template = Template::leaf(&[name], at(from_days), at(to_days));
+        self.add(make::certificate(&template, &self.key, None).unwrap()).await
+    }
+
+    pub(crate) async fn upload_authority(&self, name: &str, to_days: i64) -> CertificateId {
+        let end = self.now().plus(to_days * DAY).micros();
+        let template = Template::ca(name, self.now().plus(-DAY).micros(), end);
+        self.add(make::certificate(&template, &self.key, None).unwrap()).await
+    }
+
+    async fn add(&self, der: Vec<u8>) -> CertificateId {
+        let answer = self.engine().upload(&self.context(), upload_of(der)).await.unwrap();
+        let UploadAnswer::Done(items) = answer else { panic!("a synchronous upload is done") };
+        *items[0].result.as_ref().unwrap()
+    }
+
+    /// Everything in the log, of one type.
+    pub(crate) async fn events(&self, event_type: &str) -> Vec<Event> {
+        let store = self.reader().await;
+        let mut link = store.read().await.unwrap();
+        let all = log::range(&mut link, LogIndex(0), 100_000).await.unwrap();
+        let of_type = all.into_iter().map(|sealed| sealed.event().clone());
+        of_type.filter(|event| event.type_name == event_type).collect()
+    }
+
+    async fn reader(&self) -> Store {
+        let settings = chancery_store::Settings::embedded(self.dir.path());
+        Store::open_to_read(&settings).await.unwrap()
+    }
+
+    async fn is_alarmed(&self, id: CertificateId) -> bool {
+        let store = self.reader().await;
+        let key = format!("certificate/{id}/expiry");
+        alert::unresolved(&mut store.read().await.unwrap(), &key).await.unwrap().is_some()
+    }
+
+    /// What the newest run of a monitor counted: fired, reasons.
+    async fn last(&self, name: &str) -> (u64, String) {
+        let runs = self.engine().task_runs(&self.context(), Class::Monitor, name, None, 1).await;
+        let run = runs.unwrap().remove(0);
+        assert_eq!(run.counts.watched, run.counts.inventory, "{run:?}");
+        (run.counts.fired, run.counts.reasons)
+    }
+}
+
+fn threshold(event: &Event) -> &str {
+    event.detail["threshold"].as_str().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_threshold_fires_once_also_after_a_restart_and_days_of_downtime() {
+    let mut bench = Bench::new().await;
+    let id = bench.upload("www.example.com", -70, 28).await;
+    bench.pass(Timestamp::HOUR).await;
+    let fired = bench.events("certificate.expiring").await;
+    assert_eq!(fired.len(), 1);
+    assert_eq!(threshold(&fired[0]), "30d/33%");
+    assert_eq!(fired[0].detail["certificate_id"], id.to_string());
+    assert!(bench.is_alarmed(id).await);
+    bench.pass(Timestamp::HOUR).await;
+    bench.restart().await;
+    bench.pass(Timestamp::HOUR).await;
+    assert_eq!(bench.events("certificate.expiring").await.len(), 1);
+    // Down from 28 days before the end to 12 hours before it: once, the most pressing.
+    bench.stepped.take().unwrap().kill().await;
+    bench.clock.advance(27 * DAY + 12 * Timestamp::HOUR);
+    bench.start().await;
+    bench.step().await;
+    let fired = bench.events("certificate.expiring").await;
+    assert_eq!(fired.len(), 2);
+    assert_eq!(threshold(&fired[1]), "1d/2%");
+    assert_eq!(fired[1].detail["passed"], json!(["14d/20%", "7d/10%"]));
+    bench.pass(DAY).await;
+    assert_eq!(bench.events("certificate.expired").await.len(), 1);
+    // The clock is put back by a month, and goes on.
+    bench.pass(-30 * DAY).await;
+    bench.pass(31 * DAY).await;
+    assert_eq!(bench.events("certificate.expiring").await.len(), 2);
+    assert_eq!(bench.events("certificate.expired").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_replaced_falls_silent_and_speaks_again_without_its_successor() {
+    let mut bench = Bench::new().await;
+    let old = bench.upload("www.example.com", -70, 20).await;
+    bench.pass(Timestamp::HOUR).await;
+    assert!(bench.is_alarmed(old).await);
+    let new = bench.upload("www.example.com", -1, 89).await;
+    bench.pass(Timestamp::HOUR).await;
+    assert!(!bench.is_alarmed(old).await, "the alert resolves itself");
+    bench.pass(8 * DAY).await;
+    let (fired, reasons) = bench.last("certificate-expiry").await;
+    assert_eq!((fired, reasons.as_str()), (0, r#"{"replaced":1}"#));
+    let outlook = bench.engine().outlook(&bench.context(), old).await.unwrap();
+    let of_old = outlook.iter().find(|o| o.monitor == "certificate-expiry").unwrap();
+    assert_eq!(of_old.verdict, "replaced");
+    assert_eq!(of_old.held_by, Some(new.to_string()));
+    bench.engine().delete_certificate(&bench.context(), new, None).await.unwrap();
+    bench.pass(Timestamp::HOUR).await;
+    let fired = bench.events("certificate.expiring").await;
+    assert_eq!(threshold(fired.last().unwrap()), "14d/20%", "what it kept silent is told at once");
+    assert!(bench.is_alarmed(old).await);
+    bench.engine().archive_certificate(&bench.context(), old, true, None).await.unwrap();
+    bench.pass(Timestamp::HOUR).await;
+    assert!(!bench.is_alarmed(old).await);
+    bench.pass(20 * DAY).await;
+    assert_eq!(bench.last("certificate-expiry").await.0, 0);
+    bench.engine().archive_certificate(&bench.context(), old, false, None).await.unwrap();
+    bench.pass(Timestamp::HOUR).await;
+    assert_eq!(bench.events("certificate.expired").await.len(), 1);
+    bench.engine().delete_certificate(&bench.context(), old, None).await.unwrap();
+    bench.pass(Timestamp::HOUR).await;
+    assert!(!bench.is_alarmed(old).await);
+    assert_eq!(bench.last("certificate-expiry").await.0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_fails_leaves_neither_event_nor_mark() {
+    let mut bench = Bench::new().await;
+    bench.upload("www.example.com", -70, 20).await;
+    bench.step().await;
+    chancery_engine::bench::store(bench.engine()).inject("monitor.look", Fault::NotPersisted);
+    bench.pass(Timestamp::HOUR).await;
+    assert_eq!(bench.events("certificate.expiring").await.len(), 0);
+    let runs = bench.events("monitor.run").await;
+    let of_it = |run: &&Event| run.detail["monitor"] == "certificate-expiry";
+    let failed = runs.iter().filter(of_it).filter(|run| run.outcome.result.as_str() == "failure");
+    assert_eq!(failed.count(), 1, "the run that failed is on record");
+    bench.pass(6 * 60 * Timestamp::SECOND).await;
+    assert_eq!(bench.events("certificate.expiring").await.len(), 1, "and is tried again soon");
+    chancery_engine::bench::store(bench.engine()).inject("monitor.end", Fault::NotPersisted);
+    bench.pass(Timestamp::HOUR).await;
+    bench.pass(Timestamp::HOUR).await;
+    let abandoned = bench.events("monitor.run").await;
+    let abandoned = abandoned.iter().filter(|run| run.outcome.result.as_str() == "abandoned");
+    assert_eq!(abandoned.count(), 1, "a run that nobody ended is told by the next");
+    assert_eq!(bench.events("certificate.expiring").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_chooses_and_a_broken_one_is_told() {
+    let mut bench = Bench::new().await;
+    let context = bench.context();
+    let attribute = chancery_engine::configuration::attribute::AttributeDraft {
+        required: false,
+        name: "team".to_owned(),
+        label: "Team".to_owned(),
+        description: String::new(),
+        kind: "string".to_owned(),
+        choices: Vec::new(),
+    };
+    let attribute = bench.engine().create_attribute(&context, attribute).await.unwrap();
+    let body = json!({
+        "kind": "certificate_expiry",
+        "filter": "path:/prod OR attribute.team:x",
+        "schedule": { "cron": "0 * * * *", "time_zone": "UTC" },
+        "thresholds": ["30d"],
+        "repeat": "1d",
+    });
+    let wrong = json!({ "kind": "certificate_expiry", "filter": "colour:red",
+        "schedule": { "cron": "0 * * * *" }, "thresholds": ["30d"] });
+    let engine = bench.engine().clone();
+    let create = |name: &'static str, body: Value| {
+        let (engine, context) = (engine.clone(), context.clone());
+        async move { engine.create_automation(&context, Class::Monitor, name, body, true).await }
+    };
+    let refused = create("wrong", wrong).await.unwrap_err();
+    assert!(refused.to_string().starts_with("/filter"), "{refused}");
+    create("production", body).await.unwrap();
+    bench.upload("www.example.com", -70, 20).await;
+    bench.step().await;
+    bench.pass(Timestamp::HOUR).await;
+    assert_eq!(bench.last("production").await, (0, r#"{"filtered":1}"#.to_owned()));
+    bench.engine().delete_attribute(&context, attribute).await.unwrap();
+    bench.restart().await;
+    bench.pass(Timestamp::HOUR).await;
+    let started = bench.events("monitor.start").await;
+    let failed = started.iter().find(|event| event.outcome.result.as_str() == "failure").unwrap();
+    assert_eq!(failed.detail["monitor"], "production");
+    let monitor = bench.engine().task(&context, Class::Monitor, "production").await.unwrap();
+    assert!(monitor.problem.is_some_and(|problem| problem.contains("team")));
+    let watched = bench.engine().watchfulness(&context).await.unwrap();
+    assert!(watched.bad, "{watched:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authorities_are_told_six_three_and_one_months_before() {
+    let mut bench = Bench::new().await;
+    bench.upload_authority("Example CA", 200).await;
+    bench.upload_authority("Young CA", 2_000).await;
+    let mut reasons = Vec::new();
+    for _ in 0..30 {
+        bench.pass(7 * DAY).await;
+    }
+    for event in bench.events("authority.expiring").await {
+        assert_eq!(event.targets[0].kind.to_string(), "authority");
+        reasons.push(event.outcome.reason.clone().unwrap());
+    }
+    assert_eq!(reasons, ["EXPIRING_6_MONTHS", "EXPIRING_3_MONTHS", "EXPIRING_1_MONTH"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_forecast_says_what_the_runs_then_report() {
+    let mut bench = Bench::new().await;
+    for number in 0..20 {
+        bench.upload(&format!("host-{number}.example.com"), -30 - number, 10 + 7 * number).await;
+    }
+    bench.upload("host-3.example.com", -1, 80).await;
+    bench.pass(Timestamp::HOUR).await;
+    let before = bench.events("certificate.expiring").await.len();
+    let context = bench.context();
+    let forecast = bench.engine().forecast(&context, "certificate-expiry", 60).await.unwrap();
+    assert!(forecast.fires > 20 && forecast.silent["replaced"] > 0, "{forecast:?}");
+    for _ in 0..60 * 4 {
+        bench.pass(6 * Timestamp::HOUR).await;
+    }
+    let fired = bench.events("certificate.expiring").await.len() - before;
+    let expired = bench.events("certificate.expired").await.len();
+    assert_eq!((fired + expired) as u64, forecast.fires);
+    assert_eq!(forecast.by_day.values().sum::<u64>(), forecast.fires);
+    let refused = bench.engine().forecast(&context, "certificate-expiry", 0).await;
+    assert!(refused.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_told_once_and_again_after_they_were_left() {
+    let mut bench = Bench::new().await;
+    let context = bench.context();
+    let body = json!({
+        "kind": "limits",
+        "schedule": { "cron": "0 * * * *", "time_zone": "UTC" },
+        "limits": { "certificates": 2, "accounts": 1 },
+    });
+    let engine = bench.engine().clone();
+    engine.update_automation(&context, Class::Monitor, "limits", None, body, true).await.unwrap();
+    let id = bench.upload("one.example.com", -1, 300).await;
+    bench.upload("two.example.com", -1, 300).await;
+    bench.pass(Timestamp::HOUR).await;
+    bench.pass(Timestamp::HOUR).await;
+    let reached = bench.events("license.limit_reached").await;
+    assert_eq!(reached.len(), 1);
+    assert_eq!(
+        (&reached[0].detail["count"], reached[0].outcome.result.as_str()),
+        (&json!(2), "failure")
+    );
+    assert_eq!(bench.events("client.count_reached").await.len(), 1);
+    engine.delete_certificate(&context, id, None).await.unwrap();
+    bench.pass(Timestamp::HOUR).await;
+    bench.upload("three.example.com", -1, 300).await;
+    bench.pass(Timestamp::HOUR).await;
+    assert_eq!(bench.events("license.limit_reached").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_never_enrolled_is_found_by_the_count() {
+    let mut bench = Bench::new().await;
+    let id = bench.upload("www.example.com", -70, 20).await;
+    bench.pass(Timestamp::HOUR).await;
+    let engine = bench.engine().clone();
+    let forgotten: Result<(), chancery_store::Error> = chancery_engine::bench::store(&engine)
+        .transaction("test", move |tx: &mut Tx| {
+            Box::pin(async move {
+                let objects = [id.to_string()];
+                table::remove(tx, "certificate-expiry", &objects).await.map(|_| ())
+            })
+        })
+        .await;
+    forgotten.unwrap();
+    bench.pass(Timestamp::HOUR).await;
+    let runs = bench.events("monitor.run").await;
+    let found = runs.iter().find(|run| run.detail["repaired"] == 1).unwrap();
+    assert_eq!(found.severity.as_str(), "error");
+    assert_eq!(bench.last("certificate-expiry").await.0, 1, "better twice than never");
+}

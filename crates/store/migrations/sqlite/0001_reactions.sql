@@ -1,0 +1,105 @@
+-- How events act: what runs by the clock, and automation. Belongs to the first step.
+
+-- What runs by the clock -----------------------------------------------------------------------------
+
+-- One row for each monitor and schedule that has been set up, beside its definition.
+CREATE TABLE task (
+    class       TEXT NOT NULL,                     -- monitor | schedule
+    name        TEXT NOT NULL,
+    version     BIGINT NOT NULL,                   -- of the definition that it was set up from
+    problem     TEXT,                              -- why it cannot run, if it cannot
+    next_at     BIGINT NOT NULL,                   -- when it is due next
+    lease       TEXT,                              -- token of the runner; NULL: nobody runs it
+    lease_until BIGINT,
+    PRIMARY KEY (class, name)
+);
+
+-- Every run: at work, ended, or broken off.
+CREATE TABLE task_run (
+    id         TEXT NOT NULL PRIMARY KEY,          -- also that of the event about the run
+    class      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    version    BIGINT NOT NULL,
+    due_at     BIGINT,                             -- NULL: somebody asked for it
+    started_at BIGINT NOT NULL,
+    ended_at   BIGINT,
+    state      TEXT NOT NULL,                      -- running | succeeded | failed | broken_off | refused
+    inventory  BIGINT NOT NULL,                    -- objects there are
+    watched    BIGINT NOT NULL,                    -- objects that are watched
+    evaluated  BIGINT NOT NULL,                    -- objects that were due
+    fired      BIGINT NOT NULL,                    -- objects that were reported
+    reasons    TEXT NOT NULL,                      -- JSON: reasons for skipping, with counts
+    repaired   BIGINT NOT NULL,
+    message    TEXT,                               -- what went wrong, or what was found
+    job        TEXT                                -- the job of a schedule
+);
+CREATE INDEX task_run_by_task ON task_run (class, name, started_at, id);
+CREATE INDEX task_run_by_job ON task_run (job) WHERE job IS NOT NULL;
+
+-- What each monitor watches, and when it looks at it next. A run reads what is due and nothing else.
+CREATE TABLE monitor_watch (
+    monitor   TEXT NOT NULL,
+    object    TEXT NOT NULL,                       -- identifier; its kind is that of the monitor
+    due_at    BIGINT NOT NULL,                     -- the end of the year 9999: nothing is left to come
+    handled   BIGINT NOT NULL,                     -- thresholds up to this instant have fired
+    held_by   TEXT,                                -- it is silent as long as this object holds
+    verdict   TEXT NOT NULL,                       -- of the last look: fired, or why not
+    looked_at BIGINT,
+    PRIMARY KEY (monitor, object)
+) WITHOUT ROWID;
+CREATE INDEX monitor_watch_due ON monitor_watch (monitor, due_at);
+CREATE INDEX monitor_watch_held ON monitor_watch (held_by) WHERE held_by IS NOT NULL;
+
+-- Automation ----------------------------------------------------------------------------------------
+
+-- Rules, actions, triggers, scopes, monitors, schedules: the version that counts.
+CREATE TABLE automation (
+    class      TEXT NOT NULL,                      -- rule | action | trigger | scope | monitor | schedule
+    name       TEXT NOT NULL,                      -- its identity; never changes
+    version    BIGINT NOT NULL,
+    enabled    BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (class, name)
+);
+
+-- Every version there ever was: a change adds one, and so does a deletion.
+CREATE TABLE automation_version (
+    class      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    version    BIGINT NOT NULL,
+    revision   BIGINT NOT NULL,                    -- of the whole configuration, from 1
+    enabled    BIGINT NOT NULL,
+    body       TEXT NOT NULL,                      -- JSON; null: deleted
+    created_at BIGINT NOT NULL,
+    created_by TEXT,                               -- account; NULL: the program
+    PRIMARY KEY (class, name, version)
+);
+CREATE INDEX automation_version_by_revision ON automation_version (revision);
+
+-- What came of asking a trigger: one row for each trigger that an event concerned. Kept for a bounded
+-- time and number.
+CREATE TABLE evaluation (
+    id              TEXT NOT NULL PRIMARY KEY,     -- grows with time: the order of lists
+    log_index       BIGINT,                        -- NULL: evaluated before its event was sealed
+    event_id        TEXT NOT NULL,                 -- of an ignored upload: the failed operation
+    event_type      TEXT NOT NULL,                 -- that the trigger listened to
+    object          TEXT,                          -- kind/id; NULL: none, or one that was not let in
+    scope           TEXT NOT NULL,                 -- platform, group/NAME, ra_profile/NAME, …
+    trigger_name    TEXT NOT NULL,
+    trigger_version BIGINT NOT NULL,
+    revision        BIGINT NOT NULL,               -- of the whole configuration
+    verdict         TEXT NOT NULL,                 -- matched | ignored | nearly | not_matched | not_reached
+    failed          BIGINT NOT NULL,               -- some step could not be carried out
+    explanation     TEXT NOT NULL,                 -- JSON: rules with every comparison
+    steps           TEXT NOT NULL,                 -- JSON: steps with their results
+    took_us         BIGINT NOT NULL,
+    at              BIGINT NOT NULL
+);
+-- A trigger acts once on an event, whatever happens.
+CREATE UNIQUE INDEX evaluation_once ON evaluation (log_index, trigger_name) WHERE log_index IS NOT NULL;
+CREATE INDEX evaluation_by_event ON evaluation (event_id);
+CREATE INDEX evaluation_by_trigger ON evaluation (trigger_name, id);
+CREATE INDEX evaluation_by_object ON evaluation (object, id) WHERE object IS NOT NULL;
+CREATE INDEX evaluation_by_verdict ON evaluation (verdict, id);
+CREATE INDEX evaluation_by_type ON evaluation (event_type, id);
+CREATE INDEX evaluation_by_time ON evaluation (at);

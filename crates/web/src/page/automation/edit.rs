@@ -1,0 +1,367 @@
+//! Forms that teach: the catalogue beside the choice of events, the fields beside the condition
+//! with how many past events it fits, an example of every step.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chancery_engine::automation::Class;
+use chancery_engine::configuration::LabelClass;
+use chancery_engine::reaction::{STEP_KINDS, schema};
+use chancery_engine::{Engine, Permission};
+use chancery_event::EventType;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::{class, form, home_of, href, one, parts};
+use crate::edge::{Access, Problem, Routes};
+use crate::page::form::Fields;
+use crate::page::shell::Shell;
+use crate::page::typed::Typed;
+use crate::page::{GET, POST};
+use crate::ui::{self, AlertKind, ChoiceOption, Crumb, Field, Nav, Tone};
+
+/// Newest events that a preview looks at.
+const PREVIEW_MAX: u64 = 50_000;
+/// Fields of each form.
+const FIELDS: [&str; 12] = [
+    "name",
+    "title",
+    "description",
+    "filter",
+    "steps",
+    "event_types",
+    "rules",
+    "action0",
+    "scope",
+    "mode",
+    "order",
+    "enabled",
+];
+
+pub(super) fn add(routes: &mut Routes) {
+    let write = Access::Session(Permission::AutomationWrite);
+    routes.add(
+        GET,
+        "/automation/{class}/new",
+        write,
+        async |shell: Shell, Path(word): Path<String>| {
+            shell.answer(show(&shell, &word, None, Typed::default().or("enabled", "1"))).await
+        },
+    );
+    routes.add(
+        POST,
+        "/automation/{class}/new",
+        write,
+        async |shell: Shell, Path(word): Path<String>, Fields(typed): Fields| {
+            shell.answer(save(&shell, &word, None, typed)).await
+        },
+    );
+    routes.add(
+        GET,
+        "/automation/{class}/{name}/edit",
+        write,
+        async |shell: Shell, Path((word, name)): Path<(String, String)>| {
+            shell.answer(show(&shell, &word, Some(&name), Typed::default())).await
+        },
+    );
+    routes.add(
+        POST,
+        "/automation/{class}/{name}/edit",
+        write,
+        async |shell: Shell, Path((word, name)): Path<(String, String)>, Fields(typed): Fields| {
+            shell.answer(save(&shell, &word, Some(&name), typed)).await
+        },
+    );
+}
+
+async fn save(
+    shell: &Shell,
+    word: &str,
+    name: Option<&str>,
+    typed: Typed,
+) -> Result<Response, Problem> {
+    let class = class(word)?;
+    let typed = with_step(typed.or("sent", "1"));
+    if typed.has("do") {
+        return show(shell, word, name, typed).await;
+    }
+    let (engine, context, enabled) = (shell.engine(), shell.context(), typed.has("enabled"));
+    let saved = async {
+        let body = form::body(&typed, class)?;
+        match name {
+            None => {
+                engine.create_automation(context, class, typed.text("name"), body, enabled).await
+            }
+            Some(name) => {
+                let version = typed.text("version").parse().ok();
+                engine.update_automation(context, class, name, version, body, enabled).await
+            }
+        }
+    };
+    match saved.await {
+        Ok(object) => Ok(shell.done(&href(class, &object.name), "Saved.")),
+        Err(error) => show(shell, word, name, typed.refused(form::placed(error))?).await,
+    }
+}
+
+/// The same form with an example of the step that was asked for.
+fn with_step(typed: Typed) -> Typed {
+    let Some(step) = typed.text("do").strip_prefix("step:").and_then(example) else { return typed };
+    let steps = format!("{}\n\n{step}\n", typed.raw("steps").trim_end());
+    typed.set("steps", steps.trim_start())
+}
+
+/// An example of a step.
+fn example(word: &str) -> Option<String> {
+    let members = match word {
+        "set_groups" => "groups = [\"web\"]",
+        "add_group" => "group = \"web\"",
+        "set_ra_profile" => "ra_profile = \"internal\"",
+        "set_owner" => "owner = { from = \"object.attribute.owner\" }",
+        "set_path" => "path = \"/prod/{object.ra_profile}\"",
+        "set_attribute" => "attribute = \"team\"\nvalue = { from = \"object.issuer_cn\" }",
+        "raise_alert" => {
+            "kind = \"weak_key\"\nseverity = \"warning\"\ntitle = \"{object.cn} has a weak key\"\nmessage = \"{object.key_size} bits; issue it anew.\""
+        }
+        "resolve_alert" => "kind = \"weak_key\"",
+        "notify" => "to = \"role:operator\"\ntitle = \"{object.cn} came in\"",
+        "start_job" => "job = \"certificate.validate\"",
+        _ => return None,
+    };
+    Some(format!("[[steps]]\nstep = \"{word}\"\n{members}"))
+}
+
+async fn show(
+    shell: &Shell,
+    word: &str,
+    name: Option<&str>,
+    typed: Typed,
+) -> Result<Response, Problem> {
+    let class = class(word)?;
+    let (typed, version) = match name {
+        None => (typed, None),
+        Some(name) => {
+            let object = shell.engine().automation_object(shell.context(), class, name).await?;
+            (form::fill(typed, class, &object.body, object.enabled), Some(object.version))
+        }
+    };
+    let title = match name {
+        None => format!("New {class}"),
+        Some(name) => format!("Change {name}"),
+    };
+    let action = match name {
+        None => format!("/automation/{word}/new"),
+        Some(name) => format!("{}/edit", href(class, name)),
+    };
+    let own = match class {
+        Class::Rule => rule(shell, &typed).await?,
+        Class::Action => steps(&typed),
+        Class::Scope => scope(shell.engine(), shell, &typed).await?,
+        _ => trigger(shell, &typed).await?,
+    };
+    let read = typed.some("version").or(version.map(|version| version.to_string()));
+    let body = html! {
+        (ui::breadcrumbs(&[
+            Crumb { label: super::about(class).0, href: Some(&home_of(class)) },
+            Crumb { label: &title, href: None },
+        ]))
+        (ui::page_header(&title, super::about(class).1, html! {}))
+        (parts(&home_of(class)))
+        @if let Some(error) = typed.general_error(&FIELDS) { (ui::alert_box(AlertKind::Error, error)) }
+        (ui::post_form(&action, shell.csrf(), false, html! {
+            @if let Some(version) = &read { input type="hidden" name="version" value=(version); }
+            @if name.is_none() {
+                (ui::field(&Field { required: true, autocomplete: "off",
+                    ..typed.field("name", "name", "Name", "Its identity, which never changes: words of a-z and 0-9 joined by - or . as in weak-keys.") }))
+            }
+            (ui::field(&typed.field("title", "title", "Title", "What people read.")))
+            (ui::text_area(&typed.field("description", "description", "What it is for", ""), 2, false))
+            (own)
+            (ui::check_field(&Field { id: "enabled", name: "enabled", label: "Enabled", value: "1",
+                ..Field::default() }, typed.has("enabled")))
+            div.actions { (ui::submit("Save", Tone::Info)) (ui::button("Back", &home_of(class), None, false)) }
+        }))
+    };
+    let mut response = shell.page(Nav::Automation, &title, body);
+    if typed.is_refused() {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    Ok(response)
+}
+
+fn type_choices(of: &[EventType]) -> Vec<ChoiceOption<'static>> {
+    of.iter().map(|of| ChoiceOption { value: of.name(), label: of.name() }).collect()
+}
+
+/// Types that this program records, the others behind them.
+fn types() -> Vec<EventType> {
+    let mut types = EventType::ALL.to_vec();
+    types.sort_by_key(|of| (!of.info().produced, of.name()));
+    types
+}
+
+async fn rule(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
+    let typed = typed.clone().or("preview_type", EventType::CertificateUploaded.name());
+    let chosen = EventType::parse(typed.text("preview_type"));
+    let chosen = chosen.unwrap_or(EventType::CertificateUploaded);
+    let attributes = shell.engine().attributes(shell.context()).await?;
+    let fields = schema(&[chosen], &attributes);
+    let preview = match typed.some("filter") {
+        Some(text) if typed.text("do") == "preview" => Some(preview(shell, &text, chosen).await?),
+        _ => None,
+    };
+    let kind = typed.field("preview-type", "preview_type", "Show fields and past events of", "");
+    let filter = Field { required: true, ..typed.field("filter", "filter", "Condition",
+        "Fields of the event by their name, members of its detail as detail.NAME, the certificate as object.NAME. Parts stand side by side, or with OR; a minus negates.") };
+    Ok(html! {
+        (ui::text_area(&filter, 3, true))
+        (ui::select_field(&Field { required: true, ..kind }, &type_choices(&types())))
+        div.actions { button type="submit" name="do" value="preview" formnovalidate { "How many past events fit?" } }
+        @if let Some(preview) = preview { (preview) }
+        details { summary { "Fields of " (chosen.name()) } (field_table(&fields)) }
+    })
+}
+
+async fn preview(shell: &Shell, text: &str, of: EventType) -> Result<Markup, Problem> {
+    let filter = Value::from(text);
+    let tried = shell.engine().preview_rule(shell.context(), &filter, &[of], PREVIEW_MAX).await;
+    Ok(match tried {
+        Ok(tried) => one::told("preview.trigger", &tried),
+        Err(chancery_engine::Error::Invalid { message, .. }) => {
+            ui::alert_box(AlertKind::Error, &crate::page::typed::sentence(&message))
+        }
+        Err(error) => return Err(error.into()),
+    })
+}
+
+fn field_table(fields: &chancery_event::filter::Schema) -> Markup {
+    html! {
+        div.table-scroll tabindex="0" role="region" aria-label="Fields" { table.data {
+            thead { tr { th scope="col" { "Field" } th scope="col" { "Values" } th scope="col" { "What it says" } } }
+            tbody { @for field in fields.fields() {
+                tr { td { (ui::code(&field.name)) } td { (field.kind.noun()) } td { (field.doc) } }
+            } }
+        } }
+    }
+}
+
+fn steps(typed: &Typed) -> Markup {
+    let field = Field { required: true, ..typed.field("steps", "steps", "Steps",
+        "TOML, carried out from top to bottom; one that fails does not stop the next. A value can be copied: { from = \"object.cn\" }. Texts can name fields: {object.cn}.") };
+    html! {
+        (ui::text_area(&field, 14, true))
+        fieldset { legend { "Add a step" }
+            ul.plain { @for (word, doc, members) in STEP_KINDS {
+                li {
+                    button type="submit" name="do" value={"step:" (word)} formnovalidate { (word.replace('_', " ")) }
+                    " " (doc) ". " span.muted { (members) }
+                }
+            } }
+        }
+    }
+}
+
+async fn scope_choices(engine: &Engine, shell: &Shell) -> Result<Vec<String>, Problem> {
+    let mut choices = Vec::new();
+    for (class, kind) in [(LabelClass::Group, "group"), (LabelClass::RaProfile, "ra_profile")] {
+        let labels = engine.labels(shell.context(), class).await?;
+        choices.extend(labels.into_iter().map(|label| format!("{kind}/{}", label.name)));
+    }
+    Ok(choices)
+}
+
+fn options(values: &[String]) -> Vec<ChoiceOption<'_>> {
+    values.iter().map(|value| ChoiceOption { value, label: value }).collect()
+}
+
+async fn scope(engine: &Engine, shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
+    let choices = scope_choices(engine, shell).await?;
+    let modes = [
+        ChoiceOption { value: "add", label: "add: the scopes behind it are asked as well" },
+        ChoiceOption {
+            value: "replace",
+            label: "replace: for event types it has triggers for, it is the last",
+        },
+    ];
+    let place = Field { required: true, ..typed.field("scope", "scope", "Scope", "") };
+    let mode = Field { required: true, ..typed.field("mode", "mode", "Mode", "") };
+    Ok(html! { (ui::select_field(&place, &options(&choices))) (ui::select_field(&mode, &modes)) })
+}
+
+async fn trigger(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
+    let (engine, context) = (shell.engine(), shell.context());
+    let rules = engine.automation(context, Class::Rule).await?;
+    let actions = engine.automation(context, Class::Action).await?;
+    let mut scopes = vec!["platform".to_owned()];
+    scopes.extend(scope_choices(engine, shell).await?);
+    let names: Vec<String> =
+        std::iter::once(String::new()).chain(actions.into_iter().map(|one| one.name)).collect();
+    let chosen = typed.all("rules");
+    let place = Field {
+        required: true,
+        ..typed.field(
+            "scope",
+            "scope",
+            "Bound to",
+            "Groups and RA profiles only where the catalogue allows it for the type.",
+        )
+    };
+    let order = Field {
+        kind: "number",
+        ..typed.field("order", "order", "Order", "The least is asked first within its scope.")
+    };
+    Ok(html! {
+        (type_picker(typed))
+        fieldset { legend { "Rules" }
+            p.hint { "All of them must hold; none holds always. " a href="/automation/rules/new" { "Make a rule" } }
+            @if !typed.error("rules").is_empty() { p.field-error { (typed.error("rules")) } }
+            @for rule in &rules {
+                (ui::check_field(&Field { id: &format!("rule-{}", rule.name), name: "rules", value: &rule.name,
+                    label: rule.title(), hint: &form::filter_text(&rule.body["filter"]), ..Field::default() },
+                    chosen.contains(&rule.name)))
+            }
+        }
+        fieldset { legend { "Actions" }
+            p.hint { "Carried out in this order. " a href="/automation/actions/new" { "Make an action" } }
+            @for number in 0..form::ACTION_PLACES {
+                @let id = format!("action{number}");
+                @let label = if number == 0 { "First".to_owned() } else { format!("Then ({})", number + 1) };
+                (ui::select_field(&typed.field(&id, &id, &label, ""), &options(&names)))
+            }
+        }
+        (ui::check_field(&Field { id: "ignore", name: "ignore", label: "Ignore", value: "1",
+            hint: "Keeps the scope's other triggers from running; an uploaded certificate is kept out of the inventory.",
+            ..Field::default() }, typed.has("ignore")))
+        (ui::select_field(&place, &options(&scopes)))
+        (ui::field(&order))
+    })
+}
+
+/// Types of events by family, with what the catalogue says of them.
+fn type_picker(typed: &Typed) -> Markup {
+    let chosen = typed.all("event_types");
+    let mut families: Vec<&str> = EventType::ALL.iter().map(|of| of.family()).collect();
+    families.sort_unstable();
+    families.dedup();
+    html! {
+        fieldset { legend { "Events" }
+            p.hint { "A trigger listens to one type or more. " a href="/catalogue" { "The catalogue" } }
+            @if !typed.error("event_types").is_empty() { p.field-error { (typed.error("event_types")) } }
+            @for family in families {
+                @let of: Vec<_> = EventType::ALL.iter().filter(|of| of.family() == family).collect();
+                @let ticked = of.iter().filter(|of| chosen.iter().any(|name| name == of.name())).count();
+                details open[ticked > 0 || family == "certificate"] {
+                    summary { (family) " " span.muted { (of.len()) " types" @if ticked > 0 { ", " (ticked) " chosen" } } }
+                    @for of in of {
+                        @let info = of.info();
+                        @let later = if info.produced { "" } else { " Not recorded by this version yet." };
+                        (ui::check_field(&Field { id: &format!("type-{}", of.name()), name: "event_types",
+                            value: of.name(), label: of.name(),
+                            hint: &format!("{}{later}", info.description.replace('\n', " ")), ..Field::default() },
+                            chosen.iter().any(|name| name == of.name())))
+                    }
+                }
+            }
+        }
+    }
+}

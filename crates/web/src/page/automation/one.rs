@@ -1,0 +1,290 @@
+//! The page of one object: what it says, its versions, when it matched and nearly matched; trying
+//! a trigger on recorded history.
+
+use axum::extract::Path;
+use axum::response::Response;
+use chancery_engine::Permission;
+use chancery_engine::automation::{Class, Object};
+use chancery_engine::reaction::record::EvaluationQuery;
+use chancery_engine::reaction::trial::{Sample, Trial, Tried};
+use chancery_event::Timestamp;
+use maud::{Markup, html};
+
+use super::{class, form, history, home_of, href, parts, reason, state};
+use crate::edge::{Access, Problem, Routes};
+use crate::page::address::Address;
+use crate::page::form::Fields;
+use crate::page::shell::Shell;
+use crate::page::typed::Typed;
+use crate::page::{GET, POST};
+use crate::ui::{self, AlertKind, ChoiceOption, Column, Crumb, Field, Icon, Nav, Row, Table, Tone};
+
+/// Evaluations shown of each kind.
+const SHOWN: usize = 10;
+
+pub(super) fn add(routes: &mut Routes) {
+    let read = Access::Session(Permission::AutomationRead);
+    let write = Access::Session(Permission::AutomationWrite);
+    let tries = Access::Session(Permission::AutomationTry);
+    routes.add(
+        GET,
+        "/automation/{class}/{name}",
+        read,
+        async |shell: Shell, Path((word, name)): Path<(String, String)>| {
+            shell.answer(view(&shell, &word, &name, html! {}, Typed::default())).await
+        },
+    );
+    routes.add(
+        POST,
+        "/automation/{class}/{name}/delete",
+        write,
+        async |shell: Shell, Path((word, name)): Path<(String, String)>, _: Fields| {
+            shell.answer(delete(&shell, &word, &name)).await
+        },
+    );
+    routes.add(
+        POST,
+        "/automation/triggers/{name}/back-test",
+        tries,
+        async |shell: Shell, Path(name): Path<String>, Fields(typed): Fields| {
+            shell.answer(back_test(&shell, &name, typed)).await
+        },
+    );
+}
+
+async fn view(
+    shell: &Shell,
+    word: &str,
+    name: &str,
+    tried: Markup,
+    typed: Typed,
+) -> Result<Response, Problem> {
+    let class = class(word)?;
+    let (engine, context) = (shell.engine(), shell.context());
+    let object = engine.automation_object(context, class, name).await?;
+    let versions = engine.automation_versions(context, class, name).await?;
+    let own = href(class, name);
+    let plural = super::about(class).0;
+    let body = html! {
+        (ui::breadcrumbs(&[
+            Crumb { label: plural, href: Some(&home_of(class)) },
+            Crumb { label: object.title(), href: None },
+        ]))
+        (ui::page_header(object.title(), object.description(), html! {
+            (state(&object))
+            @if shell.may(Permission::AutomationWrite) {
+                (ui::button("Change", &format!("{own}/edit"), Some(Icon::Administration), true))
+                form method="post" action={(own) "/delete"} {
+                    (ui::csrf_input(shell.csrf()))
+                    button.danger-line type="submit" { "Delete" }
+                }
+            }
+        }))
+        (parts(&home_of(class)))
+        @if let Some(error) = typed.general_error(&[]) { (ui::alert_box(AlertKind::Error, error)) }
+        div.columns {
+            (ui::section("says", "What it says", html! {}, definition(&object)))
+            (ui::section("versions", "Versions", html! {}, version_table(&versions)))
+        }
+        @if class == Class::Trigger {
+            (tried)
+            @if shell.may(Permission::AutomationTry) {
+                (ui::section("try", "Try it on recorded history", html! {}, try_form(shell, name, &typed)))
+            }
+            (evaluations(shell, name, "matched", "When it matched",
+                &["verdict:matched", "verdict:ignored"]).await?)
+            (evaluations(shell, name, "nearly", "When it nearly matched", &["verdict:nearly"]).await?)
+        } @else { (ui::section("users", "Used by", html! {}, users(shell, &object).await?)) }
+    };
+    Ok(shell.page(Nav::Automation, object.title(), body))
+}
+
+fn links(class: Class, names: &[String]) -> Markup {
+    html! { @for (place, name) in names.iter().enumerate() {
+        @if place > 0 { ", " } a href=(href(class, name)) { (name) }
+    } }
+}
+
+fn definition(object: &Object) -> Markup {
+    let body = &object.body;
+    let mut pairs = vec![("Name", ui::code(&object.name))];
+    match object.class {
+        Class::Rule => pairs.push(("Condition", ui::code(&form::filter_text(&body["filter"])))),
+        Class::Action => {
+            let text = form::steps_text(&body["steps"]);
+            return html! { (ui::key_values(&pairs)) (ui::json_block("steps-text", "Steps", &text)) };
+        }
+        Class::Scope => pairs.extend([
+            ("Scope", html! { (form::scope_text(body)) }),
+            ("Mode", html! { (body["mode"].as_str().unwrap_or("add")) }),
+        ]),
+        _ => {
+            let types = form::texts(&body["event_types"]);
+            let rules = form::texts(&body["rules"]);
+            pairs.extend([
+                ("Listens to", html! { @for (place, name) in types.iter().enumerate() {
+                    @if place > 0 { ", " } a href={"/catalogue/" (name)} { (name) }
+                } }),
+                ("If", html! { @if rules.is_empty() { "always" } @else { (links(Class::Rule, &rules)) } }),
+                ("Then", html! {
+                    @if body["ignore"] == true { strong { "ignore" } " " }
+                    (links(Class::Action, &form::texts(&body["actions"])))
+                }),
+                ("Bound to", html! { (form::scope_text(&body["scope"])) }),
+                ("Order", html! { (body["order"].as_i64().unwrap_or(0)) }),
+            ]);
+        }
+    }
+    ui::key_values(&pairs)
+}
+
+fn version_table(versions: &[Object]) -> Markup {
+    let columns = [
+        Column::new("Version").number(),
+        Column::new("Made"),
+        Column::new("State"),
+        Column::new("Revision").number().optional(),
+    ];
+    let rows: Vec<Row> = versions
+        .iter()
+        .map(|version| Row {
+            href: None,
+            tone: None,
+            cells: vec![
+                html! { (version.version) },
+                ui::time(version.changed_at.micros()),
+                if version.body.is_null() {
+                    ui::badge(Tone::Neutral, Icon::Cross, "Deleted")
+                } else {
+                    state(version)
+                },
+                html! { (version.revision) },
+            ],
+        })
+        .collect();
+    ui::data_table(&Table {
+        id: "versions",
+        caption: "Versions, newest first",
+        columns: &columns,
+        rows: &rows,
+    })
+}
+
+/// Who refers to a rule or an action.
+async fn users(shell: &Shell, object: &Object) -> Result<Markup, Problem> {
+    let member = match object.class {
+        Class::Rule => "rules",
+        Class::Action => "actions",
+        _ => return Ok(html! { p.muted { "Nothing refers to scopes." } }),
+    };
+    let triggers = shell.engine().automation(shell.context(), Class::Trigger).await?;
+    let names: Vec<String> = triggers
+        .into_iter()
+        .filter(|trigger| form::texts(&trigger.body[member]).contains(&object.name))
+        .map(|trigger| trigger.name)
+        .collect();
+    Ok(html! {
+        @if names.is_empty() { p.muted { "No trigger uses it yet." } }
+        @else { p { (links(Class::Trigger, &names)) } }
+    })
+}
+
+async fn evaluations(
+    shell: &Shell,
+    name: &str,
+    id: &str,
+    title: &str,
+    verdicts: &[&str],
+) -> Result<Markup, Problem> {
+    let engine = shell.engine();
+    let text = format!("trigger:\"{name}\" ({})", verdicts.join(" OR "));
+    let filter = engine.parse_evaluation_filter(&text)?;
+    let query = EvaluationQuery { filter, before: None, after: None, limit: SHOWN };
+    let page = engine.evaluations(shell.context(), &query).await?;
+    let all = Address::new("/automation/history").with("q", &text).to_string();
+    Ok(ui::section(
+        id,
+        title,
+        html! { a href=(all) { "All of them" } },
+        html! {
+            @if page.items.is_empty() { p.muted { "Not yet." } }
+            @else { (history::table(&page.items, shell.now())) }
+        },
+    ))
+}
+
+fn try_form(shell: &Shell, name: &str, typed: &Typed) -> Markup {
+    let days = typed.clone().or("days", "30");
+    let field = Field { required: true, ..days.field("days", "days", "Over the last", "") };
+    let spans =
+        [("1", "day"), ("7", "7 days"), ("30", "30 days"), ("365", "year"), ("0", "whole log")];
+    let choices = spans.map(|(value, label)| ChoiceOption { value, label });
+    ui::post_form(
+        &format!("/automation/triggers/{name}/back-test"),
+        shell.csrf(),
+        false,
+        html! {
+            p.hint { "Asks the trigger about recorded events, with certificates as they are now. Nothing is carried out." }
+            (ui::select_field(&field, &choices))
+            div.actions { button type="submit" { "Try" } }
+        },
+    )
+}
+
+async fn back_test(shell: &Shell, name: &str, typed: Typed) -> Result<Response, Problem> {
+    let days = typed.text("days").parse::<i64>().unwrap_or(30).clamp(0, 36_500);
+    let from = (days > 0).then(|| Timestamp::from_micros(shell.now() - days * Timestamp::DAY));
+    let trial = Trial { trigger: Some(name.to_owned()), from, ..Trial::default() };
+    match shell.engine().back_test(shell.context(), trial).await? {
+        Ok(tried) => view(shell, Class::Trigger.plural(), name, told(name, &tried), typed).await,
+        Err(job) => {
+            let notice = "History is long: a job looks through it. Its result is shown here.";
+            Ok(shell.done(&format!("/jobs/{job}"), notice))
+        }
+    }
+}
+
+/// What a back-test found.
+pub(super) fn told(name: &str, tried: &Tried) -> Markup {
+    let none = std::collections::BTreeMap::new();
+    let counts = tried.verdicts.get(name).unwrap_or(&none);
+    let rate = match tried.took_us {
+        0 => tried.events,
+        took => tried.events.saturating_mul(1_000_000) / took,
+    };
+    ui::section(
+        "tried",
+        "What came of trying",
+        html! {},
+        html! {
+            p {
+                (ui::grouped(tried.events)) " events, of them " (ui::grouped(tried.concerned))
+                " of its types. " span.muted { (ui::grouped(rate)) " events a second." }
+            }
+            ul.plain { @for (word, count) in counts { li { (reason::verdict(word)) " " (ui::grouped(*count)) } } }
+            (samples("Newest that match", &tried.samples))
+            (samples("Newest that nearly match", &tried.near))
+        },
+    )
+}
+
+fn samples(title: &str, list: &[Sample]) -> Markup {
+    html! { @if !list.is_empty() {
+        h3 { (title) }
+        ul.plain { @for sample in list.iter().rev().take(SHOWN) {
+            li {
+                a href={"/events/" (sample.event)} { (sample.event_type) }
+                @if let Some(subject) = &sample.subject { " " (subject) }
+                @if !sample.steps.is_empty() { " — " (sample.steps.join("; ")) }
+            }
+        } }
+    } }
+}
+
+async fn delete(shell: &Shell, word: &str, name: &str) -> Result<Response, Problem> {
+    let class = class(word)?;
+    match shell.engine().delete_automation(shell.context(), class, name).await {
+        Ok(()) => Ok(shell.done(&home_of(class), &format!("The {class} is deleted."))),
+        Err(error) => view(shell, word, name, html! {}, Typed::default().refused(error)?).await,
+    }
+}
