@@ -1,6 +1,6 @@
 //! Alerts: what a person has to look at, one for each cause.
 //!
-//! [`raise`] and [`resolve`] are for whoever finds a cause, or finds it gone: operations, loops,
+//! `raise` and `resolve` are for whoever finds a cause, or finds it gone: operations, loops,
 //! steps of triggers, monitors. Both write in the transaction of what they report, so that an alert
 //! can neither be lost nor be invented. A cause is named by its key, such as `job_failed:job/ID`:
 //! while its alert is not resolved, raising it again counts up; after that a new alert is opened

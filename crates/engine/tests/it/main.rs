@@ -11,6 +11,7 @@ mod job;
 mod monitor;
 mod nodes;
 mod reaction;
+mod reaction_figures;
 mod schedule;
 mod sealer;
 mod simulation;

@@ -1,0 +1,70 @@
+//! What reacting and trying out cost. Worth something in a release build only:
+//! `cargo test --release -p chancery-engine --test it reaction_figures -- --ignored --nocapture`.
+
+use std::time::{Duration, Instant};
+
+use chancery_engine::automation::{Class, Edit};
+use chancery_engine::reaction::trial::Trial;
+use chancery_engine::{Context, bench};
+use serde_json::{Value, json};
+
+use crate::upload::start;
+
+const EVENTS: usize = 90_000;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn figures() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine();
+    let context = Context::command_line(engine.environment());
+    let own = bench::context(engine.environment());
+    let mut type_name = String::new();
+    for _ in 0..EVENTS / 1_000 {
+        bench::record(engine, &own, 1_000).await.unwrap();
+    }
+    assert!(engine.reacted(Duration::from_secs(120)).await);
+    let mut link = bench::store(engine).read().await.unwrap();
+    let newest = chancery_event::LogIndex(EVENTS as u64 / 2);
+    if let Some(sealed) = chancery_store::log::by_index(&mut link, newest).await.unwrap() {
+        type_name.push_str(&sealed.event().type_name);
+    }
+    drop(link);
+    let save = async |name: &str, types: Value| {
+        let edit = |class, name: &str, body| Edit {
+            class,
+            name: name.to_owned(),
+            body: Some(body),
+            enabled: true,
+        };
+        let steps = json!([{ "step": "raise_alert", "kind": "x", "title": "x" }]);
+        let edits = vec![
+            edit(Class::Rule, "r", json!({ "filter": "outcome:failure origin:api" })),
+            edit(Class::Action, "a", json!({ "steps": steps })),
+            edit(
+                Class::Trigger,
+                name,
+                json!({ "event_types": types, "rules": ["r"], "actions": ["a"] }),
+            ),
+        ];
+        engine.apply_automation(&context, None, edits).await.unwrap();
+    };
+    for (name, types) in [("unheard", json!(["token.revoke"])), ("heard", json!([type_name]))] {
+        save(name, types).await;
+        let trial = Trial { trigger: Some(name.to_owned()), ..Trial::default() };
+        let tried = engine.back_test(&context, trial).await.unwrap().unwrap();
+        let rate = tried.events * 1_000_000 / tried.took_us.max(1);
+        println!(
+            "back-test, trigger {name}: {} events, {} concerned, {rate} events/s, {} ns each",
+            tried.events,
+            tried.concerned,
+            tried.took_us * 1_000 / tried.events.max(1)
+        );
+    }
+    let started = Instant::now();
+    bench::record(engine, &own, 1_000).await.unwrap();
+    assert!(engine.reacted(Duration::from_secs(120)).await);
+    println!("1,000 events, one trigger on them, sealed and reacted: {:?}", started.elapsed());
+    running.stop().await.unwrap();
+}
