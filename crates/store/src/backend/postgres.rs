@@ -4,8 +4,8 @@
 //! `wake` (nodes tell each other of commits).
 //!
 //! Units of work run `SERIALIZABLE`: what a unit read still holds when it commits, as on the
-//! embedded engine, where units run one after another. Only sealing does not. Readers see each statement's own moment and
-//! cannot write.
+//! embedded engine, where units run one after another. Only sealing does not. Readers see each
+//! statement's own moment and cannot write.
 
 mod check;
 mod columns;
