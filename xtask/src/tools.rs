@@ -175,6 +175,63 @@ pub fn install_axe(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Python packages whose parsers read what the dialects write (`crates/event/tests/it/dialect.rs`),
+/// each with the hash of its wheel. None of them has code for one platform only.
+const PARSERS: [[&str; 2]; 7] = [
+    [
+        "cloudevents==2.2.0",
+        "--hash=sha256:9ff8adff01b997d251d0fb54076557daa9906330e16afc1712a6447122f8f7a4",
+    ],
+    [
+        "lark-parser==0.12.0",
+        "--hash=sha256:0eaf30cb5ba787fe404d73a7d6e61df97b21d5a63ac26c5008c78a494373c675",
+    ],
+    [
+        "ocsf-json-schema==1.2.0",
+        "--hash=sha256:64d819042d20c3c04bc0d024c7c47c41006ebbe0209ce768ba6efa1240106708",
+    ],
+    [
+        "pycef==1.11",
+        "--hash=sha256:24e6b9a85cff9d636f18b20b15568d61f8fd7e89c66779ae8dbdbf33dfa80846",
+    ],
+    [
+        "python-dateutil==2.9.0.post0",
+        "--hash=sha256:a8b2bc7bffae282281c8140a97d3aa9c14da0b136dfe83f850eea9a5f7470427",
+    ],
+    [
+        "six==1.17.0",
+        "--hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274",
+    ],
+    [
+        "syslog-rfc5424-parser==0.3.2",
+        "--hash=sha256:6134ee1958da89ab7f8d32ed5370a49ddabcc99d75a950b6ec59708417f20a7a",
+    ],
+];
+/// Where the tests of the dialects look for them.
+const PARSERS_FOLDER: &str = "target/tools/dialects";
+
+/// Puts the parsers under `target/tools` when they are not there: once, two megabytes.
+pub fn install_parsers(root: &Path) -> Result<()> {
+    let folder = root.join(PARSERS_FOLDER);
+    if folder.join("ocsf_json_schema").is_dir() {
+        return Ok(());
+    }
+    println!("      fetching parsers of event formats into {PARSERS_FOLDER}, once");
+    let work = root.join("target/tools/dialects.part");
+    let _ = std::fs::remove_dir_all(&work);
+    std::fs::create_dir_all(&work).context("cannot make a folder under target/tools")?;
+    let wish = work.join("wish.txt");
+    let lines: Vec<String> = PARSERS.iter().map(|package| package.join(" ")).collect();
+    std::fs::write(&wish, lines.join("\n")).context("cannot write under target/tools")?;
+    let mut install = Command::new("pip3");
+    install.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    install.args(["--only-binary=:all:", "--require-hashes", "--target"]).arg(&work);
+    install.arg("--requirement").arg(&wish);
+    succeed(&mut install)?;
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::rename(&work, &folder).context("cannot put the parsers in place")
+}
+
 fn succeed(command: &mut Command) -> Result<()> {
     let status = command.status();
     let status = status.with_context(|| format!("cannot run {}", line(command)))?;

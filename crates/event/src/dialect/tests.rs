@@ -1,3 +1,6 @@
+//! Names, the three modes of CloudEvents, batches. All types in all dialects are looked at in
+//! `tests/it/dialect.rs`.
+
 use serde_json::Value;
 
 use super::*;
