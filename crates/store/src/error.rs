@@ -13,6 +13,17 @@ pub enum Error {
         /// What is wrong and what to do.
         what: String,
     },
+    /// The database server cannot be used as it is.
+    #[error("cannot use the database {place}: {what}")]
+    Server {
+        /// Which database; never with a password.
+        place: String,
+        /// What is wrong and what to do.
+        what: String,
+    },
+    /// The engine of the database has no such thing.
+    #[error("{0}")]
+    NotHere(&'static str),
     /// The schema of the database is not one this program knows.
     #[error(
         "the database has schema {found}, this program knows up to {known}: use the program version that wrote it, or a newer one"
@@ -77,6 +88,30 @@ impl Error {
         }
     }
 
+    /// Classifies what PostgreSQL said.
+    pub(crate) fn from_sqlx(context: impl Into<String>, source: sqlx::Error) -> Self {
+        if let sqlx::Error::Database(said) = &source {
+            let message = || said.message().to_owned();
+            let kind = said.code().map_or(Kind::Other, |code| of_sqlstate(&code));
+            match kind {
+                Kind::Full => return Self::StorageFull,
+                Kind::Away => return Self::Unavailable(message()),
+                Kind::Damaged => return Self::Damaged(message()),
+                _ if said.is_unique_violation() => return Self::Exists(message()),
+                Kind::Other => {}
+            }
+        }
+        match source {
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_) => Self::Unavailable(source.to_string()),
+            source => Self::Database { context: context.into(), source: source.into() },
+        }
+    }
+
     /// Whether storage is exhausted, also when a shared commit says so.
     pub fn is_storage_full(&self) -> bool {
         match self {
@@ -93,5 +128,28 @@ impl Error {
             Self::Commit(inner) => inner.is_transient(),
             _ => false,
         }
+    }
+}
+
+/// What a code of a database means to callers.
+enum Kind {
+    Full,
+    Away,
+    Damaged,
+    Other,
+}
+
+/// SQLSTATE, PostgreSQL's Appendix A.
+fn of_sqlstate(code: &str) -> Kind {
+    match code {
+        // Disk full.
+        "53100" => Kind::Full,
+        // Read only: the server became a replica. Cancelled, lock not available, lost against
+        // another transaction.
+        "25006" | "57014" | "55P03" | "40001" | "40P01" | "25P03" => Kind::Away,
+        "XX001" | "XX002" => Kind::Damaged,
+        // Connection, resources, operator intervention, system.
+        code if ["08", "53", "57", "58"].contains(&code.get(..2).unwrap_or("")) => Kind::Away,
+        _ => Kind::Other,
     }
 }

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::backend::sqlite::{Connection, Lent};
+use crate::backend::postgres;
+use crate::backend::sqlite::{self, Lent};
+use crate::filter_sql::Dialect;
+use crate::transaction::values_statement;
 use crate::{Error, Row, SqlValue};
 
 /// A connection. Reads are open to everybody; writes go through [`crate::Tx`].
@@ -12,9 +15,17 @@ pub struct Link {
 
 pub(crate) enum Inner {
     /// A connection of its own (the writer).
-    Own(Box<Connection>),
+    Own(Box<sqlite::Connection>),
     /// A connection lent for reading.
     Lent(Lent),
+    /// A connection to a server.
+    Postgres(Box<postgres::Connection>),
+}
+
+/// A connection to either engine.
+enum Engine<'a> {
+    Sqlite(&'a mut sqlite::Connection),
+    Postgres(&'a mut postgres::Connection),
 }
 
 /// First words of a statement, to name it in an error.
@@ -23,10 +34,27 @@ pub(crate) fn context(sql: &str) -> String {
 }
 
 impl Link {
-    fn connection(&mut self) -> Result<&mut Connection, Error> {
+    fn engine(&mut self) -> Result<Engine<'_>, Error> {
         match &mut self.inner {
-            Inner::Own(connection) => Ok(connection),
-            Inner::Lent(lent) => lent.connection(),
+            Inner::Own(connection) => Ok(Engine::Sqlite(connection)),
+            Inner::Lent(lent) => lent.connection().map(Engine::Sqlite),
+            Inner::Postgres(connection) => Ok(Engine::Postgres(connection)),
+        }
+    }
+
+    /// Which SQL this connection speaks, where the engines differ.
+    pub fn dialect(&self) -> Dialect {
+        match &self.inner {
+            Inner::Own(_) | Inner::Lent(_) => Dialect::Sqlite,
+            Inner::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// The connection to the server, if there is one.
+    pub(crate) fn server(&mut self) -> Option<&mut postgres::Connection> {
+        match &mut self.inner {
+            Inner::Postgres(connection) => Some(connection),
+            Inner::Own(_) | Inner::Lent(_) => None,
         }
     }
 
@@ -36,10 +64,18 @@ impl Link {
         sql: impl Into<Cow<'static, str>>,
         args: Vec<SqlValue>,
     ) -> Result<Vec<Row>, Error> {
-        // Statements do not wait for anything; a task of many must still let others run.
-        tokio::task::consume_budget().await;
-        let (rows, _) = self.connection()?.run(sql.into(), &args)?;
-        Ok(rows.into_iter().map(Row).collect())
+        match self.engine()? {
+            Engine::Sqlite(connection) => {
+                // Nothing waits here; a task of many statements must still let others run.
+                tokio::task::consume_budget().await;
+                let (rows, _) = connection.run(sql.into(), &args)?;
+                Ok(rows.into_iter().map(Row::from).collect())
+            }
+            Engine::Postgres(connection) => {
+                let rows = connection.rows(sql.into(), args).await?;
+                Ok(rows.into_iter().map(Row::from).collect())
+            }
+        }
     }
 
     /// The first row of a query, if there is one.
@@ -69,20 +105,46 @@ impl Link {
         sql: impl Into<Cow<'static, str>>,
         args: Vec<SqlValue>,
     ) -> Result<u64, Error> {
-        tokio::task::consume_budget().await;
-        self.connection()?.run(sql.into(), &args).map(|(_, changed)| changed)
+        match self.engine()? {
+            Engine::Sqlite(connection) => {
+                tokio::task::consume_budget().await;
+                connection.run(sql.into(), &args).map(|(_, changed)| changed)
+            }
+            Engine::Postgres(connection) => connection.execute(sql.into(), args).await,
+        }
     }
 
-    /// Closes the connection in order.
-    pub(crate) fn close(self) -> Result<(), Error> {
+    /// Inserts rows in one statement; `head` stands before the rows, `tail` behind them.
+    pub(crate) async fn insert_rows(
+        &mut self,
+        head: &str,
+        tail: &str,
+        rows: Vec<Vec<SqlValue>>,
+    ) -> Result<u64, Error> {
+        if let Engine::Postgres(connection) = self.engine()? {
+            return connection.insert_rows(head, tail, rows).await;
+        }
+        let width = rows.first().map_or(1, Vec::len);
+        let sql = values_statement(head, tail, width, rows.len());
+        self.execute(sql, rows.into_iter().flatten().collect()).await
+    }
+
+    /// Closes the connection in order and waits until it is closed.
+    pub(crate) async fn close(self) -> Result<(), Error> {
         match self.inner {
             Inner::Own(connection) => connection.close(),
             Inner::Lent(_) => Ok(()),
+            Inner::Postgres(connection) => {
+                connection.close().await.map_err(|error| Error::from_sqlx("close", error))
+            }
         }
     }
 
     /// Runs several statements without arguments (migrations).
     pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), Error> {
-        self.connection()?.script(sql)
+        match self.engine()? {
+            Engine::Sqlite(connection) => connection.script(sql),
+            Engine::Postgres(connection) => connection.script(sql).await,
+        }
     }
 }

@@ -4,54 +4,120 @@ use std::borrow::Cow;
 
 use chancery_event::Timestamp;
 use chancery_event::id::Id;
+use sqlx::postgres::PgRow;
+use sqlx::{Column as _, Decode, Postgres, Row as _, TypeInfo as _, ValueRef as _};
 
 use crate::backend::sqlite;
+use crate::filter_sql::Dialect;
 use crate::{Error, SqlValue};
 
 /// A row. Reading a column that is missing, or of another type, is [`Error::Damaged`].
-pub struct Row(pub(crate) sqlite::Row);
+pub struct Row(Inner);
+
+enum Inner {
+    Sqlite(sqlite::Row),
+    Postgres(PgRow),
+}
+
+impl From<sqlite::Row> for Row {
+    fn from(row: sqlite::Row) -> Self {
+        Self(Inner::Sqlite(row))
+    }
+}
+
+impl From<PgRow> for Row {
+    fn from(row: PgRow) -> Self {
+        Self(Inner::Postgres(row))
+    }
+}
+
+fn damaged(column: &str, error: sqlx::Error) -> Error {
+    Error::Damaged(format!("column {column}: {error}"))
+}
+
+fn other(column: &str, found: &SqlValue, expected: &str) -> Error {
+    let found = match found {
+        SqlValue::Null => "NULL",
+        SqlValue::Int(_) | SqlValue::Bool(_) => "an integer",
+        SqlValue::Real(_) => "a real number",
+        SqlValue::Text(_) => "text",
+        SqlValue::Bytes(_) => "bytes",
+    };
+    Error::Damaged(format!("column {column}: {found}, expected {expected}"))
+}
+
+fn of_server<'r, T: Decode<'r, Postgres>>(row: &'r PgRow, column: &str) -> Result<T, Error> {
+    row.try_get_unchecked(column).map_err(|error| damaged(column, error))
+}
+
+fn int_of_server(row: &PgRow, column: &str) -> Result<i64, Error> {
+    // Columns are BIGINT; what a statement makes of constants need not be.
+    let found = row.try_column(column).map(|found| found.type_info().name());
+    match found.map_err(|error| damaged(column, error))? {
+        "INT4" => row.try_get::<i32, _>(column).map(i64::from),
+        "INT2" => row.try_get::<i16, _>(column).map(i64::from),
+        "BOOL" => row.try_get::<bool, _>(column).map(i64::from),
+        _ => row.try_get::<i64, _>(column),
+    }
+    .map_err(|error| damaged(column, error))
+}
 
 impl Row {
-    fn is_null(&self, column: &str) -> Result<bool, Error> {
-        Ok(matches!(self.0.value(column)?, SqlValue::Null))
+    /// Which engine it is from.
+    pub(crate) fn dialect(&self) -> Dialect {
+        match &self.0 {
+            Inner::Sqlite(_) => Dialect::Sqlite,
+            Inner::Postgres(_) => Dialect::Postgres,
+        }
     }
 
-    fn other(column: &str, found: &SqlValue, expected: &str) -> Error {
-        let found = match found {
-            SqlValue::Null => "NULL",
-            SqlValue::Int(_) | SqlValue::Bool(_) => "an integer",
-            SqlValue::Real(_) => "a real number",
-            SqlValue::Text(_) => "text",
-            SqlValue::Bytes(_) => "bytes",
-        };
-        Error::Damaged(format!("column {column}: {found}, expected {expected}"))
+    fn is_null(&self, column: &str) -> Result<bool, Error> {
+        match &self.0 {
+            Inner::Sqlite(row) => Ok(matches!(row.value(column)?, SqlValue::Null)),
+            Inner::Postgres(row) => {
+                let value = row.try_get_raw(column).map_err(|error| damaged(column, error))?;
+                Ok(value.is_null())
+            }
+        }
     }
 
     fn read_text(&self, column: &str) -> Result<Cow<'_, str>, Error> {
-        match self.0.value(column)? {
+        let row = match &self.0 {
+            Inner::Sqlite(row) => row,
+            Inner::Postgres(row) => return of_server::<&str>(row, column).map(Cow::Borrowed),
+        };
+        match row.value(column)? {
             SqlValue::Text(text) => Ok(Cow::Borrowed(text)),
-            // A column takes any type.
+            // A column of SQLite takes any type.
             SqlValue::Int(number) => Ok(number.to_string().into()),
-            found => Err(Self::other(column, found, "text")),
+            found => Err(other(column, found, "text")),
         }
     }
 
     fn read_bytes(&self, column: &str) -> Result<&[u8], Error> {
-        match self.0.value(column)? {
+        let row = match &self.0 {
+            Inner::Sqlite(row) => row,
+            Inner::Postgres(row) => return of_server(row, column),
+        };
+        match row.value(column)? {
             SqlValue::Bytes(bytes) => Ok(bytes),
             SqlValue::Text(text) => Ok(text.as_bytes()),
-            found => Err(Self::other(column, found, "bytes")),
+            found => Err(other(column, found, "bytes")),
         }
     }
 
     /// BIGINT.
     pub fn int(&self, column: &str) -> Result<i64, Error> {
-        match self.0.value(column)? {
+        let row = match &self.0 {
+            Inner::Sqlite(row) => row,
+            Inner::Postgres(row) => return int_of_server(row, column),
+        };
+        match row.value(column)? {
             SqlValue::Int(number) => Ok(*number),
             // What a statement makes of sums and quotients.
             #[allow(clippy::cast_possible_truncation)]
             SqlValue::Real(number) => Ok(*number as i64),
-            found => Err(Self::other(column, found, "an integer")),
+            found => Err(other(column, found, "an integer")),
         }
     }
 
@@ -68,12 +134,16 @@ impl Row {
 
     /// DOUBLE PRECISION or NULL.
     pub fn maybe_real(&self, column: &str) -> Result<Option<f64>, Error> {
-        match self.0.value(column)? {
+        let row = match &self.0 {
+            Inner::Sqlite(row) => row,
+            Inner::Postgres(row) => return of_server(row, column),
+        };
+        match row.value(column)? {
             SqlValue::Null => Ok(None),
             SqlValue::Real(number) => Ok(Some(*number)),
             #[allow(clippy::cast_precision_loss)]
             SqlValue::Int(number) => Ok(Some(*number as f64)),
-            found => Err(Self::other(column, found, "a number")),
+            found => Err(other(column, found, "a number")),
         }
     }
 

@@ -196,12 +196,12 @@ pub(crate) async fn run(
             unit.answer(result.clone());
         }
     }
-    if let Err(error) = tx.link.close() {
+    if let Err(error) = tx.link.close().await {
         tracing::warn!(%error, "the database was not closed in order");
     }
 }
 
-async fn asked(closing: &mut watch::Receiver<bool>) {
+pub(crate) async fn asked(closing: &mut watch::Receiver<bool>) {
     // The store that holds the other end is what asks; without it nobody can.
     let _ = closing.wait_for(|closing| *closing).await;
 }
@@ -242,7 +242,7 @@ async fn commit_group(
     Ok(events)
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::Settings;
+use super::Embedded as Settings;
 use super::migration::{Step, check, migrate};
 use crate::link::Inner;
 use crate::{Error, Link};
@@ -20,7 +20,7 @@ pub(crate) use connection::{Connection, Row};
 pub(crate) use readers::Lent;
 use readers::Readers;
 
-const STEPS: &[Step] = &[(
+pub(super) const STEPS: &[Step] = &[(
     1,
     concat!(
         include_str!("../../migrations/sqlite/0001_initial.sql"),
@@ -55,21 +55,22 @@ fn file(settings: &Settings) -> PathBuf {
 }
 
 fn open_writer(file: &Path) -> Result<Connection, Error> {
-    let opened = Connection::open(file, true, true).and_then(|connection| {
+    let opened = Connection::open(file, true, true).and_then(|mut connection| {
         connection.tell(SETTINGS)?;
         connection.tell(WRITER)?;
         Ok(connection)
     });
     opened.map_err(|error| match Error::from_sqlite("open", error) {
-        Error::Unavailable(what) => {
-            Error::Path { path: file.to_owned(), what: format!("{what}: is the directory writable?") }
-        }
+        Error::Unavailable(what) => Error::Path {
+            path: file.to_owned(),
+            what: format!("{what}: is the directory writable?"),
+        },
         other => other,
     })
 }
 
 fn open_reader(file: &Path) -> Result<Connection, Error> {
-    let opened = Connection::open(file, false, false).and_then(|connection| {
+    let opened = Connection::open(file, false, false).and_then(|mut connection| {
         connection.tell(SETTINGS)?;
         connection.tell(READER)?;
         Ok(connection)
@@ -150,7 +151,7 @@ impl Sqlite {
         let target = destination.to_string_lossy().replace('\'', "''");
         let file = self.file.clone();
         let copied = tokio::task::spawn_blocking(move || {
-            let connection = Connection::open(&file, false, true)?;
+            let mut connection = Connection::open(&file, false, true)?;
             connection.tell("PRAGMA busy_timeout = 10000")?;
             connection.tell(&format!("VACUUM INTO '{target}'"))
         });

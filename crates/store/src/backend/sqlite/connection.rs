@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -25,7 +25,8 @@ const PREPARED_MAX: usize = 256;
 
 /// A connection of its own.
 pub(crate) struct Connection {
-    database: rusqlite::Connection,
+    /// Never locked, only reached through `&mut`: it makes the connection one that may be shared.
+    database: Mutex<rusqlite::Connection>,
     known: HashMap<Cow<'static, str>, Known>,
     /// Whoever runs here has the thread for itself.
     alone: bool,
@@ -36,8 +37,8 @@ struct Known {
     /// For each place of the statement, the number of its argument, from 0.
     places: Box<[usize]>,
     columns: Columns,
-    /// Running average of the time it takes.
-    takes: Duration,
+    /// Running average of the time it takes; `None` until it has run.
+    takes: Option<Duration>,
 }
 
 type Columns = Arc<[Box<str>]>;
@@ -100,12 +101,16 @@ impl Connection {
     fn over(database: rusqlite::Connection, alone: bool) -> Result<Self, rusqlite::Error> {
         database.set_prepared_statement_cache_capacity(PREPARED_MAX);
         super::regexp::define(&database)?;
-        Ok(Self { database, known: HashMap::new(), alone })
+        Ok(Self { database: Mutex::new(database), known: HashMap::new(), alone })
     }
 
     /// Whether no transaction is open.
-    pub(crate) fn is_between_transactions(&self) -> bool {
-        self.database.is_autocommit()
+    pub(crate) fn is_between_transactions(&mut self) -> bool {
+        self.database().is_autocommit()
+    }
+
+    fn database(&mut self) -> &mut rusqlite::Connection {
+        self.database.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All rows of a statement, and how many it changed if it changes any.
@@ -114,8 +119,8 @@ impl Connection {
         sql: Cow<'static, str>,
         args: &[SqlValue],
     ) -> Result<(Vec<Row>, u64), Error> {
-        let quick = self.known.get(&sql).is_some_and(|known| known.takes < QUICK);
-        let done = if self.alone || quick {
+        let takes = self.known.get(&sql).and_then(|known| known.takes);
+        let done = if self.alone || takes.is_some_and(|takes| takes < QUICK) {
             self.run_here(sql, args)
         } else {
             giving_way(|| self.run_here(sql, args))
@@ -129,82 +134,67 @@ impl Connection {
         args: &[SqlValue],
     ) -> Result<(Vec<Row>, u64), (String, rusqlite::Error)> {
         let started = Instant::now();
-        let done = self.run_known(&sql, args);
-        let took = started.elapsed();
-        match done {
-            Ok((rows, changed, known)) => {
-                match known {
-                    Some(known) => {
-                        if self.known.len() >= KNOWN_MAX {
-                            self.known.clear();
-                        }
-                        self.known.insert(sql, Known { takes: took, ..known });
-                    }
-                    None => {
-                        if let Some(known) = self.known.get_mut(&sql) {
-                            known.takes = (known.takes * 7 + took) / 8;
-                        }
-                    }
-                }
-                Ok((rows, changed))
+        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.remove(&sql);
+        let done = run_known(database, &mut known, &sql, args)
+            .map_err(|error| (crate::link::context(&sql), error));
+        if let Some(mut known) = known {
+            let took = started.elapsed();
+            known.takes = known.takes.map_or(Some(took), |takes| Some((takes * 7 + took) / 8));
+            if self.known.len() >= KNOWN_MAX {
+                self.known.clear();
             }
-            Err(error) => Err((crate::link::context(&sql), error)),
+            self.known.insert(sql, known);
         }
-    }
-
-    fn run_known(
-        &self,
-        sql: &Cow<'static, str>,
-        args: &[SqlValue],
-    ) -> rusqlite::Result<(Vec<Row>, u64, Option<Known>)> {
-        let mut statement = self.database.prepare_cached(sql)?;
-        let made;
-        let (known, new) = match self.known.get(sql) {
-            Some(known) => (known, false),
-            None => {
-                made = describe(&statement);
-                (&made, true)
-            }
-        };
-        for (place, number) in known.places.iter().enumerate() {
-            let Some(argument) = args.get(*number) else {
-                return Err(rusqlite::Error::InvalidParameterCount(args.len(), number + 1));
-            };
-            statement.raw_bind_parameter(place + 1, argument)?;
-        }
-        let columns = known.columns.clone();
-        let mut rows = statement.raw_query();
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            let values = (0..columns.len())
-                .map(|place| owned(row.get_ref(place)?))
-                .collect::<rusqlite::Result<_>>()?;
-            found.push(Row { columns: columns.clone(), values });
-        }
-        drop(rows);
-        drop(statement);
-        let known = new.then(|| Known { columns, places: known.places.clone(), ..*known });
-        Ok((found, self.database.changes(), known))
+        done
     }
 
     /// Runs statements without arguments and answers that change nothing that is known.
-    pub(crate) fn tell(&self, sql: &str) -> Result<(), rusqlite::Error> {
-        self.database.execute_batch(sql)
+    pub(crate) fn tell(&mut self, sql: &str) -> Result<(), rusqlite::Error> {
+        self.database().execute_batch(sql)
     }
 
     /// Runs several statements without arguments.
     pub(crate) fn script(&mut self, sql: &str) -> Result<(), Error> {
         // What was known of answers may have changed with the schema.
         self.known.clear();
-        self.database
+        self.database()
             .execute_batch(sql)
             .map_err(|error| Error::from_sqlite(crate::link::context(sql), error))
     }
 
     /// Closes the connection in order.
     pub(crate) fn close(self) -> Result<(), Error> {
-        self.database.close().map_err(|(_, error)| Error::from_sqlite("close", error))
+        let database = self.database.into_inner().unwrap_or_else(PoisonError::into_inner);
+        database.close().map_err(|(_, error)| Error::from_sqlite("close", error))
     }
+}
+
+fn run_known(
+    database: &rusqlite::Connection,
+    known: &mut Option<Known>,
+    sql: &str,
+    args: &[SqlValue],
+) -> rusqlite::Result<(Vec<Row>, u64)> {
+    let mut statement = database.prepare_cached(sql)?;
+    let Known { places, columns, .. } = known.get_or_insert_with(|| describe(&statement));
+    for (place, number) in places.iter().enumerate() {
+        let Some(argument) = args.get(*number) else {
+            return Err(rusqlite::Error::InvalidParameterCount(args.len(), number + 1));
+        };
+        statement.raw_bind_parameter(place + 1, argument)?;
+    }
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let values = (0..columns.len())
+            .map(|place| owned(row.get_ref(place)?))
+            .collect::<rusqlite::Result<_>>()?;
+        found.push(Row { columns: columns.clone(), values });
+    }
+    drop(rows);
+    drop(statement);
+    Ok((found, database.changes()))
 }
 
 fn describe(statement: &rusqlite::Statement<'_>) -> Known {
@@ -216,7 +206,7 @@ fn describe(statement: &rusqlite::Statement<'_>) -> Known {
         })
         .collect();
     let columns = statement.column_names().into_iter().map(Box::from).collect();
-    Known { places, columns, takes: Duration::ZERO }
+    Known { places, columns, takes: None }
 }
 
 /// Runs `work`, which may take long, so that other tasks of this thread go on elsewhere.

@@ -85,7 +85,7 @@ impl Drop for Lent {
     fn drop(&mut self) {
         // One that was left in a transaction would keep an old view of the data, and the log of
         // the database from being cut.
-        if let Some(connection) = self.connection.take()
+        if let Some(mut connection) = self.connection.take()
             && connection.is_between_transactions()
         {
             self.from.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);

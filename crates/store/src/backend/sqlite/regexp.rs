@@ -14,9 +14,10 @@ pub(super) fn define(connection: &Connection) -> rusqlite::Result<()> {
         let pattern = call.get_or_create_aux(0, |value| -> Result<Regex, Refused> {
             Ok(Regex::new(value.as_str()?)?)
         })?;
-        let text = call.get_raw(1).as_str_or_null().map_err(|error| {
-            rusqlite::Error::UserFunctionError(Box::new(error))
-        })?;
+        let text = call
+            .get_raw(1)
+            .as_str_or_null()
+            .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))?;
         Ok(text.map(|text| pattern.is_match(text)))
     })
 }
