@@ -73,14 +73,19 @@ impl ToSql for SqlValue {
     }
 }
 
-fn owned(value: ValueRef<'_>) -> rusqlite::Result<SqlValue> {
-    Ok(match value {
+fn owned(value: ValueRef<'_>) -> SqlValue {
+    match value {
         ValueRef::Null => SqlValue::Null,
         ValueRef::Integer(v) => SqlValue::Int(v),
         ValueRef::Real(v) => SqlValue::Real(v),
-        ValueRef::Text(v) => SqlValue::Text(std::str::from_utf8(v)?.to_owned()),
         ValueRef::Blob(v) => SqlValue::Bytes(v.to_vec()),
-    })
+        // Nothing keeps a database from calling any bytes text. Whoever reads the column says
+        // whether it is damaged.
+        ValueRef::Text(v) => match std::str::from_utf8(v) {
+            Ok(text) => SqlValue::Text(text.to_owned()),
+            Err(_) => SqlValue::Bytes(v.to_vec()),
+        },
+    }
 }
 
 impl Connection {
@@ -188,7 +193,7 @@ fn run_known(
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let values = (0..columns.len())
-            .map(|place| owned(row.get_ref(place)?))
+            .map(|place| row.get_ref(place).map(owned))
             .collect::<rusqlite::Result<_>>()?;
         found.push(Row { columns: columns.clone(), values });
     }

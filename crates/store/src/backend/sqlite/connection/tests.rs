@@ -68,3 +68,10 @@ fn regular_expressions_are_those_of_the_crate() {
     assert_eq!(one(&mut connection, sql, &[SqlValue::Null, "x".into()]), SqlValue::Null);
     assert!(connection.run(sql.into(), &args!["x", "("]).is_err());
 }
+
+#[test]
+fn bytes_that_are_called_text_and_are_none_stay_readable() {
+    let mut connection = opened();
+    let found = one(&mut connection, "SELECT CAST(x'ff00' AS TEXT) AS n", &[]);
+    assert_eq!(found, SqlValue::Bytes(vec![0xff, 0]));
+}
