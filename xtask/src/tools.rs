@@ -17,12 +17,17 @@ struct Package {
     reason: &'static str,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 5] = [
     Package { name: "chromium", program: "chromium", reason: "the page tests use a real browser" },
     Package {
         name: "chromium-driver",
         program: "chromedriver",
         reason: "drives that browser through WebDriver",
+    },
+    Package {
+        name: "postgresql",
+        program: "initdb",
+        reason: "the tests start PostgreSQL servers of their own (version 15 or later)",
     },
     Package {
         name: "openssl",
@@ -39,7 +44,7 @@ const PACKAGES: [Package; 4] = [
 /// Installs the packages whose program is not on the path.
 pub fn install_packages() -> Result<()> {
     let missing: Vec<&Package> =
-        PACKAGES.iter().filter(|package| !is_on_path(package.program)).collect();
+        PACKAGES.iter().filter(|package| !is_installed(package.program)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -58,8 +63,8 @@ pub fn install_packages() -> Result<()> {
         apt(prefix, &["install"], &names)?;
     }
     let still: Vec<&str> =
-        missing.iter().map(|package| package.program).filter(|p| !is_on_path(p)).collect();
-    ensure!(still.is_empty(), "installed, and still not on the path: {}", still.join(", "));
+        missing.iter().map(|package| package.program).filter(|p| !is_installed(p)).collect();
+    ensure!(still.is_empty(), "installed, and still not found: {}", still.join(", "));
     Ok(())
 }
 
@@ -104,6 +109,19 @@ fn privilege() -> Privilege {
         true if asks_nothing() => Privilege::Sudo,
         _ => Privilege::None,
     }
+}
+
+/// Whether a program is on the path, or among those of PostgreSQL, which Debian keeps apart.
+fn is_installed(program: &str) -> bool {
+    is_on_path(program) || postgresql_has(Path::new("/usr/lib/postgresql"), program)
+}
+
+fn postgresql_has(versions: &Path, program: &str) -> bool {
+    let Ok(versions) = std::fs::read_dir(versions) else { return false };
+    versions.flatten().any(|version| {
+        let number = version.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+        number >= Some(15) && version.path().join("bin").join(program).is_file()
+    })
 }
 
 fn is_on_path(program: &str) -> bool {

@@ -9,6 +9,7 @@ pub mod evaluation;
 pub mod idempotency;
 pub mod job;
 pub mod label;
+pub mod lease;
 pub mod monitor;
 pub mod session;
 pub mod setting;
