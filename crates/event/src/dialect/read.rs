@@ -31,7 +31,7 @@ impl Dialect {
         all(values.into_iter().flat_map(|value| self.of_value(value)).collect())
     }
 
-    /// Reads one event of CloudEvents in binary mode (HTTP binding §3.1): attributes from `headers`,
+    /// Reads an event of CloudEvents in binary mode (HTTP binding §3.1): attributes from `headers`,
     /// names in any case; the data is `body`.
     ///
     /// # Errors
