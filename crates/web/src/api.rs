@@ -13,6 +13,7 @@ mod alert;
 mod attribute;
 mod automation;
 mod certificate;
+pub(crate) mod dialect;
 pub(crate) mod document;
 mod evaluation;
 mod event;
@@ -27,6 +28,7 @@ mod listing;
 mod log;
 mod me;
 mod metrics;
+pub(crate) mod okta;
 mod stream;
 mod task;
 mod tile;
@@ -92,5 +94,6 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     health::add(&mut operations);
     metrics::add(&mut operations);
     let Operations { routes, document } = operations;
+    okta::add(routes);
     document::add(routes, &document)
 }
