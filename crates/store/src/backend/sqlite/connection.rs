@@ -210,7 +210,7 @@ fn describe(statement: &rusqlite::Statement<'_>) -> Known {
             number.unwrap_or(place).saturating_sub(1)
         })
         .collect();
-    let columns = statement.column_names().into_iter().map(Box::from).collect();
+    let columns = statement.column_names().map(Box::from).collect();
     Known { places, columns, takes: None }
 }
 
