@@ -27,6 +27,7 @@ mod listing;
 mod log;
 mod me;
 mod metrics;
+mod node;
 mod stream;
 mod task;
 mod tile;
@@ -91,6 +92,7 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     tile::add(&mut operations);
     health::add(&mut operations);
     metrics::add(&mut operations);
+    node::add(&mut operations);
     let Operations { routes, document } = operations;
     document::add(routes, &document)
 }

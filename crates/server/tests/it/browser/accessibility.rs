@@ -94,6 +94,7 @@ const PAGES: [&str; 20] = [
     "/administration/groups",
     "/administration/ra-profiles",
     "/administration/attributes",
+    "/administration/nodes",
     "/account",
     "/account/password",
     "/help/search",

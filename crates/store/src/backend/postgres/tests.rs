@@ -23,7 +23,10 @@ const BY_HAND: [(&str, &str); 7] = [
     // One row for everybody would be one that all nodes wait for: each session counts in the rows
     // of its shard, and whoever reads sums over them.
     ("    certificates        BIGINT NOT NULL,           -- may have fallen to 0\n", COUNT_SHARD),
-    ("demonstration, issuer_cn, ra_profile)\n);", "demonstration, issuer_cn, ra_profile, shard)\n);"),
+    (
+        "demonstration, issuer_cn, ra_profile)\n);",
+        "demonstration, issuer_cn, ra_profile, shard)\n);",
+    ),
     ("    certificates BIGINT NOT NULL,\n    PRIMARY KEY (hour", HOUR_SHARD),
     ("replaced)\n);", "replaced, shard)\n);"),
     (
