@@ -123,6 +123,45 @@ async fn told(engine: &Engine, event_type: &str) -> Vec<(u64, String)> {
     of_type.map(|sealed| (sealed.index().0, sealed.event().subject().unwrap().id.clone())).collect()
 }
 
+/// Enters a node that never shows that it lives.
+async fn ghost(engine: &Engine) -> Node {
+    let now = engine.environment().now();
+    let ghost = Node {
+        id: engine.environment().id::<NodeId>(),
+        host: "elsewhere".to_owned(),
+        version: "0.0.1".to_owned(),
+        state: "running".to_owned(),
+        beat: 7,
+        log_size: 0,
+        started_at: now,
+        seen_at: now,
+        ended_at: None,
+    };
+    let entering = ghost.clone();
+    let entered = bench::store(engine).transaction("enter", move |tx: &mut Tx| {
+        let ghost = entering.clone();
+        Box::pin(async move { node::enter(tx, &ghost).await })
+    });
+    entered.await.unwrap();
+    ghost
+}
+
+/// Waits until the node shows that it alone does everything there is to do alone.
+async fn holds_everything(engine: &Engine) {
+    let context = Context::command_line(engine.environment());
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let nodes = engine.nodes(&context).await.unwrap();
+        let held = nodes.into_iter().find(|node| node.own).unwrap().leases;
+        let names = ["agenda", "dispatcher", "projector", "sealer", "validator"];
+        if names.iter().all(|name| held.iter().any(|held| held == name)) {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "it holds only {held:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[test]
 fn nodes_show_themselves_and_tell_once_who_vanishes_and_who_is_back() {
     on_server(async {
@@ -135,24 +174,7 @@ fn nodes_show_themselves_and_tell_once_who_vanishes_and_who_is_back() {
         let store = bench::store(&engine);
         let context = Context::command_line(engine.environment());
         // A third one that died at once, as far as anybody can tell.
-        let now = engine.environment().now();
-        let ghost = Node {
-            id: engine.environment().id::<NodeId>(),
-            host: "elsewhere".to_owned(),
-            version: "0.0.1".to_owned(),
-            state: "running".to_owned(),
-            beat: 7,
-            log_size: 0,
-            started_at: now,
-            seen_at: now,
-            ended_at: None,
-        };
-        let entering = ghost.clone();
-        let entered = store.transaction("enter", move |tx: &mut Tx| {
-            let ghost = entering.clone();
-            Box::pin(async move { node::enter(tx, &ghost).await })
-        });
-        entered.await.unwrap();
+        let ghost = ghost(&engine).await;
         let state = async |id: NodeId| {
             let nodes = engine.nodes(&context).await.unwrap();
             nodes.into_iter().find(|node| node.id == id).map(|node| node.state)
@@ -171,6 +193,7 @@ fn nodes_show_themselves_and_tell_once_who_vanishes_and_who_is_back() {
         // Somebody takes the second one for gone; it shows that it is not.
         let own = second.engine().nodes(&context).await.unwrap();
         let own = own.into_iter().find(|node| node.own).unwrap().id;
+        let now = engine.environment().now();
         let declared = store.transaction("vanish", move |tx: &mut Tx| {
             Box::pin(async move {
                 let running = node::running(tx).await?;
@@ -188,19 +211,7 @@ fn nodes_show_themselves_and_tell_once_who_vanishes_and_who_is_back() {
         second.stop().await.unwrap();
         assert_eq!(state(own).await.as_deref(), Some("stopped"));
         assert_eq!(told(&engine, "service.stop").await.len(), 1);
-        // What the second one held goes over to the first, and is shown there.
-        loop {
-            let nodes = engine.nodes(&context).await.unwrap();
-            let held = nodes.into_iter().find(|node| node.own).unwrap().leases;
-            if ["agenda", "dispatcher", "projector", "sealer", "validator"]
-                .iter()
-                .all(|name| held.iter().any(|held| held == name))
-            {
-                break;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "it holds only {held:?}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        holds_everything(&engine).await;
         first.stop().await.unwrap();
     });
 }

@@ -77,7 +77,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// Pages without parameters.
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 21] = [
     "/",
     "/alerts",
     "/review",
