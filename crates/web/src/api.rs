@@ -13,6 +13,7 @@ mod alert;
 mod attribute;
 mod automation;
 mod certificate;
+pub(crate) mod dialect;
 pub(crate) mod document;
 mod evaluation;
 mod event;
