@@ -3,6 +3,7 @@
 mod account_page;
 mod attribute;
 mod label;
+mod source;
 mod token;
 
 use axum::response::Response;
@@ -26,6 +27,7 @@ pub(super) fn add(routes: &mut Routes) {
     account_page::add(routes);
     token::add(routes);
     label::add(routes);
+    source::add(routes);
     attribute::add(routes);
 }
 
@@ -37,6 +39,7 @@ fn parts(shell: &Shell, current: &str) -> Markup {
         ("Groups", "/administration/groups", Permission::CertificateRead),
         ("RA profiles", "/administration/ra-profiles", Permission::CertificateRead),
         ("Attributes", "/administration/attributes", Permission::CertificateRead),
+        ("Sources", "/administration/sources", Permission::IntakeRead),
     ];
     let seen: Vec<Tab<'_>> = all
         .into_iter()
