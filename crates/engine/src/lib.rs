@@ -33,6 +33,7 @@ mod demonstration;
 mod engine;
 mod error;
 mod health;
+pub mod node;
 mod operation;
 mod permission;
 mod projector;

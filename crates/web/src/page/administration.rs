@@ -3,6 +3,7 @@
 mod account_page;
 mod attribute;
 mod label;
+mod node;
 mod source;
 mod token;
 
@@ -29,6 +30,7 @@ pub(super) fn add(routes: &mut Routes) {
     label::add(routes);
     source::add(routes);
     attribute::add(routes);
+    node::add(routes);
 }
 
 /// The parts of the administration that the role may see.
@@ -40,6 +42,7 @@ fn parts(shell: &Shell, current: &str) -> Markup {
         ("RA profiles", "/administration/ra-profiles", Permission::CertificateRead),
         ("Attributes", "/administration/attributes", Permission::CertificateRead),
         ("Sources", "/administration/sources", Permission::IntakeRead),
+        ("Nodes", "/administration/nodes", Permission::MetricsRead),
     ];
     let seen: Vec<Tab<'_>> = all
         .into_iter()

@@ -77,7 +77,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// Pages without parameters.
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 21] = [
     "/",
     "/alerts",
     "/review",
@@ -94,6 +94,7 @@ const PAGES: [&str; 20] = [
     "/administration/groups",
     "/administration/ra-profiles",
     "/administration/attributes",
+    "/administration/nodes",
     "/account",
     "/account/password",
     "/help/search",
