@@ -64,6 +64,8 @@ pub struct Settings {
     pub keep_evaluations_days: u32,
     /// At most so many of them are kept.
     pub keep_evaluations_max: u64,
+    /// Resolved alerts are kept this many days.
+    pub keep_resolved_alerts_days: u32,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
     pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
@@ -91,6 +93,7 @@ impl Settings {
             monitors: true,
             keep_evaluations_days: 400,
             keep_evaluations_max: 1_000_000,
+            keep_resolved_alerts_days: 400,
             jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }
