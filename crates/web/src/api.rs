@@ -29,6 +29,7 @@ mod log;
 mod me;
 mod metrics;
 mod node;
+pub(crate) mod okta;
 mod stream;
 mod task;
 mod tile;
@@ -95,5 +96,6 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     metrics::add(&mut operations);
     node::add(&mut operations);
     let Operations { routes, document } = operations;
+    okta::add(routes);
     document::add(routes, &document)
 }

@@ -12,4 +12,5 @@ mod forms;
 mod guard;
 mod log;
 mod monitors;
+mod okta;
 mod pages;
