@@ -84,8 +84,8 @@ async fn nothing_acknowledged_is_lost_whatever_fails() {
         }
     } else {
         let victim = || usize::try_from(random(&chance) % NODES as u64).unwrap();
-        let silent = if random(&chance) % 2 == 0 { Wire::Mute } else { Wire::Deaf };
-        let server = if random(&chance) % 2 == 0 { Stop::Fast } else { Stop::Immediate };
+        let silent = if random(&chance).is_multiple_of(2) { Wire::Mute } else { Wire::Deaf };
+        let server = if random(&chance).is_multiple_of(2) { Stop::Fast } else { Stop::Immediate };
         let schedule = [
             Fault::KillSealer,
             Fault::Server(server),
@@ -106,7 +106,10 @@ fn any_fault(chance: &Arc<SeededEntropy>) -> Fault {
         4 => Fault::Server(Stop::Fast),
         5 => Fault::Server(Stop::Immediate),
         6 => Fault::Wire(node, Wire::Cut),
-        7 => Fault::Wire(node, if random(chance) % 2 == 0 { Wire::Mute } else { Wire::Deaf }),
+        7 => Fault::Wire(
+            node,
+            if random(chance).is_multiple_of(2) { Wire::Mute } else { Wire::Deaf },
+        ),
         8 => Fault::Freeze(node),
         _ => Fault::FreezeSealer,
     }
