@@ -97,10 +97,9 @@ async fn published(
     log_size: u64,
 ) -> Result<(u64, Hash)> {
     let note = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let opened = key
-        .trust
-        .open(&note)
-        .with_context(|| format!("{} is no checkpoint of this log", file.display()))?;
+    let opened = key.trust.open(&note).with_context(|| {
+        format!("{} is no checkpoint of the log in {}", file.display(), source.name())
+    })?;
     let later = &opened.checkpoint;
     let Some(own) = source.checkpoint().await? else {
         return Ok((later.size(), *later.root()));
