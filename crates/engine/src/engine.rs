@@ -67,6 +67,8 @@ pub struct Settings {
     /// The database was put back from a copy: that the log lacks what this node knows is no reason
     /// not to start. For the command that records it.
     pub accept_restored: bool,
+    /// Resolved alerts are kept this many days.
+    pub keep_resolved_alerts_days: u32,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
     pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
@@ -95,6 +97,7 @@ impl Settings {
             keep_evaluations_days: 400,
             keep_evaluations_max: 1_000_000,
             accept_restored: false,
+            keep_resolved_alerts_days: 400,
             jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }
@@ -173,6 +176,9 @@ pub(crate) struct Inner {
     pub(crate) compiled: Mutex<Option<Arc<crate::reaction::Configuration>>>,
     pub(crate) logins: Limiter,
     pub(crate) refusals: crate::access::Tally,
+    /// Bodies that sources send, and refusals of them that become events.
+    pub(crate) intake_bodies: Limiter,
+    pub(crate) intake_refusals: Limiter,
     pub(crate) started: Instant,
     pub(crate) monitor_memory: crate::monitor::condition::Memory,
     pub(crate) monitor_ahead: crate::monitor::enrolment::Ahead,
@@ -299,6 +305,8 @@ impl Engine {
             compiled: Mutex::new(None),
             logins,
             refusals: crate::access::Tally::new(),
+            intake_bodies: Limiter::new(crate::intake::BODIES_PER_MINUTE),
+            intake_refusals: Limiter::new(crate::intake::REFUSALS_PER_MINUTE),
             started: Instant::now(),
             monitor_memory: crate::monitor::condition::Memory::default(),
             monitor_ahead: crate::monitor::enrolment::Ahead::default(),

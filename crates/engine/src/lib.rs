@@ -17,6 +17,7 @@ pub mod bench;
 pub mod configuration;
 pub mod history;
 pub mod idempotency;
+pub mod intake;
 pub mod inventory;
 pub mod job;
 pub mod key;

@@ -73,6 +73,10 @@ permissions! {
     AutomationTry = "automation:try": Reader;
     /// Change rules, actions, triggers, monitors and schedules.
     AutomationWrite = "automation:write": Administrator;
+    /// See the sources of events of other systems, and their figures.
+    IntakeRead = "intake:read": Reader;
+    /// Set up sources of events of other systems.
+    IntakeWrite = "intake:write": Administrator;
     /// See accounts and all tokens.
     AccountRead = "account:read": Reader;
     /// Manage accounts and everybody's tokens.

@@ -115,6 +115,7 @@ pub mod certificate;
 pub mod configuration;
 pub mod deployment;
 pub mod discovery;
+pub mod intake;
 pub mod job;
 pub mod lifecycle;
 pub mod log;

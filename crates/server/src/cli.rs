@@ -16,6 +16,7 @@ pub mod man;
 pub mod monitors;
 pub mod serve;
 pub mod settings;
+pub mod sources;
 pub mod token;
 pub mod verify;
 pub mod version;
@@ -86,6 +87,9 @@ pub enum Command {
     /// See how monitors stand, run one, see what it will report.
     #[command(subcommand)]
     Monitors(monitors::MonitorsCommand),
+    /// See and set up the systems that send their events here.
+    #[command(subcommand)]
+    Sources(sources::SourcesCommand),
     /// Upload, import and look up certificates.
     #[command(subcommand, visible_alias = "certs")]
     Certificates(certificates::CertificatesCommand),

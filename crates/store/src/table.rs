@@ -7,6 +7,7 @@ pub mod automation;
 pub mod certificate;
 pub mod evaluation;
 pub mod idempotency;
+pub mod intake;
 pub mod job;
 pub mod label;
 pub mod lease;

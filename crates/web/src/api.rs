@@ -22,6 +22,8 @@ mod event_type;
 mod export;
 mod facet;
 mod health;
+mod intake;
+mod intake_source;
 mod job;
 mod label;
 mod listing;
@@ -86,6 +88,7 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     account::add(&mut operations);
     label::add(&mut operations);
     attribute::add(&mut operations);
+    intake_source::add(&mut operations);
     automation::add(&mut operations);
     evaluation::add(&mut operations);
     view::add(&mut operations);
@@ -97,5 +100,6 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     node::add(&mut operations);
     let Operations { routes, document } = operations;
     okta::add(routes);
+    intake::add(routes);
     document::add(routes, &document)
 }

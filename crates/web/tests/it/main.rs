@@ -10,6 +10,7 @@ mod document;
 mod events;
 mod forms;
 mod guard;
+mod intake;
 mod log;
 mod monitors;
 mod okta;
