@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[(
     concat!(
         include_str!("../../migrations/sqlite/0001_initial.sql"),
         include_str!("../../migrations/sqlite/0001_reactions.sql"),
+        include_str!("../../migrations/sqlite/0001_deliveries.sql"),
     ),
 )];
 
