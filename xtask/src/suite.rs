@@ -54,7 +54,8 @@ pub fn run(root: &Path, full: bool) -> Result<()> {
 /// What the tests drive and Rust does not bring.
 pub fn programs(root: &Path) -> Result<()> {
     tools::install_packages()?;
-    tools::install_axe(root)
+    tools::install_axe(root)?;
+    tools::install_parsers(root)
 }
 
 fn format(run: &Run) -> Result<()> {

@@ -17,12 +17,17 @@ struct Package {
     reason: &'static str,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 5] = [
     Package { name: "chromium", program: "chromium", reason: "the page tests use a real browser" },
     Package {
         name: "chromium-driver",
         program: "chromedriver",
         reason: "drives that browser through WebDriver",
+    },
+    Package {
+        name: "postgresql",
+        program: "initdb",
+        reason: "the tests start PostgreSQL servers of their own (version 15 or later)",
     },
     Package {
         name: "openssl",
@@ -39,7 +44,7 @@ const PACKAGES: [Package; 4] = [
 /// Installs the packages whose program is not on the path.
 pub fn install_packages() -> Result<()> {
     let missing: Vec<&Package> =
-        PACKAGES.iter().filter(|package| !is_on_path(package.program)).collect();
+        PACKAGES.iter().filter(|package| !is_installed(package.program)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -58,8 +63,8 @@ pub fn install_packages() -> Result<()> {
         apt(prefix, &["install"], &names)?;
     }
     let still: Vec<&str> =
-        missing.iter().map(|package| package.program).filter(|p| !is_on_path(p)).collect();
-    ensure!(still.is_empty(), "installed, and still not on the path: {}", still.join(", "));
+        missing.iter().map(|package| package.program).filter(|p| !is_installed(p)).collect();
+    ensure!(still.is_empty(), "installed, and still not found: {}", still.join(", "));
     Ok(())
 }
 
@@ -104,6 +109,19 @@ fn privilege() -> Privilege {
         true if asks_nothing() => Privilege::Sudo,
         _ => Privilege::None,
     }
+}
+
+/// Whether a program is on the path, or among those of PostgreSQL, which Debian keeps apart.
+fn is_installed(program: &str) -> bool {
+    is_on_path(program) || postgresql_has(Path::new("/usr/lib/postgresql"), program)
+}
+
+fn postgresql_has(versions: &Path, program: &str) -> bool {
+    let Ok(versions) = std::fs::read_dir(versions) else { return false };
+    versions.flatten().any(|version| {
+        let number = version.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+        number >= Some(15) && version.path().join("bin").join(program).is_file()
+    })
 }
 
 fn is_on_path(program: &str) -> bool {
@@ -155,6 +173,63 @@ pub fn install_axe(root: &Path) -> Result<()> {
     std::fs::rename(unpacked, &script).context("the package has no axe.min.js")?;
     let _ = std::fs::remove_dir_all(&work);
     Ok(())
+}
+
+/// Python packages whose parsers read what the dialects write (`crates/event/tests/it/dialect.rs`),
+/// each with the hash of its wheel. None of them has code for one platform only.
+const PARSERS: [[&str; 2]; 7] = [
+    [
+        "cloudevents==2.2.0",
+        "--hash=sha256:9ff8adff01b997d251d0fb54076557daa9906330e16afc1712a6447122f8f7a4",
+    ],
+    [
+        "lark-parser==0.12.0",
+        "--hash=sha256:0eaf30cb5ba787fe404d73a7d6e61df97b21d5a63ac26c5008c78a494373c675",
+    ],
+    [
+        "ocsf-json-schema==1.2.0",
+        "--hash=sha256:64d819042d20c3c04bc0d024c7c47c41006ebbe0209ce768ba6efa1240106708",
+    ],
+    [
+        "pycef==1.11",
+        "--hash=sha256:24e6b9a85cff9d636f18b20b15568d61f8fd7e89c66779ae8dbdbf33dfa80846",
+    ],
+    [
+        "python-dateutil==2.9.0.post0",
+        "--hash=sha256:a8b2bc7bffae282281c8140a97d3aa9c14da0b136dfe83f850eea9a5f7470427",
+    ],
+    [
+        "six==1.17.0",
+        "--hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274",
+    ],
+    [
+        "syslog-rfc5424-parser==0.3.2",
+        "--hash=sha256:6134ee1958da89ab7f8d32ed5370a49ddabcc99d75a950b6ec59708417f20a7a",
+    ],
+];
+/// Where the tests of the dialects look for them.
+const PARSERS_FOLDER: &str = "target/tools/dialects";
+
+/// Puts the parsers under `target/tools` when they are not there: once, two megabytes.
+pub fn install_parsers(root: &Path) -> Result<()> {
+    let folder = root.join(PARSERS_FOLDER);
+    if folder.join("ocsf_json_schema").is_dir() {
+        return Ok(());
+    }
+    println!("      fetching parsers of event formats into {PARSERS_FOLDER}, once");
+    let work = root.join("target/tools/dialects.part");
+    let _ = std::fs::remove_dir_all(&work);
+    std::fs::create_dir_all(&work).context("cannot make a folder under target/tools")?;
+    let wish = work.join("wish.txt");
+    let lines: Vec<String> = PARSERS.iter().map(|package| package.join(" ")).collect();
+    std::fs::write(&wish, lines.join("\n")).context("cannot write under target/tools")?;
+    let mut install = Command::new("pip3");
+    install.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    install.args(["--only-binary=:all:", "--require-hashes", "--target"]).arg(&work);
+    install.arg("--requirement").arg(&wish);
+    succeed(&mut install)?;
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::rename(&work, &folder).context("cannot put the parsers in place")
 }
 
 fn succeed(command: &mut Command) -> Result<()> {

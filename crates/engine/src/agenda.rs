@@ -45,13 +45,20 @@ struct Item {
 pub(crate) async fn run(engine: Engine, mut agenda: Agenda, mut stop: watch::Receiver<bool>) {
     let mut sealed = engine.sealed();
     let mut changed = engine.0.automation.subscribe();
+    let mut keeper = engine.keeper("agenda");
     loop {
         sealed.mark_unchanged();
         changed.mark_unchanged();
-        if let Err(error) = agenda.round(&engine).await {
-            tracing::error!(%error, "what runs by the clock failed");
+        match keeper.on_duty(agenda.round(&engine)).await {
+            Ok(Some(Ok(()))) => {}
+            // Whoever takes over starts from what the store says.
+            Ok(None) => agenda = Agenda::default(),
+            Ok(Some(Err(error))) | Err(error) => {
+                tracing::error!(%error, "what runs by the clock failed");
+            }
         }
         if *stop.borrow() {
+            keeper.give_back().await;
             return;
         }
         tokio::select! {

@@ -10,6 +10,7 @@ use chancery_event::id::NodeId;
 use chancery_event::types;
 use chancery_event::{Environment, Target, TargetKind};
 use chancery_seal::{Signer, Verifier};
+use chancery_store::table::setting;
 use chancery_store::{Link, Store, Tx, log};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -20,13 +21,16 @@ use crate::key::{KeyError, Keys};
 use crate::operation::Operation;
 use crate::scribe::{Desk, Draft, Scribe};
 use crate::sealer::Sealer;
+use crate::tenure::Keeper;
 use crate::{Context, Error, Health, Permission, Secret};
 
 /// How the engine is to work.
 #[derive(Clone)]
 pub struct Settings {
-    /// Directory of the data.
+    /// Directory of the data: the embedded database and the keys.
     pub data_dir: PathBuf,
+    /// The database, where it is not the embedded one.
+    pub database: Option<chancery_store::DatabaseUrl>,
     /// Directory under which backups are made that were asked of the running server.
     pub backup_dir: PathBuf,
     /// Where people reach this installation; the `source` of its events.
@@ -75,6 +79,7 @@ impl Settings {
         Self {
             backup_dir: data_dir.join("backups"),
             data_dir,
+            database: None,
             public_url: "http://127.0.0.1:8080".to_owned(),
             log_origin: "localhost/log".to_owned(),
             key_passphrase: None,
@@ -97,12 +102,27 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// How the store is opened.
+    pub fn store(&self) -> chancery_store::Settings {
+        match &self.database {
+            Some(url) => chancery_store::Settings::postgres(url.clone()),
+            None => chancery_store::Settings::embedded(&self.data_dir),
+        }
+    }
+}
+
 /// Why the engine does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The keys.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The keys are not those of the log in the database.
+    #[error(
+        "the keys in {0} are not those of the log in this database: every node needs the same keys; copy the directory from a node that works, with its passphrase"
+    )]
+    OtherKeys(PathBuf),
     /// The store.
     #[error(transparent)]
     Store(#[from] chancery_store::Error),
@@ -200,6 +220,7 @@ impl Engine {
                 engine.0.store.clone(),
                 engine.0.desk.recent.clone(),
                 engine.environment().clone(),
+                engine.keeper("projector"),
                 engine.0.sealed.clone(),
                 stopped.clone(),
             )),
@@ -224,14 +245,8 @@ impl Engine {
         settings: Settings,
         environment: Environment,
     ) -> Result<Opened, StartError> {
-        let store = Store::open(&chancery_store::Settings::embedded(&settings.data_dir)).await?;
-        let keys = Keys::open(
-            &settings.data_dir.join("keys"),
-            &settings.log_origin,
-            settings.key_passphrase.as_ref(),
-            settings.allow_unencrypted_key,
-            &environment,
-        )?;
+        let store = Store::open(&settings.store()).await?;
+        let keys = keys_of(&store, &settings, &environment).await?;
         let health = Arc::new(Health::default());
         let desk = Arc::new(Desk {
             health: health.clone(),
@@ -279,9 +294,17 @@ impl Engine {
         let mut agenda = engine.settings().monitors.then(Agenda::default);
         if let Some(agenda) = &mut agenda {
             engine.make_default_automation().await?;
-            agenda.sync(&engine).await?;
+            // Of several nodes, the one that has the clock sets up what it runs.
+            if !engine.0.store.is_shared() {
+                agenda.sync(&engine).await?;
+            }
         }
         Ok(Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped })
+    }
+
+    /// This node's view of a lease.
+    pub(crate) fn keeper(&self, name: &'static str) -> Keeper {
+        Keeper::new(self.0.store.clone(), name, self.0.desk.node.to_string())
     }
 
     /// Records the start, and on an empty database what the first start makes.
@@ -426,10 +449,48 @@ impl Engine {
                 chancery_store::table::certificate::count(&mut link).await?,
             )
             .unwrap_or(0),
-            store_bytes: self.0.store.size_bytes(),
+            store_bytes: self.0.store.size_bytes().await?,
             uptime_seconds: self.0.started.elapsed().as_secs(),
         })
     }
+}
+
+/// Opens the keys, or makes them with the log. A log has one set of keys: with others, pending
+/// events of this node would be taken for forged, and checkpoints would be those of another log.
+async fn keys_of(
+    store: &Store,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<Keys, StartError> {
+    const NAME: &str = "log.verifier";
+    let dir = settings.data_dir.join("keys");
+    let known = setting::find(&mut store.read().await?, NAME).await?;
+    if known.is_some() && !Keys::are_in(&dir) {
+        return Err(StartError::OtherKeys(dir));
+    }
+    let keys = Keys::open(
+        &dir,
+        &settings.log_origin,
+        settings.key_passphrase.as_ref(),
+        settings.allow_unencrypted_key,
+        environment,
+    )?;
+    let own = keys.signer.verifier().to_string();
+    let agreed = store.transaction("keys", {
+        let own = own.clone();
+        move |tx: &mut Tx| {
+            let own = own.clone();
+            Box::pin(async move {
+                // Another node may have been faster since.
+                if let Some(known) = setting::find(tx, NAME).await? {
+                    return Ok::<_, chancery_store::Error>(known);
+                }
+                setting::put(tx, NAME, &own).await?;
+                Ok(own)
+            })
+        }
+    });
+    if agreed.await? == own { Ok(keys) } else { Err(StartError::OtherKeys(dir)) }
 }
 
 impl Running {

@@ -100,6 +100,11 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
+    /// Whether there are keys in `dir`.
+    pub(crate) fn are_in(dir: &Path) -> bool {
+        dir.join("log.json").exists()
+    }
+
     /// Opens the keys in `dir`, or makes them.
     pub(crate) fn open(
         dir: &Path,

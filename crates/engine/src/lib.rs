@@ -42,6 +42,7 @@ mod scribe;
 mod sealer;
 mod secret;
 mod stepped;
+mod tenure;
 
 pub use context::{Client, Context};
 pub use engine::{Engine, Figures, Running, Settings, StartError};

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_event::Environment;
+use chancery_event::{Environment, LogIndex};
 use chancery_store::log::{self, Projection, Sealed};
 use chancery_store::{Lane, Store, Tx};
 use tokio::sync::watch;
 
 use crate::Error;
 use crate::recent::Recent;
+use crate::tenure::{Keeper, Standing};
 
 /// Events projected in one transaction at most.
 const BATCH_MAX: usize = 4_096;
@@ -26,12 +27,13 @@ pub(crate) async fn run(
     store: Store,
     recent: Arc<Recent>,
     environment: Environment,
+    mut keeper: Keeper,
     mut sealed: watch::Receiver<u64>,
     mut stop: watch::Receiver<bool>,
 ) {
     loop {
         sealed.mark_unchanged();
-        match round(&store, &recent, &environment).await {
+        match turn(&mut keeper, &store, &recent, &environment).await {
             Ok(count) if count == BATCH_MAX => continue,
             Ok(0) => {}
             Ok(_) => {
@@ -42,6 +44,7 @@ pub(crate) async fn run(
             }
         }
         if *stop.borrow() {
+            keeper.give_back().await;
             return;
         }
         tokio::select! {
@@ -49,6 +52,24 @@ pub(crate) async fn run(
             _ = stop.changed() => {}
             () = tokio::time::sleep(TICK) => {}
         }
+    }
+}
+
+/// One batch if this node is the one that projects. Two would not spoil anything, because the
+/// cursor lets one of them through; the other's work would be in vain.
+async fn turn(
+    keeper: &mut Keeper,
+    store: &Store,
+    recent: &Recent,
+    environment: &Environment,
+) -> Result<usize, Error> {
+    match keeper.standing().await? {
+        Standing::Other => {
+            // Nobody here takes what the sealer of this node keeps for its projector.
+            recent.next(LogIndex(u64::MAX), 0);
+            Ok(0)
+        }
+        Standing::Alone | Standing::Holder(_) => round(store, recent, environment).await,
     }
 }
 

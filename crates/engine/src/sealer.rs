@@ -6,6 +6,12 @@
 //! of the stored tiles. Every round starts from what the store says, never from memory, so the code
 //! after a crash is the code of every day (invariant 8).
 //!
+//! Of several nodes one seals: the one that holds the lease, whose token every transaction here
+//! checks. The others only watch how far the log is. A transaction that recorded an event may
+//! commit late, behind others with later numbers in `pending_event`: it does not matter, because
+//! that number is no order anybody relies on. An event gets its index when the sealer finds it, and
+//! only what the sealer found is taken out.
+//!
 //! Crash between the two: the next round publishes what was sequenced. Crash before the first
 //! commits: the events are still pending.
 
@@ -27,6 +33,7 @@ use tokio::sync::watch;
 use crate::alert::cause;
 use crate::health::Health;
 use crate::scribe::{Desk, Draft, Scribe};
+use crate::tenure::{Keeper, Standing};
 use crate::{Context, Error};
 
 /// Events that one round seals at most.
@@ -53,10 +60,15 @@ impl Sealer {
     /// Seals until `stop` is set and nothing is pending any more.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut committed = self.store.committed();
+        let node = self.desk.node.to_string();
+        let mut keeper = Keeper::new(self.store.clone(), "sealer", node);
         loop {
             committed.mark_unchanged();
-            match self.round().await {
-                Ok(0) if *stop.borrow() => return,
+            match self.turn(&mut keeper).await {
+                Ok(0) if *stop.borrow() => {
+                    keeper.give_back().await;
+                    return;
+                }
                 Ok(0) => {
                     tokio::select! {
                         _ = committed.changed() => {}
@@ -73,11 +85,30 @@ impl Sealer {
                     }
                     tracing::error!(%error, "sealing failed");
                     if *stop.borrow() {
+                        keeper.give_back().await;
                         return;
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
             }
+        }
+    }
+
+    /// One round if this node holds the lease, else a look at how far the log is.
+    async fn turn(&self, keeper: &mut Keeper) -> Result<usize, Error> {
+        let standing = keeper.standing().await?;
+        if matches!(standing, Standing::Other) {
+            let state = log::state(&mut self.store.read().await?).await?;
+            self.announce(state.signed_size);
+            return Ok(0);
+        }
+        match self.round(&standing).await {
+            Err(Error::Store(chancery_store::Error::Conflict(what))) if self.store.is_shared() => {
+                tracing::warn!(what, "another node has sealed meanwhile");
+                keeper.lost();
+                Ok(1)
+            }
+            done => done,
         }
     }
 
@@ -124,11 +155,11 @@ impl Sealer {
     }
 
     /// One round; answers how many events it sealed or set aside.
-    pub(crate) async fn round(&self) -> Result<usize, Error> {
+    pub(crate) async fn round(&self, standing: &Standing) -> Result<usize, Error> {
         let mut link = self.store.read().await?;
         let state = log::state(&mut link).await?;
         if state.signed_size < state.size {
-            self.publish(&mut link, state).await?;
+            self.publish(&mut link, state, standing).await?;
             self.announce(state.size);
         }
         let rows = log::pending(&mut link, BATCH_MAX).await?;
@@ -139,12 +170,13 @@ impl Sealer {
         let count = rows.len();
         let (events, bad) = self.check(rows, state.size);
         if !bad.is_empty() {
-            self.set_aside(bad).await?;
+            self.set_aside(bad, standing).await?;
         }
         if !events.is_empty() {
             let size = state.size + events.len() as u64;
-            let events = self.sequence(&mut link, state.size, events).await?;
-            self.publish(&mut link, State { size, signed_size: state.size }).await?;
+            let events = self.sequence(&mut link, state.size, events, standing).await?;
+            let state = State { size, signed_size: state.size };
+            self.publish(&mut link, state, standing).await?;
             self.desk.recent.sealed(events.into_iter());
             self.announce(size);
         }
@@ -199,15 +231,16 @@ impl Sealer {
     }
 
     /// Sets rows aside and records that it happened, in one transaction.
-    async fn set_aside(&self, bad: Vec<Quarantine>) -> Result<(), Error> {
+    async fn set_aside(&self, bad: Vec<Quarantine>, standing: &Standing) -> Result<(), Error> {
         let scribe = self.scribe();
         self.health.count_quarantined(bad.len() as u64);
-        let work = Arc::new((bad, scribe));
+        let work = Arc::new((bad, scribe, standing.clone()));
         self.store
             .transaction("seal.quarantine", move |tx: &mut Tx| {
                 let work = work.clone();
                 Box::pin(async move {
-                    let (bad, scribe) = &*work;
+                    let (bad, scribe, standing) = &*work;
+                    standing.keep(tx).await?;
                     log::quarantine(tx, bad, scribe.now()).await?;
                     let mut event = None;
                     for quarantined in bad {
@@ -224,6 +257,7 @@ impl Sealer {
         link: &mut Link,
         from: u64,
         events: Vec<Indexed>,
+        standing: &Standing,
     ) -> Result<Vec<(LogIndex, Arc<Event>)>, Error> {
         let mut edge = stored_edge(link, from).await?;
         let mut changed: HashMap<(u8, u64), Vec<u8>> = HashMap::new();
@@ -236,18 +270,26 @@ impl Sealer {
         tiles.sort_unstable();
         let now = self.desk.environment.now();
         let indexed = events.iter().map(|event| (event.index, event.event.clone())).collect();
-        let sequence = Arc::new(Sequence::new(from, events, tiles, now));
+        let work = Arc::new((Sequence::new(from, events, tiles, now), standing.clone()));
         self.store
             .transaction_in(Lane::First, "seal.sequence", move |tx: &mut Tx| {
-                let sequence = sequence.clone();
-                Box::pin(async move { Ok::<(), Error>(log::sequence(tx, &sequence).await?) })
+                let work = work.clone();
+                Box::pin(async move {
+                    work.1.keep(tx).await?;
+                    Ok::<(), Error>(log::sequence(tx, &work.0).await?)
+                })
             })
             .await?;
         Ok(indexed)
     }
 
     /// Recomputes the root from what the store gives back, and signs it if it is right.
-    async fn publish(&self, link: &mut Link, state: State) -> Result<(), Error> {
+    async fn publish(
+        &self,
+        link: &mut Link,
+        state: State,
+        standing: &Standing,
+    ) -> Result<(), Error> {
         let State { size, signed_size } = state;
         let mut edge = stored_edge(link, signed_size).await?;
         if let Some(last) = log::checkpoint(link).await?
@@ -279,12 +321,14 @@ impl Sealer {
             .map_err(|error| damaged(&error))?
             .to_string();
         let signed_at = self.desk.environment.now();
-        let checkpoint = Arc::new(log::Checkpoint { size, root, note, signed_at });
+        let checkpoint = log::Checkpoint { size, root, note, signed_at };
+        let work = Arc::new((checkpoint, standing.clone()));
         self.store
             .transaction_in(Lane::First, "seal.publish", move |tx: &mut Tx| {
-                let checkpoint = checkpoint.clone();
+                let work = work.clone();
                 Box::pin(async move {
-                    Ok::<(), Error>(log::publish(tx, signed_size, &checkpoint).await?)
+                    work.1.keep(tx).await?;
+                    Ok::<(), Error>(log::publish(tx, signed_size, &work.0).await?)
                 })
             })
             .await?;

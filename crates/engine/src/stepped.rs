@@ -6,6 +6,7 @@ use chancery_event::Environment;
 use crate::agenda::Agenda;
 use crate::engine::Opened;
 use crate::sealer::Sealer;
+use crate::tenure::Standing;
 use crate::{Engine, Error, Settings, StartError};
 
 /// An engine that works step by step.
@@ -35,7 +36,7 @@ impl Stepped {
     /// # Errors
     /// The store fails, or the log does not verify.
     pub async fn seal(&self) -> Result<(), Error> {
-        while self.sealer.round().await? > 0 {}
+        while self.sealer.round(&Standing::Alone).await? > 0 {}
         Ok(())
     }
 

@@ -5,10 +5,12 @@
 //! [`Environment`]), no SQL. Everything that other crates store, seal, search or send is defined
 //! here once.
 //!
-//! Read in this order: [`id`], [`time`], [`envelope`], [`entry`], [`catalogue`], [`filter`].
+//! Read in this order: [`id`], [`time`], [`envelope`], [`entry`], [`catalogue`], [`dialect`],
+//! [`filter`].
 
 pub mod canonical;
 pub mod catalogue;
+pub mod dialect;
 pub mod entry;
 pub mod envelope;
 pub mod environment;
@@ -20,6 +22,7 @@ pub mod time;
 pub mod types;
 
 pub use catalogue::{EventType, Payload};
+pub use dialect::{Dialect, Shown};
 pub use entry::{Entry, EntryError, OpenError, ReadError, SaltedPart};
 pub use envelope::{
     Actor, ActorKind, Authentication, Event, Origin, Outcome, Personal, PersonalPart, Reason,

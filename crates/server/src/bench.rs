@@ -19,6 +19,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use chancery_engine::{Engine, Running, Settings};
 use chancery_event::Environment;
+use chancery_store::DatabaseUrl;
 
 pub use report::{Figure, Report};
 
@@ -30,6 +31,15 @@ pub(crate) struct Plan {
     root: PathBuf,
     /// Events to work with.
     size: u64,
+    /// Where throw-away schemas are made instead.
+    database: Option<DatabaseUrl>,
+}
+
+/// Where an engine is started: a directory, and where that is wanted a schema on a server.
+#[derive(Clone, Default)]
+pub(crate) struct Place {
+    dir: PathBuf,
+    database: Option<DatabaseUrl>,
 }
 
 impl Plan {
@@ -39,6 +49,26 @@ impl Plan {
         std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         Ok(dir)
     }
+
+    /// An empty place for one part of the run.
+    async fn place(&self, name: &str) -> Result<Place> {
+        let dir = self.dir(name)?;
+        let Some(url) = &self.database else { return Ok(Place { dir, database: None }) };
+        let made = chancery_store::bench::throw_away(url, &schema(name)).await?;
+        Ok(Place { dir, database: Some(made) })
+    }
+
+    /// Removes what a place has on a server.
+    async fn remove(&self, name: &str) -> Result<()> {
+        match &self.database {
+            Some(url) => Ok(chancery_store::bench::remove(url, &schema(name)).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+fn schema(name: &str) -> String {
+    format!("chancery_bench_{}_{}", std::process::id(), name.replace('-', "_"))
 }
 
 impl Drop for Plan {
@@ -58,13 +88,16 @@ pub async fn run(arguments: &BenchArguments, json: bool) -> Result<()> {
         None => std::env::current_dir().context("the current directory")?,
     };
     let root = parent.join(format!("chancery-bench-{}", std::process::id()));
-    let plan = Plan { root, size };
+    let plan = Plan { root, size, database: arguments.database.clone() };
     let mut report = Report::new(size, json);
     if cfg!(debug_assertions) {
         report.note("This is a debug build: the figures say nothing. Build with --release.");
     }
     report.add(start::disc(&plan.dir("disc")?)?);
     let wanted = |part| arguments.part.is_empty() || arguments.part.contains(&part);
+    if plan.database.is_some() {
+        return on_server(&plan, report).await;
+    }
     let mut dir = PathBuf::new();
     if wanted(Part::Writing) {
         dir = writing::measure(&plan, &mut report).await?;
@@ -102,9 +135,25 @@ pub async fn run(arguments: &BenchArguments, json: bool) -> Result<()> {
     report.finish()
 }
 
+/// What is measured on a server.
+async fn on_server(plan: &Plan, mut report: Report) -> Result<()> {
+    let measured = writing::measure(plan, &mut report).await.map(|_| ());
+    for name in writing::names() {
+        plan.remove(&name).await?;
+    }
+    measured?;
+    report.finish()
+}
+
 /// Starts an engine on `dir`.
 async fn start(dir: &Path) -> Result<Running> {
-    let settings = Settings { allow_unencrypted_key: true, ..Settings::new(dir) };
+    start_at(&Place { dir: dir.to_owned(), database: None }).await
+}
+
+/// Starts an engine at a place.
+async fn start_at(place: &Place) -> Result<Running> {
+    let database = place.database.clone();
+    let settings = Settings { allow_unencrypted_key: true, database, ..Settings::new(&place.dir) };
     Engine::start(settings, Environment::system()).await.context("the engine does not start")
 }
 

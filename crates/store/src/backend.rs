@@ -1,9 +1,10 @@
 //! The database engines behind one concrete [`Store`].
 
 mod migration;
+pub(crate) mod postgres;
+mod settings;
 mod sqlite;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
@@ -13,21 +14,8 @@ use tokio::task::JoinHandle;
 use crate::writer::{Lane, Senders, Work, lanes};
 use crate::{Error, Link, Tx};
 
-/// Where the data are.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Directory of the embedded database; made if missing.
-    pub data_dir: PathBuf,
-    /// Connections for reading at most.
-    pub readers_max: u32,
-}
-
-impl Settings {
-    /// The embedded database in `data_dir`.
-    pub fn embedded(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), readers_max: 6 }
-    }
-}
+pub(crate) use settings::Embedded;
+pub use settings::{Database, DatabaseUrl, Settings};
 
 /// The store. Cheap to clone; all clones are the same store.
 #[derive(Clone)]
@@ -39,35 +27,43 @@ struct Inner {
     units: Option<Senders>,
     committed: watch::Receiver<u64>,
     closing: watch::Sender<bool>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     #[cfg(any(test, feature = "faults"))]
     faults: crate::fault::Faults,
 }
 
-pub(crate) enum Backend {
+enum Backend {
     Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
 }
 
 impl Store {
     /// Opens the database, brings its schema up to date and starts the writer.
     ///
     /// # Errors
-    /// The directory cannot be used, another process has it open, or its schema is unknown.
+    /// The directory or the server cannot be used, another process has the directory open, or the
+    /// schema is unknown.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
-        let (sqlite, writer) = sqlite::open(settings).await?;
-        let (units, queue) = lanes();
-        let (commits, committed) = watch::channel(0);
         let (closing, closed) = watch::channel(false);
-        let writer = tokio::spawn(crate::writer::run(Tx::new(writer), queue, commits, closed));
-        Ok(Self(Arc::new(Inner {
-            backend: Backend::Sqlite(sqlite),
-            units: Some(units),
-            committed,
-            closing,
-            writer: Mutex::new(Some(writer)),
-            #[cfg(any(test, feature = "faults"))]
-            faults: crate::fault::Faults::default(),
-        })))
+        match &settings.database {
+            Database::Embedded { data_dir } => {
+                let readers_max = settings.readers_max;
+                let embedded = Embedded { data_dir: data_dir.clone(), readers_max };
+                let (sqlite, writer) = sqlite::open(&embedded).await?;
+                let (units, queue) = lanes();
+                let (commits, committed) = watch::channel(0);
+                let writer = crate::writer::run(Tx::new(writer), queue, commits, closed);
+                let tasks = vec![tokio::spawn(writer)];
+                let backend = Backend::Sqlite(sqlite);
+                Ok(Self::new(backend, Some(units), committed, closing, tasks))
+            }
+            Database::Postgres(url) => {
+                let opened = postgres::open(url, settings.readers_max, closed).await?;
+                let postgres::Opened { postgres, units, committed, tasks } = opened;
+                let backend = Backend::Postgres(postgres);
+                Ok(Self::new(backend, Some(units), committed, closing, tasks))
+            }
+        }
     }
 
     /// Opens the database for reading only, also while a server is running on it.
@@ -75,29 +71,62 @@ impl Store {
     /// # Errors
     /// There is no database, or its schema is not the one this program knows.
     pub async fn open_to_read(settings: &Settings) -> Result<Self, Error> {
-        let sqlite = sqlite::open_to_read(settings).await?;
+        let readers_max = settings.readers_max;
+        let backend = match &settings.database {
+            Database::Embedded { data_dir } => {
+                let embedded = Embedded { data_dir: data_dir.clone(), readers_max };
+                Backend::Sqlite(sqlite::open_to_read(&embedded).await?)
+            }
+            Database::Postgres(url) => {
+                Backend::Postgres(postgres::open_to_read(url, readers_max).await?)
+            }
+        };
         let (_, committed) = watch::channel(0);
-        Ok(Self(Arc::new(Inner {
-            backend: Backend::Sqlite(sqlite),
-            units: None,
+        Ok(Self::new(backend, None, committed, watch::Sender::new(false), Vec::new()))
+    }
+
+    fn new(
+        backend: Backend,
+        units: Option<Senders>,
+        committed: watch::Receiver<u64>,
+        closing: watch::Sender<bool>,
+        tasks: Vec<JoinHandle<()>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            backend,
+            units,
             committed,
-            closing: watch::Sender::new(false),
-            writer: Mutex::new(None),
+            closing,
+            tasks: Mutex::new(tasks),
             #[cfg(any(test, feature = "faults"))]
             faults: crate::fault::Faults::default(),
-        })))
+        }))
     }
 
     /// Closes the store in order: units that were handed in are done, later ones are refused, and
     /// when this returns no connection is open any more.
     pub async fn close(&self) {
         self.0.closing.send_replace(true);
-        let writer = self.0.writer.lock().ok().and_then(|mut writer| writer.take());
-        if let Some(writer) = writer {
-            let _ = writer.await;
+        let tasks = self.0.tasks.lock().map(|mut tasks| std::mem::take(&mut *tasks));
+        for task in tasks.unwrap_or_default() {
+            let _ = task.await;
         }
         match &self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.close().await,
+            Backend::Postgres(postgres) => postgres.close().await,
+        }
+    }
+
+    /// Whether other nodes may work on the same database.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.0.backend, Backend::Postgres(_))
+    }
+
+    /// Which database this is, for people: never with a password.
+    pub fn place(&self) -> String {
+        match &self.0.backend {
+            Backend::Sqlite(_) => "the embedded database".to_owned(),
+            Backend::Postgres(postgres) => postgres.place().to_owned(),
         }
     }
 
@@ -166,7 +195,8 @@ impl Store {
     #[cfg(any(test, feature = "faults"))]
     pub async fn tamper(&self, how: crate::Tampering) -> Result<(), Error> {
         let changed = self.transaction("tamper", move |tx: &mut Tx| {
-            Box::pin(async move { tx.execute(how.statement(), Vec::new()).await })
+            let statement = tx.dialect().tampering(how);
+            Box::pin(async move { tx.execute(statement, Vec::new()).await })
         });
         match changed.await? {
             1 => Ok(()),
@@ -197,10 +227,13 @@ impl Store {
     pub async fn read(&self) -> Result<Link, Error> {
         match &self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.read().await,
+            Backend::Postgres(postgres) => postgres.read().await,
         }
     }
 
-    /// Counts commits that recorded events; the sealer waits for it to change.
+    /// Counts commits that recorded events, of other nodes too as far as they are heard of; the
+    /// sealer waits for it to change. On a shared database it also changes when another node has
+    /// sealed.
     pub fn committed(&self) -> watch::Receiver<u64> {
         self.0.committed.clone()
     }
@@ -212,18 +245,45 @@ impl Store {
     pub async fn backup(&self, destination: &std::path::Path) -> Result<(), Error> {
         match &self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.backup(destination).await,
+            Backend::Postgres(_) => Err(Error::NotHere(
+                "a database on a server is backed up with its own tools, for example: pg_dump --format=custom",
+            )),
         }
     }
 
     /// Bytes that the database takes on disk.
-    pub fn size_bytes(&self) -> u64 {
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn size_bytes(&self) -> Result<u64, Error> {
         match &self.0.backend {
-            Backend::Sqlite(sqlite) => sqlite.size_bytes(),
+            Backend::Sqlite(sqlite) => Ok(sqlite.size_bytes()),
+            Backend::Postgres(postgres) => postgres.size_bytes().await,
         }
     }
 }
 
 /// A writing connection without a writer behind it, for [`crate::bench`].
 pub(crate) async fn plain(settings: &Settings) -> Result<Link, Error> {
-    sqlite::open(settings).await.map(|(_, link)| link)
+    match &settings.database {
+        Database::Embedded { data_dir } => {
+            let readers_max = settings.readers_max;
+            let embedded = Embedded { data_dir: data_dir.clone(), readers_max };
+            sqlite::open(&embedded).await.map(|(_, link)| link)
+        }
+        Database::Postgres(url) => postgres::plain(url).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{postgres, sqlite};
+
+    #[test]
+    fn both_engines_have_the_same_steps() {
+        let numbers = |steps: &[super::migration::Step]| -> Vec<i64> {
+            steps.iter().map(|(number, _)| *number).collect()
+        };
+        assert_eq!(numbers(sqlite::STEPS), numbers(postgres::STEPS));
+    }
 }

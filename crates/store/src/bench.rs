@@ -4,6 +4,7 @@
 //! (the very migration), same durability, as many rows to a statement as the engine writes; no
 //! pending rows, no hashes, no checkpoint, no second look. Never used by a running server.
 
+mod copy;
 mod questions;
 mod rows;
 
@@ -14,13 +15,24 @@ use std::path::Path;
 
 use chancery_event::{LogIndex, search};
 
+use crate::filter_sql::Dialect;
 use crate::log::Sealed;
 use crate::table::certificate::{self, Certificate, Name, NewCertificate};
-use crate::{Error, Settings, SqlValue, Tx, args, backend, log};
+use crate::{DatabaseUrl, Error, Settings, SqlValue, Tx, args, backend, log};
 
 /// A database that takes rows as they come.
 pub struct Plain {
     tx: Tx,
+    way: Way,
+}
+
+/// How plain rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// As many rows to an INSERT as the engine writes.
+    Insert,
+    /// COPY; on PostgreSQL alone.
+    Copy,
 }
 
 /// A certificate with its bytes and names, as it is stored.
@@ -32,8 +44,22 @@ impl Plain {
     /// # Errors
     /// The directory cannot be used.
     pub async fn open(dir: &Path) -> Result<Self, Error> {
-        let link = backend::plain(&Settings::embedded(dir)).await?;
-        Ok(Self { tx: Tx::new(link) })
+        Self::of(&Settings::embedded(dir), Way::Insert).await
+    }
+
+    /// A database with the schema of the real one; nothing else may write it meanwhile.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub async fn of(settings: &Settings, way: Way) -> Result<Self, Error> {
+        Ok(Self { tx: Tx::new(backend::plain(settings).await?), way })
+    }
+
+    async fn insert(&mut self, head: &str, rows: Vec<Vec<SqlValue>>) -> Result<(), Error> {
+        match self.way {
+            Way::Insert => self.tx.insert_many(head, "", rows).await,
+            Way::Copy => copy::rows(&mut self.tx, head, &rows).await,
+        }
     }
 
     /// Inserts events with everything they are searched by, in one durable commit.
@@ -42,7 +68,7 @@ impl Plain {
     /// What the database says.
     pub async fn insert_events(&mut self, events: &[Sealed]) -> Result<(), Error> {
         self.begin().await?;
-        let tx = &mut self.tx;
+        let dialect = self.tx.dialect();
         let rows = events
             .iter()
             .map(|sealed| {
@@ -59,18 +85,29 @@ impl Plain {
                 )
             })
             .collect();
-        tx.insert_many(log::EVENT_HEAD, "", rows).await?;
+        self.insert(log::EVENT_HEAD, rows).await?;
         let (mut targets, mut keys, mut words) = (Vec::new(), Vec::new(), Vec::new());
         for sealed in events {
             let (event, index) = (sealed.event(), sealed.index());
             targets.extend(search::targets(event).map(|reference| args![reference, index]));
             let keyed = log::keys_of(event, index);
             keys.extend(keyed.map(|(name, value, index)| args![name, value, index]));
-            words.push(args![index, search::words(event)]);
+            let text = search::words(event);
+            let stored = dialect.stored_words(&text);
+            words.push(match self.way {
+                Way::Insert => args![index, stored.into_owned()],
+                Way::Copy => args![index, copy::words(&stored)],
+            });
         }
-        tx.insert_many("INSERT INTO event_target (reference, log_index)", "", targets).await?;
-        tx.insert_many("INSERT INTO event_key (name, value, log_index)", "", keys).await?;
-        tx.insert_many("INSERT INTO event_text (rowid, words)", "", words).await?;
+        self.insert("INSERT INTO event_target (reference, log_index)", targets).await?;
+        self.insert("INSERT INTO event_key (name, value, log_index)", keys).await?;
+        match self.way {
+            Way::Insert => {
+                let (head, tail) = dialect.event_words();
+                self.tx.insert_many(head, tail, words).await?;
+            }
+            Way::Copy => self.insert("INSERT INTO event_text (id, words)", words).await?,
+        }
         self.commit().await
     }
 
@@ -104,7 +141,11 @@ impl Plain {
     async fn begin(&mut self) -> Result<(), Error> {
         // One savepoint less than the engine needs: nobody else is in this commit.
         self.tx.savepoint = true;
-        self.tx.link.execute("BEGIN IMMEDIATE", Vec::<SqlValue>::new()).await.map(|_| ())
+        let begin = match self.tx.dialect() {
+            Dialect::Sqlite => "BEGIN IMMEDIATE",
+            Dialect::Postgres => "BEGIN",
+        };
+        self.tx.link.execute(begin, Vec::<SqlValue>::new()).await.map(|_| ())
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
@@ -112,6 +153,25 @@ impl Plain {
         self.tx.write_recorded().await?;
         self.tx.link.execute("COMMIT", Vec::<SqlValue>::new()).await.map(|_| ())
     }
+}
+
+/// Makes a schema of its own for throw-away data on a server, and answers how it is opened.
+///
+/// # Errors
+/// The server cannot be used, or its user may not make schemas.
+pub async fn throw_away(url: &DatabaseUrl, name: &str) -> Result<DatabaseUrl, Error> {
+    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    backend::postgres::run(url, &format!("CREATE SCHEMA {name}")).await?;
+    Ok(url.clone().in_schema(&name))
+}
+
+/// Removes what [`throw_away`] made.
+///
+/// # Errors
+/// The server cannot be used.
+pub async fn remove(url: &DatabaseUrl, name: &str) -> Result<(), Error> {
+    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    backend::postgres::run(url, &format!("DROP SCHEMA IF EXISTS {name} CASCADE")).await
 }
 
 /// The index after the last event whose projections are written.

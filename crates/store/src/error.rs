@@ -13,6 +13,17 @@ pub enum Error {
         /// What is wrong and what to do.
         what: String,
     },
+    /// The database server cannot be used as it is.
+    #[error("cannot use the database {place}: {what}")]
+    Server {
+        /// Which database; never with a password.
+        place: String,
+        /// What is wrong and what to do.
+        what: String,
+    },
+    /// The engine of the database has no such thing.
+    #[error("{0}")]
+    NotHere(&'static str),
     /// The schema of the database is not one this program knows.
     #[error(
         "the database has schema {found}, this program knows up to {known}: use the program version that wrote it, or a newer one"
@@ -65,21 +76,27 @@ impl Error {
     /// Classifies what the database said.
     pub(crate) fn from_sqlx(context: impl Into<String>, source: sqlx::Error) -> Self {
         if let sqlx::Error::Database(said) = &source {
-            // Extended result codes of SQLite carry the primary code in their low byte.
-            let primary = said.code().and_then(|c| c.parse::<i64>().ok()).map(|c| c & 0xff);
-            match primary {
-                Some(13) => return Self::StorageFull,
-                // 10 IOERR, 8 READONLY, 14 CANTOPEN, 5 BUSY, 6 LOCKED.
-                Some(5 | 6 | 8 | 10 | 14) => return Self::Unavailable(said.message().to_owned()),
-                Some(11 | 26) => return Self::Damaged(said.message().to_owned()),
-                _ if said.is_unique_violation() => return Self::Exists(said.message().to_owned()),
-                _ => {}
+            let message = || said.message().to_owned();
+            let kind = match said.code() {
+                Some(code) if is_of_server(said.as_ref()) => of_sqlstate(&code),
+                Some(code) => of_sqlite(&code),
+                None => Kind::Other,
+            };
+            match kind {
+                Kind::Full => return Self::StorageFull,
+                Kind::Away => return Self::Unavailable(message()),
+                Kind::Damaged => return Self::Damaged(message()),
+                _ if said.is_unique_violation() => return Self::Exists(message()),
+                Kind::Other => {}
             }
         }
         match source {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                Self::Unavailable(source.to_string())
-            }
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_) => Self::Unavailable(source.to_string()),
             source => Self::Database { context: context.into(), source },
         }
     }
@@ -100,5 +117,43 @@ impl Error {
             Self::Commit(inner) => inner.is_transient(),
             _ => false,
         }
+    }
+}
+
+/// What a code of a database means to callers.
+enum Kind {
+    Full,
+    Away,
+    Damaged,
+    Other,
+}
+
+fn is_of_server(said: &dyn sqlx::error::DatabaseError) -> bool {
+    said.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some()
+}
+
+/// Extended result codes of SQLite carry the primary code in their low byte.
+fn of_sqlite(code: &str) -> Kind {
+    match code.parse::<i64>().map(|code| code & 0xff) {
+        Ok(13) => Kind::Full,
+        // 10 IOERR, 8 READONLY, 14 CANTOPEN, 5 BUSY, 6 LOCKED.
+        Ok(5 | 6 | 8 | 10 | 14) => Kind::Away,
+        Ok(11 | 26) => Kind::Damaged,
+        _ => Kind::Other,
+    }
+}
+
+/// SQLSTATE, PostgreSQL's Appendix A.
+fn of_sqlstate(code: &str) -> Kind {
+    match code {
+        // Disk full.
+        "53100" => Kind::Full,
+        // Read only: the server became a replica. Cancelled, lock not available, lost against
+        // another transaction.
+        "25006" | "57014" | "55P03" | "40001" | "40P01" | "25P03" => Kind::Away,
+        "XX001" | "XX002" => Kind::Damaged,
+        // Connection, resources, operator intervention, system.
+        code if ["08", "53", "57", "58"].contains(&code.get(..2).unwrap_or("")) => Kind::Away,
+        _ => Kind::Other,
     }
 }

@@ -49,26 +49,3 @@ pub enum Tampering {
     /// The newest checkpoint gets another root.
     NewestRoot,
 }
-
-impl Tampering {
-    pub(crate) fn statement(self) -> &'static str {
-        match self {
-            Self::ForgedPending => {
-                "INSERT INTO pending_event (event_id, recorded_at, entry) VALUES ('forged', 0, x'00')"
-            }
-            Self::NewestEntry => {
-                "UPDATE event SET entry = x'7b7d'
-                 WHERE log_index = (SELECT MAX(log_index) FROM event)"
-            }
-            Self::FirstHash => {
-                "UPDATE log_tile SET hashes = x'00' || substr(hashes, 2)
-                 WHERE level = 0 AND tile_index = 0"
-            }
-            Self::FirstTile => "DELETE FROM log_tile WHERE level = 0 AND tile_index = 0",
-            Self::NewestRoot => {
-                "UPDATE log_checkpoint SET root = zeroblob(32)
-                 WHERE size = (SELECT MAX(size) FROM log_checkpoint)"
-            }
-        }
-    }
-}

@@ -7,8 +7,8 @@
 //! take it from.
 //!
 //! Values always travel as arguments. Column expressions come from the code of a table, never from
-//! people. Text is compared by code points, and only ASCII changes case: in PostgreSQL a text
-//! column that people filter by is best declared `COLLATE "C"`, or no index serves `starts with`.
+//! people. Text is compared by code points, and only ASCII changes case: in PostgreSQL every text
+//! column is declared `COLLATE "C"`.
 
 use chancery_event::filter::{Compiled, Filter, FilterError, Scalar, Schema, Test, Word};
 use thiserror::Error;
@@ -30,7 +30,7 @@ pub(crate) use implied::implied_words;
 pub enum Dialect {
     /// SQLite with a `REGEXP` function of the `regex` crate (sqlx: `with_regexp()`) and FTS5.
     Sqlite,
-    /// PostgreSQL 14 or newer, database encoding UTF-8.
+    /// PostgreSQL 15 or newer, database encoding UTF-8, text columns with the collation "C".
     Postgres,
 }
 
@@ -49,7 +49,7 @@ pub trait Columns {
 }
 
 /// Where one field is stored. Keywords and ids are stored in their canonical lower case, times as
-/// BIGINT microseconds, booleans as BOOLEAN.
+/// BIGINT microseconds, booleans as BIGINT 0 or 1.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Column {
     /// A column of the row.
@@ -393,14 +393,10 @@ impl Dialect {
         }
     }
 
-    /// A text expression that compares by code points, in ASCII lower case if `lower`.
+    /// A text expression, in ASCII lower case if `lower`. The collation is that of its column: an
+    /// index serves only what is spelled as the index is.
     pub fn text(self, expr: &str, lower: bool) -> String {
-        match (self, lower) {
-            (Dialect::Sqlite, true) => format!("lower({expr})"),
-            (Dialect::Sqlite, false) => expr.to_owned(),
-            (Dialect::Postgres, true) => format!("lower({expr} COLLATE \"C\")"),
-            (Dialect::Postgres, false) => format!("{expr} COLLATE \"C\""),
-        }
+        if lower { format!("lower({expr})") } else { expr.to_owned() }
     }
 }
 

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr as _, Sqlite};
 
+use crate::backend::postgres;
+use crate::filter_sql::Dialect;
+use crate::transaction::values_statement;
 use crate::{Error, Row, SqlValue};
 
 /// A connection. Reads are open to everybody; writes go through [`crate::Tx`].
@@ -17,6 +20,14 @@ pub(crate) enum Inner {
     Own(Box<SqliteConnection>),
     /// A connection lent by the pool of readers.
     Pooled(sqlx::pool::PoolConnection<Sqlite>),
+    /// A connection to a server.
+    Postgres(Box<postgres::Connection>),
+}
+
+/// A connection to either engine.
+enum Engine<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut postgres::Connection),
 }
 
 fn bind(args: Vec<SqlValue>) -> Result<SqliteArguments, Error> {
@@ -37,15 +48,32 @@ fn bind(args: Vec<SqlValue>) -> Result<SqliteArguments, Error> {
 }
 
 /// First words of a statement, to name it in an error.
-fn context(sql: &str) -> String {
+pub(crate) fn context(sql: &str) -> String {
     sql.split_whitespace().take(6).collect::<Vec<_>>().join(" ")
 }
 
 impl Link {
-    fn connection(&mut self) -> &mut SqliteConnection {
+    fn engine(&mut self) -> Engine<'_> {
         match &mut self.inner {
-            Inner::Own(connection) => connection,
-            Inner::Pooled(connection) => connection,
+            Inner::Own(connection) => Engine::Sqlite(connection),
+            Inner::Pooled(connection) => Engine::Sqlite(connection),
+            Inner::Postgres(connection) => Engine::Postgres(connection),
+        }
+    }
+
+    /// Which SQL this connection speaks, where the engines differ.
+    pub fn dialect(&self) -> Dialect {
+        match &self.inner {
+            Inner::Own(_) | Inner::Pooled(_) => Dialect::Sqlite,
+            Inner::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// The connection to the server, if there is one.
+    pub(crate) fn server(&mut self) -> Option<&mut postgres::Connection> {
+        match &mut self.inner {
+            Inner::Postgres(connection) => Some(connection),
+            Inner::Own(_) | Inner::Pooled(_) => None,
         }
     }
 
@@ -56,13 +84,20 @@ impl Link {
         args: Vec<SqlValue>,
     ) -> Result<Vec<Row>, Error> {
         let sql = sql.into();
+        let connection = match self.engine() {
+            Engine::Sqlite(connection) => connection,
+            Engine::Postgres(connection) => {
+                let rows = connection.rows(sql, args).await?;
+                return Ok(rows.into_iter().map(Row::from).collect());
+            }
+        };
         let bound = bind(args)?;
         let context = context(&sql);
         let statement = AssertSqlSafe(sql.into_owned()).into_sql_str();
         sqlx::query_with(statement, bound)
-            .fetch_all(self.connection())
+            .fetch_all(connection)
             .await
-            .map(|rows| rows.into_iter().map(Row).collect())
+            .map(|rows| rows.into_iter().map(Row::from).collect())
             .map_err(|error| Error::from_sqlx(context, error))
     }
 
@@ -94,14 +129,33 @@ impl Link {
         args: Vec<SqlValue>,
     ) -> Result<u64, Error> {
         let sql = sql.into();
+        let connection = match self.engine() {
+            Engine::Sqlite(connection) => connection,
+            Engine::Postgres(connection) => return connection.execute(sql, args).await,
+        };
         let bound = bind(args)?;
         let context = context(&sql);
         let statement = AssertSqlSafe(sql.into_owned()).into_sql_str();
         sqlx::query_with(statement, bound)
-            .execute(self.connection())
+            .execute(connection)
             .await
             .map(|done| done.rows_affected())
             .map_err(|error| Error::from_sqlx(context, error))
+    }
+
+    /// Inserts rows in one statement; `head` stands before the rows, `tail` behind them.
+    pub(crate) async fn insert_rows(
+        &mut self,
+        head: &str,
+        tail: &str,
+        rows: Vec<Vec<SqlValue>>,
+    ) -> Result<u64, Error> {
+        if let Engine::Postgres(connection) = self.engine() {
+            return connection.insert_rows(head, tail, rows).await;
+        }
+        let width = rows.first().map_or(1, Vec::len);
+        let sql = values_statement(head, tail, width, rows.len());
+        self.execute(sql, rows.into_iter().flatten().collect()).await
     }
 
     /// Closes the connection in order and waits until it is closed.
@@ -109,14 +163,19 @@ impl Link {
         match self.inner {
             Inner::Own(connection) => sqlx::Connection::close(*connection).await,
             Inner::Pooled(connection) => connection.close().await,
+            Inner::Postgres(connection) => connection.close().await,
         }
         .map_err(|error| Error::from_sqlx("close", error))
     }
 
     /// Runs several statements without arguments (migrations).
     pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), Error> {
+        let connection = match self.engine() {
+            Engine::Sqlite(connection) => connection,
+            Engine::Postgres(connection) => return connection.script(sql).await,
+        };
         sqlx::raw_sql(sql)
-            .execute(self.connection())
+            .execute(connection)
             .await
             .map(|_| ())
             .map_err(|error| Error::from_sqlx(context(sql), error))

@@ -2,34 +2,74 @@
 
 use chancery_event::Timestamp;
 use chancery_event::id::Id;
+use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, ValueRef as _};
+use sqlx::{Column as _, Decode, Postgres, Row as _, Sqlite, TypeInfo as _, ValueRef as _};
 
 use crate::Error;
+use crate::filter_sql::Dialect;
 
 /// A row. Reading a column that is missing, or of another type, is [`Error::Damaged`].
-pub struct Row(pub(crate) SqliteRow);
+pub struct Row(Inner);
+
+enum Inner {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl From<SqliteRow> for Row {
+    fn from(row: SqliteRow) -> Self {
+        Self(Inner::Sqlite(row))
+    }
+}
+
+impl From<PgRow> for Row {
+    fn from(row: PgRow) -> Self {
+        Self(Inner::Postgres(row))
+    }
+}
 
 impl Row {
+    /// Which engine it is from.
+    pub(crate) fn dialect(&self) -> Dialect {
+        match &self.0 {
+            Inner::Sqlite(_) => Dialect::Sqlite,
+            Inner::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
     fn read<'r, T>(&'r self, column: &str) -> Result<T, Error>
     where
-        T: sqlx::Decode<'r, sqlx::Sqlite>,
+        T: Decode<'r, Sqlite> + Decode<'r, Postgres>,
     {
-        self.0
-            .try_get_unchecked(column)
-            .map_err(|error| Error::Damaged(format!("column {column}: {error}")))
+        match &self.0 {
+            Inner::Sqlite(row) => row.try_get_unchecked(column),
+            Inner::Postgres(row) => row.try_get_unchecked(column),
+        }
+        .map_err(|error| Error::Damaged(format!("column {column}: {error}")))
     }
 
     fn is_null(&self, column: &str) -> Result<bool, Error> {
-        self.0
-            .try_get_raw(column)
-            .map(|value| value.is_null())
-            .map_err(|error| Error::Damaged(format!("column {column}: {error}")))
+        match &self.0 {
+            Inner::Sqlite(row) => row.try_get_raw(column).map(|value| value.is_null()),
+            Inner::Postgres(row) => row.try_get_raw(column).map(|value| value.is_null()),
+        }
+        .map_err(|error| Error::Damaged(format!("column {column}: {error}")))
     }
 
     /// BIGINT.
     pub fn int(&self, column: &str) -> Result<i64, Error> {
-        self.read(column)
+        let Inner::Postgres(row) = &self.0 else { return self.read(column) };
+        // Columns are BIGINT; what a statement makes of constants need not be.
+        let found = row.try_column(column).map(|found| found.type_info().name());
+        let wide = found.map_err(|error| Error::Damaged(format!("column {column}: {error}")))?;
+        match wide {
+            "INT4" => row.try_get::<i32, _>(column).map(i64::from),
+            "INT2" => row.try_get::<i16, _>(column).map(i64::from),
+            "BOOL" => row.try_get::<bool, _>(column).map(i64::from),
+            _ => row.try_get::<i64, _>(column),
+        }
+        .map_err(|error| Error::Damaged(format!("column {column}: {error}")))
     }
 
     /// BIGINT that is never negative.

@@ -12,6 +12,7 @@ pub mod event_access;
 pub mod idempotency;
 pub mod job;
 pub mod label;
+pub mod lease;
 pub mod monitor;
 pub mod session;
 pub mod setting;

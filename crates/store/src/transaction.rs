@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 use chancery_event::Timestamp;
 use chancery_event::id::EventId;
 
+use crate::filter_sql::Dialect;
 use crate::{Error, Link, SqlValue, log};
 
 /// An event ready to be recorded: its sealed bytes, its personal part, its pending seal.
@@ -106,6 +107,13 @@ impl Tx {
         statements: impl IntoIterator<Item = (Cow<'static, str>, Vec<SqlValue>)>,
     ) -> Result<(), Error> {
         self.set_savepoint().await?;
+        if self.dialect() == Dialect::Postgres {
+            // The protocol takes one statement with arguments at a time.
+            for (statement, arguments) in statements {
+                self.link.execute(statement, arguments).await?;
+            }
+            return Ok(());
+        }
         let (mut text, mut values) = (String::new(), Vec::new());
         for (statement, arguments) in statements {
             text.push_str(&statement);
@@ -144,10 +152,14 @@ impl Tx {
             // Few distinct statement texts, so that prepared statements are found again. As many
             // rows as fit: the text index writes itself out at the end of each statement.
             let most = largest_power_of_two((8_000 / width).clamp(1, 2_048));
-            let take = if left >= most { most } else { largest_power_of_two(left) };
-            let sql = values_statement(head, tail, width, take);
-            let args = rows.by_ref().take(take).flatten().collect();
-            self.execute(sql, args).await?;
+            let take = match self.dialect() {
+                // Its statement is the same for any number of rows.
+                Dialect::Postgres => left.min(8_192),
+                Dialect::Sqlite if left >= most => most,
+                Dialect::Sqlite => largest_power_of_two(left),
+            };
+            self.set_savepoint().await?;
+            self.link.insert_rows(head, tail, rows.by_ref().take(take).collect()).await?;
             left -= take;
         }
         Ok(())

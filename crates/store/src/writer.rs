@@ -201,7 +201,7 @@ pub(crate) async fn run(
     }
 }
 
-async fn asked(closing: &mut watch::Receiver<bool>) {
+pub(crate) async fn asked(closing: &mut watch::Receiver<bool>) {
     // The store that holds the other end is what asks; without it nobody can.
     let _ = closing.wait_for(|closing| *closing).await;
 }
@@ -242,7 +242,7 @@ async fn commit_group(
     Ok(events)
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -54,6 +54,7 @@ impl Document {
             || self.path.starts_with("fuzz/")
             || under("/benches/")
             || self.path.starts_with("crates/testkit/")
+            || self.path.starts_with("crates/throwaway/")
     }
 }
 

@@ -47,20 +47,25 @@ impl Engine {
         };
         let drafts = drafts(&admin, generated)?;
         let scribe = self.scribe(context);
-        self.0
+        let made = self
+            .0
             .store
             .transaction("bootstrap", move |tx: &mut Tx| {
                 let (scribe, admin, drafts) = (scribe.clone(), admin.clone(), drafts.clone());
                 Box::pin(async move {
+                    if !account::all(tx).await?.is_empty() {
+                        return Ok(false);
+                    }
                     account::insert(tx, &admin).await?;
                     for draft in drafts {
                         scribe.record(tx, draft)?;
                     }
-                    Ok::<(), Error>(())
+                    Ok::<bool, Error>(true)
                 })
             })
             .await?;
-        Ok(generated.then_some(secret))
+        // Another node that started at the same time may have been faster.
+        Ok((generated && made).then_some(secret))
     }
 }
 

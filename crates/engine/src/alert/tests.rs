@@ -28,8 +28,12 @@ impl Trial {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new("2026-11-21T09:30:00Z".parse().unwrap());
         let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
-        let settings =
-            Settings { allow_unencrypted_key: true, monitors: false, ..Settings::new(dir.path()) };
+        let settings = Settings {
+            allow_unencrypted_key: true,
+            monitors: false,
+            database: chancery_throwaway::database_of(dir.path()).map(|url| url.parse().unwrap()),
+            ..Settings::new(dir.path())
+        };
         let running = Engine::start(settings, environment).await.unwrap();
         Self { running, clock, _dir: dir }
     }
@@ -102,7 +106,11 @@ impl Trial {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(
+    a_cause_has_one_alert_until_it_is_gone_and_a_new_one_when_it_is_back,
+    2
+);
+
 async fn a_cause_has_one_alert_until_it_is_gone_and_a_new_one_when_it_is_back() {
     let trial = Trial::start().await;
     let reader = trial.person("ada", Role::Viewer).await;
@@ -135,7 +143,8 @@ async fn a_cause_has_one_alert_until_it_is_gone_and_a_new_one_when_it_is_back() 
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(a_snooze_always_ends, 2);
+
 async fn a_snooze_always_ends() {
     let trial = Trial::start().await;
     let ada = trial.person("ada", Role::Operator).await;
@@ -173,7 +182,8 @@ async fn a_snooze_always_ends() {
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(each_action_is_undone_by_the_one_it_names, 2);
+
 async fn each_action_is_undone_by_the_one_it_names() {
     let trial = Trial::start().await;
     let ada = trial.person("ada", Role::Operator).await;
@@ -215,7 +225,8 @@ async fn each_action_is_undone_by_the_one_it_names() {
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(an_alert_is_not_reopened_beside_another_of_its_cause, 2);
+
 async fn an_alert_is_not_reopened_beside_another_of_its_cause() {
     let trial = Trial::start().await;
     let ada = trial.person("ada", Role::Operator).await;
@@ -230,7 +241,11 @@ async fn an_alert_is_not_reopened_beside_another_of_its_cause() {
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(
+    what_one_has_read_is_news_to_the_other_until_there_are_news,
+    2
+);
+
 async fn what_one_has_read_is_news_to_the_other_until_there_are_news() {
     let trial = Trial::start().await;
     let ada = trial.person("ada", Role::Viewer).await;
@@ -269,7 +284,11 @@ async fn what_one_has_read_is_news_to_the_other_until_there_are_news() {
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(
+    a_private_message_is_for_those_who_may_read_it_and_goes_with_its_event,
+    2
+);
+
 async fn a_private_message_is_for_those_who_may_read_it_and_goes_with_its_event() {
     let trial = Trial::start().await;
     let viewer = trial.person("vera", Role::Viewer).await;
@@ -301,7 +320,11 @@ async fn a_private_message_is_for_those_who_may_read_it_and_goes_with_its_event(
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(
+    a_selection_larger_than_one_operation_is_worked_off_in_several,
+    2
+);
+
 async fn a_selection_larger_than_one_operation_is_worked_off_in_several() {
     let trial = Trial::start().await;
     let ada = trial.person("ada", Role::Operator).await;

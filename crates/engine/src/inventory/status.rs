@@ -32,13 +32,15 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Judges what is due until `stop` is set.
 pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
+    let mut keeper = engine.keeper("validator");
     loop {
-        match round(&engine).await {
-            Ok(count) if count == BATCH_MAX && !*stop.borrow() => continue,
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "validation failed"),
+        match keeper.on_duty(round(&engine)).await {
+            Ok(Some(Ok(count))) if count == BATCH_MAX && !*stop.borrow() => continue,
+            Ok(Some(Ok(_)) | None) => {}
+            Ok(Some(Err(error))) | Err(error) => tracing::error!(%error, "validation failed"),
         }
         if *stop.borrow() {
+            keeper.give_back().await;
             return;
         }
         tokio::select! {

@@ -57,7 +57,7 @@ pub(super) async fn usages(engine: &Engine, active: &Active) -> Result<Vec<Usage
         usages.push(Usage { counted: "accounts", count, limit });
     }
     if let Some(limit) = limits.storage_mib {
-        let count = engine.0.store.size_bytes() >> 20;
+        let count = engine.0.store.size_bytes().await? >> 20;
         usages.push(Usage { counted: "storage_mib", count, limit });
     }
     Ok(usages)

@@ -58,6 +58,8 @@ struct Place {
     revision: i64,
     /// A batch failed: go event by event until one has passed.
     careful: bool,
+    /// Another node dispatches.
+    other: bool,
 }
 
 /// Dispatches until `stop` is set.
@@ -66,18 +68,32 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     let mut changed = engine.0.automation.subscribe();
     let mut place = Place::default();
     let mut swept: Option<Instant> = None;
+    let mut keeper = engine.keeper("dispatcher");
     loop {
         sealed.mark_unchanged();
-        let result = round(&engine, &mut place).await;
+        let result = match keeper.on_duty(round(&engine, &mut place)).await {
+            Ok(Some(result)) => result,
+            Ok(None) => watched(&engine, &mut place).await,
+            Err(error) => Err(error),
+        };
         engine.0.dispatched.send_replace(place.seen);
         if let Err(error) = &result {
             tracing::error!(%error, "dispatch failed");
             place = Place { careful: !error.is_transient(), ..Place::default() };
         }
         if *stop.borrow() {
+            keeper.give_back().await;
             return;
         }
         if matches!(result, Ok(true)) {
+            continue;
+        }
+        if place.other {
+            tokio::select! {
+                _ = sealed.changed() => {}
+                _ = stop.changed() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
             continue;
         }
         if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
@@ -98,8 +114,16 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// Follows the node that dispatches by its cursor. This one starts there if it has to.
+async fn watched(engine: &Engine, place: &mut Place) -> Result<bool, Error> {
+    let cursor = log::cursor(&mut engine.link().await?, CURSOR).await?;
+    *place = Place { seen: cursor.0, other: true, ..Place::default() };
+    Ok(false)
+}
+
 /// Looks through one window of the log; true if there is more.
 async fn round(engine: &Engine, place: &mut Place) -> Result<bool, Error> {
+    place.other = false;
     let mut link = engine.link().await?;
     let cursor = log::cursor(&mut link, CURSOR).await?;
     let size = log::latest_index(&mut link).await?.0;

@@ -9,6 +9,9 @@ use chancery_engine::{Client, Context, Engine, Error, Role, Running, Secret, Set
 use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::id::AccountId;
 use chancery_event::{Environment, Origin, Timestamp};
+use chancery_throwaway::on_each_backend;
+
+use crate::upload::settings;
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -23,7 +26,7 @@ async fn start(dir: &std::path::Path) -> (Running, Arc<ManualClock>) {
         allow_unencrypted_key: true,
         admin_password: Some(secret(PASSWORD)),
         monitors: false,
-        ..Settings::new(dir)
+        ..settings(dir)
     };
     (Engine::start(settings, environment).await.unwrap(), clock)
 }
@@ -78,7 +81,8 @@ fn reason<T>(result: Result<T, Error>) -> &'static str {
     result.err().map_or("success", |error| error.reason())
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(an_account_lives_from_its_first_password_to_its_deletion, 2);
+
 async fn an_account_lives_from_its_first_password_to_its_deletion() {
     let dir = tempfile::tempdir().unwrap();
     let (running, _) = start(dir.path()).await;
@@ -133,7 +137,8 @@ async fn an_account_lives_from_its_first_password_to_its_deletion() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(there_is_always_an_administrator_and_nobody_shuts_themselves_out, 2);
+
 async fn there_is_always_an_administrator_and_nobody_shuts_themselves_out() {
     let dir = tempfile::tempdir().unwrap();
     let (running, _) = start(dir.path()).await;
@@ -170,7 +175,8 @@ async fn there_is_always_an_administrator_and_nobody_shuts_themselves_out() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(who_owns_certificates_cannot_be_deleted, 2);
+
 async fn who_owns_certificates_cannot_be_deleted() {
     let dir = tempfile::tempdir().unwrap();
     let (running, _) = start(dir.path()).await;
@@ -187,7 +193,8 @@ async fn who_owns_certificates_cannot_be_deleted() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(a_password_changed_by_its_owner_ends_other_sessions_and_guessing_locks, 2);
+
 async fn a_password_changed_by_its_owner_ends_other_sessions_and_guessing_locks() {
     let dir = tempfile::tempdir().unwrap();
     let (running, clock) = start(dir.path()).await;
@@ -235,7 +242,8 @@ async fn a_password_changed_by_its_owner_ends_other_sessions_and_guessing_locks(
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(a_reset_password_must_be_changed_and_ends_every_session, 2);
+
 async fn a_reset_password_must_be_changed_and_ends_every_session() {
     let dir = tempfile::tempdir().unwrap();
     let (running, _) = start(dir.path()).await;
@@ -257,7 +265,8 @@ async fn a_reset_password_must_be_changed_and_ends_every_session() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(without_the_permission_every_attempt_is_denied_and_recorded, 2);
+
 async fn without_the_permission_every_attempt_is_denied_and_recorded() {
     let dir = tempfile::tempdir().unwrap();
     let (running, _) = start(dir.path()).await;
@@ -289,7 +298,8 @@ async fn without_the_permission_every_attempt_is_denied_and_recorded() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(an_account_logs_in_is_locked_and_unlocked, 2);
+
 async fn an_account_logs_in_is_locked_and_unlocked() {
     let dir = tempfile::tempdir().unwrap();
     let (running, _) = start(dir.path()).await;

@@ -1,5 +1,6 @@
 //! Alerts about the log itself: what somebody else wrote, and a log that does not verify.
 
+use chancery_throwaway::on_each_backend;
 use std::time::Duration;
 
 use chancery_engine::alert::{AlertQuery, ShownAlert, Sort};
@@ -24,7 +25,8 @@ async fn alerts(engine: &Engine, text: &str) -> Vec<ShownAlert> {
     engine.alerts(&context, &query).await.unwrap().items
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(foreign_events_raise_one_grave_alert_that_counts, 2);
+
 async fn foreign_events_raise_one_grave_alert_that_counts() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;
@@ -48,7 +50,8 @@ async fn foreign_events_raise_one_grave_alert_that_counts() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(a_log_that_does_not_verify_is_an_alert_that_is_not_under_seal_yet, 2);
+
 async fn a_log_that_does_not_verify_is_an_alert_that_is_not_under_seal_yet() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;

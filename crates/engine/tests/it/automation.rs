@@ -2,6 +2,7 @@
 
 use chancery_engine::automation::{Class, Edit};
 use chancery_engine::{Context, Error, Role};
+use chancery_throwaway::on_each_backend;
 use serde_json::json;
 
 use crate::access::events;
@@ -11,7 +12,8 @@ fn reason<T>(result: Result<T, Error>) -> &'static str {
     result.err().map_or("success", |error| error.reason())
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(an_object_has_versions_and_the_configuration_has_revisions, 2);
+
 async fn an_object_has_versions_and_the_configuration_has_revisions() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;
@@ -55,7 +57,8 @@ async fn an_object_has_versions_and_the_configuration_has_revisions() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(many_changes_are_one_revision_or_nothing, 2);
+
 async fn many_changes_are_one_revision_or_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;

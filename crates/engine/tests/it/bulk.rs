@@ -7,6 +7,7 @@ use chancery_pki::Certificate;
 use chancery_pki::make::{self, Issuer, Key, Template};
 use chancery_store::log;
 use chancery_store::table::certificate;
+use chancery_throwaway::on_each_backend;
 
 use crate::upload::{start, upload_of};
 
@@ -19,7 +20,8 @@ fn fingerprint(der: &[u8]) -> String {
     parsed.fingerprint_sha256.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(an_import_links_counts_and_judges_like_single_uploads, 2);
+
 async fn an_import_links_counts_and_judges_like_single_uploads() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;

@@ -4,6 +4,7 @@ use chancery_engine::configuration::attribute::AttributeDraft;
 use chancery_engine::configuration::{LabelClass, LabelDraft};
 use chancery_engine::view::NewView;
 use chancery_engine::{Context, Error, Role};
+use chancery_throwaway::on_each_backend;
 use serde_json::json;
 
 use crate::access::{enter, events, secret, told};
@@ -17,7 +18,8 @@ fn label(name: &str) -> LabelDraft {
     LabelDraft { name: name.to_owned(), description: "ask Grace about it".to_owned() }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(a_group_and_an_ra_profile_go_from_their_name_to_their_end, 2);
+
 async fn a_group_and_an_ra_profile_go_from_their_name_to_their_end() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;
@@ -67,7 +69,8 @@ async fn a_group_and_an_ra_profile_go_from_their_name_to_their_end() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(an_attribute_decides_which_values_certificates_take, 2);
+
 async fn an_attribute_decides_which_values_certificates_take() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;
@@ -108,7 +111,8 @@ async fn an_attribute_decides_which_values_certificates_take() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(views_are_ones_own_unless_shared, 2);
+
 async fn views_are_ones_own_unless_shared() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;

@@ -9,6 +9,7 @@ use chancery_event::envelope::PersonalPart;
 use chancery_event::filter::Filter;
 use chancery_seal::Trust;
 use chancery_seal::tlog_proof::TlogProof;
+use chancery_throwaway::on_each_backend;
 
 use crate::upload::{leaf, start, upload_of};
 
@@ -16,7 +17,8 @@ fn query(filter: Filter) -> EventQuery {
     EventQuery { filter, before: None, from: None, limit: 100, oldest_first: true }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(events_are_found_the_same_before_and_after_projection, 2);
+
 async fn events_are_found_the_same_before_and_after_projection() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;
@@ -51,7 +53,8 @@ async fn events_are_found_the_same_before_and_after_projection() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(a_proof_verifies_offline_also_after_the_person_is_erased, 2);
+
 async fn a_proof_verifies_offline_also_after_the_person_is_erased() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;

@@ -6,6 +6,7 @@ use chancery_engine::inventory::{PlacementRequest, UploadAnswer};
 use chancery_event::{Environment, Timestamp};
 use chancery_pki::Certificate;
 use chancery_pki::make::{self, Issuer, Key, Template};
+use chancery_throwaway::on_each_backend;
 
 use crate::upload::{start, upload_of};
 
@@ -24,7 +25,8 @@ async fn names(engine: &chancery_engine::Engine, context: &Context, text: &str) 
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(a_chain_that_is_completed_and_trusted_makes_its_leaves_valid, 2);
+
 async fn a_chain_that_is_completed_and_trusted_makes_its_leaves_valid() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;

@@ -4,6 +4,7 @@ use chancery_engine::inventory::{Source, Upload, UploadAnswer, UploadMode};
 use chancery_engine::{Context, Engine};
 use chancery_event::id::JobId;
 use chancery_pki::Certificate;
+use chancery_throwaway::on_each_backend;
 
 use crate::access::{events, told};
 use crate::upload::{leaf, start, upload_of};
@@ -29,7 +30,8 @@ async fn ended(engine: &Engine, context: &Context, id: JobId) -> String {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(an_upload_becomes_a_job_that_brings_the_certificate_in, 2);
+
 async fn an_upload_becomes_a_job_that_brings_the_certificate_in() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;
@@ -81,7 +83,8 @@ async fn an_upload_becomes_a_job_that_brings_the_certificate_in() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(an_asynchronous_upload_is_a_job_that_ends, 2);
+
 async fn an_asynchronous_upload_is_a_job_that_ends() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;

@@ -9,6 +9,7 @@ mod history;
 mod inventory;
 mod job;
 mod monitor;
+mod nodes;
 mod reaction;
 mod reaction_figures;
 mod schedule;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chancery_engine::{Context, Engine, bench};
 use chancery_event::LogIndex;
 use chancery_store::{Fault, Tampering, log};
+use chancery_throwaway::on_each_backend;
 
 use crate::upload::start;
 
@@ -25,7 +26,8 @@ async fn logged(engine: &Engine) -> Vec<String> {
     events.iter().map(|sealed| sealed.event().id.to_string()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(a_write_that_fails_leaves_one_log_whether_it_was_persisted_or_not, 2);
+
 async fn a_write_that_fails_leaves_one_log_whether_it_was_persisted_or_not() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;
@@ -51,7 +53,8 @@ async fn a_write_that_fails_leaves_one_log_whether_it_was_persisted_or_not() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(a_quarantine_that_fails_sets_the_row_aside_once, 2);
+
 async fn a_quarantine_that_fails_sets_the_row_aside_once() {
     for fault in [Fault::NotPersisted, Fault::Persisted] {
         let dir = tempfile::tempdir().unwrap();
@@ -78,7 +81,8 @@ async fn a_quarantine_that_fails_sets_the_row_aside_once() {
 const TAMPERED: [Tampering; 3] =
     [Tampering::FirstHash, Tampering::NewestRoot, Tampering::FirstTile];
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(nothing_is_signed_over_a_log_that_was_changed, 2);
+
 async fn nothing_is_signed_over_a_log_that_was_changed() {
     for how in TAMPERED {
         let dir = tempfile::tempdir().unwrap();
@@ -108,7 +112,8 @@ async fn nothing_is_signed_over_a_log_that_was_changed() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(entries_that_change_between_sequence_and_checkpoint_are_not_signed, 2);
+
 async fn entries_that_change_between_sequence_and_checkpoint_are_not_signed() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;

@@ -7,9 +7,16 @@ use chancery_engine::{Context, Engine, Running, Settings};
 use chancery_event::{Environment, LogIndex};
 use chancery_pki::make::{Key, Template};
 use chancery_store::{Store, log};
+use chancery_throwaway::on_each_backend;
+
+/// Settings for a directory, on the engine that the test is to run on.
+pub(crate) fn settings(dir: &std::path::Path) -> Settings {
+    let database = chancery_throwaway::database_of(dir).map(|url| url.parse().unwrap());
+    Settings { database, ..Settings::new(dir) }
+}
 
 pub(crate) async fn start(dir: &std::path::Path) -> Running {
-    let settings = Settings { allow_unencrypted_key: true, monitors: false, ..Settings::new(dir) };
+    let settings = Settings { allow_unencrypted_key: true, monitors: false, ..settings(dir) };
     Engine::start(settings, Environment::system()).await.unwrap()
 }
 
@@ -30,7 +37,8 @@ pub(crate) fn upload_of(bytes: Vec<u8>) -> Upload {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(an_upload_is_recorded_sealed_and_refused_the_second_time, 2);
+
 async fn an_upload_is_recorded_sealed_and_refused_the_second_time() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path()).await;
@@ -52,7 +60,7 @@ async fn an_upload_is_recorded_sealed_and_refused_the_second_time() {
     assert!(engine.settle(Duration::from_secs(10)).await);
     running.stop().await.unwrap();
 
-    let store = Store::open_to_read(&chancery_store::Settings::embedded(dir.path())).await.unwrap();
+    let store = Store::open_to_read(&settings(dir.path()).store()).await.unwrap();
     let mut link = store.read().await.unwrap();
     assert_eq!(log::pending_count(&mut link).await.unwrap(), 0);
     let events = log::range(&mut link, LogIndex(0), 1_000).await.unwrap();

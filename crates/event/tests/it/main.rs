@@ -1,6 +1,7 @@
 //! Integration tests of the event crate, in one binary.
 
 mod catalogue;
+mod dialect;
 mod golden;
 mod payload;
 mod speed;

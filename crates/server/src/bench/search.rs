@@ -55,8 +55,8 @@ pub(super) async fn measure(dir: &Path, report: &mut Report) -> Result<()> {
     let context = bench::context(engine.environment());
     super::writing::settled(&engine).await?;
     let size = engine.figures().await?.log_size;
-    report
-        .note(&format!("— {size} events, {} MB —", bench::store(&engine).size_bytes() / 1_000_000));
+    let bytes = bench::store(&engine).size_bytes().await?;
+    report.note(&format!("— {size} events, {} MB —", bytes / 1_000_000));
     let middle = engine.event_at(&context, LogIndex(size / 2)).await?.event;
     let subject = middle.subject().context("the events of a run have a subject")?;
     let host = subject.name.clone().context("the events of a run have a name")?;

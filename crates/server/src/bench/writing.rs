@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use chancery_engine::{Context, Engine, bench};
 use chancery_event::LogIndex;
-use chancery_store::bench::Plain;
+use chancery_store::bench::{Plain, Way};
 use chancery_store::log::{self, Sealed};
 
 use super::sample::Sample;
-use super::{Figure, Plan, Report, concurrently};
+use super::{Figure, Place, Plan, Report, concurrently};
 
 /// How the events of a run arrive.
 #[derive(Clone, Copy)]
@@ -28,50 +28,66 @@ struct Load {
 /// Measures each kind of load in a directory of its own; answers the last one, which holds all
 /// events of the plan.
 pub(super) async fn measure(plan: &Plan, report: &mut Report) -> Result<PathBuf> {
-    let size = plan.size;
-    let loads = [
+    let mut dir = PathBuf::new();
+    for load in loads(plan.size) {
+        dir = measure_one(plan, report, load).await?;
+    }
+    Ok(dir)
+}
+
+fn loads(size: u64) -> [Load; 5] {
+    [
         Load { callers: 1, unit: 1, events: (size / 20).clamp(500, 5_000) },
         Load { callers: 100, unit: 1, events: (size / 2).min(50_000) },
         Load { callers: 1_000, unit: 1, events: size.min(100_000) },
         Load { callers: 1, unit: 100, events: (size / 2).min(50_000) },
         Load { callers: 1, unit: 1_000, events: size },
-    ];
-    let mut dir = PathBuf::new();
-    for load in loads {
-        dir = plan.dir(&format!("write-{}-{}", load.callers, load.unit))?;
-        let running = super::start(&dir).await?;
-        let engine = running.engine().clone();
-        let first = log::latest_index(&mut bench::store(&engine).read().await?).await?;
-        let before = super::start::processor_seconds();
-        let (rate, acknowledged, mut lag) = drive(&engine, load).await?;
-        let spent = super::start::processor_seconds() - before;
-        let batch = load.callers * load.unit;
-        let rows = rows(&engine, first, load.events.min(50_000)).await?;
-        running.stop().await.context("stop")?;
-        let plain_dir = plan.dir(&format!("plain-{}-{}", load.callers, load.unit))?;
-        let before = super::start::processor_seconds();
-        let plain = plain(&plain_dir, &rows, batch).await?;
-        let plain_spent = super::start::processor_seconds() - before;
-        let Load { callers, unit, .. } = load;
-        let who = format!("{callers} × units of {unit}");
-        report.add([
-            Figure::new(format!("events durable, {who}"), acknowledged, "events/s"),
-            Figure::new(format!("… sealed and searchable, {who}"), rate, "events/s").beside(plain),
-            Figure::new(
-                format!("… processor time of an event, {who}"),
-                spent * 1e6 / super::real(load.events),
-                "µs",
-            )
-            .beside(plain_spent * 1e6 / super::real(rows.len() as u64)),
-            Figure::new(
-                format!("seal lag after commit, median, {who}"),
-                lag.percentile_ms(50),
-                "ms",
-            ),
-            Figure::new(format!("seal lag after commit, p99, {who}"), lag.percentile_ms(99), "ms"),
-        ]);
+    ]
+}
+
+/// Names of all places that [`measure`] makes.
+pub(super) fn names() -> impl Iterator<Item = String> {
+    loads(0).into_iter().flat_map(|Load { callers, unit, .. }| {
+        ["write", "plain", "copy"].map(|kind| format!("{kind}-{callers}-{unit}"))
+    })
+}
+
+async fn measure_one(plan: &Plan, report: &mut Report, load: Load) -> Result<PathBuf> {
+    let place = plan.place(&format!("write-{}-{}", load.callers, load.unit)).await?;
+    let running = super::start_at(&place).await?;
+    let engine = running.engine().clone();
+    let first = log::latest_index(&mut bench::store(&engine).read().await?).await?;
+    let before = super::start::processor_seconds();
+    let (rate, acknowledged, mut lag) = drive(&engine, load).await?;
+    let spent = super::start::processor_seconds() - before;
+    let batch = load.callers * load.unit;
+    let rows = rows(&engine, first, load.events.min(50_000)).await?;
+    running.stop().await.context("stop")?;
+    let beside = plan.place(&format!("plain-{}-{}", load.callers, load.unit)).await?;
+    let before = super::start::processor_seconds();
+    let plain_rate = plain(&beside, &rows, batch, Way::Insert).await?;
+    let plain_spent = super::start::processor_seconds() - before;
+    let Load { callers, unit, .. } = load;
+    let who = format!("{callers} × units of {unit}");
+    report.add([
+        Figure::new(format!("events durable, {who}"), acknowledged, "events/s"),
+        Figure::new(format!("… sealed and searchable, {who}"), rate, "events/s").beside(plain_rate),
+        Figure::new(
+            format!("… processor time of an event, {who}"),
+            spent * 1e6 / super::real(load.events),
+            "µs",
+        )
+        .beside(plain_spent * 1e6 / super::real(rows.len() as u64)),
+        Figure::new(format!("seal lag after commit, median, {who}"), lag.percentile_ms(50), "ms"),
+        Figure::new(format!("seal lag after commit, p99, {who}"), lag.percentile_ms(99), "ms"),
+    ]);
+    if plan.database.is_some() && batch >= 100 {
+        let beside = plan.place(&format!("copy-{callers}-{unit}")).await?;
+        let copied = plain(&beside, &rows, batch, Way::Copy).await?;
+        let what = format!("… beside COPY, {who}");
+        report.add([Figure::new(what, rate, "events/s").beside(copied)]);
     }
-    Ok(dir)
+    Ok(place.dir)
 }
 
 /// Brings a directory to so many events, without measuring.
@@ -157,8 +173,12 @@ async fn rows(engine: &Engine, first: LogIndex, count: u64) -> Result<Vec<Sealed
 }
 
 /// Rows per second of the plain insertion.
-async fn plain(dir: &std::path::Path, rows: &[Sealed], batch: usize) -> Result<f64> {
-    let mut plain = Plain::open(dir).await?;
+async fn plain(place: &Place, rows: &[Sealed], batch: usize, way: Way) -> Result<f64> {
+    let settings = match &place.database {
+        Some(url) => chancery_store::Settings::postgres(url.clone()),
+        None => chancery_store::Settings::embedded(&place.dir),
+    };
+    let mut plain = Plain::of(&settings, way).await?;
     let started = Instant::now();
     for batch in rows.chunks(batch) {
         plain.insert_events(batch).await?;

@@ -29,6 +29,10 @@ pub struct BenchArguments {
     /// directory].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<std::path::PathBuf>,
+    /// A database on a PostgreSQL server to measure instead of the embedded one, beside INSERT and
+    /// COPY of the same rows; only writing and searching. Throw-away schemas are made there.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<chancery_store::DatabaseUrl>,
 }
 
 /// A part of the measurements.

@@ -29,7 +29,7 @@ pub struct SettingArguments {
     /// PEM file with the private key of the listener.
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<String>,
-    /// The store [default: sqlite].
+    /// The store: sqlite, or postgres://USER@HOST:PORT/DATABASE [default: sqlite].
     #[arg(long, value_name = "STORE")]
     pub database: Option<String>,
     /// Any other setting, such as session.idle_minutes=30; can be repeated.

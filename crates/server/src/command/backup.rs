@@ -82,6 +82,14 @@ async fn here(
 ) -> Result<ExitCode> {
     let config = Config::load(&arguments.settings.inputs(false))?;
     let from = config.serving.data_dir.clone();
+    if let Some(url) = config.serving.database.url() {
+        bail!(
+            "the database is {}: copy it with the tools of its server, for example pg_dump \
+             --format=custom, and beside it the directory {}",
+            url.place(),
+            from.join("keys").display()
+        );
+    }
     // Reading first: where there is no data, none is made.
     let store = Store::open_to_read(&Settings::embedded(&from)).await?;
     let (made, recorded) = match recorded(&config, destination).await {

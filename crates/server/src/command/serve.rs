@@ -74,6 +74,7 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
     Settings {
         backup_dir: config.serving.backup_dir.clone().unwrap_or_else(|| data_dir.join("backups")),
         data_dir,
+        database: if demo { None } else { config.serving.database.url() },
         public_url: config.serving.public_url.as_str().to_owned(),
         log_origin: config.log.origin.clone(),
         key_passphrase: config.log.key_passphrase.as_ref().map(secret),

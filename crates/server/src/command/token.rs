@@ -10,8 +10,8 @@ use chancery_engine::access::NewToken;
 use chancery_engine::{Context, Engine, Role};
 use chancery_event::Environment;
 use chancery_event::id::{AccountId, TokenId};
+use chancery_store::Store;
 use chancery_store::table::account;
-use chancery_store::{Settings as StoreSettings, Store};
 use serde_json::{Value, json};
 
 use super::text;
@@ -193,7 +193,7 @@ async fn work(engine: &Engine, context: &Context, command: &TokenCommand) -> Res
 /// The account that a token made without an account acts for: the first administrator, or another
 /// one if that is gone.
 async fn administrator(engine: &Engine) -> Result<AccountId> {
-    let settings = StoreSettings::embedded(&engine.settings().data_dir);
+    let settings = engine.settings().store();
     let accounts = account::all(&mut Store::open_to_read(&settings).await?.read().await?).await?;
     let first = engine.settings().admin_name.to_lowercase();
     let mut able = accounts

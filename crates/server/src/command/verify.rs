@@ -69,15 +69,22 @@ async fn verify(global: &GlobalArguments, arguments: &VerifyArguments) -> Result
         };
         return log(remote, key, arguments.from, arguments.to).await;
     }
-    let data_dir = match &arguments.data_dir {
-        Some(data_dir) => data_dir.clone(),
-        None => super::configured()?.serving.data_dir,
+    let (data_dir, database) = match &arguments.data_dir {
+        Some(data_dir) => (data_dir.clone(), None),
+        None => {
+            let serving = super::configured()?.serving;
+            (serving.data_dir, serving.database.url())
+        }
     };
     let key = match given {
         Some(key) => key,
         None => trust::of_data_dir(&data_dir)?,
     };
-    log(DataDir::open(&data_dir).await?, key, arguments.from, arguments.to).await
+    let stored = match database {
+        Some(url) => DataDir::on_server(url).await?,
+        None => DataDir::open(&data_dir).await?,
+    };
+    log(stored, key, arguments.from, arguments.to).await
 }
 
 /// Verifies the log that `fetch` reaches, or its entries `from..=to`.

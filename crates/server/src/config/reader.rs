@@ -186,15 +186,6 @@ impl Reader {
         }
     }
 
-    /// The same for a value that may hold a password: it is not repeated.
-    pub fn refuse_unseen(&mut self, key: &'static str, reason: &str) {
-        if let Some(source) = self.source(key) {
-            self.shown.remove(key);
-            let message = format!("{key}: {reason}");
-            self.report(Problem { place: source.to_string(), message });
-        }
-    }
-
     /// The source of a setting that somebody gave.
     pub fn source(&self, key: &str) -> Option<Source> {
         self.values.get(key).map(|(_, source)| source.clone())
@@ -242,10 +233,10 @@ impl Reader {
 
     fn complain(&mut self, key: &'static str, raw: &Raw, source: &Source, reason: &str) {
         let setting = setting::find(key);
-        let given = match setting.is_some_and(|setting| setting.is_secret) {
-            true => "(hidden)".to_owned(),
-            false => raw.to_string(),
-        };
+        // The address of a database may hold a password.
+        let is_hidden = setting.is_some_and(|setting| setting.is_secret)
+            || key == "database" && raw.text().is_some_and(|text| text.contains("://"));
+        let given = if is_hidden { "(hidden)".to_owned() } else { raw.to_string() };
         let expected = setting.map_or("", |setting| setting.expected);
         let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
         let message = format!("{key} = {given}: expected {expected}{reason}");

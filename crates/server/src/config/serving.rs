@@ -4,9 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::address_range::AddressRange;
+use chancery_store::DatabaseUrl;
+
 use super::public_url::PublicUrl;
+use super::raw::{Raw, Value};
 use super::reader::Reader;
 use super::setting::Setting;
+use super::source::Source;
 
 /// The settings of this section.
 pub const SETTINGS: &[Setting] = &[
@@ -45,9 +49,25 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "database",
         default: "sqlite",
-        expected: "sqlite",
-        meaning: "The store. Only the embedded one is supported.",
+        expected: "sqlite, or postgres://USER@HOST:PORT/DATABASE",
+        meaning: "The store: the embedded one in the data directory, or a database on a PostgreSQL server (15 or later) that several nodes may share. Keys stay in the data directory.",
         flag: Some("--database"),
+        is_secret: false,
+    },
+    Setting {
+        key: "database_password",
+        default: "that of the address, of PGPASSWORD or ~/.pgpass",
+        expected: "a text that is not empty",
+        meaning: "Password for the PostgreSQL server.",
+        flag: None,
+        is_secret: true,
+    },
+    Setting {
+        key: "database_password_file",
+        default: "none",
+        expected: "the path of a file that holds the password",
+        meaning: "The same, read from a file.",
+        flag: None,
         is_secret: false,
     },
     Setting {
@@ -78,10 +98,44 @@ pub struct Serving {
 }
 
 /// The store that is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Database {
     /// The embedded one, in the data directory.
     Sqlite,
+    /// A database on a server. Its `Debug` shows no password.
+    Postgres(DatabaseUrl),
+}
+
+impl Database {
+    /// The address, if it is on a server.
+    pub fn url(&self) -> Option<DatabaseUrl> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres(url) => Some(url.clone()),
+        }
+    }
+}
+
+/// What is written for the store; shown without its password.
+struct Store(Database);
+
+impl Value for Store {
+    fn read(raw: &Raw, _: &Source) -> Result<Self, String> {
+        match raw.text() {
+            Some("sqlite") => Ok(Self(Database::Sqlite)),
+            Some(text) if text.contains("://") => {
+                Ok(Self(Database::Postgres(text.parse::<DatabaseUrl>()?)))
+            }
+            _ => Err(String::new()),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match &self.0 {
+            Database::Sqlite => "sqlite".to_owned(),
+            Database::Postgres(url) => format!("PostgreSQL: {}", url.place()),
+        }
+    }
 }
 
 /// The data directory when nobody names one: a local one for a demonstration.
@@ -101,13 +155,13 @@ impl Serving {
     }
 
     fn read_database(reader: &mut Reader) -> Database {
-        let given = reader.value("database", "sqlite".to_owned());
-        if given.starts_with("postgres://") || given.starts_with("postgresql://") {
-            // The address may hold a password, so it is not repeated.
-            reader.refuse_unseen("database", "PostgreSQL is not supported by this version");
-        } else if given != "sqlite" {
-            reader.refuse("database", "");
+        let given = reader.value("database", Store(Database::Sqlite)).0;
+        let password = reader.secret("database_password", "database_password_file");
+        match (given, password) {
+            (Database::Postgres(url), Some(password)) => {
+                Database::Postgres(url.with_password(password.expose()))
+            }
+            (given, _) => given,
         }
-        Database::Sqlite
     }
 }

@@ -64,7 +64,7 @@ fn defaults_hold_when_nobody_speaks() {
     assert_eq!(config.serving.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.serving.data_dir, Path::new("/var/lib/chancery"));
     assert_eq!(config.serving.public_url.as_str(), "http://127.0.0.1:8080");
-    assert_eq!(config.serving.database, Database::Sqlite);
+    assert!(matches!(config.serving.database, Database::Sqlite));
     assert_eq!(config.log.origin, "127.0.0.1:8080/log");
     assert!(config.log.key_passphrase.is_none() && !config.log.allow_unencrypted_key);
     assert_eq!(config.admin.name, "admin");
@@ -199,12 +199,25 @@ fn bad_values_are_refused() {
 }
 
 #[test]
-fn postgresql_is_refused_by_name_and_without_its_password() {
-    let found = problems(&given(&[("CHANCERY_DATABASE", "postgres://u:hunter2@h/d")]));
-    assert_eq!(
-        found,
-        ["variable CHANCERY_DATABASE: database: PostgreSQL is not supported by this version"]
+fn the_address_of_a_database_is_never_shown_with_its_password() {
+    let found = problems(&given(&[("CHANCERY_DATABASE", "postgres://u:hunter2@h:port/d")]));
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].starts_with("variable CHANCERY_DATABASE: database = (hidden): expected sqlite")
     );
+    assert!(!found[0].contains("hunter2"), "{found:?}");
+    let place = Place::new();
+    let file = place.folder.path().join("password");
+    std::fs::write(&file, "hunter3\n").unwrap();
+    let inputs = given(&[
+        ("CHANCERY_DATABASE", "postgres://ada:hunter2@db.example/rolls"),
+        ("CHANCERY_DATABASE_PASSWORD_FILE", file.to_str().unwrap()),
+    ]);
+    let config = Config::load(&inputs).unwrap();
+    let shown = effective(&config, "database").value.clone();
+    assert_eq!(shown.as_deref(), Some("PostgreSQL: rolls at db.example:5432 as ada"));
+    let told = format!("{:?} {:?}", config.serving, config.effective);
+    assert!(!told.contains("hunter"), "{told}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(crate) async fn prepare(dir: &Path) -> String {
         log_origin: ORIGIN.to_owned(),
         allow_unencrypted_key: true,
         admin_password: Some("correct horse battery".to_owned().into()),
+        database: chancery_throwaway::database_of(dir).map(|url| url.parse().unwrap()),
         ..Settings::new(dir)
     };
     let running = Engine::start(settings, Environment::system()).await.unwrap();
@@ -55,6 +56,7 @@ impl Process {
             .args(["--set", &format!("log.origin={ORIGIN}")])
             .args(["--set", "log.allow_unencrypted_key=true"])
             .args(more)
+            .envs(chancery_throwaway::database_of(dir).map(|url| ("CHANCERY_DATABASE", url)))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -77,6 +79,19 @@ impl Process {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         assert!(self.child.wait().unwrap().success());
     }
+}
+
+/// Has the program verify the log of a directory; answers whether it holds.
+pub(crate) fn verify(dir: &Path) -> bool {
+    let verified = Command::new(env!("CARGO_BIN_EXE_chancery"))
+        .args(["verify"])
+        .env("CHANCERY_DATA_DIR", dir)
+        .envs(chancery_throwaway::database_of(dir).map(|url| ("CHANCERY_DATABASE", url)))
+        .output()
+        .unwrap();
+    println!("{}", String::from_utf8_lossy(&verified.stdout));
+    eprintln!("{}", String::from_utf8_lossy(&verified.stderr));
+    verified.status.success()
 }
 
 impl Drop for Process {

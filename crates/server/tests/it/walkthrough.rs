@@ -13,10 +13,11 @@ use chancery_pki::Certificate;
 use chancery_pki::make::{Key, Template, certificate};
 use chancery_seal::Trust;
 use chancery_seal::tlog_proof::TlogProof;
+use chancery_throwaway::on_each_backend;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
-use crate::process::{ORIGIN, Process, prepare};
+use crate::process::{ORIGIN, Process, prepare, verify};
 
 struct Visitor {
     http: Client,
@@ -59,7 +60,8 @@ fn settled(transcript: &str, names: &HashMap<String, &str>) -> String {
     names.iter().fold(transcript.to_owned(), |text, (value, name)| text.replace(value, name))
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(one_certificate_from_upload_to_verified_proof, 2);
+
 async fn one_certificate_from_upload_to_verified_proof() {
     let dir = tempfile::tempdir().unwrap();
     let token = prepare(dir.path()).await;
@@ -115,6 +117,7 @@ async fn one_certificate_from_upload_to_verified_proof() {
     }
     assert_eq!(transcript, std::fs::read_to_string(&golden).unwrap_or_default());
     server.stop();
+    assert!(verify(dir.path()), "the log that it left behind holds");
 }
 
 /// Fetches what an auditor needs and checks it with the pure crates alone.

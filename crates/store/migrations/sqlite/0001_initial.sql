@@ -324,13 +324,13 @@ CREATE TABLE certificate_hour (
 
 -- What each certificate counts as: by itself and in each of its groups.
 CREATE VIEW certificate_counted AS
-    SELECT c.id, '' AS group_id, c.archived, c.status, c.replaced_by IS NOT NULL AS replaced,
+    SELECT c.id, '' AS group_id, c.archived, c.status, CASE WHEN c.replaced_by IS NULL THEN 0 ELSE 1 END AS replaced,
         c.key_algorithm, c.key_size, c.signature_algorithm, c.key_usage, c.extended_key_usage,
         c.source, c.is_ca, c.trust_anchor, c.demonstration, coalesce(c.issuer_cn, '') AS issuer_cn,
         coalesce(c.ra_profile, '') AS ra_profile
     FROM certificate c
     UNION ALL
-    SELECT c.id, m.group_id, c.archived, c.status, c.replaced_by IS NOT NULL AS replaced,
+    SELECT c.id, m.group_id, c.archived, c.status, CASE WHEN c.replaced_by IS NULL THEN 0 ELSE 1 END AS replaced,
         c.key_algorithm, c.key_size, c.signature_algorithm, c.key_usage, c.extended_key_usage,
         c.source, c.is_ca, c.trust_anchor, c.demonstration, coalesce(c.issuer_cn, '') AS issuer_cn,
         coalesce(c.ra_profile, '') AS ra_profile
@@ -339,13 +339,13 @@ CREATE VIEW certificate_counted AS
 -- Spelled out: every upload pays for it.
 CREATE TRIGGER certificate_enters AFTER INSERT ON certificate BEGIN
     INSERT INTO certificate_count VALUES ('', NEW.archived, NEW.status,
-        NEW.replaced_by IS NOT NULL, NEW.key_algorithm, NEW.key_size, NEW.signature_algorithm,
+        CASE WHEN NEW.replaced_by IS NULL THEN 0 ELSE 1 END, NEW.key_algorithm, NEW.key_size, NEW.signature_algorithm,
         NEW.key_usage, NEW.extended_key_usage, NEW.source, NEW.is_ca, NEW.trust_anchor,
         NEW.demonstration, coalesce(NEW.issuer_cn, ''), coalesce(NEW.ra_profile, ''), 1)
         ON CONFLICT DO UPDATE SET certificates = certificates + 1;
     INSERT INTO certificate_hour VALUES (
         NEW.not_after - (NEW.not_after % 3600000000 + 3600000000) % 3600000000,
-        NEW.archived, NEW.status, NEW.replaced_by IS NOT NULL, 1)
+        NEW.archived, NEW.status, CASE WHEN NEW.replaced_by IS NULL THEN 0 ELSE 1 END, 1)
         ON CONFLICT DO UPDATE SET certificates = certificates + 1;
 END;
 CREATE TRIGGER certificate_before_change BEFORE UPDATE OF status, archived, trust_anchor, ra_profile, replaced_by
@@ -360,7 +360,7 @@ CREATE TRIGGER certificate_before_change BEFORE UPDATE OF status, archived, trus
         ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
     INSERT INTO certificate_hour
         SELECT not_after - (not_after % 3600000000 + 3600000000) % 3600000000,
-            archived, status, replaced_by IS NOT NULL, -1 FROM certificate WHERE id = OLD.id
+            archived, status, CASE WHEN replaced_by IS NULL THEN 0 ELSE 1 END, -1 FROM certificate WHERE id = OLD.id
         ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
 END;
 CREATE TRIGGER certificate_after_change AFTER UPDATE OF status, archived, trust_anchor, ra_profile, replaced_by
@@ -375,7 +375,7 @@ CREATE TRIGGER certificate_after_change AFTER UPDATE OF status, archived, trust_
         ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
     INSERT INTO certificate_hour
         SELECT not_after - (not_after % 3600000000 + 3600000000) % 3600000000,
-            archived, status, replaced_by IS NOT NULL, 1 FROM certificate WHERE id = NEW.id
+            archived, status, CASE WHEN replaced_by IS NULL THEN 0 ELSE 1 END, 1 FROM certificate WHERE id = NEW.id
         ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
     DELETE FROM certificate_hour WHERE certificates = 0
         AND hour > OLD.not_after - 3600000000 AND hour <= OLD.not_after;
@@ -390,7 +390,7 @@ CREATE TRIGGER certificate_leaves BEFORE DELETE ON certificate BEGIN
         ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
     INSERT INTO certificate_hour
         SELECT not_after - (not_after % 3600000000 + 3600000000) % 3600000000,
-            archived, status, replaced_by IS NOT NULL, -1 FROM certificate WHERE id = OLD.id
+            archived, status, CASE WHEN replaced_by IS NULL THEN 0 ELSE 1 END, -1 FROM certificate WHERE id = OLD.id
         ON CONFLICT DO UPDATE SET certificates = certificates + excluded.certificates;
     DELETE FROM certificate_hour WHERE certificates = 0
         AND hour > OLD.not_after - 3600000000 AND hour <= OLD.not_after;
@@ -596,4 +596,16 @@ CREATE TABLE alert_reader (
     account    TEXT NOT NULL PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
     read_until BIGINT NOT NULL,
     before     BIGINT NOT NULL                     -- what it was before, to undo it once
+);
+
+-- Leases --------------------------------------------------------------------------------------------
+
+-- Who does what only one node may do at a time. A holder shows that it lives by counting its beat
+-- up; who sees a beat stand still for long enough takes over with the next token, and nothing that
+-- carries an older token is written any more.
+CREATE TABLE lease (
+    name   TEXT NOT NULL PRIMARY KEY,              -- such as sealer
+    holder TEXT,                                   -- node; NULL: given back
+    token  BIGINT NOT NULL,                        -- grows with every holder
+    beat   BIGINT NOT NULL
 );

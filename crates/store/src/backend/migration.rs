@@ -1,12 +1,32 @@
 //! Brings a schema up to date, step by step; refuses a schema from the future.
+//!
+//! The engines have the same steps under the same numbers. Each step is a transaction of its own:
+//! a program that dies in between leaves the database at a step that it, and the version before
+//! it, know.
 
+use crate::filter_sql::Dialect;
 use crate::{Error, Link};
 
 /// One step: its number and its statements.
 pub(crate) type Step = (i64, &'static str);
 
-/// Runs the steps that are missing, each in a transaction of its own.
+/// Names the lock that one node holds while it brings the schema up to date.
+const TURN: &str = "SELECT pg_advisory_lock(7234806139) IS NULL AS n";
+const TURN_OVER: &str = "SELECT pg_advisory_unlock(7234806139) AS n";
+
+/// Runs the steps that are missing, each in a transaction of its own. Of several nodes that start
+/// together one does it, and the others wait.
 pub(crate) async fn migrate(link: &mut Link, steps: &'static [Step]) -> Result<(), Error> {
+    if link.dialect() == Dialect::Sqlite {
+        return apply(link, steps).await;
+    }
+    link.row(TURN, Vec::new()).await?;
+    let applied = apply(link, steps).await;
+    let given_back = link.row(TURN_OVER, Vec::new()).await;
+    applied.and(given_back.map(|_| ()))
+}
+
+async fn apply(link: &mut Link, steps: &'static [Step]) -> Result<(), Error> {
     link.script(
         "CREATE TABLE IF NOT EXISTS schema_step (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)",
     )

@@ -12,12 +12,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::Settings;
+use super::Embedded as Settings;
 use super::migration::{Step, check, migrate};
 use crate::link::Inner;
 use crate::{Error, Link};
 
-const STEPS: &[Step] = &[(
+pub(super) const STEPS: &[Step] = &[(
     1,
     concat!(
         include_str!("../../migrations/sqlite/0001_initial.sql"),

@@ -80,7 +80,8 @@ fn holds(row: &Row, column: &str, expected: &SqlValue) -> bool {
     match expected {
         SqlValue::Int(value) => row.maybe_int(column).is_ok_and(|found| found == Some(*value)),
         SqlValue::Text(value) => {
-            row.maybe_text(column).is_ok_and(|found| found.as_ref() == Some(value))
+            let stored = row.dialect().storable(value);
+            row.maybe_text(column).is_ok_and(|found| found.as_deref() == Some(&*stored))
         }
         SqlValue::Null => row.maybe_text(column).is_ok_and(|found| found.is_none()),
         SqlValue::Real(_) | SqlValue::Bytes(_) | SqlValue::Bool(_) => false,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use chancery_event::{Event, LogIndex, Timestamp, search};
 
 use super::move_cursor;
+use crate::filter_sql::Dialect;
 use crate::{Error, SqlValue, Tx, args};
 
 /// Name of the projection's cursor.
@@ -72,6 +73,16 @@ fn rows_of(events: &[(LogIndex, Arc<Event>)]) -> [Rows; 3] {
     [targets, keys, words]
 }
 
+/// A row of words as the text index takes them.
+fn stored(dialect: Dialect, mut row: Vec<SqlValue>) -> Vec<SqlValue> {
+    if let Some(SqlValue::Text(words)) = row.last_mut()
+        && let Cow::Owned(stored) = dialect.stored_words(words)
+    {
+        *words = stored;
+    }
+    row
+}
+
 /// Writes a projection and moves the cursor, all in `tx`.
 ///
 /// # Errors
@@ -88,7 +99,9 @@ pub async fn project(tx: &mut Tx, projection: &Projection, now: Timestamp) -> Re
     tx.insert_many("INSERT INTO event_target (reference, log_index)", "", targets).await?;
     tx.insert_many("INSERT INTO event_key (name, value, log_index)", "", keys).await?;
     forget_erased(tx, from, to).await?;
-    tx.insert_many("INSERT INTO event_text (rowid, words)", "", words).await?;
+    let (head, tail) = tx.dialect().event_words();
+    let words = words.into_iter().map(|row| stored(tx.dialect(), row)).collect();
+    tx.insert_many(head, tail, words).await?;
     count(tx, &projection.hours).await?;
     let row = |(hour, (first, last)): (&i64, &(LogIndex, LogIndex))| args![*hour, *first, *last];
     let rows = projection.spans.iter().map(row).collect();

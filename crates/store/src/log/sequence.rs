@@ -107,15 +107,8 @@ pub async fn sequence(tx: &mut Tx, sequence: &Sequence) -> Result<(), Error> {
         return Err(Error::Conflict("the log"));
     }
     tx.insert_many(EVENT_HEAD, "", sequence.rows()).await?;
-    // The rows were read in order of arrival without a gap that is not quarantined by now.
-    if let (Some(first), Some(last)) =
-        (events.iter().map(|e| e.seq).min(), events.iter().map(|e| e.seq).max())
-    {
-        let sql = "DELETE FROM pending_event WHERE seq BETWEEN $1 AND $2";
-        let removed = tx.execute(sql, args![first, last]).await?;
-        if removed != events.len() as u64 {
-            return Err(Error::Conflict("the pending events"));
-        }
+    if tx.remove_pending(events.iter().map(|e| e.seq)).await? != events.len() as u64 {
+        return Err(Error::Conflict("the pending events"));
     }
     let rows = tiles
         .iter()

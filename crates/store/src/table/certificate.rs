@@ -246,7 +246,7 @@ pub async fn insert(
     let due = "UPDATE certificate SET status_due_at = ? WHERE id = ? AND ? <>
                (SELECT COUNT(*) FROM
                (SELECT 1 AS one FROM certificate WHERE subject_key = ? AND id <> ?
-               LIMIT 32) AS some)";
+               LIMIT 32) AS few)";
     let issuer = &certificate.issuer_key;
     let arguments = args![certificate.created_at, &id, issuers_known, issuer, &id];
     statements.push((Cow::Borrowed(due), arguments));
@@ -323,7 +323,7 @@ pub async fn names(link: &mut Link, id: CertificateId) -> Result<Vec<Name>, Erro
 
 /// How many certificates the inventory holds.
 pub async fn count(link: &mut Link) -> Result<i64, Error> {
-    let sql = "SELECT SUM(certificates) AS n FROM certificate_hour";
+    let sql = "SELECT CAST(SUM(certificates) AS BIGINT) AS n FROM certificate_hour";
     link.number(sql, vec![]).await
 }
 

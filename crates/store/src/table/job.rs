@@ -177,13 +177,14 @@ pub async fn lease(
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Vec<Lease>, Error> {
+    let leaving = tx.dialect().leaving_taken();
     let sql = format!(
         "UPDATE job SET state = 'running', lease = $3, lease_until = $5,
          started_at = COALESCE(started_at, $4), attempts = attempts + 1
          WHERE id IN (
              SELECT id FROM job WHERE queue = $1 AND run_at <= $4
              AND (state = 'queued' OR (state = 'running' AND lease_until <= $4))
-             ORDER BY run_at LIMIT $2)
+             ORDER BY run_at LIMIT $2 {leaving})
          RETURNING {COLUMNS}"
     );
     tx.execute_returning(sql, args![queue, limit, token, now, until])

@@ -61,8 +61,8 @@ pub async fn find(link: &mut Link, class: Class, id: &str) -> Result<Option<Labe
 
 /// The one with this name, whatever its case.
 pub async fn by_name(link: &mut Link, class: Class, name: &str) -> Result<Option<Label>, Error> {
-    let sql = format!("SELECT * FROM {} WHERE lower(name) = lower($1)", class.table());
-    link.row(sql, args![name]).await?.as_ref().map(read).transpose()
+    let sql = format!("SELECT * FROM {} WHERE lower(name) = $1", class.table());
+    link.row(sql, args![name.to_ascii_lowercase()]).await?.as_ref().map(read).transpose()
 }
 
 /// Inserts one.

@@ -2,6 +2,7 @@
 
 use chancery_event::{LogIndex, Timestamp};
 use chancery_store::{Error, Store, Tx, log, table};
+use chancery_throwaway::on_each_backend;
 
 use crate::store;
 
@@ -18,7 +19,8 @@ async fn consume(store: &Store, from: u64, to: u64) -> Result<(), Error> {
         .await
 }
 
-#[tokio::test]
+on_each_backend!(of_two_consumers_at_the_same_place_one_moves_on);
+
 async fn of_two_consumers_at_the_same_place_one_moves_on() {
     let (_dir, store) = store().await;
     consume(&store, 0, 10).await.unwrap();
@@ -30,7 +32,8 @@ async fn of_two_consumers_at_the_same_place_one_moves_on() {
     assert_eq!(log::cursor(&mut link, "another").await.unwrap(), LogIndex(0));
 }
 
-#[tokio::test]
+on_each_backend!(effects_of_a_consumer_that_lost_its_place_do_not_stay);
+
 async fn effects_of_a_consumer_that_lost_its_place_do_not_stay() {
     let (_dir, store) = store().await;
     consume(&store, 0, 10).await.unwrap();

@@ -1,6 +1,7 @@
 //! Many rows in few statements, whatever their number.
 
 use chancery_store::{Error, Store, Tx, args};
+use chancery_throwaway::on_each_backend;
 
 use crate::store;
 
@@ -18,7 +19,8 @@ async fn insert(store: &Store, count: i64) -> Result<(), Error> {
         .await
 }
 
-#[tokio::test]
+on_each_backend!(every_row_arrives_once_and_in_its_place);
+
 async fn every_row_arrives_once_and_in_its_place() {
     // Around the powers of two and the most that one statement takes.
     for count in [0, 1, 2, 3, 255, 256, 257, 2_047, 2_048, 2_049, 5_000] {
@@ -33,7 +35,8 @@ async fn every_row_arrives_once_and_in_its_place() {
     }
 }
 
-#[tokio::test]
+on_each_backend!(the_tail_applies_to_every_statement);
+
 async fn the_tail_applies_to_every_statement() {
     let (_dir, store) = store().await;
     insert(&store, 300).await.unwrap();
@@ -42,7 +45,8 @@ async fn the_tail_applies_to_every_statement() {
     assert_eq!(link.number("SELECT COUNT(*) AS n FROM setting", vec![]).await.unwrap(), 600);
 }
 
-#[tokio::test]
+on_each_backend!(several_statements_in_one_trip_take_their_own_arguments);
+
 async fn several_statements_in_one_trip_take_their_own_arguments() {
     let (_dir, store) = store().await;
     store

@@ -1,6 +1,7 @@
 //! Searching the inventory: SQL and the interpreter in memory select the same certificates, and
 //! pages neither skip nor repeat any.
 
+use chancery_throwaway::on_each_backend;
 use std::collections::BTreeMap;
 
 use chancery_event::filter::Filter;
@@ -17,6 +18,7 @@ use chancery_store::table::certificate::{
 use chancery_store::table::label::{self, Class, Label};
 use chancery_store::{Error, Link, Settings, Store, Tx};
 
+use crate::Place;
 use crate::log::{Choice, NOW, environment};
 
 const ATOMS: &[&str] = &[
@@ -270,8 +272,8 @@ async fn insert(tx: &mut Tx, world: &World, one: &Stored) -> Result<(), Error> {
 }
 
 /// An inventory of `count` certificates, after as many others came and went.
-async fn opened(dir: &std::path::Path, count: u64) -> (Store, World, Vec<Stored>) {
-    let store = Store::open(&Settings::embedded(dir)).await.unwrap();
+async fn opened(place: &Place, count: u64) -> (Store, World, Vec<Stored>) {
+    let store = place.open().await;
     let environment = environment(9);
     let mut choice = Choice(21);
     let world = world(&environment);
@@ -375,10 +377,11 @@ fn filter(choice: &mut Choice, schema: &chancery_event::filter::Schema, depth: u
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(sql_and_memory_select_the_same_certificates_on_pages_of_any_order, 2);
+
 async fn sql_and_memory_select_the_same_certificates_on_pages_of_any_order() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, world, all) = opened(dir.path(), 150).await;
+    let place = Place::new().await;
+    let (store, world, all) = opened(&place, 150).await;
     let schema = schema(&world.attributes);
     let mut link = store.read().await.unwrap();
     let mut choice = Choice(5);
@@ -460,26 +463,28 @@ async fn recounted(link: &mut Link) {
     let sql = format!(
         "SELECT COUNT(*) AS n FROM (
          SELECT {columns}, certificates FROM certificate_count WHERE certificates <> 0
-         EXCEPT SELECT {columns}, COUNT(*) FROM certificate_counted GROUP BY {columns})"
+         EXCEPT SELECT {columns}, COUNT(*) FROM certificate_counted GROUP BY {columns}) AS other"
     );
     assert_eq!(link.number(sql, Vec::new()).await.unwrap(), 0, "counts");
-    let sql = "SELECT (SELECT SUM(certificates) FROM certificate_count)
+    let sql = "SELECT (SELECT CAST(SUM(certificates) AS BIGINT) FROM certificate_count)
                - (SELECT COUNT(*) FROM certificate_counted) AS n";
     assert_eq!(link.number(sql, Vec::new()).await.unwrap(), 0, "all are counted");
     let sql = "SELECT COUNT(*) AS n FROM (
                SELECT hour, archived, status, replaced, certificates FROM certificate_hour
                EXCEPT SELECT not_after / 3600000000 * 3600000000,
-               archived, status, replaced_by IS NOT NULL, COUNT(*) FROM certificate GROUP BY 1, 2, 3, 4)";
+               archived, status, CASE WHEN replaced_by IS NULL THEN 0 ELSE 1 END, COUNT(*)
+               FROM certificate GROUP BY 1, 2, 3, 4) AS other";
     assert_eq!(link.number(sql, Vec::new()).await.unwrap(), 0, "hours");
-    let sql = "SELECT (SELECT SUM(certificates) FROM certificate_hour)
+    let sql = "SELECT (SELECT CAST(SUM(certificates) AS BIGINT) FROM certificate_hour)
                - (SELECT COUNT(*) FROM certificate) AS n";
     assert_eq!(link.number(sql, Vec::new()).await.unwrap(), 0, "all hours are counted");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(counts_follow_every_change, 2);
+
 async fn counts_follow_every_change() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, world, all) = opened(dir.path(), 60).await;
+    let place = Place::new().await;
+    let (store, world, all) = opened(&place, 60).await;
     recounted(&mut store.read().await.unwrap()).await;
     let given = std::sync::Arc::new((world, all));
     store
@@ -534,8 +539,8 @@ async fn counts_follow_every_change() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn words_find_the_same_certificates_in_a_backup() {
-    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (store, world, all) = opened(dir.path(), 40).await;
+    let (place, other) = (Place::new().await, tempfile::tempdir().unwrap());
+    let (store, world, all) = opened(&place, 40).await;
     store.backup(&other.path().join("chancery.db")).await.unwrap();
     let copy = Store::open(&Settings::embedded(other.path())).await.unwrap();
     let schema = schema(&world.attributes);

@@ -4,6 +4,7 @@ use chancery_event::id::JobId;
 use chancery_event::{Environment, Timestamp};
 use chancery_store::table::job::{self, Job, Lease, NewJob};
 use chancery_store::{Error, Store, Tx};
+use chancery_throwaway::on_each_backend;
 
 use crate::store;
 
@@ -62,7 +63,8 @@ async fn succeed(store: &Store, lease: Lease) -> Result<(), Error> {
         .await
 }
 
-#[tokio::test]
+on_each_backend!(a_job_is_leased_once_as_long_as_its_lease_holds);
+
 async fn a_job_is_leased_once_as_long_as_its_lease_holds() {
     let (_dir, store) = store().await;
     let id = enqueue(&store).await;
@@ -77,7 +79,8 @@ async fn a_job_is_leased_once_as_long_as_its_lease_holds() {
     assert_eq!(job::input(&mut link, id).await.unwrap(), None);
 }
 
-#[tokio::test]
+on_each_backend!(who_let_the_lease_run_out_cannot_end_the_job_of_its_new_holder);
+
 async fn who_let_the_lease_run_out_cannot_end_the_job_of_its_new_holder() {
     let (_dir, store) = store().await;
     let id = enqueue(&store).await;
@@ -90,7 +93,8 @@ async fn who_let_the_lease_run_out_cannot_end_the_job_of_its_new_holder() {
     assert_eq!(job::find(&mut link, id).await.unwrap().unwrap().state, "success");
 }
 
-#[tokio::test]
+on_each_backend!(a_cancelled_job_refuses_its_holder);
+
 async fn a_cancelled_job_refuses_its_holder() {
     let (_dir, store) = store().await;
     let id = enqueue(&store).await;

@@ -7,8 +7,8 @@ use crate::store;
 
 #[tokio::test]
 async fn a_second_writer_is_refused_and_a_reader_is_not() {
-    let (dir, store) = store().await;
-    let settings = Settings::embedded(dir.path());
+    let (place, store) = store().await;
+    let settings = place.settings();
     let refused = Store::open(&settings).await.err().map(|error| error.to_string());
     assert!(refused.as_deref().is_some_and(|text| text.contains("another process")), "{refused:?}");
     store

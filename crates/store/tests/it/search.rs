@@ -1,14 +1,16 @@
 //! Searching a log: the same events whether SQL or the interpreter in memory finds them, however far
 //! the projection is behind, on whatever page.
 
+use chancery_throwaway::on_each_backend;
 use std::collections::BTreeMap;
 
 use chancery_event::filter::Filter;
 use chancery_event::search::{Searchable, family_of, schema};
 use chancery_event::{LogIndex, Origin, Severity, Target, TargetKind, Timestamp, Verdict};
 use chancery_store::log::{self, PageRequest, Sealed};
-use chancery_store::{Link, Settings, Store, Tx};
+use chancery_store::{Link, Store, Tx};
 
+use crate::Place;
 use crate::log::{Choice, NOW, Sketch, certificate, environment, project, seal};
 
 const ATOMS: &[&str] = &[
@@ -117,8 +119,8 @@ fn filter(choice: &mut Choice, depth: u64) -> Filter {
 }
 
 /// A log of `count` events of which the first `projected` are, and all sealed but the last 10.
-async fn opened(dir: &std::path::Path, count: u64, projected: u64) -> (Store, Vec<Sealed>) {
-    let store = Store::open(&Settings::embedded(dir)).await.unwrap();
+async fn opened(place: &Place, count: u64, projected: u64) -> (Store, Vec<Sealed>) {
+    let store = place.open().await;
     let environment = environment(3);
     let mut choice = Choice(11);
     let mut cause = None;
@@ -219,11 +221,12 @@ async fn check(link: &mut Link, filter: &Filter, all: &[Sealed], choice: &mut Ch
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(sql_and_memory_find_the_same_events_however_far_the_projection_is, 2);
+
 async fn sql_and_memory_find_the_same_events_however_far_the_projection_is() {
     for projected in [0, 170, 400] {
-        let dir = tempfile::tempdir().unwrap();
-        let (store, all) = opened(dir.path(), 400, projected).await;
+        let place = Place::new().await;
+        let (store, all) = opened(&place, 400, projected).await;
         assert_eq!(all.len(), 400);
         let mut link = store.read().await.unwrap();
         let mut choice = Choice(projected + 1);
@@ -238,10 +241,11 @@ async fn sql_and_memory_find_the_same_events_however_far_the_projection_is() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(what_is_erased_is_found_no_more_even_if_it_was_read_to_be_projected_before, 2);
+
 async fn what_is_erased_is_found_no_more_even_if_it_was_read_to_be_projected_before() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, all) = opened(dir.path(), 20, 10).await;
+    let place = Place::new().await;
+    let (store, all) = opened(&place, 20, 10).await;
     let by_person = Filter::parse("actor:ada", schema()).unwrap();
     let of_ada = expected(&by_person, &all);
     let [first, .., last] = of_ada.as_slice() else { panic!("too few events of one person") };

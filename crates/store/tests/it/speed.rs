@@ -57,7 +57,11 @@ async fn opened() -> (Store, Option<tempfile::TempDir>) {
         (None, Some(dir)) => dir.path().to_owned(),
         (None, None) => unreachable!(),
     };
-    let store = Store::open(&Settings::embedded(dir)).await.unwrap();
+    let settings = match std::env::var("CHANCERY_SPEED_DATABASE") {
+        Ok(url) => Settings::postgres(url.parse().unwrap()),
+        Err(_) => Settings::embedded(dir),
+    };
+    let store = Store::open(&settings).await.unwrap();
     let have = log::state(&mut store.read().await.unwrap()).await.unwrap().signed_size;
     if have < EVENTS {
         assert_eq!(have, 0, "a log that was not finished: remove it");
@@ -81,7 +85,7 @@ async fn opened() -> (Store, Option<tempfile::TempDir>) {
         println!(
             "made {EVENTS} events in {:.1?} (sealing {sealing:.1?}, projecting {projecting:.1?}), {} MB",
             started.elapsed(),
-            store.size_bytes() / 1_000_000
+            store.size_bytes().await.unwrap() / 1_000_000
         );
     }
     (store, temporary)

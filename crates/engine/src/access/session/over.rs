@@ -109,7 +109,8 @@ mod tests {
     use crate::access::Credential;
     use crate::{Client, Secret, Settings};
 
-    #[tokio::test(flavor = "multi_thread")]
+    chancery_throwaway::on_each_backend!(idle_and_expired_sessions_end_with_an_event_each, 2);
+
     async fn idle_and_expired_sessions_end_with_an_event_each() {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new("2026-11-21T09:30:00Z".parse().unwrap());
@@ -119,6 +120,7 @@ mod tests {
             admin_password: Some(Secret::new("correct horse battery".to_owned())),
             session_idle_minutes: 60,
             session_lifetime_hours: 2,
+            database: chancery_throwaway::database_of(dir.path()).map(|url| url.parse().unwrap()),
             monitors: false,
             ..Settings::new(dir.path())
         };

@@ -29,8 +29,12 @@ impl Trial {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new("2026-11-21T09:30:00Z".parse().unwrap());
         let environment = Environment::new(clock.clone(), SeededEntropy::new(11));
-        let settings =
-            Settings { allow_unencrypted_key: true, monitors: false, ..Settings::new(dir.path()) };
+        let settings = Settings {
+            allow_unencrypted_key: true,
+            monitors: false,
+            database: chancery_throwaway::database_of(dir.path()).map(|url| url.parse().unwrap()),
+            ..Settings::new(dir.path())
+        };
         let running = Engine::start(settings, environment).await.unwrap();
         Self { running, clock, stop: watch::channel(false).0, _dir: dir }
     }
@@ -111,7 +115,8 @@ fn refuse(retry: bool) -> Result<Value, JobError> {
 
 const SLOW: Duration = Duration::from_secs(3_600);
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(a_job_that_works_ends_with_its_result_and_one_event, 2);
+
 async fn a_job_that_works_ends_with_its_result_and_one_event() {
     let trial = Trial::start().await;
     let id = trial.queue().await;
@@ -128,7 +133,8 @@ async fn a_job_that_works_ends_with_its_result_and_one_event() {
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(what_fails_is_tried_again_later_and_then_fails_for_good, 2);
+
 async fn what_fails_is_tried_again_later_and_then_fails_for_good() {
     let trial = Trial::start().await;
     let id = trial.queue().await;
@@ -147,7 +153,11 @@ async fn what_fails_is_tried_again_later_and_then_fails_for_good() {
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(
+    what_cannot_succeed_is_not_tried_again_and_a_panic_is_a_failure,
+    2
+);
+
 async fn what_cannot_succeed_is_not_tried_again_and_a_panic_is_a_failure() {
     let trial = Trial::start().await;
     let refused = trial.queue().await;
@@ -162,7 +172,11 @@ async fn what_cannot_succeed_is_not_tried_again_and_a_panic_is_a_failure() {
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(
+    a_job_whose_runner_died_is_taken_over_until_its_tries_are_used_up,
+    2
+);
+
 async fn a_job_whose_runner_died_is_taken_over_until_its_tries_are_used_up() {
     let trial = Trial::start().await;
     let id = trial.queue().await;
@@ -200,7 +214,8 @@ async fn a_job_whose_runner_died_is_taken_over_until_its_tries_are_used_up() {
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(no_more_run_at_a_time_than_the_queue_allows, 2);
+
 async fn no_more_run_at_a_time_than_the_queue_allows() {
     let trial = Trial::start().await;
     for _ in 0..5 {
@@ -227,7 +242,8 @@ async fn no_more_run_at_a_time_than_the_queue_allows() {
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(stopping_hands_a_running_job_back_uncounted, 2);
+
 async fn stopping_hands_a_running_job_back_uncounted() {
     let trial = Trial::start().await;
     let id = trial.queue().await;
@@ -247,7 +263,8 @@ async fn stopping_hands_a_running_job_back_uncounted() {
     trial.running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(a_running_job_that_is_cancelled_stops, 2);
+
 async fn a_running_job_that_is_cancelled_stops() {
     let trial = Trial::start().await;
     let id = trial.queue().await;
@@ -277,7 +294,8 @@ fn retries_wait_twice_as_long_each_time_up_to_an_hour() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(a_slow_queue_starves_no_other, 2);
+
 async fn a_slow_queue_starves_no_other() {
     let trial = Trial::start().await;
     let gate = Arc::new(Notify::new());

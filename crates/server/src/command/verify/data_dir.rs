@@ -1,10 +1,10 @@
-//! The log in a data directory, also while a server runs on it.
+//! The log in a data directory or in a database on a server, also while nodes run on it.
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use chancery_seal::{BundleId, TileId, bundle};
-use chancery_store::{Settings, Store, log};
+use chancery_store::{DatabaseUrl, Settings, Store, log};
 
 use super::source::{Fetch, Fetched, Finding};
 
@@ -19,6 +19,15 @@ impl DataDir {
     pub(crate) async fn open(path: &Path) -> Result<Self> {
         let store = Store::open_to_read(&Settings::embedded(path)).await?;
         Ok(Self { store, name: path.display().to_string() })
+    }
+}
+
+impl DataDir {
+    /// Opens a database on a server for reading only.
+    pub(crate) async fn on_server(url: DatabaseUrl) -> Result<Self> {
+        let name = url.place().to_owned();
+        let store = Store::open_to_read(&Settings::postgres(url)).await?;
+        Ok(Self { store, name })
     }
 }
 

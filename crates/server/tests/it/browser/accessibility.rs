@@ -4,6 +4,7 @@
 //! With `PAGE_PICTURES=<folder>` each page is also kept as pictures there, for people to look
 //! at.
 
+use chancery_throwaway::on_each_backend;
 use std::path::PathBuf;
 
 use chancery_testkit::{Rules, Tab};
@@ -99,7 +100,8 @@ const PAGES: [&str; 20] = [
     "/docs/api",
 ];
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(no_page_of_a_new_installation_breaks_a_rule, 2);
+
 async fn no_page_of_a_new_installation_breaks_a_rule() {
     let world = World::new().await;
     let tab = world.tab().await;
@@ -113,7 +115,8 @@ async fn no_page_of_a_new_installation_breaks_a_rule() {
     world.end();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(no_page_with_something_in_it_breaks_a_rule, 2);
+
 async fn no_page_with_something_in_it_breaks_a_rule() {
     let world = World::furnished().await;
     let tab = world.administrator().await;

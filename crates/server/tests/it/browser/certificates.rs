@@ -2,6 +2,7 @@
 
 use chancery_event::{Environment, Timestamp};
 use chancery_testkit::{Authority, Tab};
+use chancery_throwaway::on_each_backend;
 use serde_json::json;
 
 use super::world::World;
@@ -14,7 +15,8 @@ document.querySelector('[data-drop]').dispatchEvent(
   new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
 ";
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(certificates_come_in_are_moved_and_go, 2);
+
 async fn certificates_come_in_are_moved_and_go() {
     let world = World::furnished().await;
     let tab = world.administrator().await;

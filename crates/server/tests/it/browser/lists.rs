@@ -3,11 +3,13 @@
 
 use chancery_event::Environment;
 use chancery_testkit::{Authority, Tab};
+use chancery_throwaway::on_each_backend;
 use serde_json::json;
 
 use super::world::World;
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(lists_are_searched_narrowed_kept_and_taken_out, 2);
+
 async fn lists_are_searched_narrowed_kept_and_taken_out() {
     let world = World::furnished().await;
     let tab = world.administrator().await;
@@ -21,7 +23,8 @@ async fn lists_are_searched_narrowed_kept_and_taken_out() {
     world.end();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(new_rows_wait_keys_work_and_choices_stay, 2);
+
 async fn new_rows_wait_keys_work_and_choices_stay() {
     let world = World::furnished().await;
     let tab = world.administrator().await;

@@ -2,10 +2,12 @@
 //! and all of it without scripts.
 
 use chancery_testkit::{Authority, Tab};
+use chancery_throwaway::on_each_backend;
 
 use super::world::{PASSWORD, World, sign_in};
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(the_browser_itself_verifies_and_the_server_verifies_all, 2);
+
 async fn the_browser_itself_verifies_and_the_server_verifies_all() {
     let world = World::furnished().await;
     let tab = world.administrator().await;
@@ -35,8 +37,9 @@ async fn the_browser_itself_verifies_and_the_server_verifies_all() {
     world.end();
 }
 
+on_each_backend!(everything_works_without_scripts, 2);
+
 /// Everything that reads or changes works with forms and links alone.
-#[tokio::test(flavor = "multi_thread")]
 async fn everything_works_without_scripts() {
     let world = World::furnished().await;
     let tab = world.tab_without_scripts().await;

@@ -1,8 +1,10 @@
 //! Signing in, one's own account, other people's accounts and tokens, labels and attributes.
 
 use super::world::{PASSWORD, World, sign_in};
+use chancery_throwaway::on_each_backend;
 
-#[tokio::test(flavor = "multi_thread")]
+on_each_backend!(people_sign_in_and_administrators_make_and_revoke, 2);
+
 async fn people_sign_in_and_administrators_make_and_revoke() {
     let world = World::furnished().await;
     let tab = world.tab().await;

@@ -91,6 +91,7 @@ async fn prepare(dir: &Path, furnished: bool) {
         log_origin: ORIGIN.to_owned(),
         allow_unencrypted_key: true,
         admin_password: Some(PASSWORD.to_owned().into()),
+        database: chancery_throwaway::database_of(dir).map(|url| url.parse().unwrap()),
         ..Settings::new(dir)
     };
     let running = Engine::start(settings, Environment::system()).await.unwrap();

@@ -7,7 +7,6 @@
 //! more of the distribution of values than that there are indexes. Where a condition must not draw
 //! an index in, its column is wrapped in an expression that changes nothing.
 
-use chancery_event::filter::words::fts5_query;
 use chancery_event::filter::{Schema, Word};
 use chancery_event::search::{schema, target_kind};
 
@@ -52,11 +51,11 @@ impl Columns for EventColumns {
         })
     }
 
-    fn words(&self, words: &[Word], _: Dialect, arguments: &mut Arguments) -> Option<String> {
-        let query = arguments.push(fts5_query(words));
-        Some(format!(
-            "(e.log_index + 0) IN (SELECT rowid FROM event_text WHERE event_text MATCH {query})"
-        ))
+    fn words(&self, words: &[Word], dialect: Dialect, arguments: &mut Arguments) -> Option<String> {
+        let query = arguments.push(dialect.word_query(words));
+        let table = "event_text";
+        let (of, has) = (dialect.words_of(table), dialect.has_words(table, &query));
+        Some(format!("(e.log_index + 0) IN (SELECT {of} FROM {table} WHERE {has})"))
     }
 }
 

@@ -200,7 +200,7 @@ impl Plan {
         let sql = format!(
             "SELECT c.next_index, s.at, s.type, s.severity, s.result, s.origin, s.n
              FROM log_cursor c LEFT JOIN (
-                 SELECT {select}, SUM(h.events) AS n FROM (
+                 SELECT {select}, CAST(SUM(h.events) AS BIGINT) AS n FROM (
                      SELECT hour, {columns} FROM event_hour WHERE hour >= $2 AND hour < $4
                      UNION ALL
                      SELECT day, {columns} FROM event_day WHERE day >= $4 AND day < $5

@@ -35,6 +35,7 @@ pub(super) struct ClassPart {
 pub(super) struct Plan {
     pub(super) compiled: Compiled,
     pub(super) now_us: i64,
+    pub(super) dialect: Dialect,
     /// How far the log is sealed.
     pub(super) sealed: u64,
     /// How far of that is projected.
@@ -63,6 +64,7 @@ impl Plan {
         let mut plan = Self {
             compiled,
             now_us,
+            dialect: link.dialect(),
             sealed,
             projected: projected.min(sealed),
             lags: lags(filter),
@@ -123,7 +125,7 @@ impl Plan {
         }
         let class = self.class.iter().map(|part| part.filter.clone());
         let filter = Filter::And(class.chain(self.parts.iter().cloned()).collect());
-        compile(&filter, &HourColumns, Dialect::Sqlite, self.now_us, first).ok()
+        compile(&filter, &HourColumns, self.dialect, self.now_us, first).ok()
     }
 
     /// The part of a projected span in which the events of the asked time are.

@@ -4,7 +4,6 @@
 //! index that a filter offers is asked how many events it names, up to a bound; the search begins
 //! at the one that names fewest, and looks at the other conditions on the rows it finds.
 
-use chancery_event::filter::words::fts5_query;
 use chancery_event::filter::{Comparison, Filter, Literal, Operand, Operator, Test};
 
 use super::columns::EventColumns;
@@ -81,12 +80,12 @@ impl Plan {
         for (place, part) in self.parts.iter().enumerate() {
             match part {
                 Filter::Words(words) if projected => {
-                    sources.push(Source::Words(place, fts5_query(words)));
+                    sources.push(Source::Words(place, self.dialect.word_query(words)));
                 }
                 Filter::Comparison(comparison) => {
                     sources.extend(source_of(comparison, place, projected));
                     if projected {
-                        sources.extend(implied(comparison));
+                        sources.extend(implied(comparison, self.dialect));
                     }
                 }
                 _ => {}
@@ -143,9 +142,9 @@ impl Plan {
             }
             Source::Words(_, query) => {
                 let query = push(&mut values, query.as_str());
+                let (of, has) = self.words(&query);
                 format!(
-                    "SELECT 1 FROM event_text WHERE event_text MATCH {query}
-                     AND rowid >= $1 AND rowid < $2 LIMIT $3"
+                    "SELECT 1 FROM event_text WHERE {has} AND {of} >= $1 AND {of} < $2 LIMIT $3"
                 )
             }
         };
@@ -209,11 +208,17 @@ impl Plan {
             }
             Source::Words(_, query) => {
                 let query = push(&mut values, query.as_str());
-                let named = format!("event_text MATCH {query}");
-                joined(select, "event_text", "event_text.rowid", order, &fits, &named)
+                let (of, has) = self.words(&query);
+                joined(select, "event_text", &of, order, &fits, &has)
             }
         };
         Ok((sql, values))
+    }
+
+    /// The column of the text index that names the event, and the condition that it has the words
+    /// of the query at a place.
+    fn words(&self, query: &str) -> (String, String) {
+        (self.dialect.words_of("event_text"), self.dialect.has_words("event_text", query))
     }
 
     /// One statement for each class, over the index of classes.
@@ -266,10 +271,10 @@ impl Plan {
             }
             match part {
                 Filter::Words(words) if !words.is_empty() => {
-                    let query = push(values, fts5_query(words));
+                    let query = push(values, self.dialect.word_query(words));
+                    let (of, has) = self.words(&query);
                     sql.push(format!(
-                        "EXISTS (SELECT 1 FROM event_text
-                         WHERE event_text MATCH {query} AND event_text.rowid = e.log_index)"
+                        "EXISTS (SELECT 1 FROM event_text WHERE {has} AND {of} = e.log_index)"
                     ));
                 }
                 Filter::Comparison(comparison) => match target(comparison) {
@@ -292,7 +297,7 @@ impl Plan {
         if !plain.is_empty() {
             let first = values.len() + 1;
             let filter = Filter::And(plain);
-            let fragment = compile(&filter, &EventColumns, Dialect::Sqlite, self.now_us, first)
+            let fragment = compile(&filter, &EventColumns, self.dialect, self.now_us, first)
                 .map_err(refused)?;
             sql.push(fragment.sql);
             values.extend(fragment.args);
@@ -327,13 +332,13 @@ fn equal_text(comparison: &Comparison) -> Option<&str> {
 }
 
 /// The words that an event must have whose subject or reason is so. They answer no part.
-fn implied(comparison: &Comparison) -> Option<Source> {
+fn implied(comparison: &Comparison, dialect: Dialect) -> Option<Source> {
     if !matches!(comparison.field.as_str(), "subject" | "reason") {
         return None;
     }
     let test = Test::new(comparison, chancery_event::search::schema()).ok()?;
     let words = implied_words(&test);
-    (!words.is_empty()).then(|| Source::Words(usize::MAX, fts5_query(&words)))
+    (!words.is_empty()).then(|| Source::Words(usize::MAX, dialect.word_query(&words)))
 }
 
 fn target(comparison: &Comparison) -> Option<&str> {

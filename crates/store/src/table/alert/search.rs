@@ -207,7 +207,7 @@ impl Search<'_> {
             before = vec![value::id(account), until.into()];
         }
         let columns = AlertColumns { schema: self.schema, unread };
-        let dialect = Dialect::Sqlite;
+        let dialect = link.dialect();
         let mut fragment =
             compile(self.filter, &columns, dialect, self.now_us, first + before.len())
                 .map_err(|error| Error::Damaged(format!("filter: {error}")))?;
@@ -286,13 +286,13 @@ impl Search<'_> {
     ) -> Result<Vec<(Timestamp, u64)>, Error> {
         let prepared = self.prepare(link, 4).await?;
         let sql = format!(
-            "SELECT $1 + (a.created_at - $1) / $3 * $3 AS at, COUNT(*) AS n FROM {}
-             WHERE a.created_at >= $1 AND a.created_at < $2 AND ({}) GROUP BY at ORDER BY at",
+            "SELECT $1 + (a.created_at - $1) / $3 * $3 AS span, COUNT(*) AS n FROM {}
+             WHERE a.created_at >= $1 AND a.created_at < $2 AND ({}) GROUP BY span ORDER BY span",
             prepared.from, prepared.fragment.sql
         );
         let mut values: Vec<SqlValue> = args![from, to, width.max(1)];
         values.extend(prepared.fragment.args);
         let rows = link.rows(sql, values).await?;
-        rows.iter().map(|row| Ok((row.time("at")?, row.count("n")?))).collect()
+        rows.iter().map(|row| Ok((row.time("span")?, row.count("n")?))).collect()
     }
 }

@@ -59,7 +59,7 @@ async fn make_changed_due(tx: &mut Tx, batch: &[NewCertificate<'_>]) -> Result<(
                 // One more than is told: the certificate itself may be among them.
                 let sql = "SELECT COUNT(*) AS n FROM
                            (SELECT 1 AS one FROM certificate WHERE subject_key = $1
-                           LIMIT 33) AS some";
+                           LIMIT 33) AS few";
                 let found = tx.number(sql, args![&row.issuer_key]).await?;
                 let found = usize::try_from(found).unwrap_or(0);
                 issuers.insert(&row.issuer_key, found);

@@ -118,7 +118,7 @@ pub async fn make_self_due(tx: &mut Tx, id: CertificateId, at: Timestamp) -> Res
 /// How many certificates bear this subject name, counted to 32 as [`issuers`] reads them.
 pub async fn bearers(link: &mut Link, subject_key: &str) -> Result<usize, Error> {
     let sql = "SELECT COUNT(*) AS n FROM
-               (SELECT 1 AS one FROM certificate WHERE subject_key = $1 LIMIT 32) AS some";
+               (SELECT 1 AS one FROM certificate WHERE subject_key = $1 LIMIT 32) AS few";
     Ok(usize::try_from(link.number(sql, args![subject_key]).await?).unwrap_or(0))
 }
 

@@ -1,15 +1,9 @@
-//! The words that certificates are found by. SQLite's full-text index; PostgreSQL will have its
-//! own.
+//! The words that certificates are found by.
 
 use chancery_event::id::CertificateId;
 
 use super::{Certificate, Name};
 use crate::{Error, Tx, args, value};
-
-/// The certificate may be gone again by the end of the commit: then so are its words.
-const HEAD: &str = "WITH word (id, words) AS (";
-const TAIL: &str = ") INSERT INTO certificate_text (rowid, words)
-    SELECT c.number, word.words FROM word JOIN certificate c ON c.id = word.id";
 
 /// What a certificate is found by.
 pub(super) fn words(row: &Certificate, names: &[Name]) -> String {
@@ -25,11 +19,13 @@ pub(super) fn words(row: &Certificate, names: &[Name]) -> String {
 /// Written with the commit: the index writes itself out at every savepoint of a unit.
 pub(super) fn insert(tx: &mut Tx, row: &Certificate, names: &[Name]) {
     let words = words(row, names);
-    tx.insert_late(HEAD, TAIL, vec![value::id(row.id), words.into()]);
+    let dialect = tx.dialect();
+    let (head, tail) = dialect.certificate_words();
+    let words = dialect.stored_words(&words).into_owned();
+    tx.insert_late(head, tail, vec![value::id(row.id), words.into()]);
 }
 
 pub(super) async fn delete(tx: &mut Tx, id: CertificateId) -> Result<(), Error> {
-    let sql = "DELETE FROM certificate_text
-               WHERE rowid IN (SELECT number FROM certificate WHERE id = $1)";
+    let sql = tx.dialect().delete_certificate_words();
     tx.execute(sql, args![id.to_string()]).await.map(|_| ())
 }

@@ -85,8 +85,8 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn condition(&self, first: usize) -> Result<SqlFragment, Error> {
-        compile(self.filter, &EvaluationColumns(self.schema), Dialect::Sqlite, self.now_us, first)
+    fn condition(&self, dialect: Dialect, first: usize) -> Result<SqlFragment, Error> {
+        compile(self.filter, &EvaluationColumns(self.schema), dialect, self.now_us, first)
             .map_err(|error| Error::Damaged(format!("filter: {error}")))
     }
 
@@ -108,7 +108,7 @@ impl Search<'_> {
             }
             None => String::new(),
         };
-        let fragment = self.condition(values.len() + 1)?;
+        let fragment = self.condition(link.dialect(), values.len() + 1)?;
         let sql = format!(
             "SELECT {COLUMNS} FROM evaluation e WHERE {beyond} ({})
              ORDER BY e.id {order} LIMIT $1",
@@ -120,9 +120,9 @@ impl Search<'_> {
 
     /// How many the filter selects, counting to `most`.
     pub async fn count(&self, link: &mut Link, most: u64) -> Result<u64, Error> {
-        let fragment = self.condition(2)?;
+        let fragment = self.condition(link.dialect(), 2)?;
         let sql = format!(
-            "SELECT COUNT(*) AS n FROM (SELECT 1 FROM evaluation e WHERE {} LIMIT $1)",
+            "SELECT COUNT(*) AS n FROM (SELECT 1 FROM evaluation e WHERE {} LIMIT $1) few",
             fragment.sql
         );
         let mut values: Vec<SqlValue> = args![most];
@@ -139,7 +139,7 @@ impl Search<'_> {
             "scope" => "e.scope",
             other => return Err(Error::Damaged(format!("{other} is no facet"))),
         };
-        let fragment = self.condition(1)?;
+        let fragment = self.condition(link.dialect(), 1)?;
         let sql = format!(
             "SELECT {column} AS value, COUNT(*) AS n FROM evaluation e WHERE {}
              GROUP BY {column} ORDER BY n DESC, value LIMIT 30",
@@ -157,7 +157,7 @@ impl Search<'_> {
         to: Timestamp,
         width: i64,
     ) -> Result<Vec<(Timestamp, u64)>, Error> {
-        let fragment = self.condition(4)?;
+        let fragment = self.condition(link.dialect(), 4)?;
         let sql = format!(
             "SELECT $1 + (e.at - $1) / $3 * $3 AS span, COUNT(*) AS n FROM evaluation e
              WHERE e.at >= $1 AND e.at < $2 AND ({}) GROUP BY span ORDER BY span",

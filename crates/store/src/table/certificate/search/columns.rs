@@ -58,7 +58,9 @@ impl Columns for InventoryColumns<'_> {
             "eku" => Column::plain("(c.extended_key_usage || '')"),
             "ca" => Column::plain("(c.is_ca + 0)"),
             "demo" => Column::plain("(c.demonstration + 0)"),
-            "replaced" => Column::plain("((c.replaced_by || '') IS NOT NULL)"),
+            "replaced" => {
+                Column::plain("(CASE WHEN (c.replaced_by || '') IS NULL THEN 0 ELSE 1 END)")
+            }
             "owner" => many("account o", "o.id", "coalesce(c.owner, '')", "o.name", true),
             "group" => many(
                 "certificate_in_group m JOIN certificate_group g ON g.id = m.group_id",
@@ -86,6 +88,13 @@ impl Columns for InventoryColumns<'_> {
     /// In the texts themselves: a question to the index for each row costs far more, the more so
     /// the more certificates have the word. Where a search begins with words, `source` asks it.
     fn words(&self, words: &[Word], dialect: Dialect, arguments: &mut Arguments) -> Option<String> {
+        if dialect == Dialect::Postgres {
+            // Its text table is asked for one row by its key.
+            let query = arguments.push(dialect.word_query(words));
+            let table = "certificate_text";
+            let (of, has) = (dialect.words_of(table), dialect.has_words(table, &query));
+            return Some(format!("EXISTS (SELECT 1 FROM {table} WHERE {of} = c.number AND {has})"));
+        }
         let names = "SELECT group_concat(n.value, ' ') FROM certificate_name n
              WHERE n.certificate = c.id";
         let text = format!(

@@ -75,7 +75,10 @@ impl Search<'_> {
                 format!("SELECT COUNT(*) AS n FROM certificate c WHERE {named} AND {fits}")
             })
             .collect();
-        let sql = format!("SELECT SUM(n) AS n FROM ({}) AS branch", counts.join(" UNION ALL "));
+        let sql = format!(
+            "SELECT CAST(SUM(n) AS BIGINT) AS n FROM ({}) AS branch",
+            counts.join(" UNION ALL ")
+        );
         link.row(sql, statement.values).await?.map_or(Ok(0), |row| row.count("n"))
     }
 
@@ -90,7 +93,7 @@ impl Search<'_> {
         }
         let mut statement = Statement::default();
         let sample = plan.sample(link, &mut statement).await?;
-        let sql = format!("SELECT COUNT(*) AS n FROM ({}) AS some", sample.sql);
+        let sql = format!("SELECT COUNT(*) AS n FROM ({}) AS few", sample.sql);
         let value = link.row(sql, statement.values).await?.map_or(Ok(0), |row| row.count("n"))?;
         Ok(Count { value, at_least: sample.sampled })
     }
@@ -113,7 +116,7 @@ impl Search<'_> {
             let fits = plan.over(&counts, &known, &mut statement)?;
             for (field, column) in COLUMNS {
                 let sql = format!(
-                    "SELECT {column} AS value, SUM(certificates) AS n FROM certificate_count k
+                    "SELECT {column} AS value, CAST(SUM(certificates) AS BIGINT) AS n FROM certificate_count k
                      WHERE k.group_id = '' AND {fits} GROUP BY 1 HAVING SUM(certificates) > 0
                      ORDER BY 2 DESC, 1 LIMIT {VALUES_MAX}"
                 );
@@ -121,7 +124,7 @@ impl Search<'_> {
                 facets.groups.push((field, values(&rows)?));
             }
             let sql = format!(
-                "SELECT k.group_id AS value, SUM(k.certificates) AS n FROM certificate_count k
+                "SELECT k.group_id AS value, CAST(SUM(k.certificates) AS BIGINT) AS n FROM certificate_count k
                  WHERE k.group_id <> '' AND {fits} GROUP BY 1 HAVING SUM(k.certificates) > 0
                  ORDER BY 2 DESC, 1 LIMIT {VALUES_MAX}"
             );
@@ -168,8 +171,8 @@ impl Search<'_> {
             let (low, high) = (statement.push(low), statement.push(high));
             let sql = format!(
                 "SELECT {start} + (c.not_after - {start}) / {width} * {width} AS at,
-                 COUNT(*) AS n FROM ({}) AS some CROSS JOIN certificate c
-                 WHERE c.id = some.id AND (c.not_after + 0) >= {low}
+                 COUNT(*) AS n FROM ({}) AS few CROSS JOIN certificate c
+                 WHERE c.id = few.id AND (c.not_after + 0) >= {low}
                  AND (c.not_after + 0) < {high} GROUP BY 1",
                 sample.sql
             );
@@ -193,7 +196,7 @@ impl Plan<'_> {
             let mut statement = Statement::default();
             let fits = self.over(&counts, &known, &mut statement)?;
             let sql = format!(
-                "SELECT SUM(k.certificates) AS n FROM certificate_count k
+                "SELECT CAST(SUM(k.certificates) AS BIGINT) AS n FROM certificate_count k
                  WHERE k.group_id = '' AND {fits}"
             );
             let count = link.number(sql, statement.values).await?;
@@ -220,7 +223,7 @@ impl Plan<'_> {
             let parts = self.by_hour().unwrap_or_default();
             let fits = self.over(&columns, &parts, &mut statement)?;
             let sql = format!(
-                "SELECT h.hour AS at, SUM(h.certificates) AS n FROM certificate_hour h
+                "SELECT h.hour AS at, CAST(SUM(h.certificates) AS BIGINT) AS n FROM certificate_hour h
                  WHERE h.hour >= $1 AND h.hour < $2 AND {fits} GROUP BY h.hour"
             );
             for row in link.rows(sql, statement.values).await? {
@@ -284,7 +287,7 @@ async fn sampled(
     let sql = format!(
         "SELECT c.status, c.key_algorithm, coalesce(c.issuer_cn, '') AS issuer_cn,
          coalesce(c.ra_profile, '') AS ra_profile, c.source, COUNT(*) AS n
-         FROM ({sample}) AS some CROSS JOIN certificate c WHERE c.id = some.id
+         FROM ({sample}) AS few CROSS JOIN certificate c WHERE c.id = few.id
          GROUP BY 1, 2, 3, 4, 5"
     );
     let rows = link.rows(sql, statement.values.clone()).await?;
@@ -300,8 +303,8 @@ async fn sampled(
         groups.push((field, values));
     }
     let sql = format!(
-        "SELECT m.group_id AS value, COUNT(*) AS n FROM ({sample}) AS some
-         CROSS JOIN certificate_in_group m WHERE m.certificate = some.id
+        "SELECT m.group_id AS value, COUNT(*) AS n FROM ({sample}) AS few
+         CROSS JOIN certificate_in_group m WHERE m.certificate = few.id
          GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {VALUES_MAX}"
     );
     groups.push(("group", values(&link.rows(sql, statement.values).await?)?));

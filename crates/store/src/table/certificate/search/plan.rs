@@ -43,6 +43,7 @@ impl Statement {
 pub(super) struct Plan<'a> {
     pub(super) columns: InventoryColumns<'a>,
     pub(super) now_us: i64,
+    pub(super) dialect: Dialect,
     /// All of them have to hold. Whether archived ones are left out is one of them.
     pub(super) parts: Vec<Filter>,
     /// The end of validity must lie from the first time up to but not including the second: what
@@ -83,6 +84,7 @@ impl<'a> Plan<'a> {
         let mut plan = Self {
             columns,
             now_us,
+            dialect: link.dialect(),
             parts,
             times: (i64::MIN, i64::MAX),
             bounding: Vec::new(),
@@ -109,7 +111,7 @@ impl<'a> Plan<'a> {
     /// What the counts tell before any certificate is looked at.
     async fn ask_counts(&mut self, link: &mut Link) -> Result<(), Error> {
         let sql = "SELECT COUNT(*) AS n FROM
-                   (SELECT 1 FROM certificate_count WHERE group_id = '' LIMIT $1) AS some";
+                   (SELECT 1 FROM certificate_count WHERE group_id = '' LIMIT $1) AS few";
         self.counted = link.number(sql, args![COUNTS_MAX + 1]).await? <= COUNTS_MAX;
         if !self.counted {
             return Ok(());
@@ -124,7 +126,7 @@ impl<'a> Plan<'a> {
         let kind: Vec<Filter> =
             known.into_iter().filter(|part| self.names_only(part, &KIND)).collect();
         let sql = format!(
-            "SELECT SUM(k.certificates) AS n FROM certificate_count k
+            "SELECT CAST(SUM(k.certificates) AS BIGINT) AS n FROM certificate_count k
              WHERE k.group_id = '' AND {fits}"
         );
         self.is_void |= link.number(sql, statement.values).await? == 0;
@@ -138,7 +140,7 @@ impl<'a> Plan<'a> {
 
     /// The parts whose fields all have a column there, and whether that is every part.
     pub(super) fn divided(&self, columns: &dyn Columns) -> (Vec<Filter>, bool) {
-        let fits = |part: &&Filter| compile(part, columns, Dialect::Sqlite, self.now_us, 1).is_ok();
+        let fits = |part: &&Filter| compile(part, columns, self.dialect, self.now_us, 1).is_ok();
         let known: Vec<Filter> = self.parts.iter().filter(fits).cloned().collect();
         let all = known.len() == self.parts.len();
         (known, all)
@@ -153,7 +155,7 @@ impl<'a> Plan<'a> {
     ) -> Result<String, Error> {
         let first = statement.values.len() + 1;
         let filter = Filter::And(parts.to_vec());
-        let fragment = compile(&filter, columns, Dialect::Sqlite, self.now_us, first)
+        let fragment = compile(&filter, columns, self.dialect, self.now_us, first)
             .map_err(|error| Error::Damaged(format!("filter: {error}")))?;
         statement.values.extend(fragment.args);
         Ok(fragment.sql)
@@ -165,7 +167,7 @@ impl<'a> Plan<'a> {
         let others = self.parts.iter().enumerate();
         let others = others.filter(|(place, _)| !self.bounding.contains(place));
         let others: Vec<Filter> = others.map(|(_, part)| part.clone()).collect();
-        let fits = |part: &Filter| compile(part, &hours, Dialect::Sqlite, self.now_us, 1).is_ok();
+        let fits = |part: &Filter| compile(part, &hours, self.dialect, self.now_us, 1).is_ok();
         others.iter().all(fits).then_some(others)
     }
 

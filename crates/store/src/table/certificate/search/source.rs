@@ -4,12 +4,13 @@
 //! The planner of the database does not know how values are distributed, so it is not asked. Each
 //! index that a filter offers is asked how many certificates it names, up to a bound.
 
-use chancery_event::filter::words::{Word, fts5_query};
+use chancery_event::filter::words::Word;
 use chancery_event::filter::{Filter, Scalar, Test};
 
 use super::Sort;
 use super::columns::{KIND, KIND_COLUMNS};
 use super::plan::{Plan, Statement, bounds};
+use crate::filter_sql::Dialect;
 use crate::{Error, Link, SqlValue};
 
 /// Runs of an index that are joined at most; with more, the search begins elsewhere.
@@ -39,10 +40,11 @@ impl Source {
     }
 
     /// What a search of words must find, whatever else: it answers no part.
-    fn of_words(words: &[Word], answers: Vec<usize>) -> Self {
-        let sql = "c.number IN
-            (SELECT rowid FROM certificate_text WHERE certificate_text MATCH ?)";
-        Self::one(sql, vec![fts5_query(words).into()], answers)
+    fn of_words(words: &[Word], dialect: Dialect, answers: Vec<usize>) -> Self {
+        let table = "certificate_text";
+        let (of, has) = (dialect.words_of(table), dialect.has_words(table, "?"));
+        let sql = format!("c.number IN (SELECT {of} FROM {table} WHERE {has})");
+        Self::one(sql, vec![dialect.word_query(words).into()], answers)
     }
 
     fn one(sql: impl Into<String>, values: Vec<SqlValue>, answers: Vec<usize>) -> Self {
@@ -60,7 +62,7 @@ pub(super) async fn kinds(
     let limit = statement.push(BRANCHES_MAX + 1);
     let columns = KIND_COLUMNS.map(|column| format!("k.{column}")).join(", ");
     let sql = format!(
-        "SELECT {columns}, SUM(k.certificates) AS n FROM certificate_count k
+        "SELECT {columns}, CAST(SUM(k.certificates) AS BIGINT) AS n FROM certificate_count k
          WHERE k.group_id = '' AND k.certificates > 0 AND {fits} GROUP BY {columns} LIMIT {limit}"
     );
     let rows = link.rows(sql, statement.values).await?;
@@ -88,7 +90,7 @@ impl Plan<'_> {
         for place in 0..self.parts.len() {
             if let Filter::Words(words) = &self.parts[place] {
                 if !words.is_empty() {
-                    sources.push(Source::of_words(words, vec![place]));
+                    sources.push(Source::of_words(words, self.dialect, vec![place]));
                 }
                 continue;
             }
@@ -201,7 +203,7 @@ impl Plan<'_> {
             }
             "name" => {
                 let Some((fits, values)) = self.of_index("n.value", test) else {
-                    return implied(test);
+                    return implied(test, self.dialect);
                 };
                 let sql =
                     format!("c.id IN (SELECT n.certificate FROM certificate_name n WHERE {fits})");
@@ -225,7 +227,7 @@ impl Plan<'_> {
             "replaced" if is_true(test) => {
                 return Some(Source::one("c.replaced_by IS NOT NULL", Vec::new(), answers));
             }
-            "subject" | "issuer" => return implied(test),
+            "subject" | "issuer" => return implied(test, self.dialect),
             field => return self.of_attribute(field, test, answers),
         };
         if let Test::AnyOf { .. } = test {
@@ -234,7 +236,7 @@ impl Plan<'_> {
         }
         match self.of_index(column, test) {
             Some((sql, values)) => Some(Source::one(sql, values, answers)),
-            None if matches!(field, "serial" | "fingerprint") => implied(test),
+            None if matches!(field, "serial" | "fingerprint") => implied(test, self.dialect),
             None => None,
         }
     }
@@ -311,7 +313,7 @@ fn is_true(test: &Test) -> bool {
 }
 
 /// What a test of a text that is searched by words implies.
-fn implied(test: &Test) -> Option<Source> {
+fn implied(test: &Test, dialect: Dialect) -> Option<Source> {
     let words = crate::filter_sql::implied_words(test);
-    (!words.is_empty()).then(|| Source::of_words(&words, Vec::new()))
+    (!words.is_empty()).then(|| Source::of_words(&words, dialect, Vec::new()))
 }

@@ -1,0 +1,182 @@
+//! Several nodes on one database: one log, one sealer, every event once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chancery_engine::{Context, Engine, Running, Settings, StartError, bench};
+use chancery_event::{Environment, LogIndex};
+use chancery_store::table::lease;
+use chancery_store::{DatabaseUrl, Lane, Tx, log};
+use chancery_throwaway::{Backend, database_of, run};
+
+use crate::upload::{leaf, upload_of};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs a test that needs a server.
+fn on_server(test: impl Future<Output = ()>) {
+    run(Backend::Postgres, 2, test);
+}
+
+fn url(dir: &Path) -> DatabaseUrl {
+    database_of(dir).unwrap().parse().unwrap()
+}
+
+async fn start(dir: &Path, database: DatabaseUrl) -> Result<Running, StartError> {
+    let database = Some(database);
+    let settings = Settings { allow_unencrypted_key: true, database, ..Settings::new(dir) };
+    Engine::start(settings, Environment::system()).await
+}
+
+fn copy_keys(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to.join("keys")).unwrap();
+    for file in std::fs::read_dir(from.join("keys")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join("keys").join(file.file_name())).unwrap();
+    }
+}
+
+async fn record(engine: &Engine, count: usize) -> Vec<String> {
+    let context = bench::context(engine.environment());
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        ids.extend(bench::record(engine, &context, 3).await.unwrap());
+    }
+    ids.iter().map(ToString::to_string).collect()
+}
+
+async fn holder(engine: &Engine) -> Option<String> {
+    let mut link = bench::store(engine).read().await.unwrap();
+    lease::look(&mut link, "sealer").await.unwrap().and_then(|seen| seen.holder)
+}
+
+#[test]
+fn events_of_all_nodes_come_into_one_log_once() {
+    on_server(async {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let database = url(one.path());
+        let first = start(one.path(), database.clone()).await.unwrap();
+        copy_keys(one.path(), two.path());
+        let second = start(two.path(), database).await.unwrap();
+        let nodes = [first.engine().clone(), second.engine().clone()];
+        let recorded = tokio::join!(record(&nodes[0], 60), record(&nodes[1], 60));
+        for node in &nodes {
+            assert!(node.settle(PATIENCE).await);
+            let context = Context::command_line(node.environment());
+            node.verify_log(&context).await.unwrap();
+        }
+        let sealer = holder(&nodes[0]).await;
+        // The holder stops in order; the other one need not wait for it.
+        first.stop().await.unwrap();
+        let later = record(&nodes[1], 5).await;
+        assert!(nodes[1].settle(PATIENCE).await);
+        assert_ne!(holder(&nodes[1]).await, sealer);
+        let mut link = bench::store(&nodes[1]).read().await.unwrap();
+        let events = log::range(&mut link, LogIndex(0), 10_000).await.unwrap();
+        drop(link);
+        let logged: Vec<String> =
+            events.iter().map(|sealed| sealed.event().id.to_string()).collect();
+        for id in recorded.0.iter().chain(&recorded.1).chain(&later) {
+            assert_eq!(logged.iter().filter(|logged| *logged == id).count(), 1, "event {id}");
+        }
+        assert!(events.iter().zip(0..).all(|(sealed, index)| sealed.index().0 == index));
+        second.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn the_same_certificate_on_two_nodes_enters_once() {
+    on_server(async {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let database = url(one.path());
+        let first = start(one.path(), database.clone()).await.unwrap();
+        copy_keys(one.path(), two.path());
+        let second = start(two.path(), database).await.unwrap();
+        let upload = async |node: &Running, der: Vec<u8>| {
+            let engine = node.engine();
+            let context = Context::command_line(engine.environment());
+            let answer = engine.upload(&context, upload_of(der)).await.unwrap();
+            let chancery_engine::inventory::UploadAnswer::Done(items) = answer else {
+                panic!("done")
+            };
+            items.into_iter().next().unwrap().result.map_err(|error| error.reason())
+        };
+        for number in 0..12 {
+            let der = leaf(&format!("host-{number}.example.com"));
+            let (a, b) = tokio::join!(upload(&first, der.clone()), upload(&second, der));
+            let refused = [a, b].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+            assert_eq!(refused, ["duplicate"]);
+        }
+        first.stop().await.unwrap();
+        second.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_node_that_lost_the_lease_seals_nothing_until_it_has_it_again() {
+    on_server(async {
+        let dir = tempfile::tempdir().unwrap();
+        let running = start(dir.path(), url(dir.path())).await.unwrap();
+        let engine = running.engine().clone();
+        assert!(engine.settle(PATIENCE).await);
+        let store = bench::store(&engine);
+        let ours = lease::look(&mut store.read().await.unwrap(), "sealer").await.unwrap().unwrap();
+        // Another node takes over, and vanishes.
+        let mut taken = None;
+        while taken.is_none() {
+            let seen = lease::look(&mut store.read().await.unwrap(), "sealer").await.unwrap();
+            let take = store.transaction_in(Lane::First, "seal.take", move |tx: &mut Tx| {
+                let seen = seen.clone();
+                Box::pin(async move { lease::take(tx, "sealer", "ghost", seen.as_ref()).await })
+            });
+            taken = take.await.unwrap();
+        }
+        assert_eq!(taken.unwrap().token(), ours.token + 1);
+        let before = log::state(&mut store.read().await.unwrap()).await.unwrap();
+        record(&engine, 2).await;
+        assert!(!engine.settle(Duration::from_secs(2)).await, "it sealed without the lease");
+        let state = log::state(&mut store.read().await.unwrap()).await.unwrap();
+        assert_eq!(state, before);
+        // The ghost shows no life: after a while the node takes the lease back.
+        assert!(engine.settle(PATIENCE).await);
+        let again = lease::look(&mut store.read().await.unwrap(), "sealer").await.unwrap().unwrap();
+        assert_eq!(again.token, ours.token + 2);
+        assert_eq!(again.holder, ours.holder);
+        running.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_node_with_other_keys_is_refused_and_makes_none() {
+    on_server(async {
+        let (one, two, three) = (
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
+        );
+        let database = url(one.path());
+        start(one.path(), database.clone()).await.unwrap().stop().await.unwrap();
+        let told = start(two.path(), database.clone()).await.err().unwrap().to_string();
+        assert!(told.contains("every node needs the same keys"), "{told}");
+        assert!(!two.path().join("keys").exists());
+        start(three.path(), url(three.path())).await.unwrap().stop().await.unwrap();
+        let told = start(three.path(), database).await.err().unwrap().to_string();
+        assert!(told.contains("every node needs the same keys"), "{told}");
+    });
+}
+
+#[test]
+fn recording_sealing_and_projecting_do_not_stand_in_each_others_way() {
+    on_server(async {
+        let dir = tempfile::tempdir().unwrap();
+        let running = start(dir.path(), url(dir.path())).await.unwrap();
+        let engine = running.engine();
+        // Single units at once, so that groups, rounds of the sealer and projections interleave.
+        let callers = (0..40).map(|_| record(engine, 25));
+        let recorded: Vec<String> =
+            futures::future::join_all(callers).await.into_iter().flatten().collect();
+        assert_eq!(recorded.len(), 40 * 25 * 3);
+        assert!(engine.settle(PATIENCE).await);
+        running.stop().await.unwrap();
+    });
+}

@@ -1,0 +1,109 @@
+//! Whether a server can be used at all, said so that one knows what to do.
+
+use crate::backend::settings::DatabaseUrl;
+use crate::{Error, Link};
+
+/// The oldest version that works.
+const VERSION_MIN: i64 = 150_000;
+
+fn refuse(url: &DatabaseUrl, what: impl Into<String>) -> Error {
+    Error::Server { place: url.place().to_owned(), what: what.into() }
+}
+
+/// Explains why there is no connection.
+pub(super) fn reached(url: &DatabaseUrl, link: Result<Link, Error>) -> Result<Link, Error> {
+    link.map_err(|error| match error {
+        Error::Database { source, .. } => {
+            let code = source.as_database_error().and_then(|said| said.code());
+            let message = source.as_database_error().map(|said| said.message().to_owned());
+            let message = message.unwrap_or_else(|| source.to_string());
+            let what = match code.as_deref() {
+                Some("28P01" | "28000") => format!(
+                    "{message}: check user and password (database URL, database_password_file or PGPASSWORD) and the server's pg_hba.conf"
+                ),
+                Some("3D000") => format!("{message}: create it with: createdb --encoding=UTF8"),
+                Some("42501") => format!("{message}: grant the user CONNECT on the database"),
+                _ => message,
+            };
+            refuse(url, what)
+        }
+        Error::Unavailable(what) => {
+            refuse(url, format!("{what}: is the server running, and do host and port fit?"))
+        }
+        other => other,
+    })
+}
+
+/// Refuses a server that is too old, cannot be written, or stores another encoding; and a user who
+/// may not make tables.
+pub(super) async fn server(link: &mut Link, url: &DatabaseUrl) -> Result<(), Error> {
+    let sql = "SELECT CAST(current_setting('server_version_num') AS BIGINT) AS number,
+                      current_setting('server_version') AS version,
+                      current_setting('server_encoding') AS encoding,
+                      pg_is_in_recovery() AS replica,
+                      current_setting('transaction_read_only') AS read_only,
+                      current_setting('synchronous_commit') AS durable,
+                      coalesce(current_schema(), '') AS schema,
+                      has_schema_privilege(current_schema(), 'CREATE') AS may_create,
+                      current_user AS who";
+    let row = link.row(sql, Vec::new()).await?;
+    let row = row.ok_or_else(|| refuse(url, "the server does not tell what it is"))?;
+    if row.int("number")? < VERSION_MIN {
+        let version = row.text("version")?;
+        return Err(refuse(
+            url,
+            format!("the server is PostgreSQL {version}; version 15 or later is needed"),
+        ));
+    }
+    let encoding = row.text("encoding")?;
+    if encoding != "UTF8" {
+        return Err(refuse(
+            url,
+            format!(
+                "the database has the encoding {encoding}, UTF8 is needed: create another one with: createdb --encoding=UTF8 --template=template0"
+            ),
+        ));
+    }
+    if row.flag("replica")? {
+        return Err(refuse(url, "the server is a read-only replica: name the primary"));
+    }
+    if row.text("read_only")? == "on" {
+        return Err(refuse(
+            url,
+            "it can only be read (default_transaction_read_only): set it to off for this user",
+        ));
+    }
+    if row.text("durable")? == "off" {
+        return Err(refuse(
+            url,
+            "synchronous_commit is off, so that a crash would lose what was acknowledged: set it to on for this user",
+        ));
+    }
+    let (schema, who) = (row.text("schema")?, row.text("who")?);
+    if schema.is_empty() {
+        return Err(refuse(url, format!("no schema of the search path exists for {who}")));
+    }
+    if !row.flag("may_create")? && !migrated(link).await? {
+        return Err(refuse(
+            url,
+            format!(
+                "{who} may not make tables in the schema {schema}: GRANT CREATE, USAGE ON SCHEMA {schema} TO {who}"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a database without our tables.
+pub(super) async fn schema(link: &mut Link, url: &DatabaseUrl) -> Result<(), Error> {
+    if migrated(link).await? {
+        Ok(())
+    } else {
+        Err(refuse(url, "there is no Chancery in this database; is it the right one?"))
+    }
+}
+
+async fn migrated(link: &mut Link) -> Result<bool, Error> {
+    let sql = "SELECT CASE WHEN to_regclass('schema_step') IS NULL THEN 0 ELSE 1 END AS n";
+    Ok(link.number(sql, Vec::new()).await? == 1)
+}

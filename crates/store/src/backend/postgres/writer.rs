@@ -1,0 +1,337 @@
+//! Units of work on PostgreSQL: whoever waits is taken into one transaction, each unit behind a
+//! savepoint of its own, and one durable commit answers them all.
+//!
+//! Transactions are `SERIALIZABLE`. One that loses against another node's is undone and its units
+//! run again: first together, holding the turn that lets no other such transaction in between, then
+//! each alone. After such a loss first attempts take their turn as well for a while: nodes that do
+//! not meet run side by side, nodes that do meet queue instead of undoing each other's work.
+//!
+//! A connection that breaks before the commit has written nothing: the units run again on a new
+//! one. If it breaks *during* the commit, the server is asked what became of the transaction
+//! (`pg_xact_status`), and nobody is answered before that is known, or known not to be knowable.
+//!
+//! Crash here: no caller has been answered; the server undoes what was not committed.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use sqlx::postgres::PgConnectOptions;
+use tokio::sync::{mpsc, watch};
+
+use super::{Trouble, connect};
+use crate::writer::{Unit, asked, panic_text};
+use crate::{Error, Tx, args};
+
+/// Units that one commit takes at most: the server keeps that many savepoints at hand.
+const UNITS_MAX: usize = 60;
+/// How often a unit is run again that loses against others.
+const TRIES_MAX: u32 = 20;
+/// How long first attempts take their turn after a loss.
+const WARY: Duration = Duration::from_millis(500);
+/// How long the server is asked what became of a commit.
+const UNCERTAIN_MAX: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One lane: a connection and what it is to run.
+pub(super) struct Writer {
+    lane: &'static str,
+    options: PgConnectOptions,
+    /// None: not connected.
+    tx: Option<Tx>,
+    /// Counts commits that recorded events.
+    commits: Arc<watch::Sender<u64>>,
+    /// Counts commits that other nodes have to hear of.
+    news: Arc<watch::Sender<u64>>,
+    wary_until: Instant,
+}
+
+/// How a transaction is tried.
+#[derive(Clone, Copy, Default)]
+struct Manner {
+    /// With the turn that no two transactions hold at a time.
+    in_turn: bool,
+    /// With a savepoint around each statement.
+    careful: bool,
+}
+
+/// Why nothing was written.
+enum Failure {
+    /// It lost against another transaction.
+    Again(Error),
+    /// A unit went on after a statement of it had failed.
+    Carelessly,
+    /// The connection broke, or there is none.
+    Lost(Error),
+    /// As it stands it cannot be written.
+    Final(Error),
+}
+
+impl Failure {
+    fn of(trouble: Trouble, error: Error) -> Self {
+        if trouble.again {
+            Self::Again(error)
+        } else if trouble.lost {
+            Self::Lost(error)
+        } else {
+            Self::Final(error)
+        }
+    }
+}
+
+type Units = [Box<dyn Unit>];
+
+impl Writer {
+    pub(super) fn new(
+        lane: &'static str,
+        options: PgConnectOptions,
+        commits: Arc<watch::Sender<u64>>,
+        news: Arc<watch::Sender<u64>>,
+    ) -> Self {
+        Self { lane, options, tx: None, commits, news, wary_until: Instant::now() }
+    }
+
+    /// Runs until all senders are gone or `closing` is set; what was sent before is still done, and
+    /// the connection is closed.
+    pub(super) async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Box<dyn Unit>>,
+        mut closing: watch::Receiver<bool>,
+    ) {
+        loop {
+            let first = tokio::select! {
+                biased;
+                first = queue.recv() => first,
+                () = asked(&mut closing) => {
+                    queue.close();
+                    queue.recv().await
+                }
+            };
+            let Some(first) = first else { break };
+            let mut units = vec![first];
+            // Callers that the last commit answered may be about to come back.
+            tokio::task::yield_now().await;
+            while units.len() < UNITS_MAX
+                && let Ok(next) = queue.try_recv()
+            {
+                units.push(next);
+            }
+            self.commit(units).await;
+        }
+        if let Some(tx) = self.tx.take()
+            && let Err(error) = tx.link.close().await
+        {
+            tracing::debug!(%error, "the connection was not closed in order");
+        }
+    }
+
+    /// Commits units, together if that can be, and answers them.
+    async fn commit(&mut self, mut units: Vec<Box<dyn Unit>>) {
+        let wary = Instant::now() < self.wary_until;
+        let mut manner = Manner { in_turn: wary, careful: false };
+        for attempt in 0.. {
+            match self.attempt(&mut units, manner).await {
+                Ok(events) => return self.committed(units, events),
+                Err(Failure::Again(_)) if attempt == 0 => {
+                    self.wary_until = Instant::now() + WARY;
+                    manner.in_turn = true;
+                }
+                // A connection that rested may have died meanwhile: one more is worth it.
+                Err(Failure::Lost(_)) if attempt == 0 => {}
+                Err(Failure::Lost(error)) => return self.failed(units, error),
+                Err(Failure::Final(error)) if units.len() == 1 => {
+                    return self.failed(units, error);
+                }
+                Err(_) => break,
+            }
+        }
+        for unit in units {
+            self.alone(unit).await;
+        }
+    }
+
+    /// Commits one unit by itself.
+    async fn alone(&mut self, unit: Box<dyn Unit>) {
+        let mut unit = vec![unit];
+        let mut manner = Manner { in_turn: true, careful: false };
+        let mut lost = 0;
+        let mut last = None;
+        let mut pause = Duration::from_millis(1);
+        for _ in 0..TRIES_MAX {
+            match self.attempt(&mut unit, manner).await {
+                Ok(events) => return self.committed(unit, events),
+                Err(Failure::Carelessly) => manner.careful = true,
+                Err(Failure::Again(error)) => {
+                    last = Some(error);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE);
+                }
+                Err(Failure::Lost(_)) if lost == 0 => lost += 1,
+                Err(Failure::Lost(error) | Failure::Final(error)) => {
+                    return self.failed(unit, error);
+                }
+            }
+        }
+        let what = last.map_or_else(String::new, |error| format!(": {error}"));
+        let what = format!("others keep changing what this changes{what}");
+        self.failed(unit, Error::Unavailable(what));
+    }
+
+    fn committed(&self, units: Vec<Box<dyn Unit>>, events: usize) {
+        if events > 0 {
+            self.commits.send_modify(|count| *count += 1);
+        }
+        if events > 0 || self.lane == "sealing" {
+            self.news.send_modify(|count| *count += 1);
+        }
+        for unit in units {
+            unit.answer(Ok(()));
+        }
+    }
+
+    fn failed(&self, units: Vec<Box<dyn Unit>>, error: Error) {
+        tracing::error!(%error, lane = self.lane, units = units.len(), "commit failed");
+        let error = Arc::new(error);
+        for unit in units {
+            unit.answer(Err(error.clone()));
+        }
+    }
+
+    /// Tries to commit units in one transaction; answers how many events they recorded.
+    async fn attempt(&mut self, units: &mut Units, manner: Manner) -> Result<usize, Failure> {
+        if self.tx.is_none() {
+            self.tx = Some(Tx::new(connect(&self.options).await.map_err(Failure::Lost)?));
+        }
+        let Some(tx) = &mut self.tx else {
+            return Err(Failure::Lost(Error::Closed));
+        };
+        let done = perform(tx, units, manner).await;
+        if done.is_err() {
+            tx.forget();
+            if tx.control("ROLLBACK").await.is_err() {
+                self.tx = None;
+            }
+        }
+        let (events, transaction) = done?;
+        match self.finish().await {
+            Ok(()) => Ok(events),
+            Err(Failure::Lost(error)) => {
+                self.tx = None;
+                self.fate_of(transaction, error).await.map(|()| events)
+            }
+            Err(failure) => {
+                if let Some(tx) = &mut self.tx {
+                    let _ = tx.control("ROLLBACK").await;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    async fn finish(&mut self) -> Result<(), Failure> {
+        let Some(tx) = &mut self.tx else { return Err(Failure::Lost(Error::Closed)) };
+        match tx.control("COMMIT").await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(Failure::of(tx.trouble(), error)),
+        }
+    }
+
+    /// Asks what became of a transaction whose commit was not answered.
+    async fn fate_of(&self, transaction: Option<String>, error: Error) -> Result<(), Failure> {
+        // Without a number it wrote nothing; it can be run again.
+        let Some(transaction) = transaction else { return Err(Failure::Lost(error)) };
+        tracing::warn!(%error, lane = self.lane, "a commit was not answered; asking for its fate");
+        let asked = Instant::now();
+        let sql = "SELECT pg_xact_status(CAST($1 AS xid8)) AS fate";
+        while asked.elapsed() < UNCERTAIN_MAX {
+            if let Ok(mut link) = connect(&self.options).await
+                && let Ok(Some(row)) = link.row(sql, args![&transaction]).await
+            {
+                match row.maybe_text("fate").ok().flatten().as_deref() {
+                    Some("committed") => return Ok(()),
+                    Some("aborted") => return Err(Failure::Lost(error)),
+                    _ => {}
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        let what = format!("{error}; whether the last change was written is not known");
+        Err(Failure::Final(Error::Unavailable(what)))
+    }
+}
+
+impl Tx {
+    async fn control(&mut self, sql: &str) -> Result<(), Error> {
+        match self.link.server() {
+            Some(connection) => connection.control(sql).await,
+            None => Err(Error::Closed),
+        }
+    }
+
+    fn trouble(&mut self) -> Trouble {
+        self.link.server().map(super::Connection::take_trouble).unwrap_or_default()
+    }
+}
+
+/// Runs units up to the commit; answers how many events they recorded, and the number of the
+/// transaction if it wrote anything.
+async fn perform(
+    tx: &mut Tx,
+    units: &mut Units,
+    manner: Manner,
+) -> Result<(usize, Option<String>), Failure> {
+    tx.trouble();
+    if let Some(connection) = tx.link.server() {
+        connection.set_careful(false);
+    }
+    // LOCK waits before the transaction's view is taken, so that the view is of after the wait.
+    let begin = if manner.in_turn {
+        "BEGIN; LOCK TABLE turn IN EXCLUSIVE MODE; SAVEPOINT unit"
+    } else {
+        "BEGIN; SAVEPOINT unit"
+    };
+    for (place, unit) in units.iter_mut().enumerate() {
+        let sql = if place == 0 { begin } else { "RELEASE unit; SAVEPOINT unit" };
+        if let Err(error) = tx.control(sql).await {
+            return Err(Failure::of(tx.trouble(), error));
+        }
+        run(tx, unit, manner.careful).await?;
+    }
+    let events = match tx.write_recorded().await {
+        Ok(events) => events,
+        Err(error) => return Err(Failure::of(tx.trouble(), error)),
+    };
+    let sql = "SELECT CAST(pg_current_xact_id_if_assigned() AS TEXT) AS number";
+    let number = match tx.link.row(sql, Vec::new()).await {
+        Ok(row) => row.and_then(|row| row.maybe_text("number").ok().flatten()),
+        Err(error) => return Err(Failure::of(tx.trouble(), error)),
+    };
+    Ok((events, number))
+}
+
+/// Runs one unit behind its savepoint, and undoes it if it refuses.
+async fn run(tx: &mut Tx, unit: &mut Box<dyn Unit>, careful: bool) -> Result<(), Failure> {
+    tx.savepoint = true;
+    if let Some(connection) = tx.link.server() {
+        connection.set_careful(careful);
+    }
+    let name = unit.name();
+    let kept = AssertUnwindSafe(unit.run(tx)).catch_unwind().await;
+    if let Some(connection) = tx.link.server() {
+        connection.set_careful(false);
+    }
+    let kept = kept.unwrap_or_else(|panic| {
+        tracing::error!(transaction = name, panic = panic_text(&*panic), "a unit panicked");
+        false
+    });
+    let trouble = tx.trouble();
+    if trouble.again || trouble.lost {
+        let what = "the transaction was given up".to_owned();
+        return Err(Failure::of(trouble, Error::Unavailable(what)));
+    }
+    if trouble.ignored || trouble.failed && kept {
+        return Err(Failure::Carelessly);
+    }
+    tx.end_unit(kept).await.map_err(|error| Failure::of(tx.trouble(), error))
+}

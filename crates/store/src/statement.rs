@@ -1,0 +1,127 @@
+//! The few statements that differ between the engines, one file for each engine.
+//!
+//! A statement belongs here only if no text does for both. See the rules in the crate's
+//! documentation.
+
+mod postgres;
+mod sqlite;
+
+use std::borrow::Cow;
+
+use chancery_event::filter::Word;
+use chancery_event::filter::words::fts5_query;
+
+use crate::filter_sql::Dialect;
+use crate::{Error, Tx, args};
+
+/// What stands before and behind the rows of [`crate::Tx::insert_many`].
+pub(crate) type Around = (&'static str, &'static str);
+
+impl Dialect {
+    /// Inserts words of events: rows of log index and words, the words from [`Self::stored_words`].
+    pub(crate) fn event_words(self) -> Around {
+        match self {
+            Self::Sqlite => sqlite::EVENT_WORDS,
+            Self::Postgres => postgres::EVENT_WORDS,
+        }
+    }
+
+    /// Inserts words of certificates: rows of identifier and words.
+    pub(crate) fn certificate_words(self) -> Around {
+        match self {
+            Self::Sqlite => sqlite::CERTIFICATE_WORDS,
+            Self::Postgres => postgres::CERTIFICATE_WORDS,
+        }
+    }
+
+    /// Deletes the words of the certificate with the identifier `$1`.
+    pub(crate) fn delete_certificate_words(self) -> &'static str {
+        match self {
+            Self::Sqlite => sqlite::DELETE_CERTIFICATE_WORDS,
+            Self::Postgres => postgres::DELETE_CERTIFICATE_WORDS,
+        }
+    }
+
+    /// A text as its words are handed to the text index.
+    pub(crate) fn stored_words(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::Sqlite => Cow::Borrowed(text),
+            Self::Postgres => Cow::Owned(postgres::stored_words(text)),
+        }
+    }
+
+    /// The question after words, as an argument of [`Self::has_words`].
+    pub(crate) fn word_query(self, words: &[Word]) -> String {
+        match self {
+            Self::Sqlite => fts5_query(words),
+            Self::Postgres => postgres::word_query(words),
+        }
+    }
+
+    /// A condition on a text table: its row has the words asked for by the argument at `place`.
+    pub(crate) fn has_words(self, table: &str, place: &str) -> String {
+        match self {
+            Self::Sqlite => format!("{table} MATCH {place}"),
+            Self::Postgres => format!("{table}.words @@ CAST({place} AS tsquery)"),
+        }
+    }
+
+    /// The column of a text table that names what the words are of.
+    pub(crate) fn words_of(self, table: &str) -> String {
+        match self {
+            Self::Sqlite => format!("{table}.rowid"),
+            Self::Postgres => format!("{table}.id"),
+        }
+    }
+
+    /// What a statement that takes rows for itself ends in: rows that another transaction is about
+    /// to take are left to it.
+    pub(crate) fn leaving_taken(self) -> &'static str {
+        match self {
+            // There is one writer.
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// What is stored where a text is to be stored.
+    pub(crate) fn storable(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::Postgres if text.contains('\0') => {
+                Cow::Owned(crate::backend::postgres::storable(text.to_owned()))
+            }
+            _ => Cow::Borrowed(text),
+        }
+    }
+
+    /// Damage for tests.
+    #[cfg(any(test, feature = "faults"))]
+    pub(crate) fn tampering(self, how: crate::Tampering) -> &'static str {
+        match self {
+            Self::Sqlite => sqlite::tampering(how),
+            Self::Postgres => postgres::tampering(how),
+        }
+    }
+}
+
+impl Tx {
+    /// Removes pending rows and no others; answers how many were there.
+    pub(crate) async fn remove_pending(
+        &mut self,
+        seqs: impl Iterator<Item = i64> + Clone,
+    ) -> Result<u64, Error> {
+        let (Some(first), Some(last)) = (seqs.clone().min(), seqs.clone().max()) else {
+            return Ok(0);
+        };
+        match self.dialect() {
+            // Rows were read in order of arrival without a gap that is not quarantined by now, and
+            // with one writer no row arrives behind another.
+            Dialect::Sqlite => self.execute(sqlite::REMOVE_PENDING, args![first, last]).await,
+            // A row with a lower number may be committed later: it must stay.
+            Dialect::Postgres => {
+                let (head, tail) = postgres::REMOVE_PENDING;
+                self.link.insert_rows(head, tail, seqs.map(|seq| args![seq]).collect()).await
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Statements of the embedded engine.
+
+use super::Around;
+
+pub(super) const EVENT_WORDS: Around = ("INSERT INTO event_text (rowid, words)", "");
+
+/// The certificate may be gone again by the end of the commit: then so are its words.
+pub(super) const CERTIFICATE_WORDS: Around = (
+    "WITH word (id, words) AS (",
+    ") INSERT INTO certificate_text (rowid, words)
+     SELECT c.number, word.words FROM word JOIN certificate c ON c.id = word.id",
+);
+
+pub(super) const DELETE_CERTIFICATE_WORDS: &str = "DELETE FROM certificate_text
+     WHERE rowid IN (SELECT number FROM certificate WHERE id = $1)";
+
+pub(super) const REMOVE_PENDING: &str = "DELETE FROM pending_event WHERE seq BETWEEN $1 AND $2";
+
+#[cfg(any(test, feature = "faults"))]
+pub(super) fn tampering(how: crate::Tampering) -> &'static str {
+    use crate::Tampering::{FirstHash, FirstTile, ForgedPending, NewestEntry, NewestRoot};
+    match how {
+        ForgedPending => {
+            "INSERT INTO pending_event (event_id, recorded_at, entry) VALUES ('forged', 0, x'00')"
+        }
+        NewestEntry => {
+            "UPDATE event SET entry = x'7b7d'
+             WHERE log_index = (SELECT MAX(log_index) FROM event)"
+        }
+        FirstHash => {
+            "UPDATE log_tile SET hashes = x'00' || substr(hashes, 2)
+             WHERE level = 0 AND tile_index = 0"
+        }
+        FirstTile => "DELETE FROM log_tile WHERE level = 0 AND tile_index = 0",
+        NewestRoot => {
+            "UPDATE log_checkpoint SET root = zeroblob(32)
+             WHERE size = (SELECT MAX(size) FROM log_checkpoint)"
+        }
+    }
+}
