@@ -1,13 +1,13 @@
 //! Deliveries: everything that leaves the house, for forwarders and notification channels alike.
 //!
-//! A destination is a standing wish to send somewhere; a delivery is one event, batch or message for
-//! one destination; an attempt is one try. The engine keeps the state and the rules; how bytes are
-//! made and sent is a [`Sender`]'s business, which lives in a crate above. See
+//! A destination is a standing wish to send somewhere; a delivery is one event, batch or message
+//! for one destination; an attempt is one try. The engine keeps the state and the rules; how bytes
+//! are made and sent is a [`Sender`]'s business, which lives in a crate above. See
 //! `docs/decisions/0010-deliveries.md`.
 //!
 //! Read in this order: `definition` (what a destination says), `change` (how it is saved),
-//! `fan_out` (sealed events become deliveries), `track` (the state machine of one destination: pure),
-//! `courier` (the loop), `receipt` (what came of attempts, in one transaction), `query`.
+//! `fan_out` (sealed events become deliveries), `track` (the state machine of one destination:
+//! pure), `courier` (the loop), `receipt` (what came of attempts, in one transaction), `query`.
 //!
 //! No operation ever waits for an external system: the courier reads the sealed log at each
 //! destination's own cursor, and sends outside of transactions. What crosses the network is sent at
@@ -24,6 +24,7 @@ mod receipt;
 mod secrets;
 mod selection;
 mod track;
+mod trial;
 
 use std::sync::Arc;
 
@@ -225,7 +226,7 @@ pub trait Sender: Send + Sync + 'static {
 
 /// Queues a message for a destination, in the transaction of what it tells of. Whoever does this
 /// wakes the courier after the commit ([`crate::Engine::wake_courier`]).
-pub(crate) async fn enqueue(
+pub async fn enqueue(
     tx: &mut Tx,
     id: DeliveryId,
     destination: &str,

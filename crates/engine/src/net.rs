@@ -7,7 +7,8 @@
 //! function is asked when a destination is saved, when it is tried out and when it is sent to.
 //!
 //! `judge` is pure; the resolver is a parameter, so that tests can lie. TLS, HTTP and everything
-//! else above a connection belongs to the crate that sends. Nothing here may ever follow a redirect.
+//! else above a connection belongs to the crate that sends. Nothing here may ever follow a
+//! redirect.
 
 pub mod judge;
 pub mod range;

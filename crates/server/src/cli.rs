@@ -12,6 +12,7 @@ pub mod certificates;
 pub mod completions;
 pub mod config;
 pub mod events;
+pub mod forwarders;
 pub mod man;
 pub mod monitors;
 pub mod serve;
@@ -86,6 +87,9 @@ pub enum Command {
     /// See how monitors stand, run one, see what it will report.
     #[command(subcommand)]
     Monitors(monitors::MonitorsCommand),
+    /// See how forwarders stand, change them, send again what did not arrive.
+    #[command(subcommand)]
+    Forwarders(forwarders::ForwardersCommand),
     /// Upload, import and look up certificates.
     #[command(subcommand, visible_alias = "certs")]
     Certificates(certificates::CertificatesCommand),

@@ -1,7 +1,7 @@
 //! Who besides administrators may see the event centre and manage forwarders: none, some, all.
 //!
-//! A role says what kind of thing somebody may do at all; what is set here says with which forwarders:
-//! by name, or by the folder they live in. Without a setting an operator manages none.
+//! A role says what kind of thing somebody may do at all; what is set here says with which
+//! forwarders: by name, or by the folder they live in. Without a setting an operator manages none.
 
 use chancery_event::id::AccountId;
 use chancery_event::types::configuration as types;
@@ -89,8 +89,8 @@ impl Engine {
         Ok(found.map(read).unwrap_or_default())
     }
 
-    /// Sets what an account may do in the event centre (operation `configuration.update` of the class
-    /// `event_access`).
+    /// Sets what an account may do in the event centre (operation `configuration.update` of the
+    /// class `event_access`).
     ///
     /// # Errors
     /// There is no such account, or a word is unknown.

@@ -18,7 +18,8 @@ use crate::{Context, Engine, Error, Permission};
 const SWEEP_MAX: usize = 1_000;
 
 impl Engine {
-    /// Puts a delivery back to be sent once more, under its identifier (operation `delivery.resend`).
+    /// Puts a delivery back to be sent once more, under its identifier (operation
+    /// `delivery.resend`).
     ///
     /// # Errors
     /// There is none, its destination is gone, or the caller may not manage it.
@@ -67,8 +68,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts back everything that was given up since a time (operation `delivery.recover`); answers how
-    /// many deliveries that is.
+    /// Puts back everything that was given up since a time (operation `delivery.recover`); answers
+    /// how many deliveries that is.
     ///
     /// # Errors
     /// There is no such destination, or the caller may not manage it.

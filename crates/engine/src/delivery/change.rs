@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::definition::{Definition, Runner};
 use super::receipt::{disabled_key, failing_key, target};
-use super::{Address, Checked, Class, Content, Delivery, Message, Parcel, Secrets, Sender, Sent};
+use super::{Address, Checked, Class, Secrets, Sender};
 use crate::configuration::{Changes, same_version, shortened};
 use crate::net::NetError;
 use crate::operation::{Done, Operation};
@@ -107,7 +107,8 @@ impl Engine {
     /// Makes a destination (operation `configuration.create`).
     ///
     /// # Errors
-    /// The name is taken; a member cannot be accepted, among them addresses that may not be reached.
+    /// The name is taken; a member cannot be accepted, among them addresses that may not be
+    /// reached.
     pub async fn create_destination(
         &self,
         context: &Context,
@@ -163,8 +164,8 @@ impl Engine {
         Ok(Saved { version, generated })
     }
 
-    /// Changes a destination (operation `configuration.update`). With `version`, only if it still has
-    /// it. The kind and the runner stay what they were.
+    /// Changes a destination (operation `configuration.update`). With `version`, only if it still
+    /// has it. The kind and the runner stay what they were.
     ///
     /// # Errors
     /// There is none, somebody changed it first, or a member cannot be accepted.
@@ -237,7 +238,45 @@ impl Engine {
         Ok(Saved { version, generated })
     }
 
-    /// Switches a destination on or off (operation `configuration.update`). It goes on where it was.
+    /// Replaces the secret that a destination signs with (operation `configuration.update`); for so
+    /// many hours the old one signs as well. Answers the new one.
+    ///
+    /// # Errors
+    /// There is none, the caller may not manage it, or it does not sign.
+    pub async fn rotate_signing_secret(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+        overlap_hours: u32,
+    ) -> Result<Saved, Error> {
+        if overlap_hours > 720 {
+            return Err(Error::invalid("overlap_hours", "0 to 720"));
+        }
+        let row = self.manageable(context, class, name).await?;
+        let address = self.address(&mut self.link().await?, &row).await?;
+        let old = address.secrets.find("signing").ok_or_else(|| Error::Conflict {
+            reason: "not_signed",
+            message: "it does not sign what it sends".to_owned(),
+        })?;
+        let hours = i64::from(overlap_hours);
+        let until = self.environment().now().plus(hours * 3_600 * Timestamp::SECOND);
+        let secrets = [
+            ("signing", String::new()),
+            ("signing_previous", old.to_owned()),
+            ("signing_previous_until", until.to_string()),
+        ];
+        let edit = DestinationEdit {
+            body: address.definition.body(),
+            secrets: secrets.map(|(name, value)| (name.to_owned(), value)).into(),
+            enabled: None,
+            start: None,
+        };
+        self.update_destination(context, class, name, Some(row.version), edit).await
+    }
+
+    /// Switches a destination on or off (operation `configuration.update`). It goes on where it
+    /// was.
     ///
     /// # Errors
     /// There is none, or the caller may not manage it.
@@ -331,85 +370,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends one trial at once and answers what came of it (operation `configuration.test`). Nothing
-    /// is queued. A stream gets its newest event, a channel for people a message.
-    ///
-    /// # Errors
-    /// There is none, or the caller may not manage it. That the trial failed is in the answer.
-    pub async fn try_destination(
-        &self,
-        context: &Context,
-        class: Class,
-        name: &str,
-    ) -> Result<Sent, Error> {
-        let attempt = types::Test {
-            class: class.as_str().into(),
-            object_id: Some(shortened(name)),
-            object_name: Some(shortened(name)),
-        };
-        let operation =
-            self.operation(context, class.permission(), &attempt)?.about(target(&shortened(name)));
-        let sent = async {
-            let row = self.manageable(context, class, name).await?;
-            let sender = self.sender()?;
-            let mut link = self.link().await?;
-            let address = Arc::new(self.address(&mut link, &row).await?);
-            drop(link);
-            let parcel = self.trial(&address).await?;
-            let row = trial_row(name, &parcel);
-            let now = self.environment().now();
-            let started = std::time::Instant::now();
-            let sent = sender.send(address, parcel).await;
-            Ok((row, sent, now, started.elapsed()))
-        };
-        let (operation, (row, sent, at, took)) = ready(operation, sent.await).await?;
-        let node = self.0.desk.node.to_string();
-        let kept = sent.clone();
-        let name = name.to_owned();
-        operation
-            .run(move |tx, scribe| {
-                let (attempt, name, mut row) = (attempt.clone(), name.clone(), row.clone());
-                let (sent, node) = (kept.clone(), node.clone());
-                Box::pin(async move {
-                    let kind = table::find(tx, &name).await?.map(|row| row.kind);
-                    super::receipt::trial(tx, scribe, &mut row, &sent, (at, took), node, kind)
-                        .await?;
-                    let draft = Draft::new(&attempt)?.target(target(&name));
-                    Ok(Done { value: (), draft: super::receipt::outcome(draft, &sent) })
-                })
-            })
-            .await?;
-        Ok(sent)
-    }
-
-    async fn trial(&self, address: &Address) -> Result<Parcel, Error> {
-        let now = self.environment().now();
-        let speaks = matches!(address.definition.kind.as_str(), "email" | "slack" | "teams");
-        let content = if speaks {
-            let mut message = Message::trial(&address.name);
-            if let Some(to) = address.definition.settings.get("to").and_then(Value::as_array) {
-                message.recipients =
-                    to.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
-            }
-            Content::Message(message)
-        } else {
-            let mut link = self.link().await?;
-            let size = log::latest_index(&mut link).await?;
-            let newest = LogIndex(size.0.saturating_sub(1));
-            let sealed = log::by_index(&mut link, newest).await?;
-            let sealed = sealed.ok_or_else(|| Error::not_found("event", newest))?;
-            Content::Events(vec![Arc::new(sealed.without_personal())])
-        };
-        Ok(Parcel {
-            id: self.environment().id(),
-            created_at: now,
-            now,
-            attempt: 1,
-            content,
-            public_url: self.settings().public_url.clone(),
-        })
-    }
-
     fn changing(&self, context: &Context, class: Class, name: &str) -> Result<Operation, Error> {
         let attempt = types::Update {
             class: class.as_str().into(),
@@ -499,7 +459,10 @@ impl Engine {
 }
 
 /// Goes on with an operation, or records that it failed.
-async fn ready<T>(operation: Operation, result: Result<T, Error>) -> Result<(Operation, T), Error> {
+pub(super) async fn ready<T>(
+    operation: Operation,
+    result: Result<T, Error>,
+) -> Result<(Operation, T), Error> {
     match result {
         Ok(value) => Ok((operation, value)),
         Err(error) => Err(operation.fail(error).await),
@@ -617,39 +580,4 @@ fn changes(
     let given = new.map(|new| new.given.clone()).unwrap_or_default();
     changes.note("secrets_set", Value::Null, given.into());
     changes
-}
-
-/// A trial as a row of its own.
-fn trial_row(name: &str, parcel: &Parcel) -> Delivery {
-    let (index, event_type, message) = match &parcel.content {
-        Content::Events(events) => {
-            let first = events.first();
-            let event_type = first.map(|one| one.event().type_name.to_string());
-            (first.map(|one| one.index().0), event_type, None)
-        }
-        Content::Message(message) => (None, None, Some(message)),
-    };
-    let content = match message {
-        Some(message) => serde_json::json!({ "message": message }),
-        None => serde_json::json!({ "events": index.into_iter().collect::<Vec<_>>() }),
-    };
-    Delivery {
-        id: parcel.id,
-        destination: name.to_owned(),
-        reason: "test".to_owned(),
-        first_index: index,
-        last_index: index,
-        events: u64::from(index.is_some()),
-        event_type,
-        content: content.to_string(),
-        state: "dead".to_owned(),
-        attempts: 0,
-        next_at: parcel.now,
-        created_at: parcel.now,
-        first_attempt_at: None,
-        last_attempt_at: None,
-        completed_at: Some(parcel.now),
-        status: None,
-        error: None,
-    }
 }

@@ -1,9 +1,9 @@
 //! The courier: serves the destinations that this node has a lease on.
 //!
 //! The loop takes no input (invariant 8): a signal, a timer and the end of an attempt wake the same
-//! code. A round renews leases, turns sealed events into deliveries, starts attempts, and books what
-//! came of them. A destination is served by one node at a time; what is booked names the lease, so
-//! that a node that lost it changes nothing.
+//! code. A round renews leases, turns sealed events into deliveries, starts attempts, and books
+//! what came of them. A destination is served by one node at a time; what is booked names the
+//! lease, so that a node that lost it changes nothing.
 //!
 //! A crash before a receipt is booked leaves the delivery waiting: it is sent again under the same
 //! identifier. Memory is bounded: [`FLIGHT_MAX`] attempts at a time, [`QUEUE_MAX`] deliveries of a

@@ -1,9 +1,9 @@
 //! Sealed events become deliveries: rows and cursor in one transaction, so that an event is neither
 //! lost nor queued twice, whenever the program dies.
 //!
-//! Destinations that stand at the same place of the log share one reading of it. Events that none of
-//! them can select are passed over by the database, unopened, and the cursor moves for them now and
-//! then only.
+//! Destinations that stand at the same place of the log share one reading of it. Events that none
+//! of them can select are passed over by the database, unopened, and the cursor moves for them now
+//! and then only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -86,7 +86,8 @@ impl Engine {
         self.view_of(&mut link, row, size).await
     }
 
-    /// Every version of a destination, newest first: number, whether it was on, body, when, by whom.
+    /// Every version of a destination, newest first: number, whether it was on, body, when, by
+    /// whom.
     ///
     /// # Errors
     /// As [`Engine::destination`].

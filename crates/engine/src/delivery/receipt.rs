@@ -291,43 +291,52 @@ async fn told(
             scribe.record(tx, Draft::new(&payload)?.target(target(name)))?;
             alert::resolve(tx, scribe, &failing_key(name), "delivered").await.map(|_| ())
         }
-        Turn::Off(because) => {
-            if !destination::disable(tx, name, because, scribe.now()).await? {
-                return Ok(());
-            }
-            let payload = types::Disabled {
-                destination,
-                destination_kind,
-                because: because.into(),
-                failures: u32::try_from(page.course.failures).unwrap_or(u32::MAX),
-                failing_since: page.course.failing_since,
-            };
-            let cause = scribe.record(tx, Draft::new(&payload)?.target(target(name)))?;
-            let why = match because {
-                "gone" => "The receiver answered that it is gone (410)".to_owned(),
-                _ => format!(
-                    "Nothing got through to it for days: {}",
-                    page.course.last_error.as_deref().unwrap_or("every attempt failed")
-                ),
-            };
-            let new = NewAlert {
-                message: format!(
-                    "{why}. What waits for it is kept. Put it right and switch it on again."
-                ),
-                object: Some(target(name)),
-                source: "deliveries".to_owned(),
-                cause: Some(cause),
-                ..NewAlert::new(
-                    disabled_key(name),
-                    "destination_disabled",
-                    Severity::Error,
-                    format!("The destination {name} was switched off"),
-                )
-            };
-            alert::raise(tx, scribe, &new).await?;
-            alert::resolve(tx, scribe, &failing_key(name), "disabled").await.map(|_| ())
-        }
+        Turn::Off(because) => switched_off(tx, scribe, page, because).await,
     }
+}
+
+/// Switches a destination off, and says so.
+async fn switched_off(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    page: &Page,
+    because: &'static str,
+) -> Result<(), Error> {
+    let (name, destination) = (&page.name, page.name.clone());
+    let destination_kind = page.kind.clone().into();
+
+    if !destination::disable(tx, name, because, scribe.now()).await? {
+        return Ok(());
+    }
+    let payload = types::Disabled {
+        destination,
+        destination_kind,
+        because: because.into(),
+        failures: u32::try_from(page.course.failures).unwrap_or(u32::MAX),
+        failing_since: page.course.failing_since,
+    };
+    let cause = scribe.record(tx, Draft::new(&payload)?.target(target(name)))?;
+    let why = match because {
+        "gone" => "The receiver answered that it is gone (410)".to_owned(),
+        _ => format!(
+            "Nothing got through to it for days: {}",
+            page.course.last_error.as_deref().unwrap_or("every attempt failed")
+        ),
+    };
+    let new = NewAlert {
+        message: format!("{why}. What waits for it is kept. Put it right and switch it on again."),
+        object: Some(target(name)),
+        source: "deliveries".to_owned(),
+        cause: Some(cause),
+        ..NewAlert::new(
+            disabled_key(name),
+            "destination_disabled",
+            Severity::Error,
+            format!("The destination {name} was switched off"),
+        )
+    };
+    alert::raise(tx, scribe, &new).await?;
+    alert::resolve(tx, scribe, &failing_key(name), "disabled").await.map(|_| ())
 }
 
 /// Records that a notice was sent, or could not be.

@@ -141,8 +141,7 @@ impl World {
 
     /// Makes an event that forwarders of groups select; answers the size of the log.
     async fn event(&self, number: usize) -> u64 {
-        let draft =
-            LabelDraft { name: format!("group {number}"), description: String::new() };
+        let draft = LabelDraft { name: format!("group {number}"), description: String::new() };
         self.engine().create_label(&self.context, LabelClass::Group, draft).await.unwrap();
         self.stepped.seal().await.unwrap();
         self.size().await
@@ -236,14 +235,17 @@ async fn what_is_down_for_longer_is_switched_off_and_kept_and_can_be_recovered()
     let since = world.engine().environment().now();
     world.event(1).await;
     world.event(2).await;
-    for _ in 0..121 * 4 {
+    for step in 0..121 * 4 {
+        if step % 96 == 95 {
+            world.event(3 + step).await;
+        }
         world.clock.advance(HOUR / 4);
         settle(&mut courier).await;
     }
     let view = world.one("soc").await;
     assert!(!view.row.enabled, "switched off after five days");
     assert_eq!(view.row.disabled_because.as_deref(), Some("failing"));
-    assert_eq!(view.backlog.dead + view.backlog.waiting, 2, "nothing is gone");
+    assert_eq!(view.backlog.dead + view.backlog.waiting, 7, "nothing is gone");
     assert!(view.backlog.dead >= 1);
     assert_eq!(world.count(EventType::DestinationDisabled).await, 1);
     assert!(world.count(EventType::DeliveryExhausted).await >= 1);
@@ -444,7 +446,8 @@ async fn what_cannot_work_is_refused_when_it_is_saved() {
     let world = World::new().await;
     let refused = async |name: &str, body: Value| {
         let edit = DestinationEdit { body, ..DestinationEdit::default() };
-        match world.engine().create_destination(&world.context, Class::Forwarder, name, edit).await {
+        match world.engine().create_destination(&world.context, Class::Forwarder, name, edit).await
+        {
             Err(Error::Invalid { field, .. }) => field,
             Err(other) => panic!("{other:?}"),
             Ok(_) => panic!("it was saved"),
@@ -452,7 +455,10 @@ async fn what_cannot_work_is_refused_when_it_is_saved() {
     };
     assert_eq!(refused("Bad Name", groups()).await, "name");
     assert_eq!(refused("soc", json!({ "kind": "pigeon" })).await, "kind");
-    assert_eq!(refused("soc", json!({ "kind": "fake", "settings": { "bad": 1 } })).await, "settings/bad");
+    assert_eq!(
+        refused("soc", json!({ "kind": "fake", "settings": { "bad": 1 } })).await,
+        "settings/bad"
+    );
     for host in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "::ffff:10.0.0.1"] {
         let body = json!({ "kind": "fake", "settings": { "host": host } });
         assert_eq!(refused("soc", body).await, "settings/host", "{host}");
@@ -474,7 +480,8 @@ async fn secrets_are_kept_apart_and_made_ones_shown_once() {
     // Changing something else keeps them; nothing is made again.
     let mut edit = DestinationEdit { body: groups(), ..DestinationEdit::default() };
     edit.body["title"] = json!("The SOC");
-    let saved = engine.update_destination(&world.context, class, "soc", Some(1), edit).await.unwrap();
+    let saved =
+        engine.update_destination(&world.context, class, "soc", Some(1), edit).await.unwrap();
     assert_eq!((saved.version, saved.generated.len()), (2, 0));
     let stale = DestinationEdit { body: groups(), ..DestinationEdit::default() };
     let stale = engine.update_destination(&world.context, class, "soc", Some(1), stale).await;

@@ -1,14 +1,14 @@
-//! The state machine of one destination: retries, circuit breaker, switching off. Pure: no clock, no
-//! store, no network; the random number is passed in.
+//! The state machine of one destination: retries, circuit breaker, switching off. Pure: no clock,
+//! no store, no network; the random number is passed in.
 //!
-//! | after | what |
-//! |---|---|
-//! | an attempt that failed | the delivery waits: 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, then every 3 h, each ±20 % |
-//! | [`DEADLINE`] since its first attempt | the delivery is dead; it is kept |
-//! | [`TOLD`] failures in a row | `delivery.failing` is recorded |
-//! | [`TRIP`] failures in a row | the breaker opens: nothing is sent for 30 s, doubling up to 30 min, then one delivery as a probe |
-//! | a success | the breaker closes, everything that waits is due at once |
-//! | [`GIVE_UP`] of nothing but failures, or the receiver's word 410 | the destination is switched off; what waits stays |
+//! - After an attempt that failed the delivery waits: 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h,
+//! then every 3 h, each ±20 %. [`DEADLINE`] after its first attempt it is dead; it is kept.
+//! - After [`TOLD`] failures in a row `delivery.failing` is recorded.
+//! - After [`TRIP`] failures in a row the breaker opens: nothing is sent for 30 s, doubling up to
+//!   30 min, then one delivery as a probe.
+//! - After a success the breaker closes, and everything that waits is due at once.
+//! - After [`GIVE_UP`] of nothing but failures, or the receiver's word 410, the destination is
+//!   switched off; what waits stays.
 //!
 //! While the breaker is open nothing is tried, and what is not tried does not grow older: only the
 //! probe uses up its time.

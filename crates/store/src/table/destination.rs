@@ -238,8 +238,8 @@ pub async fn held(link: &mut Link, token: &str) -> Result<Vec<Destination>, Erro
     link.rows(sql, args![token]).await?.iter().map(read).collect()
 }
 
-/// Moves the cursor of a destination that `token` serves; false: the lease is lost, or somebody moved
-/// the cursor, and nothing that belongs to the move may be written.
+/// Moves the cursor of a destination that `token` serves; false: the lease is lost, or somebody
+/// moved the cursor, and nothing that belongs to the move may be written.
 pub async fn move_cursor(
     tx: &mut Tx,
     name: &str,
