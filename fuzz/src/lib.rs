@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use chancery_event::Event;
+use chancery_event::dialect::{BATCH_MAX, Dialect, serial};
 use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Schema};
 use chancery_pki::{Certificate, container, replacement, signature, validation};
 use chancery_seal::tlog_proof::TlogProof;
@@ -16,10 +17,11 @@ use chancery_seal::{BundleId, Checkpoint, Note, Resource, Verifier, bundle as bu
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("bundle", bundle),
     ("certificate", certificate),
     ("container", containers),
+    ("dialect", dialect),
     ("event", event),
     ("filter", filter),
     ("note", note),
@@ -52,6 +54,32 @@ pub fn containers(bytes: &[u8]) {
     if let Ok(found) = container::read(bytes, Some("x")) {
         assert!(found.iter().any(|item| item.result.is_ok()));
         assert!(found.iter().enumerate().all(|(index, item)| item.index == index));
+    }
+}
+
+/// Any bytes as what other systems send: the first byte chooses the dialect.
+pub fn dialect(bytes: &[u8]) {
+    let Some((&choice, body)) = bytes.split_first() else { return };
+    let dialect = Dialect::ALL[usize::from(choice) % Dialect::ALL.len()];
+    let text = String::from_utf8_lossy(body);
+    let headers = text.lines().take(16).filter_map(|line| line.split_once(": "));
+    let read = match dialect {
+        Dialect::CloudEventsBinary => {
+            Dialect::parse_binary(headers, b"{}").map(|event| vec![event])
+        }
+        dialect => dialect.parse(body),
+    };
+    let events = read.unwrap_or_default();
+    assert!(events.len() <= BATCH_MAX);
+    for event in events {
+        let bounded = |text: &String| (1..=1_024).contains(&text.len()) && !text.contains('\n');
+        let texts = [&event.id, &event.message, &event.actor, &event.client_ip, &event.subject];
+        assert!(bounded(&event.code) && texts.into_iter().flatten().all(bounded), "{event:?}");
+        for named in &event.certificates {
+            let both = named.serial_number.is_some() && named.issuer_dn.is_some();
+            assert!(named.fingerprint_sha256.is_some() || both);
+            assert_eq!(named.serial_number.as_deref().and_then(serial), named.serial_number);
+        }
     }
 }
 

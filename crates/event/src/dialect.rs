@@ -15,11 +15,13 @@ mod code;
 mod czertainly;
 mod ecs;
 mod facts;
+mod foreign;
 mod horizon;
 mod line;
 mod ocsf;
 mod okta;
 mod qcecuring;
+mod read;
 
 use std::fmt;
 
@@ -27,6 +29,7 @@ use crate::envelope::Event;
 use crate::id::LogIndex;
 
 pub use cloudevents::header_value;
+pub use foreign::{BATCH_MAX, Foreign, NamedCertificate, Unreadable, serial};
 pub use line::syslog;
 
 /// An event as its reader may see it: what a renderer is given.

@@ -14,6 +14,7 @@ mod attribute;
 mod automation;
 mod certificate;
 mod delivery;
+pub(crate) mod dialect;
 pub(crate) mod document;
 mod evaluation;
 mod event;

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod dialect;
+mod foreign;
 mod golden;
 mod payload;
 mod speed;

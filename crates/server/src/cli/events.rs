@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chancery_event::Dialect;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Read the event log of a server.
@@ -11,8 +12,32 @@ pub enum EventsCommand {
     List(ListArguments),
     /// Print events as they are sealed, until interrupted.
     Tail(TailArguments),
+    /// Print one event, in the shape of any system.
+    Show(ShowArguments),
     /// Write all events that a filter selects to a file.
     Export(ExportArguments),
+}
+
+/// Print one event, in the shape of any system.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  chancery events show 48213
+  chancery events show 48213 --dialect okta
+  chancery events show 01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4 --dialect cef")]
+pub struct ShowArguments {
+    /// Which event: its identifier or its log index.
+    #[arg(value_name = "EVENT")]
+    pub event: String,
+    /// The shape: cloudevents, okta, akeyless, horizon, czertainly, qcecuring, ocsf, ecs, cef,
+    /// leef, rfc5424 and others.
+    #[arg(long, value_name = "DIALECT", default_value = "cloudevents", value_parser = dialect)]
+    pub dialect: Dialect,
+}
+
+/// Reads the name of a dialect.
+fn dialect(text: &str) -> Result<Dialect, String> {
+    Dialect::named(text).map_err(|error| error.to_string())
 }
 
 /// Print the newest events that a filter selects, newest first.
@@ -57,7 +82,9 @@ Examples:
   chancery events export --output events.jsonl
       With log indexes and proofs: `chancery verify --export events.jsonl` checks it.
 
-  chancery events export 'type:certificate.*' --format csv > certificates.csv")]
+  chancery events export 'type:certificate.*' --format csv > certificates.csv
+
+  chancery events export --dialect ocsf > events.ocsf.ndjson")]
 pub struct ExportArguments {
     /// Which events, in the language of the search box.
     #[arg(value_name = "FILTER", default_value = "", hide_default_value = true)]
@@ -65,6 +92,9 @@ pub struct ExportArguments {
     /// The form of the file.
     #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
     pub format: ExportFormat,
+    /// One event a line in the shape of another system instead, such as ocsf or cef.
+    #[arg(long, value_name = "DIALECT", value_parser = dialect, conflicts_with = "format")]
+    pub dialect: Option<Dialect>,
     /// Where to write [default: standard output].
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{progress, text};
 use crate::cli::GlobalArguments;
 use crate::cli::events::{
-    EventsCommand, ExportArguments, ExportFormat, ListArguments, TailArguments,
+    EventsCommand, ExportArguments, ExportFormat, ListArguments, ShowArguments, TailArguments,
 };
 use crate::client::{self, Body, Client};
 use stream::{Frame, Frames};
@@ -30,6 +30,7 @@ pub async fn run(global: &GlobalArguments, command: EventsCommand) -> Result<()>
     match command {
         EventsCommand::List(arguments) => list(global, &client, arguments).await,
         EventsCommand::Tail(arguments) => tail(global, &client, arguments).await,
+        EventsCommand::Show(arguments) => show(&client, arguments).await,
         EventsCommand::Export(arguments) => export(&client, arguments).await,
     }
 }
@@ -135,15 +136,50 @@ fn print_event(global: &GlobalArguments, record: &Value) -> Result<()> {
     Ok(out.flush()?)
 }
 
+/// Prints an event; headers of its shape first, as a message of HTTP has them.
+async fn show(client: &Client, arguments: ShowArguments) -> Result<()> {
+    let path = format!("events/{}", arguments.event);
+    let query = [("dialect", arguments.dialect.name().to_owned())];
+    let response = client.send(Method::GET, &path, &query, Body::None, &[]).await?;
+    let mut out = std::io::stdout().lock();
+    let headers: Vec<_> = response
+        .headers()
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("ce-"))
+        .filter_map(|(name, value)| Some(format!("{name}: {}", value.to_str().ok()?)))
+        .collect();
+    for header in &headers {
+        writeln!(out, "{header}")?;
+    }
+    let body = response.bytes().await?;
+    if !headers.is_empty() {
+        writeln!(out)?;
+    }
+    match serde_json::from_slice::<Value>(&body) {
+        Ok(value) => writeln!(out, "{value:#}")?,
+        Err(_) => writeln!(out, "{}", text::plain(&String::from_utf8_lossy(&body)))?,
+    }
+    Ok(())
+}
+
 async fn export(client: &Client, arguments: ExportArguments) -> Result<()> {
     let format = match arguments.format {
         ExportFormat::Jsonl => "jsonl",
         ExportFormat::Csv => "csv",
     };
     let index = |index: Option<u64>| index.map(|index| index.to_string()).unwrap_or_default();
+    let shape = match arguments.dialect {
+        Some(dialect) => ("dialect", dialect.name().to_owned()),
+        None => ("format", format.to_owned()),
+    };
+    // The shapes of others have no last line of ours that could be checked.
+    let checked = |tail: &Tail| match arguments.dialect {
+        Some(_) => Ok(()),
+        None => check_end(arguments.format, tail),
+    };
     let query = [
         ("filter", arguments.filter),
-        ("format", format.to_owned()),
+        shape,
         ("from", index(arguments.from)),
         ("to", index(arguments.to)),
     ];
@@ -154,7 +190,7 @@ async fn export(client: &Client, arguments: ExportArguments) -> Result<()> {
             let mut out = std::io::stdout();
             receive(response, &mut out, &mut tail).await?;
             out.flush()?;
-            check_end(arguments.format, &tail)
+            checked(&tail)
         }
         Some(path) => {
             // Under another name first: a broken transfer never looks like an export.
@@ -163,7 +199,7 @@ async fn export(client: &Client, arguments: ExportArguments) -> Result<()> {
             let mut file = std::fs::File::create(&part).with_context(place)?;
             receive(response, &mut file, &mut tail).await?;
             file.sync_all().with_context(place)?;
-            check_end(arguments.format, &tail)?;
+            checked(&tail)?;
             std::fs::rename(&part, path)
                 .with_context(|| format!("cannot write {}", path.display()))?;
             eprintln!("{}: {} bytes", path.display(), text::number(tail.bytes));

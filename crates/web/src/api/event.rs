@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa_axum::routes;
 
 use super::listing::{Page, limit};
-use super::{Operations, certificate};
+use super::{Operations, certificate, dialect};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
 
 /// Adds the operations.
@@ -118,6 +118,10 @@ pub(super) struct ListParams {
     limit: Option<usize>,
     /// From `next_cursor` or `previous_cursor`.
     cursor: Option<String>,
+    /// Shape of the events: `cloudevents`, `okta`, `ocsf` and so on; the pages before and after are
+    /// then in the `Link` header alone.
+    #[param(example = "ocsf")]
+    dialect: Option<String>,
 }
 
 /// Reads the filter of events.
@@ -211,7 +215,12 @@ pub(super) async fn list(
         cursor: params.cursor,
         ..EventSearch::default()
     };
-    Ok(page(engine, caller, filter, search).await?.answer(uri))
+    let dialect = dialect::asked(params.dialect.as_deref())?;
+    let page = page(engine, caller, filter, search).await?;
+    Ok(match dialect {
+        Some(dialect) => (page.links(uri), dialect::batch(dialect, &page.items)).into_response(),
+        None => page.map(|seen| EventRecord::from(seen)).answer(uri),
+    })
 }
 
 async fn page(
@@ -219,7 +228,7 @@ async fn page(
     caller: &Caller,
     filter: Filter,
     search: EventSearch,
-) -> Result<Page<EventRecord>, Problem> {
+) -> Result<Page<SeenEvent>, Problem> {
     let oldest_first = oldest_first(search.order.as_deref())?;
     let cursor = Cursor::parse(search.cursor.as_deref())?;
     let ascending = match cursor {
@@ -251,7 +260,7 @@ async fn page(
         previous_cursor: first
             .filter(|_| has_previous)
             .map(|seen| to_previous(seen.index).to_string()),
-        items: found.events.iter().map(EventRecord::from).collect(),
+        items: found.events,
     })
 }
 
@@ -290,22 +299,38 @@ async fn search_events(
         Some(tree) => Filter::from_json(&tree, engine.event_schema())?,
         None => Filter::All,
     };
-    page(&engine, &caller, filter, search).await.map(Json)
+    let page = page(&engine, &caller, filter, search).await?;
+    Ok(Json(page.map(|seen| EventRecord::from(seen))))
 }
 
 /// One event
 ///
 /// A moment after it was recorded, an event is sealed; until then it is not found.
 #[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events",
-    params(("id" = String, Path, description = "Identifier, or log index")),
+    params(("id" = String, Path, description = "Identifier, or log index"), EventParams),
     responses((status = 200, description = "The event", body = EventRecord)))]
 async fn read_event(
     State(engine): State<Engine>,
     caller: Caller,
     PathOf(id): PathOf<String>,
-) -> Result<Json<EventRecord>, Problem> {
+    Params(params): Params<EventParams>,
+) -> Result<Response, Problem> {
+    let dialect = dialect::asked(params.dialect.as_deref())?;
     let seen = find(&engine, &caller, &id).await?;
-    Ok(Json((&seen).into()))
+    Ok(match dialect {
+        Some(dialect) => dialect::one(dialect, &seen),
+        None => Json(EventRecord::from(&seen)).into_response(),
+    })
+}
+
+/// How one event is told.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct EventParams {
+    /// Shape of the event: `cloudevents`, `okta`, `ocsf` and so on; absent: our record of it.
+    #[param(example = "okta")]
+    dialect: Option<String>,
 }
 
 /// The event with this identifier or log index.

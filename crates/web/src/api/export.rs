@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use chancery_engine::history::{EventQuery, ExportRecord, bounds};
 use chancery_engine::inventory::search::CertificateQuery;
 use chancery_engine::{Engine, Error, Permission};
+use chancery_event::Dialect;
 use chancery_event::filter::Filter;
 use chancery_event::id::LogIndex;
 use futures::stream;
@@ -16,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::certificate::{self, CertificateSummary};
 use super::event::{self, EventRecord};
-use super::{Operations, listing};
+use super::{Operations, dialect, listing};
 use crate::edge::{Caller, Params, Problem};
 
 /// Adds the operations.
@@ -36,6 +37,9 @@ struct ExportParams {
     /// proofs, for `chancery verify --export`.
     #[param(example = "csv")]
     format: Option<String>,
+    /// Events: their shape (`okta`, `ocsf`, `cef` and so on), one a line, instead of a format.
+    #[param(example = "ocsf")]
+    dialect: Option<String>,
     /// Events: from this log index on.
     from: Option<u64>,
     /// Events: up to this log index, itself included.
@@ -129,6 +133,12 @@ async fn export_events(
     Params(params): Params<ExportParams>,
 ) -> Result<Response, Problem> {
     let filter = event::filter(&engine, params.filter.as_deref())?;
+    let dialect = dialect::asked(params.dialect.as_deref())?;
+    if let Some(dialect) = dialect
+        && (params.format.is_some() || dialect == Dialect::CloudEventsBinary)
+    {
+        return Err(Problem::invalid("dialect", "one without headers, and no `format` beside it"));
+    }
     if params.format.as_deref() == Some("jsonl") {
         return verifiable(&engine, &caller, filter, &params).await;
     }
@@ -137,16 +147,22 @@ async fn export_events(
     let (next, end) = bounds(params.from, params.to, size)?;
     let count = engine.count_within(caller.context(), &filter, next, end).await?;
     let export = ExportRecord {
-        format: format.as_str(),
+        format: dialect.map_or(format.as_str(), Dialect::name),
         count,
         query: filter.to_text(),
         range: end.checked_sub(1).map(|last| (LogIndex(next), LogIndex(last))),
     };
     engine.record_event_export(caller.context(), export).await?;
-    let state = EventExport { engine, caller, filter, format, next, end, is_first: true };
+    let state = EventExport { engine, caller, filter, format, dialect, next, end, is_first: true };
     let rows = stream::try_unfold(state, EventExport::page);
-    let name = format!("events.{}", format.as_str());
-    Ok((event::streamed(format.media_type(), Some(&name)), Body::from_stream(rows)).into_response())
+    let (media_type, name) = match dialect {
+        Some(dialect) if dialect.is_text() => {
+            ("text/plain; charset=utf-8", format!("events.{dialect}.log"))
+        }
+        Some(dialect) => (Format::Ndjson.media_type(), format!("events.{dialect}.ndjson")),
+        None => (format.media_type(), format!("events.{}", format.as_str())),
+    };
+    Ok((event::streamed(media_type, Some(&name)), Body::from_stream(rows)).into_response())
 }
 
 /// An export that can be verified off-line.
@@ -170,6 +186,7 @@ struct EventExport {
     caller: Caller,
     filter: Filter,
     format: Format,
+    dialect: Option<Dialect>,
     next: u64,
     end: u64,
     is_first: bool,
@@ -192,6 +209,12 @@ impl EventExport {
             Some(last) if page.more => last.index.0 + 1,
             _ => self.end,
         };
+        if let Some(dialect) = self.dialect {
+            let mut out = Vec::new();
+            page.events.iter().for_each(|seen| dialect::line(dialect, seen, &mut out));
+            self.is_first = false;
+            return Ok(Some((out.into(), self)));
+        }
         let rows: Vec<EventRecord> = page.events.iter().map(EventRecord::from).collect();
         let bytes =
             self.format.write(&rows, EventRecord::COLUMNS, EventRecord::cells, self.is_first)?;
@@ -215,6 +238,9 @@ async fn export_certificates(
     if params.from.is_some() || params.to.is_some() {
         let field = if params.from.is_some() { "from" } else { "to" };
         return Err(Problem::invalid(field, "only events have a log index"));
+    }
+    if params.dialect.is_some() {
+        return Err(Problem::invalid("dialect", "only events have dialects"));
     }
     let format = Format::parse(params.format.as_deref())?;
     let (sort, descending) = certificate::sort(params.sort.as_deref())?;

@@ -39,9 +39,15 @@ impl<T> Page<T> {
     }
 }
 
-impl<T: Serialize> Page<T> {
-    /// The answer, with links to the neighbours of this page.
-    pub(super) fn answer(self, uri: &Uri) -> Response {
+impl<T> Page<T> {
+    /// The same page with each item told in another way.
+    pub(super) fn map<U>(self, tell: impl Fn(&T) -> U) -> Page<U> {
+        let Self { items, next_cursor, previous_cursor } = self;
+        Page { items: items.iter().map(tell).collect(), next_cursor, previous_cursor }
+    }
+
+    /// Links to the neighbours of this page.
+    pub(super) fn links(&self, uri: &Uri) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let neighbours = [("next", &self.next_cursor), ("prev", &self.previous_cursor)];
         for (relation, cursor) in neighbours {
@@ -51,7 +57,14 @@ impl<T: Serialize> Page<T> {
                 headers.append(header::LINK, value);
             }
         }
-        (headers, Json(self)).into_response()
+        headers
+    }
+}
+
+impl<T: Serialize> Page<T> {
+    /// The answer, with links to the neighbours of this page.
+    pub(super) fn answer(self, uri: &Uri) -> Response {
+        (self.links(uri), Json(self)).into_response()
     }
 }
 

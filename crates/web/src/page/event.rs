@@ -1,7 +1,7 @@
 //! One event: one sentence, who and where, its targets, its cause and what followed, what changed,
 //! its raw text, and its proof.
 
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::{Error, Permission};
@@ -9,8 +9,9 @@ use chancery_event::catalogue::OutcomeClass;
 use chancery_event::envelope::PersonalPart;
 use chancery_event::filter::Filter;
 use chancery_event::id::EventId;
-use chancery_event::{Event, EventType, LogIndex, Timestamp};
+use chancery_event::{Dialect, Event, EventType, LogIndex, Timestamp};
 use maud::{Markup, html};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::form::Fields;
@@ -18,8 +19,9 @@ use super::prose::prose;
 use super::shell::Shell;
 use super::typed::sentence;
 use super::{GET, POST, automation, catalogue, event_proof, event_row, field_doc};
+use crate::api::dialect;
 use crate::edge::{Access, Problem, Routes, path_of};
-use crate::ui::{self, Change, ChoiceOption, Confirm, Crumb, Field, Nav, Tone};
+use crate::ui::{self, Change, ChoiceOption, Confirm, Crumb, Field, Nav, Tab, Tone};
 
 /// Consequences shown at most.
 const FOLLOWING: usize = 8;
@@ -32,8 +34,16 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(POST, "/events/{id}/erase", erase_access, erase);
 }
 
-async fn show(shell: Shell, Path(id): Path<String>) -> Response {
-    shell.answer(view(&shell, &id)).await
+/// What the address of an event may hold.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Shape {
+    /// The dialect that the raw text is shown in.
+    dialect: Option<String>,
+}
+
+async fn show(shell: Shell, Path(id): Path<String>, Query(shape): Query<Shape>) -> Response {
+    shell.answer(view(&shell, &id, shape.dialect.as_deref())).await
 }
 
 /// By identifier, or by log index.
@@ -45,14 +55,14 @@ async fn find(shell: &Shell, text: &str) -> Result<SeenEvent, Problem> {
     })
 }
 
-async fn view(shell: &Shell, text: &str) -> Result<Response, Problem> {
+async fn view(shell: &Shell, text: &str, shape: Option<&str>) -> Result<Response, Problem> {
+    let dialect = dialect::asked(shape)?;
     let seen = find(shell, text).await?;
     let event = &seen.event;
     let title = chancery_event::sentence(event);
     let proof = event_proof::panel(shell, &seen).await?;
     let related = related(shell, &seen).await?;
     let reactions = shell.engine().reactions(shell.context(), event.id).await?;
-    let json = serde_json::to_string_pretty(&event.to_json()).unwrap_or_default();
     let body = html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Events", href: Some("/events") },
@@ -77,9 +87,7 @@ async fn view(shell: &Shell, text: &str) -> Result<Response, Problem> {
             (ui::section("dialects", "What other systems call it", html! {}, dialects(event)))
         }
         (proof)
-        (ui::section("raw", "Raw", html! {}, html! {
-            details { summary { "CloudEvents 1.0" } (ui::json_block("raw-json", "CloudEvents 1.0", &json)) }
-        }))
+        (ui::section("raw", "Raw", html! {}, raw(&seen, dialect)))
     };
     Ok(shell.page(Nav::Events, &title, body))
 }
@@ -362,6 +370,39 @@ async fn erase(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> R
                 .done(&format!("/events/{id}"), "What was about people in this event is erased."))
         })
         .await
+}
+
+/// The event in one dialect, closed unless one was asked for, with links to the others.
+fn raw(seen: &SeenEvent, asked: Option<Dialect>) -> Markup {
+    let dialect = asked.unwrap_or(Dialect::CloudEvents);
+    let rendered = dialect.render(dialect::shown(seen));
+    let mut text = rendered.headers.iter().fold(String::new(), |mut text, (name, value)| {
+        text.push_str(&format!("{name}: {value}\n"));
+        text
+    });
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    match serde_json::from_slice::<Value>(&rendered.bytes) {
+        Ok(value) => text.push_str(&serde_json::to_string_pretty(&value).unwrap_or_default()),
+        Err(_) => text.push_str(&rendered.text()),
+    }
+    let shapes = Dialect::ALL.iter().map(|other| {
+        (other.label(), format!("/events/{}?dialect={other}#raw", seen.event.id), *other == dialect)
+    });
+    let shapes: Vec<_> = shapes.collect();
+    let tabs: Vec<Tab<'_>> = shapes
+        .iter()
+        .map(|(label, href, selected)| Tab { label, href, count: None, selected: *selected })
+        .collect();
+    html! {
+        details open[asked.is_some()] {
+            summary { (dialect.label()) }
+            (ui::tabs("Dialects", &tabs))
+            (ui::json_block("raw-json", dialect.label(), &text))
+            p { a href={"/api/v1/events/" (seen.event.id) "?dialect=" (dialect)} { "This shape from the API" } }
+        }
+    }
 }
 
 fn dialects(event: &Event) -> Markup {

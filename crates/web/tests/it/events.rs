@@ -164,6 +164,51 @@ async fn exports_are_complete_and_on_record() {
 }
 
 #[tokio::test]
+async fn events_are_told_in_any_dialect() {
+    let server = TestServer::start().await;
+    server.settle().await;
+    let body = |dialect: &str| format!("/api/v1/events/0?dialect={dialect}");
+    let native = server.get("/api/v1/events/0").send().await.expect(200).json();
+    let id = native["event"]["id"].as_str().unwrap().to_owned();
+    let (cookie, _) = server.session();
+    for dialect in chancery_event::Dialect::ALL {
+        let one = server.get(&body(dialect.name())).send().await.expect(200);
+        let of_headers = one.headers.get("ce-id").map(|id| id.to_str().unwrap().to_owned());
+        let told = one.text() + of_headers.as_deref().unwrap_or_default();
+        let end = if dialect.name() == "horizon" { &id[24..] } else { &id };
+        assert!(told.contains(end), "{dialect}: {told}");
+        let address = format!("/events/0?dialect={dialect}");
+        let page = server.call(Method::GET, &address).header("cookie", &cookie).send().await;
+        assert!(page.expect(200).text().contains(dialect.label()), "{dialect}");
+    }
+    let okta = server.get(&body("okta")).send().await.expect(200);
+    assert_eq!(
+        (okta.header("content-type"), okta.json()["version"].as_str()),
+        ("application/json", Some("0"))
+    );
+    let page = server.get("/api/v1/events?limit=2&dialect=okta").send().await.expect(200);
+    assert_eq!(page.json().as_array().unwrap().len(), 2);
+    assert!(page.header("link").contains("dialect=okta&cursor=b"), "{}", page.header("link"));
+    let lines = server.get("/api/v1/events/export?dialect=cef").send().await.expect(200);
+    assert!(
+        lines.text().lines().all(|line| line.starts_with("CEF:0|Chancery|")),
+        "{}",
+        lines.text()
+    );
+    server.settle().await;
+    let record = server.get("/api/v1/events?limit=1&filter=type:event.export").send().await;
+    assert_eq!(record.expect(200).json()["items"][0]["event"]["data"]["detail"]["format"], "cef");
+    for path in
+        [&body("klingon"), "/api/v1/events?dialect=klingon", "/api/v1/events/export?dialect=x"]
+    {
+        let refused = server.get(path).send().await.expect(400).text();
+        assert!(refused.contains("cloudevents, cloudevents-binary, okta"), "{refused}");
+    }
+    server.get("/api/v1/events/export?dialect=okta&format=csv").send().await.expect(422);
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn the_catalogue_is_told_with_schemas() {
     let server = TestServer::start().await;
     let all = server.get("/api/v1/event-types").send().await.expect(200).json();
