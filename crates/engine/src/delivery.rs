@@ -40,7 +40,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::net::Network;
 
-pub use access::{EventAccess, Reach};
+pub use access::{ForwarderAccess, Reach};
 pub use chancery_store::table::delivery::search::Query as DeliveryQuery;
 pub use chancery_store::table::delivery::{Attempt, Delivery};
 pub use chancery_store::table::destination::{Course, Destination};
@@ -225,7 +225,7 @@ pub trait Sender: Send + Sync + 'static {
 }
 
 /// Queues a message for a destination, in the transaction of what it tells of. Whoever does this
-/// wakes the courier after the commit ([`crate::Engine::wake_courier`]).
+/// wakes the courier after the commit ([`crate::Engine::wake_courier_for`]).
 pub async fn enqueue(
     tx: &mut Tx,
     id: DeliveryId,

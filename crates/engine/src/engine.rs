@@ -151,6 +151,8 @@ pub(crate) struct Inner {
     pub(crate) automation: watch::Sender<u64>,
     /// Counts changes of destinations and what was put back to be sent; the courier watches it.
     pub(crate) destinations: watch::Sender<u64>,
+    /// Destinations of which something was put back to be sent, or queued.
+    pub(crate) kicked: Mutex<std::collections::BTreeSet<String>>,
     /// Encrypts secrets of destinations.
     pub(crate) secrets_key: Secret<[u8; 32]>,
     /// Every sealed event before this index has been acted on, or passed over.
@@ -281,6 +283,7 @@ impl Engine {
             status_waiting: Notify::new(),
             automation: watch::channel(0).0,
             destinations: watch::channel(0).0,
+            kicked: Mutex::default(),
             secrets_key: keys.secrets,
             dispatched: watch::channel(0).0,
             compiled: Mutex::new(None),

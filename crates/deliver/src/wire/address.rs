@@ -41,7 +41,17 @@ impl Target {
         if host.is_empty() {
             return Err(wrong("an address with a host"));
         }
-        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let port = match authority.port_u16() {
+            Some(port) if port > 0 => port,
+            None if authority.as_str() == host => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            _ => return Err(wrong("a port between 1 and 65535")),
+        };
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         Ok(Self { tls, host, port, path })

@@ -5,6 +5,7 @@ mod chat;
 mod email;
 mod file;
 mod nats;
+mod speed;
 mod syslog;
 mod webhook;
 mod world;

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::world::{Program, World, free_port, listening};
 
 /// One request of JetStream's API, by hand.
-async fn ask(port: u16, subject: &str, body: &Value) -> Value {
+pub async fn ask(port: u16, subject: &str, body: &Value) -> Value {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let mut stream = BufReader::new(stream);
     let body = body.to_string();

@@ -1,4 +1,4 @@
-//! Who besides administrators may see the event centre and manage forwarders: none, some, all.
+//! Who besides administrators may manage forwarders: none, some, all.
 //!
 //! A role says what kind of thing somebody may do at all; what is set here says with which
 //! forwarders: by name, or by the folder they live in. Without a setting an operator manages none.
@@ -6,7 +6,7 @@
 use chancery_event::id::AccountId;
 use chancery_event::types::configuration as types;
 use chancery_event::{Target, TargetKind};
-use chancery_store::table::{account, event_access as table};
+use chancery_store::table::{account, forwarder_access as table};
 
 use super::definition::check_path;
 use super::selection::lies_in;
@@ -14,27 +14,20 @@ use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, Role};
 
-/// What one account may do in the event centre.
+/// The forwarders that one account may manage.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventAccess {
-    /// Events it sees: `none`, `scoped`, `all`.
-    pub events: String,
-    /// Forwarders it manages: `none`, `named`, `all`.
+pub struct ForwarderAccess {
+    /// `none`, `named`, `all`.
     pub forwarders: String,
     /// Those that `named` means.
     pub names: Vec<String>,
-    /// Folders that `scoped` means, and in which `named` may manage forwarders too.
+    /// Folders whose forwarders `named` means as well.
     pub paths: Vec<String>,
 }
 
-impl Default for EventAccess {
+impl Default for ForwarderAccess {
     fn default() -> Self {
-        Self {
-            events: "all".to_owned(),
-            forwarders: "none".to_owned(),
-            names: Vec::new(),
-            paths: Vec::new(),
-        }
+        Self { forwarders: "none".to_owned(), names: Vec::new(), paths: Vec::new() }
     }
 }
 
@@ -69,15 +62,15 @@ impl Reach {
 }
 
 impl Engine {
-    /// What an account may do in the event centre.
+    /// The forwarders that an account may manage.
     ///
     /// # Errors
     /// The caller may not see accounts.
-    pub async fn event_access(
+    pub async fn forwarder_access(
         &self,
         context: &Context,
         account: AccountId,
-    ) -> Result<EventAccess, Error> {
+    ) -> Result<ForwarderAccess, Error> {
         if context.account_id() != Some(account) {
             context.require(Permission::AccountRead)?;
         }
@@ -89,19 +82,19 @@ impl Engine {
         Ok(found.map(read).unwrap_or_default())
     }
 
-    /// Sets what an account may do in the event centre (operation `configuration.update` of the
-    /// class `event_access`).
+    /// Sets the forwarders that an account may manage (operation `configuration.update` of the
+    /// class `forwarder_access`).
     ///
     /// # Errors
     /// There is no such account, or a word is unknown.
-    pub async fn set_event_access(
+    pub async fn set_forwarder_access(
         &self,
         context: &Context,
         account: AccountId,
-        access: EventAccess,
+        access: ForwarderAccess,
     ) -> Result<(), Error> {
         let attempt = types::Update {
-            class: "event_access".into(),
+            class: "forwarder_access".into(),
             object_id: Some(account.to_string()),
             object_name: None,
             changes: Vec::new(),
@@ -121,9 +114,8 @@ impl Engine {
                     }
                     let before = table::find(tx, account).await?.map(read).unwrap_or_default();
                     let list = |items: &[String]| serde_json::Value::from(items.to_vec());
-                    let row = table::EventAccess {
+                    let row = table::ForwarderAccess {
                         account,
-                        events: access.events.clone(),
                         forwarders: access.forwarders.clone(),
                         names: list(&access.names).to_string(),
                         paths: list(&access.paths).to_string(),
@@ -132,7 +124,6 @@ impl Engine {
                     table::put(tx, &row).await?;
                     let mut changes = crate::configuration::Changes::default();
                     let (old, new) = (&before, &access);
-                    changes.note("events", old.events.clone().into(), new.events.clone().into());
                     let words = (old.forwarders.clone(), new.forwarders.clone());
                     changes.note("forwarders", words.0.into(), words.1.into());
                     changes.note("names", list(&old.names), list(&new.names));
@@ -174,10 +165,7 @@ impl Engine {
     }
 }
 
-fn check(access: &EventAccess) -> Result<(), Error> {
-    if !matches!(access.events.as_str(), "none" | "scoped" | "all") {
-        return Err(Error::invalid("events", "one of none, scoped, all"));
-    }
+fn check(access: &ForwarderAccess) -> Result<(), Error> {
     if !matches!(access.forwarders.as_str(), "none" | "named" | "all") {
         return Err(Error::invalid("forwarders", "one of none, named, all"));
     }
@@ -187,14 +175,9 @@ fn check(access: &EventAccess) -> Result<(), Error> {
     access.paths.iter().try_for_each(|path| check_path("paths", path))
 }
 
-fn read(row: table::EventAccess) -> EventAccess {
+fn read(row: table::ForwarderAccess) -> ForwarderAccess {
     let list = |text: &str| serde_json::from_str(text).unwrap_or_default();
-    EventAccess {
-        events: row.events,
-        forwarders: row.forwarders,
-        names: list(&row.names),
-        paths: list(&row.paths),
-    }
+    ForwarderAccess { forwarders: row.forwarders, names: list(&row.names), paths: list(&row.paths) }
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ impl Engine {
             Err(error) => return Err(operation.fail(error).await),
         };
         let name = row.name;
+        let woken = name.clone();
         operation
             .about(target(&name))
             .run(move |tx, scribe| {
@@ -64,7 +65,7 @@ impl Engine {
                 })
             })
             .await?;
-        self.wake_courier();
+        self.wake_courier_for(&woken);
         Ok(())
     }
 
@@ -86,7 +87,7 @@ impl Engine {
         if let Err(error) = self.manageable(context, class, name).await {
             return Err(operation.fail(error).await);
         }
-        let name = name.to_owned();
+        let (name, woken) = (name.to_owned(), name);
         let recovered = operation
             .run(move |tx, scribe| {
                 let name = name.clone();
@@ -101,7 +102,7 @@ impl Engine {
                 })
             })
             .await?;
-        self.wake_courier();
+        self.wake_courier_for(woken);
         Ok(recovered)
     }
 

@@ -75,9 +75,18 @@ impl Class {
 }
 
 impl Engine {
-    /// Wakes the courier: something of a destination changed, or waits to be sent.
+    /// Wakes the courier: a destination was made or changed.
     pub fn wake_courier(&self) {
         self.0.destinations.send_modify(|count| *count += 1);
+    }
+
+    /// Wakes the courier: something waits to be sent to a destination that it does not know of.
+    pub fn wake_courier_for(&self, name: &str) {
+        // One insertion: a panic elsewhere leaves nothing half done.
+        let mut kicked = self.0.kicked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kicked.insert(name.to_owned());
+        drop(kicked);
+        self.wake_courier();
     }
 
     pub(super) fn sender(&self) -> Result<Arc<dyn Sender>, Error> {

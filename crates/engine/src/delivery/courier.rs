@@ -12,7 +12,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chancery_event::id::DeliveryId;
@@ -88,6 +88,20 @@ pub(super) struct Track {
 impl Track {
     pub(super) fn course(&self) -> &Course {
         &self.row.course
+    }
+
+    /// Takes up the row as it is now; with `anew`, what waits is read from the store again.
+    fn take_up(&mut self, row: Destination, anew: bool) {
+        if row.next_index < self.row.next_index {
+            self.seen = row.next_index.0;
+        } else {
+            self.seen = self.seen.max(row.next_index.0);
+        }
+        if anew || row.changed_at != self.row.changed_at {
+            self.queue.clear();
+            self.complete = false;
+        }
+        self.row = row;
     }
 
     /// Attempts that may be started now.
@@ -227,6 +241,10 @@ impl Courier {
             return Ok(());
         }
         self.changed.mark_unchanged();
+        let kicked = {
+            let kicked = &self.engine.0.kicked;
+            std::mem::take(&mut *kicked.lock().unwrap_or_else(PoisonError::into_inner))
+        };
         self.persist_places().await?;
         let (token, until) = (self.token.clone(), now.plus(LEASE));
         let store = self.engine.0.store.clone();
@@ -234,12 +252,14 @@ impl Courier {
             .transaction("delivery.lease", move |tx: &mut Tx| {
                 let token = token.clone();
                 Box::pin(async move {
-                    destination::lease(tx, &token, TRACKS_MAX, now, until).await?;
+                    destination::lease(tx, &token, TRACKS_MAX, !fresh, now, until).await?;
                     Ok::<(), Error>(())
                 })
             })
             .await?;
-        self.leased_at = Some(now);
+        if !fresh {
+            self.leased_at = Some(now);
+        }
         let mut link = self.engine.link().await?;
         let held = destination::held(&mut link, &self.token).await?;
         let names: HashSet<&str> = held.iter().map(|row| row.name.as_str()).collect();
@@ -247,27 +267,19 @@ impl Courier {
         let attributes = chancery_store::table::attribute::all(&mut link).await?;
         for row in held {
             let known = self.tracks.get_mut(&row.name).filter(|t| t.row.version == row.version);
-            match known {
-                // Somebody may have put deliveries back, or switched it off and on.
-                Some(track) => {
-                    track.seen = track.seen.max(row.next_index.0);
-                    if row.next_index.0 < track.row.next_index.0 {
-                        track.seen = row.next_index.0;
-                    }
-                    track.row = row;
-                    track.queue.clear();
-                    track.complete = false;
+            if let Some(track) = known {
+                // Somebody may have put deliveries back, set it back, or switched it off and on.
+                let anew = !fresh || kicked.contains(&row.name);
+                track.take_up(row, anew);
+                continue;
+            }
+            let name = row.name.clone();
+            match self.track(&mut link, row, &attributes).await {
+                Ok(track) => {
+                    self.tracks.insert(name, track);
                 }
-                None => {
-                    let name = row.name.clone();
-                    match self.track(&mut link, row, &attributes).await {
-                        Ok(track) => {
-                            self.tracks.insert(name, track);
-                        }
-                        Err(error) => {
-                            tracing::error!(destination = name, %error, "a destination cannot work");
-                        }
-                    }
+                Err(error) => {
+                    tracing::error!(destination = name, %error, "a destination cannot work");
                 }
             }
         }

@@ -249,7 +249,13 @@ fn text(event_type: EventType, name: &str) -> String {
     let known = match (event_type.name(), name) {
         ("configuration.test", "class") => "channel",
         (_, "destination") => "soc-webhook",
-        (_, "destination_kind") => "webhook",
+        (
+            "delivery.failing"
+            | "delivery.recovered"
+            | "delivery.exhausted"
+            | "destination.disabled",
+            "destination_kind",
+        ) => "webhook",
         ("delivery.failing", "failure") => "status",
         ("delivery.resend", "old_state") => "dead",
         ("destination.disabled", "because") => "failing",

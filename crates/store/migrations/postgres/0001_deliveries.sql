@@ -81,12 +81,11 @@ CREATE TABLE delivery_attempt (
     PRIMARY KEY (delivery, number)
 );
 
--- Who besides administrators may see and manage forwarders.
-CREATE TABLE event_access (
+-- Who besides administrators may manage forwarders.
+CREATE TABLE forwarder_access (
     account    TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
-    events     TEXT COLLATE "C" NOT NULL,          -- none | scoped | all
     forwarders TEXT COLLATE "C" NOT NULL,          -- none | named | all
     names      TEXT COLLATE "C" NOT NULL,          -- JSON: forwarders that may be managed
-    paths      TEXT COLLATE "C" NOT NULL,          -- JSON: folders that scoped means
+    paths      TEXT COLLATE "C" NOT NULL,          -- JSON: folders whose forwarders may be managed
     changed_at BIGINT NOT NULL
 );

@@ -77,12 +77,11 @@ CREATE TABLE delivery_attempt (
     PRIMARY KEY (delivery, number)
 );
 
--- Who besides administrators may see and manage forwarders.
-CREATE TABLE event_access (
+-- Who besides administrators may manage forwarders.
+CREATE TABLE forwarder_access (
     account    TEXT NOT NULL PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
-    events     TEXT NOT NULL,                      -- none | scoped | all
     forwarders TEXT NOT NULL,                      -- none | named | all
     names      TEXT NOT NULL,                      -- JSON: forwarders that may be managed
-    paths      TEXT NOT NULL,                      -- JSON: folders that scoped means
+    paths      TEXT NOT NULL,                      -- JSON: folders whose forwarders may be managed
     changed_at BIGINT NOT NULL
 );

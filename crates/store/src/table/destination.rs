@@ -210,20 +210,22 @@ pub async fn versions(link: &mut Link, name: &str) -> Result<Vec<Version>, Error
     link.rows(sql, args![name]).await?.iter().map(read_version).collect()
 }
 
-/// Takes up to `limit` enabled destinations that nobody serves, and renews those of `token`.
-/// A lease that ends later than any can is nobody's: the clock was put back.
+/// Takes up to `limit` enabled destinations that nobody serves; with `renew`, those of `token`
+/// count among them. A lease that ends later than any can is nobody's: the clock was put back.
 pub async fn lease(
     tx: &mut Tx,
     token: &str,
     limit: usize,
+    renew: bool,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<(), Error> {
     let sql = "UPDATE destination SET lease = $1, lease_until = $4 WHERE name IN (
                    SELECT name FROM destination WHERE enabled = 1
-                   AND (lease IS NULL OR lease = $1 OR lease_until <= $3 OR lease_until > $4)
+                   AND (lease IS NULL OR (lease = $1 AND $5 = 1) OR lease_until <= $3
+                        OR lease_until > $4)
                    ORDER BY CASE WHEN lease = $1 THEN 0 ELSE 1 END, name LIMIT $2)";
-    tx.execute(sql, args![token, limit, now, until]).await.map(|_| ())
+    tx.execute(sql, args![token, limit, now, until, i64::from(renew)]).await.map(|_| ())
 }
 
 /// Gives back everything that `token` serves.

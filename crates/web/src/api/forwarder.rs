@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chancery_engine::delivery::{
-    Class, DestinationEdit, DestinationView, EventAccess, Saved, Sent,
+    Class, DestinationEdit, DestinationView, ForwarderAccess, Saved, Sent,
 };
 use chancery_engine::{Engine, Permission};
 use chancery_event::Timestamp;
@@ -34,8 +34,8 @@ pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::ForwarderWrite, routes!(rotate_forwarder_secret));
     operations.any(Permission::ForwarderWrite, routes!(replay_forwarder));
     operations.any(Permission::ForwarderWrite, routes!(recover_forwarder));
-    operations.any(Permission::AccountRead, routes!(read_event_access));
-    operations.any(Permission::AccountWrite, routes!(set_event_access));
+    operations.any(Permission::AccountRead, routes!(read_forwarder_access));
+    operations.any(Permission::AccountWrite, routes!(set_forwarder_access));
 }
 
 /// A forwarder with how it goes.
@@ -484,13 +484,11 @@ async fn recover_forwarder(
     Ok(Json(Recovered { deliveries }))
 }
 
-/// What an account may do in the event centre.
+/// The forwarders that an account may manage.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Access {
-    /// Events it sees: `none`, `scoped` (objects in `paths`) or `all`.
-    events: String,
-    /// Forwarders it manages: `none`, `named` (`names`, and those in `paths`) or `all`.
+    /// `none`, `named` (`names`, and those in `paths`) or `all`.
     forwarders: String,
     /// Names of forwarders.
     #[serde(default)]
@@ -500,35 +498,35 @@ struct Access {
     paths: Vec<String>,
 }
 
-/// What an account may do in the event centre
-#[utoipa::path(get, path = "/api/v1/accounts/{id}/event-access", tag = "access",
+/// The forwarders that an account may manage
+#[utoipa::path(get, path = "/api/v1/accounts/{id}/forwarder-access", tag = "access",
     params(("id" = String, Path, description = "Identifier of the account")),
     responses((status = 200, description = "What it may do", body = Access)))]
-async fn read_event_access(
+async fn read_forwarder_access(
     State(engine): State<Engine>,
     caller: Caller,
     PathOf(id): PathOf<AccountId>,
 ) -> Result<Json<Access>, Problem> {
-    let found = engine.event_access(caller.context(), id).await?;
-    let EventAccess { events, forwarders, names, paths } = found;
-    Ok(Json(Access { events, forwarders, names, paths }))
+    let found = engine.forwarder_access(caller.context(), id).await?;
+    let ForwarderAccess { forwarders, names, paths } = found;
+    Ok(Json(Access { forwarders, names, paths }))
 }
 
-/// Set what an account may do in the event centre
+/// Set the forwarders that an account may manage
 ///
 /// Administrators may everything whatever is set here; viewers never manage forwarders.
-#[utoipa::path(put, path = "/api/v1/accounts/{id}/event-access", tag = "access",
+#[utoipa::path(put, path = "/api/v1/accounts/{id}/forwarder-access", tag = "access",
     params(("id" = String, Path, description = "Identifier of the account")),
     request_body = Access,
     responses((status = 204, description = "It was set")))]
-async fn set_event_access(
+async fn set_forwarder_access(
     State(engine): State<Engine>,
     caller: Caller,
     PathOf(id): PathOf<AccountId>,
     Json(access): Json<Access>,
 ) -> Result<StatusCode, Problem> {
-    let Access { events, forwarders, names, paths } = access;
-    let access = EventAccess { events, forwarders, names, paths };
-    engine.set_event_access(caller.context(), id, access).await?;
+    let Access { forwarders, names, paths } = access;
+    let access = ForwarderAccess { forwarders, names, paths };
+    engine.set_forwarder_access(caller.context(), id, access).await?;
     Ok(StatusCode::NO_CONTENT)
 }

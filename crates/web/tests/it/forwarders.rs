@@ -1,7 +1,10 @@
 //! Forwarders through the API: from the form to a real receiver, with attempts shown.
 
+use chancery_engine::Role;
 use chancery_testkit::{Manner, Receiver, TestServer};
 use serde_json::{Value, json};
+
+use super::browser::Browser;
 
 /// Waits until the API answers as wanted.
 async fn eventually(server: &TestServer, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
@@ -145,7 +148,6 @@ async fn what_cannot_be_is_refused_at_its_field() {
 
 #[tokio::test]
 async fn forwarders_are_managed_by_whom_they_were_given_to() {
-    use chancery_engine::Role;
     let server = TestServer::start().await;
     let receiver = Receiver::plain().await;
     for (name, path) in [("soc", "/prod"), ("test", "/lab")] {
@@ -171,14 +173,14 @@ async fn forwarders_are_managed_by_whom_they_were_given_to() {
         items.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert!(names().await.is_empty());
-    let access = format!("/api/v1/accounts/{account}/event-access");
+    let access = format!("/api/v1/accounts/{account}/forwarder-access");
     let set = async |body: Value| {
         let call = server.call(axum::http::Method::PUT, &access).bearer(server.admin());
         call.json(&body).send().await.expect(204);
     };
-    set(json!({ "events": "all", "forwarders": "named", "names": ["test"] })).await;
+    set(json!({ "forwarders": "named", "names": ["test"] })).await;
     assert_eq!(names().await, ["test"]);
-    set(json!({ "events": "all", "forwarders": "named", "paths": ["/prod"] })).await;
+    set(json!({ "forwarders": "named", "paths": ["/prod"] })).await;
     assert_eq!(names().await, ["soc"]);
     let off = json!({ "enabled": false });
     let switch = |name: &str| {
@@ -187,7 +189,71 @@ async fn forwarders_are_managed_by_whom_they_were_given_to() {
     };
     switch("soc").send().await.expect(204);
     switch("test").send().await.expect(403);
-    set(json!({ "events": "all", "forwarders": "all" })).await;
+    set(json!({ "forwarders": "all" })).await;
     assert_eq!(names().await, ["soc", "test"]);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn pages_make_show_try_and_delete_a_forwarder_without_scripts() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::plain().await;
+    let mut session = Browser::sign_in_as(&server, Role::Administrator).await;
+    let empty = session.get("/forwarders").await.expect(200).text();
+    assert!(empty.contains("No forwarder here") && empty.contains("/forwarders/new"));
+    let kinds = session.get("/forwarders/new").await.expect(200).text();
+    for kind in ["webhook", "syslog", "file", "nats", "email", "slack", "teams", "servicenow"] {
+        assert!(kinds.contains(&format!("/forwarders/new?kind={kind}")), "{kind}");
+        let form = session.get(&format!("/forwarders/new?kind={kind}")).await.expect(200);
+        assert!(form.text().contains("name=\"select/event_types\""), "{kind}");
+    }
+    let wrong =
+        [("kind", "webhook"), ("name", "soc"), ("path", "/"), ("settings/url", "http://10.0.0.1/")];
+    let refused = session.post("/forwarders/new", &wrong).await.expect(422).text();
+    assert!(refused.contains("a private address") && refused.contains("http://10.0.0.1/"));
+    assert!(refused.contains("settings-url-error"), "the fault stands at its field");
+    let url = receiver.url();
+    let right = [
+        ("kind", "webhook"),
+        ("name", "soc"),
+        ("title", "The SOC"),
+        ("path", "/prod"),
+        ("settings/url", url.as_str()),
+        ("settings/signature", "hmac"),
+        ("settings/headers", "X-Team: soc"),
+        ("secrets/token", "t0ken"),
+        ("select/event_types", "configuration.*\ntoken.create"),
+        ("select/severities", "info"),
+        ("select/locations/items", ""),
+        ("runner", "immediate"),
+        ("enabled", "1"),
+    ];
+    let made = session.post("/forwarders/new", &right).await.expect(200);
+    assert!(made.text().contains("whsec_"), "the secret is shown");
+    assert_eq!(made.header("cache-control"), "no-store");
+    let one = session.get("/forwarders/soc").await.expect(200).text();
+    assert!(one.contains("The SOC") && !one.contains("whsec_") && !one.contains("t0ken"));
+    session.post("/forwarders/soc/test", &[]).await.expect(303);
+    assert_eq!(receiver.wait_for(1).await[0].headers["x-team"], "soc");
+    let told = session.get("/forwarders/soc").await.expect(200).text();
+    assert!(told.contains("The trial got through"), "{told}");
+    let list = session.get("/deliveries?destination=soc").await.expect(200).text();
+    assert!(list.contains("/deliveries/"), "{list}");
+    let id = list.split("/deliveries/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let delivery = session.get(&format!("/deliveries/{id}")).await.expect(200).text();
+    assert!(delivery.contains("Attempt 1") && !delivery.contains("t0ken"));
+    let edit = session.get("/forwarders/soc/edit").await.expect(200).text();
+    assert!(edit.contains("X-Team: soc") && !edit.contains("t0ken"));
+    session.post("/forwarders/soc/off", &[]).await.expect(303);
+    assert!(session.get("/forwarders").await.text().contains("Switched off"));
+    session.post("/forwarders/soc/on", &[]).await.expect(303);
+    for what in ["delete", "replay", "recover", "rotate"] {
+        session.get(&format!("/forwarders/soc/{what}")).await.expect(200);
+    }
+    session.post("/forwarders/soc/replay", &[("from_index", "0")]).await.expect(303);
+    let rotated = session.post("/forwarders/soc/rotate", &[]).await.expect(200).text();
+    assert!(rotated.contains("whsec_"));
+    session.post("/forwarders/soc/delete", &[]).await.expect(303);
+    session.get("/forwarders/soc").await.expect(404);
     server.finish().await;
 }
