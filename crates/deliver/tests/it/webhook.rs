@@ -207,7 +207,7 @@ async fn addresses_that_may_not_be_reached_are_refused_in_every_spelling() {
         "[64:ff9b::a00:1]",
         "[2002:a00:1::]",
         "[ff02::1]",
-        "127.1",
+        "127.2",
         "2130706434",
         "0x7f000002",
         "0177.0.0.2",

@@ -2,7 +2,7 @@
 //! no store, no network; the random number is passed in.
 //!
 //! - After an attempt that failed the delivery waits: 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h,
-//! then every 3 h, each ±20 %. [`DEADLINE`] after its first attempt it is dead; it is kept.
+//!   then every 3 h, each ±20 %. [`DEADLINE`] after its first attempt it is dead; it is kept.
 //! - After [`TOLD`] failures in a row `delivery.failing` is recorded.
 //! - After [`TRIP`] failures in a row the breaker opens: nothing is sent for 30 s, doubling up to
 //!   30 min, then one delivery as a probe.

@@ -237,7 +237,7 @@ async fn pages_make_show_try_and_delete_a_forwarder_without_scripts() {
     assert_eq!(receiver.wait_for(1).await[0].headers["x-team"], "soc");
     let told = session.get("/forwarders/soc").await.expect(200).text();
     assert!(told.contains("The trial got through"), "{told}");
-    let list = session.get("/deliveries?destination=soc").await.expect(200).text();
+    let list = session.get("/deliveries?destination=soc&reason=test").await.expect(200).text();
     assert!(list.contains("/deliveries/"), "{list}");
     let id = list.split("/deliveries/").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let delivery = session.get(&format!("/deliveries/{id}")).await.expect(200).text();
