@@ -30,6 +30,7 @@ mod listing;
 mod log;
 mod me;
 mod metrics;
+pub(crate) mod okta;
 mod stream;
 mod task;
 mod tile;
@@ -97,5 +98,6 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     health::add(&mut operations);
     metrics::add(&mut operations);
     let Operations { routes, document } = operations;
+    okta::add(routes);
     document::add(routes, &document)
 }

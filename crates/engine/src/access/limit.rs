@@ -49,6 +49,15 @@ impl Limiter {
         self.per_minute
     }
 
+    /// How many uses of `key` are left at `now`.
+    pub fn left(&self, key: &str, now: Timestamp) -> u32 {
+        let buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some(bucket) = buckets.get(key) else { return self.per_minute };
+        let back = now.since(bucket.at).max(0).saturating_mul(i64::from(self.per_minute)) / 60;
+        let left = bucket.level.saturating_add(back) / 1_000_000;
+        u32::try_from(left).unwrap_or(0).min(self.per_minute)
+    }
+
     /// Takes one use of `key` at `now`.
     pub fn take(&self, key: &str, now: Timestamp) -> Answer {
         const ONE: i64 = 1_000_000;

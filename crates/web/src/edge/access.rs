@@ -49,10 +49,18 @@ pub(crate) fn is_open_before_password_change(path: &str) -> bool {
     BEFORE_PASSWORD_CHANGE.contains(&path)
 }
 
+/// Where collectors that were written for Okta read.
+pub(crate) const FOR_OKTA: &str = "/okta";
+
 /// Whether refusals on this path are for people (pages) or for programs (problem documents).
 pub(crate) fn is_for_programs(path: &str) -> bool {
     let under = |prefix: &str| path == prefix || path.starts_with(&format!("{prefix}/"));
-    under("/api") || path.starts_with("/log/") || under("/health") || path == "/metrics"
+    under("/api")
+        || under(FOR_OKTA)
+        || under("/intake")
+        || path.starts_with("/log/")
+        || under("/health")
+        || path == "/metrics"
 }
 
 #[cfg(test)]

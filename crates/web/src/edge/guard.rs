@@ -17,9 +17,10 @@ use chancery_engine::{Client, Context, Secret};
 use chancery_event::Origin;
 use http_body_util::Limited;
 
-use super::access::{is_for_programs, is_open_before_password_change};
+use super::access::{FOR_OKTA, is_for_programs, is_open_before_password_change};
 use super::client::client;
 use super::{Access, AppState, Caller, LOGIN_PATH, PASSWORD_PATH, Problem, cookie, idempotency};
+use crate::api::okta::fault::Fault;
 
 /// Longest form without files, in bytes.
 const FORM_MAX: usize = 1024 * 1024;
@@ -76,6 +77,9 @@ pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next
 }
 
 fn refusal(problem: Problem, path: &str, back: Option<&str>) -> Response {
+    if path.starts_with(FOR_OKTA) && is_for_programs(path) {
+        return Fault::from(&problem).into_response();
+    }
     if is_for_programs(path) {
         return problem.into_response();
     }
@@ -229,7 +233,10 @@ impl Gate {
         let bearer = headers.get(header::AUTHORIZATION).map(|value| {
             let text = value.to_str().unwrap_or_default();
             let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-            (scheme.eq_ignore_ascii_case("bearer"), Secret::new(token.trim().to_owned()))
+            // Collectors of the Okta System Log say SSWS for a token.
+            let is_token = scheme.eq_ignore_ascii_case("bearer")
+                || scheme.eq_ignore_ascii_case("ssws") && self.route.starts_with(FOR_OKTA);
+            (is_token, Secret::new(token.trim().to_owned()))
         });
         Ok(match (self.access, bearer) {
             (Access::Session(_), _) => cookie(),

@@ -51,6 +51,9 @@ async fn other_method(request: Request) -> Response {
 }
 
 fn told(problem: Problem, request: &Request) -> Response {
+    if request.uri().path().starts_with("/okta/") {
+        return crate::api::okta::fault::Fault::from(&problem).into_response();
+    }
     if is_for_programs(request.uri().path()) { problem.into_response() } else { problem.page() }
 }
 

@@ -13,4 +13,5 @@ mod forwarders;
 mod guard;
 mod log;
 mod monitors;
+mod okta;
 mod pages;
