@@ -224,7 +224,9 @@ pub async fn lease(
                    SELECT name FROM destination WHERE enabled = 1
                    AND (lease IS NULL OR (lease = $1 AND $5 = 1) OR lease_until <= $3
                         OR lease_until > $4)
-                   ORDER BY CASE WHEN lease = $1 THEN 0 ELSE 1 END, name LIMIT $2)";
+                   ORDER BY CASE WHEN lease = $1 THEN 0 ELSE 1 END, name LIMIT $2)
+               AND (lease IS NULL OR lease = $1 OR lease_until <= $3 OR lease_until > $4)";
+    // The condition stands twice: two nodes may choose the same row, and the second looks again.
     tx.execute(sql, args![token, limit, now, until, i64::from(renew)]).await.map(|_| ())
 }
 

@@ -77,7 +77,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// Pages without parameters.
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 24] = [
     "/",
     "/alerts",
     "/review",
@@ -89,6 +89,10 @@ const PAGES: [&str; 20] = [
     "/catalogue/certificate.upload",
     "/log-view",
     "/jobs",
+    "/forwarders",
+    "/forwarders/new",
+    "/forwarders/new?kind=webhook",
+    "/deliveries",
     "/administration",
     "/administration/tokens",
     "/administration/groups",
