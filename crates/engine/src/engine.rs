@@ -230,6 +230,7 @@ impl Engine {
             tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::reaction::dispatcher::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::node::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped.clone())),
         ];
         if let Some(sender) = engine.settings().sender.clone() {
@@ -323,16 +324,7 @@ impl Engine {
             self.note(&context, draft.target(self.log_target())).await?;
         }
         let password = self.bootstrap(&context).await?;
-        let size = log::state(&mut self.link().await?).await?.size;
-        let payload = types::log::ServiceStart {
-            node_id: self.0.desk.node,
-            program_version: env!("CARGO_PKG_VERSION").to_owned(),
-            schema_version: Some(1),
-            log_size: Some(size),
-            clean: None,
-        };
-        let node = Target::new(TargetKind::Node, self.0.desk.node);
-        self.note(&context, Draft::new(&payload)?.target(node)).await?;
+        self.node_starts(&context).await?;
         Ok(password)
     }
 
@@ -508,14 +500,7 @@ impl Running {
     /// The stop could not be recorded.
     pub async fn stop(self) -> Result<(), Error> {
         let engine = &self.engine;
-        let payload = types::log::ServiceStop {
-            node_id: engine.0.desk.node,
-            stopped_by: "signal".into(),
-            uptime_s: engine.0.started.elapsed().as_secs(),
-        };
-        let node = Target::new(TargetKind::Node, engine.0.desk.node);
-        let draft = Draft::new(&payload)?.target(node);
-        let noted = engine.note(&Context::system(engine.environment()), draft).await;
+        let noted = engine.node_stops().await;
         engine.0.stop.send_replace(true);
         engine.0.jobs_waiting.notify_waiters();
         engine.0.status_waiting.notify_waiters();

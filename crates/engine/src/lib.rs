@@ -34,6 +34,7 @@ mod demonstration;
 mod engine;
 mod error;
 mod health;
+pub mod node;
 mod operation;
 mod permission;
 mod projector;

@@ -14,6 +14,7 @@ pub mod job;
 pub mod label;
 pub mod lease;
 pub mod monitor;
+pub mod node;
 pub mod session;
 pub mod setting;
 pub mod task;

@@ -30,6 +30,7 @@ mod listing;
 mod log;
 mod me;
 mod metrics;
+mod node;
 pub(crate) mod okta;
 mod stream;
 mod task;
@@ -97,6 +98,7 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     tile::add(&mut operations);
     health::add(&mut operations);
     metrics::add(&mut operations);
+    node::add(&mut operations);
     let Operations { routes, document } = operations;
     okta::add(routes);
     document::add(routes, &document)

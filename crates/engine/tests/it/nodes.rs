@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use chancery_engine::{Context, Engine, Running, Settings, StartError, bench};
+use chancery_event::id::NodeId;
 use chancery_event::{Environment, LogIndex};
 use chancery_store::table::lease;
+use chancery_store::table::node::{self, Node};
 use chancery_store::{DatabaseUrl, Lane, Tx, log};
 use chancery_throwaway::{Backend, database_of, run};
 
@@ -109,6 +111,108 @@ fn the_same_certificate_on_two_nodes_enters_once() {
         }
         first.stop().await.unwrap();
         second.stop().await.unwrap();
+    });
+}
+
+/// Sealed events of a type, as log index and subject.
+async fn told(engine: &Engine, event_type: &str) -> Vec<(u64, String)> {
+    assert!(engine.settle(PATIENCE).await);
+    let mut link = bench::store(engine).read().await.unwrap();
+    let events = log::range(&mut link, LogIndex(0), 10_000).await.unwrap();
+    let of_type = events.iter().filter(|sealed| sealed.event().type_name == event_type);
+    of_type.map(|sealed| (sealed.index().0, sealed.event().subject().unwrap().id.clone())).collect()
+}
+
+/// Enters a node that never shows that it lives.
+async fn ghost(engine: &Engine) -> Node {
+    let now = engine.environment().now();
+    let ghost = Node {
+        id: engine.environment().id::<NodeId>(),
+        host: "elsewhere".to_owned(),
+        version: "0.0.1".to_owned(),
+        state: "running".to_owned(),
+        beat: 7,
+        log_size: 0,
+        started_at: now,
+        seen_at: now,
+        ended_at: None,
+    };
+    let entering = ghost.clone();
+    let entered = bench::store(engine).transaction("enter", move |tx: &mut Tx| {
+        let ghost = entering.clone();
+        Box::pin(async move { node::enter(tx, &ghost).await })
+    });
+    entered.await.unwrap();
+    ghost
+}
+
+/// Waits until the node shows that it alone does everything there is to do alone.
+async fn holds_everything(engine: &Engine) {
+    let context = Context::command_line(engine.environment());
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let nodes = engine.nodes(&context).await.unwrap();
+        let held = nodes.into_iter().find(|node| node.own).unwrap().leases;
+        let names = ["agenda", "dispatcher", "projector", "sealer", "validator"];
+        if names.iter().all(|name| held.iter().any(|held| held == name)) {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "it holds only {held:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[test]
+fn nodes_show_themselves_and_tell_once_who_vanishes_and_who_is_back() {
+    on_server(async {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let database = url(one.path());
+        let first = start(one.path(), database.clone()).await.unwrap();
+        copy_keys(one.path(), two.path());
+        let second = start(two.path(), database).await.unwrap();
+        let engine = first.engine().clone();
+        let store = bench::store(&engine);
+        let context = Context::command_line(engine.environment());
+        // A third one that died at once, as far as anybody can tell.
+        let ghost = ghost(&engine).await;
+        let state = async |id: NodeId| {
+            let nodes = engine.nodes(&context).await.unwrap();
+            nodes.into_iter().find(|node| node.id == id).map(|node| node.state)
+        };
+        let nodes = engine.nodes(&context).await.unwrap();
+        assert_eq!(nodes.iter().filter(|node| node.state == "running").count(), 3);
+        assert_eq!(nodes.iter().filter(|node| node.own).count(), 1);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while state(ghost.id).await.as_deref() != Some("vanished") {
+            assert!(tokio::time::Instant::now() < deadline, "nobody missed it");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let gone = told(&engine, "node.vanished").await;
+        assert_eq!(gone.len(), 1, "{gone:?}");
+        assert_eq!(gone[0].1, ghost.id.to_string());
+        // Somebody takes the second one for gone; it shows that it is not.
+        let own = second.engine().nodes(&context).await.unwrap();
+        let own = own.into_iter().find(|node| node.own).unwrap().id;
+        let now = engine.environment().now();
+        let declared = store.transaction("vanish", move |tx: &mut Tx| {
+            Box::pin(async move {
+                let running = node::running(tx).await?;
+                let beat = running.iter().find(|node| node.id == own).unwrap().beat;
+                node::vanish(tx, own, beat, now).await
+            })
+        });
+        assert!(declared.await.unwrap());
+        while state(own).await.as_deref() != Some("running") {
+            assert!(tokio::time::Instant::now() < deadline, "it does not come back");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let back = told(&engine, "node.returned").await;
+        assert_eq!(back.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>(), [own.to_string()]);
+        second.stop().await.unwrap();
+        assert_eq!(state(own).await.as_deref(), Some("stopped"));
+        assert_eq!(told(&engine, "service.stop").await.len(), 1);
+        holds_everything(&engine).await;
+        first.stop().await.unwrap();
     });
 }
 

@@ -457,6 +457,8 @@ catalogue! {
     EventExport "event.export" log::EventExport { Operation 1 Info / Warning Event Produced }
     LogKeyCreate "log.key_create" log::KeyCreate { Operation 1 Warning / Critical Log Produced }
     LogSealStopped "log.seal_stopped" log::SealStopped { Occurrence 1 Critical Log Produced }
+    NodeVanished "node.vanished" log::NodeVanished { Occurrence 1 Error Node Produced }
+    NodeReturned "node.returned" log::NodeReturned { Occurrence 1 Warning Node Produced }
     LogRestore "log.restore" log::Restore { Operation 1 Warning / Critical Log Produced }
     LogVerify "log.verify" log::Verify { Operation 1 Info / Critical Log Produced }
     BackupCreate "backup.create" log::BackupCreate { Operation 1 Info / Error Other Produced }

@@ -181,6 +181,8 @@ const OCCURRENCES: &[(&str, Templates)] = &[
     ("job.started", &["the job {job_kind} has begun"]),
     ("license.limit_reached", &["the licensed number of {counted} is reached: {limit}"]),
     ("log.seal_stopped", &["sealing has stopped: {stopped_by}"]),
+    ("node.returned", &["the node on {host} is back after {away_s:second|seconds}"]),
+    ("node.vanished", &["the node on {host} has vanished"]),
     ("request.expired", &["{object} has expired"]),
     ("schedule.finished", &["the task of the schedule {schedule_name} ended: {state}"]),
     ("secret.rotation_due", &["{object} will be rotated on {due_at}"]),

@@ -29,6 +29,29 @@ payloads! {
         uptime_s: u64,
     }
 
+    /// A node has shown no life for a while: it ended without saying so, is frozen, or is cut off
+    /// from the database. Others do its work.
+    NodeVanished {
+        /// The node.
+        node_id: NodeId,
+        /// Name of its machine.
+        host: String,
+        /// When it last showed that it lives, by its own clock.
+        seen_at: Timestamp,
+        /// The node that noticed.
+        found_by: NodeId,
+    }
+
+    /// A node that had vanished shows life again. What it alone had done is done by others.
+    NodeReturned {
+        /// The node.
+        node_id: NodeId,
+        /// Name of its machine.
+        host: String,
+        /// How long it had counted as gone, in seconds.
+        away_s: u64,
+    }
+
     /// A recorded event waited to be sealed without the mark that proves where it comes from. It
     /// was set aside.
     UnsealedPending {

@@ -315,9 +315,10 @@ CREATE TABLE certificate_count (
     demonstration       BIGINT NOT NULL,
     issuer_cn           TEXT COLLATE "C" NOT NULL, -- '': none
     ra_profile          TEXT COLLATE "C" NOT NULL, -- '': none
-    certificates        BIGINT NOT NULL,           -- may have fallen to 0
+    certificates        BIGINT NOT NULL,           -- summed over its shards; one may be below 0
+    shard               BIGINT NOT NULL DEFAULT pg_backend_pid() % 8, -- a session counts in one
     PRIMARY KEY (group_id, archived, status, replaced, key_algorithm, key_size, signature_algorithm, key_usage,
-        extended_key_usage, source, is_ca, trust_anchor, demonstration, issuer_cn, ra_profile)
+        extended_key_usage, source, is_ca, trust_anchor, demonstration, issuer_cn, ra_profile, shard)
 );
 
 -- How many end in an hour: any expiry histogram is a sum over few rows.
@@ -326,8 +327,9 @@ CREATE TABLE certificate_hour (
     archived     BIGINT NOT NULL,
     status       TEXT COLLATE "C" NOT NULL,
     replaced     BIGINT NOT NULL,                  -- 1: replaced_by is set
-    certificates BIGINT NOT NULL,
-    PRIMARY KEY (hour, archived, status, replaced)
+    certificates BIGINT NOT NULL,                  -- summed over its shards; one may be below 0
+    shard        BIGINT NOT NULL DEFAULT pg_backend_pid() % 8,
+    PRIMARY KEY (hour, archived, status, replaced, shard)
 );
 
 -- What each certificate counts as: by itself and in each of its groups.
@@ -401,7 +403,7 @@ BEGIN
         ON CONFLICT ON CONSTRAINT certificate_hour_pkey
         DO UPDATE SET certificates = certificate_hour.certificates + excluded.certificates;
     DELETE FROM certificate_hour WHERE certificates = 0
-        AND hour > OLD.not_after - 3600000000 AND hour <= OLD.not_after;
+        AND shard = pg_backend_pid() % 8 AND hour > OLD.not_after - 3600000000 AND hour <= OLD.not_after;
     RETURN NULL;
 END;
 $$;
@@ -428,7 +430,7 @@ BEGIN
         ON CONFLICT ON CONSTRAINT certificate_hour_pkey
         DO UPDATE SET certificates = certificate_hour.certificates + excluded.certificates;
     DELETE FROM certificate_hour WHERE certificates = 0
-        AND hour > OLD.not_after - 3600000000 AND hour <= OLD.not_after;
+        AND shard = pg_backend_pid() % 8 AND hour > OLD.not_after - 3600000000 AND hour <= OLD.not_after;
     RETURN OLD;
 END;
 $$;

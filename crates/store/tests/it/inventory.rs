@@ -1,7 +1,7 @@
 //! Searching the inventory: SQL and the interpreter in memory select the same certificates, and
 //! pages neither skip nor repeat any.
 
-use chancery_throwaway::on_each_backend;
+use chancery_throwaway::{Backend, on_each_backend};
 use std::collections::BTreeMap;
 
 use chancery_event::filter::Filter;
@@ -462,7 +462,8 @@ async fn recounted(link: &mut Link) {
         demonstration, issuer_cn, ra_profile";
     let sql = format!(
         "SELECT COUNT(*) AS n FROM (
-         SELECT {columns}, certificates FROM certificate_count WHERE certificates <> 0
+         SELECT {columns}, SUM(certificates) FROM certificate_count GROUP BY {columns}
+         HAVING SUM(certificates) <> 0
          EXCEPT SELECT {columns}, COUNT(*) FROM certificate_counted GROUP BY {columns}) AS other"
     );
     assert_eq!(link.number(sql, Vec::new()).await.unwrap(), 0, "counts");
@@ -470,7 +471,8 @@ async fn recounted(link: &mut Link) {
                - (SELECT COUNT(*) FROM certificate_counted) AS n";
     assert_eq!(link.number(sql, Vec::new()).await.unwrap(), 0, "all are counted");
     let sql = "SELECT COUNT(*) AS n FROM (
-               SELECT hour, archived, status, replaced, certificates FROM certificate_hour
+               SELECT hour, archived, status, replaced, SUM(certificates) FROM certificate_hour
+               GROUP BY 1, 2, 3, 4 HAVING SUM(certificates) <> 0
                EXCEPT SELECT not_after / 3600000000 * 3600000000,
                archived, status, CASE WHEN replaced_by IS NULL THEN 0 ELSE 1 END, COUNT(*)
                FROM certificate GROUP BY 1, 2, 3, 4) AS other";
@@ -484,8 +486,12 @@ on_each_backend!(counts_follow_every_change, 2);
 
 async fn counts_follow_every_change() {
     let place = Place::new().await;
-    let (store, world, all) = opened(&place, 60).await;
+    let (mut store, world, all) = opened(&place, 60).await;
     recounted(&mut store.read().await.unwrap()).await;
+    if Backend::current() == Backend::Postgres {
+        // Another session takes away what the first one counted.
+        store = place.open().await;
+    }
     let given = std::sync::Arc::new((world, all));
     store
         .transaction("change", move |tx: &mut Tx| {

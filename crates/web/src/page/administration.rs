@@ -3,6 +3,7 @@
 mod account_page;
 mod attribute;
 mod label;
+mod node;
 mod token;
 
 use axum::response::Response;
@@ -27,6 +28,7 @@ pub(super) fn add(routes: &mut Routes) {
     token::add(routes);
     label::add(routes);
     attribute::add(routes);
+    node::add(routes);
 }
 
 /// The parts of the administration that the role may see.
@@ -37,6 +39,7 @@ fn parts(shell: &Shell, current: &str) -> Markup {
         ("Groups", "/administration/groups", Permission::CertificateRead),
         ("RA profiles", "/administration/ra-profiles", Permission::CertificateRead),
         ("Attributes", "/administration/attributes", Permission::CertificateRead),
+        ("Nodes", "/administration/nodes", Permission::MetricsRead),
     ];
     let seen: Vec<Tab<'_>> = all
         .into_iter()

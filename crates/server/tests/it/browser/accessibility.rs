@@ -77,7 +77,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// Pages without parameters.
-const PAGES: [&str; 24] = [
+const PAGES: [&str; 25] = [
     "/",
     "/alerts",
     "/review",
@@ -98,6 +98,7 @@ const PAGES: [&str; 24] = [
     "/administration/groups",
     "/administration/ra-profiles",
     "/administration/attributes",
+    "/administration/nodes",
     "/account",
     "/account/password",
     "/help/search",

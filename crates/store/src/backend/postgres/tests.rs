@@ -13,14 +13,37 @@ const HEAD: &str =
 
 /// What is not mechanical: the rows of an index that SQLite keeps behind it by itself, and what
 /// only several nodes need.
-const BY_HAND: [(&str, &str); 2] = [
+const BY_HAND: [(&str, &str); 7] = [
     ("ON event (type, severity, result);", "ON event (type, severity, result, log_index);"),
     (
         "CREATE TABLE lease (",
         "-- Has no rows: transactions that met others before lock it, one at a time, as they begin.\n\
          CREATE TABLE turn (one BIGINT);\n\nCREATE TABLE lease (",
     ),
+    // One row for everybody would be one that all nodes wait for: each session counts in the rows
+    // of its shard, and whoever reads sums over them.
+    ("    certificates        BIGINT NOT NULL,           -- may have fallen to 0\n", COUNT_SHARD),
+    (
+        "demonstration, issuer_cn, ra_profile)\n);",
+        "demonstration, issuer_cn, ra_profile, shard)\n);",
+    ),
+    ("    certificates BIGINT NOT NULL,\n    PRIMARY KEY (hour", HOUR_SHARD),
+    ("replaced)\n);", "replaced, shard)\n);"),
+    (
+        "WHERE certificates = 0\n        AND hour",
+        "WHERE certificates = 0\n        AND shard = pg_backend_pid() % 8 AND hour",
+    ),
 ];
+
+const COUNT_SHARD: &str =
+    "    certificates        BIGINT NOT NULL,           -- summed over its shards; one may be below 0
+    shard               BIGINT NOT NULL DEFAULT pg_backend_pid() % 8, -- a session counts in one
+";
+
+const HOUR_SHARD: &str =
+    "    certificates BIGINT NOT NULL,                  -- summed over its shards; one may be below 0
+    shard        BIGINT NOT NULL DEFAULT pg_backend_pid() % 8,
+    PRIMARY KEY (hour";
 
 /// Triggers as functions. Their statements are the same, but an upsert names its key there.
 fn triggers(text: &str) -> String {

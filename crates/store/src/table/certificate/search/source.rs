@@ -63,7 +63,8 @@ pub(super) async fn kinds(
     let columns = KIND_COLUMNS.map(|column| format!("k.{column}")).join(", ");
     let sql = format!(
         "SELECT {columns}, CAST(SUM(k.certificates) AS BIGINT) AS n FROM certificate_count k
-         WHERE k.group_id = '' AND k.certificates > 0 AND {fits} GROUP BY {columns} LIMIT {limit}"
+         WHERE k.group_id = '' AND {fits} GROUP BY {columns} HAVING SUM(k.certificates) > 0
+         LIMIT {limit}"
     );
     let rows = link.rows(sql, statement.values).await?;
     if rows.len() > BRANCHES_MAX {

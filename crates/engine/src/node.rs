@@ -1,0 +1,270 @@
+//! Which nodes there are: each shows that it lives, and says so when another one vanishes.
+//!
+//! Starting and stopping are events of the node itself (`service.start`, `service.stop`).
+//! Disappearing is told by whoever sees it first, by its own clock (`node.vanished`), coming back
+//! by the node that was gone (`node.returned`): it may have been frozen, or cut off.
+//!
+//! On the embedded engine there is one node. A row that was left behind there tells the next start
+//! that the last one did not end in order.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use chancery_event::id::NodeId;
+use chancery_event::types::log as types;
+use chancery_event::{Target, TargetKind, Timestamp};
+use chancery_store::table::lease;
+use chancery_store::table::node::{self as table, Node};
+use chancery_store::{Lane, Tx, log};
+use tokio::sync::watch;
+
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission};
+
+/// How often a node shows that it lives.
+const BEAT: Duration = Duration::from_secs(2);
+/// A node whose beat has stood still for so long is gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A node, as people see it.
+#[derive(Clone, Debug)]
+pub struct NodeView {
+    /// Its identifier, new with every start.
+    pub id: NodeId,
+    /// Name of its machine.
+    pub host: String,
+    /// Version of the program.
+    pub version: String,
+    /// `running`, `stopped` or `vanished`.
+    pub state: String,
+    /// It is the node that answers.
+    pub own: bool,
+    /// What it alone does at the moment: names of leases.
+    pub leases: Vec<String>,
+    /// Sealed entries that it did not know of when it last showed that it lives.
+    pub lag: u64,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it last showed that it lives, by its own clock.
+    pub seen_at: Timestamp,
+    /// When it stopped, or was found to be gone.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Engine {
+    /// The nodes on this database: those that run, and those that ended lately.
+    ///
+    /// # Errors
+    /// The caller may not see figures of the server; the store cannot be read.
+    pub async fn nodes(&self, context: &Context) -> Result<Vec<NodeView>, Error> {
+        context.require(Permission::MetricsRead)?;
+        let mut link = self.link().await?;
+        // In this order: what a node knows is never more than the log has.
+        let nodes = table::all(&mut link).await?;
+        let leases = lease::all(&mut link).await?;
+        let size = log::state(&mut link).await?.signed_size;
+        let alone = !self.0.store.is_shared();
+        let view = |node: Node| {
+            let own = node.id == self.0.desk.node;
+            let held = leases
+                .iter()
+                .filter(|(_, seen)| seen.holder.as_deref() == Some(node.id.to_string().as_str()));
+            NodeView {
+                own,
+                leases: held.map(|(name, _)| name.clone()).collect(),
+                lag: if alone || node.state != "running" {
+                    0
+                } else {
+                    size.saturating_sub(node.log_size)
+                },
+                id: node.id,
+                host: node.host,
+                version: node.version,
+                state: node.state,
+                started_at: node.started_at,
+                seen_at: if alone && own { self.environment().now() } else { node.seen_at },
+                ended_at: node.ended_at,
+            }
+        };
+        Ok(nodes.into_iter().map(view).collect())
+    }
+
+    /// Enters this node into the list and records its start.
+    pub(crate) async fn node_starts(&self, context: &Context) -> Result<(), Error> {
+        let mut link = self.link().await?;
+        let size = log::state(&mut link).await?.size;
+        let left = table::running(&mut link).await?;
+        drop(link);
+        let shared = self.0.store.is_shared();
+        let now = self.environment().now();
+        let payload = types::ServiceStart {
+            node_id: self.0.desk.node,
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            schema_version: Some(1),
+            log_size: Some(size),
+            clean: (!shared).then_some(left.is_empty()),
+        };
+        let draft = Draft::new(&payload)?.target(target(self.0.desk.node, &host()));
+        let node = Node {
+            id: self.0.desk.node,
+            host: host(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: "running".to_owned(),
+            beat: 0,
+            log_size: size,
+            started_at: now,
+            seen_at: now,
+            ended_at: None,
+        };
+        let scribe = self.scribe(context);
+        self.0
+            .store
+            .transaction("node.start", move |tx: &mut Tx| {
+                let (scribe, draft, node, left) =
+                    (scribe.clone(), draft.clone(), node.clone(), left.clone());
+                Box::pin(async move {
+                    if !shared {
+                        for gone in left {
+                            table::vanish(tx, gone.id, gone.beat, now).await?;
+                        }
+                    }
+                    table::enter(tx, &node).await?;
+                    scribe.record(tx, draft).map(|_| ())
+                })
+            })
+            .await
+    }
+
+    /// Records that this node stops in order.
+    pub(crate) async fn node_stops(&self) -> Result<(), Error> {
+        let id = self.0.desk.node;
+        let payload = types::ServiceStop {
+            node_id: id,
+            stopped_by: "signal".into(),
+            uptime_s: self.0.started.elapsed().as_secs(),
+        };
+        let draft = Draft::new(&payload)?.target(target(id, &host()));
+        let scribe = self.scribe(&Context::system(self.environment()));
+        self.0
+            .store
+            .transaction("node.stop", move |tx: &mut Tx| {
+                let (scribe, draft) = (scribe.clone(), draft.clone());
+                Box::pin(async move {
+                    table::stop(tx, id, scribe.now()).await?;
+                    scribe.record(tx, draft).map(|_| ())
+                })
+            })
+            .await
+    }
+}
+
+fn target(id: NodeId, host: &str) -> Target {
+    Target::new(TargetKind::Node, id).named(host)
+}
+
+/// The name of this machine.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    let name = name.unwrap_or_default().trim().to_owned();
+    if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
+/// Shows that this node lives and watches the others, until `stop` is set.
+pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
+    if !engine.0.store.is_shared() {
+        return;
+    }
+    let mut watched = HashMap::new();
+    loop {
+        if let Err(error) = round(&engine, &mut watched).await {
+            tracing::error!(%error, "this node could not show that it lives");
+            // What was not seen is not held against anybody.
+            watched.clear();
+        }
+        if tokio::time::timeout(BEAT, stop.wait_for(|stop| *stop)).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// The beat of each node, and since when it has been that.
+type Watched = HashMap<NodeId, (i64, Instant)>;
+
+async fn round(engine: &Engine, watched: &mut Watched) -> Result<(), Error> {
+    beat(engine).await?;
+    let own = engine.0.desk.node;
+    let others = table::running(&mut engine.link().await?).await?;
+    watched.retain(|id, _| others.iter().any(|node| node.id == *id));
+    for node in others.into_iter().filter(|node| node.id != own) {
+        match watched.get(&node.id) {
+            Some((beat, since)) if *beat == node.beat => {
+                if since.elapsed() >= PATIENCE {
+                    declare_gone(engine, node).await?;
+                }
+            }
+            _ => {
+                watched.insert(node.id, (node.beat, Instant::now()));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn beat(engine: &Engine) -> Result<(), Error> {
+    let (id, size) = (engine.0.desk.node, *engine.0.sealed.borrow());
+    let now = engine.environment().now();
+    let counted = engine.0.store.transaction_in(Lane::First, "node.beat", move |tx: &mut Tx| {
+        Box::pin(async move { table::beat(tx, id, size, now).await })
+    });
+    if counted.await? {
+        return Ok(());
+    }
+    let scribe = engine.scribe(&Context::system(engine.environment()));
+    engine
+        .0
+        .store
+        .transaction("node.return", move |tx: &mut Tx| {
+            let scribe = scribe.clone();
+            Box::pin(async move {
+                let Some(since) = table::come_back(tx, id, scribe.now()).await? else {
+                    return Ok(());
+                };
+                let away = scribe.now().since(since) / Timestamp::SECOND;
+                let payload = types::NodeReturned {
+                    node_id: id,
+                    host: host(),
+                    away_s: u64::try_from(away).unwrap_or(0),
+                };
+                let draft = Draft::new(&payload)?.target(target(id, &payload.host));
+                scribe.record(tx, draft).map(|_| ())
+            })
+        })
+        .await
+}
+
+async fn declare_gone(engine: &Engine, gone: Node) -> Result<(), Error> {
+    let scribe = engine.scribe(&Context::system(engine.environment()));
+    let finder = engine.0.desk.node;
+    tracing::warn!(node = %gone.id, host = gone.host, "a node has vanished");
+    engine
+        .0
+        .store
+        .transaction("node.vanish", move |tx: &mut Tx| {
+            let (scribe, gone) = (scribe.clone(), gone.clone());
+            Box::pin(async move {
+                if !table::vanish(tx, gone.id, gone.beat, scribe.now()).await? {
+                    return Ok(());
+                }
+                let payload = types::NodeVanished {
+                    node_id: gone.id,
+                    host: gone.host.clone(),
+                    seen_at: gone.seen_at,
+                    found_by: finder,
+                };
+                let draft = Draft::new(&payload)?.target(target(gone.id, &gone.host));
+                scribe.record(tx, draft).map(|_| ())
+            })
+        })
+        .await
+}

@@ -1,0 +1,133 @@
+//! Which processes run on this database.
+//!
+//! A node counts its beat up; the others watch by their own clocks, and whoever first sees a beat
+//! stand still for the agreed time declares the node gone: [`vanish`] lets one of them through. No
+//! clock of one node is compared with that of another.
+
+use chancery_event::Timestamp;
+use chancery_event::id::NodeId;
+
+use crate::{Error, Link, Row, Tx, args, value};
+
+/// Rows of nodes that ended that are kept.
+const KEPT: i64 = 50;
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its identifier, new with every start.
+    pub id: NodeId,
+    /// Name of its machine.
+    pub host: String,
+    /// Version of the program.
+    pub version: String,
+    /// `running`, `stopped` or `vanished`.
+    pub state: String,
+    /// Grows while it lives.
+    pub beat: i64,
+    /// Sealed entries that it knew of at that beat.
+    pub log_size: u64,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it last beat, by its own clock.
+    pub seen_at: Timestamp,
+    /// When it stopped, or was found to be gone.
+    pub ended_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "id, host, version, state, beat, log_size, started_at, seen_at, ended_at";
+
+fn read(row: &Row) -> Result<Node, Error> {
+    Ok(Node {
+        id: row.id("id")?,
+        host: row.text("host")?,
+        version: row.text("version")?,
+        state: row.text("state")?,
+        beat: row.int("beat")?,
+        log_size: row.count("log_size")?,
+        started_at: row.time("started_at")?,
+        seen_at: row.time("seen_at")?,
+        ended_at: row.maybe_time("ended_at")?,
+    })
+}
+
+/// All nodes that are known: those that run first, then the newest.
+pub async fn all(link: &mut Link) -> Result<Vec<Node>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM node
+         ORDER BY CASE WHEN state = 'running' THEN 0 ELSE 1 END, started_at DESC, id"
+    );
+    link.rows(sql, vec![]).await?.iter().map(read).collect()
+}
+
+/// Nodes that have not ended, as far as anybody knows.
+pub async fn running(link: &mut Link) -> Result<Vec<Node>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM node WHERE state = 'running' ORDER BY started_at, id");
+    link.rows(sql, vec![]).await?.iter().map(read).collect()
+}
+
+/// Adds a node that starts, and forgets the oldest of those that ended.
+pub async fn enter(tx: &mut Tx, node: &Node) -> Result<(), Error> {
+    let sql = format!("INSERT INTO node ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+    let mut values = vec![value::id(node.id)];
+    values.extend(args![
+        &node.host,
+        &node.version,
+        &node.state,
+        node.beat,
+        node.log_size,
+        node.started_at,
+        node.seen_at,
+        node.ended_at,
+    ]);
+    tx.execute(sql, values).await?;
+    let sql = "DELETE FROM node WHERE state <> 'running' AND started_at <
+               (SELECT started_at FROM node WHERE state <> 'running'
+                ORDER BY started_at DESC LIMIT 1 OFFSET $1)";
+    tx.execute(sql, args![KEPT]).await.map(|_| ())
+}
+
+/// Shows that a node lives; false if it does not count as running any more.
+pub async fn beat(tx: &mut Tx, id: NodeId, log_size: u64, now: Timestamp) -> Result<bool, Error> {
+    let sql = "UPDATE node SET beat = beat + 1, log_size = $2, seen_at = $3
+               WHERE id = $1 AND state = 'running'";
+    let mut values = vec![value::id(id)];
+    values.extend(args![log_size, now]);
+    Ok(tx.execute(sql, values).await? == 1)
+}
+
+/// Declares a node gone whose beat still is what it was; false if it has moved, or somebody else
+/// said so first.
+pub async fn vanish(tx: &mut Tx, id: NodeId, beat: i64, now: Timestamp) -> Result<bool, Error> {
+    let sql = "UPDATE node SET state = 'vanished', ended_at = $3
+               WHERE id = $1 AND beat = $2 AND state = 'running'";
+    let mut values = vec![value::id(id)];
+    values.extend(args![beat, now]);
+    Ok(tx.execute(sql, values).await? == 1)
+}
+
+/// A node that was declared gone is back; answers since when it counted as gone, `None` if it was
+/// not.
+pub async fn come_back(
+    tx: &mut Tx,
+    id: NodeId,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT ended_at FROM node WHERE id = $1 AND state = 'vanished'";
+    let Some(row) = tx.row(sql, vec![value::id(id)]).await? else { return Ok(None) };
+    let since = row.maybe_time("ended_at")?.unwrap_or(now);
+    let sql = "UPDATE node SET state = 'running', beat = beat + 1, seen_at = $2, ended_at = NULL
+               WHERE id = $1";
+    let mut values = vec![value::id(id)];
+    values.extend(args![now]);
+    tx.execute(sql, values).await?;
+    Ok(Some(since))
+}
+
+/// A node stops in order.
+pub async fn stop(tx: &mut Tx, id: NodeId, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE node SET state = 'stopped', seen_at = $2, ended_at = $2 WHERE id = $1";
+    let mut values = vec![value::id(id)];
+    values.extend(args![now]);
+    tx.execute(sql, values).await.map(|_| ())
+}

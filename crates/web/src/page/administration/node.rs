@@ -1,0 +1,88 @@
+//! The nodes: which processes run on this database, what each alone does, how far behind it is.
+
+use axum::response::Response;
+use chancery_engine::Permission;
+use chancery_engine::node::NodeView;
+use maud::{Markup, html};
+
+use super::parts;
+use crate::edge::{Access, Routes};
+use crate::page::GET;
+use crate::page::shell::Shell;
+use crate::ui::{self, Column, Icon, Nav, Row, Table, Tone};
+
+pub(super) fn add(routes: &mut Routes) {
+    let read = Access::Session(Permission::MetricsRead);
+    routes.add(GET, "/administration/nodes", read, show);
+}
+
+async fn show(shell: Shell) -> Response {
+    shell
+        .answer(async {
+            let nodes = shell.engine().nodes(shell.context()).await?;
+            let running = nodes.iter().filter(|node| node.state == "running").count();
+            let subtitle = match running {
+                1 => "One node runs on this database.".to_owned(),
+                count => format!("{count} nodes run on this database."),
+            };
+            let events = "/events?filter=type:service.*+or+type:node.*";
+            let body = html! {
+                (ui::page_header("Administration", &subtitle, html! {
+                    (ui::button("Starts, stops, disappearances", events, None, true))
+                }))
+                (parts(&shell, "/administration/nodes"))
+                (table(&nodes, shell.now()))
+                p.hint {
+                    "Every node answers requests and runs jobs. What only one of them may do at a \
+                     time it does under a lease; if it vanishes, another one takes over."
+                }
+            };
+            Ok(shell.page(Nav::Administration, "Nodes", body))
+        })
+        .await
+}
+
+fn state(node: &NodeView) -> Markup {
+    match node.state.as_str() {
+        "running" => ui::badge(Tone::Good, Icon::Check, "Running"),
+        "stopped" => ui::badge(Tone::Neutral, Icon::Deny, "Stopped"),
+        _ => ui::badge(Tone::Bad, Icon::Warning, "Vanished"),
+    }
+}
+
+fn table(nodes: &[NodeView], now: i64) -> Markup {
+    let columns = [
+        Column::new("Machine"),
+        Column::new("State"),
+        Column::new("Alone does"),
+        Column::new("Behind").number(),
+        Column::new("Last sign of life"),
+        Column::new("Started").optional(),
+        Column::new("Version").optional(),
+    ];
+    let rows: Vec<Row> = nodes
+        .iter()
+        .map(|node| Row {
+            href: Some(format!("/events?filter=node:{}", node.id)),
+            tone: (node.state == "vanished").then_some(Tone::Bad),
+            cells: vec![
+                html! { (node.host) @if node.own { " " span.muted { "(answers you)" } } },
+                state(node),
+                html! { span.wrap {
+                    @for lease in &node.leases { (ui::code(lease)) " " }
+                    @if node.leases.is_empty() { span.muted { "—" } }
+                } },
+                html! { @if node.lag == 0 { "0" } @else { (ui::grouped(node.lag)) } },
+                ui::relative(node.seen_at.micros(), now),
+                ui::date(node.started_at.micros()),
+                html! { (node.version) },
+            ],
+        })
+        .collect();
+    ui::data_table(&Table {
+        id: "nodes",
+        caption: "Nodes: those that run first, then the newest",
+        columns: &columns,
+        rows: &rows,
+    })
+}
