@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::automation::{Class, Object};
 use crate::monitor::timetable::Timetable;
-use crate::monitor::{Definition, active::Active, defaults, enrolment};
+use crate::monitor::{Definition, Kind, active::Active, defaults, enrolment};
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, schedule};
 
@@ -122,6 +122,8 @@ impl Agenda {
             }
             self.items.push(Item { object, timetable: made.ok().map(|made| made.timetable) });
         }
+        // The program looks at itself last: what was missed while it was down is done by then.
+        self.items.sort_by_key(|item| item.object.body["kind"] == Kind::Internal.as_str());
         for task in &tasks {
             let same = |item: &Item| {
                 item.object.class.as_str() == task.class && item.object.name == task.name

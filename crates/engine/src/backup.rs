@@ -20,6 +20,7 @@ use chancery_store::table::job::Job;
 use chancery_store::{Settings, Store, log};
 use serde_json::{Value, json};
 
+use crate::alert::cause;
 use crate::inventory::hex;
 use crate::job::{JobError, Kind};
 use crate::operation::Done;
@@ -211,7 +212,15 @@ impl Engine {
         };
         let backup = match made {
             Ok(backup) => backup,
-            Err(error) => return Err(operation.fail(error).await),
+            Err(error @ Error::Forbidden { .. }) => return Err(operation.fail(error).await),
+            Err(error) => {
+                let why = error.to_string();
+                let failed = operation.fail_noting(error, move |tx, scribe, event| {
+                    let why = why.clone();
+                    Box::pin(async move { cause::backup_failed(tx, scribe, &why, event).await })
+                });
+                return Err(failed.await);
+            }
         };
         let payload = types::BackupCreate {
             size_bytes: Some(backup.size_bytes),
@@ -220,9 +229,12 @@ impl Engine {
             as_of: Some(as_of),
         };
         operation
-            .run(move |_, _| {
+            .run(move |tx, scribe| {
                 let payload = payload.clone();
-                Box::pin(async move { Ok(Done { value: (), draft: Draft::new(&payload)? }) })
+                Box::pin(async move {
+                    cause::backup_made(tx, scribe).await?;
+                    Ok(Done { value: (), draft: Draft::new(&payload)? })
+                })
             })
             .await?;
         Ok(backup)

@@ -68,6 +68,8 @@ pub struct Settings {
     pub sender: Option<Arc<dyn crate::delivery::Sender>>,
     /// Deliveries that have ended are kept this many days.
     pub keep_deliveries_days: u32,
+    /// Resolved alerts are kept this many days.
+    pub keep_resolved_alerts_days: u32,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
     pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
@@ -97,6 +99,7 @@ impl Settings {
             keep_evaluations_max: 1_000_000,
             sender: None,
             keep_deliveries_days: 30,
+            keep_resolved_alerts_days: 400,
             jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }

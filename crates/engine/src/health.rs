@@ -16,6 +16,8 @@ pub struct Health {
     quarantined: AtomicU64,
     stopped: Mutex<Option<String>>,
     writes: Mutex<Option<String>>,
+    /// Since when the store refused writes, and why, until that has been written down.
+    refusal: Mutex<Option<(Timestamp, String)>>,
 }
 
 /// One finding about the program's condition.
@@ -64,12 +66,32 @@ impl Health {
         self.quarantined.load(Ordering::Relaxed)
     }
 
-    /// Notes whether the store takes writes.
-    pub(crate) fn writes(&self, refused: Option<String>) {
-        if let Ok(mut writes) = self.writes.lock()
-            && *writes != refused
-        {
-            *writes = refused;
+    /// Notes that the store takes writes.
+    pub(crate) fn takes_writes(&self) {
+        if let Ok(mut writes) = self.writes.lock() {
+            *writes = None;
+        }
+    }
+
+    /// Notes that the store refuses writes. What is noted first stays until it is written down.
+    pub(crate) fn refuses_writes(&self, at: Timestamp, why: String) {
+        if let Ok(mut refusal) = self.refusal.lock() {
+            refusal.get_or_insert_with(|| (at, why.clone()));
+        }
+        if let Ok(mut writes) = self.writes.lock() {
+            *writes = Some(why);
+        }
+    }
+
+    /// Since when the store refused writes, and why, for one who writes it down.
+    pub(crate) fn take_refusal(&self) -> Option<(Timestamp, String)> {
+        self.refusal.lock().ok()?.take()
+    }
+
+    /// A refusal could not be written down.
+    pub(crate) fn keep_refusal(&self, refusal: (Timestamp, String)) {
+        if let Ok(mut kept) = self.refusal.lock() {
+            *kept = Some(refusal);
         }
     }
 

@@ -30,6 +30,7 @@ use crate::Error;
 use crate::automation::Object;
 
 pub use definition::{Definition, Kind, Limits};
+pub(crate) use forecast::Lookout;
 pub use forecast::{Forecast, Forecasted};
 pub use threshold::Threshold;
 pub use timetable::{Timetable, TimetableError, time_of_day};

@@ -110,12 +110,13 @@ impl Operation {
         match result {
             Ok(value) => {
                 self.attempt = None;
-                self.scribe.desk.health.writes(None);
+                self.scribe.desk.health.takes_writes();
                 Ok(value)
             }
             Err(error) => {
                 if error.is_transient() {
-                    self.scribe.desk.health.writes(Some(error.to_string()));
+                    let at = self.scribe.now();
+                    self.scribe.desk.health.refuses_writes(at, error.to_string());
                 }
                 Err(self.fail(error).await)
             }

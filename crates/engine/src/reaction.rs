@@ -6,6 +6,7 @@
 //! `carry` (doing what was planned), `record` (what is kept), `dispatcher` (live), `stage` (before
 //! a certificate enters), `trial` (dry run and back-test). See docs/decisions/0008-reactions.md.
 
+pub mod ahead;
 mod body;
 pub(crate) mod carry;
 pub(crate) mod configuration;

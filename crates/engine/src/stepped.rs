@@ -5,6 +5,7 @@ use chancery_event::Environment;
 
 use crate::agenda::Agenda;
 use crate::engine::Opened;
+use crate::reaction::dispatcher::{Place, round};
 use crate::sealer::Sealer;
 use crate::tenure::Standing;
 use crate::{Engine, Error, Settings, StartError};
@@ -14,6 +15,7 @@ pub struct Stepped {
     engine: Engine,
     sealer: Sealer,
     agenda: Option<Agenda>,
+    place: Place,
 }
 
 impl Stepped {
@@ -23,7 +25,7 @@ impl Stepped {
     /// As [`Engine::start`].
     pub async fn open(settings: Settings, environment: Environment) -> Result<Self, StartError> {
         let Opened { engine, sealer, agenda, .. } = Engine::open(settings, environment).await?;
-        Ok(Self { engine, sealer, agenda })
+        Ok(Self { engine, sealer, agenda, place: Place::default() })
     }
 
     /// The engine.
@@ -46,6 +48,15 @@ impl Stepped {
     /// The store fails.
     pub async fn judge(&self) -> Result<(), Error> {
         while crate::inventory::status::round(&self.engine).await? > 0 {}
+        Ok(())
+    }
+
+    /// Lets the triggers react to what is sealed.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn react(&mut self) -> Result<(), Error> {
+        while round(&self.engine, &mut self.place).await? {}
         Ok(())
     }
 

@@ -342,6 +342,106 @@ function live() {
   }
 }
 
+/** Parts with data-when="field=a b" show while that field of their form has one of the values. */
+function choices() {
+  for (const form of new Set(Array.from(all('[data-when]'), (part) => part.closest('form')))) {
+    const apply = () => {
+      for (const part of all('[data-when]', form)) {
+        const [name, values] = part.dataset.when.split('=');
+        part.hidden = !values.split(' ').includes(form.elements[name]?.value);
+      }
+    };
+    on(form, 'change', apply);
+    apply();
+  }
+}
+
+/** Inputs with data-narrows="id" hide what does not have the words that are typed. */
+function narrowing() {
+  for (const input of all('[data-narrows]')) {
+    on(input, 'input', () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const place = document.getElementById(input.dataset.narrows);
+      for (const item of all('[data-item]', place)) item.hidden = !words.every((word) => item.textContent.toLowerCase().includes(word));
+      for (const group of all('details', place)) {
+        group.hidden = !group.querySelector('[data-item]:not([hidden])');
+        if (words.length > 0) group.open = !group.hidden;
+      }
+    });
+    on(input, 'keydown', (event) => { if (event.key === 'Enter') event.preventDefault(); });
+  }
+}
+
+/** Texts with data-insert become buttons that put it into the field with the id data-into. */
+function inserts(root = document) {
+  for (const text of all('code[data-insert]', root)) {
+    const button = made('button', '', 'insert');
+    button.type = 'button';
+    text.replaceWith(button);
+    button.append(text);
+    on(button, 'click', () => {
+      const field = document.getElementById(text.dataset.into);
+      const before = field.value.slice(0, field.selectionEnd);
+      const gap = before && !/[\s({]$/.test(before) ? ' ' : '';
+      field.focus();
+      field.setRangeText(gap + text.dataset.insert, field.selectionEnd, field.selectionEnd, 'end');
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+  }
+}
+
+/** Forms with data-preview="ids" show in these parts what they would do, while they are filled in. */
+function previews() {
+  for (const form of all('form[data-preview]')) {
+    let [timer, asked] = [0, null];
+    const ask = async () => {
+      asked?.abort();
+      asked = new AbortController();
+      const body = new URLSearchParams(new FormData(form));
+      body.set('do', 'preview');
+      try {
+        const answer = await fetch(form.action, { method: 'POST', body, credentials: 'same-origin', headers: { accept: 'text/html' }, signal: asked.signal });
+        if (!answer.ok || answer.redirected) return;
+        const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+        for (const id of form.dataset.preview.split(' ')) {
+          const [part, fresh] = [document.getElementById(id), page.getElementById(id)];
+          if (!part || !fresh || part.isEqualNode(fresh)) continue;
+          part.replaceChildren(...Array.from(fresh.childNodes, (node) => document.adoptNode(node)));
+          times(part);
+          inserts(part);
+        }
+      } catch { /* the next letter tries again */ }
+    };
+    on(form, 'input', (event) => {
+      if (event.target.matches('[data-narrows]')) return;
+      clearTimeout(timer);
+      timer = setTimeout(ask, 600);
+    });
+  }
+}
+
+/** Parts that show alerts are fetched again when the log says that alerts have changed. */
+function alerts() {
+  const bell = document.getElementById('bell');
+  if (!bell?.dataset.live || !globalThis.EventSource) return;
+  let [stream, timer] = [null, 0];
+  const changed = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { for (const part of all('[data-refresh-on="alerts"]')) swap(part.id); }, 300);
+  };
+  // Browsers open few connections to one server: tabs that nobody looks at give theirs back.
+  const follow = () => {
+    stream?.close();
+    stream = null;
+    if (document.hidden) return;
+    stream = new EventSource(bell.dataset.live);
+    on(stream, 'alerts', changed);
+  };
+  on(document, 'visibilitychange', () => { if (!document.hidden) changed(); follow(); });
+  on(globalThis, 'pagehide', () => stream?.close());
+  follow();
+}
+
 /** Parts with data-refresh="seconds" are fetched again and swapped, unless the reader is busy in them. */
 function refresh() {
   for (const part of all('[data-refresh][id]')) {
@@ -354,7 +454,7 @@ async function swap(id) {
   const busy = () => {
     const part = document.getElementById(id);
     const selection = getSelection();
-    return !part || document.hidden || part.contains(document.activeElement) || (!selection.isCollapsed && part.contains(selection.anchorNode));
+    return !part || document.hidden || part.contains(document.activeElement) || part.querySelector('input:checked') || (!selection.isCollapsed && part.contains(selection.anchorNode));
   };
   if (busy()) return;
   try {
@@ -373,5 +473,5 @@ async function swap(id) {
 if (globalThis.document) {
   for (const part of all('[data-script-only]')) part.hidden = false;
   if (matchMedia('(max-width: 860px)').matches) document.querySelector('.places [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
-  for (const start of [times, preferences, keys, clicks, drops, brushes, live, refresh, proofs]) start();
+  for (const start of [times, preferences, keys, clicks, drops, brushes, live, refresh, proofs, choices, narrowing, inserts, previews, alerts]) start();
 }

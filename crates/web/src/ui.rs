@@ -42,7 +42,7 @@ pub use brand::{favicon_svg, seal_logo};
 pub use chart::{Slice, donut, sparkline, validity_bar};
 pub use form::{
     ChoiceOption, Confirm, Field, FileDrop, check_field, confirm, csrf_input, field, file_drop,
-    post_form, select_field, submit, text_area,
+    post_form, previewed_form, select_field, submit, text_area,
 };
 pub use histogram::{Bucket, Histogram, Series, histogram};
 pub use icon::{Icon, icon};

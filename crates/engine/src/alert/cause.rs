@@ -4,13 +4,15 @@
 //! |---|---|
 //! | `job_failed` | the job succeeded or was cancelled |
 //! | `account_locked` | it is unlocked, logged in, deleted, or its lock ended |
-//! | `certificate_status` (invalid, revoked) | the status is good again, or it left |
+//! | `certificate_status` (invalid, revoked) | the status is good, it was replaced, or it left |
 //! | `chain_broken`, one for an issuer | none of its certificates is without chain or trust |
 //! | `log_seal_stopped` | sealing works again |
+//! | `backup_failed` | a backup succeeded |
+//! | `store_refused` | never by itself: what was refused did not happen |
 //! | `event_quarantined` | never by itself: a person must look |
 
 use chancery_event::id::{AccountId, EventId, JobId};
-use chancery_event::{Severity, Target, TargetKind};
+use chancery_event::{Severity, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::certificate::{self, Certificate};
 use chancery_store::table::job::Job;
@@ -25,6 +27,10 @@ use crate::scribe::Scribe;
 pub(crate) const SEAL_STOPPED: &str = "log_seal_stopped";
 /// Cause of an alert about pending events that were set aside.
 const QUARANTINED: &str = "event_quarantined";
+/// Cause of an alert about backups that fail.
+const BACKUP_FAILED: &str = "backup_failed";
+/// Cause of an alert that the store refused writes.
+const STORE_REFUSED: &str = "store_refused";
 /// Beginning of the causes of alerts about locked accounts.
 pub(crate) const ACCOUNT_LOCKED: &str = "account_locked:account/";
 
@@ -42,6 +48,10 @@ pub(crate) async fn job_failed(
     message: &str,
     cause: EventId,
 ) -> Result<(), Error> {
+    // The backup itself raised an alert, one for however many jobs.
+    if Kind::parse(&job.kind) == Some(Kind::BackupCreate) && reason == "job_failed" {
+        return Ok(());
+    }
     let of_input =
         matches!(Kind::parse(&job.kind), Some(Kind::CertificateUpload | Kind::CertificateImport));
     let refused = of_input && reason == "job_failed" && job.attempts < job.attempts_max;
@@ -143,6 +153,51 @@ pub(crate) async fn quarantined(
     raise(tx, scribe, &new).await.map(|_| ())
 }
 
+/// A backup has failed.
+pub(crate) async fn backup_failed(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    why: &str,
+    cause: EventId,
+) -> Result<(), Error> {
+    let new = NewAlert {
+        message: format!(
+            "{why}. Until a backup succeeds, what has come in since the last one is in one place \
+             only."
+        ),
+        // It names directories of this machine.
+        private: true,
+        source: "backup".to_owned(),
+        cause: Some(cause),
+        ..NewAlert::new(BACKUP_FAILED, "backup_failed", Severity::Error, "A backup failed")
+    };
+    raise(tx, scribe, &new).await.map(|_| ())
+}
+
+/// A backup has succeeded.
+pub(crate) async fn backup_made(tx: &mut Tx, scribe: &Scribe) -> Result<(), Error> {
+    resolve(tx, scribe, BACKUP_FAILED, "backup_succeeded").await.map(|_| ())
+}
+
+/// The store refused writes, and takes them again: before, nobody could write this down.
+pub(crate) async fn store_refused(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    since: Timestamp,
+    why: &str,
+) -> Result<(), Error> {
+    let new = NewAlert {
+        message: format!(
+            "From {since} on the store refused writes: {why}. What was asked for in that time did not \
+             happen, and whoever asked got an error. It takes writes again; find out why it did not, \
+             then resolve this alert."
+        ),
+        source: "store".to_owned(),
+        ..NewAlert::new(STORE_REFUSED, "store_refused", Severity::Error, "The store refused writes")
+    };
+    raise(tx, scribe, &new).await.map(|_| ())
+}
+
 fn certificate_key(row: &Certificate) -> String {
     format!("certificate_status:certificate/{}", row.id)
 }
@@ -225,6 +280,15 @@ pub(crate) async fn chain_settled(
         resolve(tx, scribe, &key, "chain_complete").await?;
     }
     Ok(())
+}
+
+/// Another certificate takes the place of one.
+pub(crate) async fn certificate_replaced(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    row: &Certificate,
+) -> Result<(), Error> {
+    resolve(tx, scribe, &certificate_key(row), "replaced").await.map(|_| ())
 }
 
 /// A certificate has left the inventory in use: archived or deleted.

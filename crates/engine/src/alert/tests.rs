@@ -7,10 +7,12 @@ use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::id::AccountId;
 use chancery_event::{Authentication, Environment, Origin};
 use chancery_store::log;
+use chancery_store::table::certificate::{self, Certificate};
 
 use super::search::{AlertQuery, Sort};
 use super::*;
 use crate::access::NewAccount;
+use crate::inventory::{PlacementRequest, Source, Upload, UploadAnswer, UploadMode};
 use crate::{Client, Context, Engine, Role, Running, Secret, Settings};
 
 struct Trial {
@@ -338,6 +340,185 @@ async fn a_selection_larger_than_one_operation_is_worked_off_in_several() {
     let told = trial.told().await;
     let acknowledged = told.iter().filter(|told| told.starts_with("alert.acknowledge"));
     assert_eq!(acknowledged.count(), 2);
+    trial.running.stop().await.unwrap();
+}
+
+/// A certificate in the inventory, as its table has it.
+async fn certificate(trial: &Trial, name: &str, days: i64) -> Certificate {
+    use chancery_pki::make;
+    let engine = trial.engine();
+    let now = engine.environment().now();
+    let key = make::Key::from_seed(name.as_bytes()).unwrap();
+    let (from, to) = (now.plus(-Timestamp::DAY).micros(), now.plus(days * Timestamp::DAY).micros());
+    let template = make::Template::leaf(&[name], from, to);
+    let upload = Upload {
+        bytes: make::certificate(&template, &key, None).unwrap(),
+        password: None,
+        placement: PlacementRequest::default(),
+        mode: UploadMode::Sync,
+        source: Source::Upload,
+    };
+    let system = Context::command_line(engine.environment());
+    let UploadAnswer::Done(items) = engine.upload(&system, upload).await.unwrap() else {
+        panic!("a synchronous upload is done")
+    };
+    let id = *items[0].result.as_ref().unwrap();
+    let row = certificate::find(&mut engine.link().await.unwrap(), id).await.unwrap().unwrap();
+    Certificate { status: "valid".to_owned(), ..row }
+}
+
+impl Trial {
+    /// Tells that a certificate goes from its status to another one.
+    async fn becomes(&self, row: &Certificate, status: &'static str) {
+        let engine = self.engine();
+        let scribe = engine.scribe(&Context::system(engine.environment()));
+        let (row, cause) = (row.clone(), engine.environment().id());
+        let told = engine.0.store.transaction("trial", move |tx: &mut Tx| {
+            let (scribe, row) = (scribe.clone(), row.clone());
+            Box::pin(async move {
+                let why = (status, "its signature does not fit");
+                cause::certificate_status(tx, &scribe, &row, false, why, cause).await
+            })
+        });
+        told.await.unwrap();
+    }
+
+    /// Why the newest alert of a kind is resolved; `None`: it is not.
+    async fn why(&self, kind: &str) -> Option<String> {
+        let system = Context::command_line(self.engine().environment());
+        let text = format!("kind:{kind} (state:resolved OR state:open)");
+        let found = self.list(&system, &text).await.remove(0);
+        found.alert.resolved_because
+    }
+}
+
+chancery_throwaway::on_each_backend!(
+    the_alert_of_a_bad_status_ends_with_the_status_or_with_a_successor,
+    2
+);
+
+async fn the_alert_of_a_bad_status_ends_with_the_status_or_with_a_successor() {
+    let trial = Trial::start().await;
+    let row = certificate(&trial, "www.example.org", 20).await;
+    trial.becomes(&row, "invalid").await;
+    assert_eq!(trial.why("certificate_status").await, None);
+    trial.becomes(&Certificate { status: "invalid".to_owned(), ..row.clone() }, "valid").await;
+    assert_eq!(trial.why("certificate_status").await.unwrap(), "status_good");
+    trial.later(Timestamp::SECOND);
+    trial.becomes(&row, "revoked").await;
+    assert_eq!(trial.why("certificate_status").await, None, "a new alert");
+    certificate(&trial, "www.example.org", 200).await;
+    assert_eq!(trial.why("certificate_status").await.unwrap(), "replaced");
+    trial.running.stop().await.unwrap();
+}
+
+chancery_throwaway::on_each_backend!(
+    an_alert_that_sealing_stopped_ends_when_sealing_works_again,
+    2
+);
+
+async fn an_alert_that_sealing_stopped_ends_when_sealing_works_again() {
+    let trial = Trial::start().await;
+    trial.raise(new(cause::SEAL_STOPPED, Severity::Critical)).await;
+    // The program has sealed since it started, and found nothing wrong.
+    assert!(trial.engine().settle(Duration::from_secs(10)).await);
+    watch::round(trial.engine()).await.unwrap();
+    assert_eq!(trial.why("trial").await.unwrap(), "sealing_works");
+    trial.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_fails_is_one_alert_until_one_succeeds() {
+    let trial = Trial::start().await;
+    let system = Context::command_line(trial.engine().environment());
+    let dir = tempfile::tempdir().unwrap();
+    let taken = dir.path().join("taken");
+    std::fs::create_dir(&taken).unwrap();
+    std::fs::write(taken.join("file"), "not a backup").unwrap();
+    for times in 1..=2 {
+        trial.engine().back_up(&system, &taken).await.unwrap_err();
+        let found = trial.list(&system, "kind:backup_failed").await;
+        assert_eq!((found.len(), found[0].alert.occurrences), (1, times));
+    }
+    let viewer = trial.person("vera", Role::Viewer).await;
+    trial.engine().back_up(&viewer, &taken).await.unwrap_err();
+    let found = trial.list(&system, "kind:backup_failed").await;
+    assert_eq!(found[0].alert.occurrences, 2, "who may not make one has not failed at it");
+    trial.engine().back_up(&system, &dir.path().join("free")).await.unwrap();
+    assert_eq!(trial.why("backup_failed").await.unwrap(), "backup_succeeded");
+    trial.running.stop().await.unwrap();
+}
+
+chancery_throwaway::on_each_backend!(
+    that_the_store_refused_writes_is_told_as_soon_as_it_takes_one,
+    2
+);
+
+async fn that_the_store_refused_writes_is_told_as_soon_as_it_takes_one() {
+    let trial = Trial::start().await;
+    let engine = trial.engine();
+    let system = Context::command_line(engine.environment());
+    let since = engine.environment().now();
+    engine.health().refuses_writes(since, "no space is left".to_owned());
+    trial.later(Timestamp::HOUR);
+    engine.health().refuses_writes(engine.environment().now(), "no space is left".to_owned());
+    // Something else went through in the meantime: the refusal is told all the same.
+    engine.health().takes_writes();
+    watch::round(engine).await.unwrap();
+    watch::round(engine).await.unwrap();
+    let found = trial.list(&system, "kind:store_refused").await;
+    assert_eq!((found.len(), found[0].alert.occurrences), (1, 1));
+    assert!(found[0].alert.message.contains(&since.to_string()), "{}", found[0].alert.message);
+    assert!(engine.health().findings().iter().all(|finding| finding.good));
+    trial.running.stop().await.unwrap();
+}
+
+chancery_throwaway::on_each_backend!(resolved_alerts_go_after_their_time_and_open_ones_stay, 2);
+
+async fn resolved_alerts_go_after_their_time_and_open_ones_stay() {
+    let trial = Trial::start().await;
+    let system = Context::command_line(trial.engine().environment());
+    let old = trial.raise(new("moon", Severity::Warning)).await.id;
+    trial.raise(new("sun", Severity::Warning)).await;
+    assert!(trial.resolve("moon").await);
+    trial.later(Timestamp::DAY);
+    let newer = trial.raise(new("moon", Severity::Warning)).await.id;
+    assert_eq!(trial.engine().alert(&system, newer).await.unwrap().alert.previous, Some(old));
+    trial.later(398 * Timestamp::DAY);
+    watch::round(trial.engine()).await.unwrap();
+    assert_eq!(trial.list(&system, "state:resolved").await.len(), 1, "not yet");
+    trial.later(2 * Timestamp::DAY);
+    watch::round(trial.engine()).await.unwrap();
+    assert!(trial.list(&system, "state:resolved").await.is_empty());
+    assert_eq!(trial.list(&system, "").await.len(), 2);
+    assert_eq!(trial.engine().alert(&system, newer).await.unwrap().alert.previous, None);
+    trial.running.stop().await.unwrap();
+}
+
+chancery_throwaway::on_each_backend!(
+    rare_and_frequent_words_find_the_same_as_reading_every_alert,
+    2
+);
+
+async fn rare_and_frequent_words_find_the_same_as_reading_every_alert() {
+    let trial = Trial::start().await;
+    let ada = trial.person("ada", Role::Operator).await;
+    trial.raise_many(0, 2_100).await;
+    let engine = trial.engine();
+    let count = async |text: &str| {
+        let filter = engine.parse_alert_filter(text).unwrap();
+        engine.alert_count(&ada, &filter).await.unwrap()
+    };
+    assert_eq!(count("needs").await, 2_100, "too frequent for the index");
+    assert_eq!(count("4242 needs").await, 0);
+    assert_eq!(count("77").await, 1);
+    assert_eq!(count("77*").await, 11, "77 and 770 to 779");
+    assert_eq!(count("number -77").await, 2_099);
+    assert_eq!(count("77 OR 78").await, 2);
+    assert_eq!(
+        count("severity:info 77*").await,
+        (770..780).chain([77]).filter(|n| n % 4 == 0).count() as u64
+    );
     trial.running.stop().await.unwrap();
 }
 

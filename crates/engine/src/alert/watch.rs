@@ -1,4 +1,5 @@
-//! Keeps alerts true as time passes: ends snoozes, and resolves what went away by itself.
+//! Keeps alerts true as time passes: ends snoozes, resolves what went away by itself, tells of what
+//! could not be told when it happened, and deletes resolved ones after their time.
 //!
 //! The loop takes no input: it asks the store and the program's own condition. A snooze that ended
 //! while the program was down ends when it is back.
@@ -12,12 +13,14 @@ use chancery_store::Tx;
 use chancery_store::table::{account, alert};
 use tokio::sync::watch;
 
-use super::cause::{ACCOUNT_LOCKED, SEAL_STOPPED};
+use super::cause::{ACCOUNT_LOCKED, SEAL_STOPPED, store_refused};
 use super::{resolve, wake};
 use crate::{Context, Engine, Error};
 
 /// Snoozes ended in one transaction at most.
 const BATCH_MAX: usize = 256;
+/// Alerts deleted in one transaction at most.
+const SWEEP_MAX: usize = 500;
 /// How long the loop sleeps at most, and at least.
 const TICK: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -48,9 +51,49 @@ async fn next(engine: &Engine) -> Result<Duration, Error> {
     Ok(Duration::from_micros(u64::try_from(micros).unwrap_or(0)).clamp(PAUSE, TICK))
 }
 
+/// Writes down that the store refused writes, as soon as it takes one.
+async fn tell_refusal(engine: &Engine) -> Result<(), Error> {
+    let Some(refusal) = engine.health().take_refusal() else { return Ok(()) };
+    let scribe = engine.scribe(&Context::system(engine.environment()));
+    let known = refusal.clone();
+    let told = engine
+        .0
+        .store
+        .transaction("alert.refusal", move |tx: &mut Tx| {
+            let (scribe, (since, why)) = (scribe.clone(), known.clone());
+            Box::pin(async move { store_refused(tx, &scribe, since, &why).await })
+        })
+        .await;
+    match told {
+        Ok(()) => engine.health().takes_writes(),
+        Err(_) => engine.health().keep_refusal(refusal),
+    }
+    told
+}
+
+/// Deletes alerts that were resolved long ago.
+async fn sweep(engine: &Engine, now: Timestamp) -> Result<(), Error> {
+    let days = i64::from(engine.settings().keep_resolved_alerts_days);
+    let before = now.plus(-days * Timestamp::DAY);
+    while alert::any_resolved_before(&mut engine.link().await?, before).await? {
+        engine
+            .0
+            .store
+            .transaction("alert.sweep", move |tx: &mut Tx| {
+                Box::pin(
+                    async move { Ok::<u64, Error>(alert::sweep(tx, before, SWEEP_MAX).await?) },
+                )
+            })
+            .await?;
+    }
+    Ok(())
+}
+
 /// One round; answers how many snoozes ended.
 pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
     let now = engine.environment().now();
+    tell_refusal(engine).await?;
+    sweep(engine, now).await?;
     let mut link = engine.link().await?;
     let over = alert::snoozes_over(&mut link, now, BATCH_MAX).await?;
     let gone = gone(engine, &mut link, now).await?;

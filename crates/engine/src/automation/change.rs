@@ -61,6 +61,7 @@ impl Engine {
             .run(move |tx, scribe| {
                 let edit = edit.clone();
                 Box::pin(async move {
+                    check_name("name", &edit.name)?;
                     if table::find(tx, class.as_str(), &edit.name).await?.is_some() {
                         let message = format!("there is a {class} of this name already");
                         return Err(Error::Conflict { reason: "name_taken", message });

@@ -89,7 +89,7 @@ pub fn read(text: &str) -> Result<Vec<Edit>, Error> {
         return Err(Error::invalid("file", format!("at most {FILE_MAX} bytes")));
     }
     let classes: Map<String, Value> =
-        toml::from_str(text).map_err(|error| Error::invalid("file", error.to_string()))?;
+        toml::from_str(text).map_err(|error| Error::invalid("file", told(text, &error)))?;
     let mut edits = Vec::new();
     for (word, objects) in classes {
         let Some(class) = Class::parse(&word) else {
@@ -125,8 +125,8 @@ pub fn read(text: &str) -> Result<Vec<Edit>, Error> {
 /// # Errors
 /// It is no TOML, or has something outside of steps; the field is `/steps`.
 pub fn read_steps(text: &str) -> Result<Value, Error> {
-    let mut read: Map<String, Value> = toml::from_str(text)
-        .map_err(|error| Error::invalid("/steps", error.message().to_owned()))?;
+    let mut read: Map<String, Value> =
+        toml::from_str(text).map_err(|error| Error::invalid("/steps", told(text, &error)))?;
     let steps = read.remove("steps").unwrap_or_else(|| Value::Array(Vec::new()));
     match read.keys().next() {
         None => Ok(steps),
@@ -135,6 +135,14 @@ pub fn read_steps(text: &str) -> Result<Value, Error> {
             Err(Error::invalid("/steps", message))
         }
     }
+}
+
+/// What is wrong with a text, in one line that names the place.
+fn told(text: &str, error: &toml::de::Error) -> String {
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return error.message().to_owned();
+    };
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
 /// What has to be done so that a configuration is as a file says. With `prune`, what the file does

@@ -13,6 +13,7 @@ use super::issuers::Issuers;
 use super::overlay::overlay;
 use super::{PlacementRequest, placement};
 use crate::Error;
+use crate::alert::cause;
 use crate::reaction::stage::Staged;
 use crate::scribe::{Draft, Scribe};
 
@@ -224,5 +225,6 @@ async fn link(
     let draft = Draft::new(&payload)?
         .target(candidate::target(older, person))
         .target(candidate::target(newer, person));
-    scribe.record(tx, draft).map(|_| ())
+    scribe.record(tx, draft)?;
+    cause::certificate_replaced(tx, scribe, older).await
 }

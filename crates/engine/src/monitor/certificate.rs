@@ -122,8 +122,19 @@ async fn report(
     crossed: &Crossed,
     now: Timestamp,
 ) -> Result<(), Error> {
+    scribe.record(tx, draft(active, subject, crossed, now)?)?;
+    alert(tx, scribe, active, subject, now).await
+}
+
+/// The event of a threshold that was crossed, as a run at `now` records it.
+pub(super) fn draft(
+    active: &Active,
+    subject: &Subject,
+    crossed: &Crossed,
+    now: Timestamp,
+) -> Result<Draft, Error> {
     if active.definition.kind == Kind::AuthorityExpiry {
-        return authority(tx, scribe, active, subject, crossed, now);
+        return authority(active, subject, crossed, now);
     }
     let (certificate, target) = subject.told();
     let row = &subject.row;
@@ -153,8 +164,7 @@ async fn report(
             days_since: days(-left),
         })?
     };
-    scribe.record(tx, draft.target(target))?;
-    alert(tx, scribe, active, subject, now).await
+    Ok(draft.target(target))
 }
 
 /// Raises the alert of a certificate that ends, or counts it up.
@@ -195,13 +205,11 @@ async fn alert(
 
 /// The authority that a certificate is for, as far as the inventory knows it.
 fn authority(
-    tx: &mut Tx,
-    scribe: &Scribe,
     active: &Active,
     subject: &Subject,
     crossed: &Crossed,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Draft, Error> {
     let (_, certificate) = subject.told();
     let row = &subject.row;
     let (threshold, passed) = spelled(active, crossed);
@@ -229,8 +237,7 @@ fn authority(
         id: row.id.to_string(),
         name: certificate.name.clone(),
     };
-    let draft = Draft::new(&payload)?.outcome(outcome).target(target).target(certificate);
-    scribe.record(tx, draft).map(|_| ())
+    Ok(Draft::new(&payload)?.outcome(outcome).target(target).target(certificate))
 }
 
 fn spelled(active: &Active, crossed: &Crossed) -> (String, Vec<String>) {

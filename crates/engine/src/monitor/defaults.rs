@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub(crate) fn monitors() -> Vec<(&'static str, Value)> {
     let hourly = json!({ "cron": "0 * * * *", "time_zone": "UTC" });
     let daily = json!({ "cron": "15 6 * * *", "time_zone": "UTC" });
-    vec![
+    let mut monitors = vec![
         (
             "certificate-expiry",
             json!({
@@ -30,24 +30,6 @@ pub(crate) fn monitors() -> Vec<(&'static str, Value)> {
                 "schedule": daily,
                 "thresholds": ["6mo", "3mo", "1mo"],
                 "suppress_if_replaced": true,
-            }),
-        ),
-        (
-            "token-expiry",
-            json!({
-                "title": "API tokens near or past their end",
-                "kind": "token_expiry",
-                "schedule": hourly,
-                "thresholds": ["30d/33%", "7d/10%", "0d"],
-            }),
-        ),
-        (
-            "token-unused",
-            json!({
-                "title": "API tokens that nobody uses",
-                "kind": "token_unused",
-                "schedule": daily,
-                "thresholds": ["-90d"],
             }),
         ),
         (
@@ -73,6 +55,41 @@ pub(crate) fn monitors() -> Vec<(&'static str, Value)> {
                 "title": "Chancery itself",
                 "kind": "internal",
                 "schedule": { "cron": "*/5 * * * *", "time_zone": "UTC" },
+            }),
+        ),
+    ];
+    monitors.extend(of_credentials(&hourly, &daily));
+    monitors
+}
+
+/// What people and programs sign in with.
+fn of_credentials(hourly: &Value, daily: &Value) -> Vec<(&'static str, Value)> {
+    vec![
+        (
+            "token-expiry",
+            json!({
+                "title": "API tokens near or past their end",
+                "kind": "token_expiry",
+                "schedule": hourly,
+                "thresholds": ["30d/33%", "7d/10%", "0d"],
+            }),
+        ),
+        (
+            "token-unused",
+            json!({
+                "title": "API tokens that nobody uses",
+                "kind": "token_unused",
+                "schedule": daily,
+                "thresholds": ["-90d"],
+            }),
+        ),
+        (
+            "account-unused",
+            json!({
+                "title": "Accounts that nobody uses",
+                "kind": "account_unused",
+                "schedule": daily,
+                "thresholds": ["-90d"],
             }),
         ),
     ]

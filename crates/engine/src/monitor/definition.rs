@@ -23,6 +23,8 @@ pub enum Kind {
     TokenExpiry,
     /// API tokens that nobody uses.
     TokenUnused,
+    /// Accounts that nobody uses.
+    AccountUnused,
     /// Counts against their limits.
     Limits,
     /// Jobs that wait or run too long.
@@ -33,11 +35,12 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CertificateExpiry,
         Self::AuthorityExpiry,
         Self::TokenExpiry,
         Self::TokenUnused,
+        Self::AccountUnused,
         Self::Limits,
         Self::Jobs,
         Self::Internal,
@@ -50,6 +53,7 @@ impl Kind {
             Self::AuthorityExpiry => "authority_expiry",
             Self::TokenExpiry => "token_expiry",
             Self::TokenUnused => "token_unused",
+            Self::AccountUnused => "account_unused",
             Self::Limits => "limits",
             Self::Jobs => "jobs",
             Self::Internal => "internal",
@@ -63,6 +67,7 @@ impl Kind {
             Self::AuthorityExpiry => "Certificates of authorities that near their end",
             Self::TokenExpiry => "API tokens that near or have passed their end",
             Self::TokenUnused => "API tokens that nobody uses",
+            Self::AccountUnused => "Accounts that nobody uses",
             Self::Limits => "Counts of certificates, accounts and storage against their limits",
             Self::Jobs => "Jobs that wait or run too long",
             Self::Internal => "Chancery itself: sealing, consumers of the log, storage, the clock",
@@ -81,8 +86,14 @@ impl Kind {
             Self::AuthorityExpiry => Some(Watched::Authorities),
             Self::TokenExpiry => Some(Watched::Tokens),
             Self::TokenUnused => Some(Watched::TokenUses),
+            Self::AccountUnused => Some(Watched::AccountUses),
             Self::Limits | Self::Jobs | Self::Internal => None,
         }
+    }
+
+    /// Whether its thresholds are counted from the last use, and so lie behind it.
+    pub fn is_about_use(self) -> bool {
+        matches!(self, Self::TokenUnused | Self::AccountUnused)
     }
 
     /// Whether a filter can choose among its objects.
@@ -243,7 +254,7 @@ fn thresholds(value: Option<&Value>, kind: Kind) -> Result<Vec<Threshold>, Error
         if thresholds.contains(&threshold) {
             return Err(Error::invalid(&place, "this threshold stands here twice"));
         }
-        if kind == Kind::TokenUnused && threshold.days_after().is_none_or(|days| days == 0) {
+        if kind.is_about_use() && threshold.days_after().is_none_or(|days| days == 0) {
             let message = "write days after the last use, such as -90d";
             return Err(Error::invalid(&place, message));
         }

@@ -4,7 +4,7 @@
 //! An event about an object makes every monitor compute its times anew; an event about a successor
 //! wakes what it keeps silent.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chancery_event::catalogue::{EventType, Kind as EventKind};
@@ -36,6 +36,7 @@ struct Touched {
     certificates: BTreeSet<String>,
     deleted: BTreeSet<String>,
     tokens: BTreeSet<String>,
+    accounts: BTreeSet<String>,
 }
 
 impl Touched {
@@ -68,13 +69,16 @@ impl Touched {
                 TargetKind::Token => {
                     self.tokens.insert(target.id.clone());
                 }
+                TargetKind::Account => {
+                    self.accounts.insert(target.id.clone());
+                }
                 _ => {}
             }
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.certificates.is_empty() && self.tokens.is_empty()
+        self.certificates.is_empty() && self.tokens.is_empty() && self.accounts.is_empty()
     }
 }
 
@@ -156,18 +160,20 @@ async fn enrol(
     touched: &Touched,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let mut spans: BTreeMap<bool, Vec<String>> = BTreeMap::new();
     let holders: Vec<_> = touched.certificates.iter().cloned().collect();
     let mut certificates = touched.certificates.clone();
     for part in holders.chunks(500) {
         certificates.extend(table::predecessors(tx, part).await?);
     }
-    spans.insert(true, certificates.into_iter().collect());
-    spans.insert(false, touched.tokens.iter().cloned().collect());
     for monitor in monitors {
         let Some(watched) = monitor.definition.kind.watched() else { continue };
         let of_certificates = matches!(watched, Watched::Certificates | Watched::Authorities);
-        let ids = spans.get(&of_certificates).cloned().unwrap_or_default();
+        let ids = match watched {
+            Watched::Certificates | Watched::Authorities => &certificates,
+            Watched::Tokens | Watched::TokenUses => &touched.tokens,
+            Watched::AccountUses => &touched.accounts,
+        };
+        let ids: Vec<String> = ids.iter().cloned().collect();
         if ids.is_empty() {
             continue;
         }

@@ -1,17 +1,22 @@
 //! What a monitor will report in the days to come, with the inventory and the definition of now:
 //! the ends of certificates are known, so the future can be computed.
 //!
-//! It asks the same course and the same silences as a run does, and changes nothing.
+//! It asks the same course and the same silences as a run does, drafts the same events, and changes
+//! nothing. `reaction::ahead` asks the triggers about them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chancery_event::Timestamp;
-use chancery_store::table::monitor::{self as table, Watch};
+use chancery_store::Link;
+use chancery_store::table::monitor::{self as table, Watch, Watched};
 
 use super::active::{Active, Subject};
 use super::definition::Definition;
-use super::threshold::Course;
+use super::threshold::{Course, Crossed};
+use super::timetable::Timetable;
+use super::{certificate, token};
 use crate::automation::Class;
+use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
 /// Days that a forecast looks ahead at most.
@@ -77,70 +82,138 @@ impl Engine {
         let active = Active::new(&mut link, name, object.version, definition).await?;
         let now = self.environment().now();
         let until = now.plus(i64::from(days) * Timestamp::DAY);
+        let mut lookout = Lookout::new(&active, watched, now, until, None);
         let mut forecast = Forecast::default();
-        let mut place = (Timestamp::FIRST, String::new());
-        let mut seen = 0;
-        loop {
-            let batch = table::coming(&mut link, name, until, &place, BATCH_MAX).await?;
-            let Some(last) = batch.last() else { break };
-            place = (last.due_at, last.object.clone());
-            seen += batch.len();
-            let ids: Vec<_> = batch.iter().map(|watch| watch.object.clone()).collect();
-            let spans = watched.spans(&mut link, &ids).await?;
-            let of_certificates = active.definition.kind.has_filter();
-            let found = match of_certificates {
-                true => table::certificates(&mut link, &ids).await?,
-                false => std::collections::HashMap::new(),
-            };
-            let subjects = found
-                .into_iter()
-                .map(|(id, (row, names, groups))| (id, Subject { row, names, groups }))
-                .collect();
-            let silences = active.silences(&mut link, &subjects, now).await?;
-            for watch in &batch {
-                let Some(span) = spans.iter().find(|span| span.object == watch.object) else {
-                    continue;
-                };
-                let course = active.course(span.start, span.end);
-                let name = subjects.get(&watch.object).and_then(|s| s.told().1.name);
-                let silent = silences.get(&watch.object).map(|silence| silence.reason);
-                for (at, position) in crossings(&course, watch, now, until) {
-                    let threshold = active.definition.thresholds.get(position);
-                    let threshold = threshold.map(ToString::to_string).unwrap_or_default();
-                    let object = watch.object.clone();
-                    forecast.add(Forecasted { at, object, name: name.clone(), threshold, silent });
-                }
-            }
-            if seen >= OBJECTS_MAX {
-                forecast.cut = true;
-                break;
+        while let Some(batch) = lookout.next(&mut link).await? {
+            for coming in batch {
+                let threshold = active.definition.thresholds.get(coming.crossed.threshold);
+                forecast.add(Forecasted {
+                    at: coming.at,
+                    object: coming.object,
+                    name: coming.name,
+                    threshold: threshold.map(ToString::to_string).unwrap_or_default(),
+                    silent: coming.silent,
+                });
             }
         }
+        forecast.cut = lookout.cut;
         forecast.items.sort_by(|a, b| (a.at, &a.object).cmp(&(b.at, &b.object)));
         forecast.items.truncate(ITEMS_MAX);
         Ok(forecast)
     }
 }
 
-/// What an object crosses until a time: what is overdue now as one, then each by itself.
-fn crossings(
-    course: &Course,
-    watch: &Watch,
+/// Something that a monitor will come to.
+pub(crate) struct Coming {
+    /// When: of the crossing, or of the run that follows it.
+    pub(crate) at: Timestamp,
+    pub(crate) object: String,
+    /// What people call it, unless that is about a person.
+    pub(crate) name: Option<String>,
+    pub(crate) crossed: Crossed,
+    /// Why it will not be reported, as things are now.
+    pub(crate) silent: Option<&'static str>,
+    /// The event that the run will record; none where nothing is reported, or runs were not asked
+    /// for.
+    pub(crate) draft: Option<Draft>,
+}
+
+/// Looks ahead for one monitor, batch by batch.
+pub(crate) struct Lookout<'a> {
+    active: &'a Active,
+    watched: Watched,
     now: Timestamp,
     until: Timestamp,
-) -> Vec<(Timestamp, usize)> {
-    let mut crossings = Vec::new();
-    let mut handled = watch.handled;
-    if let Some(crossed) = course.crossed(handled, now) {
-        crossings.push((now, crossed.threshold));
-        handled = crossed.handled;
+    /// Its runs: what is crossed between two of them is reported as one. Without it every crossing
+    /// counts by itself.
+    runs: Option<&'a Timetable>,
+    place: (Timestamp, String),
+    seen: usize,
+    /// There are more objects than are looked at.
+    pub(crate) cut: bool,
+}
+
+impl<'a> Lookout<'a> {
+    pub(crate) fn new(
+        active: &'a Active,
+        watched: Watched,
+        now: Timestamp,
+        until: Timestamp,
+        runs: Option<&'a Timetable>,
+    ) -> Self {
+        let place = (Timestamp::FIRST, String::new());
+        Self { active, watched, now, until, runs, place, seen: 0, cut: false }
     }
-    while let Some(next) = course.next_after(handled).filter(|next| *next <= until) {
-        let Some(crossed) = course.crossed(handled, next) else { break };
-        crossings.push((next, crossed.threshold));
-        handled = crossed.handled;
+
+    /// The next batch; `None`: that was all.
+    pub(crate) async fn next(&mut self, link: &mut Link) -> Result<Option<Vec<Coming>>, Error> {
+        let (active, now) = (self.active, self.now);
+        if self.seen >= OBJECTS_MAX {
+            self.cut = true;
+            return Ok(None);
+        }
+        let batch = table::coming(link, &active.name, self.until, &self.place, BATCH_MAX).await?;
+        let Some(last) = batch.last() else { return Ok(None) };
+        self.place = (last.due_at, last.object.clone());
+        self.seen += batch.len();
+        let ids: Vec<_> = batch.iter().map(|watch| watch.object.clone()).collect();
+        let spans = self.watched.spans(link, &ids).await?;
+        let of_certificates = active.definition.kind.has_filter();
+        let found = match of_certificates {
+            true => table::certificates(link, &ids).await?,
+            false => HashMap::new(),
+        };
+        let tokens = match of_certificates {
+            true => HashMap::new(),
+            false => token::credentials(link, active.definition.kind, &ids, &spans).await?,
+        };
+        let spans: HashMap<_, _> = spans.iter().map(|span| (span.object.as_str(), span)).collect();
+        let subjects: HashMap<_, _> = found
+            .into_iter()
+            .map(|(id, (row, names, groups))| (id, Subject { row, names, groups }))
+            .collect();
+        let silences = active.silences(link, &subjects, now).await?;
+        let mut coming = Vec::new();
+        for watch in &batch {
+            let Some(span) = spans.get(watch.object.as_str()) else { continue };
+            let course = active.course(span.start, span.end);
+            let subject = subjects.get(&watch.object);
+            let name = subject.and_then(|subject| subject.told().1.name);
+            let silent = silences.get(&watch.object).map(|silence| silence.reason);
+            for (at, crossed) in self.crossings(&course, watch) {
+                let draft = match (self.runs, silent, subject, tokens.get(&watch.object)) {
+                    (None, ..) | (_, Some(_), ..) => None,
+                    (_, _, Some(of), _) => Some(certificate::draft(active, of, &crossed, at)?),
+                    (_, _, _, Some(of)) => Some(token::draft(active, span, of, &crossed, at)?),
+                    _ => None,
+                };
+                let (object, name) = (watch.object.clone(), name.clone());
+                coming.push(Coming { at, object, name, crossed, silent, draft });
+            }
+        }
+        Ok(Some(coming))
     }
-    crossings
+
+    /// What an object crosses until the end: what is overdue now as one, then each by itself or as
+    /// the runs find it.
+    fn crossings(&self, course: &Course, watch: &Watch) -> Vec<(Timestamp, Crossed)> {
+        let mut crossings = Vec::new();
+        let mut handled = watch.handled;
+        let found_at = |at: Timestamp| match self.runs {
+            // A run at the very instant finds it.
+            Some(runs) => runs.next_after(at.plus(-1)).unwrap_or(Timestamp::LAST),
+            None => at,
+        };
+        let overdue = course.next_after(handled).is_some_and(|next| next <= self.now);
+        let mut next = if overdue { Some(self.now) } else { course.next_after(handled) };
+        while let Some(at) = next.map(found_at).filter(|at| *at <= self.until) {
+            let Some(crossed) = course.crossed(handled, at) else { break };
+            handled = crossed.handled;
+            crossings.push((at, crossed));
+            next = course.next_after(handled);
+        }
+        crossings
+    }
 }
 
 impl Forecast {

@@ -1,9 +1,12 @@
-//! A look at API tokens that are due: near or past their end, or unused for long.
+//! A look at API tokens that are due: near or past their end, or unused for long; and at accounts
+//! that are unused for long.
+
+use std::collections::HashMap;
 
 use chancery_event::types::{account, secret};
 use chancery_event::{Target, TargetKind, Timestamp};
-use chancery_store::Tx;
 use chancery_store::table::monitor::{self as table, Span, Watch, Watched, WatchedToken};
+use chancery_store::{Link, Tx};
 
 use super::active::Active;
 use super::definition::Kind;
@@ -22,15 +25,14 @@ pub(super) async fn look(
     tally: &mut Tally,
 ) -> Result<(), Error> {
     let ids: Vec<_> = batch.iter().map(|watch| watch.object.clone()).collect();
-    let unused = active.definition.kind == Kind::TokenUnused;
-    let watched = if unused { Watched::TokenUses } else { Watched::Tokens };
+    let watched = active.definition.kind.watched().unwrap_or(Watched::Tokens);
     let spans = watched.spans(tx, &ids).await?;
-    let tokens = table::tokens(tx, &ids).await?;
+    let credentials = credentials(tx, active.definition.kind, &ids, &spans).await?;
     let (mut keep, mut gone) = (Vec::new(), Vec::new());
     for mut watch in batch {
         tally.evaluated += 1;
         let span = spans.iter().find(|span| span.object == watch.object);
-        let (Some(span), Some(token)) = (span, tokens.get(&watch.object)) else {
+        let (Some(span), Some(token)) = (span, credentials.get(&watch.object)) else {
             tally.skip("gone");
             gone.push(watch.object);
             continue;
@@ -55,8 +57,27 @@ pub(super) async fn look(
     Ok(())
 }
 
-/// The event about a token.
-fn draft(
+/// What a monitor of this kind has to know of its objects besides their spans.
+pub(super) async fn credentials(
+    link: &mut Link,
+    kind: Kind,
+    ids: &[String],
+    spans: &[Span],
+) -> Result<HashMap<String, WatchedToken>, Error> {
+    if kind != Kind::AccountUnused {
+        return Ok(table::tokens(link, ids).await?);
+    }
+    let of = |span: &Span| {
+        let account = span.object.parse().ok()?;
+        // Never used: its span ends where it begins.
+        let used_at = (span.end != span.start).then_some(span.end);
+        Some((span.object.clone(), WatchedToken { account, used_at }))
+    };
+    Ok(spans.iter().filter_map(of).collect())
+}
+
+/// The event about a token or an account.
+pub(super) fn draft(
     active: &Active,
     span: &Span,
     token: &WatchedToken,
@@ -65,9 +86,10 @@ fn draft(
 ) -> Result<Draft, Error> {
     let threshold = |position: usize| active.definition.thresholds.get(position);
     let text = |position: usize| threshold(position).map(ToString::to_string).unwrap_or_default();
-    let (id, kind) = (span.object.clone(), "token".into());
-    let account_id = Some(token.account);
-    let draft = if active.definition.kind == Kind::TokenUnused {
+    let of_account = active.definition.kind == Kind::AccountUnused;
+    let kind = if of_account { "account" } else { "token" }.into();
+    let (id, account_id) = (span.object.clone(), Some(token.account));
+    let draft = if active.definition.kind.is_about_use() {
         let days = threshold(crossed.threshold).and_then(Threshold::days_after);
         Draft::new(&secret::Unused {
             secret_id: id,
@@ -93,7 +115,9 @@ fn draft(
             expires_at: span.end,
         })?
     };
-    Ok(draft
-        .target(Target::new(TargetKind::Token, &span.object))
-        .target(Target::new(TargetKind::Account, token.account)))
+    let draft = match of_account {
+        true => draft,
+        false => draft.target(Target::new(TargetKind::Token, &span.object)),
+    };
+    Ok(draft.target(Target::new(TargetKind::Account, token.account)))
 }

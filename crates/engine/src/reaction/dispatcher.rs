@@ -51,7 +51,7 @@ pub(crate) fn is_staged(event_type: EventType) -> bool {
 
 /// Where the dispatcher stands.
 #[derive(Default)]
-struct Place {
+pub(crate) struct Place {
     /// Everything before it has been looked at in this process.
     seen: u64,
     /// The configuration it was looked at with.
@@ -122,7 +122,7 @@ async fn watched(engine: &Engine, place: &mut Place) -> Result<bool, Error> {
 }
 
 /// Looks through one window of the log; true if there is more.
-async fn round(engine: &Engine, place: &mut Place) -> Result<bool, Error> {
+pub(crate) async fn round(engine: &Engine, place: &mut Place) -> Result<bool, Error> {
     place.other = false;
     let mut link = engine.link().await?;
     let cursor = log::cursor(&mut link, CURSOR).await?;

@@ -38,6 +38,9 @@ pub const SAMPLES_MAX: usize = 50;
 /// A longer stretch of the log becomes a job.
 pub const AT_ONCE_MAX: u64 = 100_000;
 
+/// Name of a trigger that is being written, in the answer of a preview.
+pub const PREVIEWED: &str = "preview.trigger";
+
 /// What is to be tried out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
@@ -218,30 +221,54 @@ impl Engine {
         types: &[EventType],
         most: u64,
     ) -> Result<Tried, Error> {
-        context.require(Permission::AutomationTry)?;
         let names: Vec<_> = types.iter().map(|event_type| event_type.name()).collect();
-        let edit = |class: Class, name: &str, body| TrialEdit {
-            class: class.as_str().to_owned(),
-            name: name.to_owned(),
-            body: Some(body),
-            enabled: true,
-        };
         let rule = edit(Class::Rule, "preview.rule", json!({ "filter": filter }));
-        let trigger = json!({ "event_types": names, "rules": ["preview.rule"], "ignore": true });
-        let trigger = edit(Class::Trigger, "preview.trigger", trigger);
-        let trial = Trial {
-            trigger: Some("preview.trigger".to_owned()),
-            edits: vec![rule, trigger],
-            ..Trial::default()
-        };
+        let trigger = json!({ "event_types": names, "rules": ["preview.rule"] });
+        self.preview(context, vec![rule], trigger, most).await
+    }
+
+    /// What a trigger would have made of the newest `most` recorded events, while it is written.
+    ///
+    /// # Errors
+    /// The body cannot work: the field is a JSON pointer into it.
+    pub async fn preview_trigger(
+        &self,
+        context: &Context,
+        body: &Value,
+        most: u64,
+    ) -> Result<Tried, Error> {
+        self.preview(context, Vec::new(), body.clone(), most).await
+    }
+
+    async fn preview(
+        &self,
+        context: &Context,
+        mut edits: Vec<TrialEdit>,
+        mut trigger: Value,
+        most: u64,
+    ) -> Result<Tried, Error> {
+        context.require(Permission::AutomationTry)?;
+        // One that does nothing yet cannot be saved, but what it fits can be counted.
+        let idle = trigger["ignore"] != true
+            && trigger["actions"].as_array().is_none_or(|actions| actions.is_empty());
+        if idle && let Some(members) = trigger.as_object_mut() {
+            members.insert("ignore".to_owned(), true.into());
+        }
+        edits.push(edit(Class::Trigger, PREVIEWED, trigger));
+        let trial = Trial { trigger: Some(PREVIEWED.to_owned()), edits, ..Trial::default() };
         let mut link = self.link().await?;
         let tested = self.tested(&mut link, &trial).await?;
         let to = log::latest_index(&mut link).await?.0;
         drop(link);
-        self.look_through(&tested, (to.saturating_sub(most), to), &Progress::none()).await
+        let stretch = (to.saturating_sub(most), to);
+        let mut tried = self.look_through(&tested, stretch, &Progress::none()).await?;
+        if idle {
+            tried.matched_instead();
+        }
+        Ok(tried)
     }
 
-    async fn note_trial(&self, context: &Context, name: &str) -> Result<(), Error> {
+    pub(super) async fn note_trial(&self, context: &Context, name: &str) -> Result<(), Error> {
         let payload = types::Test {
             class: Class::Trigger.as_str().into(),
             object_id: Some(name.to_owned()),
@@ -259,7 +286,7 @@ impl Engine {
     }
 
     /// The saved configuration with changes that are not saved.
-    async fn book_with(
+    pub(super) async fn book_with(
         &self,
         link: &mut Link,
         edits: &[TrialEdit],
@@ -340,6 +367,11 @@ impl Engine {
     }
 }
 
+fn edit(class: Class, name: &str, body: Value) -> TrialEdit {
+    let class = class.as_str().to_owned();
+    TrialEdit { class, name: name.to_owned(), body: Some(body), enabled: true }
+}
+
 /// Configurations that are tried side by side.
 struct Tested {
     with: Configuration,
@@ -348,6 +380,18 @@ struct Tested {
 }
 
 impl Tried {
+    /// Tells what would be ignored as a match.
+    fn matched_instead(&mut self) {
+        for of in self.verdicts.values_mut() {
+            if let Some(count) = of.remove(Verdict::Ignored.as_str()) {
+                *of.entry(Verdict::Matched.as_str().to_owned()).or_default() += count;
+            }
+        }
+        for sample in &mut self.samples {
+            Verdict::Matched.as_str().clone_into(&mut sample.verdict);
+        }
+    }
+
     fn count(&mut self, tested: &Tested, happening: &Happening<'_>) {
         let evaluations = evaluate(&tested.with, happening);
         for one in &evaluations {

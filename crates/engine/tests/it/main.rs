@@ -1,6 +1,7 @@
 //! The engine on a real store.
 
 mod access;
+mod ahead;
 mod alert;
 mod automation;
 mod bulk;

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::upload::upload_of;
 
 const DAY: i64 = Timestamp::DAY;
+const HOUR: i64 = Timestamp::HOUR;
 
 /// An engine that works step by step, its clock, and its directory.
 pub(crate) struct Bench {
@@ -72,6 +73,11 @@ impl Bench {
         stepped.seal().await.unwrap();
         stepped.run_due().await.unwrap();
         stepped.seal().await.unwrap();
+    }
+
+    /// Lets the triggers react to what is sealed.
+    pub(crate) async fn react(&mut self) {
+        self.stepped.as_mut().unwrap().react().await.unwrap();
     }
 
     pub(crate) async fn upload(&self, name: &str, from_days: i64, to_days: i64) -> CertificateId {
@@ -349,4 +355,25 @@ async fn what_was_never_enrolled_is_found_by_the_count() {
     let found = runs.iter().find(|run| run.detail["repaired"] == 1).unwrap();
     assert_eq!(found.severity.as_str(), "error");
     assert_eq!(bench.last("certificate-expiry").await.0, 1, "better twice than never");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_page_turns_red_when_a_run_is_missing() {
+    let mut bench = Bench::new().await;
+    bench.upload("www.example.org", -1, 300).await;
+    bench.pass(HOUR).await;
+    let context = bench.context();
+    let watched = bench.engine().watchfulness(&context).await.unwrap();
+    assert!(!watched.bad, "{watched:?}");
+    assert_eq!(watched.sentence, "1 of 1 evaluated at 01:30:00, next 02:00", "{watched:?}");
+    // The clock goes on, and nothing runs.
+    bench.clock.advance(12 * 60 * Timestamp::SECOND);
+    assert!(!bench.engine().watchfulness(&context).await.unwrap().bad, "late, not missing");
+    bench.clock.advance(10 * 60 * Timestamp::SECOND);
+    let missing = bench.engine().watchfulness(&context).await.unwrap();
+    assert!(missing.bad && !missing.problems.is_empty(), "{missing:?}");
+    // What was missed is done before the program looks at itself: no false alarm after downtime.
+    bench.step().await;
+    let again = bench.engine().watchfulness(&context).await.unwrap();
+    assert!(!again.problems.iter().any(|problem| problem.contains("no run of")), "{again:?}");
 }

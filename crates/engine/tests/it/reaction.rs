@@ -546,6 +546,6 @@ async fn a_change_is_compared_with_what_is_saved_over_history() {
         )
         .await
         .unwrap();
-    assert_eq!(preview.verdicts["preview.trigger"]["ignored"], 1);
+    assert_eq!(preview.verdicts["preview.trigger"]["matched"], 1);
     running.stop().await.unwrap();
 }

@@ -134,6 +134,7 @@ impl World {
         for (class, name) in [
             (Class::Monitor, "token-expiry"),
             (Class::Monitor, "token-unused"),
+            (Class::Monitor, "account-unused"),
             (Class::Monitor, "limits"),
             (Class::Monitor, "jobs"),
             (Class::Monitor, "internal"),

@@ -79,7 +79,8 @@ fn tell_plan(
     }
     let changes = plan["changes"].as_array().cloned().unwrap_or_default();
     if changes.is_empty() {
-        writeln!(out, "Nothing {word} change; revision {}.", plan["revision"])?;
+        let nothing = if word == "did" { "Nothing changed" } else { "Nothing would change" };
+        writeln!(out, "{nothing}; revision {}.", plan["revision"])?;
         return Ok(());
     }
     let member = |change: &Value, name: &str| change[name].as_str().unwrap_or_default().to_owned();

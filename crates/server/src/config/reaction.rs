@@ -21,6 +21,14 @@ pub const SETTINGS: &[Setting] = &[
         flag: None,
         is_secret: false,
     },
+    Setting {
+        key: "reaction.keep_resolved_alerts_days",
+        default: "400",
+        expected: "days between 1 and 36500",
+        meaning: "Resolved alerts are kept so many days.",
+        flag: None,
+        is_secret: false,
+    },
 ];
 
 /// How events act.
@@ -30,6 +38,8 @@ pub struct Reaction {
     pub keep_evaluations_days: u32,
     /// At most so many of them are kept.
     pub keep_evaluations_max: u64,
+    /// Resolved alerts are kept so many days.
+    pub keep_resolved_alerts_days: u32,
 }
 
 impl Reaction {
@@ -42,6 +52,11 @@ impl Reaction {
                 1_000_000,
                 1_000..=1_000_000_000,
             ),
+            keep_resolved_alerts_days: reader.number(
+                "reaction.keep_resolved_alerts_days",
+                400,
+                1..=36_500,
+            ) as u32,
         }
     }
 }

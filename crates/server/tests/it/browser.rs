@@ -9,4 +9,5 @@ mod certificates;
 mod lists;
 mod log;
 mod people;
+mod watching;
 mod world;

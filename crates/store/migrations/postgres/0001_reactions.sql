@@ -107,3 +107,17 @@ CREATE INDEX evaluation_by_object ON evaluation (object, id) WHERE object IS NOT
 CREATE INDEX evaluation_by_verdict ON evaluation (verdict, id);
 CREATE INDEX evaluation_by_type ON evaluation (event_type, id);
 CREATE INDEX evaluation_by_time ON evaluation (at);
+
+-- Alerts: what the table of the first file is searched and tidied by -------------------------------------
+
+-- One row for each word of title and public message: finds what a rare word stands in. Frequent words are
+-- looked for in alert.words, row by row.
+CREATE TABLE alert_word (
+    word  TEXT COLLATE "C" NOT NULL,
+    alert TEXT COLLATE "C" NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
+    PRIMARY KEY (word, alert)
+);
+CREATE INDEX alert_word_by_alert ON alert_word (alert);
+-- Resolved alerts are kept for a bounded time.
+CREATE INDEX alert_by_resolved ON alert (resolved_at) WHERE resolved_at IS NOT NULL;
+CREATE INDEX alert_by_previous ON alert (previous) WHERE previous IS NOT NULL;

@@ -6,9 +6,9 @@
 
 pub mod mark;
 pub mod search;
+mod text;
 
 use chancery_event::Timestamp;
-use chancery_event::filter::words;
 use chancery_event::id::{AccountId, AlertId, EventId};
 
 use crate::{Error, Link, Row, SqlValue, Tx, args, value};
@@ -120,18 +120,6 @@ pub fn rank(severity: &str) -> i64 {
     i64::try_from(place).unwrap_or(0) + 1
 }
 
-/// The tokens that text search compares, each between spaces.
-fn words_of(alert: &Alert) -> String {
-    let message = if alert.message_private { "" } else { alert.message.as_str() };
-    let name = alert.object_name.as_deref().unwrap_or_default();
-    let mut text = String::from(" ");
-    for token in [alert.title.as_str(), message, name].into_iter().flat_map(words::tokens) {
-        text.push_str(&token.to_ascii_lowercase());
-        text.push(' ');
-    }
-    text
-}
-
 /// The alert with this identifier.
 pub async fn find(link: &mut Link, id: AlertId) -> Result<Option<Alert>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM alert a WHERE a.id = $1");
@@ -185,6 +173,7 @@ pub async fn about(link: &mut Link, object_id: &str, limit: usize) -> Result<Vec
 /// # Errors
 /// The store refuses; also when its cause has an alert that is not resolved.
 pub async fn insert(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
+    let words = text::words(alert);
     let (kind, id) = match &alert.object {
         Some((kind, id)) => (Some(kind.as_str()), Some(id.as_str())),
         None => (None, None),
@@ -199,7 +188,7 @@ pub async fn insert(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
         &alert.title,
         &alert.message,
         alert.message_private,
-        words_of(alert),
+        &words,
         kind,
         id,
         alert.object_name.as_deref(),
@@ -220,7 +209,8 @@ pub async fn insert(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
         last_event, version)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
         $19, $20, $21, $22, $23)";
-    tx.execute(sql, values).await.map(|_| ())
+    tx.execute(sql, values).await?;
+    text::insert(tx, alert.id, &words).await
 }
 
 /// Writes everything of an alert that changes during its life.
@@ -233,6 +223,8 @@ pub async fn update(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
         acknowledged_by = $12, acknowledged_at = $13, assigned_to = $14, snoozed_until = $15,
         snooze_ends_on_change = $16, resolved_at = $17, resolved_by = $18, resolved_because = $19,
         last_event = $20, title = $21, version = version + 1 WHERE id = $1 AND version = $2";
+    let words = text::words(alert);
+    let known = text::stored(tx, alert.id).await?;
     let account = |id: Option<AccountId>| SqlValue::from(id.map(|id| id.to_string()));
     let mut values = vec![value::id(alert.id), alert.version.into()];
     values.extend(args![
@@ -241,7 +233,7 @@ pub async fn update(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
         &alert.state,
         &alert.message,
         alert.message_private,
-        words_of(alert),
+        &words,
         alert.occurrences,
         alert.last_seen_at,
         alert.news_at,
@@ -256,7 +248,14 @@ pub async fn update(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
         alert.last_event.map(|id| id.to_string()),
         &alert.title
     ]);
-    if tx.execute(sql, values).await? == 1 { Ok(()) } else { Err(Error::Conflict("the alert")) }
+    if tx.execute(sql, values).await? != 1 {
+        return Err(Error::Conflict("the alert"));
+    }
+    if known.as_ref() != Some(&words) {
+        text::delete(tx, alert.id).await?;
+        text::insert(tx, alert.id, &words).await?;
+    }
+    Ok(())
 }
 
 /// Snoozed alerts whose snooze has ended by `now`, the oldest first.
@@ -279,6 +278,21 @@ pub async fn next_snooze_end(link: &mut Link) -> Result<Option<Timestamp>, Error
         Some(row) => row.maybe_time("due"),
         None => Ok(None),
     }
+}
+
+/// Whether there are alerts that were resolved before a time.
+pub async fn any_resolved_before(link: &mut Link, before: Timestamp) -> Result<bool, Error> {
+    let sql = "SELECT id FROM alert WHERE resolved_at < $1 LIMIT 1";
+    Ok(link.row(sql, args![before]).await?.is_some())
+}
+
+/// Deletes alerts that were resolved before a time, the oldest first, `limit` at most; answers how
+/// many. Later alerts of the same cause do not name them any more.
+pub async fn sweep(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64, Error> {
+    let old = "SELECT id FROM alert WHERE resolved_at < $1 ORDER BY resolved_at, id LIMIT $2";
+    let unlink = format!("UPDATE alert SET previous = NULL WHERE previous IN ({old})");
+    tx.execute(unlink, args![before, limit]).await?;
+    tx.execute(format!("DELETE FROM alert WHERE id IN ({old})"), args![before, limit]).await
 }
 
 /// Clears the message of the alert that this event told about, where it may be about a person.

@@ -27,6 +27,8 @@ pub enum Watched {
     Tokens,
     /// The same, from their last use.
     TokenUses,
+    /// Accounts that can sign in, from when they or one of their tokens were last used.
+    AccountUses,
 }
 
 /// Where an object begins and ends.
@@ -85,6 +87,12 @@ impl Watched {
                 "SELECT id, created_at AS start_at, COALESCE(used_at, created_at) AS end_at
                  FROM token WHERE revoked_at IS NULL"
             }
+            Self::AccountUses => {
+                "SELECT id, created_at AS start_at, (SELECT MAX(uses.at) FROM (
+                     SELECT COALESCE(account.last_login_at, account.created_at) AS at
+                     UNION ALL SELECT t.used_at FROM token t WHERE t.account = account.id
+                 ) AS uses) AS end_at FROM account WHERE disabled = 0"
+            }
         }
     }
 
@@ -96,6 +104,7 @@ impl Watched {
             Self::Tokens | Self::TokenUses => {
                 "SELECT COUNT(*) AS n FROM token WHERE revoked_at IS NULL"
             }
+            Self::AccountUses => "SELECT COUNT(*) AS n FROM account WHERE disabled = 0",
         };
         link.number(sql, vec![]).await.map(|n| u64::try_from(n).unwrap_or(0))
     }

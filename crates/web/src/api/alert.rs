@@ -40,7 +40,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// Which alerts.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct AlertParams {
     /// Condition, such as `severity>=error unread:true`.
@@ -56,9 +56,16 @@ struct AlertParams {
     cursor: Option<String>,
 }
 
+/// A condition alone.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AlertCondition {
+    filter: Option<String>,
+}
+
 /// A condition alone, and a span of time.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct AlertSpan {
     /// Condition, such as `kind:job_failed`.
@@ -123,7 +130,7 @@ async fn list_alerts(
 async fn alert_facets(
     State(engine): State<Engine>,
     caller: Caller,
-    Params(params): Params<AlertSpan>,
+    Params(params): Params<AlertCondition>,
 ) -> Result<Json<Facets>, Problem> {
     let filter = filter(&engine, params.filter.as_deref())?;
     let found = engine.alert_facets(caller.context(), &filter).await?;

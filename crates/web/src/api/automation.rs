@@ -216,7 +216,7 @@ async fn list_versions(
 
 /// Which fields.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct FieldParams {
     /// Types of events, joined by commas; all of them unless told otherwise.

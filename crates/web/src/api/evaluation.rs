@@ -86,7 +86,7 @@ impl From<Row> for Evaluation {
 
 /// Which evaluations.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct EvaluationParams {
     /// A filter, such as `trigger:weak-keys verdict:nearly`.

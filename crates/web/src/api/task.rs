@@ -256,7 +256,7 @@ impl From<Forecast> for ForecastAnswer {
 
 /// Which runs.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct RunParams {
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
@@ -267,7 +267,7 @@ struct RunParams {
 
 /// How far to look.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ForecastParams {
     /// Days, 1 to 3660; 30 unless told otherwise.

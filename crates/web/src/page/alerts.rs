@@ -24,8 +24,8 @@ const PAGE: usize = 50;
 /// Bars of the histogram.
 const BARS: i64 = 60;
 const PLACEHOLDER: &str = "severity>=error kind:job_failed -assigned_to:*";
-/// Seconds between two refreshes of the list, and of the bell.
-const REFRESH: &str = "10";
+/// Seconds between two refreshes of the list that nothing asks for: reading marks are no events.
+const REFRESH: &str = "30";
 
 pub(super) fn add(routes: &mut Routes) {
     let read = Access::Session(Permission::AlertRead);
@@ -119,7 +119,7 @@ async fn list(shell: &Shell, undo: Option<Markup>) -> Result<Response, Problem> 
         (raised(shell, &narrowed, &filter).await?)
         div.with-facets {
             div { (listing::facets(address, &narrowed.filter, &schema, &groups)) (views) }
-            div id="alert-list" data-refresh=(REFRESH) {
+            div id="alert-list" data-refresh=(REFRESH) data-refresh-on="alerts" {
                 @if page.items.is_empty() {
                     (ui::empty_state("No alert fits", "Take a condition away, or look at the resolved ones with state:resolved.",
                         Some(ui::button("Show all that are open", "/alerts", None, true))))

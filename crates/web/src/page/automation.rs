@@ -1,13 +1,17 @@
 //! Automation: lists of triggers, rules, actions and scopes, each with its own page and a form that
 //! teaches; what was decided, and why.
 //!
-//! Read in this order: this file (the lists), `form` (what a form becomes), `edit` (the forms),
-//! `one` (the page of an object), `history` (evaluations), `reason` (how they are told).
+//! Read in this order: this file (the lists), `form` (what a form becomes), `edit` (the forms, with
+//! `picker` and `preview`), `one` (the page of an object), `history` (evaluations), `reason` (how they
+//! are told), `ahead` (the days to come).
 
+mod ahead;
 mod edit;
 mod form;
 mod history;
 mod one;
+mod picker;
+mod preview;
 pub(super) mod reason;
 
 use axum::extract::Path;
@@ -33,6 +37,7 @@ pub(super) fn add(routes: &mut Routes) {
         shell.answer(list(&shell, Class::Trigger)).await
     });
     history::add(routes);
+    ahead::add(routes);
     routes.add(GET, "/automation/{class}", read, async |shell: Shell, Path(word): Path<String>| {
         shell.answer(async { list(&shell, class(&word)?).await }).await
     });
@@ -53,6 +58,7 @@ fn parts(current: &str) -> Markup {
         ("Actions", "/automation/actions"),
         ("Scopes", "/automation/scopes"),
         ("History", "/automation/history"),
+        ("Days to come", "/automation/ahead"),
     ];
     let tabs: Vec<Tab<'_>> = places
         .into_iter()

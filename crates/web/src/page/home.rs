@@ -41,6 +41,8 @@ const NEEDS: [(&str, &str, &str, Tone); 4] = [
 ];
 /// Alerts that wait for somebody.
 const WAITING: &str = "state:open,acknowledged";
+/// What failed; alerts stand above already.
+const FAILURES: &str = "outcome:failure -type:alert.*";
 const COMING: &str = "expires:next(30d) replaced:false";
 const SILENT: &str = "expires:next(30d) replaced:true";
 
@@ -117,7 +119,7 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
             engine.certificate_count(context, &filter),
             count(shell, SILENT),
             engine.certificate_expiries(context, &filter, from, to, Timestamp::DAY),
-            newest(shell, "outcome:failure", LISTED),
+            newest(shell, FAILURES, LISTED),
             newest(shell, "type:log.verify", 1),
             count(shell, "status:unknown"),
         )?;
@@ -150,7 +152,7 @@ async fn view(shell: &Shell) -> Result<Response, Problem> {
         @if facts.figures.certificates > 0 && shell.engine().settings().monitors {
             (super::task::watched(shell).await?)
         }
-        (alerts(&facts))
+        div id="open-alerts" data-refresh-on="alerts" { (alerts(&facts)) }
         @if facts.figures.certificates == 0 { (nothing(shell)) }
         @else {
             (now(shell, &facts))
@@ -344,7 +346,7 @@ fn by_day(shell: &Shell, facts: &Facts) -> Markup {
 fn failures(facts: &Facts) -> Markup {
     html! {
         @if !facts.failures.is_empty() {
-            (ui::section("failures", "Newest failures", html! { a href="/events?q=outcome:failure" { "All" } },
+            (ui::section("failures", "Newest failures", html! { a href=(Address::new("/events").with("q", FAILURES)) { "All" } },
                 event_row::story(&facts.failures)))
         }
     }

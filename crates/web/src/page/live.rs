@@ -1,4 +1,5 @@
-//! The live tail of the list of events: rows as server-sent events, from a log index on.
+//! The live tail of the list of events: rows as server-sent events, from a log index on; and word
+//! that alerts have changed, for the bell and the list of alerts.
 //!
 //! Every stream has its own position: a slow reader falls behind for itself alone, and after a
 //! break `Last-Event-ID` brings it back to where it was.
@@ -14,7 +15,7 @@ use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::{Error, Permission};
 use chancery_event::LogIndex;
 use chancery_event::filter::Filter;
-use futures::stream;
+use futures::stream::{self, Stream};
 use tokio::sync::watch;
 
 use super::shell::Shell;
@@ -29,6 +30,24 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(super) fn add(routes: &mut Routes) {
     routes.add(GET, "/events/live", Access::Session(Permission::EventRead), rows);
+    routes.add(GET, "/alerts/live", Access::Session(Permission::AlertRead), alerts);
+}
+
+/// Says `alerts` whenever events about alerts are sealed; what has changed the page asks for itself.
+async fn alerts(shell: Shell) -> Response {
+    let filter = match shell.engine().parse_event_filter("type:alert.*") {
+        Ok(filter) => filter,
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    let sealed = shell.engine().sealed();
+    let next = *sealed.borrow();
+    let reader = Reader { next, sealed, filter, shell, batch: VecDeque::new() };
+    let events = stream::unfold(reader, |mut reader| async move {
+        let last = reader.changed().await?;
+        let event = Event::default().event("alerts").id(last.to_string()).data("changed");
+        Some((Ok::<Event, Infallible>(event), reader))
+    });
+    streamed(events)
 }
 
 async fn rows(shell: Shell, headers: HeaderMap) -> Response {
@@ -52,6 +71,10 @@ async fn rows(shell: Shell, headers: HeaderMap) -> Response {
         let event = reader.next().await?;
         Some((Ok::<Event, Infallible>(event), reader))
     });
+    streamed(events)
+}
+
+fn streamed(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
     let mut response =
         Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response();
     let plain = HeaderValue::from_static("no");
@@ -70,6 +93,23 @@ struct Reader {
 }
 
 impl Reader {
+    /// Waits until something fits; answers the size of the log then. `None` ends the stream.
+    async fn changed(&mut self) -> Option<u64> {
+        loop {
+            let size = *self.sealed.borrow_and_update();
+            while self.next < size {
+                self.read(size).await.ok()?;
+                if !self.batch.is_empty() {
+                    // One word stands for everything up to here.
+                    self.batch.clear();
+                    self.next = size;
+                    return Some(size);
+                }
+            }
+            self.sealed.changed().await.ok()?;
+        }
+    }
+
     /// The next row; `None` ends the stream.
     async fn next(&mut self) -> Option<Event> {
         loop {

@@ -146,10 +146,16 @@ async fn list(shell: &Shell, class: Class) -> Result<Response, Problem> {
 /// Whether everything is being watched, in one line.
 pub(super) async fn watched(shell: &Shell) -> Result<Markup, Problem> {
     let watched = shell.engine().watchfulness(shell.context()).await?;
-    let kind = if watched.bad { AlertKind::Error } else { AlertKind::Success };
-    let text = format!("Certificates: {}.", watched.sentence.trim_end_matches('.'));
+    let (tone, icon, role) = match watched.bad {
+        true => (Tone::Bad, Icon::CrossCircle, "alert"),
+        false => (Tone::Good, Icon::CheckCircle, "status"),
+    };
+    let word = if watched.bad { "Not watched" } else { "Watched" };
     Ok(html! {
-        (ui::alert_box(kind, &text))
+        div class={"message " (tone.class())} id="watching" role=(role) {
+            (ui::icon(icon)) p { strong { (word) ": " }
+                "certificates, " (watched.sentence.trim_end_matches('.')) "." }
+        }
         @for problem in &watched.problems { (ui::alert_box(AlertKind::Error, &sentence(problem))) }
     })
 }

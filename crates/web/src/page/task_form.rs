@@ -12,16 +12,17 @@ use chancery_event::Timestamp;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
+use super::address::Address;
 use super::form::Fields;
 use super::shell::Shell;
 use super::task::path;
-use super::typed::Typed;
+use super::typed::{Typed, sentence};
 use super::{GET, POST};
 use crate::edge::{Access, Problem, Routes};
 use crate::ui::{self, AlertKind, ChoiceOption, Crumb, Field, Nav, Tone};
 
 /// Fields of the form.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 14] = [
     "name",
     "title",
     "description",
@@ -33,6 +34,8 @@ const FIELDS: [&str; 12] = [
     "repeat",
     "suppress_if_replaced",
     "certificates",
+    "accounts",
+    "storage_mib",
     "job_kind",
 ];
 
@@ -42,7 +45,7 @@ pub(super) fn add(routes: &mut Routes) {
         let new = format!("{}/new", path(class));
         let one = format!("{}/{{name}}/change", path(class));
         routes.add(GET, &new, write, async move |shell: Shell| {
-            shell.answer(async { Ok(page(&shell, class, None, &fresh(class))) }).await
+            shell.answer(page(&shell, class, None, &fresh(class))).await
         });
         routes.add(POST, &new, write, async move |shell: Shell, Fields(typed): Fields| {
             save(&shell, class, None, typed).await
@@ -101,7 +104,7 @@ async fn change(shell: &Shell, class: Class, name: &str) -> Result<Response, Pro
             typed = typed.or("suppress_if_replaced", "true");
         }
     }
-    Ok(page(shell, class, Some(name), &typed))
+    page(shell, class, Some(name), &typed).await
 }
 
 /// The body that the form describes. Only what the kind knows is taken.
@@ -169,9 +172,9 @@ fn at_field(error: Error) -> Error {
 async fn save(shell: &Shell, class: Class, name: Option<String>, typed: Typed) -> Response {
     shell
         .answer(async {
-            // The preview button shows the times and saves nothing.
-            if typed.has("preview") {
-                return Ok(page(shell, class, name.as_deref(), &typed));
+            // The preview button shows what it would look at and saves nothing.
+            if typed.text("do") == "preview" {
+                return page(shell, class, name.as_deref(), &typed).await;
             }
             let (engine, context) = (shell.engine(), shell.context());
             let body = body(class, &typed);
@@ -189,7 +192,7 @@ async fn save(shell: &Shell, class: Class, name: Option<String>, typed: Typed) -
                 Ok(object) => Ok(shell.done(&format!("{}/{}", path(class), object.name), "Saved.")),
                 Err(error) => {
                     let typed = typed.refused(at_field(error))?;
-                    let mut response = page(shell, class, name.as_deref(), &typed);
+                    let mut response = page(shell, class, name.as_deref(), &typed).await?;
                     *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
                     Ok(response)
                 }
@@ -198,7 +201,12 @@ async fn save(shell: &Shell, class: Class, name: Option<String>, typed: Typed) -
         .await
 }
 
-fn page(shell: &Shell, class: Class, name: Option<&str>, typed: &Typed) -> Response {
+async fn page(
+    shell: &Shell,
+    class: Class,
+    name: Option<&str>,
+    typed: &Typed,
+) -> Result<Response, Problem> {
     let plural = if class == Class::Schedule { "Schedules" } else { "Monitors" };
     let title = match name {
         Some(name) => format!("Change {name}"),
@@ -215,7 +223,7 @@ fn page(shell: &Shell, class: Class, name: Option<&str>, typed: &Typed) -> Respo
         ]))
         (ui::page_header(&title, "", html! {}))
         @if let Some(error) = typed.general_error(&FIELDS) { (ui::alert_box(AlertKind::Error, error)) }
-        (ui::post_form(&action, shell.csrf(), false, html! {
+        (ui::previewed_form(&action, shell.csrf(), "preview", html! {
             input type="hidden" name="version" value=(typed.text("version"));
             @if name.is_none() {
                 (ui::field(&Field { required: true, ..typed.field("name", "name", "Name",
@@ -226,15 +234,38 @@ fn page(shell: &Shell, class: Class, name: Option<&str>, typed: &Typed) -> Respo
             @if class == Class::Schedule { (schedule_fields(typed)) } @else { (monitor_fields(typed)) }
             (ui::field(&Field { required: true, ..typed.field("cron", "cron", "Runs at",
                 "Minute, hour, day of the month, month, day of the week: “0 * * * *” is every hour, “30 6 * * MON-FRI” is 6:30 on working days.") }))
-            (ui::field(&typed.field("time-zone", "time_zone", "Time zone", "Such as UTC or Europe/Prague.")))
-            (next_times(shell, typed))
+            (ui::field(&Field { required: true, ..typed.field("time-zone", "time_zone", "Time zone", "Such as UTC or Europe/Prague.") }))
+            div id="preview" aria-live="polite" {
+                @if class == Class::Monitor { (selected(shell, typed).await?) }
+                (next_times(shell, typed))
+            }
             div.actions {
                 (ui::submit("Save", Tone::Info))
-                button type="submit" name="preview" value="1" { "Show run times" }
+                button type="submit" name="do" value="preview" formnovalidate { "What would it look at, and when?" }
             }
         }))
     };
-    shell.page(Nav::Jobs, &title, body)
+    Ok(shell.page(Nav::Jobs, &title, body))
+}
+
+/// How many certificates the filter that is typed selects.
+async fn selected(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
+    if !Kind::parse(typed.text("kind")).is_some_and(Kind::has_filter) {
+        return Ok(html! {});
+    }
+    let (engine, text) = (shell.engine(), typed.text("filter"));
+    let filter = match engine.parse_certificate_filter(text).await {
+        Ok(filter) => filter,
+        Err(error) => {
+            return Ok(html! { p.unfinished { "Not yet: " (sentence(&error.to_string())) } });
+        }
+    };
+    let count = engine.certificate_count(shell.context(), &filter).await?;
+    let list = Address::new("/certificates").with("q", text).to_string();
+    Ok(html! {
+        p { "It would choose among " a href=(list) { (ui::grouped(count)) @if count == 1 { " certificate" } @else { " certificates" } }
+            " of the inventory." }
+    })
 }
 
 /// The next five run times, of what is typed.
@@ -244,7 +275,7 @@ fn next_times(shell: &Shell, typed: &Typed) -> Markup {
         return html! {};
     };
     html! {
-        div.field id="next-times" {
+        div.field {
             p { "Next runs: " span.muted { (timetable.words()) } }
             ol.plain {
                 @for at in timetable.next_times(now, 5) { li { (ui::time(at.micros())) } }
@@ -258,12 +289,12 @@ fn schedule_fields(typed: &Typed) -> Markup {
         .iter()
         .map(|kind| ChoiceOption { value: kind.as_str(), label: kind.as_str() })
         .collect();
-    ui::select_field(&typed.field("job-kind", "job_kind", "Job", "What it queues."), &kinds)
+    let field = typed.field("job-kind", "job_kind", "Job", "What it queues.");
+    ui::select_field(&Field { required: true, ..field }, &kinds)
 }
 
 fn monitor_fields(typed: &Typed) -> Markup {
     let kinds = Kind::ALL.map(|kind| ChoiceOption { value: kind.as_str(), label: kind.about() });
-    let kind = Kind::parse(typed.text("kind"));
     let suppress = Field {
         value: "true",
         ..typed.field(
@@ -273,15 +304,29 @@ fn monitor_fields(typed: &Typed) -> Markup {
             "",
         )
     };
+    let of = |fits: fn(Kind) -> bool| {
+        let kinds: Vec<_> =
+            Kind::ALL.into_iter().filter(|kind| fits(*kind)).map(Kind::as_str).collect();
+        format!("kind={}", kinds.join(" "))
+    };
+    let watched = of(|kind| kind.watched().is_some());
+    let filtered = of(Kind::has_filter);
+    let looks = typed.field("kind", "kind", "Looks at", "");
+    let thresholds = typed.field("thresholds", "thresholds", "Thresholds",
+        "Before the end: 30d, 12h, 2w, 6mo, 10% of the lifetime; 30d/33% is the shorter of both; 0d at the end, -7d after it. Tokens that nobody uses: after the last use, as in -90d.");
     html! {
-        (ui::select_field(&typed.field("kind", "kind", "Looks at", ""), &kinds))
-        (ui::field(&typed.field("filter", "filter", "Only certificates that match",
-            "The language of the search box, such as path:/prod or group:web. Empty: all. Not for tokens, limits, jobs.")))
-        (ui::field(&typed.field("thresholds", "thresholds", "Thresholds",
-            "Before the end: 30d, 12h, 2w, 6mo, 10% of the lifetime; 30d/33% is the shorter of both; 0d at the end, -7d after it.")))
-        (ui::field(&typed.field("repeat", "repeat", "Repeat every", "Such as 1d. Empty: each threshold is reported once.")))
-        (ui::check_field(&suppress, typed.has("suppress_if_replaced")))
-        @if kind == Some(Kind::Limits) {
+        (ui::select_field(&Field { required: true, ..looks }, &kinds))
+        div.field data-when=(filtered) {
+            (ui::field(&typed.field("filter", "filter", "Only certificates that match",
+                "The language of the search box, such as path:/prod or group:web. Empty: all. Only for monitors of certificates.")))
+        }
+        div.field data-when=(watched) { (ui::field(&thresholds)) }
+        div.field data-when=(watched) {
+            (ui::field(&typed.field("repeat", "repeat", "Repeat every", "Such as 1d. Empty: each threshold is reported once.")))
+        }
+        div.field data-when=(filtered) { (ui::check_field(&suppress, typed.has("suppress_if_replaced"))) }
+        fieldset.choices data-when="kind=limits" { legend { "Limits" }
+            p.hint { "Only for counts: what is reached raises an alert. Empty: no limit." }
             (ui::field(&Field { kind: "number", ..typed.field("certificates", "certificates", "Certificates at most", "") }))
             (ui::field(&Field { kind: "number", ..typed.field("accounts", "accounts", "Accounts at most", "") }))
             (ui::field(&Field { kind: "number", ..typed.field("storage", "storage_mib", "Storage at most, MiB", "") }))

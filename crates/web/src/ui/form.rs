@@ -23,6 +23,15 @@ pub fn post_form(action: &str, csrf: &str, multipart: bool, body: Markup) -> Mar
     }
 }
 
+/// A form that changes something, and that shows in the element `preview` what it would do while it
+/// is filled in. Without scripts a button with the name `do` and the value `preview` does that.
+#[must_use]
+pub fn previewed_form(action: &str, csrf: &str, preview: &str, body: Markup) -> Markup {
+    html! {
+        form.form method="post" action=(action) data-preview=(preview) { (csrf_input(csrf)) (body) }
+    }
+}
+
 /// What all fields have.
 #[derive(Debug, Clone, Default)]
 pub struct Field<'a> {

@@ -247,11 +247,13 @@ fn tools(frame: &PageFrame<'_>) -> Markup {
     }
 }
 
-/// The bell with the number of unread alerts. It fetches itself anew while a page stays open.
+/// The bell with the number of unread alerts. It fetches itself anew when alerts change while a page
+/// stays open, and now and then without being told.
 #[must_use]
 pub fn bell(unread: u64) -> Markup {
     html! {
-        a.tool.bell id="bell" href="/alerts" data-refresh="30" data-refresh-from="/alerts/bell" {
+        a.tool.bell id="bell" href="/alerts" data-refresh="60" data-refresh-from="/alerts/bell"
+            data-refresh-on="alerts" data-live="/alerts/live" {
             (icon(Icon::Bell))
             @if unread > 0 { span.bell-count aria-hidden="true" { @if unread > 99 { "99+" } @else { (unread) } } }
             span.visually-hidden { @if unread > 99 { "More than 99" } @else { (unread) } " unread alerts" }

@@ -221,3 +221,39 @@ async fn pages_of_alerts_show_what_there_is() {
     browser.post("/alerts/settle", &wrong).await.expect(400);
     server.finish().await;
 }
+
+#[tokio::test]
+async fn open_pages_hear_that_alerts_have_changed() {
+    use futures::StreamExt as _;
+    let server = TestServer::start().await;
+    let browser = Browser::sign_in_as(&server, Role::Operator).await;
+    let stream = browser.open("/alerts/live").await;
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let mut stream = stream.into_body().into_data_stream();
+    // Other events are no news for the bell.
+    server.settle().await;
+    failed_job(&server).await;
+    let next = tokio::time::timeout(std::time::Duration::from_secs(20), stream.next()).await;
+    let text = next.expect("a word").expect("no end").expect("no error");
+    assert!(String::from_utf8_lossy(&text).contains("event: alerts"), "{text:?}");
+    drop(stream);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn parameters_that_nobody_knows_are_refused() {
+    let server = TestServer::start().await;
+    for path in [
+        "/api/v1/alerts?flter=kind:job_failed",
+        "/api/v1/alerts/facets?sort=severity",
+        "/api/v1/alerts/histogram?bucket=3",
+        "/api/v1/evaluations?verdict=matched",
+        "/api/v1/automation/fields?type=certificate.update",
+        "/api/v1/monitors/internal/runs?since=1",
+        "/api/v1/monitors/certificate-expiry/forecast?day=3",
+    ] {
+        let answer = server.get(path).send().await;
+        assert!(matches!(answer.status.as_u16(), 400 | 422), "{path}: {}", answer.status);
+    }
+    server.finish().await;
+}

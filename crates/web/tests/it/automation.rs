@@ -220,3 +220,95 @@ async fn told(server: &TestServer, session: &mut Browser<'_>) {
     let refused = session.post("/automation/rules/prod/delete", &[]).await.expect(200).text();
     assert!(refused.contains("refers to it"), "{refused}");
 }
+
+#[tokio::test]
+async fn the_days_to_come_are_told_with_whom_they_reach() {
+    let server = TestServer::start_with(|settings, _| settings.monitors = true).await;
+    let base = "/api/v1/automation";
+    let make = async |path: &str, body: Value| {
+        server.post(&format!("{base}/{path}")).json(&body).send().await.expect(201);
+    };
+    make(
+        "actions",
+        json!({ "name": "tell", "body": { "steps": [
+            { "step": "notify", "to": "role:operator", "title": "{object.cn} ends" } ] } }),
+    )
+    .await;
+    make(
+        "triggers",
+        json!({ "name": "tell", "body": {
+            "event_types": ["certificate.expiring"], "actions": ["tell"] } }),
+    )
+    .await;
+    let authority = chancery_testkit::Authority::new("Test CA", server.now());
+    let leaf = authority.leaf("www.example.org", server.now(), 20).to_pem();
+    server.post("/api/v1/certificates").body("text/plain", leaf).send().await.expect(201);
+    server.settle().await;
+    // What is watched is enrolled from the log; a run makes sure of it.
+    server.post("/api/v1/monitors/certificate-expiry/run").send().await.expect(200);
+    let look = server.post(&format!("{base}/fast-forward")).json(&json!({ "days": 30 }));
+    let ahead = look.send().await.expect(200).json();
+    // 14d/20%, 7d/10% and 1d/2% of what is left are told; the end is another type.
+    assert_eq!(ahead["by_type"]["certificate.expired"], 1, "{ahead}");
+    let expiring = ahead["by_type"]["certificate.expiring"].as_u64().unwrap();
+    assert_eq!(ahead["reach"]["role:operator"], expiring, "{ahead}");
+    let unheard = ahead["events"].as_u64().unwrap() - expiring;
+    assert_eq!(ahead["unheard"], unheard, "{ahead}");
+    let items = ahead["items"].as_array().unwrap();
+    assert!(items.iter().any(|item| item["name"] == "www.example.org"), "{ahead}");
+    let wrong = server.post(&format!("{base}/fast-forward")).json(&json!({ "days": 0 }));
+    assert_eq!(wrong.send().await.expect(422).json()["field"], "days");
+    let change = json!({ "class": "trigger", "name": "tell", "body": null });
+    let without = json!({ "days": 30, "changes": [change] });
+    let without = server.post(&format!("{base}/fast-forward")).json(&without);
+    assert_eq!(without.send().await.expect(200).json()["reach"], json!({}));
+    let mut session = Browser::sign_in_as(&server, Role::Auditor).await;
+    session.get("/automation/ahead").await.expect(200);
+    let told = session.post("/automation/ahead", &[("days", "30")]).await.expect(200).text();
+    assert!(told.contains("Everybody with the role operator") && told.contains("www.example.org"));
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn forms_show_what_they_would_do_and_each_fault_at_a_field_they_have() {
+    let server = TestServer::start().await;
+    upload(&server, "www.prod.example").await;
+    let mut session = Browser::sign_in_as(&server, Role::Administrator).await;
+    let preview =
+        &[("do", "preview"), ("event_types", "certificate.uploaded"), ("scope", "platform")];
+    let shown = session.post("/automation/triggers/new", preview).await.expect(200).text();
+    assert!(shown.contains("Newest that match") && shown.contains("www.prod.example"), "{shown}");
+    let unfinished =
+        &[("do", "preview"), ("filter", "object.cn:("), ("preview_type", "certificate.uploaded")];
+    let shown = session.post("/automation/rules/new", unfinished).await.expect(200).text();
+    assert!(shown.contains("Not yet: "), "{shown}");
+    let monitor = &[
+        ("do", "preview"),
+        ("kind", "certificate_expiry"),
+        ("filter", "cn:www.prod.example"),
+        ("cron", "0 6 * * *"),
+        ("time_zone", "UTC"),
+    ];
+    let shown = session.post("/monitors/new", monitor).await.expect(200).text();
+    assert!(shown.contains(">1 certificate</a>"), "{shown}");
+    for class in ["rules", "actions", "triggers", "monitors", "schedules"] {
+        let path = match class {
+            "monitors" | "schedules" => format!("/{class}/new"),
+            class => format!("/automation/{class}/new"),
+        };
+        let wrong = &[
+            ("name", "Not A Name"),
+            ("filter", "severity:info"),
+            ("kind", "jobs"),
+            ("steps", "[[steps]]\nstep=\"set_path\"\npath=\"/p\""),
+            ("event_types", "certificate.update"),
+            ("scope", "platform"),
+            ("cron", "0 6 * * *"),
+            ("time_zone", "UTC"),
+            ("job_kind", "log.verify"),
+        ];
+        let refused = session.post(&path, wrong).await.expect(422).text();
+        assert!(refused.contains("name-error"), "{class}: {refused}");
+    }
+    server.finish().await;
+}

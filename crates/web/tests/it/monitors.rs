@@ -149,6 +149,24 @@ async fn tokens_and_limits_are_told() {
     office.run("token-unused").await;
     let unused = office.events("secret.unused").await;
     assert_eq!(detail(&unused[0])["interval_days"], 90);
+    let idle = json!({ "kind": "account_unused", "schedule": hourly, "thresholds": ["-10d"] });
+    office.change("account-unused", idle).await;
+    office.server.token(Role::Viewer).await;
+    // By the clock: nobody has used that account for eleven days.
+    office.pass(11 * DAY).await;
+    let mut sealed = office.server.engine().sealed();
+    let idle = loop {
+        sealed.mark_unchanged();
+        let unused = office.events("secret.unused").await;
+        if let Some(idle) =
+            unused.into_iter().find(|event| detail(event)["secret_kind"] == "account")
+        {
+            break idle;
+        }
+        let grown = tokio::time::timeout(std::time::Duration::from_secs(20), sealed.changed());
+        grown.await.expect("a run").expect("a running sealer");
+    };
+    assert_eq!(idle["data"]["targets"][0]["kind"], "account");
     office.finish().await;
 }
 
@@ -240,7 +258,7 @@ async fn pages_show_run_change_and_pause_a_monitor() {
         ("thresholds", "60d 30d"),
     ];
     let mut preview = form.to_vec();
-    preview.push(("preview", "1"));
+    preview.push(("do", "preview"));
     let change = format!("{here}/change");
     let shown = browser.post(&change, &preview).await.expect(200).text();
     assert!(shown.contains("Next runs"), "{shown}");

@@ -77,7 +77,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// Pages without parameters.
-const PAGES: [&str; 25] = [
+const PAGES: [&str; 42] = [
     "/",
     "/alerts",
     "/review",
@@ -93,6 +93,23 @@ const PAGES: [&str; 25] = [
     "/forwarders/new",
     "/forwarders/new?kind=webhook",
     "/deliveries",
+    "/monitors",
+    "/monitors/new",
+    "/monitors/certificate-expiry",
+    "/monitors/certificate-expiry/change",
+    "/monitors/limits/change",
+    "/schedules",
+    "/schedules/new",
+    "/schedules/log-verification",
+    "/automation",
+    "/automation/rules",
+    "/automation/actions",
+    "/automation/scopes",
+    "/automation/history",
+    "/automation/rules/new",
+    "/automation/actions/new",
+    "/automation/triggers/new",
+    "/automation/scopes/new",
     "/administration",
     "/administration/tokens",
     "/administration/groups",
@@ -129,7 +146,14 @@ async fn no_page_with_something_in_it_breaks_a_rule() {
     for path in PAGES {
         inspection.page(path).await;
     }
-    for list in ["/certificates?q=owner:admin", "/events", "/jobs", "/administration/groups"] {
+    for list in [
+        "/certificates?q=owner:admin",
+        "/events",
+        "/jobs",
+        "/alerts",
+        "/automation/history",
+        "/administration/groups",
+    ] {
         tab.go(list).await;
         tab.click("main table .row-link").await;
         tab.until("document.readyState === 'complete'").await;
@@ -142,6 +166,18 @@ async fn no_page_with_something_in_it_breaks_a_rule() {
         }
     }
     for path in [
+        "/automation/triggers/weak-keys",
+        "/automation/triggers/weak-keys/edit",
+        "/automation/rules/weak-keys",
+        "/automation/rules/weak-keys/edit",
+        "/automation/actions/warn",
+        "/automation/actions/warn/edit",
+        "/automation/history?q=verdict:nearly",
+        "/automation/ahead",
+        "/monitors/internal",
+        "/monitors/jobs",
+        "/monitors/certificate-expiry/delete",
+        "/schedules/log-verification/change",
         "/events?q=outcom:failure",
         "/certificates?q=(status:valid",
         "/certificates?q=name:nothing",
@@ -153,6 +189,47 @@ async fn no_page_with_something_in_it_breaks_a_rule() {
     ] {
         inspection.page(path).await;
     }
-    inspection.finish(30);
+    wrong_input(&mut inspection).await;
+    inspection.finish(60);
     world.end();
+}
+
+/// Forms of automation and monitors as they come back when something is wrong, and with a preview.
+async fn wrong_input(inspection: &mut Inspection<'_>) {
+    let tab = inspection.tab;
+    tab.go("/automation/rules/new").await;
+    tab.fill("input[name=name]", "Not A Name").await;
+    tab.fill("textarea[name=filter]", "object.colour:red").await;
+    tab.click("main form button.primary").await;
+    tab.find(".field-error").await;
+    inspection.now("wrong rule").await;
+    tab.fill("textarea[name=filter]", "object.key_size<4096").await;
+    tab.click("main form button[value=preview]").await;
+    tab.find("#tried").await;
+    inspection.now("preview of a rule").await;
+    tab.go("/automation/actions/new").await;
+    tab.fill("input[name=name]", "place").await;
+    tab.fill("textarea[name=steps]", "[[steps]]\nstep = \"set_ownr\"").await;
+    tab.click("main form button.primary").await;
+    tab.find(".field-error").await;
+    inspection.now("wrong steps").await;
+    tab.go("/automation/triggers/new").await;
+    tab.fill("input[name=name]", "nothing-chosen").await;
+    tab.click("main form button.primary").await;
+    tab.find(".field-error").await;
+    inspection.now("wrong trigger").await;
+    tab.go("/monitors/new").await;
+    tab.fill("input[name=name]", "early").await;
+    tab.fill("input[name=cron]", "often").await;
+    tab.click("main form button.primary").await;
+    tab.find(".field-error").await;
+    inspection.now("wrong monitor").await;
+    tab.go("/automation/triggers/weak-keys").await;
+    tab.click("form[action$=back-test] button").await;
+    tab.find("#tried").await;
+    inspection.now("back-test").await;
+    tab.go("/automation/ahead").await;
+    tab.press("Look ahead").await;
+    tab.find("#ahead").await;
+    inspection.now("the days to come").await;
 }

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use chancery_engine::access::{NewAccount, NewToken};
+use chancery_engine::automation::Class;
 use chancery_engine::configuration::attribute::AttributeDraft;
 use chancery_engine::configuration::{LabelClass, LabelDraft};
 use chancery_engine::inventory::{PlacementRequest, Source, Upload, UploadMode};
 use chancery_engine::{Context, Engine, Role, Settings};
 use chancery_event::Environment;
 use chancery_testkit::{Authority, Driver, Tab, Wishes};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::process::{ORIGIN, Process};
@@ -101,6 +103,62 @@ async fn prepare(dir: &Path, furnished: bool) {
     running.stop().await.unwrap();
 }
 
+/// Triggers that match, that nearly match and that ignore.
+async fn automate(engine: &Engine, context: &Context) {
+    let objects = [
+        (
+            Class::Rule,
+            "weak-keys",
+            json!({ "title": "Weak RSA keys",
+            "description": "What has to be issued anew with a longer key.",
+            "filter": "object.key_algorithm:RSA object.key_size<3072" }),
+        ),
+        (Class::Rule, "unwanted", json!({ "filter": "object.cn:unwanted.example.org" })),
+        (
+            Class::Action,
+            "warn",
+            json!({ "title": "Warn the operators", "steps": [
+            { "step": "raise_alert", "kind": "weak_key", "severity": "warning",
+              "title": "{object.cn} has a weak key", "message": "{object.key_size} bits." },
+            { "step": "notify", "to": "role:operator", "title": "{object.cn} came in" } ] }),
+        ),
+        (
+            Class::Action,
+            "own",
+            json!({ "steps": [
+            { "step": "set_owner", "owner": { "from": "object.attribute.ticket" } } ] }),
+        ),
+        (
+            Class::Trigger,
+            "weak-keys",
+            json!({ "title": "Weak keys that come in",
+            "event_types": ["certificate.uploaded", "certificate.status_changed"],
+            "rules": ["weak-keys"], "actions": ["warn"], "order": 10 }),
+        ),
+        (
+            Class::Trigger,
+            "everything",
+            json!({ "event_types": ["certificate.uploaded"],
+            "actions": ["own"], "order": 20 }),
+        ),
+        (
+            Class::Trigger,
+            "unwanted",
+            json!({ "event_types": ["certificate.uploaded"],
+            "rules": ["unwanted"], "ignore": true }),
+        ),
+        (
+            Class::Scope,
+            "web-team",
+            json!({ "kind": "group", "name": "web team",
+            "mode": "replace" }),
+        ),
+    ];
+    for (class, name, body) in objects {
+        engine.create_automation(context, class, name, body, true).await.unwrap();
+    }
+}
+
 async fn furnish(engine: &Engine) {
     let context = Context::command_line(engine.environment());
     engine.load_demonstration(None).await.unwrap();
@@ -126,6 +184,7 @@ async fn furnish(engine: &Engine) {
     ] {
         engine.create_attribute(&context, draft).await.unwrap();
     }
+    automate(engine, &context).await;
     let authority = Authority::new("Furniture CA", engine.environment().now());
     let leaf = authority.leaf(LONG, engine.environment().now(), 20).to_pem();
     let placement = PlacementRequest {
@@ -163,5 +222,16 @@ async fn furnish(engine: &Engine) {
         days: 1,
     };
     engine.create_token(&context, token).await.unwrap();
-    assert!(engine.settle(std::time::Duration::from_secs(20)).await);
+    run_monitors(engine, &context).await;
+}
+
+/// Lets monitors and a schedule run once.
+async fn run_monitors(engine: &Engine, context: &Context) {
+    let patience = std::time::Duration::from_secs(20);
+    assert!(engine.settle(patience).await && engine.reacted(patience).await);
+    for name in ["certificate-expiry", "internal", "limits", "jobs", "token-expiry"] {
+        engine.run_task(context, Class::Monitor, name).await.unwrap();
+    }
+    engine.run_task(context, Class::Schedule, "log-verification").await.unwrap();
+    assert!(engine.settle(patience).await && engine.reacted(patience).await);
 }

@@ -4,13 +4,13 @@
 //! repeated while others write. Resolved alerts are left out unless the filter asks by `state` or
 //! `resolved`; a partial index then serves the list however many resolved ones there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chancery_event::Timestamp;
 use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Schema, Word};
 use chancery_event::id::AccountId;
 
-use super::{Alert, COLUMNS, SEVERITIES, STATES, mark, read};
+use super::{Alert, COLUMNS, SEVERITIES, STATES, mark, read, text};
 use crate::filter_sql::{Arguments, Column, Columns, Dialect, ManyColumn, SqlFragment, compile};
 use crate::{Error, Link, SqlValue, args, value};
 
@@ -59,6 +59,8 @@ struct AlertColumns<'a> {
     schema: &'a Schema,
     /// A condition for `unread`, its arguments written as literals.
     unread: String,
+    /// Words that stand in few alerts.
+    rare: HashSet<Word>,
 }
 
 fn account(column: &str) -> Column {
@@ -101,6 +103,13 @@ impl Columns for AlertColumns<'_> {
 
     fn words(&self, words: &[Word], _: Dialect, arguments: &mut Arguments) -> Option<String> {
         let parts = words.iter().map(|word| {
+            if self.rare.contains(word) {
+                let (from, to) = text::ends(word);
+                let (from, to) = (arguments.push(from), arguments.push(to));
+                return format!(
+                    "a.id IN (SELECT w.alert FROM alert_word w WHERE w.word >= {from} AND w.word <= {to})"
+                );
+            }
             let token: String = word
                 .token
                 .chars()
@@ -206,7 +215,8 @@ impl Search<'_> {
             unread = format!("(CASE WHEN {condition} THEN 1 ELSE 0 END)");
             before = vec![value::id(account), until.into()];
         }
-        let columns = AlertColumns { schema: self.schema, unread };
+        let rare = text::rare(link, self.filter).await?;
+        let columns = AlertColumns { schema: self.schema, unread, rare };
         let dialect = link.dialect();
         let mut fragment =
             compile(self.filter, &columns, dialect, self.now_us, first + before.len())

@@ -23,6 +23,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::AutomationTry, routes!(back_test));
     operations.any(Permission::AutomationTry, routes!(back_test_all));
     operations.any(Permission::AutomationTry, routes!(preview));
+    operations.any(Permission::AutomationTry, routes!(fast_forward));
 }
 
 /// A change that is tried and not saved.
@@ -206,4 +207,34 @@ async fn preview(
     let types = super::event_types(&asked.types)?;
     let tried = engine.preview_rule(caller.context(), &asked.filter, &types, PREVIEW_MAX).await?;
     Ok(Json(json(&tried)?))
+}
+
+/// Days to look ahead.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "days": 30 }))]
+struct FastForward {
+    /// How many, 1 to 3660.
+    days: u32,
+    /// Changes to try that are not saved.
+    #[serde(default)]
+    changes: Vec<TriedChange>,
+}
+
+/// What will come in the next days
+///
+/// Simulates the monitor runs with the present inventory and configuration, and asks the triggers
+/// about the events that they will record, with the same function as live: what will fire, when,
+/// and whom it will reach. Nothing is carried out.
+#[utoipa::path(post, path = "/api/v1/automation/fast-forward", tag = "automation",
+    request_body = FastForward,
+    responses((status = 200, description = "Counts, and the first 500 events", body = Object)))]
+async fn fast_forward(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Json(asked): Json<FastForward>,
+) -> Result<Json<Value>, Problem> {
+    let edits: Vec<_> = asked.changes.into_iter().map(TrialEdit::from).collect();
+    let ahead = engine.fast_forward(caller.context(), asked.days, &edits).await?;
+    Ok(Json(json(&ahead)?))
 }

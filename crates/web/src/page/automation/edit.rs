@@ -10,9 +10,8 @@ use chancery_engine::reaction::{STEP_KINDS, schema};
 use chancery_engine::{Engine, Permission};
 use chancery_event::EventType;
 use maud::{Markup, html};
-use serde_json::Value;
 
-use super::{class, form, home_of, href, one, parts};
+use super::{class, form, home_of, href, parts, picker, preview};
 use crate::edge::{Access, Problem, Routes};
 use crate::page::form::Fields;
 use crate::page::shell::Shell;
@@ -20,8 +19,6 @@ use crate::page::typed::Typed;
 use crate::page::{GET, POST};
 use crate::ui::{self, AlertKind, ChoiceOption, Crumb, Field, Nav, Tone};
 
-/// Newest events that a preview looks at.
-const PREVIEW_MAX: u64 = 50_000;
 /// Fields of each form.
 const FIELDS: [&str; 12] = [
     "name",
@@ -100,7 +97,7 @@ async fn save(
     };
     match saved.await {
         Ok(object) => Ok(shell.done(&href(class, &object.name), "Saved.")),
-        Err(error) => show(shell, word, name, typed.refused(form::placed(error))?).await,
+        Err(error) => show(shell, word, name, typed.refused(form::placed(error, class))?).await,
     }
 }
 
@@ -168,7 +165,7 @@ async fn show(
         (ui::page_header(&title, super::about(class).1, html! {}))
         (parts(&home_of(class)))
         @if let Some(error) = typed.general_error(&FIELDS) { (ui::alert_box(AlertKind::Error, error)) }
-        (ui::post_form(&action, shell.csrf(), false, html! {
+        (ui::previewed_form(&action, shell.csrf(), "preview fields", html! {
             @if let Some(version) = &read { input type="hidden" name="version" value=(version); }
             @if name.is_none() {
                 (ui::field(&Field { required: true, autocomplete: "off",
@@ -189,17 +186,6 @@ async fn show(
     Ok(response)
 }
 
-fn type_choices(of: &[EventType]) -> Vec<ChoiceOption<'static>> {
-    of.iter().map(|of| ChoiceOption { value: of.name(), label: of.name() }).collect()
-}
-
-/// Types that this program records, the others behind them.
-fn types() -> Vec<EventType> {
-    let mut types = EventType::ALL.to_vec();
-    types.sort_by_key(|of| (!of.info().produced, of.name()));
-    types
-}
-
 async fn rule(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
     let typed = typed.clone().or("preview_type", EventType::CertificateUploaded.name());
     let chosen = EventType::parse(typed.text("preview_type"));
@@ -207,56 +193,45 @@ async fn rule(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
     let attributes = shell.engine().attributes(shell.context()).await?;
     let fields = schema(&[chosen], &attributes);
     let preview = match typed.some("filter") {
-        Some(text) if typed.text("do") == "preview" => Some(preview(shell, &text, chosen).await?),
-        _ => None,
+        Some(text) if !typed.is_refused() => preview::rule(shell, &text, chosen).await?,
+        _ => {
+            html! { p.muted { "Write a condition, and the past events that it fits are counted here." } }
+        }
     };
-    let kind = typed.field("preview-type", "preview_type", "Show fields and past events of", "");
+    let kind = typed.field(
+        "preview-type",
+        "preview_type",
+        "Show fields and past events of",
+        "Only for this page: a rule can be used for any type that has its fields.",
+    );
     let filter = Field { required: true, ..typed.field("filter", "filter", "Condition",
         "Fields of the event by their name, members of its detail as detail.NAME, the certificate as object.NAME. Parts stand side by side, or with OR; a minus negates.") };
     Ok(html! {
-        (ui::text_area(&filter, 3, true))
-        (ui::select_field(&Field { required: true, ..kind }, &type_choices(&types())))
-        div.actions { button type="submit" name="do" value="preview" formnovalidate { "How many past events fit?" } }
-        @if let Some(preview) = preview { (preview) }
-        details { summary { "Fields of " (chosen.name()) } (field_table(&fields)) }
-    })
-}
-
-async fn preview(shell: &Shell, text: &str, of: EventType) -> Result<Markup, Problem> {
-    let filter = Value::from(text);
-    let tried = shell.engine().preview_rule(shell.context(), &filter, &[of], PREVIEW_MAX).await;
-    Ok(match tried {
-        Ok(tried) => one::told("preview.trigger", &tried),
-        Err(chancery_engine::Error::Invalid { message, .. }) => {
-            ui::alert_box(AlertKind::Error, &crate::page::typed::sentence(&message))
+        div.columns {
+            div {
+                (ui::text_area(&filter, 4, true))
+                (ui::select_field(&Field { required: true, ..kind }, &picker::recorded()))
+                div.actions { button type="submit" name="do" value="preview" formnovalidate { "How many past events fit?" } }
+                div id="preview" aria-live="polite" { (preview) }
+            }
+            div { (picker::fields(chosen, &fields)) }
         }
-        Err(error) => return Err(error.into()),
     })
-}
-
-fn field_table(fields: &chancery_event::filter::Schema) -> Markup {
-    html! {
-        div.table-scroll tabindex="0" role="region" aria-label="Fields" { table.data {
-            thead { tr { th scope="col" { "Field" } th scope="col" { "Values" } th scope="col" { "What it says" } } }
-            tbody { @for field in fields.fields() {
-                tr { td { (ui::code(&field.name)) } td { (field.kind.noun()) } td { (field.doc) } }
-            } }
-        } }
-    }
 }
 
 fn steps(typed: &Typed) -> Markup {
     let field = Field { required: true, ..typed.field("steps", "steps", "Steps",
         "TOML, carried out from top to bottom; one that fails does not stop the next. A value can be copied: { from = \"object.cn\" }. Texts can name fields: {object.cn}.") };
     html! {
-        (ui::text_area(&field, 14, true))
-        fieldset { legend { "Add a step" }
-            ul.plain { @for (word, doc, members) in STEP_KINDS {
-                li {
-                    button type="submit" name="do" value={"step:" (word)} formnovalidate { (word.replace('_', " ")) }
-                    " " (doc) ". " span.muted { (members) }
-                }
-            } }
+        div.columns {
+            div { (ui::text_area(&field, 18, true)) }
+            fieldset.choices { legend { "Add a step" }
+                p.hint { "Each button puts an example behind the steps that are there." }
+                dl.steps { @for (word, doc, members) in STEP_KINDS {
+                    dt { button type="submit" name="do" value={"step:" (word)} formnovalidate { (word.replace('_', " ")) } }
+                    dd { (doc) "." br; (ui::code(members)) }
+                } }
+            }
         }
     }
 }
@@ -276,6 +251,13 @@ fn options(values: &[String]) -> Vec<ChoiceOption<'_>> {
 
 async fn scope(engine: &Engine, shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
     let choices = scope_choices(engine, shell).await?;
+    if choices.is_empty() {
+        return Ok(html! {
+            p.hint { "There is no group and no RA profile that a scope could be about. Make a "
+                a href="/administration/groups" { "group" } " or an "
+                a href="/administration/ra-profiles" { "RA profile" } " first." }
+        });
+    }
     let modes = [
         ChoiceOption { value: "add", label: "add: the scopes behind it are asked as well" },
         ChoiceOption {
@@ -310,8 +292,14 @@ async fn trigger(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
         kind: "number",
         ..typed.field("order", "order", "Order", "The least is asked first within its scope.")
     };
+    let preview = match typed.all("event_types").is_empty() || typed.is_refused() {
+        true => {
+            html! { p.muted { "Choose events, and what it would have made of the past is shown here." } }
+        }
+        false => preview::trigger(shell, typed).await?,
+    };
     Ok(html! {
-        (type_picker(typed))
+        (picker::types(typed))
         fieldset { legend { "Rules" }
             p.hint { "All of them must hold; none holds always. " a href="/automation/rules/new" { "Make a rule" } }
             @if !typed.error("rules").is_empty() { p.field-error { (typed.error("rules")) } }
@@ -334,34 +322,7 @@ async fn trigger(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
             ..Field::default() }, typed.has("ignore")))
         (ui::select_field(&place, &options(&scopes)))
         (ui::field(&order))
+        div.actions { button type="submit" name="do" value="preview" formnovalidate { "What would it have done?" } }
+        div id="preview" aria-live="polite" { (preview) }
     })
-}
-
-/// Types of events by family, with what the catalogue says of them.
-fn type_picker(typed: &Typed) -> Markup {
-    let chosen = typed.all("event_types");
-    let mut families: Vec<&str> = EventType::ALL.iter().map(|of| of.family()).collect();
-    families.sort_unstable();
-    families.dedup();
-    html! {
-        fieldset { legend { "Events" }
-            p.hint { "A trigger listens to one type or more. " a href="/catalogue" { "The catalogue" } }
-            @if !typed.error("event_types").is_empty() { p.field-error { (typed.error("event_types")) } }
-            @for family in families {
-                @let of: Vec<_> = EventType::ALL.iter().filter(|of| of.family() == family).collect();
-                @let ticked = of.iter().filter(|of| chosen.iter().any(|name| name == of.name())).count();
-                details open[ticked > 0 || family == "certificate"] {
-                    summary { (family) " " span.muted { (of.len()) " types" @if ticked > 0 { ", " (ticked) " chosen" } } }
-                    @for of in of {
-                        @let info = of.info();
-                        @let later = if info.produced { "" } else { " Not recorded by this version yet." };
-                        (ui::check_field(&Field { id: &format!("type-{}", of.name()), name: "event_types",
-                            value: of.name(), label: of.name(),
-                            hint: &format!("{}{later}", info.description.replace('\n', " ")), ..Field::default() },
-                            chosen.iter().any(|name| name == of.name())))
-                    }
-                }
-            }
-        }
-    }
 }

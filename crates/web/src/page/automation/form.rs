@@ -159,15 +159,15 @@ fn scope(text: &str) -> (&str, &str) {
     text.split_once('/').unwrap_or((text, ""))
 }
 
-/// A fault of a body as one of the form's field.
-pub(super) fn placed(error: Error) -> Error {
+/// A fault of a body as one of a field that the form of its class has.
+pub(super) fn placed(error: Error, class: Class) -> Error {
     match error {
         Error::Invalid { field, message } => {
             let mut parts = field.trim_start_matches('/').splitn(2, '/');
             let (member, rest) = (parts.next().unwrap_or_default(), parts.next());
             let member = match member {
                 "actions" => "action0",
-                "kind" | "name" if field.starts_with('/') => "scope",
+                "kind" | "name" if field.starts_with('/') && class == Class::Scope => "scope",
                 other => other,
             };
             let message = match rest {
@@ -218,13 +218,15 @@ mod tests {
 
     #[test]
     fn faults_find_their_field() {
-        let field = |pointer: &str| match placed(Error::invalid(pointer, "m")) {
+        let field = |pointer: &str| match placed(Error::invalid(pointer, "m"), Class::Rule) {
             Error::Invalid { field, message } => (field, message),
             error => panic!("{error}"),
         };
         assert_eq!(field("/steps/1/owner/from"), ("steps".into(), "step 2, owner/from: m".into()));
         assert_eq!(field("/filter"), ("filter".into(), "m".into()));
         assert_eq!(field("/actions/2").0, "action0");
-        assert_eq!(field("name").0, "name");
+        assert_eq!((field("name").0, field("/name").0), ("name".into(), "name".into()));
+        let scope = placed(Error::invalid("/name", "m"), Class::Scope);
+        assert!(matches!(scope, Error::Invalid { field, .. } if field == "scope"));
     }
 }

@@ -153,7 +153,8 @@ pub(super) fn table(items: &[Evaluation], now: i64) -> Markup {
             cells: vec![
                 ui::relative(item.at.micros(), now),
                 html! { (item.trigger) },
-                reason::verdict(&item.verdict),
+                html! { (reason::verdict(&item.verdict))
+                @if item.failed { " " (ui::badge(Tone::Bad, ui::Icon::Cross, "A step failed")) } },
                 html! { a href={"/events/" (item.event_id)} { (item.event_type) } },
                 html! { (reason::missed(item)) },
             ],

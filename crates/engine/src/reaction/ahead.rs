@@ -1,0 +1,346 @@
+//! Fast-forward: what the monitors will report in the days to come, what the triggers will make of
+//! it, and whom it will reach. The present inventory and configuration, the runs of the timetables,
+//! the events that those runs would record, and the very function that evaluates live.
+//!
+//! Nothing is carried out, so that a step does not change what comes after it; what follows from
+//! what follows (the alert's own event, a change of status) is not simulated. Silences are those of
+//! now. Nothing is kept but the fact that something was tried.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chancery_event::id::{CertificateId, EventId};
+use chancery_event::{EventType, Timestamp};
+use chancery_store::table::account;
+use chancery_store::{Link, table::task};
+use serde::{Deserialize, Serialize};
+
+use super::Configuration;
+use super::evaluate::{Evaluation, evaluate};
+use super::happening::{Happening, Subject, certificate_of};
+use super::step::{Audience, Effect};
+use super::trial::TrialEdit;
+use crate::automation::{Book, Class};
+use crate::monitor::active::Active;
+use crate::monitor::{Definition, Lookout};
+use crate::scribe::{Draft, Scribe};
+use crate::{Context, Engine, Error, Permission};
+
+/// Days that can be looked ahead at most.
+pub const DAYS_MAX: u32 = 3_660;
+/// Events listed at most; counts cover everything.
+pub const ITEMS_MAX: usize = 500;
+/// Events simulated at most.
+const EVENTS_MAX: u64 = 200_000;
+
+/// What will come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ahead {
+    /// Events that monitors will record.
+    pub events: u64,
+    /// How many on each day (start of the day, UTC).
+    pub by_day: BTreeMap<Timestamp, u64>,
+    /// How many of each type.
+    pub by_type: BTreeMap<String, u64>,
+    /// How often each trigger will come to each verdict.
+    pub verdicts: BTreeMap<String, BTreeMap<String, u64>>,
+    /// How many events will be told to whom: `account:NAME`, `role:NAME`.
+    pub reach: BTreeMap<String, u64>,
+    /// Events that no trigger tells anybody about; those that raise an alert stand in the list of
+    /// alerts all the same.
+    pub unheard: u64,
+    /// Notices that cannot be given, by reason.
+    pub undeliverable: BTreeMap<String, u64>,
+    /// Objects that will be silent, by reason.
+    pub silent: BTreeMap<String, u64>,
+    /// The first events, in order.
+    pub items: Vec<AheadItem>,
+    /// There is more than was simulated.
+    pub cut: bool,
+}
+
+/// One event to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AheadItem {
+    /// When the run records it.
+    pub at: Timestamp,
+    /// The monitor.
+    pub monitor: String,
+    /// Its type.
+    pub event_type: String,
+    /// Identifier of what it is about.
+    pub object: String,
+    /// Its name, unless that is about a person.
+    pub name: Option<String>,
+    /// What the event says of the threshold.
+    pub threshold: Option<String>,
+    /// Triggers that act on it, with what their steps would do.
+    pub reactions: Vec<Reaction>,
+    /// Whom they tell.
+    pub reaches: Vec<String>,
+}
+
+/// A trigger that acts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reaction {
+    /// Its name.
+    pub trigger: String,
+    /// `matched` or `ignored`.
+    pub verdict: String,
+    /// What its steps would do.
+    pub steps: Vec<String>,
+}
+
+impl Engine {
+    /// Simulates the monitor runs of the next `days` and what the triggers make of them (operation
+    /// `configuration.test`). `edits` are changes to try that are not saved.
+    ///
+    /// # Errors
+    /// The number of days, or changes that cannot work.
+    pub async fn fast_forward(
+        &self,
+        context: &Context,
+        days: u32,
+        edits: &[TrialEdit],
+    ) -> Result<Ahead, Error> {
+        context.require(Permission::AutomationTry)?;
+        if days == 0 || days > DAYS_MAX {
+            return Err(Error::invalid("days", format!("1 to {DAYS_MAX}")));
+        }
+        let mut link = self.link().await?;
+        let (book, around) = self.book_with(&mut link, edits).await?;
+        let mut work = Work {
+            configuration: Configuration::compile(&book, &around)?,
+            scribe: self.as_monitor(),
+            subjects: HashMap::new(),
+            expiring: i64::from(self.settings().expiring_days) * Timestamp::DAY,
+            ahead: Ahead::default(),
+        };
+        let now = self.environment().now();
+        let until = now.plus(i64::from(days) * Timestamp::DAY);
+        for monitor in running(&mut link, &book).await? {
+            work.monitor(&mut link, &monitor, (now, until)).await?;
+        }
+        drop(link);
+        self.note_trial(context, "ahead").await?;
+        let mut ahead = work.ahead;
+        ahead.items.sort_by(|a, b| (a.at, &a.object).cmp(&(b.at, &b.object)));
+        ahead.items.truncate(ITEMS_MAX);
+        Ok(ahead)
+    }
+
+    /// Writes what a run of a monitor writes.
+    fn as_monitor(&self) -> Scribe {
+        let run = self.environment().id::<EventId>();
+        Scribe { operation: Some(run), ..self.scribe(&Context::system(self.environment())) }
+    }
+}
+
+/// The monitors that run.
+async fn running(link: &mut Link, book: &Book) -> Result<Vec<Active>, Error> {
+    let tasks = task::all(link).await?;
+    let mut running = Vec::new();
+    for object in book.of_class(Class::Monitor).filter(|object| object.enabled) {
+        let broken = tasks.iter().any(|task| {
+            task.class == "monitor" && task.name == object.name && task.problem.is_some()
+        });
+        if broken {
+            continue;
+        }
+        let definition = Definition::read(&object.body)?;
+        running.push(Active::new(link, &object.name, object.version, definition).await?);
+    }
+    Ok(running)
+}
+
+struct Work {
+    configuration: Configuration,
+    scribe: Scribe,
+    subjects: HashMap<CertificateId, Option<Arc<Subject>>>,
+    /// A certificate counts as expiring this long before its end, in microseconds.
+    expiring: i64,
+    ahead: Ahead,
+}
+
+impl Work {
+    async fn monitor(
+        &mut self,
+        link: &mut Link,
+        active: &Active,
+        (now, until): (Timestamp, Timestamp),
+    ) -> Result<(), Error> {
+        let Some(watched) = active.definition.kind.watched() else { return Ok(()) };
+        let runs = active.definition.timetable.clone();
+        let mut lookout = Lookout::new(active, watched, now, until, Some(&runs));
+        let mut silent = BTreeSet::new();
+        while let Some(batch) = lookout.next(link).await? {
+            for coming in batch {
+                match (coming.draft, coming.silent) {
+                    (Some(draft), _) => {
+                        if self.ahead.events >= EVENTS_MAX {
+                            self.ahead.cut = true;
+                            return Ok(());
+                        }
+                        let told = (coming.object, coming.name);
+                        self.event(link, &active.name, coming.at, draft, told).await?;
+                    }
+                    (None, Some(reason)) if silent.insert(coming.object) => {
+                        *self.ahead.silent.entry(reason.to_owned()).or_default() += 1;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.ahead.cut |= lookout.cut;
+        Ok(())
+    }
+
+    async fn event(
+        &mut self,
+        link: &mut Link,
+        monitor: &str,
+        at: Timestamp,
+        draft: Draft,
+        (object, name): (String, Option<String>),
+    ) -> Result<(), Error> {
+        let event_type = draft.event_type;
+        let mut event = self.scribe.occurrence(self.scribe.environment().id(), draft);
+        event.time = at;
+        let certificate = certificate_of(&event);
+        let evaluations = match self.configuration.concerns(event_type) {
+            false => Vec::new(),
+            true => {
+                let subject = self.subject(link, certificate, at).await?;
+                let subject = subject.as_deref();
+                let happening =
+                    Happening { event: &event, event_type, index: None, subject, now: at };
+                evaluate(&self.configuration, &happening)
+            }
+        };
+        let reaches = self.reached(link, certificate, &evaluations).await?;
+        let threshold = event.detail.get("threshold").and_then(|value| value.as_str());
+        let item = AheadItem {
+            at,
+            monitor: monitor.to_owned(),
+            event_type: event_type.name().to_owned(),
+            object,
+            name,
+            threshold: threshold.map(str::to_owned),
+            reactions: evaluations.iter().filter(|one| one.verdict.held()).map(reaction).collect(),
+            reaches: reaches.iter().cloned().collect(),
+        };
+        self.ahead.count(event_type, item, &evaluations, &reaches);
+        Ok(())
+    }
+
+    /// The certificate as it will be then: nothing but time changes.
+    async fn subject(
+        &mut self,
+        link: &mut Link,
+        id: Option<CertificateId>,
+        at: Timestamp,
+    ) -> Result<Option<Arc<Subject>>, Error> {
+        let Some(id) = id else { return Ok(None) };
+        let known = match self.subjects.get(&id) {
+            Some(known) => known.clone(),
+            None => {
+                let read = Subject::read(link, id).await?.map(Arc::new);
+                self.subjects.insert(id, read.clone());
+                read
+            }
+        };
+        Ok(known.map(|mut subject| {
+            let status = self.status_then(&subject, at).to_owned();
+            if status != subject.row.status {
+                Arc::make_mut(&mut subject).row.status = status;
+            }
+            subject
+        }))
+    }
+
+    /// Its status by its own dates; what stands above it is taken to stay as it is.
+    fn status_then<'s>(&self, subject: &'s Subject, at: Timestamp) -> &'s str {
+        let end = subject.row.not_after;
+        match subject.row.status.as_str() {
+            status @ ("invalid" | "revoked") => status,
+            _ if end <= at => "expired",
+            "valid" if end.plus(-self.expiring) <= at => "expiring",
+            status => status,
+        }
+    }
+
+    /// Whom the notices of some evaluations will reach.
+    async fn reached(
+        &mut self,
+        link: &mut Link,
+        certificate: Option<CertificateId>,
+        evaluations: &[Evaluation],
+    ) -> Result<BTreeSet<String>, Error> {
+        let mut reached = BTreeSet::new();
+        for planned in evaluations.iter().flat_map(|one| &one.planned) {
+            let found = match &planned.effect {
+                Effect::Notify { to: Audience::Role(role), .. } => Ok(format!("role:{role}")),
+                Effect::Notify { to: Audience::Account(name), .. } => {
+                    match account::by_name(link, name).await? {
+                        Some(found) => Ok(format!("account:{}", found.name)),
+                        None => Err(format!("there is no account “{name}”")),
+                    }
+                }
+                Effect::Notify { to: Audience::Owner, .. } => {
+                    let subject = certificate.and_then(|id| self.subjects.get(&id));
+                    let owner = subject.and_then(|subject| subject.as_ref()?.owner.as_ref());
+                    match owner {
+                        Some(name) => Ok(format!("account:{name}")),
+                        None => Err("the certificate has no owner to tell".to_owned()),
+                    }
+                }
+                Effect::Impossible(reason) => Err(reason.clone()),
+                _ => continue,
+            };
+            match found {
+                Ok(whom) => {
+                    reached.insert(whom);
+                }
+                Err(why) => *self.ahead.undeliverable.entry(why).or_default() += 1,
+            }
+        }
+        Ok(reached)
+    }
+}
+
+fn reaction(evaluation: &Evaluation) -> Reaction {
+    Reaction {
+        trigger: evaluation.trigger.name.clone(),
+        verdict: evaluation.verdict.as_str().to_owned(),
+        steps: evaluation.planned.iter().map(|planned| planned.effect.told()).collect(),
+    }
+}
+
+impl Ahead {
+    fn count(
+        &mut self,
+        event_type: EventType,
+        item: AheadItem,
+        evaluations: &[Evaluation],
+        reaches: &BTreeSet<String>,
+    ) {
+        let day = item.at.micros().div_euclid(Timestamp::DAY) * Timestamp::DAY;
+        *self.by_day.entry(Timestamp::from_micros(day)).or_default() += 1;
+        *self.by_type.entry(event_type.name().to_owned()).or_default() += 1;
+        self.events += 1;
+        for one in evaluations {
+            let of = self.verdicts.entry(one.trigger.name.clone()).or_default();
+            *of.entry(one.verdict.as_str().to_owned()).or_default() += 1;
+        }
+        for whom in reaches {
+            *self.reach.entry(whom.clone()).or_default() += 1;
+        }
+        self.unheard += u64::from(reaches.is_empty());
+        self.items.push(item);
+        // Bounded; the first ones in time are kept.
+        if self.items.len() >= ITEMS_MAX * 20 {
+            self.items.sort_by(|a, b| (a.at, &a.object).cmp(&(b.at, &b.object)));
+            self.items.truncate(ITEMS_MAX);
+        }
+    }
+}
