@@ -18,6 +18,7 @@ pub use password::{PASSWORD_LENGTH_MIN, check as check_password};
 pub(crate) use refusal::Tally;
 pub use refusal::{REFUSALS_RECORDED_MAX, Refusal};
 pub use session::{Credential, Identity, LoggedIn, SessionView};
+pub(crate) use session::{random_text, sha256};
 pub use token::{CreatedToken, NewToken, TokenView};
 
 /// Failed logins in a row after which an account is locked.

@@ -164,6 +164,9 @@ pub(crate) struct Inner {
     pub(crate) compiled: Mutex<Option<Arc<crate::reaction::Configuration>>>,
     pub(crate) logins: Limiter,
     pub(crate) refusals: crate::access::Tally,
+    /// Bodies that sources send, and refusals of them that become events.
+    pub(crate) intake_bodies: Limiter,
+    pub(crate) intake_refusals: Limiter,
     pub(crate) started: Instant,
     pub(crate) monitor_memory: crate::monitor::condition::Memory,
     pub(crate) monitor_ahead: crate::monitor::enrolment::Ahead,
@@ -293,6 +296,8 @@ impl Engine {
             compiled: Mutex::new(None),
             logins,
             refusals: crate::access::Tally::new(),
+            intake_bodies: Limiter::new(crate::intake::BODIES_PER_MINUTE),
+            intake_refusals: Limiter::new(crate::intake::REFUSALS_PER_MINUTE),
             started: Instant::now(),
             monitor_memory: crate::monitor::condition::Memory::default(),
             monitor_ahead: crate::monitor::enrolment::Ahead::default(),

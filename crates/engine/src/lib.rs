@@ -18,6 +18,7 @@ pub mod configuration;
 pub mod delivery;
 pub mod history;
 pub mod idempotency;
+pub mod intake;
 pub mod inventory;
 pub mod job;
 pub mod key;

@@ -77,6 +77,10 @@ permissions! {
     ForwarderRead = "forwarder:read": Reader;
     /// Change forwarders, send again: operators those that they were given.
     ForwarderWrite = "forwarder:write": Operator;
+    /// See the sources of events of other systems, and their figures.
+    IntakeRead = "intake:read": Reader;
+    /// Set up sources of events of other systems.
+    IntakeWrite = "intake:write": Administrator;
     /// See accounts and all tokens.
     AccountRead = "account:read": Reader;
     /// Manage accounts and everybody's tokens.

@@ -101,7 +101,10 @@ fn fields() -> Vec<Field> {
     fields.extend(TargetKind::ALL.iter().filter_map(|kind| {
         let kind = target_kind(kind.as_str())?.as_str();
         let doc = format!("Identifier of a target of the kind {kind}");
-        Some(Field::new(kind, FieldKind::Id, doc))
+        let field = Field::new(kind, FieldKind::Id, doc);
+        // Sources of events are systems outside.
+        let is_source = kind == TargetKind::ThirdParty.as_str();
+        Some(if is_source { field.alias("source") } else { field })
     }));
     fields
 }

@@ -116,6 +116,7 @@ pub mod configuration;
 pub mod delivery;
 pub mod deployment;
 pub mod discovery;
+pub mod intake;
 pub mod job;
 pub mod lifecycle;
 pub mod log;

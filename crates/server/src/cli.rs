@@ -17,6 +17,7 @@ pub mod man;
 pub mod monitors;
 pub mod serve;
 pub mod settings;
+pub mod sources;
 pub mod token;
 pub mod verify;
 pub mod version;
@@ -90,6 +91,9 @@ pub enum Command {
     /// See how forwarders stand, change them, send again what did not arrive.
     #[command(subcommand)]
     Forwarders(forwarders::ForwardersCommand),
+    /// See and set up the systems that send their events here.
+    #[command(subcommand)]
+    Sources(sources::SourcesCommand),
     /// Upload, import and look up certificates.
     #[command(subcommand, visible_alias = "certs")]
     Certificates(certificates::CertificatesCommand),

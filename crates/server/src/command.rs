@@ -14,6 +14,7 @@ pub mod monitors;
 mod progress;
 mod restore;
 pub mod serve;
+pub mod sources;
 pub(crate) mod text;
 pub mod token;
 pub mod verify;
@@ -38,6 +39,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Alerts(command) => alerts::run(global, command).await?,
         Command::Monitors(command) => monitors::run(global, command).await?,
         Command::Forwarders(command) => forwarders::run(global, command).await?,
+        Command::Sources(command) => sources::run(global, command).await?,
         Command::Certificates(command) => return certificates::run(global, command).await,
         Command::Catalogue(command) => catalogue::run(global, &command, &mut std::io::stdout())?,
         Command::Token(command) => token::run(global, &command).await?,

@@ -10,6 +10,7 @@ pub mod destination;
 pub mod evaluation;
 pub mod forwarder_access;
 pub mod idempotency;
+pub mod intake;
 pub mod job;
 pub mod label;
 pub mod lease;

@@ -24,6 +24,8 @@ mod export;
 mod facet;
 mod forwarder;
 mod health;
+mod intake;
+mod intake_source;
 mod job;
 mod label;
 mod listing;
@@ -88,6 +90,7 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     account::add(&mut operations);
     label::add(&mut operations);
     attribute::add(&mut operations);
+    intake_source::add(&mut operations);
     automation::add(&mut operations);
     evaluation::add(&mut operations);
     forwarder::add(&mut operations);
@@ -101,5 +104,6 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     node::add(&mut operations);
     let Operations { routes, document } = operations;
     okta::add(routes);
+    intake::add(routes);
     document::add(routes, &document)
 }

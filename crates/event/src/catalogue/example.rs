@@ -189,6 +189,8 @@ fn number(event_type: EventType, name: &str) -> i64 {
         }
         "count" if event_type != EventType::CertificateUpload => 16,
         "attempt"
+        | "named"
+        | "linked"
         | "attempts"
         | "count"
         | "recipients"
@@ -202,7 +204,7 @@ fn number(event_type: EventType, name: &str) -> i64 {
         "duplicates" | "invalid" | "ignored" | "skipped" | "sessions_ended" => 2,
         "items" => 17,
         "failed_attempts" | "limit" | "held" | "refused" => 5,
-        "size_bytes" => 1_867,
+        "size_bytes" | "body_bytes" => 1_867,
         "duration_ms" => 184,
         "window_s" => 60,
         "uptime_s" => 86_400,
@@ -302,6 +304,7 @@ fn vocabulary(name: &str) -> &'static str {
 
 /// Member and its example, sorted by member.
 const VOCABULARY: &[(&str, &str)] = &[
+    ("about", "www.example.com"),
     ("account_kind", "person"),
     ("action", "renew"),
     ("alert_kind", "renewal_failed"),
@@ -309,6 +312,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("approval_profile", "Two of three"),
     ("attempted_name", "grace"),
     ("authority_kind", "intermediate"),
+    ("body", "{\"eventType\":\"pki.cert.revoke\"}"),
     ("bound_to", "device/7f3a"),
     ("capabilities", "read"),
     ("challenge", "http-01"),
@@ -317,6 +321,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("check", "signature"),
     ("class", "group"),
     ("client_address", "192.0.2.99"),
+    ("code", "pki.cert.revoke"),
     ("comment", "replaced by the new load balancer"),
     ("common_name", "www.example.com"),
     ("connector_kind", "adcs"),
@@ -334,6 +339,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("endpoint", "www.example.com:443"),
     ("entry_name", "gateway-tls"),
     ("external_request_id", "REQ-20417"),
+    ("foreign_id", "9f6f4a5e-7c1d-4e0b-8a3f-5b2c1d0e9f8a"),
     ("format", "pem"),
     ("found_by", "same_names"),
     ("grade", "A"),
@@ -353,6 +359,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("locked_by", "failed_logins"),
     ("login_name", "grace"),
     ("marked_as", "read"),
+    ("means", "certificate.revoke"),
     ("member", "path"),
     ("message", "The authority did not answer."),
     ("message_kind", "PKCSReq"),
@@ -382,6 +389,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("passed", "30d/33%"),
     ("permission", "certificate:write"),
     ("private_message", "The request of grace was refused."),
+    ("problem", "event 1: `uuid` is missing"),
     ("producer_kind", "postgresql"),
     ("profile", "web-internal"),
     ("program_version", "0.1.0"),
@@ -405,15 +413,18 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("secret_kind", "token"),
     ("serial_number", "3f9a1c27d05be481"),
     ("skipped_because", "archived: 2"),
+    ("source", "okta-production"),
     ("state", "issued"),
     ("status", "valid"),
     ("stopped_by", "root_mismatch"),
     ("subject_dn", "CN=www.example.com,O=Example Ltd,C=GB"),
+    ("system", "okta"),
     ("template", "expiry-notice"),
     ("third_party_kind", "load_balancer"),
     ("threshold", "14d/20%"),
     ("title", "Renewal of www.example.com failed"),
     ("token_name", "nightly export"),
+    ("unknown_certificates", "01a4 CN=Example Issuing CA 1,O=Example Ltd,C=GB"),
     ("url", "http://crl.example.com/issuing-1.crl"),
     ("woken_by", "time_over"),
     ("workflow", "renew"),

@@ -444,6 +444,12 @@ catalogue! {
     GatewayCertificateExpired "gateway.certificate_expired" secret::GatewayCertificateExpired {
         Monitoring 1 Error Gateway Planned; Akeyless "gateway-certificate-expired" Any }
 
+    // Other systems.
+    IntakeReceived "intake.received" intake::Received {
+        Occurrence 1 Info / Error ThirdParty Produced }
+    IntakeRefused "intake.refused" intake::Refused {
+        Occurrence 1 Warning / Warning ThirdParty Produced }
+
     // The service and its log.
     ServiceStart "service.start" log::ServiceStart { Operation 1 Info / Critical Node Produced;
         Horizon "SERVICE-START" SF }

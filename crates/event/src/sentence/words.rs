@@ -188,6 +188,8 @@ const OCCURRENCES: &[(&str, Templates)] = &[
     ("secret.rotation_due", &["{object} will be rotated on {due_at}"]),
     ("secret.unrotated", &["{object} has not been rotated for {interval_days:day|days}"]),
     ("secret.unused", &["{object} has not been used for {interval_days:day|days}"]),
+    ("intake.received", &["{source} told of {code}"]),
+    ("intake.refused", &["what {source} sent could not be read"]),
     ("session.end", &["the session of {actor} ended: {ended_by}"]),
     (
         "trigger.stopped",

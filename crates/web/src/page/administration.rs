@@ -4,6 +4,7 @@ mod account_page;
 mod attribute;
 mod label;
 mod node;
+mod source;
 mod token;
 
 use axum::response::Response;
@@ -27,6 +28,7 @@ pub(super) fn add(routes: &mut Routes) {
     account_page::add(routes);
     token::add(routes);
     label::add(routes);
+    source::add(routes);
     attribute::add(routes);
     node::add(routes);
 }
@@ -39,6 +41,7 @@ fn parts(shell: &Shell, current: &str) -> Markup {
         ("Groups", "/administration/groups", Permission::CertificateRead),
         ("RA profiles", "/administration/ra-profiles", Permission::CertificateRead),
         ("Attributes", "/administration/attributes", Permission::CertificateRead),
+        ("Sources", "/administration/sources", Permission::IntakeRead),
         ("Nodes", "/administration/nodes", Permission::MetricsRead),
     ];
     let seen: Vec<Tab<'_>> = all

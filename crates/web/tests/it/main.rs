@@ -11,6 +11,7 @@ mod events;
 mod forms;
 mod forwarders;
 mod guard;
+mod intake;
 mod log;
 mod monitors;
 mod okta;

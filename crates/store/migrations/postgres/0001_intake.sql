@@ -1,0 +1,29 @@
+-- Written from the step of the same number in migrations/sqlite, with UPDATE=1 cargo test -p
+-- chancery-store. BYTEA for BLOB, identities for row numbers, TSVECTOR for full text, and on every
+-- TEXT the collation "C": text is ordered by code points, and only ASCII changes case.
+
+-- Events of other systems. Belongs to the first step.
+
+-- Where events come from: one row for each system that may send.
+CREATE TABLE intake_source (
+    name         TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- its identity; in the address it sends to
+    dialect      TEXT COLLATE "C" NOT NULL,        -- what it speaks: okta, akeyless, horizon …
+    secret_hash  BYTEA NOT NULL,                   -- SHA-256 of its secret
+    enabled      BIGINT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    accepted     BIGINT NOT NULL,                  -- events taken in
+    repeated     BIGINT NOT NULL,                  -- events that were there already
+    unknown      BIGINT NOT NULL,                  -- events taken in whose code is not known
+    refused      BIGINT NOT NULL,                  -- bodies that could not be read
+    last_at      BIGINT,                           -- when something came last
+    last_problem TEXT COLLATE "C"                  -- what was wrong last
+);
+
+-- Which events of a source are there already; kept for some months.
+CREATE TABLE intake_seen (
+    source  TEXT COLLATE "C" NOT NULL,
+    key     BYTEA NOT NULL,                        -- SHA-256 of the source's identifier of it
+    seen_at BIGINT NOT NULL,
+    PRIMARY KEY (source, key)
+);
+CREATE INDEX intake_seen_by_time ON intake_seen (seen_at);

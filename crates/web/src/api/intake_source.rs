@@ -1,0 +1,177 @@
+//! Sources of events of other systems.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chancery_engine::intake::{NewSource, SourceView};
+use chancery_engine::{Engine, Permission};
+use chancery_event::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa_axum::routes;
+
+use super::Operations;
+use super::listing::Page;
+use super::upload::located;
+use crate::edge::{Caller, Json, PathOf, Problem, Unrepeatable};
+
+/// Adds the operations.
+pub(super) fn add(operations: &mut Operations<'_>) {
+    operations.any(Permission::IntakeRead, routes!(list_intake_sources));
+    operations.any(Permission::IntakeWrite, routes!(create_intake_source));
+    operations.any(Permission::IntakeWrite, routes!(update_intake_source));
+    operations.any(Permission::IntakeWrite, routes!(delete_intake_source));
+}
+
+/// A system that may send its events, without its secret.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct IntakeSource {
+    /// Its name; it sends to `/intake/{name}`.
+    #[schema(example = "okta-production")]
+    name: String,
+    /// What it speaks.
+    #[schema(example = "okta")]
+    dialect: String,
+    /// Whether it may send.
+    enabled: bool,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// Events taken in.
+    accepted: i64,
+    /// Events that were there already.
+    repeated: i64,
+    /// Events taken in whose code is not known.
+    unknown: i64,
+    /// Bodies that could not be read.
+    refused: i64,
+    /// When something came last.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_at: Option<Timestamp>,
+    /// What was wrong last; only for those with `personal:read`.
+    last_problem: Option<String>,
+}
+
+impl From<SourceView> for IntakeSource {
+    fn from(view: SourceView) -> Self {
+        Self {
+            name: view.name,
+            dialect: view.dialect,
+            enabled: view.enabled,
+            created_at: view.created_at,
+            accepted: view.accepted,
+            repeated: view.repeated,
+            unknown: view.unknown,
+            refused: view.refused,
+            last_at: view.last_at,
+            last_problem: view.last_problem,
+        }
+    }
+}
+
+/// A source to be made.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "okta-production", "dialect": "okta" }))]
+struct IntakeSourceWish {
+    /// 1 to 60 lower-case letters, digits and hyphens.
+    name: String,
+    /// `cloudevents`, `okta`, `akeyless`, `horizon`, `czertainly`, `qcecuring`, `ocsf`, `ecs`,
+    /// `cef`, `leef` or `rfc5424`.
+    dialect: String,
+}
+
+/// A change of a source. What is absent stays.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({ "enabled": false }))]
+struct IntakeSourceChange {
+    /// Whether it may send.
+    enabled: Option<bool>,
+    /// True: it gets a new secret, which is answered; the old one ends at once.
+    renew_secret: bool,
+}
+
+/// A secret that was just made.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct IntakeSecret {
+    /// The source.
+    name: String,
+    /// Where it sends to.
+    address: String,
+    /// The secret; told this once.
+    secret: String,
+}
+
+/// Sources of events
+#[utoipa::path(get, path = "/api/v1/intake-sources", tag = "configuration",
+    responses((status = 200, description = "All sources, by name", body = Page<IntakeSource>)))]
+async fn list_intake_sources(
+    State(engine): State<Engine>,
+    caller: Caller,
+) -> Result<Json<Page<IntakeSource>>, Problem> {
+    let all = engine.intake_sources(caller.context()).await?;
+    Ok(Json(Page::whole(all.into_iter().map(IntakeSource::from).collect())))
+}
+
+fn secret(engine: &Engine, made: chancery_engine::intake::CreatedSource) -> IntakeSecret {
+    let base = engine.settings().public_url.trim_end_matches('/').to_owned();
+    IntakeSecret {
+        address: format!("{base}/intake/{}", made.name),
+        secret: made.secret.expose().clone(),
+        name: made.name,
+    }
+}
+
+/// Make a source of events
+///
+/// The answer is the only place where its secret is ever told.
+#[utoipa::path(post, path = "/api/v1/intake-sources", tag = "configuration",
+    request_body = IntakeSourceWish,
+    responses((status = 201, description = "Its secret", body = IntakeSecret)))]
+async fn create_intake_source(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Json(wish): Json<IntakeSourceWish>,
+) -> Result<Response, Problem> {
+    let new = NewSource { name: wish.name, dialect: wish.dialect };
+    let made = engine.create_intake_source(caller.context(), new).await?;
+    let location = located(&format!("/api/v1/intake-sources/{}", made.name));
+    let mut response = (StatusCode::CREATED, location, Json(secret(&engine, made))).into_response();
+    response.extensions_mut().insert(Unrepeatable);
+    Ok(response)
+}
+
+/// Change a source of events
+#[utoipa::path(patch, path = "/api/v1/intake-sources/{name}", tag = "configuration",
+    params(("name" = String, Path, description = "Its name")),
+    request_body = IntakeSourceChange,
+    responses((status = 200, description = "Its new secret", body = IntakeSecret),
+        (status = 204, description = "It is changed")))]
+async fn update_intake_source(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+    Json(change): Json<IntakeSourceChange>,
+) -> Result<Response, Problem> {
+    let IntakeSourceChange { enabled, renew_secret } = change;
+    let made = engine.update_intake_source(caller.context(), &name, enabled, renew_secret).await?;
+    let Some(made) = made else { return Ok(StatusCode::NO_CONTENT.into_response()) };
+    let mut response = Json(secret(&engine, made)).into_response();
+    response.extensions_mut().insert(Unrepeatable);
+    Ok(response)
+}
+
+/// Delete a source of events
+///
+/// Its events stay.
+#[utoipa::path(delete, path = "/api/v1/intake-sources/{name}", tag = "configuration",
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 204, description = "It is gone")))]
+async fn delete_intake_source(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+) -> Result<StatusCode, Problem> {
+    engine.delete_intake_source(caller.context(), &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
