@@ -89,7 +89,7 @@ impl Engine {
         self.wake_courier();
     }
 
-    pub(super) fn sender(&self) -> Result<Arc<dyn Sender>, Error> {
+    pub(super) fn senders(&self) -> Result<Arc<dyn Sender>, Error> {
         self.settings().sender.clone().ok_or_else(|| Error::Conflict {
             reason: "no_sender",
             message: "this program was started without anything that sends".to_owned(),
@@ -437,7 +437,7 @@ impl Engine {
             return Err(Error::invalid("body", format!("at most {BODY_MAX} bytes")));
         }
         let definition = Definition::read(&edit.body)?;
-        let sender = self.sender()?;
+        let sender = self.senders()?;
         if !sender.kinds().contains(&definition.kind.as_str()) {
             let message = format!("one of {}", sender.kinds().join(", "));
             return Err(Error::invalid("kind", message));

@@ -214,7 +214,7 @@ impl Engine {
     ) -> Result<DestinationView, Error> {
         let address = self.address(link, &row).await?;
         let (mut endpoint, mut public_key) = (String::new(), None);
-        if let Ok(sender) = self.sender() {
+        if let Ok(sender) = self.senders() {
             let mut secrets = address.secrets.clone();
             endpoint = match sender.check(&address.definition, &mut secrets) {
                 Ok(checked) => checked.endpoint,

@@ -37,7 +37,7 @@ impl Engine {
             self.operation(context, class.permission(), &attempt)?.about(target(&shortened(name)));
         let sent = async {
             let row = self.manageable(context, class, name).await?;
-            let sender = self.sender()?;
+            let sender = self.senders()?;
             let mut link = self.link().await?;
             let address = Arc::new(self.address(&mut link, &row).await?);
             drop(link);
