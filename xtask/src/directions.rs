@@ -91,7 +91,8 @@ fn refused_library(from: &str, to: &str, is_test_only: bool) -> Option<&'static 
     if PURE.contains(&from) && IMPURE.contains(&to) {
         return Some("this crate does no input and output");
     }
-    (to == "sqlx" && from != "store").then_some("SQL belongs to the store alone")
+    (["sqlx", "rusqlite"].contains(&to) && from != "store")
+        .then_some("SQL belongs to the store alone")
 }
 
 fn allowed(from: &str) -> &'static [&'static str] {
@@ -169,5 +170,6 @@ mod tests {
         assert_eq!(with("chancery-seal", "tokio", Some("dev")), 0);
         assert_eq!(with("chancery-web", "sqlx", None), 1);
         assert_eq!(with("chancery-store", "sqlx", None), 0);
+        assert_eq!(with("chancery-engine", "rusqlite", None), 1);
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::automation::{Class, Object};
 use crate::monitor::timetable::Timetable;
 use crate::monitor::{Definition, Kind, active::Active, defaults, enrolment};
+use crate::recent::Reader;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, schedule};
 
@@ -52,7 +53,10 @@ pub(crate) async fn run(engine: Engine, mut agenda: Agenda, mut stop: watch::Rec
         match keeper.on_duty(agenda.round(&engine)).await {
             Ok(Some(Ok(()))) => {}
             // Whoever takes over starts from what the store says.
-            Ok(None) => agenda = Agenda::default(),
+            Ok(None) => {
+                agenda = Agenda::default();
+                engine.0.desk.recent.leave(Reader::Monitors);
+            }
             Ok(Some(Err(error))) | Err(error) => {
                 tracing::error!(%error, "what runs by the clock failed");
             }

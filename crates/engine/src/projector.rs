@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_event::{Environment, LogIndex};
+use chancery_event::Environment;
 use chancery_store::log::{self, Projection, Sealed};
 use chancery_store::{Lane, Store, Tx};
 use tokio::sync::watch;
 
 use crate::Error;
-use crate::recent::Recent;
+use crate::recent::{Reader, Recent};
 use crate::tenure::{Keeper, Standing};
 
 /// Events projected in one transaction at most.
@@ -66,7 +66,7 @@ async fn turn(
     match keeper.standing().await? {
         Standing::Other => {
             // Nobody here takes what the sealer of this node keeps for its projector.
-            recent.next(LogIndex(u64::MAX), 0);
+            recent.leave(Reader::Projector);
             Ok(0)
         }
         Standing::Alone | Standing::Holder(_) => round(store, recent, environment).await,
@@ -81,7 +81,7 @@ pub(crate) async fn round(
 ) -> Result<usize, Error> {
     let mut link = store.read().await?;
     let from = log::cursor(&mut link, "projection").await?;
-    let mut events = recent.next(from, BATCH_MAX);
+    let mut events = recent.next(Reader::Projector, from, BATCH_MAX);
     if events.is_empty() {
         let before = recent.first().filter(|first| *first > from);
         let room = before.map_or(BATCH_MAX as u64, |first| first.0 - from.0);

@@ -3,7 +3,7 @@
 mod migration;
 pub(crate) mod postgres;
 mod settings;
-mod sqlite;
+pub(crate) mod sqlite;
 
 use std::sync::{Arc, Mutex};
 
@@ -53,7 +53,7 @@ impl Store {
                 let (units, queue) = lanes();
                 let (commits, committed) = watch::channel(0);
                 let writer = crate::writer::run(Tx::new(writer), queue, commits, closed);
-                let tasks = vec![tokio::spawn(writer)];
+                let tasks = vec![alone(writer)?];
                 let backend = Backend::Sqlite(sqlite);
                 Ok(Self::new(backend, Some(units), committed, closing, tasks))
             }
@@ -261,6 +261,20 @@ impl Store {
             Backend::Postgres(postgres) => postgres.size_bytes().await,
         }
     }
+}
+
+/// Runs the writer on a thread of its own: its statements run where they stand, and nobody else
+/// should wait for them.
+fn alone(writer: impl Future<Output = ()> + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    let runtime = tokio::runtime::Handle::current();
+    let (done, ended) = oneshot::channel::<()>();
+    let thread = std::thread::Builder::new().name("chancery-writer".to_owned());
+    let spawned = thread.spawn(move || {
+        runtime.block_on(writer);
+        drop(done);
+    });
+    spawned.map_err(|error| Error::Unavailable(format!("no thread for the writer: {error}")))?;
+    Ok(tokio::spawn(async move { drop(ended.await) }))
 }
 
 /// A writing connection without a writer behind it, for [`crate::bench`].

@@ -56,7 +56,7 @@ pub enum Error {
         context: String,
         /// What the database said.
         #[source]
-        source: sqlx::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The shared commit that carried this unit of work failed; nothing of it was written.
     #[error("nothing was written: {0}")]
@@ -73,15 +73,26 @@ pub enum Error {
 }
 
 impl Error {
-    /// Classifies what the database said.
+    /// Classifies what SQLite said.
+    pub(crate) fn from_sqlite(context: impl Into<String>, source: rusqlite::Error) -> Self {
+        let code = source.sqlite_error().map(|said| said.extended_code);
+        // Extended result codes carry the primary code in their low byte.
+        match code.map(|code| (code, code & 0xff)) {
+            Some((_, 13)) => Self::StorageFull,
+            // 10 IOERR, 8 READONLY, 14 CANTOPEN, 5 BUSY, 6 LOCKED.
+            Some((_, 5 | 6 | 8 | 10 | 14)) => Self::Unavailable(source.to_string()),
+            Some((_, 11 | 26)) => Self::Damaged(source.to_string()),
+            // CONSTRAINT_PRIMARYKEY, CONSTRAINT_UNIQUE, CONSTRAINT_ROWID.
+            Some((1555 | 2067 | 2579, _)) => Self::Exists(source.to_string()),
+            _ => Self::Database { context: context.into(), source: source.into() },
+        }
+    }
+
+    /// Classifies what PostgreSQL said.
     pub(crate) fn from_sqlx(context: impl Into<String>, source: sqlx::Error) -> Self {
         if let sqlx::Error::Database(said) = &source {
             let message = || said.message().to_owned();
-            let kind = match said.code() {
-                Some(code) if is_of_server(said.as_ref()) => of_sqlstate(&code),
-                Some(code) => of_sqlite(&code),
-                None => Kind::Other,
-            };
+            let kind = said.code().map_or(Kind::Other, |code| of_sqlstate(&code));
             match kind {
                 Kind::Full => return Self::StorageFull,
                 Kind::Away => return Self::Unavailable(message()),
@@ -97,7 +108,7 @@ impl Error {
             | sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_) => Self::Unavailable(source.to_string()),
-            source => Self::Database { context: context.into(), source },
+            source => Self::Database { context: context.into(), source: source.into() },
         }
     }
 
@@ -126,21 +137,6 @@ enum Kind {
     Away,
     Damaged,
     Other,
-}
-
-fn is_of_server(said: &dyn sqlx::error::DatabaseError) -> bool {
-    said.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some()
-}
-
-/// Extended result codes of SQLite carry the primary code in their low byte.
-fn of_sqlite(code: &str) -> Kind {
-    match code.parse::<i64>().map(|code| code & 0xff) {
-        Ok(13) => Kind::Full,
-        // 10 IOERR, 8 READONLY, 14 CANTOPEN, 5 BUSY, 6 LOCKED.
-        Ok(5 | 6 | 8 | 10 | 14) => Kind::Away,
-        Ok(11 | 26) => Kind::Damaged,
-        _ => Kind::Other,
-    }
 }
 
 /// SQLSTATE, PostgreSQL's Appendix A.

@@ -28,7 +28,7 @@ pub(crate) use implied::implied_words;
 /// differ: `.` matches a line break, `\w`, `\d`, `\s` and ignoring case know ASCII only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// SQLite with a `REGEXP` function of the `regex` crate (sqlx: `with_regexp()`) and FTS5.
+    /// SQLite with a `REGEXP` function of the `regex` crate and FTS5.
     Sqlite,
     /// PostgreSQL 15 or newer, database encoding UTF-8, text columns with the collation "C".
     Postgres,

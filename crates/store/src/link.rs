@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
-use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr as _, Sqlite};
-
 use crate::backend::postgres;
+use crate::backend::sqlite::{self, Lent};
 use crate::filter_sql::Dialect;
 use crate::transaction::values_statement;
 use crate::{Error, Row, SqlValue};
@@ -17,34 +15,17 @@ pub struct Link {
 
 pub(crate) enum Inner {
     /// A connection of its own (the writer).
-    Own(Box<SqliteConnection>),
-    /// A connection lent by the pool of readers.
-    Pooled(sqlx::pool::PoolConnection<Sqlite>),
+    Own(Box<sqlite::Connection>),
+    /// A connection lent for reading.
+    Lent(Lent),
     /// A connection to a server.
     Postgres(Box<postgres::Connection>),
 }
 
 /// A connection to either engine.
 enum Engine<'a> {
-    Sqlite(&'a mut SqliteConnection),
+    Sqlite(&'a mut sqlite::Connection),
     Postgres(&'a mut postgres::Connection),
-}
-
-fn bind(args: Vec<SqlValue>) -> Result<SqliteArguments, Error> {
-    let mut bound = SqliteArguments::default();
-    bound.reserve(args.len(), 0);
-    for value in args {
-        match value {
-            SqlValue::Null => bound.add(None::<i64>),
-            SqlValue::Int(v) => bound.add(v),
-            SqlValue::Real(v) => bound.add(v),
-            SqlValue::Text(v) => bound.add(v),
-            SqlValue::Bytes(v) => bound.add(v),
-            SqlValue::Bool(v) => bound.add(i64::from(v)),
-        }
-        .map_err(|error| Error::Damaged(format!("argument: {error}")))?;
-    }
-    Ok(bound)
 }
 
 /// First words of a statement, to name it in an error.
@@ -53,18 +34,18 @@ pub(crate) fn context(sql: &str) -> String {
 }
 
 impl Link {
-    fn engine(&mut self) -> Engine<'_> {
+    fn engine(&mut self) -> Result<Engine<'_>, Error> {
         match &mut self.inner {
-            Inner::Own(connection) => Engine::Sqlite(connection),
-            Inner::Pooled(connection) => Engine::Sqlite(connection),
-            Inner::Postgres(connection) => Engine::Postgres(connection),
+            Inner::Own(connection) => Ok(Engine::Sqlite(connection)),
+            Inner::Lent(lent) => lent.connection().map(Engine::Sqlite),
+            Inner::Postgres(connection) => Ok(Engine::Postgres(connection)),
         }
     }
 
     /// Which SQL this connection speaks, where the engines differ.
     pub fn dialect(&self) -> Dialect {
         match &self.inner {
-            Inner::Own(_) | Inner::Pooled(_) => Dialect::Sqlite,
+            Inner::Own(_) | Inner::Lent(_) => Dialect::Sqlite,
             Inner::Postgres(_) => Dialect::Postgres,
         }
     }
@@ -73,7 +54,7 @@ impl Link {
     pub(crate) fn server(&mut self) -> Option<&mut postgres::Connection> {
         match &mut self.inner {
             Inner::Postgres(connection) => Some(connection),
-            Inner::Own(_) | Inner::Pooled(_) => None,
+            Inner::Own(_) | Inner::Lent(_) => None,
         }
     }
 
@@ -83,22 +64,18 @@ impl Link {
         sql: impl Into<Cow<'static, str>>,
         args: Vec<SqlValue>,
     ) -> Result<Vec<Row>, Error> {
-        let sql = sql.into();
-        let connection = match self.engine() {
-            Engine::Sqlite(connection) => connection,
-            Engine::Postgres(connection) => {
-                let rows = connection.rows(sql, args).await?;
-                return Ok(rows.into_iter().map(Row::from).collect());
+        match self.engine()? {
+            Engine::Sqlite(connection) => {
+                // Nothing waits here; a task of many statements must still let others run.
+                tokio::task::consume_budget().await;
+                let (rows, _) = connection.run(sql.into(), &args)?;
+                Ok(rows.into_iter().map(Row::from).collect())
             }
-        };
-        let bound = bind(args)?;
-        let context = context(&sql);
-        let statement = AssertSqlSafe(sql.into_owned()).into_sql_str();
-        sqlx::query_with(statement, bound)
-            .fetch_all(connection)
-            .await
-            .map(|rows| rows.into_iter().map(Row::from).collect())
-            .map_err(|error| Error::from_sqlx(context, error))
+            Engine::Postgres(connection) => {
+                let rows = connection.rows(sql.into(), args).await?;
+                Ok(rows.into_iter().map(Row::from).collect())
+            }
+        }
     }
 
     /// The first row of a query, if there is one.
@@ -128,19 +105,13 @@ impl Link {
         sql: impl Into<Cow<'static, str>>,
         args: Vec<SqlValue>,
     ) -> Result<u64, Error> {
-        let sql = sql.into();
-        let connection = match self.engine() {
-            Engine::Sqlite(connection) => connection,
-            Engine::Postgres(connection) => return connection.execute(sql, args).await,
-        };
-        let bound = bind(args)?;
-        let context = context(&sql);
-        let statement = AssertSqlSafe(sql.into_owned()).into_sql_str();
-        sqlx::query_with(statement, bound)
-            .execute(connection)
-            .await
-            .map(|done| done.rows_affected())
-            .map_err(|error| Error::from_sqlx(context, error))
+        match self.engine()? {
+            Engine::Sqlite(connection) => {
+                tokio::task::consume_budget().await;
+                connection.run(sql.into(), &args).map(|(_, changed)| changed)
+            }
+            Engine::Postgres(connection) => connection.execute(sql.into(), args).await,
+        }
     }
 
     /// Inserts rows in one statement; `head` stands before the rows, `tail` behind them.
@@ -150,7 +121,7 @@ impl Link {
         tail: &str,
         rows: Vec<Vec<SqlValue>>,
     ) -> Result<u64, Error> {
-        if let Engine::Postgres(connection) = self.engine() {
+        if let Engine::Postgres(connection) = self.engine()? {
             return connection.insert_rows(head, tail, rows).await;
         }
         let width = rows.first().map_or(1, Vec::len);
@@ -161,23 +132,19 @@ impl Link {
     /// Closes the connection in order and waits until it is closed.
     pub(crate) async fn close(self) -> Result<(), Error> {
         match self.inner {
-            Inner::Own(connection) => sqlx::Connection::close(*connection).await,
-            Inner::Pooled(connection) => connection.close().await,
-            Inner::Postgres(connection) => connection.close().await,
+            Inner::Own(connection) => connection.close(),
+            Inner::Lent(_) => Ok(()),
+            Inner::Postgres(connection) => {
+                connection.close().await.map_err(|error| Error::from_sqlx("close", error))
+            }
         }
-        .map_err(|error| Error::from_sqlx("close", error))
     }
 
     /// Runs several statements without arguments (migrations).
     pub(crate) async fn script(&mut self, sql: &'static str) -> Result<(), Error> {
-        let connection = match self.engine() {
-            Engine::Sqlite(connection) => connection,
-            Engine::Postgres(connection) => return connection.script(sql).await,
-        };
-        sqlx::raw_sql(sql)
-            .execute(connection)
-            .await
-            .map(|_| ())
-            .map_err(|error| Error::from_sqlx(context(sql), error))
+        match self.engine()? {
+            Engine::Sqlite(connection) => connection.script(sql),
+            Engine::Postgres(connection) => connection.script(sql).await,
+        }
     }
 }

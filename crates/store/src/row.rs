@@ -1,24 +1,26 @@
 //! One row of an answer, read by column name.
 
+use std::borrow::Cow;
+
 use chancery_event::Timestamp;
 use chancery_event::id::Id;
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Column as _, Decode, Postgres, Row as _, Sqlite, TypeInfo as _, ValueRef as _};
+use sqlx::{Column as _, Decode, Postgres, Row as _, TypeInfo as _, ValueRef as _};
 
-use crate::Error;
+use crate::backend::sqlite;
 use crate::filter_sql::Dialect;
+use crate::{Error, SqlValue};
 
 /// A row. Reading a column that is missing, or of another type, is [`Error::Damaged`].
 pub struct Row(Inner);
 
 enum Inner {
-    Sqlite(SqliteRow),
+    Sqlite(sqlite::Row),
     Postgres(PgRow),
 }
 
-impl From<SqliteRow> for Row {
-    fn from(row: SqliteRow) -> Self {
+impl From<sqlite::Row> for Row {
+    fn from(row: sqlite::Row) -> Self {
         Self(Inner::Sqlite(row))
     }
 }
@@ -27,6 +29,37 @@ impl From<PgRow> for Row {
     fn from(row: PgRow) -> Self {
         Self(Inner::Postgres(row))
     }
+}
+
+fn damaged(column: &str, error: sqlx::Error) -> Error {
+    Error::Damaged(format!("column {column}: {error}"))
+}
+
+fn other(column: &str, found: &SqlValue, expected: &str) -> Error {
+    let found = match found {
+        SqlValue::Null => "NULL",
+        SqlValue::Int(_) | SqlValue::Bool(_) => "an integer",
+        SqlValue::Real(_) => "a real number",
+        SqlValue::Text(_) => "text",
+        SqlValue::Bytes(_) => "bytes",
+    };
+    Error::Damaged(format!("column {column}: {found}, expected {expected}"))
+}
+
+fn of_server<'r, T: Decode<'r, Postgres>>(row: &'r PgRow, column: &str) -> Result<T, Error> {
+    row.try_get_unchecked(column).map_err(|error| damaged(column, error))
+}
+
+fn int_of_server(row: &PgRow, column: &str) -> Result<i64, Error> {
+    // Columns are BIGINT; what a statement makes of constants need not be.
+    let found = row.try_column(column).map(|found| found.type_info().name());
+    match found.map_err(|error| damaged(column, error))? {
+        "INT4" => row.try_get::<i32, _>(column).map(i64::from),
+        "INT2" => row.try_get::<i16, _>(column).map(i64::from),
+        "BOOL" => row.try_get::<bool, _>(column).map(i64::from),
+        _ => row.try_get::<i64, _>(column),
+    }
+    .map_err(|error| damaged(column, error))
 }
 
 impl Row {
@@ -38,38 +71,54 @@ impl Row {
         }
     }
 
-    fn read<'r, T>(&'r self, column: &str) -> Result<T, Error>
-    where
-        T: Decode<'r, Sqlite> + Decode<'r, Postgres>,
-    {
-        match &self.0 {
-            Inner::Sqlite(row) => row.try_get_unchecked(column),
-            Inner::Postgres(row) => row.try_get_unchecked(column),
-        }
-        .map_err(|error| Error::Damaged(format!("column {column}: {error}")))
-    }
-
     fn is_null(&self, column: &str) -> Result<bool, Error> {
         match &self.0 {
-            Inner::Sqlite(row) => row.try_get_raw(column).map(|value| value.is_null()),
-            Inner::Postgres(row) => row.try_get_raw(column).map(|value| value.is_null()),
+            Inner::Sqlite(row) => Ok(matches!(row.value(column)?, SqlValue::Null)),
+            Inner::Postgres(row) => {
+                let value = row.try_get_raw(column).map_err(|error| damaged(column, error))?;
+                Ok(value.is_null())
+            }
         }
-        .map_err(|error| Error::Damaged(format!("column {column}: {error}")))
+    }
+
+    fn read_text(&self, column: &str) -> Result<Cow<'_, str>, Error> {
+        let row = match &self.0 {
+            Inner::Sqlite(row) => row,
+            Inner::Postgres(row) => return of_server::<&str>(row, column).map(Cow::Borrowed),
+        };
+        match row.value(column)? {
+            SqlValue::Text(text) => Ok(Cow::Borrowed(text)),
+            // A column of SQLite takes any type.
+            SqlValue::Int(number) => Ok(number.to_string().into()),
+            found => Err(other(column, found, "text")),
+        }
+    }
+
+    fn read_bytes(&self, column: &str) -> Result<&[u8], Error> {
+        let row = match &self.0 {
+            Inner::Sqlite(row) => row,
+            Inner::Postgres(row) => return of_server(row, column),
+        };
+        match row.value(column)? {
+            SqlValue::Bytes(bytes) => Ok(bytes),
+            SqlValue::Text(text) => Ok(text.as_bytes()),
+            found => Err(other(column, found, "bytes")),
+        }
     }
 
     /// BIGINT.
     pub fn int(&self, column: &str) -> Result<i64, Error> {
-        let Inner::Postgres(row) = &self.0 else { return self.read(column) };
-        // Columns are BIGINT; what a statement makes of constants need not be.
-        let found = row.try_column(column).map(|found| found.type_info().name());
-        let wide = found.map_err(|error| Error::Damaged(format!("column {column}: {error}")))?;
-        match wide {
-            "INT4" => row.try_get::<i32, _>(column).map(i64::from),
-            "INT2" => row.try_get::<i16, _>(column).map(i64::from),
-            "BOOL" => row.try_get::<bool, _>(column).map(i64::from),
-            _ => row.try_get::<i64, _>(column),
+        let row = match &self.0 {
+            Inner::Sqlite(row) => row,
+            Inner::Postgres(row) => return int_of_server(row, column),
+        };
+        match row.value(column)? {
+            SqlValue::Int(number) => Ok(*number),
+            // What a statement makes of sums and quotients.
+            #[allow(clippy::cast_possible_truncation)]
+            SqlValue::Real(number) => Ok(*number as i64),
+            found => Err(other(column, found, "an integer")),
         }
-        .map_err(|error| Error::Damaged(format!("column {column}: {error}")))
     }
 
     /// BIGINT that is never negative.
@@ -85,7 +134,17 @@ impl Row {
 
     /// DOUBLE PRECISION or NULL.
     pub fn maybe_real(&self, column: &str) -> Result<Option<f64>, Error> {
-        if self.is_null(column)? { Ok(None) } else { self.read(column).map(Some) }
+        let row = match &self.0 {
+            Inner::Sqlite(row) => row,
+            Inner::Postgres(row) => return of_server(row, column),
+        };
+        match row.value(column)? {
+            SqlValue::Null => Ok(None),
+            SqlValue::Real(number) => Ok(Some(*number)),
+            #[allow(clippy::cast_precision_loss)]
+            SqlValue::Int(number) => Ok(Some(*number as f64)),
+            found => Err(other(column, found, "a number")),
+        }
     }
 
     /// BIGINT 0 or 1.
@@ -95,7 +154,7 @@ impl Row {
 
     /// TEXT.
     pub fn text(&self, column: &str) -> Result<String, Error> {
-        self.read(column)
+        self.read_text(column).map(Cow::into_owned)
     }
 
     /// TEXT or NULL.
@@ -105,7 +164,7 @@ impl Row {
 
     /// BLOB.
     pub fn bytes(&self, column: &str) -> Result<Vec<u8>, Error> {
-        self.read(column)
+        self.read_bytes(column).map(<[u8]>::to_vec)
     }
 
     /// BLOB or NULL.
@@ -115,8 +174,9 @@ impl Row {
 
     /// BLOB of exactly `N` bytes.
     pub fn array<const N: usize>(&self, column: &str) -> Result<[u8; N], Error> {
-        self.bytes(column)?.try_into().map_err(|other: Vec<u8>| {
-            Error::Damaged(format!("column {column}: {} bytes, expected {N}", other.len()))
+        let bytes = self.read_bytes(column)?;
+        bytes.try_into().map_err(|_| {
+            Error::Damaged(format!("column {column}: {} bytes, expected {N}", bytes.len()))
         })
     }
 
@@ -132,7 +192,7 @@ impl Row {
 
     /// An identifier.
     pub fn id<T: Id + std::str::FromStr>(&self, column: &str) -> Result<T, Error> {
-        let text = self.text(column)?;
+        let text = self.read_text(column)?;
         text.parse()
             .map_err(|_| Error::Damaged(format!("column {column}: “{text}” is no identifier")))
     }

@@ -3,8 +3,7 @@
 
 use std::path::Path;
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+use rusqlite::Connection;
 
 /// One way to damage a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +40,12 @@ pub enum Damage {
 ///
 /// # Errors
 /// What the database says, or that there was nothing to damage.
-pub async fn tamper(data_dir: &Path, damage: Damage) -> Result<(), sqlx::Error> {
-    let file = data_dir.join("chancery.db");
-    let mut connection = SqliteConnectOptions::new().filename(&file).connect().await?;
-    let done = apply(&mut connection, damage).await;
-    connection.close().await?;
-    if done? == 0 { Err(sqlx::Error::RowNotFound) } else { Ok(()) }
+pub async fn tamper(data_dir: &Path, damage: Damage) -> Result<(), rusqlite::Error> {
+    let connection = Connection::open(data_dir.join("chancery.db"))?;
+    match apply(&connection, damage)? {
+        0 => Err(rusqlite::Error::QueryReturnedNoRows),
+        _ => Ok(()),
+    }
 }
 
 /// Changes the blob by exchanging the byte at `at` (counted from 1) for another one.
@@ -59,7 +58,7 @@ fn flipped(column: &str, at: &str) -> String {
     )
 }
 
-async fn apply(connection: &mut SqliteConnection, damage: Damage) -> Result<u64, sqlx::Error> {
+fn apply(connection: &Connection, damage: Damage) -> Result<usize, rusqlite::Error> {
     let one = |table: &str, column: &str, at: &str, place: String| {
         let value = flipped(column, at);
         format!("UPDATE {table} SET {column} = CAST({value} AS BLOB) WHERE {place}")
@@ -114,6 +113,5 @@ async fn apply(connection: &mut SqliteConnection, damage: Damage) -> Result<u64,
         Damage::Unsealed(index) => pending(index, "NULL"),
         Damage::WrongSeal(index) => pending(index, "zeroblob(32)"),
     };
-    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(connection).await?;
-    Ok(done.rows_affected())
+    connection.execute(&sql, [])
 }

@@ -100,27 +100,17 @@ impl Tx {
         self.link.rows(sql, args).await
     }
 
-    /// Runs several statements that change rows, one after another, in one trip to the database.
-    /// Their arguments are unnumbered (`?`) and follow each other.
+    /// Runs several statements that change rows, one after another. Their arguments are unnumbered
+    /// (`?`).
     pub async fn execute_all(
         &mut self,
         statements: impl IntoIterator<Item = (Cow<'static, str>, Vec<SqlValue>)>,
     ) -> Result<(), Error> {
         self.set_savepoint().await?;
-        if self.dialect() == Dialect::Postgres {
-            // The protocol takes one statement with arguments at a time.
-            for (statement, arguments) in statements {
-                self.link.execute(statement, arguments).await?;
-            }
-            return Ok(());
-        }
-        let (mut text, mut values) = (String::new(), Vec::new());
         for (statement, arguments) in statements {
-            text.push_str(&statement);
-            text.push(';');
-            values.extend(arguments);
+            self.link.execute(statement, arguments).await?;
         }
-        self.link.execute(text, values).await.map(|_| ())
+        Ok(())
     }
 
     /// Inserts a row at the end of the commit, together with such rows of other units: for indexes
@@ -167,10 +157,10 @@ impl Tx {
 
     async fn set_savepoint(&mut self) -> Result<(), Error> {
         if !self.savepoint {
-            // Each trip to the database's thread costs more than the statement.
-            let left = std::mem::replace(&mut self.left_savepoint, true);
-            let sql = if left { "RELEASE unit; SAVEPOINT unit" } else { "SAVEPOINT unit" };
-            self.link.execute(sql, Vec::new()).await?;
+            if std::mem::replace(&mut self.left_savepoint, true) {
+                self.link.execute("RELEASE unit", Vec::new()).await?;
+            }
+            self.link.execute("SAVEPOINT unit", Vec::new()).await?;
             self.savepoint = true;
         }
         Ok(())

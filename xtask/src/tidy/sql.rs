@@ -21,7 +21,8 @@ pub fn check(document: &Document) -> Vec<Finding> {
     for line in 0..source.code.len() {
         let text = &source.strings[line];
         let words = STATEMENTS.iter().find(|words| text.contains(*words)).map(|words| words.trim());
-        let driver = source.code[line].contains("sqlx::").then_some("sqlx");
+        let code = &source.code[line];
+        let driver = ["sqlx", "rusqlite"].into_iter().find(|d| code.contains(&format!("{d}::")));
         if let Some(what) = words.or(driver) {
             let message = format!("{what}: SQL belongs to crates/store alone");
             findings.push(Finding::error(document, line + 1, message));

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chancery_event::catalogue::{EventType, Kind as EventKind};
-use chancery_event::{LogIndex, TargetKind, Timestamp, Verdict};
+use chancery_event::{Event, LogIndex, TargetKind, Timestamp, Verdict};
 use chancery_store::log::{self, Sealed};
 use chancery_store::table::monitor::{self as table, Watch, Watched};
 use chancery_store::{Link, Tx};
@@ -18,6 +18,7 @@ use super::alarm::{self, expiry_key};
 use super::certificate;
 use super::definition::Definition;
 use crate::automation::{Class, Object};
+use crate::recent::Reader;
 use crate::scribe::Scribe;
 use crate::{Context, Engine, Error};
 
@@ -40,16 +41,15 @@ struct Touched {
 }
 
 impl Touched {
-    fn of(events: &[Sealed]) -> Self {
+    fn of(events: &[(LogIndex, Arc<Event>)]) -> Self {
         let mut touched = Self::default();
-        for sealed in events {
-            touched.add(sealed);
+        for (_, event) in events {
+            touched.add(event);
         }
         touched
     }
 
-    fn add(&mut self, sealed: &Sealed) {
-        let event = sealed.event();
+    fn add(&mut self, event: &Event) {
         let Some(event_type) = EventType::parse(&event.type_name) else { return };
         // What monitors found changes nothing; what failed has changed nothing.
         if event_type.info().kind == EventKind::Monitoring
@@ -87,9 +87,13 @@ pub(crate) async fn round(engine: &Engine) -> Result<bool, Error> {
     let mut link = engine.link().await?;
     let from = log::cursor(&mut link, CURSOR).await?;
     let ahead = engine.0.monitor_ahead.get(from);
-    let events = log::range(&mut link, ahead, BATCH_MAX).await?;
-    let Some(last) = events.last() else { return Ok(false) };
-    let to = LogIndex(last.index().0 + 1);
+    let mut events = engine.0.desk.recent.next(Reader::Monitors, ahead, BATCH_MAX);
+    if events.is_empty() {
+        let stored = log::range(&mut link, ahead, BATCH_MAX).await?;
+        events = stored.into_iter().map(Sealed::into_event).collect();
+    }
+    let Some((last, _)) = events.last() else { return Ok(false) };
+    let to = LogIndex(last.0 + 1);
     let touched = Touched::of(&events);
     let more = events.len() == BATCH_MAX;
     if touched.is_empty() && to.0 - from.0 < LAZY {

@@ -3,19 +3,22 @@
 //! `NORMAL` would lose acknowledged commits on power failure, so `FULL` is not an option to turn
 //! off. A lock file keeps a second process from writing the same directory.
 
+mod connection;
+mod readers;
+mod regexp;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::Duration;
-
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _};
+use std::sync::{Arc, Mutex};
 
 use super::Embedded as Settings;
 use super::migration::{Step, check, migrate};
 use crate::link::Inner;
 use crate::{Error, Link};
+
+pub(crate) use connection::{Connection, Row};
+pub(crate) use readers::Lent;
+use readers::Readers;
 
 pub(super) const STEPS: &[Step] = &[(
     1,
@@ -29,73 +32,76 @@ pub(super) const STEPS: &[Step] = &[(
 )];
 
 pub(crate) struct Sqlite {
-    readers: SqlitePool,
+    readers: Arc<Readers>,
     file: PathBuf,
     /// Held as long as the store is open; the lock goes with the file.
     lock: Mutex<Option<Lock>>,
 }
 
-fn options(settings: &Settings) -> (SqliteConnectOptions, PathBuf) {
-    let file = settings.data_dir.join("chancery.db");
-    let options = SqliteConnectOptions::new()
-        .filename(&file)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(10))
-        .foreign_keys(true)
-        .statement_cache_capacity(256)
-        // Rows cross from the database's thread in batches; a small buffer makes the two threads
-        // wait for each other.
-        .row_buffer_size(1_024)
-        .pragma("wal_autocheckpoint", "16000")
-        .pragma("cache_size", "-32768")
-        // Each connection would map the file for itself: several times its size in memory, and a
-        // page that cannot be read would end the process instead of being an error.
-        .pragma("mmap_size", "0")
-        .pragma("temp_store", "MEMORY")
-        .with_regexp();
-    (options, file)
+/// What every connection is told. `NORMAL` is not durable at commit. Each connection would map the
+/// file for itself: several times its size in memory, and a page that cannot be read would end the
+/// process instead of being an error.
+const SETTINGS: &str = "
+    PRAGMA busy_timeout = 10000;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA mmap_size = 0;
+    PRAGMA temp_store = MEMORY;
+";
+const WRITER: &str = "PRAGMA wal_autocheckpoint = 16000; PRAGMA cache_size = -32768;";
+/// The system keeps the pages of the file as well; this is for those of one question.
+const READER: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -8192;";
+
+fn file(settings: &Settings) -> PathBuf {
+    settings.data_dir.join("chancery.db")
 }
 
-/// Opens the database; answers the pool of readers and the one writing connection.
+fn open_writer(file: &Path) -> Result<Connection, Error> {
+    let opened = Connection::open(file, true, true).and_then(|mut connection| {
+        connection.tell(SETTINGS)?;
+        connection.tell(WRITER)?;
+        Ok(connection)
+    });
+    opened.map_err(|error| match Error::from_sqlite("open", error) {
+        Error::Unavailable(what) => Error::Path {
+            path: file.to_owned(),
+            what: format!("{what}: is the directory writable?"),
+        },
+        other => other,
+    })
+}
+
+fn open_reader(file: &Path) -> Result<Connection, Error> {
+    let opened = Connection::open(file, false, false).and_then(|mut connection| {
+        connection.tell(SETTINGS)?;
+        connection.tell(READER)?;
+        Ok(connection)
+    });
+    opened.map_err(|error| Error::from_sqlite("open", error))
+}
+
+/// Opens the database; answers the readers and the one writing connection.
 pub(crate) async fn open(settings: &Settings) -> Result<(Sqlite, Link), Error> {
     let lock = lock(&settings.data_dir)?;
-    let (options, file) = options(settings);
-    let opened = |error| match Error::from_sqlx("open", error) {
-        Error::Unavailable(what) => {
-            Error::Path { path: file.clone(), what: format!("{what}: is the directory writable?") }
-        }
-        other => other,
-    };
-    let writer = options.connect().await.map_err(opened)?;
-    let mut writer = Link { inner: Inner::Own(Box::new(writer)) };
+    let file = file(settings);
+    let mut writer = Link { inner: Inner::Own(Box::new(open_writer(&file)?)) };
     migrate(&mut writer, STEPS).await?;
-    let readers = readers(settings, options);
+    let readers = Arc::new(Readers::new(file.clone(), settings.readers_max));
     Ok((Sqlite { readers, file, lock: Mutex::new(Some(lock)) }, writer))
 }
 
 /// Opens the database for reading only, also while another process writes it.
 pub(crate) async fn open_to_read(settings: &Settings) -> Result<Sqlite, Error> {
-    let (options, file) = options(settings);
+    let file = file(settings);
     if !file.exists() {
         let what = "there is no database here; is this the data directory?".to_owned();
         return Err(Error::Path { path: file, what });
     }
-    let readers = readers(settings, options.create_if_missing(false));
+    let readers = Arc::new(Readers::new(file.clone(), settings.readers_max));
     let sqlite = Sqlite { readers, file, lock: Mutex::new(None) };
     check(&mut sqlite.read().await?, STEPS).await?;
     Ok(sqlite)
-}
-
-fn readers(settings: &Settings, options: SqliteConnectOptions) -> SqlitePool {
-    SqlitePoolOptions::new()
-        .max_connections(settings.readers_max.max(1))
-        .acquire_timeout(Duration::from_secs(10))
-        // A local file does not go away like a server does: no question before each use.
-        .test_before_acquire(false)
-        // The system keeps the pages of the file as well; this is for those of one question.
-        .connect_lazy_with(options.pragma("query_only", "ON").pragma("cache_size", "-8192"))
 }
 
 /// The lock on a data directory. It is given back by name: a process that was forked off a moment
@@ -130,9 +136,7 @@ fn lock(dir: &Path) -> Result<Lock, Error> {
 
 impl Sqlite {
     pub(crate) async fn read(&self) -> Result<Link, Error> {
-        let connection =
-            self.readers.acquire().await.map_err(|error| Error::from_sqlx("read", error))?;
-        Ok(Link { inner: Inner::Pooled(connection) })
+        Ok(Link { inner: Inner::Lent(self.readers.lend().await?) })
     }
 
     pub(crate) async fn close(&self) {
@@ -147,19 +151,15 @@ impl Sqlite {
             let what = "it exists already; name a new file".to_owned();
             return Err(Error::Path { path: destination.to_owned(), what });
         }
-        let mut connection = SqliteConnectOptions::new()
-            .filename(&self.file)
-            .busy_timeout(Duration::from_secs(10))
-            .connect()
-            .await
-            .map_err(|error| Error::from_sqlx("backup", error))?;
         let target = destination.to_string_lossy().replace('\'', "''");
-        let sql = sqlx::AssertSqlSafe(format!("VACUUM INTO '{target}'"));
-        sqlx::raw_sql(sql)
-            .execute(&mut connection)
-            .await
-            .map_err(|error| Error::from_sqlx("backup", error))?;
-        connection.close().await.map_err(|error| Error::from_sqlx("backup", error))
+        let file = self.file.clone();
+        let copied = tokio::task::spawn_blocking(move || {
+            let mut connection = Connection::open(&file, false, true)?;
+            connection.tell("PRAGMA busy_timeout = 10000")?;
+            connection.tell(&format!("VACUUM INTO '{target}'"))
+        });
+        let copied = copied.await.map_err(|error| Error::Unavailable(error.to_string()))?;
+        copied.map_err(|error| Error::from_sqlite("backup", error))
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {

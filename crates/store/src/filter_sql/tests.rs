@@ -7,11 +7,11 @@ use chancery_event::filter::{
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, sqlite::SqliteConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions as _};
 
 use super::*;
 use crate::Link;
-use crate::backend::postgres::Connection;
+use crate::backend::{postgres, sqlite};
 use crate::link::Inner;
 
 const NOW: i64 = 1_000_000;
@@ -155,9 +155,8 @@ impl Database {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (inner, kept) = match dialect {
             Dialect::Sqlite => {
-                let options = SqliteConnectOptions::new().in_memory(true).with_regexp();
-                let mut connection = runtime.block_on(options.connect()).unwrap();
-                runtime.block_on(sqlx::raw_sql(TABLES).execute(&mut connection)).unwrap();
+                let mut connection = sqlite::Connection::in_memory().unwrap();
+                connection.script(TABLES).unwrap();
                 (Inner::Own(Box::new(connection)), None)
             }
             Dialect::Postgres => {
@@ -166,7 +165,7 @@ impl Database {
                 let mut connection = runtime.block_on(options.connect()).unwrap();
                 let tables = sqlx::raw_sql(AssertSqlSafe(tables_of_postgres()));
                 runtime.block_on(tables.execute(&mut connection)).unwrap();
-                (Inner::Postgres(Box::new(Connection::own(connection))), Some(database))
+                (Inner::Postgres(Box::new(postgres::Connection::own(connection))), Some(database))
             }
         };
         Self { runtime, link: Link { inner }, _kept: kept }

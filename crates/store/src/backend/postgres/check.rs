@@ -14,8 +14,9 @@ fn refuse(url: &DatabaseUrl, what: impl Into<String>) -> Error {
 pub(super) fn reached(url: &DatabaseUrl, link: Result<Link, Error>) -> Result<Link, Error> {
     link.map_err(|error| match error {
         Error::Database { source, .. } => {
-            let code = source.as_database_error().and_then(|said| said.code());
-            let message = source.as_database_error().map(|said| said.message().to_owned());
+            let said = source.downcast_ref::<sqlx::Error>().and_then(|e| e.as_database_error());
+            let code = said.and_then(|said| said.code());
+            let message = said.map(|said| said.message().to_owned());
             let message = message.unwrap_or_else(|| source.to_string());
             let what = match code.as_deref() {
                 Some("28P01" | "28000") => format!(

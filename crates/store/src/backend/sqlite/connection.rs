@@ -1,0 +1,227 @@
+//! One connection to SQLite: binds arguments, runs statements, reads rows into memory of our own.
+//!
+//! A statement runs on the thread that asks for it. Handing each one to a thread of the database
+//! and its rows back cost more than most statements do. The writer has a thread for itself; a
+//! reader lets other tasks move to another thread first when a statement is not known to be quick.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{OpenFlags, ToSql};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::{Error, SqlValue};
+
+/// A statement that took less than this on average runs without giving way to other tasks.
+const QUICK: Duration = Duration::from_micros(300);
+/// Statements that are remembered at most; questions of people have texts without end.
+const KNOWN_MAX: usize = 1_024;
+/// Statements that stay prepared.
+const PREPARED_MAX: usize = 256;
+
+/// A connection of its own.
+pub(crate) struct Connection {
+    /// Never locked, only reached through `&mut`: it makes the connection one that may be shared.
+    database: Mutex<rusqlite::Connection>,
+    known: HashMap<Cow<'static, str>, Known>,
+    /// Whoever runs here has the thread for itself.
+    alone: bool,
+}
+
+/// What is known of a statement that ran before.
+struct Known {
+    /// For each place of the statement, the number of its argument, from 0.
+    places: Box<[usize]>,
+    columns: Columns,
+    /// Running average of the time it takes; `None` until it has run.
+    takes: Option<Duration>,
+}
+
+type Columns = Arc<[Box<str>]>;
+
+/// A row in memory.
+pub(crate) struct Row {
+    columns: Columns,
+    values: Box<[SqlValue]>,
+}
+
+impl Row {
+    /// The value in a column.
+    pub(crate) fn value(&self, column: &str) -> Result<&SqlValue, Error> {
+        let place = self.columns.iter().position(|name| **name == *column);
+        place
+            .and_then(|place| self.values.get(place))
+            .ok_or_else(|| Error::Damaged(format!("column {column}: the answer has none")))
+    }
+}
+
+impl ToSql for SqlValue {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value = match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(v) => ValueRef::Integer(*v),
+            Self::Real(v) => ValueRef::Real(*v),
+            Self::Text(v) => ValueRef::Text(v.as_bytes()),
+            Self::Bytes(v) => ValueRef::Blob(v),
+            Self::Bool(v) => ValueRef::Integer(i64::from(*v)),
+        };
+        Ok(ToSqlOutput::Borrowed(value))
+    }
+}
+
+fn owned(value: ValueRef<'_>) -> SqlValue {
+    match value {
+        ValueRef::Null => SqlValue::Null,
+        ValueRef::Integer(v) => SqlValue::Int(v),
+        ValueRef::Real(v) => SqlValue::Real(v),
+        ValueRef::Blob(v) => SqlValue::Bytes(v.to_vec()),
+        // Nothing keeps a database from calling any bytes text. Whoever reads the column says
+        // whether it is damaged.
+        ValueRef::Text(v) => match std::str::from_utf8(v) {
+            Ok(text) => SqlValue::Text(text.to_owned()),
+            Err(_) => SqlValue::Bytes(v.to_vec()),
+        },
+    }
+}
+
+impl Connection {
+    /// Opens a file, which is made if `create` says so. `alone`: whoever uses the connection has a
+    /// thread for itself.
+    pub(crate) fn open(file: &Path, create: bool, alone: bool) -> Result<Self, rusqlite::Error> {
+        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
+        Self::over(rusqlite::Connection::open_with_flags(file, flags)?, alone)
+    }
+
+    /// A database in memory.
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> Result<Self, rusqlite::Error> {
+        Self::over(rusqlite::Connection::open_in_memory()?, true)
+    }
+
+    fn over(database: rusqlite::Connection, alone: bool) -> Result<Self, rusqlite::Error> {
+        database.set_prepared_statement_cache_capacity(PREPARED_MAX);
+        super::regexp::define(&database)?;
+        Ok(Self { database: Mutex::new(database), known: HashMap::new(), alone })
+    }
+
+    /// Whether no transaction is open.
+    pub(crate) fn is_between_transactions(&mut self) -> bool {
+        self.database().is_autocommit()
+    }
+
+    fn database(&mut self) -> &mut rusqlite::Connection {
+        self.database.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All rows of a statement, and how many it changed if it changes any.
+    pub(crate) fn run(
+        &mut self,
+        sql: Cow<'static, str>,
+        args: &[SqlValue],
+    ) -> Result<(Vec<Row>, u64), Error> {
+        let takes = self.known.get(&sql).and_then(|known| known.takes);
+        let done = if self.alone || takes.is_some_and(|takes| takes < QUICK) {
+            self.run_here(sql, args)
+        } else {
+            giving_way(|| self.run_here(sql, args))
+        };
+        done.map_err(|(context, error)| Error::from_sqlite(context, error))
+    }
+
+    fn run_here(
+        &mut self,
+        sql: Cow<'static, str>,
+        args: &[SqlValue],
+    ) -> Result<(Vec<Row>, u64), (String, rusqlite::Error)> {
+        let started = Instant::now();
+        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.remove(&sql);
+        let done = run_known(database, &mut known, &sql, args)
+            .map_err(|error| (crate::link::context(&sql), error));
+        if let Some(mut known) = known {
+            let took = started.elapsed();
+            known.takes = known.takes.map_or(Some(took), |takes| Some((takes * 7 + took) / 8));
+            if self.known.len() >= KNOWN_MAX {
+                self.known.clear();
+            }
+            self.known.insert(sql, known);
+        }
+        done
+    }
+
+    /// Runs statements without arguments and answers that change nothing that is known.
+    pub(crate) fn tell(&mut self, sql: &str) -> Result<(), rusqlite::Error> {
+        self.database().execute_batch(sql)
+    }
+
+    /// Runs several statements without arguments.
+    pub(crate) fn script(&mut self, sql: &str) -> Result<(), Error> {
+        // What was known of answers may have changed with the schema.
+        self.known.clear();
+        self.database()
+            .execute_batch(sql)
+            .map_err(|error| Error::from_sqlite(crate::link::context(sql), error))
+    }
+
+    /// Closes the connection in order.
+    pub(crate) fn close(self) -> Result<(), Error> {
+        let database = self.database.into_inner().unwrap_or_else(PoisonError::into_inner);
+        database.close().map_err(|(_, error)| Error::from_sqlite("close", error))
+    }
+}
+
+fn run_known(
+    database: &rusqlite::Connection,
+    known: &mut Option<Known>,
+    sql: &str,
+    args: &[SqlValue],
+) -> rusqlite::Result<(Vec<Row>, u64)> {
+    let mut statement = database.prepare_cached(sql)?;
+    let Known { places, columns, .. } = known.get_or_insert_with(|| describe(&statement));
+    for (place, number) in places.iter().enumerate() {
+        let Some(argument) = args.get(*number) else {
+            return Err(rusqlite::Error::InvalidParameterCount(args.len(), number + 1));
+        };
+        statement.raw_bind_parameter(place + 1, argument)?;
+    }
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let values = (0..columns.len())
+            .map(|place| row.get_ref(place).map(owned))
+            .collect::<rusqlite::Result<_>>()?;
+        found.push(Row { columns: columns.clone(), values });
+    }
+    drop(rows);
+    drop(statement);
+    Ok((found, database.changes()))
+}
+
+fn describe(statement: &rusqlite::Statement<'_>) -> Known {
+    let places = (1..=statement.parameter_count())
+        .map(|place| {
+            let number = statement.parameter_name(place).and_then(|name| name.get(1..));
+            let number = number.and_then(|number| number.parse::<usize>().ok());
+            number.unwrap_or(place).saturating_sub(1)
+        })
+        .collect();
+    let columns = statement.column_names().map(Box::from).collect();
+    Known { places, columns, takes: None }
+}
+
+/// Runs `work`, which may take long, so that other tasks of this thread go on elsewhere.
+fn giving_way<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        // One thread for everything: there is no elsewhere.
+        _ => work(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
