@@ -17,7 +17,7 @@ struct Package {
     reason: &'static str,
 }
 
-const PACKAGES: [Package; 5] = [
+const PACKAGES: [Package; 8] = [
     Package { name: "chromium", program: "chromium", reason: "the page tests use a real browser" },
     Package {
         name: "chromium-driver",
@@ -33,6 +33,21 @@ const PACKAGES: [Package; 5] = [
         name: "openssl",
         program: "openssl",
         reason: "second opinion on certificates, chains and signatures",
+    },
+    Package {
+        name: "nats-server",
+        program: "nats-server",
+        reason: "a receiver of forwarded events, with JetStream",
+    },
+    Package {
+        name: "rsyslog-gnutls",
+        program: "rsyslogd",
+        reason: "a receiver of forwarded events, with TLS",
+    },
+    Package {
+        name: "python3-aiosmtpd",
+        program: "aiosmtpd",
+        reason: "a receiver of mail, with STARTTLS",
     },
     Package {
         name: "python3-pip",
@@ -176,8 +191,9 @@ pub fn install_axe(root: &Path) -> Result<()> {
 }
 
 /// Python packages whose parsers read what the dialects write (`crates/event/tests/it/dialect.rs`),
+/// and that verify what forwarders sign (`crates/deliver/tests/it/webhook.rs`),
 /// each with the hash of its wheel. None of them has code for one platform only.
-const PARSERS: [[&str; 2]; 7] = [
+const PARSERS: [[&str; 2]; 8] = [
     [
         "cloudevents==2.2.0",
         "--hash=sha256:9ff8adff01b997d251d0fb54076557daa9906330e16afc1712a6447122f8f7a4",
@@ -203,6 +219,10 @@ const PARSERS: [[&str; 2]; 7] = [
         "--hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274",
     ],
     [
+        "standardwebhooks==1.1.0",
+        "--hash=sha256:9a88d48a1f198be61517fc7ad328cf58ba02b73f0fbd8941d4213e9c0b6c2a61",
+    ],
+    [
         "syslog-rfc5424-parser==0.3.2",
         "--hash=sha256:6134ee1958da89ab7f8d32ed5370a49ddabcc99d75a950b6ec59708417f20a7a",
     ],
@@ -213,7 +233,7 @@ const PARSERS_FOLDER: &str = "target/tools/dialects";
 /// Puts the parsers under `target/tools` when they are not there: once, two megabytes.
 pub fn install_parsers(root: &Path) -> Result<()> {
     let folder = root.join(PARSERS_FOLDER);
-    if folder.join("ocsf_json_schema").is_dir() {
+    if folder.join("standardwebhooks").is_dir() {
         return Ok(());
     }
     println!("      fetching parsers of event formats into {PARSERS_FOLDER}, once");

@@ -67,6 +67,10 @@ pub struct Settings {
     /// The database was put back from a copy: that the log lacks what this node knows is no reason
     /// not to start. For the command that records it.
     pub accept_restored: bool,
+    /// What sends to destinations; `None`: nothing leaves the house.
+    pub sender: Option<Arc<dyn crate::delivery::Sender>>,
+    /// Deliveries that have ended are kept this many days.
+    pub keep_deliveries_days: u32,
     /// Resolved alerts are kept this many days.
     pub keep_resolved_alerts_days: u32,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
@@ -97,6 +101,8 @@ impl Settings {
             keep_evaluations_days: 400,
             keep_evaluations_max: 1_000_000,
             accept_restored: false,
+            sender: None,
+            keep_deliveries_days: 30,
             keep_resolved_alerts_days: 400,
             jobs_at_a_time: std::collections::BTreeMap::new(),
         }
@@ -170,6 +176,12 @@ pub(crate) struct Inner {
     pub(crate) status_waiting: Notify,
     /// Counts changes of automation; background loops watch it.
     pub(crate) automation: watch::Sender<u64>,
+    /// Counts changes of destinations and what was put back to be sent; the courier watches it.
+    pub(crate) destinations: watch::Sender<u64>,
+    /// Destinations of which something was put back to be sent, or queued.
+    pub(crate) kicked: Mutex<std::collections::BTreeSet<String>>,
+    /// Encrypts secrets of destinations.
+    pub(crate) secrets_key: Secret<[u8; 32]>,
     /// Every sealed event before this index has been acted on, or passed over.
     pub(crate) dispatched: watch::Sender<u64>,
     /// The configuration in force, compiled; see `reaction/snapshot.rs`.
@@ -252,6 +264,10 @@ impl Engine {
             tokio::spawn(crate::remembered::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped.clone())),
         ];
+        if let Some(sender) = engine.settings().sender.clone() {
+            let courier = crate::delivery::courier::run(engine.clone(), sender, stopped.clone());
+            loops.push(tokio::spawn(courier));
+        }
         if let Some(agenda) = agenda {
             loops.push(tokio::spawn(crate::agenda::run(engine.clone(), agenda, stopped)));
         }
@@ -301,6 +317,9 @@ impl Engine {
             jobs_waiting: Notify::new(),
             status_waiting: Notify::new(),
             automation: watch::channel(0).0,
+            destinations: watch::channel(0).0,
+            kicked: Mutex::default(),
+            secrets_key: keys.secrets,
             dispatched: watch::channel(0).0,
             compiled: Mutex::new(None),
             logins,

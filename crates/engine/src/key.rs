@@ -93,6 +93,8 @@ pub(crate) struct Keys {
     pub(crate) signer: Signer,
     /// Seals pending events.
     pub(crate) pending: hmac::Key,
+    /// Encrypts secrets of destinations.
+    pub(crate) secrets: Secret<[u8; 32]>,
     /// True if this start made the log key.
     pub(crate) created: bool,
 }
@@ -128,7 +130,13 @@ impl Keys {
         if created {
             write(&dir.join("log.vkey"), format!("{}\n", signer.verifier()).as_bytes(), 0o644)?;
         }
-        Ok(Self { pending: derive(seed.expose()), signer, created })
+        let pending = derive(seed.expose(), b"seal of pending events, version 1");
+        Ok(Self {
+            pending: hmac::Key::new(hmac::HMAC_SHA256, pending.expose()),
+            secrets: derive(seed.expose(), b"secrets of destinations, version 1"),
+            signer,
+            created,
+        })
     }
 }
 
@@ -143,15 +151,15 @@ pub fn verifier(data_dir: &Path) -> Result<Verifier, KeyError> {
     text.trim().parse().map_err(|_| refuse("it holds no verifier key".to_owned()))
 }
 
-fn derive(seed: &[u8; 32]) -> hmac::Key {
+fn derive(seed: &[u8; 32], purpose: &[u8]) -> Secret<[u8; 32]> {
     let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"chancery");
     let mut bytes = [0; 32];
     // Unwrap safety: 32 bytes is one block of HKDF-SHA-256, a length it always gives.
     salt.extract(seed)
-        .expand(&[b"seal of pending events, version 1"], hkdf::HKDF_SHA256)
+        .expand(&[purpose], hkdf::HKDF_SHA256)
         .and_then(|okm| okm.fill(&mut bytes))
         .expect("HKDF gives one block");
-    hmac::Key::new(hmac::HMAC_SHA256, &bytes)
+    Secret::new(bytes)
 }
 
 fn load(

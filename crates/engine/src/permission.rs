@@ -73,6 +73,10 @@ permissions! {
     AutomationTry = "automation:try": Reader;
     /// Change rules, actions, triggers, monitors and schedules.
     AutomationWrite = "automation:write": Administrator;
+    /// See forwarders and deliveries: operators those that they may manage.
+    ForwarderRead = "forwarder:read": Reader;
+    /// Change forwarders, send again: operators those that they were given.
+    ForwarderWrite = "forwarder:write": Operator;
     /// See the sources of events of other systems, and their figures.
     IntakeRead = "intake:read": Reader;
     /// Set up sources of events of other systems.

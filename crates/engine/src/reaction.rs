@@ -14,7 +14,7 @@ mod definition;
 pub(crate) mod dispatcher;
 mod evaluate;
 pub(crate) mod field;
-mod happening;
+pub(crate) mod happening;
 pub mod record;
 pub(crate) mod snapshot;
 pub(crate) mod stage;

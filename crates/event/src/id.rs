@@ -121,6 +121,8 @@ ids! {
     AlertId = "alert";
     /// The record of one trigger that was asked about one event.
     EvaluationId = "evaluation";
+    /// One event, batch or message for one destination.
+    DeliveryId = "delivery";
     /// A saved view of a list.
     ViewId = "view";
     /// A running server process.

@@ -113,6 +113,7 @@ pub mod authority;
 pub mod bootstrap;
 pub mod certificate;
 pub mod configuration;
+pub mod delivery;
 pub mod deployment;
 pub mod discovery;
 pub mod intake;

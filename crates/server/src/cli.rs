@@ -12,6 +12,7 @@ pub mod certificates;
 pub mod completions;
 pub mod config;
 pub mod events;
+pub mod forwarders;
 pub mod man;
 pub mod monitors;
 pub mod serve;
@@ -87,6 +88,9 @@ pub enum Command {
     /// See how monitors stand, run one, see what it will report.
     #[command(subcommand)]
     Monitors(monitors::MonitorsCommand),
+    /// See how forwarders stand, change them, send again what did not arrive.
+    #[command(subcommand)]
+    Forwarders(forwarders::ForwardersCommand),
     /// See and set up the systems that send their events here.
     #[command(subcommand)]
     Sources(sources::SourcesCommand),

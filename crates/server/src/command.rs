@@ -9,6 +9,7 @@ pub mod backup;
 pub mod catalogue;
 pub mod certificates;
 pub mod events;
+pub mod forwarders;
 mod migrate_store;
 pub mod monitors;
 mod progress;
@@ -38,6 +39,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(command) => events::run(global, command).await?,
         Command::Alerts(command) => alerts::run(global, command).await?,
         Command::Monitors(command) => monitors::run(global, command).await?,
+        Command::Forwarders(command) => forwarders::run(global, command).await?,
         Command::Sources(command) => sources::run(global, command).await?,
         Command::Certificates(command) => return certificates::run(global, command).await,
         Command::Catalogue(command) => catalogue::run(global, &command, &mut std::io::stdout())?,

@@ -20,6 +20,7 @@ mod file;
 pub mod limits;
 pub mod log;
 pub mod logging;
+pub mod network;
 pub mod problem;
 pub mod public_url;
 pub mod rate;
@@ -42,6 +43,7 @@ pub use effective::Effective;
 pub use limits::Limits;
 pub use log::Log;
 pub use logging::Logging;
+pub use network::Network;
 pub use problem::{ConfigError, Problem};
 pub use rate::Rate;
 pub use reaction::Reaction;
@@ -78,6 +80,8 @@ pub struct Config {
     pub validation: Validation,
     /// How events act.
     pub reaction: Reaction,
+    /// What may be reached from here.
+    pub network: Network,
     /// What is recorded beyond the necessary.
     pub audit: Audit,
     /// The diagnostic log of the process.
@@ -182,6 +186,7 @@ impl Config {
             session: Session::read(reader),
             validation: Validation::read(reader),
             reaction: Reaction::read(reader),
+            network: Network::read(reader),
             audit: Audit::read(reader),
             logging: Logging::read(reader),
             effective: reader.effective(),

@@ -26,7 +26,8 @@ pub use personal::erase;
 pub(crate) use projection::keys_of;
 pub use projection::{Projection, project};
 pub use sealed::{
-    Sealed, by_id, by_index, entries, first_since, latest_index, latest_time, of_types, range,
+    Sealed, at_indexes, by_id, by_index, entries, first_since, latest_index, latest_time, of_types,
+    range,
 };
 pub use search::{
     ACTORS_COUNTED, Bucket, Count, EventPage, FacetGroup, PageRequest, actors, bars, count, facets,

@@ -7,6 +7,7 @@ mod accessibility;
 mod certificates;
 mod chromium;
 mod log;
+mod receiver;
 mod request;
 mod server;
 
@@ -14,5 +15,6 @@ pub use accessibility::{AXE_VERSION, Rules, Violation};
 pub use certificates::Authority;
 pub use chromium::{Driver, Tab, Wishes};
 pub use log::PublishedLog;
+pub use receiver::{Manner, Received, Receiver, TlsFiles};
 pub use request::{Answer, Call};
 pub use server::{ADMIN_PASSWORD, TestServer};

@@ -58,6 +58,13 @@ impl TestServer {
         // Most tests count events; those of monitors turn them on.
         settings.monitors = false;
         let mut options = Options::default();
+        // Receivers of tests live on this machine.
+        let ranges = ["127.0.0.1/32", "::1/128"].map(|range| range.parse().expect("a range"));
+        let network = chancery_engine::net::Network::new(ranges.to_vec());
+        settings.sender = Some(std::sync::Arc::new(chancery_deliver::Senders::new(
+            network,
+            dir.path().join("forwarders"),
+        )));
         change(&mut settings, &mut options);
         let running = Engine::start(settings, environment).await.expect("an engine");
         let engine = running.engine().clone();

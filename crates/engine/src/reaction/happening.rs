@@ -131,7 +131,7 @@ impl<'a> Happening<'a> {
     }
 
     /// The happening as the filter of a trigger sees it.
-    pub(super) fn scene<'s>(&'s self, schema: &'s Schema) -> Scene<'s> {
+    pub(crate) fn scene<'s>(&'s self, schema: &'s Schema) -> Scene<'s> {
         Scene {
             event: search::Searchable {
                 event: self.event,
@@ -144,7 +144,7 @@ impl<'a> Happening<'a> {
 }
 
 /// A happening with the fields of one trigger.
-pub(super) struct Scene<'a> {
+pub(crate) struct Scene<'a> {
     event: search::Searchable<'a>,
     object: Option<inventory::Searchable<'a>>,
     schema: &'a Schema,

@@ -6,6 +6,7 @@ mod alert;
 mod automation;
 mod bulk;
 mod configuration;
+mod delivery;
 mod history;
 mod inventory;
 mod job;

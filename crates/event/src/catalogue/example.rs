@@ -220,7 +220,13 @@ fn number(event_type: EventType, name: &str) -> i64 {
         "ttl_minutes" => 60,
         "length_min" => 12,
         "percent_passed" => 80,
+        "http_status" if event_type == EventType::DeliveryFailing => 503,
         "http_status" => 200,
+        "failures" => 7,
+        "deliveries" => 12,
+        "lag_s" => 5_400,
+        "next_index" | "from_index" => 41_300,
+        "to_index" => 48_213,
         "schema_version" => 1,
         "log_size" | "published_size" => 48_213,
         "lost" => 0,
@@ -245,6 +251,17 @@ fn text(event_type: EventType, name: &str) -> String {
     }
     let known = match (event_type.name(), name) {
         ("configuration.test", "class") => "channel",
+        (_, "destination") => "soc-webhook",
+        (
+            "delivery.failing"
+            | "delivery.recovered"
+            | "delivery.exhausted"
+            | "destination.disabled",
+            "destination_kind",
+        ) => "webhook",
+        ("delivery.failing", "failure") => "status",
+        ("delivery.resend", "old_state") => "dead",
+        ("destination.disabled", "because") => "failing",
         ("trigger.stopped", "event_type") => "certificate.update",
         ("trigger.stopped", "triggers") => "web-owner",
         ("alert.acknowledge", "marked_as") => "acknowledged",

@@ -112,9 +112,9 @@ catalogue! {
     DeploymentDelete "deployment.delete" deployment::Delete {
         Operation 1 Info / Error Certificate Planned; Horizon "TRIGGER-DELETE" SFW }
     NotificationEmail "notification.email" deployment::NotificationEmail {
-        Operation 1 Info / Error Destination Planned; Horizon "TRIGGER-EMAIL" SFW }
+        Operation 1 Info / Error Destination Produced; Horizon "TRIGGER-EMAIL" SFW }
     NotificationPost "notification.post" deployment::NotificationPost {
-        Operation 1 Info / Error Destination Planned; Horizon "TRIGGER-NOTIFICATION" SFW }
+        Operation 1 Info / Error Destination Produced; Horizon "TRIGGER-NOTIFICATION" SFW }
     ThirdPartyConnect "third_party.connect" deployment::ThirdPartyConnect {
         Operation 1 Info / Warning ThirdParty Planned; Horizon "THIRD-PARTY-CONNECTOR" W }
     ThirdPartyEnroll "third_party.enroll" deployment::SyncEnroll {
@@ -332,6 +332,26 @@ catalogue! {
 
     // How events act.
     TriggerStopped "trigger.stopped" trigger::Stopped { Occurrence 1 Warning Trigger Produced }
+
+    // What leaves the house.
+    DeliveryFailing "delivery.failing" delivery::Failing {
+        Occurrence 1 Warning Destination Produced }
+    DeliveryRecovered "delivery.recovered" delivery::Recovered {
+        Occurrence 1 Info Destination Produced }
+    DeliveryExhausted "delivery.exhausted" delivery::Exhausted {
+        Occurrence 1 Error Destination Produced }
+    DeliveryResend "delivery.resend" delivery::Resend {
+        Operation 1 Info / Warning Destination Produced }
+    DeliveryRecover "delivery.recover" delivery::Recover {
+        Operation 1 Info / Warning Destination Produced }
+    DestinationDisabled "destination.disabled" delivery::Disabled {
+        Occurrence 1 Error Destination Produced }
+    ForwarderLagging "forwarder.lagging" delivery::Lagging {
+        Occurrence 1 Warning Destination Produced }
+    ForwarderCaughtUp "forwarder.caught_up" delivery::CaughtUp {
+        Occurrence 1 Info Destination Produced }
+    ForwarderReplay "forwarder.replay" delivery::Replay {
+        Operation 1 Info / Warning Destination Produced }
 
     // Configuration and the first start.
     ConfigurationCreate "configuration.create" configuration::Create {

@@ -75,6 +75,27 @@ pub(super) const OPERATIONS: &[(&str, Templates, Templates)] = &[
         &["Backup"],
     ),
     (
+        "delivery.recover",
+        &[
+            "{actor} put back {deliveries:failed delivery|failed deliveries} to {destination}",
+            "{actor} put back the failed deliveries to {destination}",
+        ],
+        &["Sending once more what {destination} did not get"],
+    ),
+    (
+        "delivery.resend",
+        &["{actor} put back a delivery to {destination}", "{actor} put back a delivery"],
+        &["Sending a delivery once more"],
+    ),
+    (
+        "forwarder.replay",
+        &[
+            "{actor} replayed the log to {destination} from {from_index}: {deliveries:delivery|deliveries}",
+            "{actor} replayed the log to {destination} from {from_index}",
+        ],
+        &["Replay of the log to {destination}"],
+    ),
+    (
         "log.restore",
         &[
             "{actor} put the data back from a backup of {log_size:entry|entries}; {lost:published entry|published entries} lost",

@@ -139,7 +139,25 @@ const OCCURRENCES: &[(&str, Templates)] = &[
         "datasource.ignored",
         &["a data source was passed over because its inputs were empty: {empty_inputs}"],
     ),
+    (
+        "delivery.exhausted",
+        &["deliveries to {destination} were given up after attempts over days: {deliveries}"],
+    ),
+    (
+        "delivery.failing",
+        &[
+            "deliveries to {destination} fail: {failure} ({http_status})",
+            "deliveries to {destination} fail: {failure}",
+        ],
+    ),
+    (
+        "delivery.recovered",
+        &[
+            "deliveries to {destination} get through again after {failures:failed attempt|failed attempts}",
+        ],
+    ),
     ("deployment.started", &["the deployment of {object} has begun"]),
+    ("destination.disabled", &["the destination {destination} was switched off: {because}"]),
     (
         "discovery.finished",
         &["the discovery {discovery_name} ended: {status}, {added} new of {found} certificates"],
@@ -147,6 +165,8 @@ const OCCURRENCES: &[(&str, Templates)] = &[
     ("discovery.started", &["the discovery {discovery_name} has begun"]),
     ("event.invalid_pending_seal", &["a pending event whose seal does not fit was set aside"]),
     ("event.unsealed_pending", &["a pending event without a seal was set aside"]),
+    ("forwarder.caught_up", &["the forwarder {destination} has caught up with the log"]),
+    ("forwarder.lagging", &["the forwarder {destination} is {lag_s} s behind the log"]),
     (
         "gateway.certificate_expired",
         &["the certificate {entry_name} of {object} expired on {not_after}"],

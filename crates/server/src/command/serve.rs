@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::serve::ListenerExt as _;
+use chancery_engine::net::Network;
 use chancery_engine::{Engine, Running, Secret, Settings};
 use chancery_event::Environment;
 use tokio::net::TcpListener;
@@ -71,6 +72,8 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
 /// The engine's settings from the configuration.
 pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
     let secret = |secret: &crate::config::Secret| Secret::new(secret.expose().to_owned());
+    let network = Network::new(config.network.allowed_addresses.clone());
+    let senders = chancery_deliver::Senders::new(network, data_dir.join("forwarders"));
     Settings {
         backup_dir: config.serving.backup_dir.clone().unwrap_or_else(|| data_dir.join("backups")),
         data_dir,
@@ -89,6 +92,8 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
         logins_per_minute: config.rate.login_per_minute,
         requests_per_second: config.rate.requests_per_second,
         monitors: true,
+        sender: Some(Arc::new(senders)),
+        keep_deliveries_days: config.network.keep_deliveries_days,
         keep_evaluations_days: config.reaction.keep_evaluations_days,
         keep_evaluations_max: config.reaction.keep_evaluations_max,
         accept_restored: false,

@@ -1,7 +1,7 @@
 //! What a setting is: its key, and from it the three spellings.
 
 use super::{
-    admin, audit, limits, log, logging, rate, reaction, serving, session, tls, validation,
+    admin, audit, limits, log, logging, network, rate, reaction, serving, session, tls, validation,
 };
 
 /// One setting. The list of all is the source of the documentation and of suggestions.
@@ -39,7 +39,7 @@ impl Setting {
 
 /// Every setting, in the order of the documentation.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    let sections: [&'static [Setting]; 11] = [
+    let sections: [&'static [Setting]; 12] = [
         serving::SETTINGS,
         tls::SETTINGS,
         log::SETTINGS,
@@ -49,6 +49,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
         session::SETTINGS,
         validation::SETTINGS,
         reaction::SETTINGS,
+        network::SETTINGS,
         audit::SETTINGS,
         logging::SETTINGS,
     ];

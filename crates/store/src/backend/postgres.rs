@@ -37,6 +37,7 @@ pub(super) const STEPS: &[Step] = &[(
     concat!(
         include_str!("../../migrations/postgres/0001_initial.sql"),
         include_str!("../../migrations/postgres/0001_reactions.sql"),
+        include_str!("../../migrations/postgres/0001_deliveries.sql"),
         include_str!("../../migrations/postgres/0001_intake.sql"),
         include_str!("../../migrations/postgres/0001_nodes.sql"),
     ),

@@ -25,6 +25,7 @@ pub(super) const STEPS: &[Step] = &[(
     concat!(
         include_str!("../../migrations/sqlite/0001_initial.sql"),
         include_str!("../../migrations/sqlite/0001_reactions.sql"),
+        include_str!("../../migrations/sqlite/0001_deliveries.sql"),
         include_str!("../../migrations/sqlite/0001_intake.sql"),
         include_str!("../../migrations/sqlite/0001_nodes.sql"),
     ),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chancery_event::entry::SaltedPart;
+use chancery_event::envelope::PersonalPart;
 use chancery_event::id::EventId;
 use chancery_event::{Event, LogIndex, Timestamp};
 
@@ -39,6 +40,20 @@ impl Sealed {
     /// Its place and the event alone.
     pub fn into_event(self) -> (LogIndex, Arc<Event>) {
         (self.index, Arc::new(self.event))
+    }
+
+    /// The same without what is about people: their commitment alone.
+    #[must_use]
+    pub fn without_personal(&self) -> Self {
+        let mut shown = Self { salt: None, ..self.clone() };
+        if shown.event.personal != PersonalPart::None {
+            // What was opened with its part opens without it too.
+            match Event::open(&self.entry, None) {
+                Ok(event) => shown.event = event,
+                Err(_) => shown.event.personal = PersonalPart::None,
+            }
+        }
+        shown
     }
 
     /// The sealed bytes.
@@ -116,6 +131,23 @@ pub async fn of_types(
     values.extend(types.iter().map(|name| crate::SqlValue::from(*name)));
     values.push(limit.into());
     link.rows(sql, values).await?.iter().map(read).collect()
+}
+
+/// The sealed events at these indexes, in order; those that are not there are left out.
+pub async fn at_indexes(link: &mut Link, indexes: &[u64]) -> Result<Vec<Sealed>, Error> {
+    let mut found = Vec::with_capacity(indexes.len());
+    for chunk in indexes.chunks(1_000) {
+        let places = vec!["?"; chunk.len()].join(",");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM event e WHERE e.log_index IN ({places}) AND {COVERED}
+             ORDER BY e.log_index"
+        );
+        let values = chunk.iter().map(|index| (*index).into()).collect();
+        for row in &link.rows(sql, values).await? {
+            found.push(read(row)?);
+        }
+    }
+    Ok(found)
 }
 
 /// The first sealed event at or after a time.

@@ -71,6 +71,7 @@ pub(super) fn target_href(target: &Target) -> Option<String> {
         TargetKind::Event => format!("/events/{id}"),
         TargetKind::Job => format!("/jobs/{id}"),
         TargetKind::Alert => format!("/alerts/{id}"),
+        TargetKind::Destination => format!("/forwarders/{id}"),
         TargetKind::Log => "/log-view".to_owned(),
         TargetKind::Account => format!("/administration/accounts/{id}"),
         TargetKind::Token => "/administration/tokens".to_owned(),

@@ -92,13 +92,15 @@ pub enum Nav {
     Jobs,
     /// `/automation`
     Automation,
+    /// `/forwarders`
+    Forwarders,
     /// `/administration`
     Administration,
     /// None of them.
     Elsewhere,
 }
 
-const PLACES: [(Nav, &str, &str, Icon); 9] = [
+const PLACES: [(Nav, &str, &str, Icon); 10] = [
     (Nav::Home, "Home", "/", Icon::Home),
     (Nav::Alerts, "Alerts", "/alerts", Icon::Bell),
     (Nav::Events, "Events", "/events", Icon::Events),
@@ -107,6 +109,7 @@ const PLACES: [(Nav, &str, &str, Icon); 9] = [
     (Nav::Log, "Log", "/log-view", Icon::Log),
     (Nav::Jobs, "Jobs", "/jobs", Icon::Jobs),
     (Nav::Automation, "Automation", "/automation", Icon::Automation),
+    (Nav::Forwarders, "Forwarders", "/forwarders", Icon::Upload),
     (Nav::Administration, "Administration", "/administration", Icon::Administration),
 ];
 

@@ -9,6 +9,7 @@ mod certificates;
 mod document;
 mod events;
 mod forms;
+mod forwarders;
 mod guard;
 mod intake;
 mod log;

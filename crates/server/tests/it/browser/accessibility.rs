@@ -77,7 +77,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// Pages without parameters.
-const PAGES: [&str; 38] = [
+const PAGES: [&str; 42] = [
     "/",
     "/alerts",
     "/review",
@@ -89,6 +89,10 @@ const PAGES: [&str; 38] = [
     "/catalogue/certificate.upload",
     "/log-view",
     "/jobs",
+    "/forwarders",
+    "/forwarders/new",
+    "/forwarders/new?kind=webhook",
+    "/deliveries",
     "/monitors",
     "/monitors/new",
     "/monitors/certificate-expiry",

@@ -1,0 +1,105 @@
+//! The body of a parcel: events in a dialect, or a message as JSON, encrypted where that is wanted.
+
+use chancery_engine::Error;
+use chancery_engine::delivery::{
+    Address, Content, Definition, Message, Parcel, Secrets, SendError,
+};
+use chancery_event::dialect::{Dialect, Shown};
+use serde_json::json;
+
+use crate::encryption;
+
+/// Largest body, in bytes.
+const BODY_MAX: usize = 16 * 1024 * 1024;
+
+/// A body with what belongs in the head of a request.
+pub(crate) struct Body {
+    pub(crate) media_type: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The dialect of a definition.
+pub(crate) fn dialect(definition: &Definition, default: Dialect) -> Result<Dialect, Error> {
+    match definition.dialect.as_deref() {
+        None | Some("") => Ok(default),
+        Some(name) => {
+            Dialect::named(name).map_err(|error| Error::invalid("dialect", error.to_string()))
+        }
+    }
+}
+
+/// Refuses a payload key that is none.
+pub(crate) fn check_key(secrets: &Secrets) -> Result<(), Error> {
+    match secrets.find("payload_key") {
+        Some(key) if !encryption::is_key(key) => {
+            Err(Error::invalid("secrets/payload_key", "the base64 of a key of 32 bytes"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Events as a dialect shows them.
+pub(crate) fn shown(content: &Content) -> Vec<Shown<'_>> {
+    match content {
+        Content::Events(events) => {
+            events.iter().map(|one| Shown::sealed(one.event(), one.index())).collect()
+        }
+        Content::Message(_) => Vec::new(),
+    }
+}
+
+/// The body of a parcel.
+pub(crate) fn of(address: &Address, parcel: &Parcel, default: Dialect) -> Result<Body, SendError> {
+    let wrong = |error: Error| SendError::new("dialect", error.to_string());
+    let dialect = dialect(&address.definition, default).map_err(wrong)?;
+    let batch = address.definition.batch_max.is_some_and(|max| max > 1);
+    let mut body = match &parcel.content {
+        Content::Message(message) => Body {
+            media_type: "application/json".to_owned(),
+            headers: Vec::new(),
+            bytes: message_json(message, parcel).into_bytes(),
+        },
+        Content::Events(_) => {
+            let shown = shown(&parcel.content);
+            let rendered = match shown.as_slice() {
+                [one] if !batch => dialect.render(*one),
+                many => dialect.render_batch(many),
+            };
+            Body {
+                media_type: rendered.media_type.to_owned(),
+                headers: rendered.headers,
+                bytes: rendered.bytes,
+            }
+        }
+    };
+    if let Some(key) = address.secrets.find("payload_key") {
+        let sealed = encryption::encrypt(key, &body.media_type, &body.bytes);
+        let failed = || SendError::new("encryption", "the payload was not encrypted");
+        body.bytes = sealed.ok_or_else(failed)?;
+        body.media_type = encryption::MEDIA_TYPE.to_owned();
+        body.headers.clear();
+    }
+    if body.bytes.len() > BODY_MAX {
+        let message = format!("the body has {} bytes, at most {BODY_MAX}", body.bytes.len());
+        return Err(SendError::new("too_large", message));
+    }
+    Ok(body)
+}
+
+/// A message for people as JSON.
+pub(crate) fn message_json(message: &Message, parcel: &Parcel) -> String {
+    let facts: serde_json::Map<String, serde_json::Value> =
+        message.facts.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    json!({
+        "id": parcel.id.to_string(),
+        "time": parcel.created_at.to_string(),
+        "subject": message.subject,
+        "text": message.text,
+        "severity": message.severity,
+        "link": message.link,
+        "event": message.event,
+        "facts": facts,
+    })
+    .to_string()
+}

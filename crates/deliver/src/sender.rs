@@ -1,0 +1,70 @@
+//! One file for each kind of destination.
+
+pub(crate) mod email;
+pub(crate) mod file;
+pub(crate) mod nats;
+pub(crate) mod servicenow;
+pub(crate) mod slack;
+pub(crate) mod syslog;
+pub(crate) mod teams;
+pub(crate) mod webhook;
+
+use chancery_engine::delivery::{Content, Parcel};
+use chancery_event::Event;
+
+/// The fact of an event in a few words: what chat and mail show.
+pub(crate) struct Notice {
+    /// One line.
+    pub(crate) title: String,
+    /// Word of its severity.
+    pub(crate) severity: String,
+    /// Names and values.
+    pub(crate) facts: Vec<(String, String)>,
+    /// Where to go on.
+    pub(crate) link: Option<String>,
+    /// More text, where there is some.
+    pub(crate) text: String,
+}
+
+/// A parcel as notices: one for each event, or the message.
+pub(crate) fn notices(parcel: &Parcel) -> Vec<Notice> {
+    match &parcel.content {
+        Content::Message(message) => vec![Notice {
+            title: message.subject.clone(),
+            severity: message.severity.clone().unwrap_or_else(|| "info".to_owned()),
+            facts: message.facts.clone(),
+            link: message.link.clone(),
+            text: message.text.clone(),
+        }],
+        Content::Events(events) => {
+            events.iter().map(|sealed| of_event(sealed.event(), &parcel.public_url)).collect()
+        }
+    }
+}
+
+fn of_event(event: &Event, public_url: &str) -> Notice {
+    let mut facts = vec![
+        ("Event".to_owned(), event.type_name.to_string()),
+        ("Outcome".to_owned(), event.outcome.result.as_str().to_owned()),
+        ("Time".to_owned(), event.time.to_string()),
+    ];
+    for target in event.targets.iter().take(5) {
+        let name = target.name.clone().unwrap_or_else(|| target.id.clone());
+        facts.push((target.kind.to_string(), name));
+    }
+    Notice {
+        title: chancery_event::sentence::sentence(event),
+        severity: event.severity.as_str().to_owned(),
+        facts,
+        link: Some(format!("{}/events/{}", public_url.trim_end_matches('/'), event.id)),
+        text: String::new(),
+    }
+}
+
+/// Text of at most so many characters.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

@@ -1,0 +1,162 @@
+//! Files: one line for each event, rotated by size.
+//!
+//! | setting | |
+//! |---|---|
+//! | `file` | name of the file, in the directory for forwarders of the data directory |
+//! | `max_bytes` | it is rotated at this size; 100 MB |
+//! | `keep` | rotated files that are kept, 1 to 1,000; 10 |
+//!
+//! A delivery is written and synchronised before it counts as delivered. A crash between the two
+//! writes it again: lines carry the identifier of the event.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use chancery_engine::Error;
+use chancery_engine::delivery::{Address, Checked, Definition, Parcel, SendError, Sent};
+use chancery_event::dialect::Dialect;
+use serde_json::json;
+
+use super::webhook::broken;
+use crate::body::{dialect, message_json, shown};
+use crate::encryption;
+use crate::settings::Settings;
+
+/// One writer at a time: forwarders may share a file.
+static WRITING: Mutex<()> = Mutex::new(());
+
+struct Read {
+    name: String,
+    max_bytes: u64,
+    keep: i64,
+}
+
+fn read(definition: &Definition) -> Result<Read, Error> {
+    let settings = Settings::new(&definition.settings);
+    let name = settings.needed("file", "the name of the file")?.to_owned();
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if name.len() > 100 || name.starts_with('.') || !name.chars().all(good) {
+        let message = "a name of letters, digits, . - and _, without folders";
+        return Err(Error::invalid("settings/file", message));
+    }
+    let max_bytes = settings.number("max_bytes", 100_000_000, (10_000, 100_000_000_000))?;
+    let keep = settings.number("keep", 10, (1, 1_000))?;
+    settings.finish()?;
+    Ok(Read { name, max_bytes: u64::try_from(max_bytes).unwrap_or(u64::MAX), keep })
+}
+
+pub(crate) fn check(definition: &Definition, directory: &Path) -> Result<Checked, Error> {
+    let read = read(definition)?;
+    dialect(definition, Dialect::CloudEvents)?;
+    let endpoint = directory.join(&read.name).display().to_string();
+    Ok(Checked { hosts: Vec::new(), endpoint, batch_max: 1_000 })
+}
+
+pub(crate) async fn send(directory: &Path, address: &Address, parcel: &Parcel) -> Sent {
+    let read = match read(&address.definition) {
+        Ok(read) => read,
+        Err(error) => return broken(&error),
+    };
+    let lines = match lines(address, parcel) {
+        Ok(lines) => lines,
+        Err(error) => return broken(&error),
+    };
+    let path = directory.join(&read.name);
+    let request = json!({ "file": read.name, "bytes": lines.len() });
+    let written =
+        tokio::task::spawn_blocking(move || append(&path, &lines, read.max_bytes, read.keep)).await;
+    match written {
+        Ok(Ok(size)) => Sent { request, response: json!({ "size": size }), ..Sent::default() },
+        Ok(Err(error)) => Sent::failed(request, SendError::new("file", error.to_string())),
+        Err(error) => Sent::failed(request, SendError::new("internal", error.to_string())),
+    }
+}
+
+fn lines(address: &Address, parcel: &Parcel) -> Result<Vec<u8>, Error> {
+    let dialect = dialect(&address.definition, Dialect::CloudEvents)?;
+    let key = address.secrets.find("payload_key");
+    let mut lines = Vec::new();
+    let mut add = |media_type: &str, bytes: Vec<u8>| {
+        let bytes = match key {
+            Some(key) => encryption::encrypt(key, media_type, &bytes).unwrap_or_default(),
+            None => bytes,
+        };
+        // A line is one event, whatever the dialect makes of it.
+        lines.extend(bytes.into_iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+        lines.push(b'\n');
+    };
+    let events = shown(&parcel.content);
+    for one in &events {
+        let rendered = dialect.render(*one);
+        add(rendered.media_type, rendered.bytes);
+    }
+    if let chancery_engine::delivery::Content::Message(message) = &parcel.content {
+        add("application/json", message_json(message, parcel).into_bytes());
+    }
+    Ok(lines)
+}
+
+/// Appends and synchronises; answers the size of the file.
+fn append(path: &Path, bytes: &[u8], max_bytes: u64, keep: i64) -> std::io::Result<u64> {
+    let _one = WRITING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if size > 0 && size + bytes.len() as u64 > max_bytes {
+        rotate(path, keep)?;
+    }
+    let mut file = File::options().create(true).append(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    Ok(file.metadata()?.len())
+}
+
+/// `name` becomes `name.1`, `name.1` becomes `name.2`, and so on.
+fn rotate(path: &Path, keep: i64) -> std::io::Result<()> {
+    let numbered = |number: i64| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
+    };
+    for number in (1..keep).rev() {
+        if numbered(number).exists() {
+            fs::rename(numbered(number), numbered(number + 1))?;
+        }
+    }
+    fs::rename(path, numbered(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_rotated_by_size_and_old_ones_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.ndjson");
+        for round in 0..8u8 {
+            append(&path, &[b'a' + round; 40], 100, 2).unwrap();
+        }
+        let mut names: Vec<String> = fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["events.ndjson", "events.ndjson.1", "events.ndjson.2"]);
+        assert_eq!(fs::read(path).unwrap(), [[b'g'; 40], [b'h'; 40]].concat());
+    }
+
+    #[test]
+    fn names_have_no_folders() {
+        for (name, good) in
+            [("soc.ndjson", true), ("../x", false), ("/etc/passwd", false), (".x", false)]
+        {
+            let settings = json!({ "file": name }).as_object().unwrap().clone();
+            let definition = Definition { settings, ..Definition::default() };
+            assert_eq!(read(&definition).is_ok(), good, "{name}");
+        }
+    }
+}

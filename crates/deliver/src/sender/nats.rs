@@ -1,0 +1,259 @@
+//! NATS JetStream: each event is published and acknowledged by the stream.
+//!
+//! | setting | |
+//! |---|---|
+//! | `address` | host and port; 4222 |
+//! | `subject` | where to; `{type}` becomes the event's type |
+//! | `stream` | the stream that is expected to take it |
+//! | `tls` | TLS is demanded |
+//! | `username` | with the secret `password`; or the secret `token` |
+//!
+//! `Nats-Msg-Id` is the event's identifier, so that JetStream drops what it has already. The
+//! protocol is a few lines of text; it is spoken here over the engine's door, because a library
+//! would open connections by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_engine::Error;
+use chancery_engine::delivery::{
+    Address, Checked, Content, Definition, Parcel, Secrets, SendError, Sent,
+};
+use chancery_engine::net::Network;
+use chancery_event::dialect::Dialect;
+use serde_json::{Value, json};
+
+use super::webhook::broken;
+use crate::body::{dialect, message_json, shown};
+use crate::encryption;
+use crate::settings::Settings;
+use crate::wire::address::Target;
+use crate::wire::http::refused;
+use crate::wire::line::Lines;
+use crate::wire::tls;
+
+const PATIENCE: Duration = Duration::from_secs(15);
+
+struct Read {
+    target: Target,
+    subject: String,
+    stream: Option<String>,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    login: Value,
+}
+
+fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
+    let settings = Settings::new(&definition.settings);
+    let text = settings.needed("address", "host and port of the server")?;
+    let target = Target::plain("settings/address", text, 4222, false)?;
+    let subject = settings.needed("subject", "where to, such as chancery.events")?.to_owned();
+    let good = |c: char| c.is_ascii_graphic() && !matches!(c, '*' | '>');
+    let parts_good = subject.split('.').all(|part| !part.is_empty());
+    if subject.len() > 200 || !subject.chars().all(good) || !parts_good {
+        let message = "words joined by dots, without * and >, such as chancery.events.{type}";
+        return Err(Error::invalid("settings/subject", message));
+    }
+    let stream = settings.text("stream")?.map(str::to_owned);
+    let config = tls::config(&settings, secrets)?;
+    let tls = settings.flag("tls", false)?.then_some(config);
+    let mut login = json!({});
+    match (settings.text("username")?, secrets.find("password"), secrets.find("token")) {
+        (None, None, None) => {}
+        (Some(name), Some(password), None) => login = json!({ "user": name, "pass": password }),
+        (None, None, Some(token)) => login = json!({ "auth_token": token }),
+        _ => {
+            let message = "a user name with its password, or a token";
+            return Err(Error::invalid("settings/username", message));
+        }
+    }
+    settings.finish()?;
+    Ok(Read { target, subject, stream, tls, login })
+}
+
+pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checked, Error> {
+    let read = read(definition, secrets)?;
+    dialect(definition, Dialect::CloudEvents)?;
+    crate::body::check_key(secrets)?;
+    let endpoint = format!("nats://{}:{}/{}", read.target.host, read.target.port, read.subject);
+    let hosts = vec![("settings/address".to_owned(), read.target.host, read.target.port)];
+    Ok(Checked { hosts, endpoint, batch_max: 500 })
+}
+
+/// One message: subject, identifier, payload.
+struct Entry {
+    subject: String,
+    id: String,
+    payload: Vec<u8>,
+}
+
+fn entries(address: &Address, parcel: &Parcel, subject: &str) -> Result<Vec<Entry>, Error> {
+    let dialect = dialect(&address.definition, Dialect::CloudEvents)?;
+    let sealed = |media_type: &str, bytes: Vec<u8>| match address.secrets.find("payload_key") {
+        Some(key) => encryption::encrypt(key, media_type, &bytes).unwrap_or_default(),
+        None => bytes,
+    };
+    let mut entries: Vec<Entry> = shown(&parcel.content)
+        .iter()
+        .map(|one| {
+            let rendered = dialect.render(*one);
+            Entry {
+                subject: subject.replace("{type}", &one.event.type_name),
+                id: one.event.id.to_string(),
+                payload: sealed(rendered.media_type, rendered.bytes),
+            }
+        })
+        .collect();
+    if let Content::Message(message) = &parcel.content {
+        let payload = message_json(message, parcel).into_bytes();
+        entries.push(Entry {
+            subject: subject.replace("{type}", "notice"),
+            id: parcel.id.to_string(),
+            payload: sealed("application/json", payload),
+        });
+    }
+    Ok(entries)
+}
+
+pub(crate) async fn send(network: &Network, address: &Address, parcel: &Parcel) -> Sent {
+    let read = match read(&address.definition, &address.secrets) {
+        Ok(read) => read,
+        Err(error) => return broken(&error),
+    };
+    let entries = match entries(address, parcel, &read.subject) {
+        Ok(entries) => entries,
+        Err(error) => return broken(&error),
+    };
+    let request = json!({
+        "address": format!("nats://{}:{}", read.target.host, read.target.port),
+        "subject": read.subject,
+        "messages": entries.len(),
+    });
+    match publish(network, &read, &entries, &parcel.id.to_string()).await {
+        Ok(response) => Sent { request, response, ..Sent::default() },
+        Err(error) => Sent::failed(request, error),
+    }
+}
+
+async fn publish(
+    network: &Network,
+    read: &Read,
+    entries: &[Entry],
+    id: &str,
+) -> Result<Value, SendError> {
+    let mut lines = greet(network, read).await?;
+    let inbox = format!("_INBOX.{}", id.replace('-', ""));
+    lines.write(format!("SUB {inbox}.* 1\r\n").as_bytes()).await?;
+    let mut batch = Vec::new();
+    for (number, entry) in entries.iter().enumerate() {
+        let mut head = format!("NATS/1.0\r\nNats-Msg-Id: {}\r\n", entry.id);
+        if let Some(stream) = &read.stream {
+            head.push_str(&format!("Nats-Expected-Stream: {stream}\r\n"));
+        }
+        head.push_str("\r\n");
+        let (first, whole) = (head.len(), head.len() + entry.payload.len());
+        let line = format!("HPUB {} {inbox}.{number} {first} {whole}\r\n", entry.subject);
+        batch.extend_from_slice(line.as_bytes());
+        batch.extend_from_slice(head.as_bytes());
+        batch.extend_from_slice(&entry.payload);
+        batch.extend_from_slice(b"\r\n");
+    }
+    lines.write(&batch).await?;
+    let (mut acknowledged, mut duplicates, mut last) = (0, 0, Value::Null);
+    while acknowledged < entries.len() {
+        let receipt = receipt(&mut lines).await?;
+        if let Some(error) = receipt.get("error") {
+            let text = error["description"].as_str().unwrap_or("refused").to_owned();
+            return Err(SendError::new("refused", format!("JetStream: {text}")));
+        }
+        duplicates += usize::from(receipt["duplicate"] == json!(true));
+        acknowledged += 1;
+        last = receipt;
+    }
+    Ok(json!({ "stream": last["stream"], "sequence": last["seq"], "duplicates": duplicates }))
+}
+
+/// Connects and introduces itself.
+async fn greet(network: &Network, read: &Read) -> Result<Lines, SendError> {
+    let stream = network.connect(&read.target.host, read.target.port).await.map_err(refused)?;
+    let mut lines;
+    if let Some(config) = &read.tls {
+        // The server speaks first, in clear; then both go on in TLS.
+        let mut first = Vec::new();
+        let mut byte = [0; 1];
+        let greeting = async {
+            use tokio::io::AsyncReadExt as _;
+            let mut stream = stream;
+            while !first.ends_with(b"\r\n") && first.len() < 65_536 {
+                if stream.read(&mut byte).await? == 0 {
+                    break;
+                }
+                first.push(byte[0]);
+            }
+            Ok::<_, std::io::Error>(stream)
+        };
+        let stream = match tokio::time::timeout(PATIENCE, greeting).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(SendError::new("connection", error.to_string())),
+            Err(_) => return Err(SendError::new("timeout", "the server does not greet")),
+        };
+        let stream = tls::wrap(stream, &read.target.host, config.clone()).await?;
+        lines = Lines::new(stream, PATIENCE);
+    } else {
+        lines = Lines::new(stream, PATIENCE);
+        let greeting = lines.line().await?;
+        let info = greeting.strip_prefix("INFO ").ok_or_else(|| strange(&greeting))?;
+        let info: Value = serde_json::from_str(info).map_err(|_| strange(&greeting))?;
+        if info["tls_required"] == json!(true) {
+            return Err(SendError::new("tls", "the server demands TLS: switch it on"));
+        }
+    }
+    let mut connect = json!({ "verbose": false, "pedantic": false, "headers": true,
+        "no_responders": true, "lang": "rust", "name": "chancery",
+        "version": env!("CARGO_PKG_VERSION"), "protocol": 1, "tls_required": read.tls.is_some() });
+    if let (Some(connect), Some(login)) = (connect.as_object_mut(), read.login.as_object()) {
+        connect.extend(login.clone());
+    }
+    lines.write(format!("CONNECT {connect}\r\nPING\r\n").as_bytes()).await?;
+    loop {
+        let line = lines.line().await?;
+        match line.split(' ').next().unwrap_or_default() {
+            "PONG" => return Ok(lines),
+            "PING" => lines.write(b"PONG\r\n").await?,
+            "-ERR" => return Err(SendError::new("refused", format!("NATS: {line}"))),
+            "INFO" | "+OK" => {}
+            _ => return Err(strange(&line)),
+        }
+    }
+}
+
+fn strange(line: &str) -> SendError {
+    let line: String = line.chars().take(80).collect();
+    SendError::new("protocol", format!("this is no NATS server: it said “{line}”"))
+}
+
+/// The next receipt of the stream.
+async fn receipt(lines: &mut Lines) -> Result<Value, SendError> {
+    loop {
+        let line = lines.line().await?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let size = |place: usize| words.get(place).and_then(|word| word.parse::<usize>().ok());
+        match words.first().copied().unwrap_or_default() {
+            "MSG" => {
+                let size = size(words.len() - 1).ok_or_else(|| strange(&line))?.min(65_536);
+                let bytes = lines.bytes(size + 2).await?;
+                let body = bytes.get(..size).unwrap_or_default();
+                return serde_json::from_slice(body).map_err(|_| strange("an unreadable receipt"));
+            }
+            // A message with a head and no body: nobody listens on the subject.
+            "HMSG" => {
+                let size = size(words.len() - 1).ok_or_else(|| strange(&line))?.min(65_536);
+                lines.bytes(size + 2).await?;
+                let message = "no stream of JetStream takes this subject";
+                return Err(SendError::new("refused", message));
+            }
+            "PING" => lines.write(b"PONG\r\n").await?,
+            "-ERR" => return Err(SendError::new("refused", format!("NATS: {line}"))),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! ServiceNow: the event management's ingestion (`em_event`), a record in a table, or the endpoint
+//! of the Akeyless application.
+//!
+//! | setting | |
+//! |---|---|
+//! | `url` | the instance, such as `https://example.service-now.com` |
+//! | `mode` | `em_event`, `table` or `akeyless` |
+//! | `table` | its name; `incident` |
+//! | `username` | with the secret `password`; or the secret `token` (bearer) |
+
+use std::sync::Arc;
+
+use chancery_engine::Error;
+use chancery_engine::delivery::{Address, Checked, Content, Definition, Parcel, Secrets, Sent};
+use chancery_event::Event;
+use chancery_event::dialect::Dialect;
+use serde_json::{Value, json};
+
+use super::webhook::{HIDDEN, authorization, broken};
+use super::{cut, notices};
+use crate::body::shown;
+use crate::settings::Settings;
+use crate::wire::address::Target;
+use crate::wire::http::{Call, Client};
+use crate::wire::tls;
+
+struct Read {
+    target: Target,
+    mode: &'static str,
+    table: String,
+    authorization: Option<String>,
+    tls: Arc<rustls::ClientConfig>,
+}
+
+fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
+    let settings = Settings::new(&definition.settings);
+    let url = settings.needed("url", "the address of the instance")?;
+    let mut target = Target::http("settings/url", url)?;
+    let mode = settings.word("mode", &["em_event", "table", "akeyless"])?;
+    let table = settings.text("table")?.unwrap_or("incident").to_owned();
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if table.is_empty() || table.len() > 80 || !table.chars().all(good) {
+        return Err(Error::invalid("settings/table", "a name of lower-case letters, digits and _"));
+    }
+    let authorization = authorization(&settings, secrets)?;
+    let tls = tls::config(&settings, secrets)?;
+    settings.finish()?;
+    let base = target.path.trim_end_matches('/').to_owned();
+    target.path = match mode {
+        "em_event" => format!("{base}/api/global/em/jsonv2"),
+        "table" => format!("{base}/api/now/table/{table}"),
+        _ => format!("{base}/akeyless-events/"),
+    };
+    Ok(Read { target, mode, table, authorization, tls })
+}
+
+pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checked, Error> {
+    let read = read(definition, secrets)?;
+    if read.authorization.is_none() {
+        let message = "a user name with its password, or a token";
+        return Err(Error::invalid("settings/username", message));
+    }
+    let batch_max = if read.mode == "em_event" { 100 } else { 1 };
+    if read.mode == "table" && definition.batch_max.is_some_and(|max| max > 1) {
+        return Err(Error::invalid("batch_max", "a record holds one event"));
+    }
+    let endpoint = format!("{}{}", read.target.origin(), read.target.path);
+    let hosts = vec![("settings/url".to_owned(), read.target.host, read.target.port)];
+    Ok(Checked { hosts, endpoint, batch_max })
+}
+
+pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) -> Sent {
+    let read = match read(&address.definition, &address.secrets) {
+        Ok(read) => read,
+        Err(error) => return broken(&error),
+    };
+    let body = match read.mode {
+        "em_event" => json!({ "records": records(parcel) }).to_string().into_bytes(),
+        "table" => record(parcel, &read.table).to_string().into_bytes(),
+        _ => Dialect::Akeyless.render_batch(&shown(&parcel.content)).bytes,
+    };
+    let mut headers = vec![
+        ("content-type".to_owned(), "application/json".to_owned()),
+        ("accept".to_owned(), "application/json".to_owned()),
+    ];
+    headers.extend(read.authorization.map(|value| ("authorization".to_owned(), value)));
+    let call = Call {
+        owner: (address.name.clone(), address.version),
+        target: read.target,
+        method: http::Method::POST,
+        headers,
+        body,
+        tls: read.tls,
+        hidden: HIDDEN,
+        path_is_secret: false,
+    };
+    client.send(call).await
+}
+
+/// 1 is the worst there, 5 the mildest.
+fn severity(word: &str) -> &'static str {
+    match word {
+        "critical" => "1",
+        "error" => "2",
+        "warning" => "4",
+        _ => "5",
+    }
+}
+
+fn records(parcel: &Parcel) -> Vec<Value> {
+    match &parcel.content {
+        Content::Events(events) => {
+            events.iter().map(|sealed| of_event(sealed.event(), &parcel.public_url)).collect()
+        }
+        Content::Message(message) => notices(parcel)
+            .iter()
+            .map(|notice| {
+                json!({
+                    "source": "Chancery",
+                    "node": parcel.public_url,
+                    "type": "notice",
+                    "severity": severity(&notice.severity),
+                    "description": cut(&format!("{}\n{}", notice.title, notice.text), 4_000),
+                    "message_key": message.key.clone().unwrap_or_else(|| parcel.id.to_string()),
+                    "time_of_event": when(parcel.created_at),
+                })
+            })
+            .collect(),
+    }
+}
+
+/// `yyyy-MM-dd HH:mm:ss`, UTC.
+fn when(time: chancery_event::Timestamp) -> String {
+    time.to_string().chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
+}
+
+fn of_event(event: &Event, public_url: &str) -> Value {
+    let subject = event.subject();
+    let resource = subject.map(|target| target.name.clone().unwrap_or_else(|| target.id.clone()));
+    let subject = subject.map(chancery_event::Target::reference).unwrap_or_default();
+    let info = json!({
+        "event_id": event.id.to_string(),
+        "event_type": event.type_name,
+        "outcome": event.outcome.result.as_str(),
+        "reason": event.outcome.reason,
+        "link": format!("{}/events/{}", public_url.trim_end_matches('/'), event.id),
+        "detail": event.detail,
+    });
+    json!({
+        "source": "Chancery",
+        "event_class": public_url,
+        "node": public_url,
+        "resource": resource,
+        "metric_name": event.type_name.split('.').next().unwrap_or_default(),
+        "type": event.type_name,
+        "severity": severity(event.severity.as_str()),
+        "description": chancery_event::sentence::sentence(event),
+        "additional_info": info.to_string(),
+        "time_of_event": when(event.time),
+        "message_key": format!("{}:{subject}", event.type_name),
+        "resolution_state": "New",
+    })
+}
+
+/// A record of a table: what every table of tasks has.
+fn record(parcel: &Parcel, table: &str) -> Value {
+    let notices = notices(parcel);
+    let Some(notice) = notices.first() else { return json!({}) };
+    let mut text = notice.text.clone();
+    for (name, value) in &notice.facts {
+        text.push_str(&format!("\n{name}: {value}"));
+    }
+    if let Some(link) = &notice.link {
+        text.push_str(&format!("\n{link}"));
+    }
+    let urgency = match notice.severity.as_str() {
+        "critical" | "error" => "1",
+        "warning" => "2",
+        _ => "3",
+    };
+    let mut record = json!({
+        "short_description": cut(&notice.title, 160),
+        "description": cut(text.trim(), 4_000),
+        // Whoever gets the same delivery twice can tell.
+        "correlation_id": parcel.id.to_string(),
+        "correlation_display": "Chancery",
+    });
+    if matches!(table, "incident" | "problem") {
+        record["urgency"] = urgency.into();
+        record["impact"] = urgency.into();
+    }
+    record
+}

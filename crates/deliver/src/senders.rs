@@ -1,0 +1,79 @@
+//! Which kind is sent how: the one [`Sender`] that the engine is given.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chancery_engine::Error;
+use chancery_engine::delivery::{
+    Address, Checked, Definition, Parcel, Secrets, SendError, Sender, Sent,
+};
+use chancery_engine::net::Network;
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use crate::sender::{email, file, nats, servicenow, slack, syslog, teams, webhook};
+use crate::wire::http::Client;
+
+/// All senders over one network.
+#[derive(Clone)]
+pub struct Senders(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    directory: PathBuf,
+}
+
+impl Senders {
+    /// Senders that reach what `network` lets them, and write files in `directory`.
+    pub fn new(network: Network, directory: impl Into<PathBuf>) -> Self {
+        Self(Arc::new(Inner { client: Client::new(network), directory: directory.into() }))
+    }
+}
+
+impl Sender for Senders {
+    fn kinds(&self) -> Vec<&'static str> {
+        vec!["webhook", "syslog", "file", "nats", "email", "slack", "teams", "servicenow"]
+    }
+
+    fn check(&self, definition: &Definition, secrets: &mut Secrets) -> Result<Checked, Error> {
+        match definition.kind.as_str() {
+            "webhook" => webhook::check(definition, secrets),
+            "syslog" => syslog::check(definition, secrets),
+            "file" => file::check(definition, &self.0.directory),
+            "nats" => nats::check(definition, secrets),
+            "email" => email::check(definition, secrets),
+            "slack" | "teams" => slack::check(definition, secrets),
+            "servicenow" => servicenow::check(definition, secrets),
+            other => Err(Error::invalid("kind", format!("{other} is no kind of destination"))),
+        }
+    }
+
+    fn send(&self, address: Arc<Address>, parcel: Parcel) -> BoxFuture<'static, Sent> {
+        let inner = self.0.clone();
+        Box::pin(async move {
+            let client = &inner.client;
+            match address.definition.kind.as_str() {
+                "webhook" => webhook::send(client, &address, &parcel).await,
+                "syslog" => syslog::send(client.network(), &address, &parcel).await,
+                "file" => file::send(&inner.directory, &address, &parcel).await,
+                "nats" => nats::send(client.network(), &address, &parcel).await,
+                "email" => email::send(client.network(), &address, &parcel).await,
+                "slack" => slack::send(client, &address, &parcel).await,
+                "teams" => teams::send(client, &address, &parcel).await,
+                "servicenow" => servicenow::send(client, &address, &parcel).await,
+                other => {
+                    let message = format!("{other} is no kind of destination");
+                    Sent::failed(Value::Null, SendError::new("configuration", message))
+                }
+            }
+        })
+    }
+
+    fn network(&self) -> Network {
+        self.0.client.network().clone()
+    }
+
+    fn public_key(&self, definition: &Definition, secrets: &Secrets) -> Option<String> {
+        (definition.kind == "webhook").then(|| webhook::public_key(secrets)).flatten()
+    }
+}

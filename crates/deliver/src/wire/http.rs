@@ -1,0 +1,264 @@
+//! HTTP/1.1 requests over connections that the engine's door opened.
+//!
+//! Limits: [`CONNECT`] for connection and handshake, [`ANSWER`] from the request to the head of the
+//! answer, [`BODY_MAX`] bytes of its body, which is read only so that the connection can be used
+//! again, and thrown away. A redirect is an answer like any other: it is never followed.
+//! Connections are kept for a while, each for its own destination and version alone, and judged
+//! anew when they are opened.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chancery_engine::delivery::{SendError, Sent};
+use chancery_engine::net::{NetError, Network};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use serde_json::{Map, Value, json};
+
+use super::address::Target;
+use super::tls;
+
+/// From the request to the head of the answer.
+const ANSWER: Duration = Duration::from_secs(20);
+/// For what follows the head, of which nothing is needed.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Bytes of an answer's body that are read before the connection is dropped.
+const BODY_MAX: usize = 65_536;
+/// Bytes of an answer's head that are kept.
+const HEAD_MAX: usize = 8_192;
+/// A connection that was idle for longer is not used again.
+const IDLE: Duration = Duration::from_secs(30);
+/// Connections kept for one destination.
+const KEPT_MAX: usize = 64;
+
+type Connection = SendRequest<Full<Bytes>>;
+
+/// Which connections may be used for which request: destination, version, host.
+type Key = (String, i64, String);
+
+/// Opens and keeps connections.
+pub(crate) struct Client {
+    network: Network,
+    idle: Mutex<HashMap<Key, Vec<(Connection, Instant)>>>,
+}
+
+/// A request, ready to be sent.
+pub(crate) struct Call {
+    /// Name and version of the destination.
+    pub(crate) owner: (String, i64),
+    pub(crate) target: Target,
+    pub(crate) method: http::Method,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) tls: Arc<ClientConfig>,
+    /// Names of headers whose values are not shown.
+    pub(crate) hidden: &'static [&'static str],
+    /// The path holds a secret.
+    pub(crate) path_is_secret: bool,
+}
+
+impl Client {
+    pub(crate) fn new(network: Network) -> Self {
+        Self { network, idle: Mutex::new(HashMap::new()) }
+    }
+
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Sends a request once.
+    pub(crate) async fn send(&self, call: Call) -> Sent {
+        let request_head = shown_request(&call);
+        let failed = |error: SendError| Sent::failed(request_head.clone(), error);
+        let request = match request(&call) {
+            Ok(request) => request,
+            Err(error) => return failed(error),
+        };
+        let key = (call.owner.0.clone(), call.owner.1, call.target.origin());
+        let mut connection = match self.connection(&key, &call).await {
+            Ok(connection) => connection,
+            Err(error) => return failed(error),
+        };
+        let asked = tokio::time::timeout(ANSWER, connection.send_request(request)).await;
+        let response = match asked {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                let message = format!("{}: {}", call.target.origin(), chain(&error));
+                return failed(SendError::new("connection", message));
+            }
+            Err(_) => {
+                let message = format!("{} does not answer in time", call.target.origin());
+                return failed(SendError::new("timeout", message));
+            }
+        };
+        let (head, body) = response.into_parts();
+        let whole = drained(body).await;
+        if whole && connection.is_ready() {
+            self.keep(key, connection);
+        }
+        let failure = failure(head.status, &head.headers);
+        Sent {
+            failure,
+            status: Some(head.status.as_u16()),
+            request: request_head,
+            response: shown_response(head.status, &head.headers),
+        }
+    }
+
+    async fn connection(&self, key: &Key, call: &Call) -> Result<Connection, SendError> {
+        loop {
+            let kept = {
+                // One insertion or removal: a panic elsewhere leaves nothing half done.
+                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                idle.get_mut(key).and_then(Vec::pop)
+            };
+            match kept {
+                None => break,
+                Some((connection, since)) if since.elapsed() < IDLE && connection.is_ready() => {
+                    return Ok(connection);
+                }
+                Some(_) => {}
+            }
+        }
+        let target = &call.target;
+        let stream = self.network.connect(&target.host, target.port).await.map_err(refused)?;
+        let broken = |error: hyper::Error| SendError::new("connection", error.to_string());
+        if target.tls {
+            let stream = tls::wrap(stream, &target.host, call.tls.clone()).await?;
+            let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
+            tokio::spawn(driver);
+            Ok(sender)
+        } else {
+            let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
+            tokio::spawn(driver);
+            Ok(sender)
+        }
+    }
+
+    fn keep(&self, key: Key, connection: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Connections of destinations that send no more go with time.
+        if idle.len() > 1_024 {
+            idle.retain(|_, kept| kept.iter().any(|(_, since)| since.elapsed() < IDLE));
+        }
+        let kept = idle.entry(key).or_default();
+        if kept.len() < KEPT_MAX {
+            kept.push((connection, Instant::now()));
+        }
+    }
+}
+
+/// A failure of the door in the words of an attempt.
+pub(crate) fn refused(error: NetError) -> SendError {
+    let word = match error {
+        NetError::Refused { .. } => "refused_address",
+        NetError::Unresolved { .. } => "unresolved",
+        NetError::Unreachable { .. } => "unreachable",
+    };
+    SendError::new(word, error.to_string())
+}
+
+fn chain(error: &hyper::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+fn request(call: &Call) -> Result<Request<Full<Bytes>>, SendError> {
+    let wrong = |what: &str| SendError::new("request", what.to_owned());
+    let mut request = Request::new(Full::new(Bytes::from(call.body.clone())));
+    *request.method_mut() = call.method.clone();
+    *request.uri_mut() = call.target.path.parse().map_err(|_| wrong("the path is not usable"))?;
+    let headers = request.headers_mut();
+    let mut add = |name: &str, value: &str| {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header's name"))?;
+        let value = HeaderValue::from_str(value).map_err(|_| wrong("a header's value"))?;
+        headers.insert(name, value);
+        Ok(())
+    };
+    add("host", &call.target.host_header())?;
+    add("user-agent", concat!("Chancery/", env!("CARGO_PKG_VERSION")))?;
+    for (name, value) in &call.headers {
+        add(name, value)?;
+    }
+    Ok(request)
+}
+
+/// Reads a body up to its limits and throws it away; whether it ended.
+async fn drained(mut body: hyper::body::Incoming) -> bool {
+    let mut read = 0;
+    let reading = async {
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > BODY_MAX {
+                return false;
+            }
+        }
+        true
+    };
+    tokio::time::timeout(DRAIN, reading).await.unwrap_or(false)
+}
+
+/// Why an answer is no success.
+fn failure(status: StatusCode, headers: &HeaderMap) -> Option<SendError> {
+    if status.is_success() {
+        return None;
+    }
+    let mut message = format!("the receiver answered {status}");
+    if status.is_redirection() {
+        message.push_str(": redirects are not followed");
+    }
+    let word = if status == StatusCode::GONE { "gone" } else { "status" };
+    let retry_after_s = headers
+        .get("retry-after")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.trim().parse::<i64>().ok())
+        .filter(|seconds| *seconds > 0);
+    Some(SendError { word, message, retry_after_s, gone: status == StatusCode::GONE })
+}
+
+fn shown_request(call: &Call) -> Value {
+    let mut headers = Map::new();
+    for (name, value) in &call.headers {
+        let hidden = call.hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(name));
+        headers.insert(name.clone(), if hidden { "…".into() } else { value.clone().into() });
+    }
+    let path = if call.path_is_secret { "/…" } else { &call.target.path };
+    json!({
+        "method": call.method.as_str(),
+        "address": format!("{}{path}", call.target.origin()),
+        "headers": headers,
+        "bytes": call.body.len(),
+    })
+}
+
+fn shown_response(status: StatusCode, headers: &HeaderMap) -> Value {
+    let mut shown = Map::new();
+    let mut size = 0;
+    for (name, value) in headers {
+        // A session of the receiver's is nobody's business here.
+        let secret = matches!(name.as_str(), "set-cookie" | "www-authenticate" | "authorization");
+        let text = if secret {
+            "…".to_owned()
+        } else {
+            String::from_utf8_lossy(value.as_bytes()).into_owned()
+        };
+        size += name.as_str().len() + text.len();
+        if size > HEAD_MAX {
+            break;
+        }
+        shown.insert(name.as_str().to_owned(), text.into());
+    }
+    json!({ "status": status.as_u16(), "headers": shown })
+}

@@ -1,0 +1,97 @@
+//! TLS towards receivers: the machine's trust anchors or given ones, and a client certificate.
+//!
+//! There is no switch that turns the check off: who has a private authority gives its certificate.
+
+use std::sync::{Arc, LazyLock};
+
+use chancery_engine::Error;
+use chancery_engine::delivery::{Secrets, SendError};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::settings::Settings;
+
+static MACHINE: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+    let mut store = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (added, _) = store.add_parsable_certificates(found.certs);
+    tracing::debug!(added, "trust anchors of the machine");
+    Arc::new(store)
+});
+
+/// The configuration that settings and secrets ask for: `ca` (PEM) instead of the machine's
+/// anchors, `client_certificate` (PEM) with the secret `client_key` (PEM).
+pub(crate) fn config(
+    settings: &Settings<'_>,
+    secrets: &Secrets,
+) -> Result<Arc<ClientConfig>, Error> {
+    let roots = match settings.text("ca")? {
+        None => MACHINE.clone(),
+        Some(pem) => {
+            let mut store = RootCertStore::empty();
+            for certificate in certificates("settings/ca", pem)? {
+                store.add(certificate).map_err(|error| {
+                    Error::invalid("settings/ca", format!("no trust anchor: {error}"))
+                })?;
+            }
+            Arc::new(store)
+        }
+    };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Internal(format!("TLS: {error}")))?
+        .with_root_certificates(roots);
+    let config = match (settings.text("client_certificate")?, secrets.find("client_key")) {
+        (None, None) => builder.with_no_client_auth(),
+        (Some(pem), Some(key)) => {
+            let chain = certificates("settings/client_certificate", pem)?;
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| {
+                Error::invalid("secrets/client_key", "a private key in PEM, not encrypted")
+            })?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| {
+                Error::invalid(
+                    "secrets/client_key",
+                    format!("no pair with the certificate: {error}"),
+                )
+            })?
+        }
+        (Some(_), None) => {
+            return Err(Error::invalid("secrets/client_key", "the certificate needs its key"));
+        }
+        (None, Some(_)) => {
+            let message = "the key needs its certificate";
+            return Err(Error::invalid("settings/client_certificate", message));
+        }
+    };
+    Ok(Arc::new(config))
+}
+
+fn certificates(field: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    match read {
+        Ok(list) if !list.is_empty() => Ok(list),
+        _ => Err(Error::invalid(field, "certificates in PEM")),
+    }
+}
+
+/// Shakes hands over an open connection.
+pub(crate) async fn wrap(
+    stream: TcpStream,
+    host: &str,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, SendError> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name = ServerName::try_from(bare)
+        .map_err(|_| SendError::new("tls", format!("{host} is no name that TLS can check")))?;
+    let shaking = TlsConnector::from(config).connect(name, stream);
+    match tokio::time::timeout(std::time::Duration::from_secs(10), shaking).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(SendError::new("tls", format!("TLS with {host}: {error}"))),
+        Err(_) => Err(SendError::new("timeout", format!("{host} does not finish the handshake"))),
+    }
+}

@@ -1,0 +1,11 @@
+//! Senders against receivers on the same machine: our own that misbehaves in every way, and real
+//! ones of other makes.
+
+mod chat;
+mod email;
+mod file;
+mod nats;
+mod speed;
+mod syslog;
+mod webhook;
+mod world;

@@ -1,0 +1,91 @@
+//! NATS: a real server with JetStream takes, acknowledges and deduplicates.
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+
+use crate::world::{Program, World, free_port, listening};
+
+/// One request of JetStream's API, by hand.
+pub async fn ask(port: u16, subject: &str, body: &Value) -> Value {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut stream = BufReader::new(stream);
+    let body = body.to_string();
+    let text = format!(
+        "CONNECT {{\"verbose\":false}}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n{body}\r\n",
+        body.len()
+    );
+    stream.write_all(text.as_bytes()).await.unwrap();
+    loop {
+        let mut line = String::new();
+        assert!(stream.read_line(&mut line).await.unwrap() > 0, "hung up");
+        if let Some(rest) = line.strip_prefix("MSG answer 1 ") {
+            let size: usize = rest.split_whitespace().last().unwrap().parse().unwrap();
+            let mut bytes = vec![0; size];
+            stream.read_exact(&mut bytes).await.unwrap();
+            return serde_json::from_slice(&bytes).unwrap();
+        }
+    }
+}
+
+async fn server(dir: &tempfile::TempDir) -> (Program, u16) {
+    let port = free_port();
+    let (port_text, store) = (port.to_string(), dir.path().display().to_string());
+    let arguments = ["-js", "-a", "127.0.0.1", "-p", &port_text, "-sd", &store];
+    let program = Program::start("nats-server", &arguments, None);
+    listening(port).await;
+    (program, port)
+}
+
+#[tokio::test]
+async fn jetstream_acknowledges_each_event_and_drops_what_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_program, port) = server(&dir).await;
+    let stream = json!({ "name": "EVENTS", "subjects": ["chancery.>"] });
+    let made = ask(port, "$JS.API.STREAM.CREATE.EVENTS", &stream).await;
+    assert!(made["error"].is_null(), "{made}");
+    let world = World::start().await;
+    let settings = json!({ "address": format!("127.0.0.1:{port}"), "stream": "EVENTS",
+        "subject": "chancery.{type}" });
+    world.forwarder("nats", settings, &[], json!({})).await.unwrap();
+    for number in 0..5 {
+        world.group(&format!("group {number}")).await;
+    }
+    let count = async || {
+        let info = ask(port, "$JS.API.STREAM.INFO.EVENTS", &json!({})).await;
+        info["state"]["messages"].as_u64().unwrap()
+    };
+    for _ in 0..500 {
+        if count().await >= 5 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(count().await, 5);
+    let first = ask(port, "$JS.API.STREAM.MSG.GET.EVENTS", &json!({ "seq": 1 })).await;
+    assert_eq!(first["message"]["subject"], "chancery.configuration.create");
+    // The same events once more: new deliveries, the same identifiers of messages.
+    world.delivered(1).await;
+    world.server.engine().replay_forwarder(&world.context, "it", 0).await.unwrap();
+    world.group("the sixth").await;
+    for _ in 0..500 {
+        if count().await >= 6 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(count().await, 6, "what it had it dropped");
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn a_subject_that_no_stream_takes_is_a_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_program, port) = server(&dir).await;
+    let world = World::start().await;
+    let settings = json!({ "address": format!("127.0.0.1:{port}"), "subject": "nobody.listens" });
+    world.forwarder("nats", settings, &[], json!({})).await.unwrap();
+    let sent = world.try_out().await;
+    assert_eq!(sent.failure.map(|failure| failure.word), Some("refused"));
+    world.server.finish().await;
+}

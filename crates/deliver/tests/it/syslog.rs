@@ -1,0 +1,97 @@
+//! Syslog: rsyslog takes it over UDP, TCP and TLS.
+
+use std::fs;
+
+use chancery_testkit::TlsFiles;
+use serde_json::json;
+
+use crate::world::{Program, World, free_port, listening, said};
+
+/// An rsyslog that writes whole messages into a file.
+struct Rsyslog {
+    dir: tempfile::TempDir,
+    tls: TlsFiles,
+    tcp: u16,
+    tls_port: u16,
+    udp: u16,
+    _program: Program,
+}
+
+impl Rsyslog {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let tls = TlsFiles::make();
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        for (name, text) in [("ca", &tls.ca), ("cert", &tls.certificate), ("key", &tls.key)] {
+            fs::write(path(name), text).unwrap();
+        }
+        let (tcp, tls_port, udp) = (free_port(), free_port(), free_port());
+        let configuration = format!(
+            "global(workDirectory=\"{work}\" maxMessageSize=\"64k\"\n\
+               defaultNetstreamDriverCAFile=\"{ca}\"\n\
+               defaultNetstreamDriverCertFile=\"{cert}\"\n\
+               defaultNetstreamDriverKeyFile=\"{key}\")\n\
+             module(load=\"imudp\")\nmodule(load=\"imptcp\")\n\
+             module(load=\"imtcp\" streamDriver.name=\"gtls\" streamDriver.mode=\"1\"\n\
+               streamDriver.authMode=\"anon\")\n\
+             template(name=\"whole\" type=\"string\" string=\"%rawmsg%\\n\")\n\
+             ruleset(name=\"keep\") {{ action(type=\"omfile\" file=\"{out}\" template=\"whole\") }}\n\
+             input(type=\"imudp\" address=\"127.0.0.1\" port=\"{udp}\" ruleset=\"keep\")\n\
+             input(type=\"imptcp\" address=\"127.0.0.1\" port=\"{tcp}\" ruleset=\"keep\")\n\
+             input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{tls_port}\" ruleset=\"keep\")\n",
+            work = dir.path().display(),
+            ca = path("ca"),
+            cert = path("cert"),
+            key = path("key"),
+            out = path("out"),
+        );
+        fs::write(path("conf"), configuration).unwrap();
+        let (conf, pid) = (path("conf"), path("pid"));
+        let program = Program::start("rsyslogd", &["-n", "-f", &conf, "-i", &pid], None);
+        listening(tcp).await;
+        listening(tls_port).await;
+        Self { dir, tls, tcp, tls_port, udp, _program: program }
+    }
+}
+
+#[tokio::test]
+async fn rsyslog_takes_messages_over_every_transport() {
+    let rsyslog = Rsyslog::start().await;
+    let out = rsyslog.dir.path().join("out");
+    let mut expected = 0;
+    for (transport, port, framing, dialect, mark) in [
+        ("udp", rsyslog.udp, "octet_counting", "rfc5424", "chancery - "),
+        ("tcp", rsyslog.tcp, "octet_counting", "cef", "CEF:0|"),
+        ("tcp", rsyslog.tcp, "newline", "leef", "LEEF:2.0|"),
+        ("tls", rsyslog.tls_port, "octet_counting", "rfc5424", "chancery - "),
+    ] {
+        let world = World::start().await;
+        let mut settings = json!({ "address": format!("127.0.0.1:{port}"),
+            "transport": transport, "framing": framing });
+        if transport == "tls" {
+            settings["ca"] = json!(rsyslog.tls.ca);
+        }
+        let more = json!({ "dialect": dialect });
+        world.forwarder("syslog", settings, &[], more).await.unwrap();
+        world.group("first").await;
+        world.group("second").await;
+        world.delivered(1).await;
+        expected += 2;
+        let text = said(&out, |text| text.lines().count() >= expected).await;
+        let last: Vec<&str> = text.lines().skip(expected - 2).collect();
+        assert!(last.iter().all(|line| line.starts_with('<') && line.contains(mark)), "{last:?}");
+        world.server.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_syslog_server_of_another_authority_is_not_talked_to() {
+    let rsyslog = Rsyslog::start().await;
+    let world = World::start().await;
+    let settings = json!({ "address": format!("127.0.0.1:{}", rsyslog.tls_port),
+        "ca": TlsFiles::make().ca });
+    world.forwarder("syslog", settings, &[], json!({})).await.unwrap();
+    let sent = world.try_out().await;
+    assert_eq!(sent.failure.map(|failure| failure.word), Some("tls"));
+    world.server.finish().await;
+}

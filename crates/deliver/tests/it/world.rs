@@ -1,0 +1,135 @@
+//! A server with forwarders, and programs of other makes beside it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use chancery_engine::configuration::{LabelClass, LabelDraft};
+use chancery_engine::delivery::{Class, DeliveryQuery, DestinationEdit, Saved, Sent};
+use chancery_engine::{Context, Error};
+use chancery_testkit::TestServer;
+use serde_json::{Value, json};
+
+pub struct World {
+    pub server: TestServer,
+    pub context: Context,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let server = TestServer::start().await;
+        let context = Context::command_line(server.engine().environment());
+        Self { server, context }
+    }
+
+    /// A forwarder of groups that are made.
+    pub async fn forwarder(
+        &self,
+        kind: &str,
+        settings: Value,
+        secrets: &[(&str, &str)],
+        more: Value,
+    ) -> Result<Saved, Error> {
+        let mut body = json!({ "kind": kind, "settings": settings,
+            "select": { "event_types": ["configuration.create"], "filter": "detail.class:group" } });
+        if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+            body.extend(more.clone());
+        }
+        let pairs = secrets.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        let edit = DestinationEdit { body, secrets: pairs.collect(), ..DestinationEdit::default() };
+        self.server.engine().create_destination(&self.context, Class::Forwarder, "it", edit).await
+    }
+
+    pub async fn group(&self, name: &str) {
+        let draft = LabelDraft { name: name.to_owned(), description: String::new() };
+        let made = self.server.engine().create_label(&self.context, LabelClass::Group, draft);
+        made.await.unwrap();
+    }
+
+    pub async fn try_out(&self) -> Sent {
+        let engine = self.server.engine();
+        engine.try_destination(&self.context, Class::Forwarder, "it").await.unwrap()
+    }
+
+    /// Waits until so many deliveries got through; answers the attempts of the newest.
+    pub async fn delivered(&self, count: usize) {
+        let query = DeliveryQuery { state: Some("delivered".into()), ..DeliveryQuery::default() };
+        for _ in 0..1_000 {
+            let engine = self.server.engine();
+            let rows = engine.deliveries(&self.context, query.clone(), 1_000).await.unwrap();
+            if rows.len() >= count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let all =
+            self.server.engine().deliveries(&self.context, DeliveryQuery::default(), 10).await;
+        panic!("not delivered: {all:?}");
+    }
+}
+
+/// A program that ends with the test.
+pub struct Program(Child);
+
+impl Program {
+    pub fn start(program: &str, arguments: &[&str], out: Option<&Path>) -> Self {
+        let stdout = match out {
+            Some(path) => std::fs::File::create(path).unwrap().into(),
+            None => Stdio::null(),
+        };
+        let path = std::env::var("PATH").unwrap_or_default();
+        let child = Command::new(program)
+            .args(arguments)
+            .env("PATH", format!("{path}:/usr/sbin:/sbin"))
+            .env("PYTHONUNBUFFERED", "1")
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(Stdio::null())
+            .spawn();
+        Self(child.unwrap_or_else(|error| {
+            panic!("{program}: {error}; `cargo xtask test` installs what tests drive")
+        }))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until somebody listens on a port.
+pub async fn listening(port: u16) {
+    for _ in 0..1_000 {
+        if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("nobody listens on {port}");
+}
+
+/// Waits until a file says what it should.
+pub async fn said(path: &Path, holds: impl Fn(&str) -> bool) -> String {
+    let mut text = String::new();
+    for _ in 0..1_000 {
+        text = std::fs::read_to_string(path).unwrap_or_default();
+        if holds(&text) {
+            return text;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{}: {text}", path.display());
+}
+
+/// Where `cargo xtask test` puts Python packages.
+pub fn python_packages() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/dialects")
+}

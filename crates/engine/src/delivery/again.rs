@@ -1,0 +1,183 @@
+//! Sending again: one delivery, everything that was given up since a time, the log from any index.
+
+use chancery_event::id::DeliveryId;
+use chancery_event::types::delivery as types;
+use chancery_event::{LogIndex, Timestamp};
+use chancery_store::table::delivery as table;
+use chancery_store::table::destination;
+use chancery_store::{Tx, log};
+
+use super::Class;
+use super::receipt::target;
+use crate::configuration::shortened;
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission};
+
+/// Deliveries deleted in one transaction at most.
+const SWEEP_MAX: usize = 1_000;
+
+impl Engine {
+    /// Puts a delivery back to be sent once more, under its identifier (operation
+    /// `delivery.resend`).
+    ///
+    /// # Errors
+    /// There is none, its destination is gone, or the caller may not manage it.
+    pub async fn resend_delivery(&self, context: &Context, id: DeliveryId) -> Result<(), Error> {
+        let attempt = types::Resend { delivery_id: Some(id), destination: None, old_state: None };
+        let operation = self.operation(context, Permission::ForwarderWrite, &attempt)?;
+        let checked = async {
+            context.require(Permission::ForwarderWrite)?;
+            let row = self.delivery_row(id).await?;
+            let mut link = self.link().await?;
+            let found = destination::find(&mut link, &row.destination).await?;
+            drop(link);
+            let destination = found.ok_or_else(|| Error::Conflict {
+                reason: "destination_gone",
+                message: "its destination was deleted".to_owned(),
+            })?;
+            let class = match destination.class.as_str() {
+                "forwarder" => Class::Forwarder,
+                _ => Class::Channel,
+            };
+            self.manageable(context, class, &row.destination).await
+        };
+        let row = match checked.await {
+            Ok(row) => row,
+            Err(error) => return Err(operation.fail(error).await),
+        };
+        let name = row.name;
+        let woken = name.clone();
+        operation
+            .about(target(&name))
+            .run(move |tx, scribe| {
+                let name = name.clone();
+                Box::pin(async move {
+                    let row = table::find(tx, id).await?;
+                    let row = row.ok_or_else(|| Error::not_found("delivery", id))?;
+                    table::resend(tx, id, scribe.now()).await?;
+                    let payload = types::Resend {
+                        delivery_id: Some(id),
+                        destination: Some(name.clone()),
+                        old_state: Some(row.state.into()),
+                    };
+                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target(&name)) })
+                })
+            })
+            .await?;
+        self.wake_courier_for(&woken);
+        Ok(())
+    }
+
+    /// Puts back everything that was given up since a time (operation `delivery.recover`); answers
+    /// how many deliveries that is.
+    ///
+    /// # Errors
+    /// There is no such destination, or the caller may not manage it.
+    pub async fn recover_deliveries(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+        since: Timestamp,
+    ) -> Result<u64, Error> {
+        let attempt = types::Recover { destination: shortened(name), since, deliveries: None };
+        let operation =
+            self.operation(context, class.permission(), &attempt)?.about(target(&shortened(name)));
+        if let Err(error) = self.manageable(context, class, name).await {
+            return Err(operation.fail(error).await);
+        }
+        let (name, woken) = (name.to_owned(), name);
+        let recovered = operation
+            .run(move |tx, scribe| {
+                let name = name.clone();
+                Box::pin(async move {
+                    let count = table::recover(tx, &name, since, scribe.now()).await?;
+                    let payload = types::Recover {
+                        destination: name.clone(),
+                        since,
+                        deliveries: Some(count),
+                    };
+                    Ok(Done { value: count, draft: Draft::new(&payload)?.target(target(&name)) })
+                })
+            })
+            .await?;
+        self.wake_courier_for(woken);
+        Ok(recovered)
+    }
+
+    /// Sets a forwarder back (or on) to a log index: everything from there that it selects is sent,
+    /// as new deliveries (operation `forwarder.replay`).
+    ///
+    /// # Errors
+    /// There is no such forwarder, the index is not in the log, or the caller may not manage it.
+    pub async fn replay_forwarder(
+        &self,
+        context: &Context,
+        name: &str,
+        from: u64,
+    ) -> Result<(), Error> {
+        let attempt = types::Replay {
+            destination: shortened(name),
+            from_index: from,
+            to_index: None,
+            deliveries: None,
+        };
+        let operation = self
+            .operation(context, Permission::ForwarderWrite, &attempt)?
+            .about(target(&shortened(name)));
+        if let Err(error) = self.manageable(context, Class::Forwarder, name).await {
+            return Err(operation.fail(error).await);
+        }
+        let name = name.to_owned();
+        operation
+            .run(move |tx, scribe| {
+                let name = name.clone();
+                Box::pin(async move {
+                    let row = destination::find(tx, &name).await?;
+                    let mut row = row.ok_or_else(|| Error::not_found("forwarder", &name))?;
+                    let size = log::latest_index(tx).await?;
+                    if LogIndex(from) > size {
+                        let message = format!("the log has {size} entries");
+                        return Err(Error::invalid("from_index", message));
+                    }
+                    let before = row.next_index;
+                    row.next_index = LogIndex(from);
+                    row.changed_at = scribe.now();
+                    destination::update(tx, &row).await?;
+                    let payload = types::Replay {
+                        destination: name.clone(),
+                        from_index: from,
+                        to_index: Some(before.0),
+                        deliveries: None,
+                    };
+                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target(&name)) })
+                })
+            })
+            .await?;
+        self.wake_courier();
+        Ok(())
+    }
+}
+
+/// Deletes deliveries that are kept no longer.
+pub(super) async fn sweep(engine: &Engine) -> Result<u64, Error> {
+    let days = i64::from(engine.settings().keep_deliveries_days);
+    let before = engine.environment().now().plus(-days * Timestamp::DAY);
+    let mut gone = 0;
+    loop {
+        let deleted = engine
+            .0
+            .store
+            .transaction("delivery.sweep", move |tx: &mut Tx| {
+                Box::pin(
+                    async move { Ok::<u64, Error>(table::sweep(tx, before, SWEEP_MAX).await?) },
+                )
+            })
+            .await?;
+        gone += deleted;
+        if deleted == 0 {
+            return Ok(gone);
+        }
+    }
+}

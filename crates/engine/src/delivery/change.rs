@@ -1,0 +1,592 @@
+//! Making, changing, switching and trying out destinations.
+//!
+//! What is saved was checked by its sender, and every host it names was resolved and judged as it
+//! will be when something is sent. Secrets are given apart from the body, kept encrypted and never
+//! handed out again; the one exception is a secret that was made here, which is shown once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chancery_event::types::configuration as types;
+use chancery_event::{Environment, LogIndex, Timestamp};
+use chancery_store::table::delivery as deliveries;
+use chancery_store::table::destination::{self as table, Course, Destination, Version};
+use chancery_store::{Link, Tx, log};
+use serde_json::Value;
+
+use super::definition::{Definition, Runner};
+use super::receipt::{disabled_key, failing_key, target};
+use super::{Address, Checked, Class, Secrets, Sender};
+use crate::configuration::{Changes, same_version, shortened};
+use crate::net::NetError;
+use crate::operation::{Done, Operation};
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission, alert};
+
+/// Largest body, in bytes of JSON.
+const BODY_MAX: usize = 65_536;
+/// Largest secret, in bytes.
+const SECRET_MAX: usize = 32_768;
+/// Members that may name people or repeat what they wrote.
+const PRIVATE: [&str; 4] = ["title", "description", "select", "settings"];
+
+/// What somebody wants a destination to be.
+#[derive(Clone, Default)]
+pub struct DestinationEdit {
+    /// The body: see [`Definition`].
+    pub body: Value,
+    /// Secrets to set; an empty text takes one away. What is absent stays.
+    pub secrets: BTreeMap<String, String>,
+    /// Whether it is to be served; `None`: as it is, a new one is.
+    pub enabled: Option<bool>,
+    /// The log index to begin at, or to go to; `None`: a new one begins at the end of the log.
+    pub start: Option<u64>,
+}
+
+/// Secrets that were made here, by name: shown once.
+pub type Generated = Vec<(String, String)>;
+
+/// What became of saving.
+pub struct Saved {
+    /// The version that counts now.
+    pub version: i64,
+    /// Secrets that were made.
+    pub generated: Generated,
+}
+
+/// What is ready to be written.
+#[derive(Clone)]
+struct Prepared {
+    definition: Definition,
+    secrets: Secrets,
+    sealed: Option<Vec<u8>>,
+    given: Vec<String>,
+    generated: Generated,
+}
+
+impl Class {
+    /// What is needed to change one.
+    pub fn permission(self) -> Permission {
+        match self {
+            Self::Forwarder => Permission::ForwarderWrite,
+            Self::Channel => Permission::ConfigurationWrite,
+        }
+    }
+}
+
+impl Engine {
+    /// Wakes the courier: a destination was made or changed.
+    pub fn wake_courier(&self) {
+        self.0.destinations.send_modify(|count| *count += 1);
+    }
+
+    /// Wakes the courier: something waits to be sent to a destination that it does not know of.
+    pub fn wake_courier_for(&self, name: &str) {
+        // One insertion: a panic elsewhere leaves nothing half done.
+        let mut kicked = self.0.kicked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kicked.insert(name.to_owned());
+        drop(kicked);
+        self.wake_courier();
+    }
+
+    pub(super) fn senders(&self) -> Result<Arc<dyn Sender>, Error> {
+        self.settings().sender.clone().ok_or_else(|| Error::Conflict {
+            reason: "no_sender",
+            message: "this program was started without anything that sends".to_owned(),
+        })
+    }
+
+    /// A destination as its sender sees it.
+    pub(super) async fn address(
+        &self,
+        link: &mut Link,
+        row: &Destination,
+    ) -> Result<Address, Error> {
+        let version = table::version(link, &row.name, row.version).await?;
+        let version = version.ok_or_else(|| Error::not_found("destination", &row.name))?;
+        let body: Value = serde_json::from_str(&version.body)
+            .map_err(|error| Error::Internal(format!("destination {}: {error}", row.name)))?;
+        let definition = serde_json::from_value(body)
+            .map_err(|error| Error::Internal(format!("destination {}: {error}", row.name)))?;
+        let key = &self.0.secrets_key;
+        let secrets = Secrets::open(version.secrets.as_deref(), key, &row.name)?;
+        Ok(Address { name: row.name.clone(), version: row.version, definition, secrets })
+    }
+
+    /// Makes a destination (operation `configuration.create`).
+    ///
+    /// # Errors
+    /// The name is taken; a member cannot be accepted, among them addresses that may not be
+    /// reached.
+    pub async fn create_destination(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+        edit: DestinationEdit,
+    ) -> Result<Saved, Error> {
+        let attempt = types::Create {
+            class: class.as_str().into(),
+            object_id: None,
+            object_name: Some(shortened(name)),
+            changes: Vec::new(),
+        };
+        let operation = self.operation(context, class.permission(), &attempt)?;
+        let prepared = async {
+            context.require(class.permission())?;
+            crate::automation::check_name("name", name)?;
+            let prepared = self.prepare(name, &edit, Secrets::default()).await?;
+            self.may_manage(context, class, name, &prepared.definition.path).await?;
+            Ok(prepared)
+        };
+        let (operation, prepared) = ready(operation, prepared.await).await?;
+        let generated = prepared.generated.clone();
+        let (name, environment) = (name.to_owned(), self.environment().clone());
+        let version = operation
+            .run(move |tx, scribe| {
+                let (name, edit, prepared) = (name.clone(), edit.clone(), prepared.clone());
+                let environment = environment.clone();
+                Box::pin(async move {
+                    if table::find(tx, &name).await?.is_some() {
+                        let message = "there is a destination of this name already".to_owned();
+                        return Err(Error::Conflict { reason: "name_taken", message });
+                    }
+                    let version = table::next_version(tx, &name).await?;
+                    let size = log::latest_index(tx).await?;
+                    let row = made(class, &name, version, &prepared, &edit, size, &environment);
+                    table::insert(tx, &row).await?;
+                    let by = scribe.context.account_id().map(|id| id.to_string());
+                    add_version(tx, &row, &prepared, by).await?;
+                    let changes = changes(None, Some(&prepared), None, Some(row.enabled));
+                    let payload = types::Create {
+                        class: class.as_str().into(),
+                        object_id: Some(name.clone()),
+                        object_name: Some(name.clone()),
+                        changes: changes.sealed(),
+                    };
+                    let draft = Draft::new(&payload)?.target(target(&name));
+                    Ok(Done { value: version, draft: changes.complete(draft) })
+                })
+            })
+            .await?;
+        self.wake_courier();
+        Ok(Saved { version, generated })
+    }
+
+    /// Changes a destination (operation `configuration.update`). With `version`, only if it still
+    /// has it. The kind and the runner stay what they were.
+    ///
+    /// # Errors
+    /// There is none, somebody changed it first, or a member cannot be accepted.
+    pub async fn update_destination(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+        version: Option<i64>,
+        edit: DestinationEdit,
+    ) -> Result<Saved, Error> {
+        let operation = self.changing(context, class, name)?;
+        let prepared = async {
+            context.require(class.permission())?;
+            let mut link = self.link().await?;
+            let row = self.destination_row(&mut link, class, name).await?;
+            self.may_manage(context, class, name, &row.path).await?;
+            let old = self.address(&mut link, &row).await?;
+            drop(link);
+            let prepared = self.prepare(name, &edit, old.secrets.clone()).await?;
+            self.may_manage(context, class, name, &prepared.definition.path).await?;
+            if prepared.definition.kind != row.kind {
+                let message = format!("it is a {} and stays one: make another", row.kind);
+                return Err(Error::invalid("kind", message));
+            }
+            Ok((prepared, Arc::new(old)))
+        };
+        let (operation, (prepared, old)) = ready(operation, prepared.await).await?;
+        let generated = prepared.generated.clone();
+        let name = name.to_owned();
+        let version = operation
+            .run(move |tx, scribe| {
+                let (name, edit, prepared) = (name.clone(), edit.clone(), prepared.clone());
+                let old = old.clone();
+                Box::pin(async move {
+                    let row = table::find(tx, &name).await?;
+                    let mut row = row.ok_or_else(|| Error::not_found("destination", &name))?;
+                    same_version("the destination", row.version, version)?;
+                    if row.version != old.version {
+                        return Err(Error::Store(chancery_store::Error::Conflict("it")));
+                    }
+                    let was = row.enabled;
+                    row.version = table::next_version(tx, &name).await?;
+                    row.path = prepared.definition.path.clone();
+                    row.changed_at = scribe.now();
+                    switch(&mut row, edit.enabled.unwrap_or(was));
+                    reschedule(&mut row, &prepared.definition, scribe.now());
+                    if let Some(start) = edit.start {
+                        row.next_index = LogIndex(start).min(log::latest_index(tx).await?);
+                    }
+                    table::update(tx, &row).await?;
+                    deliveries::hasten(tx, &name, scribe.now()).await?;
+                    let by = scribe.context.account_id().map(|id| id.to_string());
+                    add_version(tx, &row, &prepared, by).await?;
+                    settle_alerts(tx, scribe, &name, row.enabled).await?;
+                    let changes =
+                        changes(Some(&old), Some(&prepared), Some(was), Some(row.enabled));
+                    let payload = types::Update {
+                        class: class.as_str().into(),
+                        object_id: Some(name.clone()),
+                        object_name: Some(name.clone()),
+                        changes: changes.sealed(),
+                    };
+                    let draft = Draft::new(&payload)?.target(target(&name));
+                    Ok(Done { value: row.version, draft: changes.complete(draft) })
+                })
+            })
+            .await?;
+        self.wake_courier();
+        Ok(Saved { version, generated })
+    }
+
+    /// Replaces the secret that a destination signs with (operation `configuration.update`); for so
+    /// many hours the old one signs as well. Answers the new one.
+    ///
+    /// # Errors
+    /// There is none, the caller may not manage it, or it does not sign.
+    pub async fn rotate_signing_secret(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+        overlap_hours: u32,
+    ) -> Result<Saved, Error> {
+        if overlap_hours > 720 {
+            return Err(Error::invalid("overlap_hours", "0 to 720"));
+        }
+        let row = self.manageable(context, class, name).await?;
+        let address = self.address(&mut self.link().await?, &row).await?;
+        let old = address.secrets.find("signing").ok_or_else(|| Error::Conflict {
+            reason: "not_signed",
+            message: "it does not sign what it sends".to_owned(),
+        })?;
+        let hours = i64::from(overlap_hours);
+        let until = self.environment().now().plus(hours * 3_600 * Timestamp::SECOND);
+        let secrets = [
+            ("signing", String::new()),
+            ("signing_previous", old.to_owned()),
+            ("signing_previous_until", until.to_string()),
+        ];
+        let edit = DestinationEdit {
+            body: address.definition.body(),
+            secrets: secrets.map(|(name, value)| (name.to_owned(), value)).into(),
+            enabled: None,
+            start: None,
+        };
+        self.update_destination(context, class, name, Some(row.version), edit).await
+    }
+
+    /// Switches a destination on or off (operation `configuration.update`). It goes on where it
+    /// was.
+    ///
+    /// # Errors
+    /// There is none, or the caller may not manage it.
+    pub async fn switch_destination(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+        enabled: bool,
+    ) -> Result<(), Error> {
+        let operation = self.changing(context, class, name)?;
+        let checked = self.manageable(context, class, name).await;
+        let (operation, _) = ready(operation, checked).await?;
+        let name = name.to_owned();
+        operation
+            .run(move |tx, scribe| {
+                let name = name.clone();
+                Box::pin(async move {
+                    let row = table::find(tx, &name).await?;
+                    let mut row = row.ok_or_else(|| Error::not_found("destination", &name))?;
+                    let was = row.enabled;
+                    row.changed_at = scribe.now();
+                    switch(&mut row, enabled);
+                    table::update(tx, &row).await?;
+                    if enabled {
+                        deliveries::hasten(tx, &name, scribe.now()).await?;
+                    }
+                    settle_alerts(tx, scribe, &name, enabled).await?;
+                    let mut changes = Changes::default();
+                    changes.note("enabled", was.into(), enabled.into());
+                    let payload = types::Update {
+                        class: class.as_str().into(),
+                        object_id: Some(name.clone()),
+                        object_name: Some(name.clone()),
+                        changes: changes.sealed(),
+                    };
+                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target(&name)) })
+                })
+            })
+            .await?;
+        self.wake_courier();
+        Ok(())
+    }
+
+    /// Deletes a destination (operation `configuration.delete`). What waits for it is given up; its
+    /// versions, deliveries and attempts stay readable.
+    ///
+    /// # Errors
+    /// There is none, or the caller may not manage it.
+    pub async fn delete_destination(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+    ) -> Result<(), Error> {
+        let attempt = types::Delete {
+            class: class.as_str().into(),
+            object_id: Some(shortened(name)),
+            object_name: Some(shortened(name)),
+            certificates: None,
+        };
+        let operation =
+            self.operation(context, class.permission(), &attempt)?.about(target(&shortened(name)));
+        let checked = self.manageable(context, class, name).await;
+        let (operation, _) = ready(operation, checked).await?;
+        let name = name.to_owned();
+        operation
+            .run(move |tx, scribe| {
+                let (name, attempt) = (name.clone(), attempt.clone());
+                Box::pin(async move {
+                    let version = table::next_version(tx, &name).await?;
+                    table::delete(tx, &name).await?;
+                    let gone = Version {
+                        name: name.clone(),
+                        version,
+                        enabled: false,
+                        body: "null".to_owned(),
+                        secrets: None,
+                        created_at: scribe.now(),
+                        created_by: scribe.context.account_id().map(|id| id.to_string()),
+                    };
+                    table::add_version(tx, &gone).await?;
+                    deliveries::give_up(tx, &name, scribe.now()).await?;
+                    settle_alerts(tx, scribe, &name, true).await?;
+                    alert::resolve(tx, scribe, &failing_key(&name), "deleted").await?;
+                    Ok(Done { value: (), draft: Draft::new(&attempt)?.target(target(&name)) })
+                })
+            })
+            .await?;
+        self.wake_courier();
+        Ok(())
+    }
+
+    fn changing(&self, context: &Context, class: Class, name: &str) -> Result<Operation, Error> {
+        let attempt = types::Update {
+            class: class.as_str().into(),
+            object_id: Some(shortened(name)),
+            object_name: Some(shortened(name)),
+            changes: Vec::new(),
+        };
+        Ok(self.operation(context, class.permission(), &attempt)?.about(target(&shortened(name))))
+    }
+
+    /// The row of a destination that the caller may manage.
+    pub(super) async fn manageable(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+    ) -> Result<Destination, Error> {
+        context.require(class.permission())?;
+        let row = self.destination_row(&mut self.link().await?, class, name).await?;
+        self.may_manage(context, class, name, &row.path).await?;
+        Ok(row)
+    }
+
+    pub(super) async fn destination_row(
+        &self,
+        link: &mut Link,
+        class: Class,
+        name: &str,
+    ) -> Result<Destination, Error> {
+        let found = table::find(link, name).await?.filter(|row| row.class == class.as_str());
+        found.ok_or_else(|| Error::not_found(class.as_str(), shortened(name)))
+    }
+
+    async fn may_manage(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+        path: &str,
+    ) -> Result<(), Error> {
+        if class == Class::Channel || self.forwarder_reach(context).await?.covers(name, path) {
+            return Ok(());
+        }
+        let role = context.role.ok_or(Error::Unauthenticated)?;
+        Err(Error::Forbidden { permission: class.permission(), role })
+    }
+
+    /// Checks a definition as it will be used: by its sender, and by where its hosts lead.
+    async fn prepare(
+        &self,
+        name: &str,
+        edit: &DestinationEdit,
+        mut secrets: Secrets,
+    ) -> Result<Prepared, Error> {
+        if edit.body.to_string().len() > BODY_MAX {
+            return Err(Error::invalid("body", format!("at most {BODY_MAX} bytes")));
+        }
+        let definition = Definition::read(&edit.body)?;
+        let sender = self.senders()?;
+        if !sender.kinds().contains(&definition.kind.as_str()) {
+            let message = format!("one of {}", sender.kinds().join(", "));
+            return Err(Error::invalid("kind", message));
+        }
+        for (secret, value) in &edit.secrets {
+            if value.len() > SECRET_MAX {
+                let message = format!("at most {SECRET_MAX} bytes");
+                return Err(Error::invalid(format!("secrets/{secret}"), message));
+            }
+            secrets.set(secret, value);
+        }
+        let before = secrets.names();
+        let checked: Checked = sender.check(&definition, &mut secrets)?;
+        let network = sender.network();
+        for (member, host, _) in &checked.hosts {
+            network
+                .addresses(host)
+                .await
+                .map_err(|error: NetError| Error::invalid(member.clone(), error.to_string()))?;
+        }
+        let made = secrets.names().into_iter().filter(|name| !before.contains(name));
+        let generated =
+            made.filter_map(|name| Some((name.clone(), secrets.find(&name)?.to_owned()))).collect();
+        let sealed = secrets.sealed(&self.0.secrets_key, name, self.environment())?;
+        let given = edit.secrets.keys().cloned().collect();
+        Ok(Prepared { definition, secrets, sealed, given, generated })
+    }
+}
+
+/// Goes on with an operation, or records that it failed.
+pub(super) async fn ready<T>(
+    operation: Operation,
+    result: Result<T, Error>,
+) -> Result<(Operation, T), Error> {
+    match result {
+        Ok(value) => Ok((operation, value)),
+        Err(error) => Err(operation.fail(error).await),
+    }
+}
+
+fn made(
+    class: Class,
+    name: &str,
+    version: i64,
+    prepared: &Prepared,
+    edit: &DestinationEdit,
+    size: LogIndex,
+    environment: &Environment,
+) -> Destination {
+    let now = environment.now();
+    let enabled = edit.enabled.unwrap_or(true);
+    let mut row = Destination {
+        name: name.to_owned(),
+        class: class.as_str().to_owned(),
+        kind: prepared.definition.kind.clone(),
+        version,
+        enabled,
+        path: prepared.definition.path.clone(),
+        created_at: now,
+        changed_at: now,
+        disabled_because: (!enabled).then(|| "by_hand".to_owned()),
+        next_index: edit.start.map_or(size, |start| LogIndex(start).min(size)),
+        batch_at: None,
+        course: Course::default(),
+    };
+    reschedule(&mut row, &prepared.definition, now);
+    row
+}
+
+/// Keeps the turn of a periodic one, gives it one, or takes it away.
+fn reschedule(row: &mut Destination, definition: &Definition, now: Timestamp) {
+    let hours = definition.every_hours.unwrap_or(1);
+    let next = now.plus(hours * 3_600 * Timestamp::SECOND);
+    row.batch_at = match definition.runner {
+        Runner::Immediate => None,
+        Runner::Periodic => Some(row.batch_at.map_or(next, |at| at.min(next))),
+    };
+}
+
+fn switch(row: &mut Destination, enabled: bool) {
+    if enabled && (!row.enabled || row.course.failures > 0) {
+        row.course.failures = 0;
+        row.course.failing_since = None;
+        row.course.open_until = None;
+    }
+    row.enabled = enabled;
+    row.disabled_because = (!enabled).then(|| "by_hand".to_owned());
+}
+
+async fn settle_alerts(
+    tx: &mut Tx,
+    scribe: &crate::scribe::Scribe,
+    name: &str,
+    enabled: bool,
+) -> Result<(), Error> {
+    if enabled {
+        alert::resolve(tx, scribe, &disabled_key(name), "enabled").await?;
+    }
+    Ok(())
+}
+
+async fn add_version(
+    tx: &mut Tx,
+    row: &Destination,
+    prepared: &Prepared,
+    by: Option<String>,
+) -> Result<(), Error> {
+    let version = Version {
+        name: row.name.clone(),
+        version: row.version,
+        enabled: row.enabled,
+        body: prepared.definition.body().to_string(),
+        secrets: prepared.sealed.clone(),
+        created_at: row.changed_at,
+        created_by: by,
+    };
+    Ok(table::add_version(tx, &version).await?)
+}
+
+/// What changed, for the event: never a secret, and what may be about people apart.
+fn changes(
+    old: Option<&Address>,
+    new: Option<&Prepared>,
+    was: Option<bool>,
+    is: Option<bool>,
+) -> Changes {
+    let members = |body: Option<Value>| body.and_then(|body| body.as_object().cloned());
+    let before = members(old.map(|old| old.definition.body())).unwrap_or_default();
+    let after = members(new.map(|new| new.definition.body())).unwrap_or_default();
+    let mut changes = Changes::default();
+    changes.note("enabled", was.into(), is.into());
+    let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for name in names {
+        let text = |value: Option<&Value>| match value {
+            None => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+        };
+        let (old, new) = (text(before.get(name)), text(after.get(name)));
+        if PRIVATE.contains(&name.as_str()) {
+            changes.note_private(name, &old, &new);
+        } else {
+            changes.note(name, old.into(), new.into());
+        }
+    }
+    let old = old.map(|old| old.secrets.names()).unwrap_or_default();
+    let names = new.map(|new| new.secrets.names()).unwrap_or_default();
+    changes.note("secrets", old.into(), names.into());
+    let given = new.map(|new| new.given.clone()).unwrap_or_default();
+    changes.note("secrets_set", Value::Null, given.into());
+    changes
+}

@@ -1,0 +1,588 @@
+//! The courier: serves the destinations that this node has a lease on.
+//!
+//! The loop takes no input (invariant 8): a signal, a timer and the end of an attempt wake the same
+//! code. A round renews leases, turns sealed events into deliveries, starts attempts, and books
+//! what came of them. A destination is served by one node at a time; what is booked names the
+//! lease, so that a node that lost it changes nothing.
+//!
+//! A crash before a receipt is booked leaves the delivery waiting: it is sent again under the same
+//! identifier. Memory is bounded: [`FLIGHT_MAX`] attempts at a time, [`QUEUE_MAX`] deliveries of a
+//! destination in memory, [`AHEAD_MAX`] deliveries of a destination in the store before it; beyond
+//! that the log itself is the queue.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use chancery_event::id::DeliveryId;
+use chancery_event::{LogIndex, Timestamp};
+use chancery_store::Tx;
+use chancery_store::log::{self, Sealed};
+use chancery_store::table::delivery::{self as table, Delivery};
+use chancery_store::table::destination::{self, Course, Destination};
+use futures::FutureExt as _;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::selection::Selector;
+use super::{Address, Content, Parcel, SendError, Sender, Sent, carried};
+use crate::access::session::random_text;
+use crate::{Engine, Error};
+
+/// How long a lease lasts.
+pub(super) const LEASE: i64 = 60 * Timestamp::SECOND;
+/// Leases are renewed when so much of them is left.
+const RENEW: i64 = 40 * Timestamp::SECOND;
+/// Cursors are written at least so far apart, where nothing was found.
+const PLACE: i64 = 2 * Timestamp::SECOND;
+/// Destinations that one node serves at most.
+const TRACKS_MAX: usize = 5_000;
+/// Attempts under way at a time.
+const FLIGHT_MAX: usize = 1_024;
+/// Attempts under way at one destination.
+const WINDOW_MAX: usize = 64;
+const WINDOW_FIRST: usize = 4;
+/// Deliveries of one destination in memory.
+pub(super) const QUEUE_MAX: usize = 2_048;
+/// Deliveries of one destination that wait in the store before the log is read on.
+pub(super) const AHEAD_MAX: u64 = 4_096;
+/// Deliveries read from the store at a time.
+const READ_MAX: usize = 512;
+/// Attempts booked in one transaction.
+const BOOK_MAX: usize = 512;
+/// One attempt ends after this, whatever the sender does.
+const ATTEMPT_MAX: Duration = Duration::from_secs(90);
+const TICK: Duration = Duration::from_secs(1);
+/// How long attempts under way may take when the program stops.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// A delivery in memory, with its events where they are at hand.
+#[derive(Clone)]
+pub(super) struct Item {
+    pub(super) row: Delivery,
+    pub(super) events: Option<Vec<Arc<Sealed>>>,
+}
+
+/// One destination as it is served.
+pub(super) struct Track {
+    pub(super) row: Destination,
+    pub(super) address: Arc<Address>,
+    pub(super) selector: Arc<Selector>,
+    pub(super) batch_max: usize,
+    /// The log has been looked through before this index.
+    pub(super) seen: u64,
+    pub(super) queue: VecDeque<Item>,
+    flying: HashSet<DeliveryId>,
+    window: usize,
+    pub(super) trips: u32,
+    /// Everything due in the store is in the queue or under way.
+    pub(super) complete: bool,
+    /// When something in the store becomes due.
+    pub(super) due_at: Option<Timestamp>,
+    /// Deliveries that wait, about.
+    pub(super) waiting: u64,
+}
+
+impl Track {
+    pub(super) fn course(&self) -> &Course {
+        &self.row.course
+    }
+
+    /// Takes up the row as it is now; with `anew`, what waits is read from the store again.
+    fn take_up(&mut self, row: Destination, anew: bool) {
+        if row.next_index < self.row.next_index {
+            self.seen = row.next_index.0;
+        } else {
+            self.seen = self.seen.max(row.next_index.0);
+        }
+        if anew || row.changed_at != self.row.changed_at {
+            self.queue.clear();
+            self.complete = false;
+        }
+        self.row = row;
+    }
+
+    /// Attempts that may be started now.
+    fn room(&self, now: Timestamp) -> usize {
+        let most = match self.row.course.open_until {
+            Some(until) if until > now => 0,
+            // A probe.
+            Some(_) => 1,
+            None if self.address.definition.ordered => 1,
+            None if self.row.course.failures > 0 => 2,
+            None => self.window,
+        };
+        most.saturating_sub(self.flying.len())
+    }
+
+    /// Only the oldest delivery may go next.
+    fn in_order(&self) -> bool {
+        self.address.definition.ordered || self.row.course.open_until.is_some()
+    }
+}
+
+/// What came of one attempt.
+pub(super) struct Done {
+    pub(super) track: String,
+    pub(super) version: i64,
+    pub(super) row: Delivery,
+    pub(super) sent: Sent,
+    pub(super) at: Timestamp,
+    pub(super) took_us: i64,
+}
+
+/// The state of the loop.
+pub(crate) struct Courier {
+    pub(super) engine: Engine,
+    pub(super) sender: Arc<dyn Sender>,
+    pub(super) token: String,
+    pub(super) tracks: HashMap<String, Track>,
+    flights: JoinSet<Done>,
+    done: Vec<Done>,
+    leased_at: Option<Timestamp>,
+    placed_at: Option<Timestamp>,
+    pub(super) lag_looked_at: Option<Timestamp>,
+    changed: watch::Receiver<u64>,
+}
+
+/// Serves destinations until `stop` is set.
+pub(crate) async fn run(engine: Engine, sender: Arc<dyn Sender>, mut stop: watch::Receiver<bool>) {
+    let mut sealed = engine.sealed();
+    let mut courier = Courier::new(engine, sender);
+    let mut wake = courier.changed.clone();
+    let mut swept: Option<std::time::Instant> = None;
+    loop {
+        sealed.mark_unchanged();
+        let mut more = false;
+        match courier.round().await {
+            Ok(progress) => more = progress,
+            Err(error) => {
+                tracing::error!(%error, "deliveries failed");
+                courier.forget();
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+        if *stop.borrow() {
+            courier.end().await;
+            return;
+        }
+        if swept.is_none_or(|at| at.elapsed() >= Duration::from_secs(3_600)) {
+            swept = Some(std::time::Instant::now());
+            if let Err(error) = super::again::sweep(&courier.engine).await {
+                tracing::error!(%error, "old deliveries were not deleted");
+            }
+        }
+        if more {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        tokio::select! {
+            _ = sealed.changed() => {}
+            _ = wake.changed() => {}
+            _ = stop.changed() => {}
+            Some(done) = courier.flights.join_next() => courier.landed(done),
+            () = tokio::time::sleep(TICK) => {}
+        }
+    }
+}
+
+impl Courier {
+    pub(crate) fn new(engine: Engine, sender: Arc<dyn Sender>) -> Self {
+        let token = random_text(engine.environment());
+        let changed = engine.0.destinations.subscribe();
+        Self {
+            engine,
+            sender,
+            token,
+            tracks: HashMap::new(),
+            flights: JoinSet::new(),
+            done: Vec::new(),
+            leased_at: None,
+            placed_at: None,
+            lag_looked_at: None,
+            changed,
+        }
+    }
+
+    /// Does what can be done now; true if there is more.
+    pub(crate) async fn round(&mut self) -> Result<bool, Error> {
+        self.hold().await?;
+        self.collect();
+        let booked = self.settle().await?;
+        let read = self.fan_out().await?;
+        self.look_for_lag().await?;
+        let now = self.engine.environment().now();
+        if !read && self.placed_at.is_none_or(|at| now.since(at) >= PLACE) {
+            self.placed_at = Some(now);
+            self.persist_places().await?;
+        }
+        let started = self.start_attempts().await?;
+        Ok(booked || read || started)
+    }
+
+    /// Waits until every attempt under way has ended, and books them.
+    pub(crate) async fn land(&mut self) -> Result<(), Error> {
+        while let Some(done) = self.flights.join_next().await {
+            self.landed(done);
+        }
+        self.settle().await.map(|_| ())
+    }
+
+    /// Takes leases and takes up what changed about destinations.
+    async fn hold(&mut self) -> Result<(), Error> {
+        let now = self.engine.environment().now();
+        let fresh = self.leased_at.is_some_and(|at| {
+            let age = now.since(at);
+            (0..LEASE - RENEW).contains(&age)
+        });
+        if fresh && !self.changed.has_changed().unwrap_or(false) {
+            return Ok(());
+        }
+        self.changed.mark_unchanged();
+        let kicked = {
+            let kicked = &self.engine.0.kicked;
+            std::mem::take(&mut *kicked.lock().unwrap_or_else(PoisonError::into_inner))
+        };
+        self.persist_places().await?;
+        let (token, until) = (self.token.clone(), now.plus(LEASE));
+        let store = self.engine.0.store.clone();
+        store
+            .transaction("delivery.lease", move |tx: &mut Tx| {
+                let token = token.clone();
+                Box::pin(async move {
+                    destination::lease(tx, &token, TRACKS_MAX, !fresh, now, until).await?;
+                    Ok::<(), Error>(())
+                })
+            })
+            .await?;
+        if !fresh {
+            self.leased_at = Some(now);
+        }
+        let mut link = self.engine.link().await?;
+        let held = destination::held(&mut link, &self.token).await?;
+        let names: HashSet<&str> = held.iter().map(|row| row.name.as_str()).collect();
+        self.tracks.retain(|name, _| names.contains(name.as_str()));
+        let attributes = chancery_store::table::attribute::all(&mut link).await?;
+        for row in held {
+            let known = self.tracks.get_mut(&row.name).filter(|t| t.row.version == row.version);
+            if let Some(track) = known {
+                // Somebody may have put deliveries back, set it back, or switched it off and on.
+                let anew = !fresh || kicked.contains(&row.name);
+                track.take_up(row, anew);
+                continue;
+            }
+            let name = row.name.clone();
+            match self.track(&mut link, row, &attributes).await {
+                Ok(track) => {
+                    self.tracks.insert(name, track);
+                }
+                Err(error) => {
+                    tracing::error!(destination = name, %error, "a destination cannot work");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn track(
+        &self,
+        link: &mut chancery_store::Link,
+        row: Destination,
+        attributes: &[chancery_store::table::attribute::Attribute],
+    ) -> Result<Track, Error> {
+        let address = self.engine.address(link, &row).await?;
+        let mut secrets = address.secrets.clone();
+        let checked = self.sender.check(&address.definition, &mut secrets)?;
+        let batch_max = address.definition.batch_max.unwrap_or(checked.batch_max).max(1);
+        let selector = Selector::new(&address.definition.select, attributes)?;
+        let waiting = table::waiting_count(link, &row.name, AHEAD_MAX).await?;
+        Ok(Track {
+            seen: row.next_index.0,
+            address: Arc::new(address),
+            selector: Arc::new(selector),
+            batch_max,
+            queue: VecDeque::new(),
+            flying: HashSet::new(),
+            window: WINDOW_FIRST,
+            trips: u32::try_from(row.course.failures / 5).unwrap_or(0).min(6),
+            complete: false,
+            due_at: None,
+            waiting,
+            row,
+        })
+    }
+
+    /// Drops what is in memory: it may differ from what was committed.
+    fn forget(&mut self) {
+        self.tracks.clear();
+        self.leased_at = None;
+        self.done.clear();
+        self.flights = JoinSet::new();
+    }
+
+    /// Takes what has landed without waiting.
+    fn collect(&mut self) {
+        while self.done.len() < BOOK_MAX {
+            let Some(done) = self.flights.try_join_next() else { return };
+            self.landed(done);
+        }
+    }
+
+    fn landed(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        match done {
+            Ok(done) => self.done.push(done),
+            // Cancelled with the courier itself; a panic is caught within.
+            Err(error) => tracing::error!(%error, "an attempt was cut short"),
+        }
+    }
+
+    /// Books what has landed; true if something had.
+    async fn settle(&mut self) -> Result<bool, Error> {
+        if self.done.is_empty() {
+            return Ok(false);
+        }
+        let done = std::mem::take(&mut self.done);
+        for one in &done {
+            if let Some(track) = self.tracks.get_mut(&one.track) {
+                track.flying.remove(&one.row.id);
+                track.window = match one.sent.failure {
+                    None => (track.window + 1).min(WINDOW_MAX),
+                    Some(_) => WINDOW_FIRST / 2,
+                };
+            }
+        }
+        self.book(done).await?;
+        Ok(true)
+    }
+
+    /// Starts attempts; true if any.
+    async fn start_attempts(&mut self) -> Result<bool, Error> {
+        let now = self.engine.environment().now();
+        let names: Vec<String> = self.tracks.keys().cloned().collect();
+        let mut started = false;
+        for name in names {
+            if self.flights.len() >= FLIGHT_MAX {
+                break;
+            }
+            let Some(track) = self.tracks.get_mut(&name) else { continue };
+            let room = track.room(now).min(FLIGHT_MAX - self.flights.len());
+            if room == 0 {
+                continue;
+            }
+            if track.due_at.is_some_and(|due| due <= now) {
+                track.complete = false;
+                track.due_at = None;
+            }
+            if track.row.course.open_until.is_some() && track.flying.is_empty() {
+                track.queue.clear();
+                track.complete = false;
+            }
+            if track.queue.is_empty() && !track.complete {
+                fill(&self.engine, track, now).await?;
+            }
+            for _ in 0..room {
+                let Some(item) = track.queue.pop_front() else { break };
+                track.flying.insert(item.row.id);
+                let flight = Flight {
+                    engine: self.engine.clone(),
+                    sender: self.sender.clone(),
+                    address: track.address.clone(),
+                    item,
+                    now,
+                };
+                self.flights.spawn(flight.fly());
+                started = true;
+            }
+        }
+        Ok(started)
+    }
+
+    /// Writes how far the log was looked through without finding anything.
+    async fn persist_places(&mut self) -> Result<(), Error> {
+        let moved: Vec<_> = self
+            .tracks
+            .values()
+            .filter(|track| track.seen > track.row.next_index.0)
+            .map(|track| {
+                let row = &track.row;
+                (row.name.clone(), row.next_index, LogIndex(track.seen), row.batch_at)
+            })
+            .collect();
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let token = self.token.clone();
+        let rows = moved.clone();
+        let store = self.engine.0.store.clone();
+        store
+            .transaction("delivery.place", move |tx: &mut Tx| {
+                let (token, rows) = (token.clone(), rows.clone());
+                Box::pin(async move {
+                    for (name, from, to, batch_at) in rows {
+                        destination::move_cursor(tx, &name, &token, (from, to), batch_at).await?;
+                    }
+                    Ok::<(), Error>(())
+                })
+            })
+            .await?;
+        for (name, _, to, _) in moved {
+            if let Some(track) = self.tracks.get_mut(&name) {
+                track.row.next_index = to;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends in order: attempts under way may finish, leases are given back.
+    async fn end(&mut self) {
+        let landed = tokio::time::timeout(GRACE, self.land()).await;
+        if !matches!(landed, Ok(Ok(()))) {
+            tracing::warn!("attempts under way were left; they will be made again");
+        }
+        let result = async {
+            self.persist_places().await?;
+            let token = self.token.clone();
+            let store = self.engine.0.store.clone();
+            store
+                .transaction("delivery.release", move |tx: &mut Tx| {
+                    let token = token.clone();
+                    Box::pin(async move {
+                        destination::release(tx, &token).await?;
+                        Ok::<(), Error>(())
+                    })
+                })
+                .await
+        };
+        if let Err(error) = result.await {
+            tracing::warn!(%error, "the leases of destinations were not given back");
+        }
+    }
+}
+
+/// Reads deliveries that are due into the queue.
+async fn fill(engine: &Engine, track: &mut Track, now: Timestamp) -> Result<(), Error> {
+    let mut link = engine.link().await?;
+    let most = READ_MAX + track.flying.len();
+    let in_order = track.in_order();
+    let rows = if in_order {
+        table::oldest(&mut link, &track.row.name, most).await?
+    } else {
+        table::waiting(&mut link, &track.row.name, now, most).await?
+    };
+    let all = rows.len() < most;
+    let probe = track.row.course.open_until.is_some();
+    let flying = &track.flying;
+    let mut later = None;
+    for row in rows.into_iter().filter(|row| !flying.contains(&row.id)) {
+        // In order, what is not due yet holds up what follows; a probe is not asked to wait.
+        if in_order && !probe && row.next_at > now {
+            later = Some(row.next_at);
+            break;
+        }
+        track.queue.push_back(Item { row, events: None });
+        if probe {
+            break;
+        }
+    }
+    track.complete = all && !probe;
+    if track.queue.is_empty() {
+        track.complete = true;
+        track.due_at = match later {
+            Some(later) => Some(later),
+            None => table::next_due(&mut link, &track.row.name).await?.filter(|due| *due > now),
+        };
+    } else if all && !probe {
+        track.due_at = table::next_later(&mut link, &track.row.name, now).await?;
+    }
+    Ok(())
+}
+
+/// One attempt under way.
+struct Flight {
+    engine: Engine,
+    sender: Arc<dyn Sender>,
+    address: Arc<Address>,
+    item: Item,
+    now: Timestamp,
+}
+
+impl Flight {
+    async fn fly(self) -> Done {
+        let started = std::time::Instant::now();
+        let Self { engine, sender, address, item, now } = self;
+        let Item { row, events } = item;
+        let sending = async {
+            let parcel = match parcel(&engine, &address, &row, events, now).await {
+                Ok(parcel) => parcel,
+                Err(error) => {
+                    let failure = SendError::new("content", error.to_string());
+                    return Sent::failed(Value::Null, failure);
+                }
+            };
+            sender.send(address.clone(), parcel).await
+        };
+        let guarded = tokio::time::timeout(ATTEMPT_MAX, AssertUnwindSafe(sending).catch_unwind());
+        let sent = match guarded.await {
+            Ok(Ok(sent)) => sent,
+            Ok(Err(_)) => {
+                tracing::error!(destination = address.name, "a sender panicked");
+                let message = "the program has a fault; its log says more";
+                Sent::failed(Value::Null, SendError::new("internal", message))
+            }
+            Err(_) => {
+                Sent::failed(Value::Null, SendError::new("timeout", "the attempt took too long"))
+            }
+        };
+        Done {
+            track: address.name.clone(),
+            version: address.version,
+            row,
+            sent,
+            at: engine.environment().now(),
+            took_us: i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+/// Puts together what a delivery carries.
+pub(super) async fn parcel(
+    engine: &Engine,
+    address: &Address,
+    row: &Delivery,
+    events: Option<Vec<Arc<Sealed>>>,
+    now: Timestamp,
+) -> Result<Parcel, Error> {
+    let content = match events {
+        Some(events) => Content::Events(shown(events, address.definition.personal)),
+        None => {
+            let carried = carried(row)?;
+            match carried.message {
+                Some(message) => Content::Message(message),
+                None => {
+                    let mut link = engine.link().await?;
+                    let found = log::at_indexes(&mut link, &carried.events).await?;
+                    let found = found.into_iter().map(Arc::new).collect();
+                    Content::Events(shown(found, address.definition.personal))
+                }
+            }
+        }
+    };
+    Ok(Parcel {
+        id: row.id,
+        created_at: row.created_at,
+        now,
+        attempt: row.attempts + 1,
+        content,
+        public_url: engine.settings().public_url.clone(),
+    })
+}
+
+/// Events without what is about people, unless that is wanted.
+fn shown(events: Vec<Arc<Sealed>>, personal: bool) -> Vec<Arc<Sealed>> {
+    if personal {
+        return events;
+    }
+    events.into_iter().map(|sealed| Arc::new(sealed.without_personal())).collect()
+}

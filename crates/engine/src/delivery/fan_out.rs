@@ -1,0 +1,250 @@
+//! Sealed events become deliveries: rows and cursor in one transaction, so that an event is neither
+//! lost nor queued twice, whenever the program dies.
+//!
+//! Destinations that stand at the same place of the log share one reading of it. Events that none
+//! of them can select are passed over by the database, unopened, and the cursor moves for them now
+//! and then only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chancery_event::{EventType, LogIndex, Timestamp};
+use chancery_store::Tx;
+use chancery_store::log::{self, Sealed};
+use chancery_store::table::delivery::{self as table, Delivery};
+use chancery_store::table::destination;
+
+use super::courier::{AHEAD_MAX, Courier, Item, QUEUE_MAX};
+use super::definition::Runner;
+use crate::reaction::happening::{Subject, certificate_of};
+use crate::{Engine, Error};
+
+/// Events looked at in one transaction at most.
+const EVENTS_MAX: usize = 2_048;
+/// Indexes looked through at a time.
+const WINDOW: u64 = 16_384;
+/// The cursor is moved at the latest this many passed events behind.
+const LAG_MAX: u64 = 65_536;
+const HOUR: i64 = 3_600 * Timestamp::SECOND;
+
+/// What one destination gets of one reading.
+struct Portion {
+    name: String,
+    from: LogIndex,
+    to: LogIndex,
+    batch_at: Option<Timestamp>,
+    items: Vec<Item>,
+}
+
+impl Courier {
+    /// Reads the log on for the destinations; true if there may be more to read.
+    pub(super) async fn fan_out(&mut self) -> Result<bool, Error> {
+        let now = self.engine.environment().now();
+        let mut link = self.engine.link().await?;
+        let size = log::latest_index(&mut link).await?.0;
+        drop(link);
+        let mut places: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        for (name, track) in &self.tracks {
+            let due = track.row.batch_at.is_none_or(|at| at <= now);
+            let is_stream = track.row.class == "forwarder";
+            if is_stream && due && track.waiting < AHEAD_MAX && track.seen < size {
+                places.entry(track.seen).or_default().push(name.clone());
+            }
+        }
+        let mut more = false;
+        for (from, names) in places {
+            more |= self.read(from, size, names, now).await?;
+        }
+        self.next_batches(size, now).await?;
+        Ok(more)
+    }
+
+    /// Reads one window of the log for the destinations that stand at its beginning.
+    async fn read(
+        &mut self,
+        from: u64,
+        size: u64,
+        names: Vec<String>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let to = size.min(from + WINDOW);
+        let mut wanted = vec![false; EventType::ALL.len()];
+        let mut objects = false;
+        for name in &names {
+            let Some(track) = self.tracks.get(name) else { continue };
+            track.selector.types().for_each(|of| wanted[of as usize] = true);
+            objects |= track.selector.needs_object();
+        }
+        let types: Vec<&str> =
+            EventType::ALL.iter().filter(|of| wanted[**of as usize]).map(|of| of.name()).collect();
+        let mut link = self.engine.link().await?;
+        let range = (LogIndex(from), LogIndex(to));
+        let events = log::of_types(&mut link, range, &types, EVENTS_MAX).await?;
+        let end = match events.last() {
+            Some(last) if events.len() == EVENTS_MAX => last.index().0 + 1,
+            _ => to,
+        };
+        let mut found: Vec<(Arc<Sealed>, Option<Subject>)> = Vec::with_capacity(events.len());
+        for sealed in events {
+            let subject = match certificate_of(sealed.event()).filter(|_| objects) {
+                Some(id) => Subject::read(&mut link, id).await?,
+                None => None,
+            };
+            found.push((Arc::new(sealed), subject));
+        }
+        drop(link);
+        let mut portions = Vec::new();
+        for name in names {
+            let portion = self.portion(&name, &found, end, now);
+            let Some(track) = self.tracks.get_mut(&name) else { continue };
+            match portion {
+                Some(portion) => portions.push(portion),
+                None => track.seen = end,
+            }
+        }
+        self.insert(portions).await?;
+        Ok(end < size)
+    }
+
+    /// The deliveries of one destination; `None` if nothing needs to be written.
+    fn portion(
+        &self,
+        name: &str,
+        found: &[(Arc<Sealed>, Option<Subject>)],
+        end: u64,
+        now: Timestamp,
+    ) -> Option<Portion> {
+        let track = self.tracks.get(name)?;
+        let selected: Vec<Arc<Sealed>> = found
+            .iter()
+            .filter(|(sealed, subject)| {
+                track.selector.holds(sealed.event(), sealed.index(), subject.as_ref(), now)
+            })
+            .map(|(sealed, _)| sealed.clone())
+            .collect();
+        let from = track.row.next_index;
+        if selected.is_empty() && end.saturating_sub(from.0) < LAG_MAX {
+            return None;
+        }
+        let batch_at = track.row.batch_at;
+        let items = selected
+            .chunks(track.batch_max)
+            .map(|batch| item(&self.engine, name, "log", batch, now))
+            .collect();
+        Some(Portion { name: name.to_owned(), from, to: LogIndex(end), batch_at, items })
+    }
+
+    /// Writes deliveries and moves cursors, then takes the deliveries up.
+    async fn insert(&mut self, portions: Vec<Portion>) -> Result<(), Error> {
+        if portions.is_empty() {
+            return Ok(());
+        }
+        let portions = Arc::new(portions);
+        let (written, token) = (portions.clone(), self.token.clone());
+        let store = self.engine.0.store.clone();
+        let lost: Vec<String> = store
+            .transaction("delivery.fan_out", move |tx: &mut Tx| {
+                let (portions, token) = (written.clone(), token.clone());
+                Box::pin(async move {
+                    let mut lost = Vec::new();
+                    let mut rows: Vec<Delivery> = Vec::new();
+                    for portion in portions.iter() {
+                        let place = (portion.from, portion.to);
+                        let (name, at) = (&portion.name, portion.batch_at);
+                        if destination::move_cursor(tx, name, &token, place, at).await? {
+                            rows.extend(portion.items.iter().map(|item| item.row.clone()));
+                        } else {
+                            lost.push(name.clone());
+                        }
+                    }
+                    table::insert(tx, &rows).await?;
+                    Ok::<_, Error>(lost)
+                })
+            })
+            .await?;
+        for name in &lost {
+            self.tracks.remove(name);
+        }
+        for portion in portions.iter() {
+            let Some(track) = self.tracks.get_mut(&portion.name) else { continue };
+            track.seen = portion.to.0;
+            track.row.next_index = portion.to;
+            track.waiting += portion.items.len() as u64;
+            if track.complete && track.queue.len() + portion.items.len() <= QUEUE_MAX {
+                track.queue.extend(portion.items.iter().cloned());
+            } else {
+                track.complete = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Periodic destinations that have come to the end of the log wait for their next turn.
+    async fn next_batches(&mut self, size: u64, now: Timestamp) -> Result<(), Error> {
+        let token = self.token.clone();
+        let mut moved = Vec::new();
+        for (name, track) in &self.tracks {
+            let definition = &track.address.definition;
+            let hours = definition.every_hours.unwrap_or(1);
+            let due = track.row.batch_at.is_some_and(|at| at <= now);
+            if definition.runner == Runner::Periodic && due && track.seen >= size {
+                let next = now.plus(hours * HOUR);
+                moved.push((name.clone(), track.row.next_index, LogIndex(track.seen), next));
+            }
+        }
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let rows = moved.clone();
+        let store = self.engine.0.store.clone();
+        store
+            .transaction("delivery.batch", move |tx: &mut Tx| {
+                let (token, rows) = (token.clone(), rows.clone());
+                Box::pin(async move {
+                    for (name, from, to, at) in rows {
+                        destination::move_cursor(tx, &name, &token, (from, to), Some(at)).await?;
+                    }
+                    Ok::<(), Error>(())
+                })
+            })
+            .await?;
+        for (name, _, to, at) in moved {
+            if let Some(track) = self.tracks.get_mut(&name) {
+                track.row.next_index = to;
+                track.row.batch_at = Some(at);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A delivery of events.
+pub(super) fn item(
+    engine: &Engine,
+    destination: &str,
+    reason: &str,
+    events: &[Arc<Sealed>],
+    now: Timestamp,
+) -> Item {
+    let indexes: Vec<u64> = events.iter().map(|sealed| sealed.index().0).collect();
+    let row = Delivery {
+        id: engine.environment().id(),
+        destination: destination.to_owned(),
+        reason: reason.to_owned(),
+        first_index: indexes.first().copied(),
+        last_index: indexes.last().copied(),
+        events: indexes.len() as u64,
+        event_type: events.first().map(|sealed| sealed.event().type_name.to_string()),
+        content: format!("{{\"events\":{indexes:?}}}"),
+        state: "waiting".to_owned(),
+        attempts: 0,
+        next_at: now,
+        created_at: now,
+        first_attempt_at: None,
+        last_attempt_at: None,
+        completed_at: None,
+        status: None,
+        error: None,
+    };
+    Item { row, events: Some(events.to_vec()) }
+}

@@ -1,0 +1,255 @@
+//! Looking at destinations, deliveries and attempts: each caller sees those in reach.
+
+use chancery_event::Timestamp;
+use chancery_event::id::DeliveryId;
+use chancery_store::table::delivery::{self as table, Attempt, Delivery, search};
+use chancery_store::table::destination::{self, Destination};
+use chancery_store::{Link, log};
+use serde_json::Value;
+
+use super::{Class, Definition, DeliveryQuery, Reach};
+use crate::{Context, Engine, Error, Permission};
+
+/// Deliveries of one list at most: a page of a thousand, and one to tell that there are more.
+const LIST_MAX: usize = 1_001;
+/// Attempts that are shown of one delivery.
+const ATTEMPTS_MAX: usize = 200;
+
+/// What a destination has still to send.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Entries of the log that it has not looked at.
+    pub log_entries: u64,
+    /// Deliveries that wait.
+    pub waiting: u64,
+    /// Deliveries that were given up.
+    pub dead: u64,
+    /// Age of the oldest delivery that waits, in seconds.
+    pub lag_s: u64,
+}
+
+/// A destination with how it goes.
+#[derive(Clone, Debug)]
+pub struct DestinationView {
+    /// Its row.
+    pub row: Destination,
+    /// What it says.
+    pub definition: Definition,
+    /// Where it sends, without secrets.
+    pub endpoint: String,
+    /// Names of its secrets.
+    pub secrets: Vec<String>,
+    /// The key that its receiver verifies signatures with, where there is one.
+    pub public_key: Option<String>,
+    /// What it has still to send.
+    pub backlog: Backlog,
+}
+
+impl Engine {
+    /// The destinations of a class that the caller may see, by name.
+    ///
+    /// # Errors
+    /// The caller may not see any.
+    pub async fn destinations(
+        &self,
+        context: &Context,
+        class: Class,
+    ) -> Result<Vec<DestinationView>, Error> {
+        let sight = self.sight(context, class).await?;
+        let mut link = self.link().await?;
+        let rows = destination::all(&mut link, Some(class.as_str())).await?;
+        let size = log::latest_index(&mut link).await?.0;
+        let mut views = Vec::new();
+        for row in rows.into_iter().filter(|row| sight.covers(&row.name, &row.path)) {
+            views.push(self.view_of(&mut link, row, size).await?);
+        }
+        Ok(views)
+    }
+
+    /// One destination.
+    ///
+    /// # Errors
+    /// There is none of this name that the caller may see.
+    pub async fn destination(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+    ) -> Result<DestinationView, Error> {
+        let sight = self.sight(context, class).await?;
+        let mut link = self.link().await?;
+        let row = self.destination_row(&mut link, class, name).await?;
+        if !sight.covers(&row.name, &row.path) {
+            return Err(Error::not_found(class.as_str(), &row.name));
+        }
+        let size = log::latest_index(&mut link).await?.0;
+        self.view_of(&mut link, row, size).await
+    }
+
+    /// Every version of a destination, newest first: number, whether it was on, body, when, by
+    /// whom.
+    ///
+    /// # Errors
+    /// As [`Engine::destination`].
+    pub async fn destination_versions(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+    ) -> Result<Vec<(i64, bool, Value, Timestamp, Option<String>)>, Error> {
+        self.destination(context, class, name).await?;
+        let versions = destination::versions(&mut self.link().await?, name).await?;
+        Ok(versions
+            .into_iter()
+            .map(|one| {
+                let body = serde_json::from_str(&one.body).unwrap_or(Value::Null);
+                (one.version, one.enabled, body, one.created_at, one.created_by)
+            })
+            .collect())
+    }
+
+    /// Deliveries that fit and that the caller may see, newest first.
+    ///
+    /// # Errors
+    /// The caller may not see any.
+    pub async fn deliveries(
+        &self,
+        context: &Context,
+        query: DeliveryQuery,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, Error> {
+        let Some(query) = self.within_sight(context, query).await? else { return Ok(Vec::new()) };
+        let limit = limit.clamp(1, LIST_MAX);
+        let rows = search::page(&mut self.link().await?, &query, limit).await?;
+        Ok(rows.into_iter().map(shown).collect())
+    }
+
+    /// How many deliveries that fit are in which state, by destination.
+    ///
+    /// # Errors
+    /// The caller may not see any.
+    pub async fn delivery_counts(
+        &self,
+        context: &Context,
+        query: DeliveryQuery,
+    ) -> Result<Vec<(String, String, u64)>, Error> {
+        let Some(query) = self.within_sight(context, query).await? else { return Ok(Vec::new()) };
+        Ok(search::counts(&mut self.link().await?, &query).await?)
+    }
+
+    /// One delivery with its attempts, the newest first.
+    ///
+    /// # Errors
+    /// There is none with this identifier that the caller may see.
+    pub async fn delivery(
+        &self,
+        context: &Context,
+        id: DeliveryId,
+    ) -> Result<(Delivery, Vec<Attempt>), Error> {
+        context.require(Permission::ForwarderRead)?;
+        let row = self.delivery_row(id).await?;
+        let of = DeliveryQuery {
+            destinations: vec![row.destination.clone()],
+            ..DeliveryQuery::default()
+        };
+        if self.within_sight(context, of).await?.is_none() {
+            return Err(Error::not_found("delivery", id));
+        }
+        let attempts = table::attempts(&mut self.link().await?, id, ATTEMPTS_MAX).await?;
+        Ok((shown(row), attempts))
+    }
+
+    /// Deliveries whose first event is at this index of the log.
+    ///
+    /// # Errors
+    /// The caller may not see deliveries.
+    pub async fn deliveries_of_event(
+        &self,
+        context: &Context,
+        index: u64,
+    ) -> Result<Vec<Delivery>, Error> {
+        context.require(Permission::ForwarderRead)?;
+        let found = search::of_event(&mut self.link().await?, index, 100).await?;
+        Ok(found.into_iter().map(shown).collect())
+    }
+
+    pub(super) async fn delivery_row(&self, id: DeliveryId) -> Result<Delivery, Error> {
+        let found = table::find(&mut self.link().await?, id).await?;
+        found.ok_or_else(|| Error::not_found("delivery", id))
+    }
+
+    async fn sight(&self, context: &Context, class: Class) -> Result<Reach, Error> {
+        context.require(Permission::ForwarderRead)?;
+        match class {
+            Class::Forwarder => self.forwarder_sight(context).await,
+            Class::Channel => Ok(Reach::All),
+        }
+    }
+
+    /// The query narrowed to what the caller may see; `None`: to nothing.
+    async fn within_sight(
+        &self,
+        context: &Context,
+        mut query: DeliveryQuery,
+    ) -> Result<Option<DeliveryQuery>, Error> {
+        let sight = self.sight(context, Class::Forwarder).await?;
+        if sight == Reach::All {
+            return Ok(Some(query));
+        }
+        let rows = destination::all(&mut self.link().await?, None).await?;
+        let seen = rows.iter().filter(|row| sight.covers(&row.name, &row.path));
+        let wanted =
+            |name: &String| query.destinations.is_empty() || query.destinations.contains(name);
+        let names: Vec<String> =
+            seen.map(|row| row.name.clone()).filter(|name| wanted(name)).collect();
+        query.destinations = names;
+        Ok(Some(query).filter(|query| !query.destinations.is_empty()))
+    }
+
+    async fn view_of(
+        &self,
+        link: &mut Link,
+        row: Destination,
+        size: u64,
+    ) -> Result<DestinationView, Error> {
+        let address = self.address(link, &row).await?;
+        let (mut endpoint, mut public_key) = (String::new(), None);
+        if let Ok(sender) = self.senders() {
+            let mut secrets = address.secrets.clone();
+            endpoint = match sender.check(&address.definition, &mut secrets) {
+                Ok(checked) => checked.endpoint,
+                Err(error) => error.to_string(),
+            };
+            public_key = sender.public_key(&address.definition, &address.secrets);
+        }
+        let (waiting, dead) = search::backlog(link, &row.name).await?;
+        let oldest = match waiting {
+            0 => None,
+            _ => table::oldest(link, &row.name, 1).await?.pop(),
+        };
+        let lag = oldest.map_or(0, |oldest| self.environment().now().since(oldest.created_at));
+        let log_entries = match row.class.as_str() {
+            "forwarder" => size.saturating_sub(row.next_index.0),
+            _ => 0,
+        };
+        let lag_s = u64::try_from(lag / Timestamp::SECOND).unwrap_or(0);
+        let backlog = Backlog { log_entries, waiting, dead, lag_s };
+        let secrets = address.secrets.names();
+        Ok(DestinationView {
+            row,
+            definition: address.definition,
+            endpoint,
+            secrets,
+            public_key,
+            backlog,
+        })
+    }
+}
+
+/// A delivery as it leaves the engine: a message may name people, so it stays.
+fn shown(mut row: Delivery) -> Delivery {
+    if row.first_index.is_none() {
+        row.content = "{}".to_owned();
+    }
+    row
+}

@@ -1,0 +1,440 @@
+//! What came of attempts: booked in one transaction with what it means for the destination, the
+//! events and the alerts about it. A destination whose lease was lost keeps nothing of it: whoever
+//! serves it now sends again, under the same identifier.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chancery_event::types::{delivery as types, deployment};
+use chancery_event::{Outcome, Severity, Target, TargetKind, Timestamp, Verdict};
+use chancery_store::Tx;
+use chancery_store::table::delivery::{self as table, Attempt, Delivery};
+use chancery_store::table::destination::{self, Course};
+
+use super::courier::{Courier, Done};
+use super::track::{self, Turn};
+use super::{Sent, carried};
+use crate::alert::{self, NewAlert};
+use crate::scribe::{Draft, Scribe};
+use crate::{Context, Error};
+
+/// How often it is looked whether a forwarder lags.
+const LOOK: i64 = 30 * Timestamp::SECOND;
+/// A forwarder whose oldest waiting delivery is older than this lags.
+const LAG: i64 = 900 * Timestamp::SECOND;
+
+/// Key of the alert that deliveries to a destination fail.
+pub(super) fn failing_key(name: &str) -> String {
+    format!("destination_failing:destination/{name}")
+}
+
+/// Key of the alert that a destination was switched off.
+pub(super) fn disabled_key(name: &str) -> String {
+    format!("destination_disabled:destination/{name}")
+}
+
+/// What is to be written about one destination.
+struct Page {
+    name: String,
+    kind: String,
+    course: Course,
+    rows: Vec<Delivery>,
+    attempts: Vec<Attempt>,
+    turns: Vec<(Turn, usize)>,
+    words: Vec<&'static str>,
+}
+
+impl Courier {
+    /// Books attempts.
+    pub(super) async fn book(&mut self, done: Vec<Done>) -> Result<(), Error> {
+        let pages = Arc::new(self.pages(done));
+        let (written, token) = (pages.clone(), self.token.clone());
+        let scribe = self.engine.scribe(&Context::system(self.engine.environment()));
+        let store = self.engine.0.store.clone();
+        let lost: Vec<String> = store
+            .transaction("delivery.book", move |tx: &mut Tx| {
+                let (pages, token, scribe) = (written.clone(), token.clone(), scribe.clone());
+                Box::pin(async move {
+                    let mut lost = Vec::new();
+                    for page in pages.iter() {
+                        if destination::book(tx, &page.name, &token, &page.course).await? {
+                            write(tx, &scribe, page).await?;
+                        } else {
+                            lost.push(page.name.clone());
+                        }
+                    }
+                    Ok::<_, Error>(lost)
+                })
+            })
+            .await?;
+        for page in pages.iter() {
+            let Some(track) = self.tracks.get_mut(&page.name) else { continue };
+            track.row.course = page.course.clone();
+            for row in &page.rows {
+                match row.state.as_str() {
+                    "waiting" => {
+                        let due = track.due_at.map_or(row.next_at, |due| due.min(row.next_at));
+                        track.due_at = Some(due);
+                    }
+                    _ => track.waiting = track.waiting.saturating_sub(1),
+                }
+            }
+            for (turn, _) in &page.turns {
+                match turn {
+                    Turn::Recovered(..) => {
+                        track.complete = false;
+                        track.due_at = None;
+                    }
+                    Turn::Off(_) => {
+                        self.tracks.remove(&page.name);
+                        break;
+                    }
+                    Turn::None | Turn::Failing => {}
+                }
+            }
+        }
+        for name in lost {
+            self.tracks.remove(&name);
+        }
+        Ok(())
+    }
+
+    fn pages(&mut self, done: Vec<Done>) -> Vec<Page> {
+        let node = self.engine.0.desk.node.to_string();
+        let mut pages: HashMap<String, Page> = HashMap::new();
+        for one in done {
+            // It was changed or lost meanwhile: sent again by whoever serves it now.
+            let Some(track) = self.tracks.get_mut(&one.track) else { continue };
+            let page = pages.entry(one.track.clone()).or_insert_with(|| Page {
+                name: one.track.clone(),
+                kind: track.row.kind.clone(),
+                course: track.course().clone(),
+                rows: Vec::new(),
+                attempts: Vec::new(),
+                turns: Vec::new(),
+                words: Vec::new(),
+            });
+            let mut row = one.row;
+            let random = u64::from_le_bytes(self.engine.environment().random());
+            let (course, trips) = (&mut page.course, &mut track.trips);
+            let turn = track::book(&mut row, course, trips, &one.sent, one.at, random);
+            let failure = one.sent.failure.as_ref();
+            page.attempts.push(Attempt {
+                delivery: row.id,
+                number: row.attempts,
+                at: one.at,
+                took_us: one.took_us,
+                outcome: if failure.is_none() { "delivered" } else { "failed" }.to_owned(),
+                status: one.sent.status.map(i64::from),
+                request: one.sent.request.to_string(),
+                response: one.sent.response.to_string(),
+                error: row.error.clone(),
+                node: node.clone(),
+            });
+            page.words.push(failure.map_or("", |failure| failure.word));
+            if turn != Turn::None {
+                page.turns.push((turn, page.rows.len()));
+            }
+            tracing::debug!(destination = page.name, version = one.version, "attempt booked");
+            page.rows.push(row);
+        }
+        pages.into_values().collect()
+    }
+
+    /// Says that forwarders are behind, or have caught up.
+    pub(super) async fn look_for_lag(&mut self) -> Result<(), Error> {
+        let now = self.engine.environment().now();
+        if self.lag_looked_at.is_some_and(|at| now.since(at) < LOOK) {
+            return Ok(());
+        }
+        self.lag_looked_at = Some(now);
+        let mut link = self.engine.link().await?;
+        let size = chancery_store::log::latest_index(&mut link).await?.0;
+        let mut news = Vec::new();
+        for (name, track) in &mut self.tracks {
+            if track.row.class != "forwarder" {
+                continue;
+            }
+            let oldest = match track.waiting {
+                0 => None,
+                _ => table::oldest(&mut link, name, 1).await?.pop().map(|row| row.created_at),
+            };
+            let lag = oldest.map_or(0, |at| now.since(at));
+            let lags = lag >= LAG;
+            if lags != track.row.course.lagging {
+                track.row.course.lagging = lags;
+                news.push((name.clone(), track.row.course.clone(), track.seen, lag));
+            }
+        }
+        drop(link);
+        if news.is_empty() {
+            return Ok(());
+        }
+        let token = self.token.clone();
+        let scribe = self.engine.scribe(&Context::system(self.engine.environment()));
+        let store = self.engine.0.store.clone();
+        store
+            .transaction("delivery.lag", move |tx: &mut Tx| {
+                let (news, token, scribe) = (news.clone(), token.clone(), scribe.clone());
+                Box::pin(async move {
+                    for (name, course, next_index, lag) in news {
+                        if destination::book(tx, &name, &token, &course).await? {
+                            lag_told(tx, &scribe, &name, course.lagging, next_index, size, lag)?;
+                        }
+                    }
+                    Ok::<(), Error>(())
+                })
+            })
+            .await
+    }
+}
+
+fn lag_told(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    name: &str,
+    lags: bool,
+    next_index: u64,
+    log_size: u64,
+    lag: i64,
+) -> Result<(), Error> {
+    let destination = name.to_owned();
+    let draft = if lags {
+        let lag_s = u64::try_from(lag / Timestamp::SECOND).unwrap_or(0);
+        Draft::new(&types::Lagging { destination, next_index, log_size, lag_s })?
+    } else {
+        Draft::new(&types::CaughtUp { destination, next_index })?
+    };
+    scribe.record(tx, draft.target(target(name))).map(|_| ())
+}
+
+/// A destination as the target of an event.
+pub(super) fn target(name: &str) -> Target {
+    Target::new(TargetKind::Destination, name).named(name)
+}
+
+async fn write(tx: &mut Tx, scribe: &Scribe, page: &Page) -> Result<(), Error> {
+    table::book(tx, &page.rows).await?;
+    table::add_attempts(tx, &page.attempts).await?;
+    for (turn, place) in &page.turns {
+        if let Some(row) = page.rows.get(*place) {
+            told(tx, scribe, page, *turn, row, page.words[*place]).await?;
+        }
+    }
+    let dead: Vec<&Delivery> = page.rows.iter().filter(|row| row.state == "dead").collect();
+    if let Some(first) = dead.first() {
+        let payload = types::Exhausted {
+            destination: page.name.clone(),
+            destination_kind: page.kind.clone().into(),
+            delivery_id: first.id,
+            deliveries: u32::try_from(dead.len()).unwrap_or(u32::MAX),
+            attempts: u32::try_from(first.attempts).unwrap_or(u32::MAX),
+        };
+        scribe.record(tx, Draft::new(&payload)?.target(target(&page.name)))?;
+    }
+    for (row, word) in page.rows.iter().zip(&page.words) {
+        if row.state != "waiting" && row.first_index.is_none() {
+            noticed(tx, scribe, page, row, word)?;
+        }
+    }
+    Ok(())
+}
+
+/// Records what an attempt meant for its destination, and raises or resolves its alerts.
+async fn told(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    page: &Page,
+    turn: Turn,
+    row: &Delivery,
+    word: &'static str,
+) -> Result<(), Error> {
+    let (name, kind) = (&page.name, &page.kind);
+    let (destination, destination_kind) = (name.clone(), kind.clone().into());
+    match turn {
+        Turn::None => Ok(()),
+        Turn::Failing => {
+            let payload = types::Failing {
+                destination,
+                destination_kind,
+                delivery_id: row.id,
+                http_status: row.status.and_then(|status| u16::try_from(status).ok()),
+                failure: if word.is_empty() { "status" } else { word }.into(),
+            };
+            let cause = scribe.record(tx, Draft::new(&payload)?.target(target(name)))?;
+            let new = NewAlert {
+                message: format!(
+                    "{}. It is tried again over three days; nothing is lost until then.",
+                    row.error.as_deref().unwrap_or("The attempt failed")
+                ),
+                object: Some(target(name)),
+                source: "deliveries".to_owned(),
+                cause: Some(cause),
+                ..NewAlert::new(
+                    failing_key(name),
+                    "destination_failing",
+                    Severity::Warning,
+                    format!("Deliveries to {name} fail"),
+                )
+            };
+            alert::raise(tx, scribe, &new).await.map(|_| ())
+        }
+        Turn::Recovered(failures, failing_since) => {
+            table::hasten(tx, name, scribe.now()).await?;
+            let payload = types::Recovered {
+                destination,
+                destination_kind,
+                delivery_id: row.id,
+                failures: u32::try_from(failures).unwrap_or(u32::MAX),
+                failing_since,
+            };
+            scribe.record(tx, Draft::new(&payload)?.target(target(name)))?;
+            alert::resolve(tx, scribe, &failing_key(name), "delivered").await.map(|_| ())
+        }
+        Turn::Off(because) => switched_off(tx, scribe, page, because).await,
+    }
+}
+
+/// Switches a destination off, and says so.
+async fn switched_off(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    page: &Page,
+    because: &'static str,
+) -> Result<(), Error> {
+    let (name, destination) = (&page.name, page.name.clone());
+    let destination_kind = page.kind.clone().into();
+
+    if !destination::disable(tx, name, because, scribe.now()).await? {
+        return Ok(());
+    }
+    let payload = types::Disabled {
+        destination,
+        destination_kind,
+        because: because.into(),
+        failures: u32::try_from(page.course.failures).unwrap_or(u32::MAX),
+        failing_since: page.course.failing_since,
+    };
+    let cause = scribe.record(tx, Draft::new(&payload)?.target(target(name)))?;
+    let why = match because {
+        "gone" => "The receiver answered that it is gone (410)".to_owned(),
+        _ => format!(
+            "Nothing got through to it for days: {}",
+            page.course.last_error.as_deref().unwrap_or("every attempt failed")
+        ),
+    };
+    let new = NewAlert {
+        message: format!("{why}. What waits for it is kept. Put it right and switch it on again."),
+        object: Some(target(name)),
+        source: "deliveries".to_owned(),
+        cause: Some(cause),
+        ..NewAlert::new(
+            disabled_key(name),
+            "destination_disabled",
+            Severity::Error,
+            format!("The destination {name} was switched off"),
+        )
+    };
+    alert::raise(tx, scribe, &new).await?;
+    alert::resolve(tx, scribe, &failing_key(name), "disabled").await.map(|_| ())
+}
+
+/// Records that a notice was sent, or could not be.
+fn noticed(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    page: &Page,
+    row: &Delivery,
+    word: &'static str,
+) -> Result<(), Error> {
+    let Some(message) = carried(row)?.message else { return Ok(()) };
+    let outcome = match row.state.as_str() {
+        "delivered" => Outcome::success(),
+        _ => Outcome {
+            result: Verdict::Failure,
+            reason: Some(if word.is_empty() { "exhausted".into() } else { word.into() }),
+            message: None,
+        },
+    };
+    let channel_id = Some(page.name.clone());
+    let attempts = u32::try_from(row.attempts).ok();
+    let draft = if page.kind == "email" {
+        let addresses = message.recipients.join(", ");
+        Draft::new(&deployment::NotificationEmail {
+            channel_id,
+            template: None,
+            recipients: u32::try_from(message.recipients.len()).unwrap_or(u32::MAX),
+            attempts,
+            recipient_addresses: Some(addresses).filter(|text| !text.is_empty()),
+        })?
+    } else {
+        Draft::new(&deployment::NotificationPost {
+            channel_id,
+            channel_kind: Some(page.kind.clone().into()),
+            http_status: row.status.and_then(|status| u16::try_from(status).ok()),
+            attempts,
+        })?
+    };
+    scribe.record(tx, draft.outcome(outcome).target(target(&page.name))).map(|_| ())
+}
+
+/// Keeps a trial: its row as it ended, its one attempt, and that a notice was sent.
+pub(super) async fn trial(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    row: &mut Delivery,
+    sent: &Sent,
+    (at, took): (Timestamp, std::time::Duration),
+    node: String,
+    kind: Option<String>,
+) -> Result<(), Error> {
+    let failure = sent.failure.as_ref();
+    row.state = "waiting".to_owned();
+    table::insert(tx, std::slice::from_ref(row)).await?;
+    row.state = if failure.is_none() { "delivered" } else { "dead" }.to_owned();
+    row.attempts = 1;
+    row.first_attempt_at = Some(at);
+    row.last_attempt_at = Some(at);
+    row.completed_at = Some(at);
+    row.status = sent.status.map(i64::from);
+    row.error = failure.map(|failure| failure.message.chars().take(500).collect());
+    table::book(tx, std::slice::from_ref(row)).await?;
+    let attempt = Attempt {
+        delivery: row.id,
+        number: 1,
+        at,
+        took_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+        outcome: if failure.is_none() { "delivered" } else { "failed" }.to_owned(),
+        status: row.status,
+        request: sent.request.to_string(),
+        response: sent.response.to_string(),
+        error: row.error.clone(),
+        node,
+    };
+    table::add_attempts(tx, std::slice::from_ref(&attempt)).await?;
+    let page = Page {
+        name: row.destination.clone(),
+        kind: kind.unwrap_or_default(),
+        course: Course::default(),
+        rows: Vec::new(),
+        attempts: Vec::new(),
+        turns: Vec::new(),
+        words: Vec::new(),
+    };
+    match row.first_index {
+        None => noticed(tx, scribe, &page, row, failure.map_or("", |failure| failure.word)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The event of a trial with how it ended.
+pub(super) fn outcome(draft: Draft, sent: &Sent) -> Draft {
+    match &sent.failure {
+        None => draft,
+        Some(failure) => draft.outcome(Outcome {
+            result: Verdict::Failure,
+            reason: Some(failure.word.into()),
+            message: None,
+        }),
+    }
+}

@@ -1,0 +1,513 @@
+//! Deliveries with a sender that does what the test says, and a clock that the test moves.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use chancery_event::environment::{ManualClock, SeededEntropy};
+use chancery_event::{Environment, EventType, LogIndex};
+use chancery_store::log;
+use serde_json::json;
+
+use super::courier::Courier;
+use super::*;
+use crate::configuration::{LabelClass, LabelDraft};
+use crate::{Context, Engine, Settings, Stepped};
+
+const HOUR: i64 = 3_600 * Timestamp::SECOND;
+
+/// A receiver that is up or down, and takes each identifier in once.
+#[derive(Default)]
+struct Receiver {
+    down: AtomicBool,
+    /// Attempts whose answer is lost after they took effect.
+    lose_answers: AtomicUsize,
+    gone: AtomicBool,
+    /// What took effect: identifier to log indexes.
+    effects: Mutex<BTreeMap<String, Vec<u64>>>,
+    messages: Mutex<Vec<String>>,
+    calls: AtomicUsize,
+    order: Mutex<Vec<u64>>,
+}
+
+impl Receiver {
+    fn indexes(&self) -> Vec<u64> {
+        let mut all: Vec<u64> = self.effects.lock().unwrap().values().flatten().copied().collect();
+        all.sort_unstable();
+        all
+    }
+}
+
+struct Fake(Arc<Receiver>);
+
+impl Sender for Fake {
+    fn kinds(&self) -> Vec<&'static str> {
+        vec!["fake", "email"]
+    }
+
+    fn check(&self, definition: &Definition, secrets: &mut Secrets) -> Result<Checked, Error> {
+        if definition.settings.contains_key("bad") {
+            return Err(Error::invalid("settings/bad", "it is bad"));
+        }
+        if secrets.find("signing").is_none() {
+            secrets.set("signing", "made here");
+        }
+        let host = definition.settings.get("host").and_then(Value::as_str).unwrap_or("8.8.8.8");
+        Ok(Checked {
+            hosts: vec![("settings/host".to_owned(), host.to_owned(), 443)],
+            endpoint: host.to_owned(),
+            batch_max: 1,
+        })
+    }
+
+    fn send(&self, _: Arc<Address>, parcel: Parcel) -> BoxFuture<'static, Sent> {
+        let receiver = self.0.clone();
+        Box::pin(async move {
+            receiver.calls.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            if receiver.down.load(Ordering::SeqCst) {
+                return Sent::failed(json!({}), SendError::new("connect", "nobody answers"));
+            }
+            if receiver.gone.load(Ordering::SeqCst) {
+                let gone = SendError { gone: true, ..SendError::new("gone", "410") };
+                return Sent { status: Some(410), ..Sent::failed(json!({}), gone) };
+            }
+            match &parcel.content {
+                Content::Events(events) => {
+                    let indexes: Vec<u64> = events.iter().map(|one| one.index().0).collect();
+                    let id = parcel.id.to_string();
+                    if receiver.effects.lock().unwrap().insert(id, indexes.clone()).is_none() {
+                        receiver.order.lock().unwrap().extend(indexes);
+                    }
+                }
+                Content::Message(message) => {
+                    receiver.messages.lock().unwrap().push(message.subject.clone());
+                }
+            }
+            tokio::task::yield_now().await;
+            let left = receiver.lose_answers.load(Ordering::SeqCst);
+            if left > 0 {
+                receiver.lose_answers.store(left - 1, Ordering::SeqCst);
+                return Sent::failed(json!({}), SendError::new("timeout", "no answer"));
+            }
+            Sent { status: Some(200), ..Sent::default() }
+        })
+    }
+
+    fn network(&self) -> Network {
+        Network::default()
+    }
+}
+
+struct World {
+    stepped: Stepped,
+    clock: Arc<ManualClock>,
+    receiver: Arc<Receiver>,
+    context: Context,
+    _dir: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = ManualClock::new("2026-11-21T00:00:00Z".parse().unwrap());
+        let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
+        let receiver = Arc::new(Receiver::default());
+        let mut settings = Settings::new(dir.path());
+        settings.allow_unencrypted_key = true;
+        settings.monitors = false;
+        settings.sender = Some(Arc::new(Fake(receiver.clone())));
+        let stepped = Stepped::open(settings, environment).await.unwrap();
+        let context = Context::command_line(stepped.engine().environment());
+        let world = Self { stepped, clock, receiver, context, _dir: dir };
+        world.stepped.seal().await.unwrap();
+        world
+    }
+
+    fn engine(&self) -> &Engine {
+        self.stepped.engine()
+    }
+
+    fn courier(&self) -> Courier {
+        Courier::new(self.engine().clone(), Arc::new(Fake(self.receiver.clone())))
+    }
+
+    async fn forwarder(&self, name: &str, body: Value) {
+        let edit = DestinationEdit { body, ..DestinationEdit::default() };
+        let made = self.engine().create_destination(&self.context, Class::Forwarder, name, edit);
+        made.await.unwrap();
+        self.stepped.seal().await.unwrap();
+    }
+
+    /// Makes an event that forwarders of groups select; answers the size of the log.
+    async fn event(&self, number: usize) -> u64 {
+        let draft = LabelDraft { name: format!("group {number}"), description: String::new() };
+        self.engine().create_label(&self.context, LabelClass::Group, draft).await.unwrap();
+        self.stepped.seal().await.unwrap();
+        self.size().await
+    }
+
+    async fn size(&self) -> u64 {
+        log::latest_index(&mut self.engine().link().await.unwrap()).await.unwrap().0
+    }
+
+    /// Log indexes of the events that a selection of groups selects.
+    async fn selected(&self) -> Vec<u64> {
+        let mut link = self.engine().link().await.unwrap();
+        let all = log::range(&mut link, LogIndex(0), 10_000).await.unwrap();
+        all.iter()
+            .filter(|one| one.event().type_name == EventType::ConfigurationCreate.name())
+            .filter(|one| one.event().detail["class"] == "group")
+            .map(|one| one.index().0)
+            .collect()
+    }
+
+    async fn count(&self, event_type: EventType) -> usize {
+        let mut link = self.engine().link().await.unwrap();
+        let range = (LogIndex(0), LogIndex(1_000_000));
+        self.stepped.seal().await.unwrap();
+        log::of_types(&mut link, range, &[event_type.name()], 10_000).await.unwrap().len()
+    }
+
+    async fn one(&self, name: &str) -> DestinationView {
+        self.engine().destination(&self.context, Class::Forwarder, name).await.unwrap()
+    }
+}
+
+fn groups() -> Value {
+    json!({ "kind": "fake", "select": { "event_types": ["configuration.create"],
+        "filter": "detail.class:group" } })
+}
+
+/// Rounds until nothing is left to do now.
+async fn settle(courier: &mut Courier) {
+    for _ in 0..2_000 {
+        let more = courier.round().await.unwrap();
+        courier.land().await.unwrap();
+        if !more && !courier.round().await.unwrap() {
+            return;
+        }
+    }
+    panic!("the courier does not come to rest");
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_down_for_three_days_loses_nothing() {
+    let world = World::new().await;
+    world.forwarder("soc", groups()).await;
+    let mut courier = world.courier();
+    world.event(0).await;
+    settle(&mut courier).await;
+    assert_eq!(world.receiver.indexes(), world.selected().await);
+    world.receiver.down.store(true, Ordering::SeqCst);
+    // An event every hour for 72 hours, and the courier wakes every five minutes.
+    for step in 0..72 * 12 {
+        if step % 12 == 0 {
+            world.event(1 + step / 12).await;
+        }
+        world.clock.advance(HOUR / 12);
+        settle(&mut courier).await;
+    }
+    let calls = world.receiver.calls.load(Ordering::SeqCst);
+    assert!(calls < 400, "the breaker holds calls back: {calls}");
+    let view = world.one("soc").await;
+    assert_eq!((view.backlog.waiting, view.backlog.dead), (72, 0));
+    assert!(view.row.enabled && view.row.course.lagging);
+    assert_eq!(world.count(EventType::DeliveryFailing).await, 1, "said once");
+    assert_eq!(world.count(EventType::ForwarderLagging).await, 1);
+    world.receiver.down.store(false, Ordering::SeqCst);
+    world.clock.advance(HOUR);
+    settle(&mut courier).await;
+    assert_eq!(world.receiver.indexes(), world.selected().await, "everything, each once");
+    assert_eq!(world.count(EventType::DeliveryRecovered).await, 1);
+    world.clock.advance(HOUR);
+    settle(&mut courier).await;
+    assert_eq!(world.count(EventType::ForwarderCaughtUp).await, 1);
+    assert_eq!(world.one("soc").await.backlog.waiting, 0);
+}
+
+#[tokio::test]
+async fn what_is_down_for_longer_is_switched_off_and_kept_and_can_be_recovered() {
+    let world = World::new().await;
+    world.forwarder("soc", groups()).await;
+    let mut courier = world.courier();
+    world.receiver.down.store(true, Ordering::SeqCst);
+    let since = world.engine().environment().now();
+    world.event(1).await;
+    world.event(2).await;
+    for step in 0..121 * 4 {
+        if step % 96 == 95 {
+            world.event(3 + step).await;
+        }
+        world.clock.advance(HOUR / 4);
+        settle(&mut courier).await;
+    }
+    let view = world.one("soc").await;
+    assert!(!view.row.enabled, "switched off after five days");
+    assert_eq!(view.row.disabled_because.as_deref(), Some("failing"));
+    assert_eq!(view.backlog.dead + view.backlog.waiting, 7, "nothing is gone");
+    assert!(view.backlog.dead >= 1);
+    assert_eq!(world.count(EventType::DestinationDisabled).await, 1);
+    assert!(world.count(EventType::DeliveryExhausted).await >= 1);
+    let calls = world.receiver.calls.load(Ordering::SeqCst);
+    world.clock.advance(10 * HOUR);
+    settle(&mut courier).await;
+    assert_eq!(world.receiver.calls.load(Ordering::SeqCst), calls, "nothing is sent any more");
+    world.receiver.down.store(false, Ordering::SeqCst);
+    let (engine, class) = (world.engine(), Class::Forwarder);
+    engine.switch_destination(&world.context, class, "soc", true).await.unwrap();
+    let count = engine.recover_deliveries(&world.context, class, "soc", since).await.unwrap();
+    assert!(count >= 1);
+    settle(&mut courier).await;
+    assert_eq!(world.receiver.indexes(), world.selected().await);
+}
+
+#[tokio::test]
+async fn a_crash_anywhere_leaves_each_event_with_one_effect() {
+    // Dropped after so many polls of one round; then another node takes over.
+    for polls in 0..60 {
+        let world = World::new().await;
+        world.forwarder("soc", groups()).await;
+        for number in 0..3 {
+            world.event(number).await;
+        }
+        world.receiver.lose_answers.store(polls % 3, Ordering::SeqCst);
+        let mut first = world.courier();
+        {
+            let work = async {
+                settle(&mut first).await;
+            };
+            let mut work = Box::pin(work);
+            for _ in 0..polls {
+                let once = futures::poll!(work.as_mut());
+                if once.is_ready() {
+                    break;
+                }
+                // What the store does goes on beside it.
+                tokio::time::sleep(std::time::Duration::from_micros(200)).await;
+            }
+        }
+        drop(first);
+        let mut second = world.courier();
+        settle(&mut second).await;
+        world.clock.advance(2 * 60 * Timestamp::SECOND);
+        settle(&mut second).await;
+        world.clock.advance(2 * 60 * Timestamp::SECOND);
+        settle(&mut second).await;
+        let expected = world.selected().await;
+        assert_eq!(world.receiver.indexes(), expected, "after {polls} polls");
+        assert_eq!(world.one("soc").await.backlog.waiting, 0, "after {polls} polls");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_is_made_good_whether_or_not_it_was_persisted() {
+    use chancery_store::Fault;
+    for name in ["delivery.lease", "delivery.fan_out", "delivery.book"] {
+        for fault in [Fault::NotPersisted, Fault::Persisted] {
+            let world = World::new().await;
+            world.forwarder("soc", groups()).await;
+            world.event(1).await;
+            world.event(2).await;
+            world.engine().0.store.inject(name, fault);
+            let mut courier = world.courier();
+            for _ in 0..20 {
+                if courier.round().await.is_err() {
+                    courier = world.courier();
+                    world.clock.advance(2 * 60 * Timestamp::SECOND);
+                }
+                if courier.land().await.is_err() {
+                    courier = world.courier();
+                    world.clock.advance(2 * 60 * Timestamp::SECOND);
+                }
+            }
+            assert_eq!(world.receiver.indexes(), world.selected().await, "{name} {fault:?}");
+            assert_eq!(world.one("soc").await.backlog.waiting, 0, "{name} {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_lost_its_lease_books_nothing() {
+    let world = World::new().await;
+    world.forwarder("soc", groups()).await;
+    world.event(1).await;
+    let mut first = world.courier();
+    first.round().await.unwrap();
+    first.round().await.unwrap();
+    world.clock.advance(2 * 60 * Timestamp::SECOND);
+    let mut second = world.courier();
+    settle(&mut second).await;
+    let before = world.one("soc").await;
+    first.land().await.unwrap();
+    assert_eq!(world.one("soc").await.row, before.row, "the late receipt is not kept");
+    assert_eq!(world.receiver.indexes(), world.selected().await);
+}
+
+#[tokio::test]
+async fn in_order_means_that_a_failure_holds_up_what_follows() {
+    let world = World::new().await;
+    let mut body = groups();
+    body["ordered"] = json!(true);
+    world.forwarder("soc", body).await;
+    for number in 0..12 {
+        world.event(number).await;
+    }
+    world.receiver.lose_answers.store(2, Ordering::SeqCst);
+    let mut courier = world.courier();
+    for _ in 0..40 {
+        settle(&mut courier).await;
+        world.clock.advance(60 * Timestamp::SECOND);
+    }
+    let order = world.receiver.order.lock().unwrap().clone();
+    assert_eq!(order, world.selected().await);
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_is_not_called_again() {
+    let world = World::new().await;
+    world.forwarder("soc", groups()).await;
+    world.event(1).await;
+    world.receiver.gone.store(true, Ordering::SeqCst);
+    let mut courier = world.courier();
+    settle(&mut courier).await;
+    let view = world.one("soc").await;
+    assert_eq!(view.row.disabled_because.as_deref(), Some("gone"));
+    assert_eq!((view.backlog.waiting, world.receiver.calls.load(Ordering::SeqCst)), (1, 1));
+}
+
+#[tokio::test]
+async fn a_periodic_one_sends_batches_at_its_hours() {
+    let world = World::new().await;
+    let mut body = groups();
+    body["runner"] = json!("periodic");
+    body["every_hours"] = json!(3);
+    body["batch_max"] = json!(100);
+    world.forwarder("soc", body).await;
+    let mut courier = world.courier();
+    for number in 0..5 {
+        world.event(number).await;
+        settle(&mut courier).await;
+    }
+    assert!(world.receiver.indexes().is_empty(), "not yet");
+    world.clock.advance(3 * HOUR);
+    settle(&mut courier).await;
+    assert_eq!(world.receiver.effects.lock().unwrap().len(), 1, "one batch");
+    assert_eq!(world.receiver.indexes(), world.selected().await);
+    world.event(9).await;
+    settle(&mut courier).await;
+    assert_eq!(world.receiver.effects.lock().unwrap().len(), 1);
+    world.clock.advance(3 * HOUR);
+    settle(&mut courier).await;
+    assert_eq!(world.receiver.effects.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_replay_sends_again_from_an_index() {
+    let world = World::new().await;
+    world.forwarder("soc", groups()).await;
+    let mut courier = world.courier();
+    for number in 0..4 {
+        world.event(number).await;
+    }
+    settle(&mut courier).await;
+    let selected = world.selected().await;
+    world.engine().replay_forwarder(&world.context, "soc", selected[2]).await.unwrap();
+    settle(&mut courier).await;
+    let mut times: HashMap<u64, usize> = HashMap::new();
+    for index in world.receiver.indexes() {
+        *times.entry(index).or_default() += 1;
+    }
+    assert_eq!(selected.iter().map(|index| times[index]).collect::<Vec<_>>(), [1, 1, 2, 2]);
+    let beyond = world.engine().replay_forwarder(&world.context, "soc", 1_000_000).await;
+    assert!(matches!(beyond, Err(Error::Invalid { field, .. }) if field == "from_index"));
+}
+
+#[tokio::test]
+async fn one_delivery_is_sent_again_under_its_identifier() {
+    let world = World::new().await;
+    world.forwarder("soc", groups()).await;
+    world.event(1).await;
+    let mut courier = world.courier();
+    settle(&mut courier).await;
+    let query = DeliveryQuery::default();
+    let rows = world.engine().deliveries(&world.context, query, 10).await.unwrap();
+    assert_eq!((rows.len(), rows[0].state.as_str()), (1, "delivered"));
+    world.engine().resend_delivery(&world.context, rows[0].id).await.unwrap();
+    settle(&mut courier).await;
+    assert_eq!(world.receiver.calls.load(Ordering::SeqCst), 2);
+    assert_eq!(world.receiver.effects.lock().unwrap().len(), 1, "the same identifier");
+    let (row, attempts) = world.engine().delivery(&world.context, rows[0].id).await.unwrap();
+    assert_eq!((row.attempts, attempts.len()), (2, 2));
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_refused_when_it_is_saved() {
+    let world = World::new().await;
+    let refused = async |name: &str, body: Value| {
+        let edit = DestinationEdit { body, ..DestinationEdit::default() };
+        match world.engine().create_destination(&world.context, Class::Forwarder, name, edit).await
+        {
+            Err(Error::Invalid { field, .. }) => field,
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => panic!("it was saved"),
+        }
+    };
+    assert_eq!(refused("Bad Name", groups()).await, "name");
+    assert_eq!(refused("soc", json!({ "kind": "pigeon" })).await, "kind");
+    assert_eq!(
+        refused("soc", json!({ "kind": "fake", "settings": { "bad": 1 } })).await,
+        "settings/bad"
+    );
+    for host in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "::ffff:10.0.0.1"] {
+        let body = json!({ "kind": "fake", "settings": { "host": host } });
+        assert_eq!(refused("soc", body).await, "settings/host", "{host}");
+    }
+    assert_eq!(world.count(EventType::ConfigurationCreate).await, 8, "every failure is an event");
+}
+
+#[tokio::test]
+async fn secrets_are_kept_apart_and_made_ones_shown_once() {
+    let world = World::new().await;
+    let mut edit = DestinationEdit { body: groups(), ..DestinationEdit::default() };
+    edit.secrets.insert("token".to_owned(), "very-secret-token".to_owned());
+    let (engine, class) = (world.engine(), Class::Forwarder);
+    let made = engine.create_destination(&world.context, class, "soc", edit).await.unwrap();
+    assert_eq!(made.generated, [("signing".to_owned(), "made here".to_owned())]);
+    let view = world.one("soc").await;
+    assert_eq!(view.secrets, ["signing", "token"]);
+    assert!(!format!("{view:?}").contains("very-secret"));
+    // Changing something else keeps them; nothing is made again.
+    let mut edit = DestinationEdit { body: groups(), ..DestinationEdit::default() };
+    edit.body["title"] = json!("The SOC");
+    let saved =
+        engine.update_destination(&world.context, class, "soc", Some(1), edit).await.unwrap();
+    assert_eq!((saved.version, saved.generated.len()), (2, 0));
+    let stale = DestinationEdit { body: groups(), ..DestinationEdit::default() };
+    let stale = engine.update_destination(&world.context, class, "soc", Some(1), stale).await;
+    assert!(stale.is_err(), "somebody changed it first");
+    world.stepped.seal().await.unwrap();
+    let mut link = engine.link().await.unwrap();
+    for sealed in log::range(&mut link, LogIndex(0), 1_000).await.unwrap() {
+        let text = format!("{:?}", sealed.event());
+        assert!(!text.contains("very-secret") && !text.contains("made here"), "{text}");
+    }
+    let versions = engine.destination_versions(&world.context, class, "soc").await.unwrap();
+    assert_eq!(versions.len(), 2);
+    engine.delete_destination(&world.context, class, "soc").await.unwrap();
+    assert!(engine.destination(&world.context, class, "soc").await.is_err());
+}
+
+#[tokio::test]
+async fn a_message_is_delivered_and_leaves_the_event_of_a_notice() {
+    let world = World::new().await;
+    let mut body = groups();
+    body["kind"] = json!("email");
+    body["settings"] = json!({ "to": ["ada@example.org"] });
+    world.forwarder("mail", body).await;
+    let trial = world.engine().try_destination(&world.context, Class::Forwarder, "mail").await;
+    assert!(trial.unwrap().failure.is_none());
+    assert_eq!(world.receiver.messages.lock().unwrap().len(), 1);
+    assert_eq!(world.count(EventType::NotificationEmail).await, 1);
+    assert_eq!(world.count(EventType::ConfigurationTest).await, 1);
+}

@@ -1,0 +1,133 @@
+//! Trying a destination out: one parcel at once, by the same rules as always.
+
+use std::sync::Arc;
+
+use chancery_event::LogIndex;
+use chancery_event::types::configuration as types;
+use chancery_store::log;
+use chancery_store::table::destination as table;
+use serde_json::Value;
+
+use super::change::ready;
+use super::receipt::target;
+use super::{Address, Class, Content, Delivery, Message, Parcel, Sent};
+use crate::configuration::shortened;
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error};
+
+impl Engine {
+    /// Sends one trial at once and answers what came of it (operation `configuration.test`).
+    /// Nothing is queued. A stream gets its newest event, a channel for people a message.
+    ///
+    /// # Errors
+    /// There is none, or the caller may not manage it. That the trial failed is in the answer.
+    pub async fn try_destination(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+    ) -> Result<Sent, Error> {
+        let attempt = types::Test {
+            class: class.as_str().into(),
+            object_id: Some(shortened(name)),
+            object_name: Some(shortened(name)),
+        };
+        let operation =
+            self.operation(context, class.permission(), &attempt)?.about(target(&shortened(name)));
+        let sent = async {
+            let row = self.manageable(context, class, name).await?;
+            let sender = self.senders()?;
+            let mut link = self.link().await?;
+            let address = Arc::new(self.address(&mut link, &row).await?);
+            drop(link);
+            let parcel = self.trial(&address).await?;
+            let row = trial_row(name, &parcel);
+            let now = self.environment().now();
+            let started = std::time::Instant::now();
+            let sent = sender.send(address, parcel).await;
+            Ok((row, sent, now, started.elapsed()))
+        };
+        let (operation, (row, sent, at, took)) = ready(operation, sent.await).await?;
+        let node = self.0.desk.node.to_string();
+        let kept = sent.clone();
+        let name = name.to_owned();
+        operation
+            .run(move |tx, scribe| {
+                let (attempt, name, mut row) = (attempt.clone(), name.clone(), row.clone());
+                let (sent, node) = (kept.clone(), node.clone());
+                Box::pin(async move {
+                    let kind = table::find(tx, &name).await?.map(|row| row.kind);
+                    super::receipt::trial(tx, scribe, &mut row, &sent, (at, took), node, kind)
+                        .await?;
+                    let draft = Draft::new(&attempt)?.target(target(&name));
+                    Ok(Done { value: (), draft: super::receipt::outcome(draft, &sent) })
+                })
+            })
+            .await?;
+        Ok(sent)
+    }
+
+    async fn trial(&self, address: &Address) -> Result<Parcel, Error> {
+        let now = self.environment().now();
+        let speaks = matches!(address.definition.kind.as_str(), "email" | "slack" | "teams");
+        let content = if speaks {
+            let mut message = Message::trial(&address.name);
+            if let Some(to) = address.definition.settings.get("to").and_then(Value::as_array) {
+                message.recipients =
+                    to.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
+            }
+            Content::Message(message)
+        } else {
+            let mut link = self.link().await?;
+            let size = log::latest_index(&mut link).await?;
+            let newest = LogIndex(size.0.saturating_sub(1));
+            let sealed = log::by_index(&mut link, newest).await?;
+            let sealed = sealed.ok_or_else(|| Error::not_found("event", newest))?;
+            Content::Events(vec![Arc::new(sealed.without_personal())])
+        };
+        Ok(Parcel {
+            id: self.environment().id(),
+            created_at: now,
+            now,
+            attempt: 1,
+            content,
+            public_url: self.settings().public_url.clone(),
+        })
+    }
+}
+
+/// A trial as a row of its own.
+fn trial_row(name: &str, parcel: &Parcel) -> Delivery {
+    let (index, event_type, message) = match &parcel.content {
+        Content::Events(events) => {
+            let first = events.first();
+            let event_type = first.map(|one| one.event().type_name.to_string());
+            (first.map(|one| one.index().0), event_type, None)
+        }
+        Content::Message(message) => (None, None, Some(message)),
+    };
+    let content = match message {
+        Some(message) => serde_json::json!({ "message": message }),
+        None => serde_json::json!({ "events": index.into_iter().collect::<Vec<_>>() }),
+    };
+    Delivery {
+        id: parcel.id,
+        destination: name.to_owned(),
+        reason: "test".to_owned(),
+        first_index: index,
+        last_index: index,
+        events: u64::from(index.is_some()),
+        event_type,
+        content: content.to_string(),
+        state: "dead".to_owned(),
+        attempts: 0,
+        next_at: parcel.now,
+        created_at: parcel.now,
+        first_attempt_at: None,
+        last_attempt_at: None,
+        completed_at: Some(parcel.now),
+        status: None,
+        error: None,
+    }
+}

@@ -1,0 +1,136 @@
+//! Deliveries with several nodes on one database: a destination is served by one of them, and taken
+//! over by the other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chancery_engine::delivery::{
+    Address, Checked, Class, Content, Definition, DestinationEdit, Parcel, Secrets, Sender, Sent,
+};
+use chancery_engine::net::Network;
+use chancery_engine::{Context, Engine, Error, Running, Settings, bench};
+use chancery_event::Environment;
+use chancery_throwaway::{Backend, database_of, run};
+use futures::future::BoxFuture;
+use serde_json::json;
+
+/// Counts how often each entry of the log came, and by which delivery.
+#[derive(Clone, Default)]
+struct Fake(Arc<Mutex<BTreeMap<u64, Vec<String>>>>);
+
+impl Fake {
+    fn seen(&self) -> BTreeMap<u64, Vec<String>> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Sender for Fake {
+    fn kinds(&self) -> Vec<&'static str> {
+        vec!["fake"]
+    }
+
+    fn check(&self, _: &Definition, _: &mut Secrets) -> Result<Checked, Error> {
+        Ok(Checked { batch_max: 1, ..Checked::default() })
+    }
+
+    fn send(&self, _: Arc<Address>, parcel: Parcel) -> BoxFuture<'static, Sent> {
+        let fake = self.clone();
+        Box::pin(async move {
+            if let Content::Events(events) = &parcel.content {
+                let mut seen = fake.0.lock().unwrap();
+                for sealed in events {
+                    seen.entry(sealed.index().0).or_default().push(parcel.id.to_string());
+                }
+            }
+            Sent { status: Some(200), ..Sent::default() }
+        })
+    }
+
+    fn network(&self) -> Network {
+        Network::default()
+    }
+}
+
+async fn node(dir: &Path, database: &Path, fake: &Fake) -> Running {
+    let settings = Settings {
+        allow_unencrypted_key: true,
+        monitors: false,
+        database: database_of(database).map(|url| url.parse().unwrap()),
+        sender: Some(Arc::new(fake.clone())),
+        ..Settings::new(dir)
+    };
+    Engine::start(settings, Environment::system()).await.unwrap()
+}
+
+async fn all_of(engine: &Engine, fake: &Fake) {
+    for _ in 0..1_500 {
+        let size = *engine.sealed().borrow();
+        let seen = fake.seen();
+        if (0..size).all(|index| seen.contains_key(&index)) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{} of {} came", fake.seen().len(), *engine.sealed().borrow());
+}
+
+async fn record(engine: &Engine) {
+    let context = bench::context(engine.environment());
+    for _ in 0..5 {
+        bench::record(engine, &context, 3).await.unwrap();
+    }
+    assert!(engine.settle(Duration::from_secs(60)).await);
+}
+
+async fn make(engine: &Engine) {
+    let edit =
+        DestinationEdit { body: json!({ "kind": "fake" }), start: Some(0), ..Default::default() };
+    let context = Context::command_line(engine.environment());
+    engine.create_destination(&context, Class::Forwarder, "soc", edit).await.unwrap();
+}
+
+#[test]
+fn a_destination_is_served_by_one_node_and_taken_over_by_the_other() {
+    run(Backend::Postgres, 2, async {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let fake = Fake::default();
+        let first = node(one.path(), one.path(), &fake).await;
+        std::fs::create_dir_all(two.path().join("keys")).unwrap();
+        for file in std::fs::read_dir(one.path().join("keys")).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), two.path().join("keys").join(file.file_name())).unwrap();
+        }
+        let second = node(two.path(), one.path(), &fake).await;
+        make(first.engine()).await;
+        record(first.engine()).await;
+        record(second.engine()).await;
+        all_of(second.engine(), &fake).await;
+        first.stop().await.unwrap();
+        record(second.engine()).await;
+        all_of(second.engine(), &fake).await;
+        for (index, deliveries) in fake.seen() {
+            assert_eq!(deliveries.len(), 1, "entry {index} came with {deliveries:?}");
+        }
+        second.stop().await.unwrap();
+    });
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::default();
+    for round in 0..3 {
+        let running = node(dir.path(), dir.path(), &fake).await;
+        if round == 0 {
+            make(running.engine()).await;
+        }
+        record(running.engine()).await;
+        all_of(running.engine(), &fake).await;
+        running.stop().await.unwrap();
+    }
+    for (index, deliveries) in fake.seen() {
+        assert_eq!(deliveries.len(), 1, "entry {index} came with {deliveries:?}");
+    }
+}

@@ -1,0 +1,532 @@
+//! Forwarders: standing streams of events to other systems.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chancery_engine::delivery::{
+    Class, DestinationEdit, DestinationView, ForwarderAccess, Saved, Sent,
+};
+use chancery_engine::{Engine, Permission};
+use chancery_event::Timestamp;
+use chancery_event::id::AccountId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa_axum::routes;
+
+use super::listing::Page;
+use super::upload::located;
+use super::{Operations, version};
+use crate::edge::{Caller, Json, PathOf, Problem, Unrepeatable};
+
+const CLASS: Class = Class::Forwarder;
+
+/// Adds the operations.
+pub(super) fn add(operations: &mut Operations<'_>) {
+    operations.any(Permission::ForwarderRead, routes!(list_forwarders));
+    operations.any(Permission::ForwarderWrite, routes!(create_forwarder));
+    operations.any(Permission::ForwarderRead, routes!(read_forwarder));
+    operations.any(Permission::ForwarderWrite, routes!(update_forwarder));
+    operations.any(Permission::ForwarderWrite, routes!(delete_forwarder));
+    operations.any(Permission::ForwarderRead, routes!(list_forwarder_versions));
+    operations.any(Permission::ForwarderWrite, routes!(switch_forwarder));
+    operations.any(Permission::ForwarderWrite, routes!(try_forwarder));
+    operations.any(Permission::ForwarderWrite, routes!(rotate_forwarder_secret));
+    operations.any(Permission::ForwarderWrite, routes!(replay_forwarder));
+    operations.any(Permission::ForwarderWrite, routes!(recover_forwarder));
+    operations.any(Permission::AccountRead, routes!(read_forwarder_access));
+    operations.any(Permission::AccountWrite, routes!(set_forwarder_access));
+}
+
+/// A forwarder with how it goes.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct Forwarder {
+    /// Its identity; never changes.
+    #[schema(example = "soc-webhook")]
+    name: String,
+    /// How it sends.
+    #[schema(example = "webhook")]
+    kind: String,
+    /// Counts its changes.
+    version: i64,
+    /// Whether it sends.
+    enabled: bool,
+    /// Why it does not: `by_hand`, `failing` (for days) or `gone` (the receiver said so).
+    disabled_because: Option<String>,
+    /// What it says. See the guide to forwarders.
+    #[schema(value_type = Object)]
+    body: Value,
+    /// Where it sends, without secrets.
+    endpoint: String,
+    /// Names of its secrets; what they are is never told.
+    secrets: Vec<String>,
+    /// What the receiver verifies its signatures with, where that is no secret.
+    public_key: Option<String>,
+    /// The next log index it has not looked at.
+    next_index: u64,
+    /// Entries of the log from there on.
+    backlog_log: u64,
+    /// Deliveries that wait.
+    backlog_waiting: u64,
+    /// Deliveries that were given up, and can be recovered.
+    dead: u64,
+    /// Age of the oldest delivery that waits, in seconds.
+    lag_s: u64,
+    /// When its next batch is due, if it is a periodic one.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_batch_at: Option<Timestamp>,
+    /// Failed attempts in a row.
+    failures: i64,
+    /// When the first of them was.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    failing_since: Option<Timestamp>,
+    /// Nothing is sent before: too many attempts in a row failed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    paused_until: Option<Timestamp>,
+    /// When something was tried last.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_attempt_at: Option<Timestamp>,
+    /// When something got through last.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_success_at: Option<Timestamp>,
+    /// Why the last attempt failed.
+    last_error: Option<String>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it was changed last.
+    #[schema(value_type = String, format = DateTime)]
+    changed_at: Timestamp,
+}
+
+impl From<DestinationView> for Forwarder {
+    fn from(view: DestinationView) -> Self {
+        let DestinationView { row, definition, endpoint, secrets, public_key, backlog } = view;
+        Self {
+            body: definition.body(),
+            endpoint,
+            secrets,
+            public_key,
+            backlog_log: backlog.log_entries,
+            backlog_waiting: backlog.waiting,
+            dead: backlog.dead,
+            lag_s: backlog.lag_s,
+            name: row.name,
+            kind: row.kind,
+            version: row.version,
+            enabled: row.enabled,
+            disabled_because: row.disabled_because,
+            next_index: row.next_index.0,
+            next_batch_at: row.batch_at,
+            failures: row.course.failures,
+            failing_since: row.course.failing_since,
+            paused_until: row.course.open_until,
+            last_attempt_at: row.course.last_attempt_at,
+            last_success_at: row.course.last_success_at,
+            last_error: row.course.last_error,
+            created_at: row.created_at,
+            changed_at: row.changed_at,
+        }
+    }
+}
+
+/// A forwarder to be made.
+#[derive(Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "soc-webhook", "body": { "kind": "webhook",
+    "select": { "event_types": ["certificate.*"] },
+    "settings": { "url": "https://soc.example.org/hooks/chancery" } } }))]
+struct NewForwarder {
+    /// Words of `a-z` and `0-9` joined by `-` or `.`.
+    name: String,
+    /// What it is to say.
+    #[schema(value_type = Object)]
+    body: Value,
+    /// Secrets by name, such as `token`; they are never told again.
+    #[serde(default)]
+    secrets: BTreeMap<String, String>,
+    /// Whether it sends at once.
+    #[serde(default)]
+    enabled: Option<bool>,
+    /// The log index to begin at; absent: with what comes from now on.
+    #[serde(default)]
+    start: Option<u64>,
+}
+
+/// What a forwarder is to say.
+#[derive(Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ForwarderChange {
+    /// What it is to say, whole.
+    #[schema(value_type = Object)]
+    body: Value,
+    /// Secrets to set; an empty text takes one away. Others stay.
+    #[serde(default)]
+    secrets: BTreeMap<String, String>,
+    /// Whether it sends; absent: as it is.
+    #[serde(default)]
+    enabled: Option<bool>,
+    /// The log index to go to; absent: where it is.
+    #[serde(default)]
+    start: Option<u64>,
+    /// The version that was read; `If-Match` says the same.
+    #[serde(default)]
+    version: Option<i64>,
+}
+
+/// What became of saving.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct SavedForwarder {
+    /// Its name.
+    name: String,
+    /// The version that counts now.
+    version: i64,
+    /// Secrets that were made here, such as `signing`: told this once.
+    generated: BTreeMap<String, String>,
+}
+
+impl SavedForwarder {
+    fn of(name: &str, saved: Saved) -> Self {
+        let generated = saved.generated.into_iter().collect();
+        Self { name: name.to_owned(), version: saved.version, generated }
+    }
+}
+
+/// Forwarders
+///
+/// Those that the caller may manage; all of them for administrators and auditors.
+#[utoipa::path(get, path = "/api/v1/forwarders", tag = "deliveries",
+    responses((status = 200, description = "By name", body = Page<Forwarder>)))]
+async fn list_forwarders(
+    State(engine): State<Engine>,
+    caller: Caller,
+) -> Result<Json<Page<Forwarder>>, Problem> {
+    let views = engine.destinations(caller.context(), CLASS).await?;
+    Ok(Json(Page::whole(views.into_iter().map(Forwarder::from).collect())))
+}
+
+/// Make a forwarder
+///
+/// Addresses it names are resolved and judged as they will be when something is sent. A secret that
+/// is needed and not given is made and told in the answer, once.
+#[utoipa::path(post, path = "/api/v1/forwarders", tag = "deliveries",
+    request_body = NewForwarder,
+    responses((status = 201, description = "It was made", body = SavedForwarder)))]
+async fn create_forwarder(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Json(new): Json<NewForwarder>,
+) -> Result<Response, Problem> {
+    let edit = DestinationEdit {
+        body: new.body,
+        secrets: new.secrets,
+        enabled: new.enabled,
+        start: new.start,
+    };
+    let saved = engine.create_destination(caller.context(), CLASS, &new.name, edit).await?;
+    let place = located(&format!("/api/v1/forwarders/{}", new.name));
+    let body = SavedForwarder::of(&new.name, saved);
+    let mut response = (StatusCode::CREATED, place, Json(body)).into_response();
+    response.extensions_mut().insert(Unrepeatable);
+    Ok(response)
+}
+
+/// One forwarder
+#[utoipa::path(get, path = "/api/v1/forwarders/{name}", tag = "deliveries",
+    params(("name" = String, Path, description = "Name")),
+    responses((status = 200, description = "The forwarder", body = Forwarder)))]
+async fn read_forwarder(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+) -> Result<Response, Problem> {
+    let view = engine.destination(caller.context(), CLASS, &name).await?;
+    version::tagged(&HeaderMap::new(), view.row.version, &Forwarder::from(view))
+}
+
+/// Change a forwarder
+///
+/// The whole body is replaced; secrets that are not named stay. Its kind cannot change.
+#[utoipa::path(put, path = "/api/v1/forwarders/{name}", tag = "deliveries",
+    params(("name" = String, Path, description = "Name")),
+    request_body = ForwarderChange,
+    responses((status = 200, description = "It was changed", body = SavedForwarder)))]
+async fn update_forwarder(
+    State(engine): State<Engine>,
+    caller: Caller,
+    headers: HeaderMap,
+    PathOf(name): PathOf<String>,
+    Json(change): Json<ForwarderChange>,
+) -> Result<Response, Problem> {
+    let condition = version::if_match(&headers)?;
+    let version = condition.or(change.version);
+    let edit = DestinationEdit {
+        body: change.body,
+        secrets: change.secrets,
+        enabled: change.enabled,
+        start: change.start,
+    };
+    let saved = engine
+        .update_destination(caller.context(), CLASS, &name, version, edit)
+        .await
+        .map_err(|error| Problem::from(error).under_condition(condition.is_some()))?;
+    let mut response = Json(SavedForwarder::of(&name, saved)).into_response();
+    response.extensions_mut().insert(Unrepeatable);
+    Ok(response)
+}
+
+/// Delete a forwarder
+///
+/// What waits for it is given up; its deliveries stay readable.
+#[utoipa::path(delete, path = "/api/v1/forwarders/{name}", tag = "deliveries",
+    params(("name" = String, Path, description = "Name")),
+    responses((status = 204, description = "It is gone")))]
+async fn delete_forwarder(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+) -> Result<StatusCode, Problem> {
+    engine.delete_destination(caller.context(), CLASS, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// One version of a forwarder.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct ForwarderVersion {
+    /// Its number.
+    version: i64,
+    /// Whether it was to send.
+    enabled: bool,
+    /// What it said; null in the version that deleted it.
+    #[schema(value_type = Option<Object>)]
+    body: Value,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// Identifier of the account that made it.
+    created_by: Option<String>,
+}
+
+/// Versions of a forwarder
+#[utoipa::path(get, path = "/api/v1/forwarders/{name}/versions", tag = "deliveries",
+    params(("name" = String, Path, description = "Name")),
+    responses((status = 200, description = "Newest first", body = Page<ForwarderVersion>)))]
+async fn list_forwarder_versions(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+) -> Result<Json<Page<ForwarderVersion>>, Problem> {
+    let versions = engine.destination_versions(caller.context(), CLASS, &name).await?;
+    let shown = versions.into_iter().map(|(version, enabled, body, created_at, created_by)| {
+        ForwarderVersion { version, enabled, body, created_at, created_by }
+    });
+    Ok(Json(Page::whole(shown.collect())))
+}
+
+/// On or off.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    /// Whether it is to send.
+    enabled: bool,
+}
+
+/// Switch a forwarder on or off
+///
+/// Switched on, it goes on where it was: nothing is left out.
+#[utoipa::path(post, path = "/api/v1/forwarders/{name}/switch", tag = "deliveries",
+    params(("name" = String, Path, description = "Name")), request_body = Switch,
+    responses((status = 204, description = "Done")))]
+async fn switch_forwarder(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+    Json(switch): Json<Switch>,
+) -> Result<StatusCode, Problem> {
+    engine.switch_destination(caller.context(), CLASS, &name, switch.enabled).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What came of a trial.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct Trial {
+    /// Whether it got through.
+    delivered: bool,
+    /// Status of the answer.
+    status: Option<u16>,
+    /// Why it failed, in one word.
+    failure: Option<&'static str>,
+    /// The same in a sentence.
+    error: Option<String>,
+    /// Head of what was sent, secrets left out.
+    #[schema(value_type = Object)]
+    request: Value,
+    /// Head of what came back; never its body.
+    #[schema(value_type = Object)]
+    response: Value,
+}
+
+impl From<Sent> for Trial {
+    fn from(sent: Sent) -> Self {
+        Self {
+            delivered: sent.failure.is_none(),
+            status: sent.status,
+            failure: sent.failure.as_ref().map(|failure| failure.word),
+            error: sent.failure.map(|failure| failure.message),
+            request: sent.request,
+            response: sent.response,
+        }
+    }
+}
+
+/// Try a forwarder out
+///
+/// Sends the newest event of the log (or a message, where people read) at once, by the same rules
+/// as always, and answers what came of it.
+#[utoipa::path(post, path = "/api/v1/forwarders/{name}/test", tag = "deliveries",
+    params(("name" = String, Path, description = "Name")),
+    responses((status = 200, description = "What came of it", body = Trial)))]
+async fn try_forwarder(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+) -> Result<Json<Trial>, Problem> {
+    let sent = engine.try_destination(caller.context(), CLASS, &name).await?;
+    Ok(Json(sent.into()))
+}
+
+/// How a secret is replaced.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Rotation {
+    /// Hours for which the old secret signs as well, 0 to 720.
+    #[serde(default = "overlap")]
+    overlap_hours: u32,
+}
+
+fn overlap() -> u32 {
+    24
+}
+
+/// Replace the signing secret of a forwarder
+///
+/// For the hours of overlap both the old and the new one sign. The new one is told in the answer,
+/// once.
+#[utoipa::path(post, path = "/api/v1/forwarders/{name}/rotate-secret", tag = "deliveries",
+    params(("name" = String, Path, description = "Name")), request_body = Rotation,
+    responses((status = 200, description = "The new secret", body = SavedForwarder)))]
+async fn rotate_forwarder_secret(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+    Json(rotation): Json<Rotation>,
+) -> Result<Response, Problem> {
+    let hours = rotation.overlap_hours;
+    let saved = engine.rotate_signing_secret(caller.context(), CLASS, &name, hours).await?;
+    let mut response = Json(SavedForwarder::of(&name, saved)).into_response();
+    response.extensions_mut().insert(Unrepeatable);
+    Ok(response)
+}
+
+/// From where.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ReplayWish {
+    /// The log index to go to.
+    from_index: u64,
+}
+
+/// Replay the log to a forwarder
+///
+/// It goes on from this index: everything from there that it selects is sent, as new deliveries.
+#[utoipa::path(post, path = "/api/v1/forwarders/{name}/replay", tag = "deliveries",
+    params(("name" = String, Path, description = "Name")), request_body = ReplayWish,
+    responses((status = 202, description = "It goes on from there")))]
+async fn replay_forwarder(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+    Json(wish): Json<ReplayWish>,
+) -> Result<StatusCode, Problem> {
+    engine.replay_forwarder(caller.context(), &name, wish.from_index).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Since when.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RecoverWish {
+    /// Deliveries made at this time or later.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+}
+
+/// How many.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct Recovered {
+    /// Deliveries that were put back.
+    deliveries: u64,
+}
+
+/// Recover what a forwarder gave up
+///
+/// Puts every dead delivery made since a time back to be sent, under its old identifier.
+#[utoipa::path(post, path = "/api/v1/forwarders/{name}/recover", tag = "deliveries",
+    params(("name" = String, Path, description = "Name")), request_body = RecoverWish,
+    responses((status = 200, description = "How many", body = Recovered)))]
+async fn recover_forwarder(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+    Json(wish): Json<RecoverWish>,
+) -> Result<Json<Recovered>, Problem> {
+    let deliveries = engine.recover_deliveries(caller.context(), CLASS, &name, wish.since).await?;
+    Ok(Json(Recovered { deliveries }))
+}
+
+/// The forwarders that an account may manage.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Access {
+    /// `none`, `named` (`names`, and those in `paths`) or `all`.
+    forwarders: String,
+    /// Names of forwarders.
+    #[serde(default)]
+    names: Vec<String>,
+    /// Folders.
+    #[serde(default)]
+    paths: Vec<String>,
+}
+
+/// The forwarders that an account may manage
+#[utoipa::path(get, path = "/api/v1/accounts/{id}/forwarder-access", tag = "access",
+    params(("id" = String, Path, description = "Identifier of the account")),
+    responses((status = 200, description = "What it may do", body = Access)))]
+async fn read_forwarder_access(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<AccountId>,
+) -> Result<Json<Access>, Problem> {
+    let found = engine.forwarder_access(caller.context(), id).await?;
+    let ForwarderAccess { forwarders, names, paths } = found;
+    Ok(Json(Access { forwarders, names, paths }))
+}
+
+/// Set the forwarders that an account may manage
+///
+/// Administrators may everything whatever is set here; viewers never manage forwarders.
+#[utoipa::path(put, path = "/api/v1/accounts/{id}/forwarder-access", tag = "access",
+    params(("id" = String, Path, description = "Identifier of the account")),
+    request_body = Access,
+    responses((status = 204, description = "It was set")))]
+async fn set_forwarder_access(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<AccountId>,
+    Json(access): Json<Access>,
+) -> Result<StatusCode, Problem> {
+    let Access { forwarders, names, paths } = access;
+    let access = ForwarderAccess { forwarders, names, paths };
+    engine.set_forwarder_access(caller.context(), id, access).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

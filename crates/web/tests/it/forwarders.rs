@@ -1,0 +1,259 @@
+//! Forwarders through the API: from the form to a real receiver, with attempts shown.
+
+use chancery_engine::Role;
+use chancery_testkit::{Manner, Receiver, TestServer};
+use serde_json::{Value, json};
+
+use super::browser::Browser;
+
+/// Waits until the API answers as wanted.
+async fn eventually(server: &TestServer, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..500 {
+        let answer = server.get(path).send().await.expect(200).json();
+        if holds(&answer) {
+            return answer;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{path}: {}", server.get(path).send().await.text());
+}
+
+fn webhook(receiver: &Receiver) -> Value {
+    json!({ "kind": "webhook", "title": "The SOC",
+        "select": { "event_types": ["configuration.create"], "filter": "detail.class:group" },
+        "settings": { "url": receiver.url(), "ca": receiver.ca } })
+}
+
+async fn group(server: &TestServer, name: &str) {
+    server.post("/api/v1/groups").json(&json!({ "name": name })).send().await.expect(201);
+}
+
+#[tokio::test]
+async fn an_event_reaches_an_https_receiver_and_the_attempt_is_shown() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::tls(false).await;
+    let new = json!({ "name": "soc", "body": webhook(&receiver), "secrets": { "token": "t0ken" } });
+    let made = server.post("/api/v1/forwarders").json(&new).send().await.expect(201).json();
+    let secret = made["generated"]["signing"].as_str().unwrap().to_owned();
+    assert!(secret.starts_with("whsec_"), "{made}");
+    group(&server, "web").await;
+    let received = receiver.wait_for(1).await.remove(0);
+    assert_eq!(received.headers["authorization"], "Bearer t0ken");
+    assert_eq!(received.headers["content-type"], "application/cloudevents+json");
+    let event: Value = serde_json::from_slice(&received.body).unwrap();
+    assert_eq!(event["type"], "configuration.create");
+    assert!(!String::from_utf8_lossy(&received.body).contains("\"admin\""), "no names of people");
+    let path = "/api/v1/deliveries?destination=soc&state=delivered";
+    let listed = eventually(&server, path, |list| list["items"].as_array().unwrap().len() == 1);
+    let id = listed.await["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(received.headers["webhook-id"], id);
+    let whole = server.get(&format!("/api/v1/deliveries/{id}")).send().await.expect(200);
+    assert!(!whole.text().contains("t0ken") && !whole.text().contains(&secret));
+    let whole = whole.json();
+    assert_eq!(whole["tries"][0]["status"], 200);
+    assert_eq!(whole["tries"][0]["request"]["headers"]["authorization"], "…");
+    let shown = server.get("/api/v1/forwarders/soc").send().await.expect(200);
+    assert!(!shown.text().contains("t0ken") && !shown.text().contains(&secret));
+    assert_eq!(shown.json()["secrets"], json!(["signing", "token"]));
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_failing_receiver_is_told_of_and_recovers() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::plain().await;
+    receiver.behave(Manner::Status(503, "retry-after: 1\r\n"));
+    let new = json!({ "name": "soc", "body": webhook(&receiver) });
+    server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+    group(&server, "web").await;
+    let waiting = "/api/v1/deliveries?state=waiting";
+    let failed = |list: &Value| list["items"][0]["attempts"].as_i64() >= Some(1);
+    let list = eventually(&server, waiting, failed).await;
+    assert_eq!(list["items"][0]["status"], 503);
+    let shown = server.get("/api/v1/forwarders/soc").send().await.expect(200).json();
+    assert_eq!((&shown["backlog_waiting"], &shown["failures"]), (&json!(1), &json!(1)));
+    receiver.behave(Manner::Well);
+    let id = list["items"][0]["id"].as_str().unwrap();
+    server.post(&format!("/api/v1/deliveries/{id}/resend")).send().await.expect(202);
+    let done = "/api/v1/deliveries?state=delivered";
+    eventually(&server, done, |list| list["items"].as_array().unwrap().len() == 1).await;
+    let ids: Vec<String> =
+        receiver.received().iter().map(|one| one.headers["webhook-id"].clone()).collect();
+    assert!(ids.len() >= 2 && ids.iter().all(|one| one == id), "one identifier: {ids:?}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn trials_switching_replay_rotation_and_deletion() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::plain().await;
+    let new = json!({ "name": "soc", "body": webhook(&receiver) });
+    server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+    let at = |what: &str| format!("/api/v1/forwarders/soc/{what}");
+    let trial = server.post(&at("test")).send().await.expect(200).json();
+    assert_eq!((&trial["delivered"], &trial["status"]), (&json!(true), &json!(200)));
+    receiver.behave(Manner::Status(302, "location: http://127.0.0.1:1/\r\n"));
+    let trial = server.post(&at("test")).send().await.expect(200).json();
+    assert_eq!((&trial["delivered"], &trial["status"]), (&json!(false), &json!(302)));
+    assert!(trial["error"].as_str().unwrap().contains("redirects are not followed"), "{trial}");
+    receiver.behave(Manner::Well);
+    let off = json!({ "enabled": false });
+    server.post(&at("switch")).json(&off).send().await.expect(204);
+    group(&server, "while it is off").await;
+    server.settle().await;
+    let before = receiver.received().len();
+    server.post(&at("switch")).json(&json!({ "enabled": true })).send().await.expect(204);
+    receiver.wait_for(before + 1).await;
+    server.post(&at("replay")).json(&json!({ "from_index": 0 })).send().await.expect(202);
+    receiver.wait_for(before + 2).await;
+    let rotated = json!({ "overlap_hours": 24 });
+    let rotated = server.post(&at("rotate-secret")).json(&rotated).send().await.expect(200).json();
+    assert!(rotated["generated"]["signing"].as_str().unwrap().starts_with("whsec_"));
+    group(&server, "signed twice").await;
+    let received = receiver.wait_for(before + 3).await;
+    let signatures = &received.last().unwrap().headers["webhook-signature"];
+    assert_eq!(signatures.split(' ').count(), 2, "{signatures}");
+    let versions = server.get(&at("versions")).send().await.expect(200).json();
+    assert_eq!(versions["items"].as_array().unwrap().len(), 2);
+    server.delete("/api/v1/forwarders/soc").send().await.expect(204);
+    server.get("/api/v1/forwarders/soc").send().await.expect(404);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_at_its_field() {
+    let server = TestServer::start().await;
+    for (settings, field) in [
+        (json!({}), "settings/url"),
+        (json!({ "url": "ftp://example.org" }), "settings/url"),
+        (json!({ "url": "https://ada:pw@example.org/" }), "settings/url"),
+        (json!({ "url": "http://10.0.0.1/" }), "settings/url"),
+        (json!({ "url": "http://169.254.169.254/latest/meta-data" }), "settings/url"),
+        (json!({ "url": "http://[::ffff:192.168.0.1]/" }), "settings/url"),
+        (json!({ "url": "https://127.0.0.1/", "colour": "red" }), "settings/colour"),
+        (json!({ "url": "https://127.0.0.1/", "ca": "nothing" }), "settings/ca"),
+        (json!({ "url": "https://127.0.0.1/", "signature": "rot13" }), "settings/signature"),
+        (json!({ "url": "https://127.0.0.1/", "username": "ada" }), "secrets/password"),
+        (
+            json!({ "url": "https://127.0.0.1/", "headers": { "Host": "x" } }),
+            "settings/headers/Host",
+        ),
+    ] {
+        let new = json!({ "name": "soc", "body": { "kind": "webhook", "settings": settings } });
+        let refused = server.post("/api/v1/forwarders").json(&new).send().await.expect(422);
+        assert_eq!(refused.json()["field"], field, "{}", refused.text());
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn forwarders_are_managed_by_whom_they_were_given_to() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::plain().await;
+    for (name, path) in [("soc", "/prod"), ("test", "/lab")] {
+        let mut body = webhook(&receiver);
+        body["path"] = json!(path);
+        let new = json!({ "name": name, "body": body });
+        server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+    }
+    let (viewer, auditor) = (server.token(Role::Viewer).await, server.token(Role::Auditor).await);
+    let list = "/api/v1/forwarders";
+    let get = axum::http::Method::GET;
+    server.call(get.clone(), list).bearer(&viewer).send().await.expect(403);
+    let seen = server.call(get.clone(), list).bearer(&auditor).send().await.expect(200).json();
+    assert_eq!(seen["items"].as_array().unwrap().len(), 2);
+    // The administrator's own account, with the role of an operator: what is set counts.
+    let me = server.get("/api/v1/me").send().await.expect(200).json();
+    let account = me["account"]["id"].as_str().or(me["id"].as_str()).unwrap().to_owned();
+    let operator = server.token(Role::Operator).await;
+    let names = async || {
+        let call = server.call(axum::http::Method::GET, list).bearer(&operator);
+        let seen = call.send().await.expect(200).json();
+        let items = seen["items"].as_array().unwrap().clone();
+        items.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(names().await.is_empty());
+    let access = format!("/api/v1/accounts/{account}/forwarder-access");
+    let set = async |body: Value| {
+        let call = server.call(axum::http::Method::PUT, &access).bearer(server.admin());
+        call.json(&body).send().await.expect(204);
+    };
+    set(json!({ "forwarders": "named", "names": ["test"] })).await;
+    assert_eq!(names().await, ["test"]);
+    set(json!({ "forwarders": "named", "paths": ["/prod"] })).await;
+    assert_eq!(names().await, ["soc"]);
+    let off = json!({ "enabled": false });
+    let switch = |name: &str| {
+        let path = format!("/api/v1/forwarders/{name}/switch");
+        server.call(axum::http::Method::POST, &path).bearer(&operator).json(&off)
+    };
+    switch("soc").send().await.expect(204);
+    switch("test").send().await.expect(403);
+    set(json!({ "forwarders": "all" })).await;
+    assert_eq!(names().await, ["soc", "test"]);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn pages_make_show_try_and_delete_a_forwarder_without_scripts() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::plain().await;
+    let mut session = Browser::sign_in_as(&server, Role::Administrator).await;
+    let empty = session.get("/forwarders").await.expect(200).text();
+    assert!(empty.contains("No forwarder here") && empty.contains("/forwarders/new"));
+    let kinds = session.get("/forwarders/new").await.expect(200).text();
+    for kind in ["webhook", "syslog", "file", "nats", "email", "slack", "teams", "servicenow"] {
+        assert!(kinds.contains(&format!("/forwarders/new?kind={kind}")), "{kind}");
+        let form = session.get(&format!("/forwarders/new?kind={kind}")).await.expect(200);
+        assert!(form.text().contains("name=\"select/event_types\""), "{kind}");
+    }
+    let wrong =
+        [("kind", "webhook"), ("name", "soc"), ("path", "/"), ("settings/url", "http://10.0.0.1/")];
+    let refused = session.post("/forwarders/new", &wrong).await.expect(422).text();
+    assert!(refused.contains("a private address") && refused.contains("http://10.0.0.1/"));
+    assert!(refused.contains("settings-url-error"), "the fault stands at its field");
+    let url = receiver.url();
+    let right = [
+        ("kind", "webhook"),
+        ("name", "soc"),
+        ("title", "The SOC"),
+        ("path", "/prod"),
+        ("settings/url", url.as_str()),
+        ("settings/signature", "hmac"),
+        ("settings/headers", "X-Team: soc"),
+        ("secrets/token", "t0ken"),
+        ("select/event_types", "configuration.*\ntoken.create"),
+        ("select/severities", "info"),
+        ("select/locations/items", ""),
+        ("runner", "immediate"),
+        ("enabled", "1"),
+    ];
+    let made = session.post("/forwarders/new", &right).await.expect(200);
+    assert!(made.text().contains("whsec_"), "the secret is shown");
+    assert_eq!(made.header("cache-control"), "no-store");
+    let one = session.get("/forwarders/soc").await.expect(200).text();
+    assert!(one.contains("The SOC") && !one.contains("whsec_") && !one.contains("t0ken"));
+    session.post("/forwarders/soc/test", &[]).await.expect(303);
+    assert_eq!(receiver.wait_for(1).await[0].headers["x-team"], "soc");
+    let told = session.get("/forwarders/soc").await.expect(200).text();
+    assert!(told.contains("The trial got through"), "{told}");
+    let list = session.get("/deliveries?destination=soc&reason=test").await.expect(200).text();
+    assert!(list.contains("/deliveries/"), "{list}");
+    let id = list.split("/deliveries/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let delivery = session.get(&format!("/deliveries/{id}")).await.expect(200).text();
+    assert!(delivery.contains("Attempt 1") && !delivery.contains("t0ken"));
+    let edit = session.get("/forwarders/soc/edit").await.expect(200).text();
+    assert!(edit.contains("X-Team: soc") && !edit.contains("t0ken"));
+    session.post("/forwarders/soc/off", &[]).await.expect(303);
+    assert!(session.get("/forwarders").await.text().contains("Switched off"));
+    session.post("/forwarders/soc/on", &[]).await.expect(303);
+    for what in ["delete", "replay", "recover", "rotate"] {
+        session.get(&format!("/forwarders/soc/{what}")).await.expect(200);
+    }
+    session.post("/forwarders/soc/replay", &[("from_index", "0")]).await.expect(303);
+    let rotated = session.post("/forwarders/soc/rotate", &[]).await.expect(200).text();
+    assert!(rotated.contains("whsec_"));
+    session.post("/forwarders/soc/delete", &[]).await.expect(303);
+    session.get("/forwarders/soc").await.expect(404);
+    server.finish().await;
+}
