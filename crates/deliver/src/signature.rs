@@ -32,7 +32,7 @@ pub struct InvalidSecret(pub &'static str);
 /// One secret, read.
 pub enum Key {
     /// For HMAC.
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     /// For Ed25519.
     Ed25519(Box<Ed25519KeyPair>),
 }
@@ -56,7 +56,7 @@ impl Key {
         if !(24..=64).contains(&bytes.len()) {
             return Err(wrong);
         }
-        Ok(Self::Hmac(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
+        Ok(Self::Hmac(Box::new(hmac::Key::new(hmac::HMAC_SHA256, &bytes))))
     }
 
     /// One entry of the header.

@@ -279,10 +279,10 @@ fn mail(from: &str, to: &[String], parcel: &Parcel) -> String {
 /// Subject, text and HTML of a parcel.
 fn parts(parcel: &Parcel) -> (String, String, String) {
     let notices = notices(parcel);
-    if let Content::Message(message) = &parcel.content {
-        if let Some(html) = &message.html {
-            return (message.subject.clone(), message.text.clone(), html.clone());
-        }
+    if let Content::Message(message) = &parcel.content
+        && let Some(html) = &message.html
+    {
+        return (message.subject.clone(), message.text.clone(), html.clone());
     }
     let subject = match notices.as_slice() {
         [one] => cut(&one.title, 150),
