@@ -184,9 +184,12 @@ impl Engine {
         };
         let target = self.log_target();
         self.operation(context, Permission::Backup, &payload)?
-            .run(move |_, _| {
+            .run(move |tx, _| {
                 let (payload, target) = (payload.clone(), target.clone());
                 Box::pin(async move {
+                    if let Some(size) = payload.published_size {
+                        crate::remembered::note_loss(tx, payload.log_size, size).await?;
+                    }
                     Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
                 })
             })

@@ -68,6 +68,9 @@ pub struct Settings {
     pub sender: Option<Arc<dyn crate::delivery::Sender>>,
     /// Deliveries that have ended are kept this many days.
     pub keep_deliveries_days: u32,
+    /// The database was put back from a copy: that the log lacks what this node knows is no reason
+    /// not to start. For the command that records it.
+    pub accept_restored: bool,
     /// Resolved alerts are kept this many days.
     pub keep_resolved_alerts_days: u32,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
@@ -99,6 +102,7 @@ impl Settings {
             keep_evaluations_max: 1_000_000,
             sender: None,
             keep_deliveries_days: 30,
+            accept_restored: false,
             keep_resolved_alerts_days: 400,
             jobs_at_a_time: std::collections::BTreeMap::new(),
         }
@@ -126,6 +130,26 @@ pub enum StartError {
         "the keys in {0} are not those of the log in this database: every node needs the same keys; copy the directory from a node that works, with its passphrase"
     )]
     OtherKeys(PathBuf),
+    /// The log in the database lacks what this node knows was sealed.
+    #[error(
+        "the log in the database has {found} entries and is not the one of which this node knows {known} (the checkpoint {file}): an older copy of the database was put back, or it is another one; chancery restore --in-place compares the two, says what is lost, records it, and lets the log go on"
+    )]
+    LogLost {
+        /// Entries that this node knows were sealed.
+        known: u64,
+        /// Entries there are.
+        found: u64,
+        /// Where it knows it from.
+        file: PathBuf,
+    },
+    /// The checkpoint that this node keeps cannot be read.
+    #[error("the checkpoint in {path} cannot be read: {what}")]
+    Remembered {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] chancery_store::Error),
@@ -237,6 +261,7 @@ impl Engine {
             tokio::spawn(crate::reaction::dispatcher::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::node::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::remembered::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped.clone())),
         ];
         if let Some(sender) = engine.settings().sender.clone() {
@@ -256,6 +281,9 @@ impl Engine {
     ) -> Result<Opened, StartError> {
         let store = Store::open(&settings.store()).await?;
         let keys = keys_of(&store, &settings, &environment).await?;
+        if !settings.accept_restored {
+            crate::remembered::compare(&store, &settings.data_dir).await?;
+        }
         let health = Arc::new(Health::default());
         let desk = Arc::new(Desk {
             health: health.clone(),
@@ -517,6 +545,9 @@ impl Running {
         }
         engine.0.stop_sealer.send_replace(true);
         let _ = self.sealer.await;
+        if let Err(error) = crate::remembered::keep(engine).await {
+            tracing::warn!(%error, "the newest checkpoint was not written down");
+        }
         // Somebody may still be reading; their connections end with the process.
         let _ = tokio::time::timeout(Duration::from_secs(5), engine.0.store.close()).await;
         noted

@@ -40,6 +40,7 @@ mod operation;
 mod permission;
 mod projector;
 mod recent;
+pub mod remembered;
 mod scribe;
 mod sealer;
 mod secret;

@@ -338,7 +338,8 @@ impl Sealer {
 }
 
 /// The right edge of the tree over the first `size` entries, from the stored tiles.
-async fn stored_edge(link: &mut Link, size: u64) -> Result<Edge, Error> {
+/// The edge of the tree over the first `size` entries, from the stored tiles.
+pub(crate) async fn stored_edge(link: &mut Link, size: u64) -> Result<Edge, Error> {
     let wanted =
         chancery_seal::tree::edge_tiles(size).map(|tile| (tile.level(), tile.index())).collect();
     let tiles = log::tiles(link, wanted).await?;

@@ -107,6 +107,8 @@ pub enum Command {
     Backup(backup::BackupArguments),
     /// Put a backup back as the data directory.
     Restore(backup::RestoreArguments),
+    /// Move the embedded database to a PostgreSQL server.
+    MigrateStore(backup::MigrateStoreArguments),
     /// Measure this machine: recording, sealing, searching.
     Bench(bench::BenchArguments),
     /// Look at the settings; read and write the automation of a server.

@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod certificates;
 pub mod events;
 pub mod forwarders;
+mod migrate_store;
 pub mod monitors;
 mod progress;
 mod restore;
@@ -45,6 +46,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(command) => token::run(global, &command).await?,
         Command::Backup(arguments) => return backup::run(global, &arguments).await,
         Command::Restore(arguments) => restore::run(global, &arguments).await?,
+        Command::MigrateStore(arguments) => migrate_store::run(global, &arguments).await?,
         Command::Bench(arguments) => crate::bench::run(&arguments, global.json).await?,
         Command::Config(command) => automation::run(global, &command).await?,
         // Those that stand alone have been run by `run_alone` before.

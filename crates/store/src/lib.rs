@@ -43,6 +43,7 @@ mod link;
 mod row;
 mod statement;
 mod transaction;
+mod transfer;
 mod value;
 mod writer;
 
@@ -60,5 +61,6 @@ pub use fault::{Fault, Tampering};
 pub use link::Link;
 pub use row::Row;
 pub use transaction::{Recorded, Tx};
+pub use transfer::{Transferred, transfer};
 pub use value::SqlValue;
 pub use writer::Lane;

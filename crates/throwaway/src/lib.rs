@@ -202,6 +202,17 @@ impl Server {
         self.run("psql", &[&more[..], &["--dbname", database, "--command", statements]].concat())
     }
 
+    /// Writes a database to a file, as its administrator would.
+    pub fn dump(&self, name: &str, file: &Path) {
+        self.run("pg_dump", &["--format=custom", "--file", &file.display().to_string(), name]);
+    }
+
+    /// Puts a dump into an empty database.
+    pub fn load(&self, name: &str, file: &Path) {
+        let more = ["--exit-on-error", "--dbname", name];
+        self.run("pg_restore", &[&more[..], &[&file.display().to_string()]].concat());
+    }
+
     /// Stops the server and starts it again.
     pub fn restart(&self, how: Stop) {
         self.stop(how);

@@ -1,4 +1,4 @@
-//! `chancery backup` and `chancery restore`.
+//! `chancery backup`, `chancery restore` and `chancery migrate-store`.
 
 use std::path::PathBuf;
 
@@ -40,15 +40,43 @@ pub struct BackupArguments {
 #[command(after_help = "\
 Example:
   chancery restore /backup/chancery-2026-11-21 --data-dir /var/lib/chancery \\
-      --published checkpoint.txt")]
+      --published checkpoint.txt
+
+  pg_restore --dbname=chancery chancery.dump && \\
+      chancery restore --in-place --published checkpoint.txt
+      With the database on a PostgreSQL server.")]
 pub struct RestoreArguments {
     /// The backup.
-    #[arg(value_name = "BACKUP")]
-    pub backup: PathBuf,
+    #[arg(value_name = "BACKUP", required_unless_present = "in_place")]
+    pub backup: Option<PathBuf>,
+    /// The database was put back already, with the tools of its server: compare, tell, record.
+    ///
+    /// Without --published, the checkpoint is taken that this node keeps in its data directory.
+    #[arg(long, conflicts_with = "backup")]
+    pub in_place: bool,
     /// A file with the newest published checkpoint: an answer of /log/checkpoint, or a witness's.
     #[arg(long, value_name = "FILE")]
     pub published: Option<PathBuf>,
     /// Where to.
+    #[command(flatten)]
+    pub settings: SettingArguments,
+}
+
+/// Move the embedded database to a PostgreSQL server; the same log goes on there.
+///
+/// Stop the server first. The database named must be empty. Everything is copied in one
+/// transaction and verified; then the embedded database is renamed, and the server starts on the
+/// same data directory with `database` set to the new address.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Example:
+  createdb --encoding=UTF8 --template=template0 chancery && \\
+      chancery migrate-store --to postgres://chancery@db.example.org/chancery")]
+pub struct MigrateStoreArguments {
+    /// The address of the empty database.
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// Which data.
     #[command(flatten)]
     pub settings: SettingArguments,
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use chancery_engine::backup::{self, Restored};
-use chancery_engine::{Context, Engine};
+use chancery_engine::{Context, Engine, Settings as EngineSettings, remembered};
 use chancery_event::Environment;
 use chancery_seal::proof::{consistency_proof, tiles_for_consistency, verify_consistency};
 use chancery_seal::{Hash, TileId};
@@ -30,7 +30,10 @@ use crate::config::Config;
 /// directory is taken, or the log key cannot be opened; nothing is left half done.
 pub async fn run(global: &GlobalArguments, arguments: &RestoreArguments) -> Result<()> {
     let config = Config::load(&arguments.settings.inputs(false))?;
-    let (from, to) = (&arguments.backup, &config.serving.data_dir);
+    let to = &config.serving.data_dir;
+    let Some(from) = &arguments.backup else {
+        return in_place(global, arguments, &config).await;
+    };
     let key = verify::of_data_dir(from)?;
     let report = verify::log(DataDir::open(from).await?, key.clone(), None, None).await?;
     if report.fault.is_some() {
@@ -39,7 +42,7 @@ pub async fn run(global: &GlobalArguments, arguments: &RestoreArguments) -> Resu
     }
     let log_size = report.size.unwrap_or(0);
     let published = match &arguments.published {
-        Some(file) => Some(published(file, from, &key, log_size).await?),
+        Some(file) => Some(published(file, DataDir::open(from).await?, &key, log_size).await?),
         None => None,
     };
     let store = Store::open_to_read(&Settings::embedded(from)).await?;
@@ -47,27 +50,57 @@ pub async fn run(global: &GlobalArguments, arguments: &RestoreArguments) -> Resu
     backup::copy(&store, from, to, environment.now()).await.context("nothing was put back")?;
     drop(store);
     let restored = Restored { log_size, published };
-    if let Err(error) = record(&config, &environment, &restored).await {
+    if let Err(error) = record(&config, &environment, &restored, false).await {
         let _ = std::fs::remove_dir_all(to);
         return Err(error.context("the restoring cannot be recorded: nothing was put back"));
     }
-    tell(global, to, &restored);
+    tell(global, &format!("Put back into {}", to.display()), to, &restored);
+    Ok(())
+}
+
+/// Compares a database that was put back with what is known of its log, and records the restoring.
+async fn in_place(
+    global: &GlobalArguments,
+    arguments: &RestoreArguments,
+    config: &Config,
+) -> Result<()> {
+    let data_dir = &config.serving.data_dir;
+    let open = async || match config.serving.database.url() {
+        Some(url) => DataDir::on_server(url).await,
+        None => DataDir::open(data_dir).await,
+    };
+    let key = verify::of_data_dir(data_dir)?;
+    let report = verify::log(open().await?, key.clone(), None, None).await?;
+    if report.fault.is_some() {
+        eprintln!("{}", report.text());
+        bail!("the log in the database does not hold: put another copy back");
+    }
+    let log_size = report.size.unwrap_or(0);
+    let kept = data_dir.join(remembered::FILE);
+    let known = [arguments.published.clone(), kept.exists().then_some(kept)];
+    let mut newest: Option<(u64, Hash)> = None;
+    for file in known.into_iter().flatten() {
+        let found = published(&file, open().await?, &key, log_size).await?;
+        newest = newest.filter(|newest| newest.0 >= found.0).or(Some(found));
+    }
+    let restored = Restored { log_size, published: newest };
+    record(config, &Environment::system(), &restored, true).await?;
+    tell(global, "The database is as it was put back", data_dir, &restored);
     Ok(())
 }
 
 /// Size and root of a published checkpoint, after it was compared with the backup.
 async fn published(
     file: &Path,
-    backup: &Path,
+    source: DataDir,
     key: &verify::Key,
     log_size: u64,
 ) -> Result<(u64, Hash)> {
     let note = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let opened = key.trust.open(&note).with_context(|| {
-        format!("{} is no checkpoint of the log in this backup", file.display())
+        format!("{} is no checkpoint of the log in {}", file.display(), source.name())
     })?;
     let later = &opened.checkpoint;
-    let source = DataDir::open(backup).await?;
     let Some(own) = source.checkpoint().await? else {
         return Ok((later.size(), *later.root()));
     };
@@ -83,7 +116,7 @@ async fn published(
         ensure!(
             holds.is_ok(),
             "the log in {} is not the one that published {}: they differ within the first {}",
-            backup.display(),
+            source.name(),
             file.display(),
             counted(later.size(), "entry", "entries"),
         );
@@ -91,8 +124,14 @@ async fn published(
     Ok((later.size(), *later.root()))
 }
 
-async fn record(config: &Config, environment: &Environment, restored: &Restored) -> Result<()> {
+async fn record(
+    config: &Config,
+    environment: &Environment,
+    restored: &Restored,
+    accept_restored: bool,
+) -> Result<()> {
     let settings = super::serve::settings(config, config.serving.data_dir.clone(), false);
+    let settings = EngineSettings { accept_restored, ..settings };
     let running = Engine::start(settings, environment.clone()).await?;
     let context = Context::command_line(environment);
     let noted = running.engine().note_restore(&context, restored).await;
@@ -100,10 +139,10 @@ async fn record(config: &Config, environment: &Environment, restored: &Restored)
     Ok(noted?)
 }
 
-fn tell(global: &GlobalArguments, to: &Path, restored: &Restored) {
+fn tell(global: &GlobalArguments, done: &str, data_dir: &Path, restored: &Restored) {
     if global.json {
         let document = json!({
-            "data_dir": to.display().to_string(),
+            "data_dir": data_dir.display().to_string(),
             "log_size": restored.log_size,
             "published_size": restored.published.as_ref().map(|(size, _)| size),
             "lost": restored.lost(),
@@ -111,11 +150,7 @@ fn tell(global: &GlobalArguments, to: &Path, restored: &Restored) {
         println!("{document:#}");
         return;
     }
-    println!(
-        "Put back into {}: the log goes on after {}.",
-        to.display(),
-        counted(restored.log_size, "entry", "entries")
-    );
+    println!("{done}: the log goes on after {}.", counted(restored.log_size, "entry", "entries"));
     match restored.lost() {
         Some(0) => println!("Nothing that was published is missing."),
         Some(lost) => println!(

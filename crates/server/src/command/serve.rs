@@ -96,6 +96,7 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
         keep_deliveries_days: config.network.keep_deliveries_days,
         keep_evaluations_days: config.reaction.keep_evaluations_days,
         keep_evaluations_max: config.reaction.keep_evaluations_max,
+        accept_restored: false,
         keep_resolved_alerts_days: config.reaction.keep_resolved_alerts_days,
     }
 }

@@ -35,11 +35,11 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What the clients were told.
 #[derive(Default)]
-struct Told {
+pub(crate) struct Told {
     /// Fingerprints whose upload was acknowledged.
-    entered: HashSet<String>,
+    pub(crate) entered: HashSet<String>,
     /// Fingerprints in jobs that were acknowledged.
-    queued: HashSet<String>,
+    pub(crate) queued: HashSet<String>,
 }
 
 enum Acknowledged {
@@ -51,8 +51,7 @@ enum Acknowledged {
 async fn nothing_acknowledged_is_lost_and_nothing_is_half_done() {
     let full = std::env::var("CHANCERY_FULL").is_ok_and(|value| value == "1");
     let (cycles, check_every) = if full { (200, 10) } else { (12, 1) };
-    let seed = std::env::var("CHANCERY_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) ^ now_nanos());
+    let seed = seed();
     println!("CHANCERY_SEED={seed}");
     let chance = SeededEntropy::new(seed);
     let folder = tempfile::tempdir().unwrap();
@@ -76,12 +75,18 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_done() {
     );
 }
 
+/// What was asked for, or one of its own.
+pub(crate) fn seed() -> u64 {
+    let seed = std::env::var("CHANCERY_SEED").ok().and_then(|text| text.parse().ok());
+    seed.unwrap_or_else(|| u64::from(std::process::id()) ^ now_nanos())
+}
+
 fn now_nanos() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     u64::from(now.subsec_nanos())
 }
 
-fn random(chance: &Arc<SeededEntropy>) -> u64 {
+pub(crate) fn random(chance: &Arc<SeededEntropy>) -> u64 {
     let mut bytes = [0; 8];
     chance.fill(&mut bytes);
     u64::from_le_bytes(bytes)
@@ -146,10 +151,17 @@ async fn check(data_dir: &Path, told: &Told, jobs: bool) -> u64 {
     if jobs {
         jobs_end(&engine).await;
     }
+    let count = check_engine(&engine, told, jobs).await;
+    running.stop().await.unwrap();
+    count
+}
+
+/// Compares what an engine has with what was told; answers how many events the log has.
+pub(crate) async fn check_engine(engine: &Engine, told: &Told, jobs: bool) -> u64 {
     let context = Context::command_line(engine.environment());
     let verified = engine.verify_log(&context).await.unwrap();
-    let (inventory, counts) = both(&engine).await;
-    let mut link = bench::store(&engine).read().await.unwrap();
+    let (inventory, counts) = both(engine).await;
+    let mut link = bench::store(engine).read().await.unwrap();
     let expected = told.entered.iter().chain(told.queued.iter().filter(|_| jobs));
     for fingerprint in expected {
         let found = table::certificate::by_fingerprint(&mut link, fingerprint).await.unwrap();
@@ -162,8 +174,6 @@ async fn check(data_dir: &Path, told: &Told, jobs: bool) -> u64 {
         let row = table::certificate::find(&mut link, id.parse().unwrap()).await.unwrap();
         assert!(row.is_some(), "certificate {id} has an event and is not there");
     }
-    drop(link);
-    running.stop().await.unwrap();
     verified.count
 }
 
@@ -184,7 +194,7 @@ async fn count(engine: &Engine) -> usize {
     usize::try_from(table::certificate::count(&mut link).await.unwrap()).unwrap()
 }
 
-async fn jobs_end(engine: &Engine) {
+pub(crate) async fn jobs_end(engine: &Engine) {
     let ended = async {
         let mut sealed = engine.sealed();
         loop {

@@ -2,11 +2,15 @@
 
 mod browser;
 mod cli;
+mod faults;
+mod fleet;
 mod full;
 mod fuzzed;
 mod installation;
 mod kill;
+mod moved;
 mod process;
+mod restored;
 mod verify;
 mod victim;
 mod walkthrough;

@@ -74,6 +74,28 @@ async fn what_is_wrong_with_a_server_is_said_with_what_to_do() {
     says(&Settings::postgres(url.parse().unwrap()), &["guest may not make tables", "GRANT"]).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_goes_on_while_a_newer_one_takes_the_next_step() {
+    let name = server().database(None);
+    let settings = settings(server(), &name);
+    let old = Store::open(&settings).await.unwrap();
+    // Its statements are prepared by now.
+    put(&old, "count", "1").await.unwrap();
+    assert_eq!(number(&old, "count").await, 1);
+    // A newer program adds, and takes nothing away: the rule for steps.
+    server().sql(
+        &name,
+        "BEGIN; ALTER TABLE setting ADD COLUMN note TEXT; CREATE TABLE later (id BIGINT);
+         INSERT INTO schema_step VALUES (9000, 0); COMMIT",
+    );
+    put(&old, "count", "2").await.unwrap();
+    assert_eq!(number(&old, "count").await, 2);
+    // What it cannot know about it does not touch; started anew, it would not begin.
+    let told = refused(&settings).await;
+    assert!(told.contains("9000") && told.contains("newer"), "{told}");
+    assert_eq!(number(&old, "count").await, 2);
+}
+
 #[tokio::test]
 async fn a_schema_of_the_future_is_refused() {
     let name = server().database(None);

@@ -1,0 +1,67 @@
+//! `chancery migrate-store`: moves the embedded database to a PostgreSQL server, where the same log
+//! goes on with the same keys.
+//!
+//! The copy is verified against the checkpoint of the original before anything counts as done. The
+//! original is renamed then, so that nobody starts on it by mistake and forks the log.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use chancery_store::{DatabaseUrl, Settings, transfer};
+use serde_json::json;
+
+use super::text::{counted, number};
+use super::verify::{self, DataDir, Fetch as _};
+use crate::cli::GlobalArguments;
+use crate::cli::backup::MigrateStoreArguments;
+use crate::config::Config;
+
+/// Runs the command.
+///
+/// # Errors
+/// A server runs on the data, the database named is not empty or cannot be used, or the copy does
+/// not verify; the original is as it was.
+pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) -> Result<()> {
+    let config = Config::load(&arguments.settings.inputs(false))?;
+    let data_dir = &config.serving.data_dir;
+    let original = data_dir.join("chancery.db");
+    if !original.exists() {
+        bail!("there is no embedded database in {}", data_dir.display());
+    }
+    let to: DatabaseUrl =
+        arguments.to.parse().map_err(|error: String| anyhow::anyhow!("--to: {error}"))?;
+    let key = verify::of_data_dir(data_dir)?;
+    let before = DataDir::open(data_dir).await?.checkpoint().await?;
+    let done = transfer(&Settings::embedded(data_dir), &to, |table, rows| {
+        if rows > 0 {
+            eprintln!("{table}: {}", counted(rows, "row", "rows"));
+        }
+    })
+    .await
+    .context("nothing was moved")?;
+    let copy = DataDir::on_server(to.clone()).await?;
+    ensure!(
+        copy.checkpoint().await? == before,
+        "the copy has another checkpoint than the original: use neither before this is understood"
+    );
+    let report = verify::log(copy, key, None, None).await?;
+    if report.fault.is_some() {
+        eprintln!("{}", report.text());
+        bail!("the log of the copy does not hold; the original is as it was");
+    }
+    let aside = data_dir.join("chancery.db.moved");
+    std::fs::rename(&original, &aside)
+        .with_context(|| format!("cannot rename {}", original.display()))?;
+    if global.json {
+        let document = json!({ "rows": done.rows, "log_size": done.log_size, "to": to.place() });
+        println!("{document:#}");
+    } else {
+        println!(
+            "Moved {} rows to {}; the log of {} verifies there and goes on. Set database to that \
+             address and start the server on the same data directory. The old database is {}.",
+            number(done.rows),
+            to.place(),
+            counted(done.log_size, "entry", "entries"),
+            aside.display(),
+        );
+    }
+    Ok(())
+}
