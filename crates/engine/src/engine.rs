@@ -64,13 +64,13 @@ pub struct Settings {
     pub keep_evaluations_days: u32,
     /// At most so many of them are kept.
     pub keep_evaluations_max: u64,
-    /// The database was put back from a copy: that the log lacks what this node knows is no reason
-    /// not to start. For the command that records it.
-    pub accept_restored: bool,
     /// What sends to destinations; `None`: nothing leaves the house.
     pub sender: Option<Arc<dyn crate::delivery::Sender>>,
     /// Deliveries that have ended are kept this many days.
     pub keep_deliveries_days: u32,
+    /// The database was put back from a copy: that the log lacks what this node knows is no reason
+    /// not to start. For the command that records it.
+    pub accept_restored: bool,
     /// Resolved alerts are kept this many days.
     pub keep_resolved_alerts_days: u32,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
@@ -100,9 +100,9 @@ impl Settings {
             monitors: true,
             keep_evaluations_days: 400,
             keep_evaluations_max: 1_000_000,
-            accept_restored: false,
             sender: None,
             keep_deliveries_days: 30,
+            accept_restored: false,
             keep_resolved_alerts_days: 400,
             jobs_at_a_time: std::collections::BTreeMap::new(),
         }

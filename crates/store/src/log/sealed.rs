@@ -122,10 +122,10 @@ pub async fn of_types(
         return Ok(Vec::new());
     }
     let places = vec!["?"; types.len()].join(",");
-    // The unary plus keeps the planner on the order of the log.
+    // Joined to nothing, so that the planner stays on the order of the log: both engines take it.
     let sql = format!(
         "SELECT {COLUMNS} FROM event e WHERE e.log_index >= ? AND e.log_index < ?
-         AND +e.type IN ({places}) AND {COVERED} ORDER BY e.log_index LIMIT ?"
+         AND (e.type || '') IN ({places}) AND {COVERED} ORDER BY e.log_index LIMIT ?"
     );
     let mut values = args![from, to];
     values.extend(types.iter().map(|name| crate::SqlValue::from(*name)));

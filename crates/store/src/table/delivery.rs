@@ -241,7 +241,7 @@ pub async fn next_later(
 /// How many deliveries of a destination wait, up to `most`.
 pub async fn waiting_count(link: &mut Link, destination: &str, most: u64) -> Result<u64, Error> {
     let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM delivery WHERE destination = $1
-               AND state = 'waiting' LIMIT $2) AS some";
+               AND state = 'waiting' LIMIT $2) AS few";
     Ok(u64::try_from(link.number(sql, args![destination, most]).await?).unwrap_or(0))
 }
 

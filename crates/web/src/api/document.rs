@@ -31,7 +31,12 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     ("413", "TooLarge", "The body is too long"),
     ("422", "Refused", "Understood, and refused: a field or an upload cannot be accepted"),
     ("429", "RateLimited", "Too many requests; `Retry-After` tells when to try again"),
-    ("503", "Unavailable", "Nothing was done; `Retry-After` tells when to try again"),
+    (
+        "503",
+        "Unavailable",
+        "The database is away, or it took too long; `Retry-After` tells when to try again. A \
+         change that was under way may have been made",
+    ),
     ("507", "StorageFull", "Storage is full; nothing was written"),
 ];
 

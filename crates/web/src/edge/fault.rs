@@ -80,7 +80,11 @@ fn store(error: &Error, full: bool) -> Problem {
         tracing::warn!(%error, "the store is unavailable");
         let mut problem = new(StatusCode::SERVICE_UNAVAILABLE, "The store is unavailable");
         problem.retry_after = Some(RETRY_SECONDS);
-        return problem.with_detail("nothing was written; try again");
+        // It may have gone away between a change and the reading of what is told about it.
+        return problem.with_detail(
+            "try again; a change that was under way may have been made: look first, or repeat it \
+             with its Idempotency-Key",
+        );
     }
     if error.reason() == "changed_meanwhile" {
         return new(StatusCode::CONFLICT, "Somebody else changed it meanwhile")

@@ -145,7 +145,9 @@ async fn every_form_is_refused_without_the_token_of_the_session() {
     let mut posts = 0;
     for route in server.routes().to_vec() {
         let is_page = !route.path.starts_with("/api/") && route.path != "/login";
-        if route.method != Method::POST || !is_page {
+        // Systems that send events in have a secret of their own, and no session.
+        let is_intake = route.path.starts_with("/intake/");
+        if route.method != Method::POST || !is_page || is_intake {
             continue;
         }
         posts += 1;

@@ -1,7 +1,7 @@
 //! Arguments reach their places, values come back as they are, errors are told apart.
 
 use super::Connection;
-use crate::{Error, SqlValue, args};
+use crate::{Error, SqlValue};
 
 fn opened() -> Connection {
     let mut connection = Connection::in_memory().unwrap();
@@ -19,15 +19,18 @@ fn numbered_arguments_go_to_every_place_with_their_number() {
     let mut connection = opened();
     let sql = "SELECT $2 || $1 || $2 AS n";
     for _ in 0..2 {
-        assert_eq!(one(&mut connection, sql, &args!["a", "b"]), SqlValue::from("bab"));
+        assert_eq!(one(&mut connection, sql, &["a".into(), "b".into()]), SqlValue::from("bab"));
     }
-    assert_eq!(one(&mut connection, "SELECT ? || ? AS n", &args!["a", "b"]), SqlValue::from("ab"));
+    assert_eq!(
+        one(&mut connection, "SELECT ? || ? AS n", &["a".into(), "b".into()]),
+        SqlValue::from("ab")
+    );
 }
 
 #[test]
 fn an_argument_that_is_missing_is_an_error_and_not_null() {
     let mut connection = opened();
-    let told = connection.run("SELECT $1 AS n, $2".into(), &args![1_i64]);
+    let told = connection.run("SELECT $1 AS n, $2".into(), &[SqlValue::Int(1)]);
     assert!(matches!(told, Err(Error::Database { .. })), "{:?}", told.err());
 }
 
@@ -51,11 +54,11 @@ fn values_come_back_as_they_went() {
 fn rows_changed_are_counted_and_a_duplicate_is_told_as_such() {
     let mut connection = opened();
     let sql = "INSERT INTO thing (id, value) VALUES ($1, $2), ($1 + 1, $2)";
-    assert_eq!(connection.run(sql.into(), &args![1_i64, "x"]).unwrap().1, 2);
-    let again = connection.run(sql.into(), &args![2_i64, "x"]);
+    assert_eq!(connection.run(sql.into(), &[SqlValue::Int(1), "x".into()]).unwrap().1, 2);
+    let again = connection.run(sql.into(), &[SqlValue::Int(2), "x".into()]);
     assert!(matches!(again, Err(Error::Exists(_))), "{:?}", again.err());
     let sql = "UPDATE thing SET value = 'y' WHERE id > $1 RETURNING id AS n";
-    let (rows, changed) = connection.run(sql.into(), &args![0_i64]).unwrap();
+    let (rows, changed) = connection.run(sql.into(), &[SqlValue::Int(0)]).unwrap();
     assert_eq!((rows.len(), changed), (2, 2));
 }
 
@@ -63,10 +66,13 @@ fn rows_changed_are_counted_and_a_duplicate_is_told_as_such() {
 fn regular_expressions_are_those_of_the_crate() {
     let mut connection = opened();
     let sql = "SELECT $1 REGEXP $2 AS n";
-    assert_eq!(one(&mut connection, sql, &args!["web-12", r"^web-\d+$"]), SqlValue::Int(1));
-    assert_eq!(one(&mut connection, sql, &args!["web-x", r"^web-\d+$"]), SqlValue::Int(0));
+    assert_eq!(
+        one(&mut connection, sql, &["web-12".into(), r"^web-\d+$".into()]),
+        SqlValue::Int(1)
+    );
+    assert_eq!(one(&mut connection, sql, &["web-x".into(), r"^web-\d+$".into()]), SqlValue::Int(0));
     assert_eq!(one(&mut connection, sql, &[SqlValue::Null, "x".into()]), SqlValue::Null);
-    assert!(connection.run(sql.into(), &args!["x", "("]).is_err());
+    assert!(connection.run(sql.into(), &["x".into(), "(".into()]).is_err());
 }
 
 #[test]
