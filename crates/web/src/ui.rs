@@ -56,7 +56,9 @@ pub use proof::{ProofPanel, ProofStep, proof_panel};
 pub use record::{
     Change, TimelineItem, diff_table, fingerprint, json_block, key_values, live_region, timeline,
 };
-pub use search::{Facet, FacetValue, SearchBox, SearchError, facet_panel, parted, search_box};
+pub use search::{
+    Facet, FacetValue, SearchBox, SearchError, facet_details, facet_panel, parted, search_box,
+};
 pub use table::{Align, Column, Direction, Row, Sort, Table, data_row, data_table};
 pub use tone::Tone;
 

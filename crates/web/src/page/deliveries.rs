@@ -127,7 +127,7 @@ fn facet(shell: &Shell, name: &str, label: &str, values: &[(String, String, u64)
             selected: address.value(name) == Some(value.as_str()),
         })
         .collect();
-    ui::facet_panel(&[Facet { label, values: &shown, more_href: None }])
+    ui::facet_details(&Facet { label, values: &shown, more_href: None })
 }
 
 fn facets(shell: &Shell, counts: &[(String, String, u64)]) -> Markup {
@@ -151,16 +151,16 @@ fn facets(shell: &Shell, counts: &[(String, String, u64)]) -> Markup {
         }
     }
     let address = shell.address.without(CURSORS);
-    html! { div {
+    html! { aside.facets aria-label="Narrow the list" {
         (facet(shell, "state", "State", &states))
         (facet(shell, "destination", "Destination", &names))
-        aside.facets aria-label="Reason" { details open { summary { "Reason" } ul {
+        details open { summary { "Reason" } ul {
             @for (word, label) in REASONS {
                 @let here = address.value("reason") == Some(word);
                 li { a.facet href=(if here { address.without(&["reason"]) } else { address.with("reason", word) })
                     aria-current=[here.then_some("true")] { (label) } }
             }
-        } } }
+        } }
     } }
 }
 

@@ -114,14 +114,20 @@ pub struct Facet<'a> {
 pub fn facet_panel(facets: &[Facet<'_>]) -> Markup {
     html! {
         aside.facets aria-label="Narrow the list" {
-            @for facet in facets {
-                @let most = facet.values.iter().map(|value| value.count).max().unwrap_or(0).max(1);
-                details open {
-                    summary { (facet.label) }
-                    ul { @for value in facet.values { (facet_value(value, most)) } }
-                    @if let Some(href) = facet.more_href { a.facet-more href=(href) { "All values" } }
-                }
-            }
+            @for facet in facets { (facet_details(facet)) }
+        }
+    }
+}
+
+/// One field of a [`facet_panel`], for lists that put something of their own beside it.
+#[must_use]
+pub fn facet_details(facet: &Facet<'_>) -> Markup {
+    let most = facet.values.iter().map(|value| value.count).max().unwrap_or(0).max(1);
+    html! {
+        details open {
+            summary { (facet.label) }
+            ul { @for value in facet.values { (facet_value(value, most)) } }
+            @if let Some(href) = facet.more_href { a.facet-more href=(href) { "All values" } }
         }
     }
 }
