@@ -7,6 +7,8 @@ mod stock;
 
 pub use stock::{stock, sweep};
 
+use std::sync::Arc;
+
 use chancery_event::id::{AccountId, CertificateId, EventId};
 use chancery_event::types::certificate as types;
 use chancery_event::{Authentication, Environment, Origin, Target, TargetKind, Timestamp};
@@ -47,7 +49,7 @@ pub async fn record(
     let mut events = Vec::with_capacity(count);
     for _ in 0..count {
         let id = engine.environment().id();
-        events.push(scribe.completion(id, draft(engine.environment())?)?);
+        events.push(Arc::new(scribe.completion(id, draft(engine.environment())?)?));
         ids.push(id);
     }
     engine

@@ -89,12 +89,14 @@ pub(crate) async fn round(
         let stored = log::range(&mut link, from, limit).await?;
         events = stored.into_iter().map(Sealed::into_event).collect();
     }
+    let dialect = link.dialect();
     drop(link);
     let count = events.len();
     if count == 0 {
         return Ok(0);
     }
-    let projection = Arc::new(Projection::new(from, events));
+    let projection = Arc::new(Projection::new(dialect, from, &events));
+    drop(events);
     let now = environment.now();
     store
         .transaction_in(Lane::Last, "projection", move |tx: &mut Tx| {

@@ -9,6 +9,8 @@ use chancery_event::catalogue::{EventType, Payload};
 use chancery_event::envelope::PersonalPart;
 use chancery_event::id::{EventId, NodeId};
 use chancery_event::{Environment, Event, Outcome, Severity, Target, Timestamp, Verdict};
+use chancery_seal::hash::Hash;
+use chancery_seal::leaf_hash;
 use chancery_store::{Recorded, Tx};
 use serde_json::{Map, Value};
 
@@ -26,19 +28,19 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// The seal of a pending event: HMAC-SHA-256 over everything in its row.
+    /// The seal of a pending event: HMAC-SHA-256 over everything in its row, its bytes by their leaf
+    /// hash, which the sealer needs anyway.
     pub(crate) fn pending_seal(
         &self,
         event_id: &str,
         recorded_at: Timestamp,
-        entry: &[u8],
-        part: Option<&([u8; 32], Vec<u8>)>,
+        leaf: &Hash,
+        part: Option<(&[u8; 32], &[u8])>,
     ) -> hmac::Tag {
         let mut mac = hmac::Context::with_key(&self.pending_key);
         mac.update(event_id.as_bytes());
         mac.update(&recorded_at.micros().to_be_bytes());
-        mac.update(&(entry.len() as u64).to_be_bytes());
-        mac.update(entry);
+        mac.update(&leaf.0);
         if let Some((salt, part)) = part {
             mac.update(salt);
             mac.update(part);
@@ -54,7 +56,8 @@ impl Desk {
         let part = entry.personal.map(|personal| (personal.salt, personal.part));
         let recorded_at = self.environment.now();
         let id = event.id.to_string();
-        let tag = self.pending_seal(&id, recorded_at, &entry.bytes, part.as_ref());
+        let signed = part.as_ref().map(|(salt, part)| (salt, &**part));
+        let tag = self.pending_seal(&id, recorded_at, &leaf_hash(&entry.bytes), signed);
         let mut seal = [0; 32];
         seal.copy_from_slice(tag.as_ref());
         let event_id = event.id;

@@ -3,7 +3,7 @@
 //! One round is two transactions. `seal.sequence` moves pending events into the log and grows the
 //! tree. `seal.publish` reads the entries added since the last checkpoint *back from the store*,
 //! recomputes the root from them over the stored edge of the tree, and only signs if it is the root
-//! of the stored tiles. Every round starts from what the store says, never from memory, so the code
+//! of the stored tiles. The second is durable before anybody hears of it, and the first with it. Every round starts from what the store says, never from memory, so the code
 //! after a crash is the code of every day (invariant 8).
 //!
 //! Of several nodes one seals: the one that holds the lease, whose token every transaction here
@@ -24,6 +24,7 @@ use aws_lc_rs::digest;
 use chancery_event::entry::SaltedPart;
 use chancery_event::types;
 use chancery_event::{Event, LogIndex, Outcome, Target, TargetKind};
+use chancery_seal::hash::Hash;
 use chancery_seal::{Edge, Signer, leaf_hash};
 use chancery_store::log::{self, Indexed, PendingRow, Quarantine};
 use chancery_store::log::{QuarantineReason, Sequence, State};
@@ -44,6 +45,14 @@ const TICK: Duration = Duration::from_millis(500);
 const GATHER: Duration = Duration::from_millis(5);
 /// How long it waits after a round that failed.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Pending rows, judged.
+struct Checked {
+    events: Vec<Indexed>,
+    /// Leaf hashes of their bytes, which are those that their seals fit.
+    leaves: Vec<Hash>,
+    bad: Vec<Quarantine>,
+}
 
 /// The sealer's parts.
 pub(crate) struct Sealer {
@@ -168,13 +177,13 @@ impl Sealer {
             return Ok(0);
         }
         let count = rows.len();
-        let (events, bad) = self.check(rows, state.size);
+        let Checked { events, leaves, bad } = self.check(rows, state.size);
         if !bad.is_empty() {
             self.set_aside(bad, standing).await?;
         }
         if !events.is_empty() {
             let size = state.size + events.len() as u64;
-            let events = self.sequence(&mut link, state.size, events, standing).await?;
+            let events = self.sequence(&mut link, state.size, (events, leaves), standing).await?;
             let state = State { size, signed_size: state.size };
             self.publish(&mut link, state, standing).await?;
             self.desk.recent.sealed(events.into_iter());
@@ -192,40 +201,46 @@ impl Sealer {
     }
 
     /// Tells trustworthy rows from the others.
-    fn check(&self, rows: Vec<PendingRow>, size: u64) -> (Vec<Indexed>, Vec<Quarantine>) {
+    fn check(&self, rows: Vec<PendingRow>, size: u64) -> Checked {
+        let mut leaves = Vec::with_capacity(rows.len());
         let mut events = Vec::with_capacity(rows.len());
         let mut bad = Vec::new();
         for row in rows {
-            let verdict = match &row.seal {
+            let leaf = leaf_hash(row.entry());
+            let verdict = match row.seal() {
                 None => Err(QuarantineReason::Unsealed),
-                Some(seal) => self.open(&row, seal),
+                Some(seal) => self.open(&row, &leaf, seal),
             };
             match verdict {
-                Ok(event) => events.push(Indexed {
-                    seq: row.seq,
-                    index: LogIndex(size + events.len() as u64),
-                    event,
-                    entry: row.entry,
-                    part: row.part,
-                }),
+                Ok(event) => {
+                    let index = LogIndex(size + events.len() as u64);
+                    events.push(Indexed { row, index, event });
+                    leaves.push(leaf);
+                }
                 Err(reason) => bad.push(Quarantine { row, reason }),
             }
         }
-        (events, bad)
+        Checked { events, leaves, bad }
     }
 
-    fn open(&self, row: &PendingRow, seal: &[u8]) -> Result<Arc<Event>, QuarantineReason> {
+    fn open(
+        &self,
+        row: &PendingRow,
+        leaf: &Hash,
+        seal: &[u8],
+    ) -> Result<Arc<Event>, QuarantineReason> {
         let desk = &self.desk;
-        let tag = desk.pending_seal(&row.event_id, row.recorded_at, &row.entry, row.part.as_ref());
+        let part = row.part();
+        let signed = part.as_ref().map(|(salt, part)| (salt, *part));
+        let tag = desk.pending_seal(&row.event_id(), row.recorded_at, leaf, signed);
         verify_slices_are_equal(tag.as_ref(), seal).map_err(|_| QuarantineReason::InvalidSeal)?;
         let recent = seal.try_into().ok().and_then(|seal| desk.recent.take(seal));
         if let Some(event) = recent {
             return Ok(event);
         }
-        let part =
-            row.part.as_ref().map(|(salt, part)| SaltedPart { salt: *salt, part: part.clone() });
-        Event::open(&row.entry, part.as_ref()).map(Arc::new).map_err(|error| {
-            tracing::error!(event = row.event_id, %error, "a pending event cannot be read");
+        let part = part.map(|(salt, part)| SaltedPart { salt, part: part.to_vec() });
+        Event::open(row.entry(), part.as_ref()).map(Arc::new).map_err(|error| {
+            tracing::error!(event = %row.event_id(), %error, "a pending event cannot be read");
             QuarantineReason::Unreadable
         })
     }
@@ -256,12 +271,12 @@ impl Sealer {
         &self,
         link: &mut Link,
         from: u64,
-        events: Vec<Indexed>,
+        (events, leaves): (Vec<Indexed>, Vec<Hash>),
         standing: &Standing,
     ) -> Result<Vec<(LogIndex, Arc<Event>)>, Error> {
         let mut edge = stored_edge(link, from).await?;
         let mut changed: HashMap<(u8, u64), Vec<u8>> = HashMap::new();
-        let full = edge.append_many(events.iter().map(|event| leaf_hash(&event.entry)));
+        let full = edge.append_many(leaves);
         for tile in full.into_iter().chain(edge.partial_tiles()) {
             changed.insert((tile.id.level(), tile.id.index()), tile.bytes);
         }
@@ -269,10 +284,10 @@ impl Sealer {
             changed.into_iter().map(|((level, index), bytes)| (level, index, bytes)).collect();
         tiles.sort_unstable();
         let now = self.desk.environment.now();
-        let indexed = events.iter().map(|event| (event.index, event.event.clone())).collect();
-        let work = Arc::new((Sequence::new(from, events, tiles, now), standing.clone()));
+        let work = Arc::new((Sequence::new(from, &events, &tiles, now), standing.clone()));
+        let indexed = events.into_iter().map(|event| (event.index, event.event)).collect();
         self.store
-            .transaction_in(Lane::First, "seal.sequence", move |tx: &mut Tx| {
+            .transaction_in(Lane::Step, "seal.sequence", move |tx: &mut Tx| {
                 let work = work.clone();
                 Box::pin(async move {
                     work.1.keep(tx).await?;
@@ -299,9 +314,9 @@ impl Sealer {
                 "the stored tree over {signed_size} entries does not have the root of the signed checkpoint"
             )));
         }
-        let entries = log::entries(link, signed_size, size).await?;
-        for (position, (index, entry)) in entries.iter().enumerate() {
-            if *index != signed_size + position as u64 {
+        for (position, row) in log::entry_rows(link, signed_size, size).await?.iter().enumerate() {
+            let (index, entry) = log::entry_of(row)?;
+            if index != signed_size + position as u64 {
                 return Err(Error::LogDamaged(format!(
                     "entry {} is missing from the store",
                     signed_size + position as u64
@@ -352,9 +367,9 @@ pub(crate) async fn stored_edge(link: &mut Link, size: u64) -> Result<Edge, Erro
 
 fn alarm(quarantined: &Quarantine) -> Result<Draft, Error> {
     let Quarantine { row, reason } = quarantined;
-    let event_id = row.event_id.parse().ok();
+    let event_id = row.event_id().parse().ok();
     let seq = u64::try_from(row.seq).unwrap_or(0);
-    let digest = digest::digest(&digest::SHA256, &row.entry);
+    let digest = digest::digest(&digest::SHA256, row.entry());
     let bytes_sha256 = Some(crate::inventory::hex(digest.as_ref()));
     let draft = match reason {
         QuarantineReason::Unsealed => {
@@ -364,7 +379,7 @@ fn alarm(quarantined: &Quarantine) -> Result<Draft, Error> {
             Draft::new(&types::log::InvalidPendingSeal { event_id, row: seq, bytes_sha256 })?
         }
     };
-    let name: String = row.event_id.chars().take(100).collect();
+    let name: String = row.event_id().chars().take(100).collect();
     let outcome =
         Outcome::failure(reason.as_str(), "a pending event was not written by this program");
     Ok(draft.outcome(outcome).target(Target::new(TargetKind::Event, name)))

@@ -1,5 +1,6 @@
 //! Time and randomness as parameters (invariant 10): a test or a simulation hands in its own.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -74,12 +75,54 @@ impl Clock for SystemClock {
 
 struct SystemEntropy;
 
+/// Bytes that a thread draws at a time: an event takes about a hundred, in four pieces, and each
+/// call has a fixed price.
+const DRAWN_BYTES: usize = 1_024;
+
+/// Random bytes that were drawn and not handed out yet.
+struct Drawn {
+    bytes: [u8; DRAWN_BYTES],
+    used: usize,
+}
+
+thread_local! {
+    static DRAWN: RefCell<Drawn> =
+        const { RefCell::new(Drawn { bytes: [0; DRAWN_BYTES], used: DRAWN_BYTES }) };
+}
+
+impl Drawn {
+    /// The next bytes; `None`: too many to be kept in stock.
+    fn take(&mut self, count: usize) -> Option<&mut [u8]> {
+        if count > 64 {
+            return None;
+        }
+        if DRAWN_BYTES - self.used < count {
+            draw(&mut self.bytes);
+            self.used = 0;
+        }
+        let start = self.used;
+        self.used += count;
+        self.bytes.get_mut(start..self.used)
+    }
+}
+
+fn draw(bytes: &mut [u8]) {
+    // Seeded by the operating system, without a call to it for every salt and identifier.
+    // Unwrap safety: without randomness no key, salt or token is safe; stopping is the only
+    // answer.
+    aws_lc_rs::rand::fill(bytes).expect("the operating system gives randomness");
+}
+
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        // Seeded by the operating system, without a call to it for every salt and identifier.
-        // Unwrap safety: without randomness no key, salt or token is safe; stopping is the only
-        // answer.
-        aws_lc_rs::rand::fill(bytes).expect("the operating system gives randomness");
+        DRAWN.with_borrow_mut(|drawn| match drawn.take(bytes.len()) {
+            Some(random) => {
+                bytes.copy_from_slice(random);
+                // Handed out once: it must not be found here again.
+                random.fill(0);
+            }
+            None => draw(bytes),
+        });
     }
 }
 
@@ -125,6 +168,25 @@ impl Entropy for SeededEntropy {
             z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
             z ^= z >> 31;
             chunk.copy_from_slice(&z.to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_bytes_are_handed_out_once_whatever_their_number() {
+        let entropy = SystemEntropy;
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..500 {
+            for count in [16, 10, 32, 64, 65, 2_000] {
+                let mut bytes = vec![0; count];
+                entropy.fill(&mut bytes);
+                assert!(bytes.iter().any(|byte| *byte != 0));
+                assert!(seen.insert(bytes[..10].to_vec()), "the same ten bytes again");
+            }
         }
     }
 }

@@ -176,6 +176,12 @@ pub fn targets(event: &Event) -> impl Iterator<Item = String> {
 /// The text that word search looks through: everything readable of the sealed part.
 pub fn words(event: &Event) -> String {
     let mut text = String::with_capacity(256);
+    write_words(&mut text, event);
+    text
+}
+
+/// Appends [`words`] to a text that is empty.
+pub fn write_words(text: &mut String, event: &Event) {
     let mut add = |part: &str| {
         if !text.is_empty() {
             text.push(' ');
@@ -198,7 +204,6 @@ pub fn words(event: &Event) -> String {
     for value in event.detail.values() {
         leaves(value, &mut add);
     }
-    text
 }
 
 fn leaves(value: &Json, add: &mut impl FnMut(&str)) {

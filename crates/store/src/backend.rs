@@ -169,7 +169,7 @@ impl Store {
             return Err(E::from(Error::Unavailable("a test made this commit fail".to_owned())));
         }
         let (reply, answer) = oneshot::channel();
-        let unit = Box::new(Work { name, work, result: None, reply });
+        let unit = Box::new(Work { name, lane, work, result: None, reply });
         let units = self.0.units.as_ref().ok_or_else(|| E::from(Error::ReadOnly))?;
         units.of(lane).send(unit).await.map_err(|_| E::from(Error::Closed))?;
         let answer = answer.await.map_err(|_| E::from(Error::Closed))?;

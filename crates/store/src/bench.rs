@@ -13,12 +13,16 @@ pub use rows::{alerts, fill, unrecorded_runs};
 
 use std::path::Path;
 
-use chancery_event::{LogIndex, search};
+use chancery_event::LogIndex;
 
 use crate::filter_sql::Dialect;
 use crate::log::Sealed;
+use crate::sheet::Sheets;
 use crate::table::certificate::{self, Certificate, Name, NewCertificate};
-use crate::{DatabaseUrl, Error, Settings, SqlValue, Tx, args, backend, log};
+use crate::{DatabaseUrl, Error, Settings, SqlValue, Tx, backend, log};
+
+/// Bytes of a personal part with a name, an address and a program.
+const PART_BYTES: usize = 81;
 
 /// A database that takes rows as they come.
 pub struct Plain {
@@ -55,13 +59,6 @@ impl Plain {
         Ok(Self { tx: Tx::new(backend::plain(settings).await?), way })
     }
 
-    async fn insert(&mut self, head: &str, rows: Vec<Vec<SqlValue>>) -> Result<(), Error> {
-        match self.way {
-            Way::Insert => self.tx.insert_many(head, "", rows).await,
-            Way::Copy => copy::rows(&mut self.tx, head, &rows).await,
-        }
-    }
-
     /// Inserts events with everything they are searched by, in one durable commit.
     ///
     /// # Errors
@@ -69,44 +66,34 @@ impl Plain {
     pub async fn insert_events(&mut self, events: &[Sealed]) -> Result<(), Error> {
         self.begin().await?;
         let dialect = self.tx.dialect();
-        let rows = events
-            .iter()
-            .map(|sealed| {
-                let event = sealed.event();
-                // Of the size of the real ones; what the bytes are does not matter here.
-                let part = event.personal().and_then(|part| serde_json::to_vec(part).ok());
-                let part = part.map(|part| ([7; 32], part));
-                log::event_row(
-                    sealed.index(),
-                    event,
-                    sealed.entry(),
-                    part.as_ref(),
-                    sealed.sealed_at(),
-                )
-            })
-            .collect();
-        self.insert(log::EVENT_HEAD, rows).await?;
-        let (mut targets, mut keys, mut words) = (Vec::new(), Vec::new(), Vec::new());
-        for sealed in events {
+        let mut rows = Sheets::new(log::EVENT_WIDTH, 2_048);
+        let mut found_by = log::Rows::new(events.len());
+        for (number, sealed) in events.iter().enumerate() {
             let (event, index) = (sealed.event(), sealed.index());
-            targets.extend(search::targets(event).map(|reference| args![reference, index]));
-            let keyed = log::keys_of(event, index);
-            keys.extend(keyed.map(|(name, value, index)| args![name, value, index]));
-            let text = search::words(event);
-            let stored = dialect.stored_words(&text);
-            words.push(match self.way {
-                Way::Insert => args![index, stored.into_owned()],
-                Way::Copy => args![index, copy::words(&stored)],
-            });
+            let rows = rows.next(events.len() - number);
+            // Of the size of the real ones; what the bytes are does not matter here.
+            let part = event.personal().map(|_| (&[7; 32], &[b'p'; PART_BYTES][..]));
+            log::push_event(rows, index, event, sealed.entry(), part, sealed.sealed_at());
+            found_by.push(dialect, event, index);
         }
-        self.insert("INSERT INTO event_target (reference, log_index)", targets).await?;
-        self.insert("INSERT INTO event_key (name, value, log_index)", keys).await?;
         match self.way {
             Way::Insert => {
-                let (head, tail) = dialect.event_words();
-                self.tx.insert_many(head, tail, words).await?;
+                self.tx.insert_sheets(log::EVENT_HEAD, "", &rows, log::EVENT_ROWS).await?;
+                log::write_rows(&mut self.tx, &found_by).await?;
             }
-            Way::Copy => self.insert("INSERT INTO event_text (id, words)", words).await?,
+            Way::Copy => {
+                for rows in rows.all() {
+                    copy::rows(&mut self.tx, log::EVENT_HEAD, rows).await?;
+                }
+                let (tables, words) = found_by.tables();
+                for (head, rows) in tables {
+                    copy::rows(&mut self.tx, head, rows).await?;
+                }
+                let head = "INSERT INTO event_text (id, words)";
+                for words in words.all() {
+                    copy::rows(&mut self.tx, head, &copy::words(words)).await?;
+                }
+            }
         }
         self.commit().await
     }

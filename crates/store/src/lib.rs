@@ -41,6 +41,7 @@ mod error;
 mod fault;
 mod link;
 mod row;
+mod sheet;
 mod statement;
 mod transaction;
 mod transfer;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::backend::postgres;
 use crate::backend::sqlite::{self, Lent};
 use crate::filter_sql::Dialect;
+use crate::sheet::Sheet;
 use crate::transaction::values_statement;
 use crate::{Error, Row, SqlValue};
 
@@ -127,6 +128,33 @@ impl Link {
         let width = rows.first().map_or(1, Vec::len);
         let sql = values_statement(head, tail, width, rows.len());
         self.execute(sql, rows.into_iter().flatten().collect()).await
+    }
+
+    /// Inserts the rows of a sheet, `most` of them with one statement of the embedded engine.
+    pub(crate) async fn insert_sheet(
+        &mut self,
+        head: &str,
+        tail: &str,
+        sheet: &Sheet,
+        most: usize,
+    ) -> Result<(), Error> {
+        match self.engine()? {
+            Engine::Sqlite(connection) => connection.insert(head, tail, sheet, most),
+            Engine::Postgres(connection) => {
+                for from in (0..sheet.len()).step_by(8_192) {
+                    connection.insert_rows(head, tail, sheet.to_rows(from, 8_192)).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether commits of the embedded engine's writer wait until the disc has them.
+    pub(crate) fn wait_for_disc(&mut self, wait: bool) -> Result<(), Error> {
+        let Inner::Own(connection) = &mut self.inner else { return Ok(()) };
+        // Such a statement works while it is prepared: one that is kept prepared would do nothing.
+        let sql = if wait { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+        connection.tell(sql).map_err(|error| Error::from_sqlite(context(sql), error))
     }
 
     /// Closes the connection in order and waits until it is closed.

@@ -23,11 +23,11 @@ pub use cursor::{cursor, cursors, move_cursor};
 pub(crate) use pending::insert_pending;
 pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};
 pub use personal::erase;
-pub(crate) use projection::keys_of;
 pub use projection::{Projection, project};
+pub(crate) use projection::{Rows, write_rows};
 pub use sealed::{
-    Sealed, at_indexes, by_id, by_index, entries, first_since, latest_index, latest_time, of_types,
-    range,
+    Sealed, at_indexes, by_id, by_index, entries, entry_of, entry_rows, first_since, latest_index,
+    latest_time, of_types, range,
 };
 pub use search::{
     ACTORS_COUNTED, Bucket, Count, EventPage, FacetGroup, PageRequest, actors, bars, count, facets,
@@ -35,5 +35,5 @@ pub use search::{
 };
 
 pub use sequence::{Checkpoint, Indexed, Sequence, State, checkpoint, publish, sequence, state};
-pub(crate) use sequence::{EVENT_HEAD, event_row};
+pub(crate) use sequence::{EVENT_HEAD, EVENT_ROWS, EVENT_WIDTH, push_event};
 pub use tile::{tile, tiles};

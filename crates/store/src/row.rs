@@ -7,9 +7,10 @@ use chancery_event::id::Id;
 use sqlx::postgres::PgRow;
 use sqlx::{Column as _, Decode, Postgres, Row as _, TypeInfo as _, ValueRef as _};
 
+use crate::Error;
 use crate::backend::sqlite;
 use crate::filter_sql::Dialect;
-use crate::{Error, SqlValue};
+use crate::sheet::Held;
 
 /// A row. Reading a column that is missing, or of another type, is [`Error::Damaged`].
 pub struct Row(Inner);
@@ -35,13 +36,13 @@ fn damaged(column: &str, error: sqlx::Error) -> Error {
     Error::Damaged(format!("column {column}: {error}"))
 }
 
-fn other(column: &str, found: &SqlValue, expected: &str) -> Error {
+fn other(column: &str, found: Held<'_>, expected: &str) -> Error {
     let found = match found {
-        SqlValue::Null => "NULL",
-        SqlValue::Int(_) | SqlValue::Bool(_) => "an integer",
-        SqlValue::Real(_) => "a real number",
-        SqlValue::Text(_) => "text",
-        SqlValue::Bytes(_) => "bytes",
+        Held::Null => "NULL",
+        Held::Int(_) => "an integer",
+        Held::Real(_) => "a real number",
+        Held::Text(_) => "text",
+        Held::Bytes(_) => "bytes",
     };
     Error::Damaged(format!("column {column}: {found}, expected {expected}"))
 }
@@ -71,9 +72,9 @@ impl Row {
         }
     }
 
-    fn is_null(&self, column: &str) -> Result<bool, Error> {
+    pub(crate) fn is_null(&self, column: &str) -> Result<bool, Error> {
         match &self.0 {
-            Inner::Sqlite(row) => Ok(matches!(row.value(column)?, SqlValue::Null)),
+            Inner::Sqlite(row) => Ok(row.value(column)? == Held::Null),
             Inner::Postgres(row) => {
                 let value = row.try_get_raw(column).map_err(|error| damaged(column, error))?;
                 Ok(value.is_null())
@@ -81,27 +82,31 @@ impl Row {
         }
     }
 
-    fn read_text(&self, column: &str) -> Result<Cow<'_, str>, Error> {
+    /// TEXT, lent.
+    pub(crate) fn read_text(&self, column: &str) -> Result<Cow<'_, str>, Error> {
         let row = match &self.0 {
             Inner::Sqlite(row) => row,
             Inner::Postgres(row) => return of_server::<&str>(row, column).map(Cow::Borrowed),
         };
         match row.value(column)? {
-            SqlValue::Text(text) => Ok(Cow::Borrowed(text)),
+            // Nothing keeps a database from calling any bytes text.
+            Held::Text(text) => std::str::from_utf8(text)
+                .map(Cow::Borrowed)
+                .map_err(|_| other(column, Held::Bytes(text), "text")),
             // A column of SQLite takes any type.
-            SqlValue::Int(number) => Ok(number.to_string().into()),
+            Held::Int(number) => Ok(number.to_string().into()),
             found => Err(other(column, found, "text")),
         }
     }
 
-    fn read_bytes(&self, column: &str) -> Result<&[u8], Error> {
+    /// BLOB, lent.
+    pub(crate) fn read_bytes(&self, column: &str) -> Result<&[u8], Error> {
         let row = match &self.0 {
             Inner::Sqlite(row) => row,
             Inner::Postgres(row) => return of_server(row, column),
         };
         match row.value(column)? {
-            SqlValue::Bytes(bytes) => Ok(bytes),
-            SqlValue::Text(text) => Ok(text.as_bytes()),
+            Held::Bytes(bytes) | Held::Text(bytes) => Ok(bytes),
             found => Err(other(column, found, "bytes")),
         }
     }
@@ -113,10 +118,10 @@ impl Row {
             Inner::Postgres(row) => return int_of_server(row, column),
         };
         match row.value(column)? {
-            SqlValue::Int(number) => Ok(*number),
+            Held::Int(number) => Ok(number),
             // What a statement makes of sums and quotients.
             #[allow(clippy::cast_possible_truncation)]
-            SqlValue::Real(number) => Ok(*number as i64),
+            Held::Real(number) => Ok(number as i64),
             found => Err(other(column, found, "an integer")),
         }
     }
@@ -139,10 +144,10 @@ impl Row {
             Inner::Postgres(row) => return of_server(row, column),
         };
         match row.value(column)? {
-            SqlValue::Null => Ok(None),
-            SqlValue::Real(number) => Ok(Some(*number)),
+            Held::Null => Ok(None),
+            Held::Real(number) => Ok(Some(number)),
             #[allow(clippy::cast_precision_loss)]
-            SqlValue::Int(number) => Ok(Some(*number as f64)),
+            Held::Int(number) => Ok(Some(number as f64)),
             found => Err(other(column, found, "a number")),
         }
     }

@@ -4,11 +4,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use chancery_event::Timestamp;
 use chancery_event::id::EventId;
 
 use crate::filter_sql::Dialect;
+use crate::sheet::{Sheet, Sheets};
 use crate::{Error, Link, SqlValue, log};
 
 /// An event ready to be recorded: its sealed bytes, its personal part, its pending seal.
@@ -36,9 +38,9 @@ type Late = (&'static str, &'static str);
 pub struct Tx {
     pub(crate) link: Link,
     /// Events recorded by units that have already succeeded in this commit.
-    pub(crate) recorded: Vec<Recorded>,
+    pub(crate) recorded: Vec<Arc<Recorded>>,
     /// Events recorded by the unit at work.
-    pub(crate) recording: Vec<Recorded>,
+    pub(crate) recording: Vec<Arc<Recorded>>,
     /// Rows that units which have succeeded want inserted at the end of this commit.
     late: BTreeMap<Late, Vec<Vec<SqlValue>>>,
     /// The same of the unit at work.
@@ -47,6 +49,8 @@ pub struct Tx {
     pub(crate) savepoint: bool,
     /// A unit before it has left its savepoint to be released.
     left_savepoint: bool,
+    /// Commits of the embedded engine wait for the disc.
+    pub(crate) lasts: bool,
 }
 
 impl Deref for Tx {
@@ -72,12 +76,13 @@ impl Tx {
             later: Vec::new(),
             savepoint: false,
             left_savepoint: false,
+            lasts: true,
         }
     }
 
     /// Records an event. It is written with the commit of this unit, and only then.
-    pub fn record(&mut self, event: Recorded) {
-        self.recording.push(event);
+    pub fn record(&mut self, event: impl Into<Arc<Recorded>>) {
+        self.recording.push(event.into());
     }
 
     /// Runs a statement that changes rows; returns how many.
@@ -155,6 +160,36 @@ impl Tx {
         Ok(())
     }
 
+    /// Inserts the rows of a sheet, `most` (a power of two) of them with one statement of the
+    /// embedded engine. `head` and `tail` are as for [`Tx::insert_many`].
+    pub(crate) async fn insert_sheet(
+        &mut self,
+        head: &str,
+        tail: &str,
+        sheet: &Sheet,
+        most: usize,
+    ) -> Result<(), Error> {
+        if sheet.len() == 0 {
+            return Ok(());
+        }
+        self.set_savepoint().await?;
+        self.link.insert_sheet(head, tail, sheet, most).await
+    }
+
+    /// The same for the rows of several sheets.
+    pub(crate) async fn insert_sheets(
+        &mut self,
+        head: &str,
+        tail: &str,
+        sheets: &Sheets,
+        most: usize,
+    ) -> Result<(), Error> {
+        for sheet in sheets.all() {
+            self.insert_sheet(head, tail, sheet, most).await?;
+        }
+        Ok(())
+    }
+
     async fn set_savepoint(&mut self) -> Result<(), Error> {
         if !self.savepoint {
             if std::mem::replace(&mut self.left_savepoint, true) {
@@ -209,10 +244,10 @@ impl Tx {
 
     async fn write_late(
         &mut self,
-        recorded: Vec<Recorded>,
+        recorded: Vec<Arc<Recorded>>,
         late: BTreeMap<Late, Vec<Vec<SqlValue>>>,
     ) -> Result<(), Error> {
-        log::insert_pending(self, recorded).await?;
+        log::insert_pending(self, &recorded).await?;
         for ((head, tail), rows) in late {
             self.insert_many(head, tail, rows).await?;
         }

@@ -6,9 +6,15 @@
 //! all units of the group fail, and nothing of them is written. On a crash here, no caller has been
 //! answered yet.
 //!
-//! Units wait in three lanes. The sealer's go first, and a group ends where one of them waits: a
-//! checkpoint must not queue behind the load that it is to cover. The projector's go last, alone,
-//! when nobody else waits or when they have waited long enough.
+//! Units wait in three lanes. The sealer's go first: a checkpoint must not queue behind the load that
+//! it is to cover. One joins the group that is at work, and a group that has one ends soon: on a slow
+//! disc commits are what everybody waits for, and two that share one are both done earlier. The
+//! projector's go last, when nobody else waits or when they have waited long enough.
+//!
+//! Nobody outside is answered for giving an event its index, nor for a projection: until something
+//! else is committed behind them, they may be lost with the power, and are then done again. Such a
+//! unit commits without waiting for the disc, unless others wait to share its commit. Whatever waits
+//! for the disc makes everything before it durable as well: there is one write-ahead log.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -27,6 +33,9 @@ const UNITS_MAX: usize = 1_024;
 /// however slow the machine.
 const GROUP_MS: u128 = if cfg!(test) { u128::MAX } else { 25 };
 
+/// How long others still join a group that has a unit of [`Lane::First`].
+const SOON_MS: u128 = if cfg!(test) { u128::MAX } else { 5 };
+
 /// A unit of [`Lane::Last`] that has waited this long has its turn, whoever else waits.
 const LAST_MS: u128 = 150;
 
@@ -35,9 +44,12 @@ const LAST_MS: u128 = 150;
 pub enum Lane {
     /// Before everything else: the sealer.
     First,
+    /// The same, and durable only with what is committed after it.
+    Step,
     /// As it comes.
     Common,
-    /// When nobody else waits: what readers do without for a moment.
+    /// When nobody else waits, and durable only with what is committed after it: what readers do
+    /// without for a moment.
     Last,
 }
 
@@ -63,7 +75,7 @@ pub(crate) fn lanes() -> (Senders, Queues) {
 impl Senders {
     pub(crate) fn of(&self, lane: Lane) -> &mpsc::Sender<Box<dyn Unit>> {
         match lane {
-            Lane::First => &self.first,
+            Lane::First | Lane::Step => &self.first,
             Lane::Common => &self.common,
             Lane::Last => &self.last,
         }
@@ -88,13 +100,10 @@ impl Queues {
         }
     }
 
-    /// A unit that may join a group of `lane`, without waiting.
-    fn joining(&mut self, lane: Lane) -> Option<Box<dyn Unit>> {
-        match lane {
-            Lane::First => self.first.try_recv().ok(),
-            Lane::Common if self.first.is_empty() => self.common.try_recv().ok(),
-            Lane::Common | Lane::Last => None,
-        }
+    /// A unit that may join a group, without waiting, and its lane.
+    fn joining(&mut self) -> Option<(Box<dyn Unit>, Lane)> {
+        let first = self.first.try_recv().ok().map(|unit| (unit, Lane::First));
+        first.or_else(|| self.common.try_recv().ok().map(|unit| (unit, Lane::Common)))
     }
 
     fn close(&mut self) {
@@ -112,10 +121,13 @@ pub(crate) trait Unit: Send {
     fn answer(self: Box<Self>, commit: Result<(), Arc<Error>>);
     /// The name of the transaction.
     fn name(&self) -> &'static str;
+    /// The caller may only be answered when the commit is durable.
+    fn lasts(&self) -> bool;
 }
 
 pub(crate) struct Work<T, E, F> {
     pub(crate) name: &'static str,
+    pub(crate) lane: Lane,
     pub(crate) work: F,
     pub(crate) result: Option<Result<T, E>>,
     pub(crate) reply: oneshot::Sender<Result<T, E>>,
@@ -151,6 +163,10 @@ where
     fn name(&self) -> &'static str {
         self.name
     }
+
+    fn lasts(&self) -> bool {
+        matches!(self.lane, Lane::First | Lane::Common)
+    }
 }
 
 /// Runs until all senders are gone or `closing` is set; what was sent before is still done, and the
@@ -171,12 +187,12 @@ pub(crate) async fn run(
                 units.next(since_last).await
             }
         };
-        let Some((first, lane)) = first else { break };
-        if lane == Lane::Last {
+        let Some(first) = first else { break };
+        if first.1 == Lane::Last {
             since_last = Instant::now();
         }
         let mut group = Vec::new();
-        let result = commit_group(&mut tx, first, lane, &mut units, &mut group).await;
+        let result = commit_group(&mut tx, first, &mut units, &mut group).await;
         let result = match result {
             Ok(events) => {
                 if events > 0 {
@@ -208,18 +224,18 @@ pub(crate) async fn asked(closing: &mut watch::Receiver<bool>) {
 
 async fn commit_group(
     tx: &mut Tx,
-    first: Box<dyn Unit>,
-    lane: Lane,
+    first: (Box<dyn Unit>, Lane),
     units: &mut Queues,
     group: &mut Vec<Box<dyn Unit>>,
 ) -> Result<usize, Error> {
-    let started = Instant::now();
+    let (mut since, mut limit) = (Instant::now(), GROUP_MS);
+    let lasts = first.0.lasts() || !units.common.is_empty();
     let mut next = Some(first);
-    if let Err(error) = tx.link.execute("BEGIN IMMEDIATE", Vec::new()).await {
-        group.extend(next);
+    if let Err(error) = begin(tx, lasts).await {
+        group.extend(next.map(|(unit, _)| unit));
         return Err(error);
     }
-    while let Some(mut unit) = next.take() {
+    while let Some((mut unit, lane)) = next.take() {
         let name = unit.name();
         let kept = AssertUnwindSafe(unit.run(tx)).catch_unwind().await;
         group.push(unit);
@@ -228,18 +244,30 @@ async fn commit_group(
             false
         });
         tx.end_unit(kept).await?;
-        if group.len() < UNITS_MAX && started.elapsed().as_millis() < GROUP_MS {
-            next = units.joining(lane);
+        if lane == Lane::First {
+            (since, limit) = (Instant::now(), SOON_MS);
+        }
+        if lasts && group.len() < UNITS_MAX && since.elapsed().as_millis() < limit {
+            next = units.joining();
             if next.is_none() && lane == Lane::Common {
                 // Callers that the last commit answered may be about to come back.
                 tokio::task::yield_now().await;
-                next = units.joining(lane);
+                next = units.joining();
             }
         }
     }
     let events = tx.write_recorded().await?;
     tx.link.execute("COMMIT", Vec::new()).await?;
     Ok(events)
+}
+
+/// Begins a transaction whose commit waits for the disc if it `lasts`.
+async fn begin(tx: &mut Tx, lasts: bool) -> Result<(), Error> {
+    if tx.lasts != lasts {
+        tx.link.wait_for_disc(lasts)?;
+        tx.lasts = lasts;
+    }
+    tx.link.execute("BEGIN IMMEDIATE", Vec::new()).await.map(|_| ())
 }
 
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -15,7 +15,7 @@ use chancery_seal::proof::TileSource;
 use chancery_seal::tile::TILE_WIDTH;
 use chancery_seal::verify::{LogSource, VerifyError, verify_log};
 use chancery_seal::{BundleId, Hash, TileId, Trust, bundle};
-use chancery_store::{Link, Store, log};
+use chancery_store::{Link, Row, Store, log};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -45,7 +45,7 @@ pub struct VerifyReport {
 /// Entries that are read at once: a whole number of bundles.
 const CHUNK: u64 = 16 * TILE_WIDTH as u64;
 
-type Entries = Vec<(u64, Vec<u8>)>;
+type Entries = Vec<Row>;
 type Reading = JoinHandle<Result<Entries, chancery_store::Error>>;
 
 /// The stored log as a source of published bytes. For use outside of asynchronous code.
@@ -102,7 +102,7 @@ impl Stored {
     fn begin(&self, chunk: u64) -> Reading {
         let (store, from) = (self.store.clone(), chunk * CHUNK);
         let to = self.size.min(from + CHUNK);
-        self.handle.spawn(async move { log::entries(&mut store.read().await?, from, to).await })
+        self.handle.spawn(async move { log::entry_rows(&mut store.read().await?, from, to).await })
     }
 
     /// Makes `ahead` hold a chunk, and has the one behind it read meanwhile.
@@ -145,12 +145,16 @@ impl LogSource for Stored {
         if ahead.chunk != Some(from / CHUNK) {
             self.load(&mut ahead, from / CHUNK)?;
         }
-        let start = ahead.entries.partition_point(|(index, _)| *index < from);
-        let end = ahead.entries.partition_point(|(index, _)| *index < to);
-        let entries = ahead.entries.get(start..end).unwrap_or_default();
+        let before = |index| {
+            move |row: &Row| log::entry_of(row).map_or(u64::MAX, |(found, _)| found) < index
+        };
+        let start = ahead.entries.partition_point(before(from));
+        let end = ahead.entries.partition_point(before(to));
+        let entries = ahead.entries.get(start..end).unwrap_or_default().iter();
+        let entries = entries.map(|row| log::entry_of(row).map(|(_, entry)| entry));
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
         // A missing entry makes the bundle shorter than its width; verification names the place.
-        let encoded = bundle::encode(entries.iter().map(|(_, entry)| entry));
-        Ok(encoded.ok().map(Cow::Owned))
+        Ok(bundle::encode(entries).ok().map(Cow::Owned))
     }
 }
 

@@ -112,7 +112,8 @@ CREATE TABLE event_span (
     last_index  BIGINT NOT NULL
 );
 
--- Words of the sealed bytes, for text search. Rows are log indexes.
+-- Words of the sealed bytes, for text search. Rows are log indexes. Nothing is ranked: how long the
+-- texts are is not kept.
 CREATE TABLE event_text (
     id    BIGINT NOT NULL PRIMARY KEY,
     words TSVECTOR NOT NULL

@@ -108,9 +108,10 @@ CREATE TABLE event_span (
     last_index  BIGINT NOT NULL
 );
 
--- Words of the sealed bytes, for text search. Rows are log indexes.
+-- Words of the sealed bytes, for text search. Rows are log indexes. Nothing is ranked: how long the
+-- texts are is not kept.
 CREATE VIRTUAL TABLE event_text USING fts5 (
-    words, content = '', contentless_delete = 0, detail = none, tokenize = 'ascii'
+    words, content = '', contentless_delete = 0, columnsize = 0, detail = none, tokenize = 'ascii'
 );
 
 -- Where each consumer of the log stands: the next index it has not handled.

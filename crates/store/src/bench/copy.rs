@@ -2,17 +2,18 @@
 
 use std::fmt::Write as _;
 
-use crate::{Error, SqlValue, Tx};
+use crate::sheet::{Held, Sheet};
+use crate::{Error, Tx};
 
 /// Writes rows by COPY; `head` is that of an INSERT: `INSERT INTO table (columns)`.
-pub(super) async fn rows(tx: &mut Tx, head: &str, rows: &[Vec<SqlValue>]) -> Result<(), Error> {
+pub(super) async fn rows(tx: &mut Tx, head: &str, rows: &Sheet) -> Result<(), Error> {
     let mut text = String::with_capacity(rows.len() * 600);
-    for row in rows {
-        for (place, value) in row.iter().enumerate() {
+    for row in 0..rows.len() {
+        for place in 0..rows.width() {
             if place > 0 {
                 text.push('\t');
             }
-            write(&mut text, value);
+            write(&mut text, rows.value(row, place));
         }
         text.push('\n');
     }
@@ -24,22 +25,28 @@ pub(super) async fn rows(tx: &mut Tx, head: &str, rows: &[Vec<SqlValue>]) -> Res
     }
 }
 
-/// The words of a text as the text form of a `tsvector`.
-pub(super) fn words(stored: &str) -> String {
-    let quoted = stored
-        .split(' ')
-        .map(|word| format!("'{}'", word.replace('\\', "\\\\").replace('\'', "''")));
-    quoted.collect::<Vec<_>>().join(" ")
+/// Rows of an index and words, the words as the text form of a `tsvector`.
+pub(super) fn words(rows: &Sheet) -> Sheet {
+    let mut quoted = Sheet::new(2, rows.len(), 1_024);
+    for row in 0..rows.len() {
+        quoted.push(rows.value(row, 0));
+        let Held::Text(stored) = rows.value(row, 1) else { continue };
+        let stored = String::from_utf8_lossy(stored);
+        let words = stored
+            .split(' ')
+            .map(|word| format!("'{}'", word.replace('\\', "\\\\").replace('\'', "''")));
+        quoted.push(&words.collect::<Vec<_>>().join(" "));
+    }
+    quoted
 }
 
-fn write(text: &mut String, value: &SqlValue) {
+fn write(text: &mut String, value: Held<'_>) {
     // Writing to a String cannot fail.
     let _ = match value {
-        SqlValue::Null => write!(text, "\\N"),
-        SqlValue::Int(v) => write!(text, "{v}"),
-        SqlValue::Real(v) => write!(text, "{v}"),
-        SqlValue::Bool(v) => write!(text, "{}", i64::from(*v)),
-        SqlValue::Bytes(bytes) => {
+        Held::Null => write!(text, "\\N"),
+        Held::Int(v) => write!(text, "{v}"),
+        Held::Real(v) => write!(text, "{v}"),
+        Held::Bytes(bytes) => {
             text.push_str("\\\\x");
             for byte in bytes {
                 const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -48,8 +55,8 @@ fn write(text: &mut String, value: &SqlValue) {
             }
             Ok(())
         }
-        SqlValue::Text(v) => {
-            for c in v.chars() {
+        Held::Text(v) => {
+            for c in String::from_utf8_lossy(v).chars() {
                 match c {
                     '\\' => text.push_str("\\\\"),
                     '\t' => text.push_str("\\t"),

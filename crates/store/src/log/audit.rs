@@ -6,8 +6,9 @@
 use chancery_event::entry::SaltedPart;
 use chancery_event::{Event, LogIndex};
 
-use super::sequence::{EVENT_HEAD, event_row};
-use crate::{Error, Link, Row, SqlValue, args};
+use super::sequence::{EVENT_HEAD, EVENT_WIDTH, push_event};
+use crate::sheet::{Held, Sheet};
+use crate::{Error, Link, Row, args};
 
 /// An entry as it is stored, judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,26 +66,30 @@ fn check(row: &Row, index: u64, entry: &[u8]) -> Result<bool, String> {
     let event = Event::open(entry, personal.as_ref()).map_err(|error| spelled(&error))?;
     let erased = matches!(event.personal, chancery_event::PersonalPart::Committed(_));
     let sealed_at = row.time("sealed_at").map_err(stored)?;
-    let part = personal.map(|personal| (personal.salt, personal.part));
-    let expected = event_row(LogIndex(index), &event, entry, part.as_ref(), sealed_at);
-    for (column, expected) in columns().split(',').map(str::trim).zip(&expected) {
+    let part = personal.as_ref().map(|personal| (&personal.salt, &*personal.part));
+    let mut expected = Sheet::new(EVENT_WIDTH, 1, 2_048);
+    push_event(&mut expected, LogIndex(index), &event, entry, part, sealed_at);
+    for (place, column) in columns().split(',').map(str::trim).enumerate() {
         // The bytes are what everything is compared with; salt and part were opened above.
-        if !matches!(column, "entry" | "salt" | "part") && !holds(row, column, expected) {
+        if !matches!(column, "entry" | "salt" | "part")
+            && !holds(row, column, expected.value(0, place))
+        {
             return Err(format!("the column {column} does not say what the entry says"));
         }
     }
     Ok(erased)
 }
 
-fn holds(row: &Row, column: &str, expected: &SqlValue) -> bool {
+fn holds(row: &Row, column: &str, expected: Held<'_>) -> bool {
     match expected {
-        SqlValue::Int(value) => row.maybe_int(column).is_ok_and(|found| found == Some(*value)),
-        SqlValue::Text(value) => {
-            let stored = row.dialect().storable(value);
-            row.maybe_text(column).is_ok_and(|found| found.as_deref() == Some(&*stored))
+        Held::Int(value) => row.maybe_int(column).is_ok_and(|found| found == Some(value)),
+        Held::Text(value) => {
+            let found = row.read_text(column);
+            let Ok(value) = std::str::from_utf8(value) else { return false };
+            found.is_ok_and(|found| found == row.dialect().storable(value))
         }
-        SqlValue::Null => row.maybe_text(column).is_ok_and(|found| found.is_none()),
-        SqlValue::Real(_) | SqlValue::Bytes(_) | SqlValue::Bool(_) => false,
+        Held::Null => row.is_null(column).unwrap_or(false),
+        Held::Real(_) | Held::Bytes(_) => false,
     }
 }
 

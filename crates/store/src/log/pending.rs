@@ -1,24 +1,57 @@
 //! Pending events: recorded, not yet sealed.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use chancery_event::Timestamp;
 
-use crate::{Error, Link, Recorded, Row, SqlValue, Tx, args, value};
+use crate::sheet::Sheets;
+use crate::{Error, Link, Recorded, Row, Tx, args};
 
-/// A row of `pending_event` as it was found, trusted by nobody until its seal was checked.
-#[derive(Clone, Debug)]
+/// A row of `pending_event` as it was found, trusted by nobody until its seal was checked. Its bytes
+/// stay where the database put them.
 pub struct PendingRow {
     /// Arrival number.
     pub seq: i64,
-    /// Identifier of the event, as text: a row may have been injected.
-    pub event_id: String,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+    row: Row,
+}
+
+impl PendingRow {
+    fn new(row: Row) -> Result<Self, Error> {
+        // What the accessors read is of its type from here on.
+        row.read_text("event_id")?;
+        row.read_bytes("entry")?;
+        for column in ["salt", "part", "seal"] {
+            if !row.is_null(column)? {
+                row.read_bytes(column)?;
+            }
+        }
+        Ok(Self { seq: row.int("seq")?, recorded_at: row.time("recorded_at")?, row })
+    }
+
+    /// Identifier of the event, as text: a row may have been injected.
+    pub fn event_id(&self) -> Cow<'_, str> {
+        self.row.read_text("event_id").unwrap_or_default()
+    }
+
     /// Canonical entry bytes.
-    pub entry: Vec<u8>,
+    pub fn entry(&self) -> &[u8] {
+        self.row.read_bytes("entry").unwrap_or_default()
+    }
+
     /// Salt and canonical JSON of the personal part.
-    pub part: Option<([u8; 32], Vec<u8>)>,
+    pub fn part(&self) -> Option<([u8; 32], &[u8])> {
+        let salt = self.row.read_bytes("salt").ok()?;
+        // A salt of another length cannot fit the seal: taken as zeros, it will be refused.
+        Some((salt.try_into().unwrap_or([0; 32]), self.row.read_bytes("part").ok()?))
+    }
+
     /// The seal of the pending event; `None`: it has none.
-    pub seal: Option<Vec<u8>>,
+    pub fn seal(&self) -> Option<&[u8]> {
+        self.row.read_bytes("seal").ok()
+    }
 }
 
 /// Why a pending row was set aside instead of being sealed.
@@ -44,7 +77,6 @@ impl QuarantineReason {
 }
 
 /// A pending row to set aside.
-#[derive(Clone, Debug)]
 pub struct Quarantine {
     /// The row.
     pub row: PendingRow,
@@ -52,49 +84,26 @@ pub struct Quarantine {
     pub reason: QuarantineReason,
 }
 
-pub(crate) async fn insert_pending(tx: &mut Tx, events: Vec<Recorded>) -> Result<(), Error> {
-    let rows = events
-        .into_iter()
-        .map(|event| {
-            let (salt, part) = match event.part {
-                Some((salt, part)) => (SqlValue::from(salt), SqlValue::Bytes(part)),
-                None => (SqlValue::Null, SqlValue::Null),
-            };
-            vec![
-                value::id(event.event_id),
-                event.recorded_at.into(),
-                SqlValue::Bytes(event.entry),
-                salt,
-                part,
-                event.seal.into(),
-            ]
-        })
-        .collect();
+pub(crate) async fn insert_pending(tx: &mut Tx, events: &[Arc<Recorded>]) -> Result<(), Error> {
+    let mut sheets = Sheets::new(6, 1_536);
+    for (number, event) in events.iter().enumerate() {
+        let rows = sheets.next(events.len() - number);
+        rows.push_id(event.event_id);
+        rows.push(event.recorded_at);
+        rows.push(&*event.entry);
+        rows.push(event.part.as_ref().map(|(salt, _)| salt));
+        rows.push(event.part.as_ref().map(|(_, part)| &**part));
+        rows.push(&event.seal);
+    }
     let head = "INSERT INTO pending_event (event_id, recorded_at, entry, salt, part, seal)";
-    tx.insert_many(head, "", rows).await
-}
-
-fn read(row: &Row) -> Result<PendingRow, Error> {
-    let part = match (row.maybe_bytes("salt")?, row.maybe_bytes("part")?) {
-        // A salt of another length cannot fit the seal: kept as zeros, it will be refused.
-        (Some(salt), Some(part)) => Some((salt.try_into().unwrap_or([0; 32]), part)),
-        _ => None,
-    };
-    Ok(PendingRow {
-        seq: row.int("seq")?,
-        event_id: row.text("event_id")?,
-        recorded_at: row.time("recorded_at")?,
-        entry: row.bytes("entry")?,
-        part,
-        seal: row.maybe_bytes("seal")?,
-    })
+    tx.insert_sheets(head, "", &sheets, 64).await
 }
 
 /// The oldest pending rows, `limit` at most.
 pub async fn pending(link: &mut Link, limit: usize) -> Result<Vec<PendingRow>, Error> {
     let sql = "SELECT seq, event_id, recorded_at, entry, salt, part, seal
                FROM pending_event ORDER BY seq LIMIT $1";
-    link.rows(sql, args![limit]).await?.iter().map(read).collect()
+    link.rows(sql, args![limit]).await?.into_iter().map(PendingRow::new).collect()
 }
 
 /// How many events wait to be sealed.
@@ -113,10 +122,10 @@ pub async fn quarantine(tx: &mut Tx, rows: &[Quarantine], at: Timestamp) -> Resu
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
             args![
                 row.seq,
-                &row.event_id,
+                &*row.event_id(),
                 row.recorded_at,
-                row.entry.clone(),
-                row.seal.clone(),
+                row.entry(),
+                row.seal(),
                 reason.as_str(),
                 at
             ],

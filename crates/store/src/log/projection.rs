@@ -5,41 +5,120 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use chancery_event::id::Id;
 use chancery_event::{Event, LogIndex, Timestamp, search};
 
 use super::move_cursor;
 use crate::filter_sql::Dialect;
-use crate::{Error, SqlValue, Tx, args};
+use crate::sheet::{Sheet, Sheets};
+use crate::{Error, Tx, args};
 
 /// Name of the projection's cursor.
 pub(crate) const CURSOR: &str = "projection";
 
+const TARGET_HEAD: &str = "INSERT INTO event_target (reference, log_index)";
+const KEY_HEAD: &str = "INSERT INTO event_key (name, value, log_index)";
+
 /// Start of the hour or day, type, severity, result, origin.
 type Bucket = (i64, Cow<'static, str>, &'static str, &'static str, &'static str);
-type Rows = Vec<Vec<SqlValue>>;
+
+/// What events are searched by, as rows.
+pub(crate) struct Rows {
+    targets: Sheet,
+    keys: Sheet,
+    words: Sheets,
+    text: String,
+    /// Events still to come.
+    left: usize,
+}
+
+impl Rows {
+    /// No rows yet; room for those of so many events.
+    pub(crate) fn new(events: usize) -> Self {
+        Self {
+            targets: Sheet::new(2, events, 64),
+            keys: Sheet::new(3, events * 4, 48),
+            words: Sheets::new(2, 1_024),
+            left: events,
+            text: String::new(),
+        }
+    }
+
+    /// Adds those of an event.
+    pub(crate) fn push(&mut self, dialect: Dialect, event: &Event, index: LogIndex) {
+        for reference in search::targets(event) {
+            self.targets.push(&reference);
+            self.targets.push(index);
+        }
+        let personal = event.personal();
+        let mut key = |name: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                self.keys.push(name);
+                self.keys.push_lowered(value);
+                self.keys.push(index);
+            }
+        };
+        key("actor_id", event.actor.id.as_deref());
+        key("actor_name", personal.and_then(|p| p.actor_name.as_deref()));
+        key("client_ip", personal.and_then(|p| p.client_ip.as_deref()));
+        for (name, id) in
+            [("transaction", event.transaction.map(Id::uuid)), ("cause", event.cause.map(Id::uuid))]
+        {
+            if let Some(id) = id {
+                let mut text = [0; 36];
+                key(name, Some(id.as_hyphenated().encode_lower(&mut text)));
+            }
+        }
+        self.text.clear();
+        search::write_words(&mut self.text, event);
+        let words = self.words.next(self.left.max(1));
+        words.push(index);
+        words.push(&*dialect.stored_words(&self.text));
+        self.left = self.left.saturating_sub(1);
+    }
+
+    /// The tables, as the head of an insertion, with their rows; of words their own rows alone.
+    pub(crate) fn tables(&self) -> ([(&'static str, &Sheet); 2], &Sheets) {
+        ([(TARGET_HEAD, &self.targets), (KEY_HEAD, &self.keys)], &self.words)
+    }
+
+    /// Sorts them, so that neighbouring keys land on the same pages.
+    fn sort(&mut self) {
+        self.targets.sort();
+        self.keys.sort();
+    }
+}
+
+/// Inserts what events are searched by, words last.
+pub(crate) async fn write_rows(tx: &mut Tx, rows: &Rows) -> Result<(), Error> {
+    tx.insert_sheet(TARGET_HEAD, "", &rows.targets, 256).await?;
+    tx.insert_sheet(KEY_HEAD, "", &rows.keys, 256).await?;
+    let (head, tail) = tx.dialect().event_words();
+    // One by one: the text index writes itself out before each statement of several rows.
+    tx.insert_sheets(head, tail, &rows.words, 1).await
+}
 
 /// What projecting some events writes, made before the transaction: while one is open, everybody
 /// else who writes waits.
 pub struct Projection {
     from: LogIndex,
     to: LogIndex,
-    events: Vec<(LogIndex, Arc<Event>)>,
-    /// Targets, keys, words.
-    rows: Mutex<Option<[Rows; 3]>>,
+    rows: Rows,
     hours: BTreeMap<Bucket, i64>,
     spans: BTreeMap<i64, (LogIndex, LogIndex)>,
 }
 
 impl Projection {
     /// The projection of events `from..`, which follow each other and which signed checkpoints
-    /// cover.
-    pub fn new(from: LogIndex, events: Vec<(LogIndex, Arc<Event>)>) -> Self {
+    /// cover, for a store of this dialect.
+    pub fn new(dialect: Dialect, from: LogIndex, events: &[(LogIndex, Arc<Event>)]) -> Self {
         let to = LogIndex(from.0 + events.len() as u64);
         let mut hours: BTreeMap<Bucket, i64> = BTreeMap::new();
         let mut spans: BTreeMap<i64, (LogIndex, LogIndex)> = BTreeMap::new();
-        for (index, event) in &events {
+        let mut rows = Rows::new(events.len());
+        for (index, event) in events {
             let hour = event.time.micros().div_euclid(Timestamp::HOUR) * Timestamp::HOUR;
             let bucket = (
                 hour,
@@ -50,37 +129,11 @@ impl Projection {
             );
             *hours.entry(bucket).or_default() += 1;
             spans.entry(hour).or_insert((*index, *index)).1 = *index;
+            rows.push(dialect, event, *index);
         }
-        let rows = Mutex::new(Some(rows_of(&events)));
-        Self { from, to, events, rows, hours, spans }
+        rows.sort();
+        Self { from, to, rows, hours, spans }
     }
-}
-
-fn rows_of(events: &[(LogIndex, Arc<Event>)]) -> [Rows; 3] {
-    let mut targets = Vec::new();
-    let mut keys = Vec::new();
-    let mut words = Vec::with_capacity(events.len());
-    for (index, event) in events {
-        targets.extend(search::targets(event).map(|reference| (reference, *index)));
-        keys.extend(keys_of(event, *index));
-        words.push(args![*index, search::words(event)]);
-    }
-    // Sorted, so that neighbouring keys land on the same pages.
-    targets.sort_unstable();
-    keys.sort_unstable();
-    let targets = targets.into_iter().map(|(reference, index)| args![reference, index]).collect();
-    let keys = keys.into_iter().map(|(name, value, index)| args![name, value, index]).collect();
-    [targets, keys, words]
-}
-
-/// A row of words as the text index takes them.
-fn stored(dialect: Dialect, mut row: Vec<SqlValue>) -> Vec<SqlValue> {
-    if let Some(SqlValue::Text(words)) = row.last_mut()
-        && let Cow::Owned(stored) = dialect.stored_words(words)
-    {
-        *words = stored;
-    }
-    row
 }
 
 /// Writes a projection and moves the cursor, all in `tx`.
@@ -89,19 +142,12 @@ fn stored(dialect: Dialect, mut row: Vec<SqlValue>) -> Vec<SqlValue> {
 /// [`Error::Conflict`] if the cursor does not stand where the projection begins.
 pub async fn project(tx: &mut Tx, projection: &Projection, now: Timestamp) -> Result<(), Error> {
     let Projection { from, to, .. } = *projection;
-    if projection.events.is_empty() {
+    if from == to {
         return Ok(());
     }
     move_cursor(tx, CURSOR, from, to, now).await?;
-    // A transaction that runs again has the rows made again.
-    let made = projection.rows.lock().ok().and_then(|mut rows| rows.take());
-    let [targets, keys, words] = made.unwrap_or_else(|| rows_of(&projection.events));
-    tx.insert_many("INSERT INTO event_target (reference, log_index)", "", targets).await?;
-    tx.insert_many("INSERT INTO event_key (name, value, log_index)", "", keys).await?;
+    write_rows(tx, &projection.rows).await?;
     forget_erased(tx, from, to).await?;
-    let (head, tail) = tx.dialect().event_words();
-    let words = words.into_iter().map(|row| stored(tx.dialect(), row)).collect();
-    tx.insert_many(head, tail, words).await?;
     count(tx, &projection.hours).await?;
     let row = |(hour, (first, last)): (&i64, &(LogIndex, LogIndex))| args![*hour, *first, *last];
     let rows = projection.spans.iter().map(row).collect();
@@ -142,20 +188,4 @@ async fn forget_erased(tx: &mut Tx, from: LogIndex, to: LogIndex) -> Result<(), 
                AND log_index IN (SELECT e.log_index FROM event e
                    WHERE e.log_index >= $1 AND e.log_index < $2 AND e.part IS NULL)";
     tx.execute(sql, args![from, to]).await.map(|_| ())
-}
-
-pub(crate) fn keys_of(
-    event: &Event,
-    index: LogIndex,
-) -> impl Iterator<Item = (&'static str, String, LogIndex)> {
-    let personal = event.personal();
-    [
-        ("actor_id", event.actor.id.as_deref().map(str::to_ascii_lowercase)),
-        ("actor_name", personal.and_then(|p| p.actor_name.as_deref()).map(str::to_ascii_lowercase)),
-        ("client_ip", personal.and_then(|p| p.client_ip.as_deref()).map(str::to_ascii_lowercase)),
-        ("transaction", event.transaction.map(|id| id.to_string())),
-        ("cause", event.cause.map(|id| id.to_string())),
-    ]
-    .into_iter()
-    .filter_map(move |(name, value)| Some((name, value?, index)))
 }

@@ -174,11 +174,18 @@ pub async fn latest_time(link: &mut Link) -> Result<Option<Timestamp>, Error> {
 /// The bytes of entries `from..to`, in order, as they are in the store: for the sealer, for entry
 /// bundles and for verification. Missing entries are left out; callers check the indexes.
 pub async fn entries(link: &mut Link, from: u64, to: u64) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+    let rows = entry_rows(link, from, to).await?;
+    rows.iter().map(|row| entry_of(row).map(|(index, entry)| (index, entry.to_vec()))).collect()
+}
+
+/// The same where the database put them, for [`entry_of`].
+pub async fn entry_rows(link: &mut Link, from: u64, to: u64) -> Result<Vec<Row>, Error> {
     let sql = "SELECT log_index, entry FROM event
                WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index";
-    link.rows(sql, args![from, to])
-        .await?
-        .iter()
-        .map(|row| Ok((row.count("log_index")?, row.bytes("entry")?)))
-        .collect()
+    link.rows(sql, args![from, to]).await
+}
+
+/// Index and bytes in a row of [`entry_rows`].
+pub fn entry_of(row: &Row) -> Result<(u64, &[u8]), Error> {
+    Ok((row.count("log_index")?, row.read_bytes("entry")?))
 }

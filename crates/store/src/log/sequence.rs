@@ -1,11 +1,13 @@
 //! Giving events their index, and covering them with a signed checkpoint.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use chancery_event::{Event, LogIndex, Timestamp};
 use chancery_seal::hash::Hash;
 
-use crate::{Error, Link, SqlValue, Tx, args};
+use super::PendingRow;
+use crate::sheet::{Sheet, Sheets};
+use crate::{Error, Link, Tx, args};
 
 /// How far the log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,18 +32,13 @@ pub struct Checkpoint {
 }
 
 /// An event with the index it is to get.
-#[derive(Debug)]
 pub struct Indexed {
-    /// Its row in `pending_event`.
-    pub seq: i64,
+    /// Where it was pending: the bytes to seal.
+    pub row: PendingRow,
     /// Its index.
     pub index: LogIndex,
-    /// The event, opened from `entry`.
+    /// The event, opened from the row.
     pub event: Arc<Event>,
-    /// The bytes to seal.
-    pub entry: Vec<u8>,
-    /// Salt and canonical JSON of the personal part.
-    pub part: Option<([u8; 32], Vec<u8>)>,
 }
 
 /// How far the log is.
@@ -57,11 +54,10 @@ pub async fn state(link: &mut Link) -> Result<State, Error> {
 /// one is open, everybody else who writes waits.
 pub struct Sequence {
     from: u64,
-    events: Vec<Indexed>,
-    /// Tiles that changed, by level and index.
-    tiles: Vec<(u8, u64, Vec<u8>)>,
-    now: Timestamp,
-    rows: Mutex<Option<Vec<Vec<SqlValue>>>>,
+    /// Their rows in `pending_event`.
+    pending: Vec<i64>,
+    rows: Sheets,
+    tiles: Sheet,
 }
 
 impl Sequence {
@@ -69,29 +65,24 @@ impl Sequence {
     /// index.
     pub fn new(
         from: u64,
-        events: Vec<Indexed>,
-        tiles: Vec<(u8, u64, Vec<u8>)>,
+        events: &[Indexed],
+        tiles: &[(u8, u64, Vec<u8>)],
         now: Timestamp,
     ) -> Self {
-        let sequence = Self { from, events, tiles, now, rows: Mutex::default() };
-        let rows = sequence.made();
-        Self { rows: Mutex::new(Some(rows)), ..sequence }
-    }
-
-    fn made(&self) -> Vec<Vec<SqlValue>> {
-        let row = |e: &Indexed| event_row(e.index, &e.event, &e.entry, e.part.as_ref(), self.now);
-        self.events.iter().map(row).collect()
-    }
-
-    /// The rows; a transaction that runs again has them made again.
-    fn rows(&self) -> Vec<Vec<SqlValue>> {
-        let made = self.rows.lock().ok().and_then(|mut rows| rows.take());
-        made.unwrap_or_else(|| self.made())
-    }
-
-    /// The events.
-    pub fn events(&self) -> &[Indexed] {
-        &self.events
+        let mut rows = Sheets::new(EVENT_WIDTH, 2_048);
+        for (number, Indexed { row, index, event }) in events.iter().enumerate() {
+            let part = row.part();
+            let part = part.as_ref().map(|(salt, part)| (salt, *part));
+            push_event(rows.next(events.len() - number), *index, event, row.entry(), part, now);
+        }
+        let mut changed = Sheet::new(3, tiles.len(), 8_192);
+        for (level, index, hashes) in tiles {
+            changed.push(i64::from(*level));
+            changed.push(LogIndex(*index));
+            changed.push(&**hashes);
+        }
+        let pending = events.iter().map(|event| event.row.seq).collect();
+        Self { from, pending, rows, tiles: changed }
     }
 }
 
@@ -100,66 +91,62 @@ impl Sequence {
 /// # Errors
 /// [`Error::Conflict`] if the log does not have as many entries any more as was thought.
 pub async fn sequence(tx: &mut Tx, sequence: &Sequence) -> Result<(), Error> {
-    let Sequence { from, events, tiles, .. } = sequence;
-    let to = from + events.len() as u64;
+    let Sequence { from, pending, rows, tiles } = sequence;
+    let count = pending.len() as u64;
     let sql = "UPDATE log_state SET size = $2 WHERE one = 1 AND size = $1";
-    if tx.execute(sql, args![*from, to]).await? != 1 {
+    if tx.execute(sql, args![*from, from + count]).await? != 1 {
         return Err(Error::Conflict("the log"));
     }
-    tx.insert_many(EVENT_HEAD, "", sequence.rows()).await?;
-    if tx.remove_pending(events.iter().map(|e| e.seq)).await? != events.len() as u64 {
+    tx.insert_sheets(EVENT_HEAD, "", rows, EVENT_ROWS).await?;
+    if tx.remove_pending(pending.iter().copied()).await? != count {
         return Err(Error::Conflict("the pending events"));
     }
-    let rows = tiles
-        .iter()
-        .map(|(level, index, hashes)| args![*level, *index, hashes.as_slice()])
-        .collect();
     let tail = "ON CONFLICT (level, tile_index) DO UPDATE SET hashes = excluded.hashes";
-    tx.insert_many("INSERT INTO log_tile (level, tile_index, hashes)", tail, rows).await
+    tx.insert_sheet("INSERT INTO log_tile (level, tile_index, hashes)", tail, tiles, 1).await
 }
 
 pub(crate) const EVENT_HEAD: &str =
     "INSERT INTO event (log_index, id, type, severity, result, reason, origin, time,
      sealed_at, actor_kind, actor_id, actor_name, client_ip, subject_kind, subject_id,
      subject_name, transaction_id, cause, node, entry, salt, part)";
+/// Columns that [`EVENT_HEAD`] names.
+pub(crate) const EVENT_WIDTH: usize = 22;
+/// Rows that the embedded engine takes with one statement.
+pub(crate) const EVENT_ROWS: usize = 64;
 
-pub(crate) fn event_row(
+/// Adds the row of an event, as [`EVENT_HEAD`] names its columns.
+pub(crate) fn push_event(
+    rows: &mut Sheet,
     index: LogIndex,
     event: &Event,
     entry: &[u8],
-    part: Option<&([u8; 32], Vec<u8>)>,
+    part: Option<(&[u8; 32], &[u8])>,
     now: Timestamp,
-) -> Vec<SqlValue> {
+) {
     let personal = event.personal();
     let subject = event.subject();
-    let (salt, part) = match part {
-        Some((salt, part)) => (SqlValue::from(*salt), SqlValue::from(part.as_slice())),
-        None => (SqlValue::Null, SqlValue::Null),
-    };
-    vec![
-        index.into(),
-        crate::value::id(event.id),
-        (&*event.type_name).into(),
-        event.severity.as_str().into(),
-        event.outcome.result.as_str().into(),
-        event.outcome.reason.as_deref().into(),
-        event.origin.as_str().into(),
-        event.time.into(),
-        now.into(),
-        event.actor.kind.as_str().into(),
-        event.actor.id.as_deref().into(),
-        personal.and_then(|p| p.actor_name.as_deref()).into(),
-        personal.and_then(|p| p.client_ip.as_deref()).into(),
-        subject.map(|s| s.kind.as_str()).into(),
-        subject.map(|s| s.id.as_str()).into(),
-        subject.and_then(|s| s.name.as_deref()).into(),
-        event.transaction.map(|id| id.to_string()).into(),
-        event.cause.map(|id| id.to_string()).into(),
-        event.node.to_string().into(),
-        entry.into(),
-        salt,
-        part,
-    ]
+    rows.push(index);
+    rows.push_id(event.id);
+    rows.push(&*event.type_name);
+    rows.push(event.severity.as_str());
+    rows.push(event.outcome.result.as_str());
+    rows.push(event.outcome.reason.as_deref());
+    rows.push(event.origin.as_str());
+    rows.push(event.time);
+    rows.push(now);
+    rows.push(event.actor.kind.as_str());
+    rows.push(event.actor.id.as_deref());
+    rows.push(personal.and_then(|p| p.actor_name.as_deref()));
+    rows.push(personal.and_then(|p| p.client_ip.as_deref()));
+    rows.push(subject.map(|s| s.kind.as_str()));
+    rows.push(subject.map(|s| s.id.as_str()));
+    rows.push(subject.and_then(|s| s.name.as_deref()));
+    rows.push_maybe_id(event.transaction);
+    rows.push_maybe_id(event.cause);
+    rows.push_id(event.node);
+    rows.push(entry);
+    rows.push(part.map(|(salt, _)| salt));
+    rows.push(part.map(|(_, part)| part));
 }
 
 /// Stores a signed checkpoint that extends the one over `from` entries.

@@ -141,6 +141,46 @@ async fn the_sealer_goes_first_and_the_projector_last() {
 }
 
 #[tokio::test]
+async fn the_sealer_shares_its_commit_with_those_who_wait() {
+    let (_dir, store) = store().await;
+    let sealing = store.transaction_in(Lane::First, "unit", |tx: &mut Tx| {
+        Box::pin(async move { write(tx, "sealed").await })
+    });
+    // The second is queued before the writer takes the first, and breaks the commit of both.
+    let (sealed, others) = futures::join!(sealing, run(&store, &[End::BreakingTheCommit]));
+    assert!(matches!(sealed, Err(Error::Commit(_))), "{sealed:?}");
+    assert!(matches!(others[..], [Err(Error::Commit(_))]));
+    assert_eq!(written(&store).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn only_what_nobody_is_answered_for_commits_before_it_is_durable() {
+    let (_dir, store) = store().await;
+    let synchronous = |lane| {
+        store.transaction_in(lane, "unit", |tx: &mut Tx| {
+            Box::pin(async move {
+                let row = tx.row("SELECT synchronous AS n FROM pragma_synchronous", vec![]).await?;
+                row.map_or(Ok(0), |row| row.int("n"))
+            })
+        })
+    };
+    let (normal, full) = (1, 2);
+    for (lane, expected) in [
+        (Lane::Step, normal),
+        (Lane::First, full),
+        (Lane::Last, normal),
+        (Lane::Last, normal),
+        (Lane::Common, full),
+        (Lane::Step, normal),
+    ] {
+        assert_eq!(synchronous(lane).await.unwrap(), expected, "{lane:?}");
+    }
+    // Queued together they share one commit, and it is durable.
+    let (step, common) = futures::join!(synchronous(Lane::Step), synchronous(Lane::Common));
+    assert_eq!((step.unwrap(), common.unwrap()), (full, full));
+}
+
+#[tokio::test]
 async fn what_waits_in_any_lane_is_done_before_the_store_closes() {
     let (_dir, store) = store().await;
     let units = [Lane::Last, Lane::Common, Lane::First].map(|lane| {

@@ -128,26 +128,25 @@ pub async fn seal(store: &Store, from: u64, events: Vec<Event>) {
             let rows = rows.clone();
             Box::pin(async move {
                 let mut pending = Vec::new();
-                let mut indexed = Vec::new();
-                for (seq, index, event, entry, part) in rows.iter() {
-                    pending.push(chancery_store::args![
-                        *seq,
-                        event.id.to_string(),
-                        NOW,
-                        entry.clone()
-                    ]);
-                    indexed.push(Indexed {
-                        seq: *seq,
-                        index: *index,
-                        event: event.clone().into(),
-                        entry: entry.clone(),
-                        part: part.clone(),
-                    });
+                for (seq, _, event, entry, part) in rows.iter() {
+                    let (salt, part) = part.clone().unzip();
+                    let id = event.id.to_string();
+                    pending.push(chancery_store::args![*seq, id, NOW, entry.clone(), salt, part]);
                 }
-                let head = "INSERT INTO pending_event (seq, event_id, recorded_at, entry)";
+                let head =
+                    "INSERT INTO pending_event (seq, event_id, recorded_at, entry, salt, part)";
                 tx.insert_many(head, "", pending).await?;
+                let pending = log::pending(tx, rows.len()).await?;
+                let indexed: Vec<_> = pending
+                    .into_iter()
+                    .zip(rows.iter())
+                    .map(|(row, (seq, index, event, ..))| {
+                        assert_eq!(row.seq, *seq);
+                        Indexed { row, index: *index, event: event.clone().into() }
+                    })
+                    .collect();
                 let now = Timestamp::from_micros(NOW);
-                let sequence = Sequence::new(from, indexed, Vec::new(), now);
+                let sequence = Sequence::new(from, &indexed, &[], now);
                 log::sequence(tx, &sequence).await?;
                 let checkpoint = Checkpoint {
                     size: to,
@@ -173,12 +172,13 @@ pub async fn project(store: &Store, to: u64) {
         let count = usize::try_from((to - from.0).min(2_048)).unwrap();
         let events: Vec<_> = log::range(&mut link, from, count).await.unwrap();
         let events: Vec<_> = events.into_iter().map(Sealed::into_event).collect();
+        let dialect = link.dialect();
         drop(link);
         store
             .transaction("project", move |tx: &mut Tx| {
                 let events = events.clone();
                 Box::pin(async move {
-                    let projection = Projection::new(from, events);
+                    let projection = Projection::new(dialect, from, &events);
                     log::project(tx, &projection, Timestamp::from_micros(NOW)).await?;
                     Ok::<(), Error>(())
                 })

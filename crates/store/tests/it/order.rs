@@ -82,16 +82,13 @@ async fn seal(store: &Store, limit: usize) -> usize {
     let events: Vec<Indexed> = rows
         .into_iter()
         .zip(state.size..)
-        .map(|(row, index)| Indexed {
-            seq: row.seq,
-            index: LogIndex(index),
-            event: Arc::new(Event::open(&row.entry, None).unwrap()),
-            entry: row.entry,
-            part: None,
+        .map(|(row, index)| {
+            let event = Arc::new(Event::open(row.entry(), None).unwrap());
+            Indexed { row, index: LogIndex(index), event }
         })
         .collect();
     let at = Timestamp::from_micros(NOW);
-    let sequence = Arc::new(Sequence::new(state.size, events, Vec::new(), at));
+    let sequence = Arc::new(Sequence::new(state.size, &events, &[], at));
     let size = state.size + count as u64;
     let sealed = store.transaction_in(Lane::First, "seal.sequence", move |tx: &mut Tx| {
         let sequence = sequence.clone();

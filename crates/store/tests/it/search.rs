@@ -259,8 +259,9 @@ async fn what_is_erased_is_found_no_more_even_if_it_was_read_to_be_projected_bef
         assert!(erased.unwrap());
     }
     // The projection goes on with what it had read before the erasure.
+    let link = store.read().await.unwrap();
     let stale: Vec<_> = all[10..].iter().cloned().map(log::Sealed::into_event).collect();
-    let stale = std::sync::Arc::new(log::Projection::new(LogIndex(10), stale));
+    let stale = std::sync::Arc::new(log::Projection::new(link.dialect(), LogIndex(10), &stale));
     store
         .transaction("project", move |tx: &mut Tx| {
             let stale = stale.clone();

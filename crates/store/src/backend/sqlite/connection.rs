@@ -14,12 +14,17 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use crate::sheet::{Held, Sheet};
+use crate::transaction::values_statement;
 use crate::{Error, SqlValue};
 
 /// A statement that took less than this on average runs without giving way to other tasks.
 const QUICK: Duration = Duration::from_micros(300);
 /// Statements that are remembered at most; questions of people have texts without end.
 const KNOWN_MAX: usize = 1_024;
+/// Bytes that rows of an answer have together, roughly: one piece of memory that grows without end
+/// is copied again and again.
+const ANSWER_BYTES: usize = 128 * 1_024;
 /// Statements that stay prepared.
 const PREPARED_MAX: usize = 256;
 
@@ -43,19 +48,27 @@ struct Known {
 
 type Columns = Arc<[Box<str>]>;
 
-/// A row in memory.
-pub(crate) struct Row {
+/// A part of what a statement answered.
+struct Answer {
     columns: Columns,
-    values: Box<[SqlValue]>,
+    rows: Sheet,
+}
+
+/// A row in memory, which it shares with the other rows of its answer.
+#[derive(Clone)]
+pub(crate) struct Row {
+    answer: Arc<Answer>,
+    number: usize,
 }
 
 impl Row {
     /// The value in a column.
-    pub(crate) fn value(&self, column: &str) -> Result<&SqlValue, Error> {
-        let place = self.columns.iter().position(|name| **name == *column);
-        place
-            .and_then(|place| self.values.get(place))
-            .ok_or_else(|| Error::Damaged(format!("column {column}: the answer has none")))
+    pub(crate) fn value(&self, column: &str) -> Result<Held<'_>, Error> {
+        let place = self.answer.columns.iter().position(|name| **name == *column);
+        match place {
+            Some(place) => Ok(self.answer.rows.value(self.number, place)),
+            None => Err(Error::Damaged(format!("column {column}: the answer has none"))),
+        }
     }
 }
 
@@ -73,18 +86,28 @@ impl ToSql for SqlValue {
     }
 }
 
-fn owned(value: ValueRef<'_>) -> SqlValue {
-    match value {
-        ValueRef::Null => SqlValue::Null,
-        ValueRef::Integer(v) => SqlValue::Int(v),
-        ValueRef::Real(v) => SqlValue::Real(v),
-        ValueRef::Blob(v) => SqlValue::Bytes(v.to_vec()),
-        // Nothing keeps a database from calling any bytes text. Whoever reads the column says
-        // whether it is damaged.
-        ValueRef::Text(v) => match std::str::from_utf8(v) {
-            Ok(text) => SqlValue::Text(text.to_owned()),
-            Err(_) => SqlValue::Bytes(v.to_vec()),
-        },
+impl ToSql for Held<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value = match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(v) => ValueRef::Integer(*v),
+            Self::Real(v) => ValueRef::Real(*v),
+            Self::Text(v) => ValueRef::Text(v),
+            Self::Bytes(v) => ValueRef::Blob(v),
+        };
+        Ok(ToSqlOutput::Borrowed(value))
+    }
+}
+
+impl<'a> From<ValueRef<'a>> for Held<'a> {
+    fn from(value: ValueRef<'a>) -> Self {
+        match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(v) => Self::Int(v),
+            ValueRef::Real(v) => Self::Real(v),
+            ValueRef::Text(v) => Self::Text(v),
+            ValueRef::Blob(v) => Self::Bytes(v),
+        }
     }
 }
 
@@ -154,6 +177,19 @@ impl Connection {
         done
     }
 
+    /// Inserts the rows of a sheet, `most` of them with one statement; `head` stands before the
+    /// rows of each, `tail` behind them.
+    pub(crate) fn insert(
+        &mut self,
+        head: &str,
+        tail: &str,
+        sheet: &Sheet,
+        most: usize,
+    ) -> Result<(), Error> {
+        insert(self.database(), (head, tail), sheet, most)
+            .map_err(|error| Error::from_sqlite(crate::link::context(head), error))
+    }
+
     /// Runs statements without arguments and answers that change nothing that is known.
     pub(crate) fn tell(&mut self, sql: &str) -> Result<(), rusqlite::Error> {
         self.database().execute_batch(sql)
@@ -191,15 +227,56 @@ fn run_known(
     }
     let mut rows = statement.raw_query();
     let mut found = Vec::new();
+    let mut sheet = Sheet::new(columns.len(), 0, 0);
     while let Some(row) = rows.next()? {
-        let values = (0..columns.len())
-            .map(|place| row.get_ref(place).map(owned))
-            .collect::<rusqlite::Result<_>>()?;
-        found.push(Row { columns: columns.clone(), values });
+        for place in 0..columns.len() {
+            sheet.push(row.get_ref(place)?);
+        }
+        if sheet.bytes() > ANSWER_BYTES {
+            let next = Sheet::new(columns.len(), sheet.len(), ANSWER_BYTES / sheet.len());
+            hand_out(&mut found, columns, std::mem::replace(&mut sheet, next));
+        }
     }
     drop(rows);
     drop(statement);
+    hand_out(&mut found, columns, sheet);
     Ok((found, database.changes()))
+}
+
+fn hand_out(found: &mut Vec<Row>, columns: &Columns, rows: Sheet) {
+    let numbers = 0..rows.len();
+    if !numbers.is_empty() {
+        let answer = Arc::new(Answer { columns: columns.clone(), rows });
+        found.extend(numbers.map(|number| Row { answer: answer.clone(), number }));
+    }
+}
+
+/// Inserts rows of a sheet, `most` with one statement.
+fn insert(
+    database: &rusqlite::Connection,
+    (head, tail): (&str, &str),
+    sheet: &Sheet,
+    most: usize,
+) -> rusqlite::Result<()> {
+    let (width, mut done, mut size) = (sheet.width(), 0, most.max(1));
+    while done < sheet.len() {
+        let left = sheet.len() - done;
+        if size > left {
+            // Few distinct texts, so that prepared statements are found again.
+            size /= 2;
+            continue;
+        }
+        let mut statement = database.prepare_cached(&values_statement(head, tail, width, size))?;
+        for _ in 0..left / size {
+            for place in 0..width * size {
+                let value = sheet.value(done + place / width, place % width);
+                statement.raw_bind_parameter(place + 1, value)?;
+            }
+            statement.raw_execute()?;
+            done += size;
+        }
+    }
+    Ok(())
 }
 
 fn describe(statement: &rusqlite::Statement<'_>) -> Known {

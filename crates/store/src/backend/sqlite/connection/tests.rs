@@ -11,7 +11,7 @@ fn opened() -> Connection {
 
 fn one(connection: &mut Connection, sql: &'static str, args: &[SqlValue]) -> SqlValue {
     let (rows, _) = connection.run(sql.into(), args).unwrap();
-    rows[0].value("n").unwrap().clone()
+    rows[0].value("n").unwrap().kept()
 }
 
 #[test]
