@@ -28,8 +28,8 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// The seal of a pending event: HMAC-SHA-256 over everything in its row, its bytes by their leaf
-    /// hash, which the sealer needs anyway.
+    /// The seal of a pending event: HMAC-SHA-256 over everything in its row, its bytes by their
+    /// leaf hash, which the sealer needs anyway.
     pub(crate) fn pending_seal(
         &self,
         event_id: &str,

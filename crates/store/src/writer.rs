@@ -6,15 +6,15 @@
 //! all units of the group fail, and nothing of them is written. On a crash here, no caller has been
 //! answered yet.
 //!
-//! Units wait in three lanes. The sealer's go first: a checkpoint must not queue behind the load that
-//! it is to cover. One joins the group that is at work, and a group that has one ends soon: on a slow
-//! disc commits are what everybody waits for, and two that share one are both done earlier. The
-//! projector's go last, when nobody else waits or when they have waited long enough.
+//! Units wait in three lanes. The sealer's go first: a checkpoint must not queue behind the load
+//! that it is to cover. One joins the group that is at work, and a group that has one ends soon: on
+//! a slow disc commits are what everybody waits for, and two that share one are both done earlier.
+//! The projector's go last, when nobody else waits or when they have waited long enough.
 //!
 //! Nobody outside is answered for giving an event its index, nor for a projection: until something
 //! else is committed behind them, they may be lost with the power, and are then done again. Such a
-//! unit commits without waiting for the disc, unless others wait to share its commit. Whatever waits
-//! for the disc makes everything before it durable as well: there is one write-ahead log.
+//! unit commits without waiting for the disc, unless others wait to share its commit. Whatever
+//! waits for the disc makes everything before it durable as well: there is one write-ahead log.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;

@@ -8,8 +8,8 @@ use chancery_event::Timestamp;
 use crate::sheet::Sheets;
 use crate::{Error, Link, Recorded, Row, Tx, args};
 
-/// A row of `pending_event` as it was found, trusted by nobody until its seal was checked. Its bytes
-/// stay where the database put them.
+/// A row of `pending_event` as it was found, trusted by nobody until its seal was checked. Its
+/// bytes stay where the database put them.
 pub struct PendingRow {
     /// Arrival number.
     pub seq: i64,
