@@ -150,7 +150,7 @@ impl Courier {
         pages.into_values().collect()
     }
 
-    /// Raises and resolves the alerts of destinations that cannot be set up at all: nothing is tried
+    /// Raises and resolves alerts of destinations that cannot be set up at all: nothing is tried
     /// for them, so nothing else would tell.
     pub(super) async fn tell_whether_it_works(
         &self,

@@ -29,7 +29,6 @@ fn a_newcomer_finds_certificates_alerts_and_a_trigger_that_acted() {
     let password = after("One-time password, shown only now: ").unwrap();
     assert!(password.len() >= 16, "{said:?}");
     assert!(said[0].ends_with(" and 14 demonstration certificates."), "{said:?}");
-    let data_dir = after("Data directory: ").unwrap().to_owned();
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert!(child.wait().unwrap().success());

@@ -51,8 +51,9 @@ struct StreamParams {
 /// Events as they are sealed
 ///
 /// Server-sent events: `id` is the log index, `event` the type, `data` the event as in lists. After
-/// a break, send `Last-Event-ID` and nothing is missed; the first frame has an `id` alone. Comments keep the connection alive. Every
-/// quarter of an hour the stream ends and has to be asked for again.
+/// a break, send `Last-Event-ID` and nothing is missed; the first frame has an `id` alone. Comments
+/// keep the connection alive. Every quarter of an hour the stream ends and has to be asked for
+/// again.
 #[utoipa::path(get, path = "/api/v1/events/stream", tag = "events",
     params(StreamParams, ("Last-Event-ID" = Option<u64>, Header,
         description = "The last log index that was seen")),
@@ -99,8 +100,8 @@ async fn stream_events(
     Ok(Sse::new(begin.chain(events)).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("alive")))
 }
 
-/// What a stream begins with: an identifier and nothing else, so that a reader who is cut off before
-/// the first event goes on where the stream began.
+/// What a stream begins with: an identifier and nothing else, so that a reader who is cut off
+/// before the first event goes on where the stream began.
 pub(crate) fn beginning(next: u64) -> Option<Event> {
     Some(Event::default().id(next.checked_sub(1)?.to_string()))
 }

@@ -1,9 +1,9 @@
 //! `Idempotency-Key` on writes of the API: a repeated request gets the first answer.
 //!
 //! The handler runs in a task of its own, so that a client that goes away does not leave a claimed
-//! key behind. Answers of more than 4 MiB are handed on and not kept. Answers of the kind "try again" (429 and 5xx) free the key. An answer that holds a
-//! secret is marked [`Unrepeatable`] by its handler: it is never stored, and a repetition is told
-//! so.
+//! key behind. Answers of the kind "try again" (429 and 5xx) free the key. An answer that holds a
+//! secret is marked [`Unrepeatable`] by its handler: it is never stored, nor is one of more than
+//! 4 MiB, and a repetition is told so.
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
