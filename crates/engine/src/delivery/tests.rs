@@ -114,6 +114,8 @@ impl World {
         let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
         let receiver = Arc::new(Receiver::default());
         let mut settings = Settings::new(dir.path());
+        let database = chancery_throwaway::database_of(dir.path());
+        settings.database = database.map(|url| url.parse().unwrap());
         settings.allow_unencrypted_key = true;
         settings.monitors = false;
         settings.sender = Some(Arc::new(Fake(receiver.clone())));
@@ -191,7 +193,8 @@ async fn settle(courier: &mut Courier) {
     panic!("the courier does not come to rest");
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_receiver_that_is_down_for_three_days_loses_nothing);
+
 async fn a_receiver_that_is_down_for_three_days_loses_nothing() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -226,7 +229,10 @@ async fn a_receiver_that_is_down_for_three_days_loses_nothing() {
     assert_eq!(world.one("soc").await.backlog.waiting, 0);
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(
+    what_is_down_for_longer_is_switched_off_and_kept_and_can_be_recovered
+);
+
 async fn what_is_down_for_longer_is_switched_off_and_kept_and_can_be_recovered() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -262,7 +268,8 @@ async fn what_is_down_for_longer_is_switched_off_and_kept_and_can_be_recovered()
     assert_eq!(world.receiver.indexes(), world.selected().await);
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_crash_anywhere_leaves_each_event_with_one_effect);
+
 async fn a_crash_anywhere_leaves_each_event_with_one_effect() {
     // Dropped after so many polls of one round; then another node takes over.
     for polls in 0..60 {
@@ -300,7 +307,10 @@ async fn a_crash_anywhere_leaves_each_event_with_one_effect() {
     }
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(
+    a_commit_that_fails_is_made_good_whether_or_not_it_was_persisted
+);
+
 async fn a_commit_that_fails_is_made_good_whether_or_not_it_was_persisted() {
     use chancery_store::Fault;
     for name in ["delivery.lease", "delivery.fan_out", "delivery.book"] {
@@ -327,7 +337,8 @@ async fn a_commit_that_fails_is_made_good_whether_or_not_it_was_persisted() {
     }
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_node_that_lost_its_lease_books_nothing);
+
 async fn a_node_that_lost_its_lease_books_nothing() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -344,7 +355,8 @@ async fn a_node_that_lost_its_lease_books_nothing() {
     assert_eq!(world.receiver.indexes(), world.selected().await);
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(in_order_means_that_a_failure_holds_up_what_follows);
+
 async fn in_order_means_that_a_failure_holds_up_what_follows() {
     let world = World::new().await;
     let mut body = groups();
@@ -363,7 +375,8 @@ async fn in_order_means_that_a_failure_holds_up_what_follows() {
     assert_eq!(order, world.selected().await);
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_receiver_that_is_gone_is_not_called_again);
+
 async fn a_receiver_that_is_gone_is_not_called_again() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -376,7 +389,8 @@ async fn a_receiver_that_is_gone_is_not_called_again() {
     assert_eq!((view.backlog.waiting, world.receiver.calls.load(Ordering::SeqCst)), (1, 1));
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_periodic_one_sends_batches_at_its_hours);
+
 async fn a_periodic_one_sends_batches_at_its_hours() {
     let world = World::new().await;
     let mut body = groups();
@@ -402,7 +416,8 @@ async fn a_periodic_one_sends_batches_at_its_hours() {
     assert_eq!(world.receiver.effects.lock().unwrap().len(), 2);
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_replay_sends_again_from_an_index);
+
 async fn a_replay_sends_again_from_an_index() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -423,7 +438,8 @@ async fn a_replay_sends_again_from_an_index() {
     assert!(matches!(beyond, Err(Error::Invalid { field, .. }) if field == "from_index"));
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(one_delivery_is_sent_again_under_its_identifier);
+
 async fn one_delivery_is_sent_again_under_its_identifier() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -441,7 +457,8 @@ async fn one_delivery_is_sent_again_under_its_identifier() {
     assert_eq!((row.attempts, attempts.len()), (2, 2));
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(what_cannot_work_is_refused_when_it_is_saved);
+
 async fn what_cannot_work_is_refused_when_it_is_saved() {
     let world = World::new().await;
     let refused = async |name: &str, body: Value| {
@@ -466,7 +483,8 @@ async fn what_cannot_work_is_refused_when_it_is_saved() {
     assert_eq!(world.count(EventType::ConfigurationCreate).await, 8, "every failure is an event");
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(secrets_are_kept_apart_and_made_ones_shown_once);
+
 async fn secrets_are_kept_apart_and_made_ones_shown_once() {
     let world = World::new().await;
     let mut edit = DestinationEdit { body: groups(), ..DestinationEdit::default() };
@@ -498,7 +516,8 @@ async fn secrets_are_kept_apart_and_made_ones_shown_once() {
     assert!(engine.destination(&world.context, class, "soc").await.is_err());
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_message_is_delivered_and_leaves_the_event_of_a_notice);
+
 async fn a_message_is_delivered_and_leaves_the_event_of_a_notice() {
     let world = World::new().await;
     let mut body = groups();
