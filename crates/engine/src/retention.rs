@@ -104,6 +104,16 @@ impl Engine {
         Ok(table::holds(&mut self.link().await?).await?)
     }
 
+    /// One legal hold.
+    ///
+    /// # Errors
+    /// There never was one of this name.
+    pub async fn legal_hold(&self, context: &Context, name: &str) -> Result<Hold, Error> {
+        let all = self.legal_holds(context).await?;
+        let found = all.into_iter().find(|hold| hold.name == name);
+        found.ok_or_else(|| Error::not_found("legal hold", name))
+    }
+
     /// Runs of rules, newest first.
     ///
     /// # Errors

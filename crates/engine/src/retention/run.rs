@@ -5,6 +5,7 @@
 //! one that broke off, records it, and goes on.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use chancery_event::id::JobId;
@@ -201,13 +202,14 @@ impl Engine {
         checked.retain(|number, _| *number >= first);
         for sealed in &chosen {
             let (number, place) = (sealed.index().0 / WIDTH, sealed.index().0 % WIDTH);
-            if !checked.contains_key(&number) {
-                let entries = self.archived(&mut self.link().await?, number).await?;
-                checked.insert(number, entries);
-            }
+            let entries = match checked.entry(number) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => {
+                    free.insert(self.archived(&mut self.link().await?, number).await?)
+                }
+            };
             let place = usize::try_from(place).unwrap_or(usize::MAX);
-            let kept = checked.get(&number).and_then(|entries| entries.get(place));
-            if kept.map(Vec::as_slice) != Some(sealed.entry()) {
+            if entries.get(place).map(Vec::as_slice) != Some(sealed.entry()) {
                 let message = format!("entry {} is not what was sealed", sealed.index());
                 return Err(Error::LogDamaged(message));
             }

@@ -111,9 +111,9 @@ impl Selector {
             return Ok(Batch::default());
         }
         let page = log::page(link, &self.filter, request, self.now_us).await?;
-        let mut batch = Batch::default();
-        batch.next =
-            page.events.last().filter(|_| page.more).map(|last| LogIndex(last.index().0 + 1));
+        let last = page.events.last().filter(|_| page.more);
+        let next = last.map(|last| LogIndex(last.index().0 + 1));
+        let mut batch = Batch { next, ..Batch::default() };
         let mut events = page.events;
         if let Some(before) = self.expired_before {
             let over = over_before(link, &events, before).await?;

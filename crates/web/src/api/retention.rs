@@ -21,6 +21,7 @@ const RUNS: usize = 200;
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::RetentionRead, routes!(list_retention_rules));
     operations.any(Permission::RetentionWrite, routes!(create_retention_rule));
+    operations.any(Permission::RetentionRead, routes!(retention_rule));
     operations.any(Permission::RetentionWrite, routes!(update_retention_rule));
     operations.any(Permission::RetentionWrite, routes!(delete_retention_rule));
     operations.any(Permission::RetentionRead, routes!(preview_retention));
@@ -28,6 +29,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::RetentionWrite, routes!(start_retention_run));
     operations.any(Permission::RetentionRead, routes!(list_legal_holds));
     operations.any(Permission::RetentionWrite, routes!(place_legal_hold));
+    operations.any(Permission::RetentionRead, routes!(legal_hold));
     operations.any(Permission::RetentionWrite, routes!(release_legal_hold));
 }
 
@@ -293,6 +295,18 @@ async fn create_retention_rule(
     Ok((StatusCode::CREATED, location, Json(RetentionRule::from(made))).into_response())
 }
 
+/// A rule of retention
+#[utoipa::path(get, path = "/api/v1/retention/rules/{name}", tag = "retention",
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 200, description = "The rule", body = RetentionRule)))]
+async fn retention_rule(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+) -> Result<Json<RetentionRule>, Problem> {
+    Ok(Json(engine.retention_rule(caller.context(), &name).await?.into()))
+}
+
 /// Change a rule of retention
 #[utoipa::path(put, path = "/api/v1/retention/rules/{name}", tag = "retention",
     params(("name" = String, Path, description = "Its name")),
@@ -390,7 +404,20 @@ async fn place_legal_hold(
         reason: wish.reason,
     };
     let placed = engine.place_legal_hold(caller.context(), draft).await?;
-    Ok((StatusCode::CREATED, Json(LegalHold::from(placed))).into_response())
+    let location = located(&format!("/api/v1/retention/holds/{}", placed.name));
+    Ok((StatusCode::CREATED, location, Json(LegalHold::from(placed))).into_response())
+}
+
+/// A legal hold
+#[utoipa::path(get, path = "/api/v1/retention/holds/{name}", tag = "retention",
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 200, description = "The hold", body = LegalHold)))]
+async fn legal_hold(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+) -> Result<Json<LegalHold>, Problem> {
+    Ok(Json(engine.legal_hold(caller.context(), &name).await?.into()))
 }
 
 /// End a legal hold
