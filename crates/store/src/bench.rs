@@ -66,6 +66,8 @@ impl Plain {
     pub async fn insert_events(&mut self, events: &[Sealed]) -> Result<(), Error> {
         self.begin().await?;
         let dialect = self.tx.dialect();
+        let end = events.last().map_or(0, |sealed| sealed.index().0 + 1);
+        log::make_room(&mut self.tx.link, end).await?;
         let mut rows = Sheets::new(log::EVENT_WIDTH, 2_048);
         let mut found_by = log::Rows::new(events.len());
         for (number, sealed) in events.iter().enumerate() {

@@ -15,7 +15,7 @@ use chancery_seal::proof::TileSource;
 use chancery_seal::tile::TILE_WIDTH;
 use chancery_seal::verify::{LogSource, VerifyError, verify_log};
 use chancery_seal::{BundleId, Hash, TileId, Trust, bundle};
-use chancery_store::{Link, Row, Store, log};
+use chancery_store::{Link, Store, log};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -45,11 +45,12 @@ pub struct VerifyReport {
 /// Entries that are read at once: a whole number of bundles.
 const CHUNK: u64 = 16 * TILE_WIDTH as u64;
 
-type Entries = Vec<Row>;
+type Entries = Vec<(u64, Vec<u8>)>;
 type Reading = JoinHandle<Result<Entries, chancery_store::Error>>;
 
 /// The stored log as a source of published bytes. For use outside of asynchronous code.
 struct Stored {
+    engine: Engine,
     store: Store,
     handle: Handle,
     note: Option<Vec<u8>>,
@@ -100,9 +101,14 @@ impl Stored {
     }
 
     fn begin(&self, chunk: u64) -> Reading {
-        let (store, from) = (self.store.clone(), chunk * CHUNK);
+        let (engine, from) = (self.engine.clone(), chunk * CHUNK);
         let to = self.size.min(from + CHUNK);
-        self.handle.spawn(async move { log::entry_rows(&mut store.read().await?, from, to).await })
+        self.handle.spawn(async move {
+            engine.whole_entries(from, to).await.map_err(|error| match error {
+                Error::Store(error) => error,
+                other => chancery_store::Error::Damaged(other.to_string()),
+            })
+        })
     }
 
     /// Makes `ahead` hold a chunk, and has the one behind it read meanwhile.
@@ -145,16 +151,12 @@ impl LogSource for Stored {
         if ahead.chunk != Some(from / CHUNK) {
             self.load(&mut ahead, from / CHUNK)?;
         }
-        let before = |index| {
-            move |row: &Row| log::entry_of(row).map_or(u64::MAX, |(found, _)| found) < index
-        };
-        let start = ahead.entries.partition_point(before(from));
-        let end = ahead.entries.partition_point(before(to));
-        let entries = ahead.entries.get(start..end).unwrap_or_default().iter();
-        let entries = entries.map(|row| log::entry_of(row).map(|(_, entry)| entry));
-        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let start = ahead.entries.partition_point(|(index, _)| *index < from);
+        let end = ahead.entries.partition_point(|(index, _)| *index < to);
+        let entries = ahead.entries.get(start..end).unwrap_or_default();
         // A missing entry makes the bundle shorter than its width; verification names the place.
-        Ok(bundle::encode(entries).ok().map(Cow::Owned))
+        let encoded = bundle::encode(entries.iter().map(|(_, entry)| entry));
+        Ok(encoded.ok().map(Cow::Owned))
     }
 }
 
@@ -244,6 +246,7 @@ impl Engine {
     ) -> Result<Result<Opened, VerifyError<chancery_store::Error>>, Error> {
         let total = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
         let source = Stored {
+            engine: self.clone(),
             store: self.0.store.clone(),
             handle: Handle::current(),
             note: checkpoint.map(|checkpoint| checkpoint.note.into_bytes()),

@@ -22,7 +22,7 @@ const TARGET_HEAD: &str = "INSERT INTO event_target (reference, log_index)";
 const KEY_HEAD: &str = "INSERT INTO event_key (name, value, log_index)";
 
 /// Start of the hour or day, type, severity, result, origin.
-type Bucket = (i64, Cow<'static, str>, &'static str, &'static str, &'static str);
+pub(super) type Bucket = (i64, Cow<'static, str>, &'static str, &'static str, &'static str);
 
 /// What events are searched by, as rows.
 pub(crate) struct Rows {
@@ -85,7 +85,7 @@ impl Rows {
     }
 
     /// Sorts them, so that neighbouring keys land on the same pages.
-    fn sort(&mut self) {
+    pub(super) fn sort(&mut self) {
         self.targets.sort();
         self.keys.sort();
     }
@@ -119,14 +119,8 @@ impl Projection {
         let mut spans: BTreeMap<i64, (LogIndex, LogIndex)> = BTreeMap::new();
         let mut rows = Rows::new(events.len());
         for (index, event) in events {
-            let hour = event.time.micros().div_euclid(Timestamp::HOUR) * Timestamp::HOUR;
-            let bucket = (
-                hour,
-                event.type_name.clone(),
-                event.severity.as_str(),
-                event.outcome.result.as_str(),
-                event.origin.as_str(),
-            );
+            let bucket = bucket(event);
+            let hour = bucket.0;
             *hours.entry(bucket).or_default() += 1;
             spans.entry(hour).or_insert((*index, *index)).1 = *index;
             rows.push(dialect, event, *index);
@@ -134,6 +128,17 @@ impl Projection {
         rows.sort();
         Self { from, to, rows, hours, spans }
     }
+}
+
+/// The hour and what else an event is counted by.
+pub(super) fn bucket(event: &Event) -> Bucket {
+    (
+        event.time.micros().div_euclid(Timestamp::HOUR) * Timestamp::HOUR,
+        event.type_name.clone(),
+        event.severity.as_str(),
+        event.outcome.result.as_str(),
+        event.origin.as_str(),
+    )
 }
 
 /// Writes a projection and moves the cursor, all in `tx`.
@@ -157,7 +162,7 @@ pub async fn project(tx: &mut Tx, projection: &Projection, now: Timestamp) -> Re
 }
 
 /// Adds to the counts per hour and per day.
-async fn count(tx: &mut Tx, hours: &BTreeMap<Bucket, i64>) -> Result<(), Error> {
+pub(super) async fn count(tx: &mut Tx, hours: &BTreeMap<Bucket, i64>) -> Result<(), Error> {
     let mut days: BTreeMap<Bucket, i64> = BTreeMap::new();
     for ((hour, kind, severity, result, origin), events) in hours {
         let day = hour.div_euclid(Timestamp::DAY) * Timestamp::DAY;

@@ -97,6 +97,7 @@ pub async fn sequence(tx: &mut Tx, sequence: &Sequence) -> Result<(), Error> {
     if tx.execute(sql, args![*from, from + count]).await? != 1 {
         return Err(Error::Conflict("the log"));
     }
+    super::make_room(tx, from + count).await?;
     tx.insert_sheets(EVENT_HEAD, "", rows, EVENT_ROWS).await?;
     if tx.remove_pending(pending.iter().copied()).await? != count {
         return Err(Error::Conflict("the pending events"));
