@@ -15,7 +15,9 @@
 //! Crash between the two: the next round publishes what was sequenced. Crash before the first
 //! commits: the events are still pending.
 
-use std::collections::HashMap;
+mod stop;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +31,8 @@ use chancery_store::log::{self, Indexed, PendingRow, Quarantine};
 use chancery_store::log::{QuarantineReason, Sequence, State};
 use chancery_store::{Lane, Link, Store, Tx};
 use tokio::sync::watch;
+
+use stop::{Failures, Trouble};
 
 use crate::alert::cause;
 use crate::health::Health;
@@ -62,9 +66,14 @@ impl Sealer {
         let mut committed = self.store.committed();
         let node = self.desk.node.to_string();
         let mut keeper = Keeper::new(self.store.clone(), "sealer", node);
+        let mut failures = Failures::default();
         loop {
             committed.mark_unchanged();
-            match self.turn(&mut keeper).await {
+            let done = self.turn(&mut keeper).await;
+            if done.is_ok() {
+                self.went_well(&mut failures);
+            }
+            match done {
                 Ok(0) if *stop.borrow() => {
                     keeper.give_back().await;
                     return;
@@ -79,11 +88,8 @@ impl Sealer {
                 Ok(BATCH_MAX) => {}
                 Ok(_) if *stop.borrow() => {}
                 Ok(_) => tokio::time::sleep(GATHER).await,
-                Err(error) => {
-                    if matches!(error, Error::LogDamaged(_)) {
-                        self.stopped(&error).await;
-                    }
-                    tracing::error!(%error, "sealing failed");
+                Err(trouble) => {
+                    self.failed(&trouble, &mut failures).await;
                     if *stop.borrow() {
                         keeper.give_back().await;
                         return;
@@ -95,7 +101,7 @@ impl Sealer {
     }
 
     /// One round if this node holds the lease, else a look at how far the log is.
-    async fn turn(&self, keeper: &mut Keeper) -> Result<usize, Error> {
+    async fn turn(&self, keeper: &mut Keeper) -> Result<usize, Trouble> {
         let standing = keeper.standing().await?;
         if matches!(standing, Standing::Other) {
             let state = log::state(&mut self.store.read().await?).await?;
@@ -103,46 +109,12 @@ impl Sealer {
             return Ok(0);
         }
         match self.round(&standing).await {
-            Err(Error::Store(chancery_store::Error::Conflict(what))) if self.store.is_shared() => {
-                tracing::warn!(what, "another node has sealed meanwhile");
+            Err(trouble) if trouble.is_conflict() && self.store.is_shared() => {
+                tracing::warn!(what = %trouble.error(), "another node has sealed meanwhile");
                 keeper.lost();
                 Ok(1)
             }
             done => done,
-        }
-    }
-
-    /// Raises health and records, once for this process, that sealing has stopped. The event stays
-    /// pending until somebody has put the log right.
-    async fn stopped(&self, error: &Error) {
-        if !self.health.stop_sealing(&error.to_string()) {
-            return;
-        }
-        let scribe = self.scribe();
-        let payload = types::log::SealStopped {
-            stopped_by: "root_mismatch".into(),
-            log_size: *self.sealed.borrow(),
-            expected_root: None,
-            computed_root: None,
-        };
-        let origin = self.signer.verifier().name().to_owned();
-        let why = error.to_string();
-        let outcome = Outcome::failure(error.reason(), why.clone());
-        let recorded = self
-            .store
-            .transaction("seal.stopped", move |tx: &mut Tx| {
-                let (scribe, payload) = (scribe.clone(), payload.clone());
-                let (origin, outcome, why) = (origin.clone(), outcome.clone(), why.clone());
-                Box::pin(async move {
-                    let target = Target::new(TargetKind::Log, origin);
-                    let draft = Draft::new(&payload)?.outcome(outcome).target(target.clone());
-                    let event = scribe.record(tx, draft)?;
-                    cause::seal_stopped(tx, &scribe, target, &why, event).await
-                })
-            })
-            .await;
-        if let Err(error) = recorded {
-            tracing::error!(%error, "that sealing has stopped was not recorded");
         }
     }
 
@@ -155,7 +127,7 @@ impl Sealer {
     }
 
     /// One round; answers how many events it sealed or set aside.
-    pub(crate) async fn round(&self, standing: &Standing) -> Result<usize, Error> {
+    pub(crate) async fn round(&self, standing: &Standing) -> Result<usize, Trouble> {
         let mut link = self.store.read().await?;
         let state = log::state(&mut link).await?;
         if state.signed_size < state.size {
@@ -174,7 +146,12 @@ impl Sealer {
         }
         if !events.is_empty() {
             let size = state.size + events.len() as u64;
-            let events = self.sequence(&mut link, state.size, events, standing).await?;
+            let events = match self.sequence(&mut link, state.size, events, standing).await {
+                Err(trouble) if trouble.exists() => {
+                    return self.set_aside_known(&mut link, state.size, trouble, standing).await;
+                }
+                done => done?,
+            };
             let state = State { size, signed_size: state.size };
             self.publish(&mut link, state, standing).await?;
             self.desk.recent.sealed(events.into_iter());
@@ -230,6 +207,37 @@ impl Sealer {
         })
     }
 
+    /// Sets aside what the log has already, or what waits twice; answers how many, or why nothing
+    /// could be sealed if that is not it. The log refuses a second event of one identifier, so
+    /// nobody has to look for them before.
+    async fn set_aside_known(
+        &self,
+        link: &mut Link,
+        size: u64,
+        trouble: Trouble,
+        standing: &Standing,
+    ) -> Result<usize, Trouble> {
+        let rows = log::pending(link, BATCH_MAX).await?;
+        let sound: HashSet<i64> =
+            self.check(rows, size).0.iter().map(|indexed| indexed.seq).collect();
+        let mut rows = log::pending(link, BATCH_MAX).await?;
+        rows.retain(|row| sound.contains(&row.seq));
+        let ids: Vec<String> = rows.iter().map(|row| row.event_id.clone()).collect();
+        let mut known = log::sealed_ids(link, &ids).await?;
+        let bad: Vec<_> = rows
+            .into_iter()
+            .zip(ids)
+            .filter_map(|(row, id)| (!known.insert(id)).then_some(row))
+            .map(|row| Quarantine { row, reason: QuarantineReason::Duplicate })
+            .collect();
+        if bad.is_empty() {
+            return Err(trouble);
+        }
+        let count = bad.len();
+        self.set_aside(bad, standing).await?;
+        Ok(count)
+    }
+
     /// Sets rows aside and records that it happened, in one transaction.
     async fn set_aside(&self, bad: Vec<Quarantine>, standing: &Standing) -> Result<(), Error> {
         let scribe = self.scribe();
@@ -258,7 +266,7 @@ impl Sealer {
         from: u64,
         events: Vec<Indexed>,
         standing: &Standing,
-    ) -> Result<Vec<(LogIndex, Arc<Event>)>, Error> {
+    ) -> Result<Vec<(LogIndex, Arc<Event>)>, Trouble> {
         let mut edge = stored_edge(link, from).await?;
         let mut changed: HashMap<(u8, u64), Vec<u8>> = HashMap::new();
         let full = edge.append_many(events.iter().map(|event| leaf_hash(&event.entry)));
@@ -289,31 +297,37 @@ impl Sealer {
         link: &mut Link,
         state: State,
         standing: &Standing,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Trouble> {
         let State { size, signed_size } = state;
         let mut edge = stored_edge(link, signed_size).await?;
         if let Some(last) = log::checkpoint(link).await?
             && (last.size != signed_size || edge.root() != last.root)
         {
-            return Err(Error::LogDamaged(format!(
+            let what = format!(
                 "the stored tree over {signed_size} entries does not have the root of the signed checkpoint"
-            )));
+            );
+            return Err(Trouble::root(what, last.root, edge.root()));
         }
         let entries = log::entries(link, signed_size, size).await?;
         for (position, (index, entry)) in entries.iter().enumerate() {
             if *index != signed_size + position as u64 {
-                return Err(Error::LogDamaged(format!(
-                    "entry {} is missing from the store",
-                    signed_size + position as u64
-                )));
+                let missing = signed_size + position as u64;
+                let what = format!("entry {missing} is missing from the store");
+                return Err(Trouble::missing(what));
             }
             edge.append(leaf_hash(entry));
         }
         let root = edge.root();
-        if edge.size() != size || root != stored_edge(link, size).await?.root() {
-            return Err(Error::LogDamaged(format!(
+        if edge.size() != size {
+            let what = format!("entry {} is missing from the store", edge.size());
+            return Err(Trouble::missing(what));
+        }
+        let stored = stored_edge(link, size).await?.root();
+        if root != stored {
+            let what = format!(
                 "entries {signed_size} to {size}, read back, do not give the root of the stored tree"
-            )));
+            );
+            return Err(Trouble::root(what, stored, root));
         }
         let damaged = |error: &dyn std::fmt::Display| Error::LogDamaged(error.to_string());
         let note = chancery_seal::Checkpoint::new(self.signer.verifier().name(), size, root)
@@ -337,7 +351,6 @@ impl Sealer {
     }
 }
 
-/// The right edge of the tree over the first `size` entries, from the stored tiles.
 /// The edge of the tree over the first `size` entries, from the stored tiles.
 pub(crate) async fn stored_edge(link: &mut Link, size: u64) -> Result<Edge, Error> {
     let wanted =
@@ -360,12 +373,17 @@ fn alarm(quarantined: &Quarantine) -> Result<Draft, Error> {
         QuarantineReason::Unsealed => {
             Draft::new(&types::log::UnsealedPending { event_id, row: seq, bytes_sha256 })?
         }
-        QuarantineReason::InvalidSeal | QuarantineReason::Unreadable => {
+        QuarantineReason::InvalidSeal
+        | QuarantineReason::Unreadable
+        | QuarantineReason::Duplicate => {
             Draft::new(&types::log::InvalidPendingSeal { event_id, row: seq, bytes_sha256 })?
         }
     };
     let name: String = row.event_id.chars().take(100).collect();
-    let outcome =
-        Outcome::failure(reason.as_str(), "a pending event was not written by this program");
+    let what = match reason {
+        QuarantineReason::Duplicate => "an event with this identifier was recorded before",
+        _ => "a pending event was not written by this program",
+    };
+    let outcome = Outcome::failure(reason.as_str(), what);
     Ok(draft.outcome(outcome).target(Target::new(TargetKind::Event, name)))
 }

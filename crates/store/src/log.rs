@@ -21,7 +21,10 @@ mod tile;
 pub use audit::{Audited, audit, surplus};
 pub use cursor::{cursor, cursors, move_cursor};
 pub(crate) use pending::insert_pending;
-pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};
+pub use pending::{
+    PendingRow, Quarantine, QuarantineReason, is_recorded, pending, pending_count, quarantine,
+    sealed_ids,
+};
 pub use personal::erase;
 pub(crate) use projection::keys_of;
 pub use projection::{Projection, project};

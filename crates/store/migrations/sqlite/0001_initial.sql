@@ -22,7 +22,7 @@ CREATE TABLE quarantined_event (
     recorded_at    BIGINT NOT NULL,
     entry          BLOB NOT NULL,
     seal           BLOB,
-    reason         TEXT NOT NULL,                  -- unsealed | invalid_seal | unreadable
+    reason         TEXT NOT NULL,                  -- unsealed | invalid_seal | unreadable | duplicate
     quarantined_at BIGINT NOT NULL
 );
 

@@ -1,6 +1,9 @@
 //! Pending events: recorded, not yet sealed.
 
+use std::collections::HashSet;
+
 use chancery_event::Timestamp;
+use chancery_event::id::EventId;
 
 use crate::{Error, Link, Recorded, Row, SqlValue, Tx, args, value};
 
@@ -30,6 +33,8 @@ pub enum QuarantineReason {
     InvalidSeal,
     /// Its seal fits but its bytes are not an event this program can read.
     Unreadable,
+    /// Its seal fits, and an event with its identifier is in the log or waits before it.
+    Duplicate,
 }
 
 impl QuarantineReason {
@@ -39,6 +44,7 @@ impl QuarantineReason {
             Self::Unsealed => "unsealed",
             Self::InvalidSeal => "invalid_seal",
             Self::Unreadable => "unreadable",
+            Self::Duplicate => "duplicate",
         }
     }
 }
@@ -95,6 +101,28 @@ pub async fn pending(link: &mut Link, limit: usize) -> Result<Vec<PendingRow>, E
     let sql = "SELECT seq, event_id, recorded_at, entry, salt, part, seal
                FROM pending_event ORDER BY seq LIMIT $1";
     link.rows(sql, args![limit]).await?.iter().map(read).collect()
+}
+
+/// Which of these identifiers the log has.
+pub async fn sealed_ids(link: &mut Link, ids: &[String]) -> Result<HashSet<String>, Error> {
+    let mut known = HashSet::new();
+    for few in ids.chunks(500) {
+        let places = vec!["?"; few.len()].join(", ");
+        let sql = format!("SELECT id FROM event WHERE id IN ({places})");
+        let found = link.rows(sql, few.iter().map(SqlValue::from).collect()).await?;
+        for row in &found {
+            known.insert(row.text("id")?);
+        }
+    }
+    Ok(known)
+}
+
+/// Whether an event with this identifier is in the log, or waits to be sealed. It reads all that
+/// waits: for the rare caller that does not know what became of its commit.
+pub async fn is_recorded(link: &mut Link, id: EventId) -> Result<bool, Error> {
+    let sql = "SELECT 1 AS n FROM event WHERE id = $1
+               UNION ALL SELECT 1 AS n FROM pending_event WHERE event_id = $1 LIMIT 1";
+    Ok(link.number(sql, vec![value::id(id)]).await? == 1)
 }
 
 /// How many events wait to be sealed.
