@@ -47,7 +47,7 @@ impl Stepped {
     /// # Errors
     /// The store fails.
     pub async fn judge(&self) -> Result<(), Error> {
-        while crate::inventory::status::round(&self.engine).await? > 0 {}
+        while crate::inventory::status::round(&self.engine, &Standing::Alone).await? > 0 {}
         Ok(())
     }
 

@@ -2,8 +2,11 @@
 //! in a chain changes.
 //!
 //! The loop takes no input: it asks the store what is due. Everything that may change a verdict
-//! makes the certificates it concerns due.
+//! makes the certificates it concerns due. What is due already cannot be made so, while a verdict on
+//! it is being reached: so a verdict is written only if the issuers still are who they were.
 
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +25,7 @@ use super::issuers::Issuers;
 use crate::alert::cause;
 use crate::job::JobError;
 use crate::scribe::{Draft, Scribe};
+use crate::tenure::Standing;
 use crate::{Context, Engine, Error};
 
 /// Certificates judged in one transaction at most.
@@ -34,7 +38,11 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     let mut keeper = engine.keeper("validator");
     loop {
-        match keeper.on_duty(round(&engine)).await {
+        let duty = async {
+            let standing = keeper.standing().await?;
+            keeper.on_duty(round(&engine, &standing)).await
+        };
+        match duty.await {
             Ok(Some(Ok(count))) if count == BATCH_MAX && !*stop.borrow() => continue,
             Ok(Some(Ok(_)) | None) => {}
             Ok(Some(Err(error))) | Err(error) => tracing::error!(%error, "validation failed"),
@@ -52,12 +60,26 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
 }
 
 /// One batch; answers how many certificates were judged.
-pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
+pub(crate) async fn round(engine: &Engine, standing: &Standing) -> Result<usize, Error> {
+    match judge(engine).await? {
+        Some(judged) => settle(engine, judged, standing).await,
+        None => Ok(0),
+    }
+}
+
+/// Verdicts on a batch, and the issuers that they rest on.
+struct Judged {
+    issuers: Issuers,
+    verdicts: Vec<(Certificate, StatusRow)>,
+}
+
+/// Judges a batch of what is due, if anything is.
+async fn judge(engine: &Engine) -> Result<Option<Judged>, Error> {
     let now = engine.environment().now();
     let mut link = engine.link().await?;
     let due = certificate::due(&mut link, now, BATCH_MAX).await?;
     if due.is_empty() {
-        return Ok(0);
+        return Ok(None);
     }
     let mut issuers = Issuers::default();
     let mut keys: Vec<_> = due.iter().map(|(row, _)| row.issuer_key.clone()).collect();
@@ -66,7 +88,7 @@ pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
     issuers.read(&mut link, keys).await?;
     drop(link);
     let expiring_days = engine.settings().expiring_days;
-    let judged: Vec<_> = due
+    let verdicts = due
         .into_iter()
         .map(|(row, der)| {
             let verdict = match Parsed::parse(&der) {
@@ -76,23 +98,42 @@ pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
             (row, verdict)
         })
         .collect();
-    let count = judged.len();
+    Ok(Some(Judged { issuers, verdicts }))
+}
+
+/// Writes verdicts; those that rest on issuers that have changed meanwhile are left due.
+async fn settle(engine: &Engine, judged: Judged, standing: &Standing) -> Result<usize, Error> {
+    let count = judged.verdicts.len();
     let scribe = engine.scribe(&Context::system(engine.environment()));
-    let work = Arc::new(judged);
+    let work = Arc::new((judged, standing.clone()));
     engine
         .0
         .store
         .transaction("certificate.status", move |tx: &mut Tx| {
             let (work, scribe) = (work.clone(), scribe.clone());
             Box::pin(async move {
-                let mut issuers = std::collections::BTreeSet::new();
-                for (row, verdict) in work.iter() {
+                let (judged, standing) = &*work;
+                standing.keep(tx).await?;
+                let mut settled = BTreeSet::new();
+                let mut unchanged: HashMap<&str, bool> = HashMap::new();
+                for (row, verdict) in &judged.verdicts {
+                    let key = row.issuer_key.as_str();
+                    let unchanged = match unchanged.entry(key) {
+                        Entry::Occupied(known) => *known.get(),
+                        Entry::Vacant(place) => {
+                            let now = certificate::standing(tx, key).await?;
+                            *place.insert(now == judged.issuers.standing(key))
+                        }
+                    };
+                    if !unchanged {
+                        continue;
+                    }
                     apply(tx, &scribe, row, verdict).await?;
                     if row.status != verdict.status {
-                        issuers.insert(row.issuer_key.as_str());
+                        settled.insert(key);
                     }
                 }
-                for issuer in issuers {
+                for issuer in settled {
                     cause::chain_settled(tx, &scribe, issuer).await?;
                 }
                 Ok::<(), Error>(())
@@ -216,3 +257,6 @@ pub(crate) async fn run_job(
     engine.0.status_waiting.notify_one();
     Ok(payload)
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ pub use placement::{
 };
 pub use status::{
     StatusRow, any_without_chain, bearers, due, issued_by, issuers, link_replacement, make_due,
-    make_page_due, make_self_due, related, replaced_by, update_status,
+    make_page_due, make_self_due, related, replaced_by, standing, update_status,
 };
 
 use std::borrow::Cow;

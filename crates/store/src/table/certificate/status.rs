@@ -32,12 +32,27 @@ pub async fn issuers(link: &mut Link, subject_key: &str) -> Result<Vec<WithDer>,
     let sql = format!(
         "SELECT {COLUMNS}, d.der FROM certificate c
          JOIN certificate_der d ON d.certificate = c.id
-         WHERE c.subject_key = $1 ORDER BY c.is_ca DESC, c.not_after DESC LIMIT 32"
+         WHERE c.subject_key = $1 ORDER BY c.is_ca DESC, c.not_after DESC, c.id LIMIT 32"
     );
     link.rows(sql, args![subject_key])
         .await?
         .iter()
         .map(|row| Ok((read(row)?, row.bytes("der")?)))
+        .collect()
+}
+
+/// Which certificates bear this subject name, as [`issuers`] reads them, and which of them are
+/// trusted.
+pub async fn standing(
+    link: &mut Link,
+    subject_key: &str,
+) -> Result<Vec<(CertificateId, bool)>, Error> {
+    let sql = "SELECT id, trust_anchor FROM certificate
+               WHERE subject_key = $1 ORDER BY is_ca DESC, not_after DESC, id LIMIT 32";
+    link.rows(sql, args![subject_key])
+        .await?
+        .iter()
+        .map(|row| Ok((row.id("id")?, row.flag("trust_anchor")?)))
         .collect()
 }
 
