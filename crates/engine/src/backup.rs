@@ -182,13 +182,13 @@ impl Engine {
             published_root: published.map(|(_, root)| hex(root.as_bytes())),
             lost: restored.lost(),
         };
-        let target = self.log_target();
+        let (target, known) = (self.log_target(), restored.published);
         self.operation(context, Permission::Backup, &payload)?
             .run(move |tx, _| {
                 let (payload, target) = (payload.clone(), target.clone());
                 Box::pin(async move {
-                    if let Some(size) = payload.published_size {
-                        crate::remembered::note_loss(tx, payload.log_size, size).await?;
+                    if let Some(known) = known {
+                        crate::remembered::note_loss(tx, payload.log_size, known).await?;
                     }
                     Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
                 })

@@ -221,7 +221,8 @@ fn store(
     write(path, text.as_bytes(), 0o600)
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
+/// Writes a file whole or not at all, and onto the disk.
+pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     let refuse =
         |error: std::io::Error| KeyError::File { path: path.to_owned(), what: error.to_string() };
     let part = path.with_extension("part");
