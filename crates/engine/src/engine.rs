@@ -73,6 +73,8 @@ pub struct Settings {
     pub accept_restored: bool,
     /// Resolved alerts are kept this many days.
     pub keep_resolved_alerts_days: u32,
+    /// Jobs that have ended are kept this many days.
+    pub keep_jobs_days: u32,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
     pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
@@ -104,6 +106,7 @@ impl Settings {
             keep_deliveries_days: 30,
             accept_restored: false,
             keep_resolved_alerts_days: 400,
+            keep_jobs_days: 90,
             jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }

@@ -6,11 +6,13 @@
 
 mod ending;
 mod listing;
+pub(crate) mod retention;
 pub(crate) mod runner;
 mod starting;
 
 use std::sync::Arc;
 
+use chancery_event::catalogue::Payload;
 use chancery_event::id::JobId;
 use chancery_event::types::job as types;
 use chancery_event::{Environment, Target, TargetKind, Timestamp};
@@ -235,14 +237,36 @@ pub(crate) async fn enqueue(tx: &mut Tx, scribe: &Scribe, new: &NewJob) -> Resul
     Ok(true)
 }
 
+/// Queues a job that nobody can have queued before, and records that.
+pub(crate) async fn enqueue_new(tx: &mut Tx, scribe: &Scribe, new: &NewJob) -> Result<(), Error> {
+    match enqueue(tx, scribe, new).await? {
+        true => Ok(()),
+        false => Err(Error::Internal(format!("there is a job {} already", new.job.id))),
+    }
+}
+
 /// On whose behalf a job runs.
 fn context_of(job: &Job) -> Option<Context> {
     serde_json::from_str::<Carried>(&job.context).ok().map(Carried::context)
 }
 
 impl Engine {
-    /// Queues work that needs no input, for somebody with the permission.
-    pub(crate) async fn queue(
+    /// Queues work that needs no input, for somebody with the permission. What is refused leaves
+    /// the event of the operation that the work would have been, which `attempt` describes.
+    pub(crate) async fn queue<P: Payload>(
+        &self,
+        context: &Context,
+        permission: Permission,
+        kind: Kind,
+        attempt: &P,
+    ) -> Result<JobId, Error> {
+        match self.try_queue(context, permission, kind).await {
+            Ok(id) => Ok(id),
+            Err(error) => Err(self.operation(context, permission, attempt)?.fail(error).await),
+        }
+    }
+
+    async fn try_queue(
         &self,
         context: &Context,
         permission: Permission,
@@ -256,13 +280,7 @@ impl Engine {
             .store
             .transaction("job.queue", move |tx: &mut Tx| {
                 let (scribe, job) = (scribe.clone(), job.clone());
-                Box::pin(async move {
-                    job::enqueue(tx, &job).await?;
-                    let job_kind = job.job.kind.clone().into();
-                    let payload = types::Queued { job_id: job.job.id, job_kind };
-                    scribe.record(tx, Draft::new(&payload)?.target(target(&job.job)))?;
-                    Ok::<(), Error>(())
-                })
+                Box::pin(async move { enqueue_new(tx, &scribe, &job).await })
             })
             .await?;
         self.0.jobs_waiting.notify_one();
@@ -346,6 +364,13 @@ impl Engine {
                 Box::pin(async move {
                     let found = job::find(tx, id).await?;
                     let row = found.ok_or_else(|| Error::not_found("job", id))?;
+                    if row.state == "failed" && row.is_forgotten() {
+                        return Err(Error::Conflict {
+                            reason: "too_old",
+                            message: "what it worked on is not kept any more: ask for it anew"
+                                .to_owned(),
+                        });
+                    }
                     if !job::retry(tx, id, scribe.now()).await? {
                         return Err(Error::Conflict {
                             reason: "not_failed",

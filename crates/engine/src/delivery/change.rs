@@ -187,6 +187,19 @@ impl Engine {
         edit: DestinationEdit,
     ) -> Result<Saved, Error> {
         let operation = self.changing(context, class, name)?;
+        self.update_in(operation, context, class, name, version, edit).await
+    }
+
+    /// Goes on with an operation that changes a destination.
+    async fn update_in(
+        &self,
+        operation: Operation,
+        context: &Context,
+        class: Class,
+        name: &str,
+        version: Option<i64>,
+        edit: DestinationEdit,
+    ) -> Result<Saved, Error> {
         let prepared = async {
             context.require(class.permission())?;
             let mut link = self.link().await?;
@@ -259,10 +272,24 @@ impl Engine {
         name: &str,
         overlap_hours: u32,
     ) -> Result<Saved, Error> {
+        let operation = self.changing(context, class, name)?;
+        let rotated = self.rotated(context, class, name, overlap_hours).await;
+        let (operation, (version, edit)) = ready(operation, rotated).await?;
+        self.update_in(operation, context, class, name, Some(version), edit).await
+    }
+
+    /// The version that signs with the present secret, and the edit that replaces it.
+    async fn rotated(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+        overlap_hours: u32,
+    ) -> Result<(i64, DestinationEdit), Error> {
+        let row = self.manageable(context, class, name).await?;
         if overlap_hours > 720 {
             return Err(Error::invalid("overlap_hours", "0 to 720"));
         }
-        let row = self.manageable(context, class, name).await?;
         let address = self.address(&mut self.link().await?, &row).await?;
         let old = address.secrets.find("signing").ok_or_else(|| Error::Conflict {
             reason: "not_signed",
@@ -281,7 +308,7 @@ impl Engine {
             enabled: None,
             start: None,
         };
-        self.update_destination(context, class, name, Some(row.version), edit).await
+        Ok((row.version, edit))
     }
 
     /// Switches a destination on or off (operation `configuration.update`). It goes on where it

@@ -10,7 +10,7 @@ use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::id::CertificateId;
 use chancery_event::{Environment, Event, LogIndex, Timestamp};
 use chancery_pki::make::{self, Key, Template};
-use chancery_store::table::{alert, monitor as table};
+use chancery_store::table::{alert, job, monitor as table};
 use chancery_store::{Fault, Store, Tx, log};
 use serde_json::{Value, json};
 
@@ -333,6 +333,101 @@ async fn limits_are_told_once_and_again_after_they_were_left() {
     bench.upload("three.example.com", -1, 300).await;
     bench.pass(Timestamp::HOUR).await;
     assert_eq!(bench.events("license.limit_reached").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_is_taken_out_is_reached_no_more() {
+    let mut bench = Bench::new().await;
+    let context = bench.context();
+    let engine = bench.engine().clone();
+    let limits = async |limits: serde_json::Value| {
+        let schedule = json!({ "cron": "0 * * * *", "time_zone": "UTC" });
+        let body = json!({ "kind": "limits", "schedule": schedule, "limits": limits });
+        let name = "limits";
+        engine.update_automation(&context, Class::Monitor, name, None, body, true).await.unwrap();
+    };
+    limits(json!({ "certificates": 1, "accounts": 1_000 })).await;
+    bench.upload("one.example.com", -1, 300).await;
+    bench.pass(Timestamp::HOUR).await;
+    let open = async |bench: &Bench| {
+        let store = bench.reader().await;
+        let mut link = store.read().await.unwrap();
+        alert::unresolved(&mut link, "limit/certificates").await.unwrap().is_some()
+    };
+    assert!(open(&bench).await);
+    limits(json!({ "accounts": 1_000 })).await;
+    bench.pass(Timestamp::HOUR).await;
+    assert!(!open(&bench).await);
+    // Set again, it is told again.
+    limits(json!({ "certificates": 1, "accounts": 1_000 })).await;
+    bench.pass(Timestamp::HOUR).await;
+    assert!(open(&bench).await);
+    assert_eq!(bench.events("license.limit_reached").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_late_job_is_told_however_many_there_are() {
+    let mut bench = Bench::new().await;
+    let now = bench.now();
+    let environment = bench.engine().environment().clone();
+    let late: Vec<_> = (0..620)
+        .map(|number| job::NewJob {
+            job: job::Job {
+                id: environment.id(),
+                kind: "certificate.validate".to_owned(),
+                queue: "validation".to_owned(),
+                name: format!("job {number}"),
+                state: "queued".to_owned(),
+                payload: "{}".to_owned(),
+                result: None,
+                error: None,
+                attempts: 0,
+                attempts_max: 1,
+                done: 0,
+                total: 0,
+                triggered_by: "system".to_owned(),
+                context: "{}".to_owned(),
+                scheduled_at: now,
+                run_at: now.plus(-HOUR),
+                started_at: None,
+                completed_at: None,
+            },
+            input: None,
+            unique_key: None,
+        })
+        .collect();
+    let first = late[0].job.id;
+    let late = Arc::new(late);
+    let queued: Result<(), chancery_store::Error> = chancery_engine::bench::store(bench.engine())
+        .transaction("test", move |tx: &mut Tx| {
+            let late = late.clone();
+            Box::pin(async move {
+                for new in late.iter() {
+                    assert!(job::enqueue(tx, new).await?);
+                }
+                Ok(())
+            })
+        })
+        .await;
+    queued.unwrap();
+    let context = bench.context();
+    let mut fired = Vec::new();
+    for _ in 0..3 {
+        bench.step().await;
+        let run = bench.engine().run_task(&context, Class::Monitor, "jobs").await.unwrap();
+        assert_eq!(run.counts.evaluated, 620);
+        fired.push(run.counts.fired);
+    }
+    assert_eq!(*fired.last().unwrap(), 0);
+    bench.step().await;
+    let raised = bench.events("alert.raised").await;
+    let late = raised.iter().filter(|event| event.detail.to_string().contains("job_late"));
+    assert_eq!(late.count(), 620);
+    assert!(bench.events("alert.resolved").await.is_empty(), "none of them went on");
+    bench.engine().cancel_job(&context, first).await.unwrap();
+    bench.engine().run_task(&context, Class::Monitor, "jobs").await.unwrap();
+    bench.step().await;
+    assert_eq!(bench.events("alert.resolved").await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -85,6 +85,7 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
         admin_name: config.admin.name.clone(),
         admin_password: config.admin.password.as_ref().map(secret),
         expiring_days: config.validation.expiring_days,
+        keep_jobs_days: config.limits.keep_jobs_days,
         jobs_at_a_time: config.limits.jobs_at_a_time.clone(),
         verbose_audit: config.audit.verbose,
         session_idle_minutes: config.session.idle_minutes,
