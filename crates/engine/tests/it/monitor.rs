@@ -453,6 +453,35 @@ async fn what_was_never_enrolled_is_found_by_the_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_found_where_the_counts_are_equal_and_events_wait() {
+    let mut bench = Bench::new().await;
+    let id = bench.upload("www.example.com", -70, 20).await;
+    bench.pass(Timestamp::HOUR).await;
+    let engine = bench.engine().clone();
+    let other = engine.environment().id::<CertificateId>();
+    let exchanged: Result<(), chancery_store::Error> = chancery_engine::bench::store(&engine)
+        .transaction("test", move |tx: &mut Tx| {
+            Box::pin(async move {
+                let monitor = "certificate-expiry";
+                let known = table::some(tx, monitor, &[id.to_string()]).await?;
+                let mut watch = known[&id.to_string()].clone();
+                watch.object = other.to_string();
+                table::put(tx, monitor, &[watch]).await?;
+                table::remove(tx, monitor, &[id.to_string()]).await.map(|_| ())
+            })
+        })
+        .await;
+    exchanged.unwrap();
+    bench.clock.advance(25 * Timestamp::HOUR);
+    // An event waits for its seal all the time.
+    bench.engine().delete_certificate(&bench.context(), other, None).await.unwrap_err();
+    let context = bench.context();
+    let run = engine.run_task(&context, Class::Monitor, "certificate-expiry").await.unwrap();
+    assert_eq!((run.counts.repaired, run.counts.watched), (1, 2));
+    assert_eq!(run.counts.fired, 1, "better twice than never");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_page_turns_red_when_a_run_is_missing() {
     let mut bench = Bench::new().await;
     bench.upload("www.example.org", -1, 300).await;
