@@ -468,7 +468,7 @@ impl Engine {
 }
 
 /// Goes on with an operation, or records that it failed.
-pub(super) async fn ready<T>(
+pub(crate) async fn ready<T>(
     operation: Operation,
     result: Result<T, Error>,
 ) -> Result<(Operation, T), Error> {

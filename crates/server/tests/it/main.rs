@@ -11,6 +11,8 @@ mod kill;
 mod moved;
 mod process;
 mod restored;
+mod sources;
+mod syslog;
 mod verify;
 mod victim;
 mod walkthrough;

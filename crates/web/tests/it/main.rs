@@ -15,4 +15,5 @@ mod intake;
 mod log;
 mod monitors;
 mod okta;
+mod okta_poll;
 mod pages;
