@@ -46,6 +46,7 @@ pub use chancery_store::table::delivery::{Attempt, Delivery};
 pub use chancery_store::table::destination::{Course, Destination};
 pub(crate) use change::ready;
 pub use change::{DestinationEdit, Generated, Saved};
+pub(crate) use definition::check_path;
 pub use definition::{Definition, Locations, Runner, Selection};
 pub use query::{Backlog, DestinationView};
 pub use secrets::Secrets;

@@ -135,6 +135,7 @@ impl Engine {
         let prepared = async {
             context.require(class.permission())?;
             crate::automation::check_name("name", name)?;
+            self.may_carry(context, class).await?;
             let prepared = self.prepare(name, &edit, Secrets::default()).await?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             Ok(prepared)
@@ -192,6 +193,7 @@ impl Engine {
             let mut link = self.link().await?;
             let row = self.destination_row(&mut link, class, name).await?;
             self.may_manage(context, class, name, &row.path).await?;
+            self.may_carry(context, class).await?;
             let old = self.address(&mut link, &row).await?;
             drop(link);
             let prepared = self.prepare(name, &edit, old.secrets.clone()).await?;
@@ -424,6 +426,14 @@ impl Engine {
         }
         let role = context.role.ok_or(Error::Unauthenticated)?;
         Err(Error::Forbidden { permission: class.permission(), role })
+    }
+
+    /// Refuses who may not see all events: a forwarder would carry them past the scope.
+    async fn may_carry(&self, context: &Context, class: Class) -> Result<(), Error> {
+        match class {
+            Class::Forwarder => self.require_all_events(context).await,
+            Class::Channel => Ok(()),
+        }
     }
 
     /// Checks a definition as it will be used: by its sender, and by where its hosts lead.
