@@ -137,6 +137,7 @@ impl Engine {
             crate::automation::check_name("name", name)?;
             self.may_carry(context, class).await?;
             let prepared = self.prepare(name, &edit, Secrets::default()).await?;
+            check_recipients(class, &prepared.definition)?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             Ok(prepared)
         };
@@ -197,6 +198,7 @@ impl Engine {
             let old = self.address(&mut link, &row).await?;
             drop(link);
             let prepared = self.prepare(name, &edit, old.secrets.clone()).await?;
+            check_recipients(class, &prepared.definition)?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             if prepared.definition.kind != row.kind {
                 let message = format!("it is a {} and stays one: make another", row.kind);
@@ -475,6 +477,20 @@ impl Engine {
         let given = edit.secrets.keys().cloned().collect();
         Ok(Prepared { definition, secrets, sealed, given, generated })
     }
+}
+
+/// Mail of a forwarder has the recipients that its settings name; mail of a channel has those of
+/// each message.
+fn check_recipients(class: Class, definition: &Definition) -> Result<(), Error> {
+    let named = definition.settings.get("to").is_some_and(|to| match to {
+        serde_json::Value::Array(list) => !list.is_empty(),
+        serde_json::Value::String(text) => !text.trim().is_empty(),
+        _ => false,
+    });
+    if class == Class::Forwarder && definition.kind == "email" && !named {
+        return Err(Error::invalid("settings/to", "at least one mail address is needed"));
+    }
+    Ok(())
 }
 
 /// Goes on with an operation, or records that it failed.
