@@ -9,6 +9,7 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod logging;
+pub mod serving;
 pub mod syslog;
 pub mod tls;
 pub mod wiring;

@@ -202,7 +202,7 @@ impl Desk {
 
     async fn unknown(&self, address: IpAddr, transport: &'static str, why: &'static str) {
         if let Err(error) = self.engine.note_unknown_sender(address, transport, why).await {
-            tracing::warn!(%error, %address, "a sender of syslog was refused, and that is not recorded");
+            tracing::warn!(%error, %address, "a refused sender of syslog is not recorded");
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! One node at a time fetches. What a page held, the place behind it and how it went are one
 //! transaction, fenced by the turn that the page was fetched in: a node that lost the lease, or a
-//! person who changed the source meanwhile, makes it void, and the page is fetched again. So nothing
-//! is lost, and what comes twice is known by its identifier.
+//! person who changed the source meanwhile, makes it void, and the page is fetched again. So
+//! nothing is lost, and what comes twice is known by its identifier.
 //!
 //! The place is the `next` link of the page, and only as a path: a link that leads to another host
 //! is never followed, because the token would go there. No network call is made in a transaction.

@@ -113,7 +113,7 @@ async fn tell(desk: Desk, dropped: Dropped) {
         let all = std::mem::take(&mut *dropped.lock().unwrap_or_else(PoisonError::into_inner));
         for (name, (sender, count)) in all {
             if let Err(error) = desk.engine.note_dropped_lines(&sender, count).await {
-                tracing::warn!(%error, source = name, count, "dropped lines of syslog are not counted");
+                tracing::warn!(%error, source = name, count, "dropped lines are not counted");
                 let mut again = dropped.lock().unwrap_or_else(PoisonError::into_inner);
                 again.entry(name).or_insert((sender, 0)).1 += count;
             }

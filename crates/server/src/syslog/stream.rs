@@ -77,8 +77,8 @@ pub(super) async fn listen(desk: Desk, listener: TcpListener, acceptor: Option<T
                 continue;
             }
         };
-        // The semaphore is never closed. While every place is taken, one connection of each listener
-        // waits here, unread, and whoever comes behind it in the queue of the operating system.
+        // The semaphore is never closed. While every place is taken, one connection of each
+        // listener waits here, unread, and whoever comes behind it in the operating system's queue.
         let place = tokio::select! {
             place = desk.places.clone().acquire_owned() => place,
             _ = stopped.wait_for(|stop| *stop) => break,
