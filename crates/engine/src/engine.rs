@@ -271,6 +271,9 @@ impl Engine {
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped.clone())),
         ];
         if let Some(sender) = engine.settings().sender.clone() {
+            let poller =
+                crate::intake::poller::run(engine.clone(), sender.clone(), stopped.clone());
+            loops.push(tokio::spawn(poller));
             let courier = crate::delivery::courier::run(engine.clone(), sender, stopped.clone());
             loops.push(tokio::spawn(courier));
         }

@@ -3,6 +3,7 @@
 //! Names and addresses of people are shown to those with [`Permission::PersonalRead`]; others see
 //! that there was something, as its commitment, and may not search by it either.
 
+mod access;
 mod erasure;
 mod export;
 mod proof;
@@ -12,11 +13,13 @@ mod verification;
 use chancery_event::envelope::{Event, PersonalPart};
 use chancery_event::filter::{Filter, Schema};
 use chancery_event::id::EventId;
+use chancery_event::search::Searchable;
 use chancery_event::{LogIndex, Timestamp};
 use chancery_store::log::{self, Bucket, Count, FacetGroup, PageRequest, Sealed};
 
 use crate::{Context, Engine, Error, Permission};
 
+pub use access::EventAccess;
 pub use erasure::ExportRecord;
 pub use export::{EventExport, bounds};
 pub use verification::VerifyReport;
@@ -98,9 +101,10 @@ impl Engine {
             oldest_first: query.oldest_first,
             limit: query.limit.clamp(1, PAGE_MAX),
         };
+        let filter = self.visible(context, &query.filter).await?;
         let now = self.environment().now().micros();
         let mut link = self.link().await?;
-        let page = log::page(&mut link, &query.filter, request, now).await?;
+        let page = log::page(&mut link, &filter, request, now).await?;
         let events = page.events.into_iter().map(|sealed| seen(context, sealed)).collect();
         Ok(EventPage { events, more: page.more })
     }
@@ -112,6 +116,7 @@ impl Engine {
     pub async fn event(&self, context: &Context, id: EventId) -> Result<SeenEvent, Error> {
         context.require(Permission::EventRead)?;
         let found = log::by_id(&mut self.link().await?, id).await?;
+        let found = self.if_visible(context, found).await?;
         found.map(|sealed| seen(context, sealed)).ok_or_else(|| Error::not_found("event", id))
     }
 
@@ -122,6 +127,7 @@ impl Engine {
     pub async fn event_at(&self, context: &Context, index: LogIndex) -> Result<SeenEvent, Error> {
         context.require(Permission::EventRead)?;
         let found = log::by_index(&mut self.link().await?, index).await?;
+        let found = self.if_visible(context, found).await?;
         found.map(|sealed| seen(context, sealed)).ok_or_else(|| Error::not_found("event", index))
     }
 
@@ -132,6 +138,7 @@ impl Engine {
     /// As [`Engine::events`].
     pub async fn event_facets(&self, context: &Context, filter: &Filter) -> Result<Facets, Error> {
         may_search(context, filter)?;
+        let filter = &self.visible(context, filter).await?;
         let now = self.environment().now().micros();
         let mut link = self.link().await?;
         let (mut groups, sampled) = log::facets(&mut link, filter, now).await?;
@@ -169,6 +176,7 @@ impl Engine {
         buckets: usize,
     ) -> Result<(Vec<Bucket>, bool), Error> {
         may_search(context, filter)?;
+        let filter = &self.visible(context, filter).await?;
         let now = self.environment().now().micros();
         Ok(log::bars(&mut self.link().await?, filter, span, buckets, now).await?)
     }
@@ -179,8 +187,49 @@ impl Engine {
     /// As [`Engine::events`].
     pub async fn event_count(&self, context: &Context, filter: &Filter) -> Result<Count, Error> {
         may_search(context, filter)?;
+        let filter = &self.visible(context, filter).await?;
         let now = self.environment().now().micros();
         Ok(log::count(&mut self.link().await?, filter, now).await?)
+    }
+}
+
+impl Engine {
+    /// The index of the first event that was sealed at `since` or later, whoever may see it: the
+    /// log is sealed in order.
+    ///
+    /// # Errors
+    /// The caller may not read events.
+    pub async fn sealed_since(&self, context: &Context, since: Timestamp) -> Result<u64, Error> {
+        context.require(Permission::EventRead)?;
+        let size = self.log_checkpoint().await?.map_or(0, |checkpoint| checkpoint.size);
+        let mut link = self.link().await?;
+        let (mut low, mut high) = (0, size);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let found = log::by_index(&mut link, LogIndex(middle)).await?;
+            let sealed = found.ok_or_else(|| Error::not_found("event", middle))?;
+            if sealed.sealed_at() < since {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
+    /// The event, if the caller may see it; otherwise it is as if it were not there.
+    async fn if_visible(
+        &self,
+        context: &Context,
+        found: Option<Sealed>,
+    ) -> Result<Option<Sealed>, Error> {
+        let (Some(scope), Some(sealed)) = (self.event_scope(context).await?, &found) else {
+            return Ok(found);
+        };
+        let scope = scope.compile(self.event_schema())?;
+        let now = self.environment().now().micros();
+        let searchable = Searchable { event: sealed.event(), index: sealed.index() };
+        Ok(if scope.holds(&searchable, now) { found } else { None })
     }
 }
 

@@ -32,6 +32,7 @@ pub mod serving;
 pub mod session;
 pub mod setting;
 pub mod source;
+pub mod syslog;
 pub mod tls;
 pub mod validation;
 
@@ -52,6 +53,7 @@ pub use secret::Secret;
 pub use serving::Serving;
 pub use session::Session;
 use source::Source;
+pub use syslog::Syslog;
 pub use tls::Tls;
 pub use validation::Validation;
 
@@ -82,6 +84,8 @@ pub struct Config {
     pub reaction: Reaction,
     /// What may be reached from here.
     pub network: Network,
+    /// Listeners for syslog.
+    pub syslog: Syslog,
     /// What is recorded beyond the necessary.
     pub audit: Audit,
     /// The diagnostic log of the process.
@@ -187,6 +191,7 @@ impl Config {
             validation: Validation::read(reader),
             reaction: Reaction::read(reader),
             network: Network::read(reader),
+            syslog: Syslog::read(reader, tls.is_some()),
             audit: Audit::read(reader),
             logging: Logging::read(reader),
             effective: reader.effective(),

@@ -10,5 +10,6 @@ pub mod command;
 pub mod config;
 pub mod logging;
 pub mod serving;
+pub mod syslog;
 pub mod tls;
 pub mod wiring;

@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod delivery;
 pub mod destination;
 pub mod evaluation;
+pub mod event_access;
 pub mod forwarder_access;
 pub mod idempotency;
 pub mod intake;

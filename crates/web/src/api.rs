@@ -18,6 +18,7 @@ pub(crate) mod dialect;
 pub(crate) mod document;
 mod evaluation;
 mod event;
+mod event_access;
 mod event_count;
 mod event_type;
 mod export;
@@ -95,6 +96,7 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     intake_source::add(&mut operations);
     automation::add(&mut operations);
     evaluation::add(&mut operations);
+    event_access::add(&mut operations);
     forwarder::add(&mut operations);
     delivery::add(&mut operations);
     view::add(&mut operations);

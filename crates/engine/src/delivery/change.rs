@@ -135,7 +135,9 @@ impl Engine {
         let prepared = async {
             context.require(class.permission())?;
             crate::automation::check_name("name", name)?;
+            self.may_carry(context, class).await?;
             let prepared = self.prepare(name, &edit, Secrets::default()).await?;
+            check_recipients(class, &prepared.definition)?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             Ok(prepared)
         };
@@ -205,9 +207,11 @@ impl Engine {
             let mut link = self.link().await?;
             let row = self.destination_row(&mut link, class, name).await?;
             self.may_manage(context, class, name, &row.path).await?;
+            self.may_carry(context, class).await?;
             let old = self.address(&mut link, &row).await?;
             drop(link);
             let prepared = self.prepare(name, &edit, old.secrets.clone()).await?;
+            check_recipients(class, &prepared.definition)?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             if prepared.definition.kind != row.kind {
                 let message = format!("it is a {} and stays one: make another", row.kind);
@@ -453,6 +457,14 @@ impl Engine {
         Err(Error::Forbidden { permission: class.permission(), role })
     }
 
+    /// Refuses who may not see all events: a forwarder would carry them past the scope.
+    async fn may_carry(&self, context: &Context, class: Class) -> Result<(), Error> {
+        match class {
+            Class::Forwarder => self.require_all_events(context).await,
+            Class::Channel => Ok(()),
+        }
+    }
+
     /// Checks a definition as it will be used: by its sender, and by where its hosts lead.
     async fn prepare(
         &self,
@@ -494,8 +506,22 @@ impl Engine {
     }
 }
 
+/// Mail of a forwarder has the recipients that its settings name; mail of a channel has those of
+/// each message.
+fn check_recipients(class: Class, definition: &Definition) -> Result<(), Error> {
+    let named = definition.settings.get("to").is_some_and(|to| match to {
+        serde_json::Value::Array(list) => !list.is_empty(),
+        serde_json::Value::String(text) => !text.trim().is_empty(),
+        _ => false,
+    });
+    if class == Class::Forwarder && definition.kind == "email" && !named {
+        return Err(Error::invalid("settings/to", "at least one mail address is needed"));
+    }
+    Ok(())
+}
+
 /// Goes on with an operation, or records that it failed.
-pub(super) async fn ready<T>(
+pub(crate) async fn ready<T>(
     operation: Operation,
     result: Result<T, Error>,
 ) -> Result<(Operation, T), Error> {

@@ -233,7 +233,7 @@ fn fits(pattern: &str, name: &str) -> bool {
 }
 
 /// Refuses what is no folder.
-pub(super) fn check_path(field: &str, path: &str) -> Result<(), Error> {
+pub(crate) fn check_path(field: &str, path: &str) -> Result<(), Error> {
     let good = path.starts_with('/')
         && path.len() <= 500
         && (path == "/" || !path.ends_with('/'))

@@ -151,6 +151,7 @@ impl Engine {
         event: EventId,
     ) -> Result<Vec<Evaluation>, Error> {
         context.require(Permission::AutomationTry)?;
+        self.require_all_events(context).await?;
         let mut link = self.link().await?;
         let (book, around) = self.book_with(&mut link, edits).await?;
         let configuration = Configuration::only(&book, &around, trigger)?;
@@ -186,6 +187,7 @@ impl Engine {
         trial: Trial,
     ) -> Result<Result<Tried, JobId>, Error> {
         context.require(Permission::AutomationTry)?;
+        self.require_all_events(context).await?;
         let mut link = self.link().await?;
         let (from, to) = stretch(&mut link, &trial).await?;
         // What cannot work is said at once, also when a job is to do it.
@@ -248,6 +250,7 @@ impl Engine {
         most: u64,
     ) -> Result<Tried, Error> {
         context.require(Permission::AutomationTry)?;
+        self.require_all_events(context).await?;
         // One that does nothing yet cannot be saved, but what it fits can be counted.
         let idle = trigger["ignore"] != true
             && trigger["actions"].as_array().is_none_or(|actions| actions.is_empty());

@@ -116,7 +116,7 @@ catalogue! {
     NotificationPost "notification.post" deployment::NotificationPost {
         Operation 1 Info / Error Destination Produced; Horizon "TRIGGER-NOTIFICATION" SFW }
     ThirdPartyConnect "third_party.connect" deployment::ThirdPartyConnect {
-        Operation 1 Info / Warning ThirdParty Planned; Horizon "THIRD-PARTY-CONNECTOR" W }
+        Operation 1 Info / Warning ThirdParty Produced; Horizon "THIRD-PARTY-CONNECTOR" W }
     ThirdPartyEnroll "third_party.enroll" deployment::SyncEnroll {
         Operation 1 Info / Error ThirdParty Planned; Horizon "SYNC-ENROLL" SFW }
     ThirdPartyRenew "third_party.renew" deployment::SyncRenew {

@@ -51,6 +51,7 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
         Some(tls) => Some(Identity::load(&tls.certificate, &tls.key, SystemTime::now())?),
         None => None,
     };
+    let lines = crate::syslog::bind(&config.syslog, config.tls.as_ref()).await?;
     let running = Engine::start(settings(&config, data_dir, arguments.demo), Environment::system())
         .await
         .context("the server cannot start")?;
@@ -65,8 +66,13 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
     }
     let stop = stop()?;
     announce(&config, address, &running, arguments.demo);
+    let lines = lines.listen(running.engine().clone())?;
+    for (transport, address) in &lines.addresses {
+        println!("Syslog over {transport}: {address}");
+    }
     let router = crate::wiring::router(running.engine().clone(), &config, arguments.demo);
     serve(listener, identity, router, stop).await?;
+    lines.stop().await;
     running.stop().await.context("the stop could not be recorded")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! `chancery sources`: systems that send their events, over the API of a server.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Read as _, Write};
 
 use anyhow::Result;
 use reqwest::Method;
@@ -32,6 +32,25 @@ pub async fn run(global: &GlobalArguments, command: SourcesCommand) -> Result<()
             let answer = client.send(Method::PATCH, &path, &[], wish, &[]).await?;
             tell(global, &serde_json::from_slice(&answer.bytes().await?)?)
         }
+        SourcesCommand::Syslog(wish) => {
+            let mut change = json!({});
+            if wish.nobody || !wish.addresses.is_empty() {
+                change["addresses"] = json!(wish.addresses);
+            }
+            if wish.nobody || !wish.certificates.is_empty() {
+                change["certificates"] = json!(wish.certificates);
+            }
+            patch(&client, &wish.name, change).await
+        }
+        SourcesCommand::Poll(wish) => {
+            if wish.stop {
+                return patch(&client, &wish.name, json!({ "stop_polling": true })).await;
+            }
+            let token = if wish.keep_token { None } else { Some(token()?) };
+            let poll = json!({ "url": wish.address, "filter": wish.filter, "every_s": wish.every,
+                "since": wish.since, "token": token });
+            patch(&client, &wish.name, json!({ "poll": poll })).await
+        }
         SourcesCommand::Delete(source) => {
             let path = format!("intake-sources/{}", source.name);
             client.send(Method::DELETE, &path, &[], Body::None, &[]).await.map(|_| ())
@@ -40,9 +59,25 @@ pub async fn run(global: &GlobalArguments, command: SourcesCommand) -> Result<()
 }
 
 async fn change(client: &Client, name: &str, enabled: bool) -> Result<()> {
+    patch(client, name, json!({ "enabled": enabled })).await
+}
+
+async fn patch(client: &Client, name: &str, change: Value) -> Result<()> {
     let path = format!("intake-sources/{name}");
-    let wish = Body::Json(json!({ "enabled": enabled }));
-    client.send(Method::PATCH, &path, &[], wish, &[]).await.map(|_| ())
+    client.send(Method::PATCH, &path, &[], Body::Json(change), &[]).await.map(|_| ())
+}
+
+/// The API token, which no command line may hold.
+fn token() -> Result<String> {
+    let mut input = std::io::stdin();
+    let token = if input.is_terminal() {
+        rpassword::prompt_password("API token: ")?
+    } else {
+        let mut text = String::new();
+        input.read_to_string(&mut text)?;
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    Ok(token.trim().to_owned())
 }
 
 /// The secret alone on standard output, so that it can be piped; the rest beside it.
@@ -72,11 +107,13 @@ async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
             other => other.to_string(),
         };
         let state = if source["enabled"] == true { "active" } else { "disabled" };
-        let names = ["accepted", "repeated", "unknown", "refused", "last_at"];
+        let names = ["accepted", "repeated", "unknown", "refused", "dropped", "last_at"];
         let figures = names.into_iter().map(text);
         [text("name"), text("dialect"), state.to_owned()].into_iter().chain(figures).collect()
     };
     let rows: Vec<Vec<String>> = sources.iter().map(row).collect();
-    let head = ["NAME", "SPEAKS", "STATE", "TAKEN IN", "REPEATED", "UNKNOWN", "REFUSED", "LAST"];
+    let head = [
+        "NAME", "SPEAKS", "STATE", "TAKEN IN", "REPEATED", "UNKNOWN", "REFUSED", "DROPPED", "LAST",
+    ];
     text::table(&mut out, &head, &rows)
 }

@@ -12,6 +12,8 @@ mod kill;
 mod moved;
 mod process;
 mod restored;
+mod sources;
+mod syslog;
 mod verify;
 mod victim;
 mod walkthrough;

@@ -216,6 +216,23 @@ fn values(c: &Certificate) -> Vec<SqlValue> {
     values
 }
 
+/// Certificates that live in a folder or below it, the newest first.
+pub async fn in_folder(
+    link: &mut Link,
+    folder: &str,
+    limit: usize,
+) -> Result<Vec<CertificateId>, Error> {
+    let folder = folder.trim_end_matches('/').to_ascii_lowercase();
+    // Behind everything that begins with the folder and a slash: `0` follows `/`.
+    let (first, behind) = (format!("{folder}/"), format!("{folder}0"));
+    let sql = "SELECT id FROM certificate
+               WHERE lower(path) = $1 OR (lower(path) >= $2 AND lower(path) < $3)
+               ORDER BY id DESC LIMIT $4";
+    let own = if folder.is_empty() { "/".to_owned() } else { folder };
+    let rows = link.rows(sql, args![own, first, behind, limit]).await?;
+    rows.iter().map(|row| row.id("id")).collect()
+}
+
 /// Inserts a certificate with its bytes and names. It is due for validation at once if not exactly
 /// `issuers_known` certificates (counted as [`bearers`] does) bear its issuer's name by now.
 ///
