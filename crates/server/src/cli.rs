@@ -9,6 +9,7 @@ pub mod backup;
 pub mod bench;
 pub mod catalogue;
 pub mod certificates;
+pub mod channels;
 pub mod completions;
 pub mod config;
 pub mod events;
@@ -88,6 +89,9 @@ pub enum Command {
     /// See how monitors stand, run one, see what it will report.
     #[command(subcommand)]
     Monitors(monitors::MonitorsCommand),
+    /// See how channels stand, change them, try them out.
+    #[command(subcommand)]
+    Channels(channels::ChannelsCommand),
     /// See how forwarders stand, change them, send again what did not arrive.
     #[command(subcommand)]
     Forwarders(forwarders::ForwardersCommand),

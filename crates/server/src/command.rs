@@ -8,6 +8,7 @@ mod automation;
 pub mod backup;
 pub mod catalogue;
 pub mod certificates;
+pub mod channels;
 pub mod events;
 pub mod forwarders;
 mod migrate_store;
@@ -39,6 +40,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(command) => events::run(global, command).await?,
         Command::Alerts(command) => alerts::run(global, command).await?,
         Command::Monitors(command) => monitors::run(global, command).await?,
+        Command::Channels(command) => channels::run(global, command).await?,
         Command::Forwarders(command) => forwarders::run(global, command).await?,
         Command::Sources(command) => sources::run(global, command).await?,
         Command::Certificates(command) => return certificates::run(global, command).await,

@@ -10,6 +10,8 @@
 //! - After [`GIVE_UP`] of nothing but failures, or the receiver's word 410, the destination is
 //!   switched off; what waits stays.
 //!
+//! A recipient who is refused for good ends the delivery and says nothing about the destination.
+//!
 //! While the breaker is open nothing is tried, and what is not tried does not grow older: only the
 //! probe uses up its time.
 
@@ -97,6 +99,11 @@ pub(super) fn book(
     };
     let message: String = failure.message.chars().take(500).collect();
     row.error = Some(message.clone());
+    if failure.refused_recipient.is_some() {
+        row.state = "dead".to_owned();
+        row.completed_at = Some(now);
+        return Turn::None;
+    }
     let step = usize::try_from(row.attempts - 1).unwrap_or(0).min(DELAYS.len() - 1);
     let asked = failure.retry_after_s.unwrap_or(0).clamp(0, RETRY_AFTER_MAX / Timestamp::SECOND);
     let asked = asked * Timestamp::SECOND;

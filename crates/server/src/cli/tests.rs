@@ -51,6 +51,8 @@ fn commands_parse() {
         "chancery alerts list severity>=error -n 5",
         "chancery alerts ack kind:job_failed",
         "chancery alerts resolve id:x --comment done",
+        "chancery channels create mail mail.json --secret password=/run/smtp",
+        "chancery channels test mail --to ada@example.org",
         "chancery forwarders list --json",
         "chancery forwarders create soc soc.json --secret token=/run/token",
         "chancery forwarders replay soc --from 0",

@@ -77,7 +77,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// Pages without parameters.
-const PAGES: [&str; 42] = [
+const PAGES: [&str; 54] = [
     "/",
     "/alerts",
     "/review",
@@ -89,6 +89,18 @@ const PAGES: [&str; 42] = [
     "/catalogue/certificate.upload",
     "/log-view",
     "/jobs",
+    "/notifications",
+    "/notifications/profiles",
+    "/notifications/profiles/default",
+    "/notifications/profiles/default/edit",
+    "/notifications/profiles/new",
+    "/notifications/templates",
+    "/notifications/templates/new",
+    "/notifications/notices",
+    "/account/contact",
+    "/channels",
+    "/channels/new",
+    "/channels/new?kind=email",
     "/forwarders",
     "/forwarders/new",
     "/forwarders/new?kind=webhook",

@@ -70,6 +70,10 @@ fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Response {
                 ("Login name", ui::code(&account.name)),
                 ("Role", html! { (account.role) }),
                 ("Mail address", html! { (account.email.as_deref().unwrap_or("—")) }),
+                ("Notifications", html! {
+                    @if may { a href={"/administration/accounts/" (account.id) "/contact"} { "How they reach them" } }
+                    @else { span.muted { "—" } }
+                }),
                 ("Last signed in", last),
                 ("Made", ui::time(account.created_at.micros())),
                 ("Events", html! { a href=(events.to_string()) { "What happened to it" } }),
