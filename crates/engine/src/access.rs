@@ -4,6 +4,7 @@
 //! [`crate::Context`]; everything else follows from that.
 
 mod account;
+mod age;
 mod bootstrap;
 mod credential;
 pub(crate) mod limit;

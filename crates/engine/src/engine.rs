@@ -53,6 +53,8 @@ pub struct Settings {
     pub session_idle_minutes: u32,
     /// A session ends after this long whatever happens.
     pub session_lifetime_hours: u32,
+    /// A password must be changed when it is this many days old; 0: never.
+    pub password_days_max: u32,
     /// Logins per minute and client address.
     pub logins_per_minute: u32,
     /// Requests per second and credential or address; 0: unlimited.
@@ -95,6 +97,7 @@ impl Settings {
             verbose_audit: false,
             session_idle_minutes: 60,
             session_lifetime_hours: 12,
+            password_days_max: 0,
             logins_per_minute: 30,
             requests_per_second: 0,
             monitors: true,
@@ -362,6 +365,7 @@ impl Engine {
             self.note(&context, draft.target(self.log_target())).await?;
         }
         let password = self.bootstrap(&context).await?;
+        self.apply_password_age(&context).await?;
         self.node_starts(&context).await?;
         Ok(password)
     }

@@ -9,6 +9,7 @@ use chancery_event::types::account as types;
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::Link;
 use chancery_store::table::account::{self, Account};
+use chancery_store::table::session as sessions;
 
 use super::{password, session};
 use crate::configuration::{name, same_version, shortened, taken};
@@ -34,8 +35,14 @@ pub struct AccountView {
     pub role: String,
     /// It may not log in, nor may its tokens.
     pub disabled: bool,
+    /// From when on neither it nor its tokens may log in; absent: it has no end.
+    pub expires_at: Option<Timestamp>,
     /// The password must be changed at the next login.
     pub must_change: bool,
+    /// When the password was set; absent: it has none.
+    pub password_set_at: Option<Timestamp>,
+    /// From when on the password must be changed; absent: never.
+    pub password_ends_at: Option<Timestamp>,
     /// Locked until this time; absent when it is not locked now.
     pub locked_until: Option<Timestamp>,
     /// Last successful login.
@@ -59,6 +66,8 @@ pub struct NewAccount {
     pub role: Role,
     /// Its password; `None`: one is generated, to be changed at the first login.
     pub password: Option<Secret<String>>,
+    /// From when on it may not be used; `None`: it has no end.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A password that was made for somebody; shown once.
@@ -75,6 +84,8 @@ pub struct AccountChange {
     pub role: Option<Role>,
     /// It may not log in.
     pub disabled: Option<bool>,
+    /// From when on it may not be used; `Some(None)` takes the end away.
+    pub expires_at: Option<Option<Timestamp>>,
 }
 
 impl Engine {
@@ -115,6 +126,7 @@ impl Engine {
             account_id: None,
             account_kind: "person".into(),
             role: new.role.as_str().into(),
+            expires_at: new.expires_at,
             login_name: Some(shortened(&new.name)),
             display_name: None,
             email: None,
@@ -159,6 +171,8 @@ impl Engine {
         }
         let secret = new.password.clone();
         let secret = secret.unwrap_or_else(|| password::generate(self.environment()));
+        let now = self.environment().now();
+        not_past(new.expires_at, now)?;
         let row = Account {
             id: self.environment().id(),
             display_name: display_name(&new.display_name, &login)?,
@@ -167,17 +181,21 @@ impl Engine {
             role: new.role.as_str().to_owned(),
             password_hash: None,
             must_change: new.password.is_none(),
+            password_set_at: Some(now),
+            password_ends_at: self.password_age().end(now),
             disabled: false,
+            expires_at: new.expires_at,
             failures: 0,
             locked_until: None,
             last_login_at: None,
-            created_at: self.environment().now(),
+            created_at: now,
             version: 1,
         };
         Ok((row, secret))
     }
 
-    /// Changes an account (operation `account.update`). Who is disabled is logged out.
+    /// Changes an account (operation `account.update`). Who is disabled is logged out; sessions do
+    /// not outlast the account.
     ///
     /// # Errors
     /// There is none, its version is not `version`, a member cannot be accepted, it is the last
@@ -194,6 +212,7 @@ impl Engine {
             changed: Vec::new(),
             old_role: None,
             new_role: change.role.map(|role| role.as_str().into()),
+            expires_at: change.expires_at.flatten(),
             login_name: None,
             display_name: None,
             email: None,
@@ -207,9 +226,9 @@ impl Engine {
                     let found = account::find(tx, id).await?;
                     let before = found.ok_or_else(|| Error::not_found("account", id))?;
                     same_version("the account", before.version, version)?;
-                    let row = changed(&before, &change)?;
+                    let row = changed(&before, &change, scribe.now())?;
                     let weaker = is_administrator(&before) && !is_administrator(&row);
-                    if is_own && (weaker || row.disabled) {
+                    if is_own && (weaker || row.disabled || before.role != row.role) {
                         return Err(own("own_rights", "take your own power away"));
                     }
                     if weaker {
@@ -221,6 +240,8 @@ impl Engine {
                     }
                     if row.disabled {
                         session::end_all(tx, scribe, id, None, "revoked").await?;
+                    } else if let Some(end) = row.expires_at {
+                        sessions::cap(tx, id, end).await?;
                     }
                     let role = (before.role != row.role).then_some((before.role, &row.role));
                     let payload = types::Update {
@@ -228,6 +249,7 @@ impl Engine {
                         changed,
                         old_role: role.as_ref().map(|(old, _)| old.clone().into()),
                         new_role: role.as_ref().map(|(_, new)| (*new).clone().into()),
+                        expires_at: row.expires_at,
                         login_name: Some(row.name.clone()),
                         display_name: Some(row.display_name.clone()),
                         email: row.email.clone(),
@@ -277,6 +299,11 @@ impl Engine {
     }
 }
 
+/// Whether an end, if there is one, has come.
+pub(super) fn is_over(end: Option<Timestamp>, now: Timestamp) -> bool {
+    end.is_some_and(|end| end <= now)
+}
+
 pub(super) fn target(id: AccountId) -> Target {
     Target::new(TargetKind::Account, id)
 }
@@ -286,23 +313,24 @@ pub(super) fn own(reason: &'static str, what: &str) -> Error {
     Error::Conflict { reason, message: format!("you cannot {what}") }
 }
 
+/// One who can log in for good: who has an end is not counted on.
 fn is_administrator(row: &Account) -> bool {
-    row.role == Role::Administrator.as_str() && !row.disabled
+    row.role == Role::Administrator.as_str() && !row.disabled && row.expires_at.is_none()
 }
 
-/// Refuses if there is but one administrator who can log in.
+/// Refuses if there is but one administrator who can log in for good.
 async fn not_the_last(link: &mut Link) -> Result<(), Error> {
-    if account::active_with_role(link, Role::Administrator.as_str()).await? > 1 {
+    if account::lasting_with_role(link, Role::Administrator.as_str()).await? > 1 {
         return Ok(());
     }
     Err(Error::Conflict {
         reason: "last_administrator",
-        message: "this is the last administrator who can log in".to_owned(),
+        message: "this is the last administrator who can log in and has no end".to_owned(),
     })
 }
 
 /// The row after a change.
-fn changed(before: &Account, change: &AccountChange) -> Result<Account, Error> {
+fn changed(before: &Account, change: &AccountChange, now: Timestamp) -> Result<Account, Error> {
     let mut row = before.clone();
     if let Some(text) = &change.display_name {
         row.display_name = display_name(text, &row.name)?;
@@ -314,7 +342,22 @@ fn changed(before: &Account, change: &AccountChange) -> Result<Account, Error> {
         role.as_str().clone_into(&mut row.role);
     }
     row.disabled = change.disabled.unwrap_or(row.disabled);
+    if let Some(end) = change.expires_at
+        && end != row.expires_at
+    {
+        not_past(end, now)?;
+        row.expires_at = end;
+    }
     Ok(row)
+}
+
+/// An end lies ahead: what is to end at once is disabled, which says so.
+fn not_past(end: Option<Timestamp>, now: Timestamp) -> Result<(), Error> {
+    if end.is_some_and(|end| end <= now) {
+        let message = "it has passed already; to end an account at once, disable it";
+        return Err(Error::invalid("expires_at", message));
+    }
+    Ok(())
 }
 
 fn members(before: &Account, after: &Account) -> Vec<String> {
@@ -323,6 +366,7 @@ fn members(before: &Account, after: &Account) -> Vec<String> {
         ("email", before.email != after.email),
         ("role", before.role != after.role),
         ("disabled", before.disabled != after.disabled),
+        ("expires_at", before.expires_at != after.expires_at),
     ]
     .into_iter()
     .filter(|(_, changed)| *changed)
@@ -338,7 +382,10 @@ fn view(row: Account, now: Timestamp) -> AccountView {
         email: row.email,
         role: row.role,
         disabled: row.disabled,
-        must_change: row.must_change,
+        expires_at: row.expires_at,
+        must_change: row.must_change || is_over(row.password_ends_at, now),
+        password_set_at: row.password_set_at,
+        password_ends_at: row.password_ends_at,
         locked_until: row.locked_until.filter(|until| *until > now),
         last_login_at: row.last_login_at,
         created_at: row.created_at,

@@ -30,6 +30,7 @@ impl Engine {
             password::check(&secret, &name)?;
         }
         let hash = password::hash(secret.clone(), self.environment()).await?;
+        let now = self.environment().now();
         let admin = Account {
             id: self.environment().id::<AccountId>(),
             name: name.clone(),
@@ -38,11 +39,14 @@ impl Engine {
             role: Role::Administrator.as_str().to_owned(),
             password_hash: Some(hash),
             must_change: false,
+            password_set_at: Some(now),
+            password_ends_at: self.password_age().end(now),
             disabled: false,
+            expires_at: None,
             failures: 0,
             locked_until: None,
             last_login_at: None,
-            created_at: self.environment().now(),
+            created_at: now,
             version: 1,
         };
         let drafts = drafts(&admin, generated)?;

@@ -51,6 +51,7 @@ impl Engine {
             Ok(prepared) => prepared,
             Err(error) => return Err(operation.fail(error).await),
         };
+        let age = self.password_age();
         operation
             .run(move |tx, scribe| {
                 let (hash, attempt) = (hash.clone(), attempt.clone());
@@ -58,6 +59,8 @@ impl Engine {
                     let found = account::find(tx, id).await?;
                     let mut row = found.ok_or_else(|| Error::not_found("account", id))?;
                     row.password_hash = Some(hash);
+                    row.password_set_at = Some(scribe.now());
+                    row.password_ends_at = age.end(scribe.now());
                     row.must_change = true;
                     row.failures = 0;
                     row.locked_until = None;
@@ -94,6 +97,7 @@ impl Engine {
             changed: vec!["password".to_owned()],
             old_role: None,
             new_role: None,
+            expires_at: None,
             login_name: context.name.clone(),
             display_name: None,
             email: None,
@@ -105,7 +109,7 @@ impl Engine {
             Ok(prepared) => prepared,
             Err(error) => return Err(operation.fail(error).await),
         };
-        let keep = context.session;
+        let (keep, age) = (context.session, self.password_age());
         operation
             .run(move |tx, scribe| {
                 let (checked, hash, attempt) = (checked.clone(), hash.clone(), attempt.clone());
@@ -117,6 +121,8 @@ impl Engine {
                         return Err(wrong_present());
                     }
                     row.password_hash = Some(hash);
+                    row.password_set_at = Some(scribe.now());
+                    row.password_ends_at = age.end(scribe.now());
                     row.must_change = false;
                     row.failures = 0;
                     account::update(tx, &row).await?;

@@ -12,6 +12,7 @@ use chancery_store::Tx;
 use chancery_store::table::account::Account;
 use chancery_store::table::{account, session, token};
 
+use super::account::is_over;
 use super::limit::Answer;
 use super::{FAILURES_MAX, LOCK_MINUTES, password};
 use crate::alert::cause;
@@ -48,6 +49,8 @@ pub struct Identity {
     pub csrf: Option<String>,
     /// The password must be changed first.
     pub must_change: bool,
+    /// … because it has reached the age that passwords may reach.
+    pub password_over: bool,
 }
 
 /// A session that has just begun.
@@ -127,7 +130,7 @@ impl Engine {
         }
         let account = account::find(&mut link, session.account).await?;
         drop(link);
-        let account = account.filter(|a| !a.disabled).ok_or(Error::Unauthenticated)?;
+        let account = account.filter(|a| may_enter(a, now)).ok_or(Error::Unauthenticated)?;
         if now.since(session.seen_at) > 60 * Timestamp::SECOND {
             let id = session.id;
             self.0
@@ -160,7 +163,7 @@ impl Engine {
             .ok_or(Error::Unauthenticated)?;
         let account = account::find(&mut link, token.account).await?;
         drop(link);
-        let account = account.filter(|a| !a.disabled).ok_or(Error::Unauthenticated)?;
+        let account = account.filter(|a| may_enter(a, now)).ok_or(Error::Unauthenticated)?;
         let (own, of_account) = (Role::parse(&token.role), Role::parse(&account.role));
         let (Some(own), Some(of_account)) = (own, of_account) else {
             return Err(Error::Unauthenticated);
@@ -191,6 +194,7 @@ impl Engine {
         client: Client,
         authentication: Authentication,
     ) -> Identity {
+        let password_over = is_over(account.password_ends_at, self.environment().now());
         Identity {
             context: Context::account(
                 self.environment(),
@@ -206,7 +210,8 @@ impl Engine {
             display_name: account.display_name,
             role,
             csrf: None,
-            must_change: account.must_change,
+            must_change: account.must_change || password_over,
+            password_over,
         }
     }
 
@@ -245,6 +250,7 @@ impl Engine {
         };
         let check = match account.locked_until {
             _ if account.disabled => Check::Disabled,
+            _ if is_over(account.expires_at, now) => Check::Disabled,
             Some(until) if until > now => Check::Locked(until),
             _ if fits => Check::Right,
             _ => Check::Wrong,
@@ -321,10 +327,11 @@ impl Engine {
                 let (attempt, checked) = (attempt.clone(), checked.clone());
                 Box::pin(async move {
                     let now = scribe.now();
+                    let ends = now.plus(lifetime);
                     // Disabled, or given another password, while this one was being checked?
                     let account = account::find(tx, id).await?;
                     let mut account = account
-                        .filter(|now| !now.disabled && now.password_hash == checked)
+                        .filter(|it| may_enter(it, now) && it.password_hash == checked)
                         .ok_or(Error::WrongCredentials)?;
                     account.failures = 0;
                     account.locked_until = None;
@@ -339,7 +346,8 @@ impl Engine {
                         account: id,
                         created_at: now,
                         seen_at: now,
-                        expires_at: now.plus(lifetime),
+                        // A session does not outlast its account.
+                        expires_at: account.expires_at.map_or(ends, |end| end.min(ends)),
                     };
                     session::insert(tx, &session).await?;
                     let payload =
@@ -350,7 +358,7 @@ impl Engine {
                     let value = LoggedIn {
                         cookie: Secret::new(cookie),
                         expires_at: session.expires_at,
-                        must_change: account.must_change,
+                        must_change: account.must_change || is_over(account.password_ends_at, now),
                     };
                     Ok(Done { value, draft })
                 })
@@ -441,6 +449,11 @@ impl Engine {
             })
             .await
     }
+}
+
+/// Whether an account may be used at all.
+fn may_enter(account: &Account, now: Timestamp) -> bool {
+    !account.disabled && !is_over(account.expires_at, now)
 }
 
 /// Minutes until a lock ends, as people are told.

@@ -5,6 +5,7 @@ use chancery_event::types::account as types;
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::table::{account, token};
 
+use super::account::is_over;
 use super::session::{random_text, sha256};
 use crate::configuration::{name, shortened};
 use crate::operation::Done;
@@ -97,8 +98,9 @@ impl Engine {
                 Box::pin(async move {
                     let account = account::find(tx, account_id).await?;
                     let account = account.ok_or_else(|| Error::not_found("account", account_id))?;
-                    let role = granted(&account, new.role, caller)?;
                     let now = scribe.now();
+                    let role = granted(&account, new.role, caller, now)?;
+                    let ends = now.plus(i64::from(new.days) * Timestamp::DAY);
                     let secret = format!("chy_{}", random_text(scribe.environment()));
                     let row = token::Token {
                         id: scribe.environment().id::<TokenId>(),
@@ -107,7 +109,8 @@ impl Engine {
                         account: account_id,
                         role: role.as_str().to_owned(),
                         created_at: now,
-                        expires_at: now.plus(i64::from(new.days) * Timestamp::DAY),
+                        // A token does not outlast its account.
+                        expires_at: account.expires_at.map_or(ends, |end| end.min(ends)),
                         revoked_at: None,
                         used_at: None,
                     };
@@ -204,10 +207,15 @@ fn granted(
     account: &account::Account,
     wish: Option<Role>,
     caller: Option<Role>,
+    now: Timestamp,
 ) -> Result<Role, Error> {
     if account.disabled {
         let message = "the account is disabled".to_owned();
         return Err(Error::Conflict { reason: "disabled", message });
+    }
+    if is_over(account.expires_at, now) {
+        let message = "the account has reached its end".to_owned();
+        return Err(Error::Conflict { reason: "expired", message });
     }
     let limit = Role::parse(&account.role).unwrap_or(Role::Viewer);
     let role = wish.unwrap_or(limit);

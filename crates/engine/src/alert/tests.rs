@@ -78,6 +78,7 @@ impl Trial {
             email: None,
             role,
             password: Some(Secret::new("correct horse battery staple".to_owned())),
+            expires_at: None,
         };
         let id: AccountId = engine.create_account(&system, new).await.unwrap().0;
         let authentication = Authentication { method: "token".into(), credential: None };

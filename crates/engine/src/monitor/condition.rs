@@ -72,10 +72,13 @@ pub(super) async fn limits(
     now: Timestamp,
     tally: &mut Tally,
 ) -> Result<(), Error> {
-    let names: Vec<_> = usages.iter().map(|usage| usage.counted.to_owned()).collect();
+    let names = usages.iter().map(|usage| usage.counted).chain([VALIDITY]);
+    let names: Vec<_> = names.map(str::to_owned).collect();
     let known = table::some(tx, &active.name, &names).await?;
     (tally.inventory, tally.watched) = (usages.len() as u64, usages.len() as u64);
     let mut keep = Vec::new();
+    let was = known.get(VALIDITY).is_some_and(|watch| watch.verdict == "fired");
+    keep.extend(validity(tx, scribe, active, was, now, tally).await?);
     for usage in usages {
         tally.evaluated += 1;
         let was = known.get(usage.counted).is_some_and(|watch| watch.verdict == "fired");
@@ -106,6 +109,56 @@ pub(super) async fn limits(
         keep.push(mark(usage.counted, reached, now));
     }
     Ok(table::put(tx, &active.name, &keep).await?)
+}
+
+/// What the end of the agreed limits is called among what is watched.
+const VALIDITY: &str = "valid_until";
+
+/// Reports that the agreed limits are not in force any more, or are again.
+async fn validity(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    active: &Active,
+    was_over: bool,
+    now: Timestamp,
+    tally: &mut Tally,
+) -> Result<Option<Watch>, Error> {
+    let until = active.definition.limits.valid_until;
+    if until.is_none() && !was_over {
+        return Ok(None);
+    }
+    tally.inventory += 1;
+    tally.watched += 1;
+    tally.evaluated += 1;
+    let over = until.filter(|until| *until <= now);
+    let key = format!("limit/{VALIDITY}");
+    let payload = authority::LicenseCheck { check: "validity".into(), valid_until: until };
+    let target = Target::new(TargetKind::Configuration, "limits");
+    let draft = Draft::new(&payload)?.target(target);
+    match (was_over, over) {
+        (false, Some(until)) => {
+            tally.fired += 1;
+            let message = format!("the agreed limits were in force until {until}");
+            scribe.record(tx, draft.outcome(Outcome::failure("expired", &message)))?;
+            let alarm = Alarm {
+                key,
+                kind: "limit_expired",
+                severity: Severity::Error,
+                title: "The agreed limits are not in force any more".to_owned(),
+                message: format!("They were agreed on until {until}. Agree anew and set the end."),
+                object: None,
+            };
+            alarm::raise(tx, scribe, &active.name, alarm).await?;
+        }
+        (true, None) => {
+            scribe.record(tx, draft)?;
+            alarm::resolve(tx, scribe, &key, "in_force").await?;
+            tally.skip("in_force");
+        }
+        (true, Some(_)) => tally.skip("reported_before"),
+        (false, None) => tally.skip("in_force"),
+    }
+    Ok(Some(mark(VALIDITY, over.is_some(), now)))
 }
 
 fn mark(object: &str, fired: bool, now: Timestamp) -> Watch {

@@ -75,6 +75,24 @@ fn of_credentials(hourly: &Value, daily: &Value) -> Vec<(&'static str, Value)> {
             }),
         ),
         (
+            "account-expiry",
+            json!({
+                "title": "Accounts near or past their end",
+                "kind": "account_expiry",
+                "schedule": hourly,
+                "thresholds": ["30d/33%", "7d/10%", "0d"],
+            }),
+        ),
+        (
+            "password-expiry",
+            json!({
+                "title": "Passwords that have to be changed",
+                "kind": "password_expiry",
+                "schedule": hourly,
+                "thresholds": ["30d/33%", "7d/10%", "0d"],
+            }),
+        ),
+        (
             "token-unused",
             json!({
                 "title": "API tokens that nobody uses",

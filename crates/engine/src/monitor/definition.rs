@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use chancery_event::Timestamp;
 use chancery_store::table::monitor::Watched;
 
 use super::threshold::{Threshold, interval};
@@ -25,6 +26,10 @@ pub enum Kind {
     TokenUnused,
     /// Accounts that nobody uses.
     AccountUnused,
+    /// Ends of accounts that have one.
+    AccountExpiry,
+    /// Passwords that must be changed soon, or at the next login.
+    PasswordExpiry,
     /// Counts against their limits.
     Limits,
     /// Jobs that wait or run too long.
@@ -35,12 +40,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::CertificateExpiry,
         Self::AuthorityExpiry,
         Self::TokenExpiry,
         Self::TokenUnused,
         Self::AccountUnused,
+        Self::AccountExpiry,
+        Self::PasswordExpiry,
         Self::Limits,
         Self::Jobs,
         Self::Internal,
@@ -54,6 +61,8 @@ impl Kind {
             Self::TokenExpiry => "token_expiry",
             Self::TokenUnused => "token_unused",
             Self::AccountUnused => "account_unused",
+            Self::AccountExpiry => "account_expiry",
+            Self::PasswordExpiry => "password_expiry",
             Self::Limits => "limits",
             Self::Jobs => "jobs",
             Self::Internal => "internal",
@@ -68,6 +77,8 @@ impl Kind {
             Self::TokenExpiry => "API tokens that near or have passed their end",
             Self::TokenUnused => "API tokens that nobody uses",
             Self::AccountUnused => "Accounts that nobody uses",
+            Self::AccountExpiry => "Accounts that near or have passed their end",
+            Self::PasswordExpiry => "Passwords that near or have passed the age they may reach",
             Self::Limits => "Counts of certificates, accounts and storage against their limits",
             Self::Jobs => "Jobs that wait or run too long",
             Self::Internal => "Chancery itself: sealing, consumers of the log, storage, the clock",
@@ -87,6 +98,8 @@ impl Kind {
             Self::TokenExpiry => Some(Watched::Tokens),
             Self::TokenUnused => Some(Watched::TokenUses),
             Self::AccountUnused => Some(Watched::AccountUses),
+            Self::AccountExpiry => Some(Watched::Accounts),
+            Self::PasswordExpiry => Some(Watched::Passwords),
             Self::Limits | Self::Jobs | Self::Internal => None,
         }
     }
@@ -94,6 +107,15 @@ impl Kind {
     /// Whether its thresholds are counted from the last use, and so lie behind it.
     pub fn is_about_use(self) -> bool {
         matches!(self, Self::TokenUnused | Self::AccountUnused)
+    }
+
+    /// What its objects are in events, where they are ways to sign in.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::AccountUnused | Self::AccountExpiry => "account",
+            Self::PasswordExpiry => "password",
+            _ => "token",
+        }
     }
 
     /// Whether a filter can choose among its objects.
@@ -111,6 +133,8 @@ pub struct Limits {
     pub accounts: Option<u64>,
     /// Size of the database, in mebibytes.
     pub storage_mib: Option<u64>,
+    /// Until when these limits were agreed on with whoever bears the cost.
+    pub valid_until: Option<Timestamp>,
 }
 
 /// What a monitor is told to do.
@@ -272,7 +296,7 @@ fn limits(value: Option<&Value>, kind: Kind) -> Result<Limits, Error> {
         }
         Some(_) => return Err(Error::invalid("/limits", "write an object")),
     };
-    only(members, "/limits", &["certificates", "accounts", "storage_mib"])?;
+    only(members, "/limits", &["certificates", "accounts", "storage_mib", "valid_until"])?;
     let number = |name: &str| match members.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_u64() {
@@ -284,7 +308,18 @@ fn limits(value: Option<&Value>, kind: Kind) -> Result<Limits, Error> {
         certificates: number("certificates")?,
         accounts: number("accounts")?,
         storage_mib: number("storage_mib")?,
+        valid_until: end(members)?,
     })
+}
+
+/// A date stands for the whole day.
+fn end(members: &Map<String, Value>) -> Result<Option<Timestamp>, Error> {
+    let Some(written) = text(members, "/limits", "valid_until")? else { return Ok(None) };
+    let written = written.trim();
+    let day = format!("{written}T00:00:00Z").parse::<Timestamp>();
+    let end = day.map(|start| start.plus(Timestamp::DAY)).or_else(|_| written.parse());
+    let expected = "a date such as 2027-12-31, or a time such as 2027-12-31T18:00:00Z";
+    end.map(Some).map_err(|_| Error::invalid("/limits/valid_until", expected))
 }
 
 #[cfg(test)]
@@ -334,6 +369,13 @@ mod tests {
         assert_eq!(refused(body(json!({ "colour": "red" }))), "/colour");
         assert_eq!(refused(body(json!({ "limits": { "accounts": 1 } }))), "/limits");
         assert_eq!(refused(body(json!({ "kind": "jobs" }))), "/thresholds");
+        let end = |text: &str| {
+            let limits = json!({ "valid_until": text });
+            body(json!({ "kind": "limits", "thresholds": [], "limits": limits }))
+        };
+        assert_eq!(refused(end("soon")), "/limits/valid_until");
+        let read = |text| Definition::read(&end(text)).unwrap().limits.valid_until.unwrap();
+        assert_eq!(read("2027-12-31").to_string(), read("2028-01-01T00:00:00Z").to_string());
         let unused = json!({ "kind": "token_unused", "thresholds": ["90d"] });
         assert_eq!(refused(body(unused)), "/thresholds/0");
     }

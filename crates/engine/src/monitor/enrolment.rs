@@ -175,7 +175,7 @@ async fn enrol(
         let ids = match watched {
             Watched::Certificates | Watched::Authorities => &certificates,
             Watched::Tokens | Watched::TokenUses => &touched.tokens,
-            Watched::AccountUses => &touched.accounts,
+            Watched::AccountUses | Watched::Accounts | Watched::Passwords => &touched.accounts,
         };
         let ids: Vec<String> = ids.iter().cloned().collect();
         if ids.is_empty() {

@@ -212,23 +212,33 @@ impl AtWork {
         tally.watched = table::count(&mut link, &active.name).await?;
         tally.inventory = watched.count(&mut link).await?;
         let on_its_way = log::pending_count(&mut link).await? > 0;
-        drop(link);
-        if tally.watched == tally.inventory || on_its_way {
+        if tally.watched == tally.inventory {
             return Ok(());
         }
-        let active = active.clone();
+        // Looked for outside the transaction: it may take a second, and everybody writes meanwhile.
+        let mut missing = watched.missing(&mut link, &active.name, 100_000).await?;
+        let mut orphans = watched.orphans(&mut link, &active.name, 100_000).await?;
+        drop(link);
+        let now = self.run.started_at;
+        if on_its_way {
+            missing.retain(|span| is_old(&span.object, now));
+            orphans.retain(|id| is_old(id, now));
+        }
+        if missing.is_empty() && orphans.is_empty() {
+            return Ok(());
+        }
+        let work = Arc::new((active.clone(), missing, orphans));
         self.unit(tally, move |tx, _, now, tally| {
-            let active = active.clone();
+            let work = work.clone();
             Box::pin(async move {
-                let missing = watched.missing(tx, &active.name, 100_000).await?;
-                let orphans = watched.orphans(tx, &active.name, 100_000).await?;
+                let (active, missing, orphans) = &*work;
                 let old = |object: &String| is_old(object, now);
                 let missed = missing.iter().filter(|span| old(&span.object)).count();
                 tally.repaired += (missed + orphans.iter().filter(|id| old(id)).count()) as u64;
                 let rows: Vec<_> =
                     missing.iter().map(|span| active.watch(span, None, now)).collect();
                 table::put(tx, &active.name, &rows).await?;
-                table::remove(tx, &active.name, &orphans).await?;
+                table::remove(tx, &active.name, orphans).await?;
                 tally.watched = table::count(tx, &active.name).await?;
                 tally.inventory = watched.count(tx).await?;
                 Ok(())

@@ -1,5 +1,5 @@
-//! A look at API tokens that are due: near or past their end, or unused for long; and at accounts
-//! that are unused for long.
+//! A look at what people and programs sign in with: API tokens, accounts and passwords near or past
+//! their end, tokens and accounts that are unused for long.
 
 use std::collections::HashMap;
 
@@ -64,19 +64,19 @@ pub(super) async fn credentials(
     ids: &[String],
     spans: &[Span],
 ) -> Result<HashMap<String, WatchedToken>, Error> {
-    if kind != Kind::AccountUnused {
+    if kind.method() == "token" {
         return Ok(table::tokens(link, ids).await?);
     }
     let of = |span: &Span| {
         let account = span.object.parse().ok()?;
         // Never used: its span ends where it begins.
-        let used_at = (span.end != span.start).then_some(span.end);
+        let used_at = (kind == Kind::AccountUnused && span.end != span.start).then_some(span.end);
         Some((span.object.clone(), WatchedToken { account, used_at }))
     };
     Ok(spans.iter().filter_map(of).collect())
 }
 
-/// The event about a token or an account.
+/// The event about a token, an account or a password.
 pub(super) fn draft(
     active: &Active,
     span: &Span,
@@ -86,8 +86,8 @@ pub(super) fn draft(
 ) -> Result<Draft, Error> {
     let threshold = |position: usize| active.definition.thresholds.get(position);
     let text = |position: usize| threshold(position).map(ToString::to_string).unwrap_or_default();
-    let of_account = active.definition.kind == Kind::AccountUnused;
-    let kind = if of_account { "account" } else { "token" }.into();
+    let method = active.definition.kind.method();
+    let kind = method.into();
     let (id, account_id) = (span.object.clone(), Some(token.account));
     let draft = if active.definition.kind.is_about_use() {
         let days = threshold(crossed.threshold).and_then(Threshold::days_after);
@@ -115,9 +115,9 @@ pub(super) fn draft(
             expires_at: span.end,
         })?
     };
-    let draft = match of_account {
-        true => draft,
-        false => draft.target(Target::new(TargetKind::Token, &span.object)),
+    let draft = match method {
+        "token" => draft.target(Target::new(TargetKind::Token, &span.object)),
+        _ => draft,
     };
     Ok(draft.target(Target::new(TargetKind::Account, token.account)))
 }

@@ -127,7 +127,7 @@ pub(crate) async fn look(engine: &Engine) -> Result<bool, Error> {
     let Ok(canary) = serde_json::from_str::<Canary>(&text) else { return Ok(false) };
     let now = engine.environment().now();
     let waited = now.since(Timestamp::from_micros(canary.since));
-    let directory = Directory::read(&mut link).await?;
+    let directory = Directory::read(&mut link, now).await?;
     let arrivals = arrivals(&mut link, &directory, &canary).await?;
     drop(link);
     let all = arrivals.iter().all(|arrival| arrival.missed.is_none());

@@ -120,7 +120,7 @@ impl Survey {
         let around = check::surroundings(link).await?;
         let configuration = Configuration::compile(&book, &around)?;
         let profiles = Profiles::of(&book);
-        let directory = Directory::read(link).await?;
+        let directory = Directory::read(link, now).await?;
         Ok(Self { configuration, profiles, directory, now })
     }
 
@@ -295,7 +295,8 @@ impl Engine {
             reasons.iter().filter(|(state, ..)| state == word).map(|(.., count)| count).sum()
         };
         let walked = chancery_store::table::setting::find(&mut link, WALKED).await?;
-        let circumstances = table::circumstances(&mut link).await?;
+        let now = self.environment().now();
+        let circumstances = table::circumstances(&mut link, now).await?;
         Ok(EstateCoverage {
             nobody: sum("nobody"),
             fallback: sum("fallback"),
@@ -446,9 +447,9 @@ impl Walk {
     /// Looks at what changed; true if there is more.
     pub(crate) async fn round(&mut self, engine: &Engine) -> Result<bool, Error> {
         let mut link = engine.link().await?;
-        let circumstances = table::circumstances(&mut link).await?;
+        let now = engine.environment().now();
+        let circumstances = table::circumstances(&mut link, now).await?;
         if self.circumstances.as_deref() != Some(circumstances.as_str()) {
-            let now = engine.environment().now();
             let walked = chancery_store::table::setting::find(&mut link, WALKED).await?;
             self.survey = Some(Arc::new(Survey::read(&mut link, now).await?));
             self.at = (walked.as_deref() != Some(circumstances.as_str())).then_some(0);

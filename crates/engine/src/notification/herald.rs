@@ -96,7 +96,7 @@ impl Herald {
         }
         let profiles = Profiles::current(&mut link, self.profiles.take()).await?;
         self.profiles = Some(profiles.clone());
-        let directory = Arc::new(Directory::read(&mut link).await?);
+        let directory = Arc::new(Directory::read(&mut link, now).await?);
         let (mut cases, mut outcomes) = (Vec::new(), Vec::new());
         for call in calls.into_iter().take(limit) {
             match case(&mut link, call, now).await? {

@@ -145,7 +145,7 @@ impl Engine {
             None => newest(&mut link, &template.event_types).await?,
         };
         let now = self.environment().now();
-        let directory = Directory::read(&mut link).await?;
+        let directory = Directory::read(&mut link, now).await?;
         let (event, subject) = match &sealed {
             Some(sealed) => {
                 let subject = herald::subject(&mut link, sealed.event()).await?;
@@ -196,7 +196,8 @@ impl Engine {
         context.require(Permission::AutomationWrite)?;
         let (_, notified, template) = self.previewed(Some(name), None, None, event).await?;
         let mut link = self.link().await?;
-        let directory = Directory::read(&mut link).await?;
+        let now = self.environment().now();
+        let directory = Directory::read(&mut link, now).await?;
         let profiles = Profiles::of(&Book::read(&mut link).await?);
         let named = profiles.find(name);
         let named = named.ok_or_else(|| Error::not_found("profile", shortened(name)))?;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chancery_event::id::AccountId;
-use chancery_event::{Event, TargetKind};
+use chancery_event::{Event, TargetKind, Timestamp};
 use chancery_store::Link;
 use chancery_store::table::account::{self, Account};
 use chancery_store::table::certificate::AttributeValue;
@@ -55,9 +55,12 @@ pub(crate) struct Person {
 }
 
 impl Directory {
-    /// Reads everybody and every channel.
-    pub(crate) async fn read(link: &mut Link) -> Result<Self, Error> {
-        let accounts = account::all(link).await?;
+    /// Reads everybody and every channel. An account past its end counts as disabled.
+    pub(crate) async fn read(link: &mut Link, now: Timestamp) -> Result<Self, Error> {
+        let mut accounts = account::all(link).await?;
+        for account in &mut accounts {
+            account.disabled |= account.expires_at.is_some_and(|end| end <= now);
+        }
         let contacts = contact::all(link).await?;
         let mut members: HashMap<String, Vec<AccountId>> = HashMap::new();
         for (group, account) in contact::members(link).await? {

@@ -49,6 +49,7 @@ fn new_account(name: &str, role: Role) -> NewAccount {
         email: Some("grace@example.org".to_owned()),
         role,
         password: Some(secret(PASSWORD)),
+        expires_at: None,
     }
 }
 
@@ -242,6 +243,93 @@ async fn a_password_changed_by_its_owner_ends_other_sessions_and_guessing_locks(
     running.stop().await.unwrap();
 }
 
+on_each_backend!(an_account_with_an_end_is_closed_at_it, 2);
+
+async fn an_account_with_an_end_is_closed_at_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, clock) = start(dir.path()).await;
+    let engine = running.engine();
+    let admin = enter(engine, "admin", PASSWORD).await.unwrap();
+    let now = engine.environment().now();
+    let until = |hours: i64| Some(now.plus(hours * Timestamp::HOUR));
+    let ends = |end: Option<Timestamp>| AccountChange {
+        expires_at: Some(end),
+        ..AccountChange::default()
+    };
+    let past = NewAccount { expires_at: until(-1), ..new_account("ada", Role::Viewer) };
+    assert_eq!(reason(engine.create_account(&admin.context, past).await), "invalid");
+    let new = NewAccount { expires_at: until(9), ..new_account("grace", Role::Viewer) };
+    let id = engine.create_account(&admin.context, new).await.unwrap().0;
+    let session = engine.log_in(Client::default(), "grace", secret(PASSWORD)).await.unwrap();
+    assert_eq!(Some(session.expires_at), until(9), "no session outlasts its account");
+    let wish = || NewToken {
+        name: "feed".to_owned(),
+        account: Some(id),
+        role: Some(Role::Viewer),
+        days: 30,
+    };
+    let token = engine.create_token(&admin.context, wish()).await.unwrap();
+    assert_eq!(Some(token.expires_at), until(9), "no token either");
+    // An end that is brought forward counts for what is open.
+    engine.update_account(&admin.context, id, None, ends(until(2))).await.unwrap();
+    let grace = come_back(engine, &session.cookie).await.unwrap();
+    assert_eq!(Some(engine.sessions(&grace.context).await.unwrap()[0].expires_at), until(2));
+    clock.advance(2 * Timestamp::HOUR);
+    let bearer = Credential::Bearer(token.secret);
+    let by_token = engine.authenticate(&bearer, Origin::Api, Client::default()).await;
+    assert_eq!(reason(by_token), "unauthenticated");
+    assert_eq!(reason(come_back(engine, &session.cookie).await), "unauthenticated");
+    assert_eq!(reason(enter(engine, "grace", PASSWORD).await), "wrong_credentials");
+    assert_eq!(reason(engine.create_token(&admin.context, wish()).await), "expired");
+    engine.update_account(&admin.context, id, None, ends(None)).await.unwrap();
+    enter(engine, "grace", PASSWORD).await.unwrap();
+    let changes = events(engine, "type:account.update").await;
+    assert!(changes.iter().all(|seen| seen.event.detail["changed"][0] == "expires_at"));
+
+    // An administrator with an end is not one to count on.
+    let own = admin.context.account_id().unwrap();
+    let machine = Context::command_line(engine.environment());
+    let last = engine.update_account(&machine, own, None, ends(until(90))).await;
+    assert_eq!(reason(last), "last_administrator");
+    running.stop().await.unwrap();
+}
+
+on_each_backend!(a_password_of_some_age_must_be_changed, 2);
+
+async fn a_password_of_some_age_must_be_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, clock) = start(dir.path()).await;
+    let machine = Context::command_line(running.engine().environment());
+    let new = new_account("grace", Role::Viewer);
+    let id = running.engine().create_account(&machine, new).await.unwrap().0;
+    clock.advance(10 * Timestamp::DAY);
+    assert!(!enter(running.engine(), "grace", PASSWORD).await.unwrap().must_change);
+    let mut settings = running.engine().settings().clone();
+    let environment = running.engine().environment().clone();
+    running.stop().await.unwrap();
+    // The setting counts for the passwords that are there, too.
+    settings.password_days_max = 30;
+    let running = Engine::start(settings, environment).await.unwrap();
+    let engine = running.engine();
+    let set_at = engine.account(&machine, id).await.unwrap().password_set_at.unwrap();
+    let ends_at = engine.account(&machine, id).await.unwrap().password_ends_at;
+    assert_eq!(ends_at, Some(set_at.plus(30 * Timestamp::DAY)));
+    assert_eq!(told(engine, "type:account.update").await.len(), 2, "of two accounts");
+    let session = engine.log_in(Client::default(), "grace", secret(PASSWORD)).await.unwrap();
+    assert!(!session.must_change);
+    clock.advance(20 * Timestamp::DAY);
+    let session = engine.log_in(Client::default(), "grace", secret(PASSWORD)).await.unwrap();
+    let grace = come_back(engine, &session.cookie).await.unwrap();
+    assert!(session.must_change && grace.must_change && grace.password_over);
+    let (old, new) = (secret(PASSWORD), secret("another one, longer"));
+    engine.change_own_password(&grace.context, old, new).await.unwrap();
+    let grace = come_back(engine, &session.cookie).await.unwrap();
+    assert!(!grace.must_change && !grace.password_over);
+    let ends_at = engine.account(&machine, id).await.unwrap().password_ends_at;
+    assert_eq!(ends_at, Some(engine.environment().now().plus(30 * Timestamp::DAY)));
+    running.stop().await.unwrap();
+}
+
 on_each_backend!(a_reset_password_must_be_changed_and_ends_every_session, 2);
 
 async fn a_reset_password_must_be_changed_and_ends_every_session() {
@@ -311,6 +399,7 @@ async fn an_account_logs_in_is_locked_and_unlocked() {
         email: Some("grace@example.org".to_owned()),
         role: Role::Operator,
         password: Some(secret("correct horse battery")),
+        expires_at: None,
     };
     let (id, generated) = engine.create_account(&system, new.clone()).await.unwrap();
     assert!(generated.is_none());

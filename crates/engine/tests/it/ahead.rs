@@ -131,6 +131,7 @@ async fn what_is_foretold_is_what_then_happens() {
         email: None,
         role: Role::Operator,
         password: None,
+        expires_at: None,
     };
     bench.engine().create_account(&bench.context(), ada).await.unwrap();
     automate(&bench).await;

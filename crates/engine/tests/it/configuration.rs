@@ -126,6 +126,7 @@ async fn views_are_ones_own_unless_shared() {
         email: None,
         role: Role::Viewer,
         password: Some(secret("correct horse battery")),
+        expires_at: None,
     };
     engine.create_account(&machine, new).await.unwrap();
     let grace = enter(engine, "grace", "correct horse battery").await.unwrap();

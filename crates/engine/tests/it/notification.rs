@@ -94,6 +94,7 @@ impl World {
             email: Some(format!("{name}@example.org")),
             role,
             password: None,
+            expires_at: None,
         };
         self.engine().create_account(&self.context, new).await.unwrap().0
     }

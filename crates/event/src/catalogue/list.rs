@@ -147,7 +147,7 @@ catalogue! {
     CrlFetch "crl.fetch" authority::CrlFetch { Operation 1 Info / Error Crl Planned;
         Horizon "CA-CRL-UPDATE" SFW; Okta "pki.cert.crl_download_failure" F }
     LicenseCheck "license.check" authority::LicenseCheck {
-        Operation 1 Info / Error Configuration Planned; Horizon "LICENSE-ERROR" F }
+        Operation 1 Info / Error Configuration Produced; Horizon "LICENSE-ERROR" F }
     LicenseLimitReached "license.limit_reached" authority::LicenseLimitReached {
         Occurrence 1 Error Configuration Produced; Horizon "LICENSE-LIMIT-REACHED" F }
 

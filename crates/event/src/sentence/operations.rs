@@ -266,7 +266,11 @@ pub(super) const OPERATIONS: &[(&str, Templates, Templates)] = &[
         &["Erasure of personal data"],
     ),
     ("event.export", &["{actor} exported {count:event|events} as {format}"], &["Export of events"]),
-    ("license.check", &["{actor} checked the licence"], &["Check of the licence"]),
+    (
+        "license.check",
+        &["the agreed limits are in force until {valid_until}", "the agreed limits are in force"],
+        &["Check whether the agreed limits are in force"],
+    ),
     (
         "log.key_create",
         &["{actor} created the {algorithm} key {key_id} of the log {origin}"],

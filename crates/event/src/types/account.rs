@@ -39,6 +39,8 @@ payloads! {
         account_kind: Word,
         /// The role it was given.
         role: Word,
+        /// From when on it may not be used; absent when it has no end.
+        expires_at: Option<Timestamp>,
     }
     personal {
         /// Login name.
@@ -59,6 +61,8 @@ payloads! {
         old_role: Option<Word>,
         /// Role after, when it changed.
         new_role: Option<Word>,
+        /// From when on it may not be used; absent when it has no end or that is not told here.
+        expires_at: Option<Timestamp>,
     }
     personal {
         /// Login name after the change.
@@ -199,7 +203,7 @@ payloads! {
     MethodExpiring {
         /// The authentication method.
         method_id: String,
-        /// What it is, such as `token`.
+        /// What it is: `token`, `account` or `password`.
         method_kind: Word,
         /// The account it stands for.
         account_id: Option<AccountId>,
@@ -217,7 +221,7 @@ payloads! {
     MethodExpired {
         /// The authentication method.
         method_id: String,
-        /// What it is, such as `token`.
+        /// What it is: `token`, `account` or `password`.
         method_kind: Word,
         /// The account it stands for.
         account_id: Option<AccountId>,

@@ -113,10 +113,13 @@ payloads! {
         entries: Option<u64>,
     }
 
-    /// The licence was checked.
+    /// It was checked whether the limits that were agreed on are still in force; recorded when
+    /// that changes.
     LicenseCheck {
-        /// What was checked, such as `signature` or `expiry`.
+        /// What was checked: `validity`.
         check: Word,
+        /// Until when they were agreed on.
+        valid_until: Option<Timestamp>,
     }
 
     /// A count that the licence bounds has reached its bound.

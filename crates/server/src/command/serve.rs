@@ -89,6 +89,7 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
         verbose_audit: config.audit.verbose,
         session_idle_minutes: config.session.idle_minutes,
         session_lifetime_hours: config.session.lifetime_hours,
+        password_days_max: config.session.password_max_age_days,
         logins_per_minute: config.rate.login_per_minute,
         requests_per_second: config.rate.requests_per_second,
         monitors: true,

@@ -1,4 +1,4 @@
-//! Sessions of people in a browser.
+//! Signing in: sessions of people in a browser, and how old their passwords may become.
 
 use super::reader::Reader;
 use super::setting::Setting;
@@ -21,6 +21,14 @@ pub const SETTINGS: &[Setting] = &[
         flag: None,
         is_secret: false,
     },
+    Setting {
+        key: "session.password_max_age_days",
+        default: "0: never",
+        expected: "days between 0 and 3650",
+        meaning: "A password must be changed at the next sign-in once it is so many days old.",
+        flag: None,
+        is_secret: false,
+    },
 ];
 
 /// Sessions of people in a browser.
@@ -30,6 +38,8 @@ pub struct Session {
     pub idle_minutes: u32,
     /// In any case, in hours.
     pub lifetime_hours: u32,
+    /// A password must be changed when it is so many days old; 0: never.
+    pub password_max_age_days: u32,
 }
 
 impl Session {
@@ -37,6 +47,8 @@ impl Session {
         Self {
             idle_minutes: reader.number("session.idle_minutes", 60, 1..=43_200) as u32,
             lifetime_hours: reader.number("session.lifetime_hours", 12, 1..=720) as u32,
+            password_max_age_days: reader.number("session.password_max_age_days", 0, 0..=3_650)
+                as u32,
         }
     }
 }

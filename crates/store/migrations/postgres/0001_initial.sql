@@ -493,7 +493,10 @@ CREATE TABLE account (
     role            TEXT COLLATE "C" NOT NULL,     -- administrator | operator | auditor | viewer
     password_hash   TEXT COLLATE "C",              -- argon2id, PHC string; NULL: cannot log in
     must_change     BIGINT NOT NULL,
+    password_set_at BIGINT,                        -- NULL: has no password
+    password_ends_at BIGINT,                       -- must be changed from then on; NULL: never
     disabled        BIGINT NOT NULL,
+    expires_at      BIGINT,                        -- cannot be used from then on; NULL: no end
     failures        BIGINT NOT NULL,               -- consecutive failed logins
     locked_until    BIGINT,
     last_login_at   BIGINT,

@@ -22,8 +22,14 @@ pub struct Account {
     pub password_hash: Option<String>,
     /// The password must be changed at the next login.
     pub must_change: bool,
+    /// When the password was set; `None`: there is none.
+    pub password_set_at: Option<Timestamp>,
+    /// From when on the password must be changed; `None`: never.
+    pub password_ends_at: Option<Timestamp>,
     /// May not log in.
     pub disabled: bool,
+    /// From when on it may not log in; `None`: it has no end.
+    pub expires_at: Option<Timestamp>,
     /// Consecutive failed logins.
     pub failures: i64,
     /// Locked until this time.
@@ -36,8 +42,9 @@ pub struct Account {
     pub version: i64,
 }
 
-const COLUMNS: &str = "id, name, display_name, email, role, password_hash, must_change, disabled, \
-                       failures, locked_until, last_login_at, created_at, version";
+const COLUMNS: &str = "id, name, display_name, email, role, password_hash, must_change, \
+                       password_set_at, password_ends_at, disabled, expires_at, failures, \
+                       locked_until, last_login_at, created_at, version";
 
 fn read(row: &Row) -> Result<Account, Error> {
     Ok(Account {
@@ -48,7 +55,10 @@ fn read(row: &Row) -> Result<Account, Error> {
         role: row.text("role")?,
         password_hash: row.maybe_text("password_hash")?,
         must_change: row.flag("must_change")?,
+        password_set_at: row.maybe_time("password_set_at")?,
+        password_ends_at: row.maybe_time("password_ends_at")?,
         disabled: row.flag("disabled")?,
+        expires_at: row.maybe_time("expires_at")?,
         failures: row.int("failures")?,
         locked_until: row.maybe_time("locked_until")?,
         last_login_at: row.maybe_time("last_login_at")?,
@@ -75,9 +85,10 @@ pub async fn all(link: &mut Link) -> Result<Vec<Account>, Error> {
     link.rows(sql, vec![]).await?.iter().map(read).collect()
 }
 
-/// How many accounts with this role can log in.
-pub async fn active_with_role(link: &mut Link, role: &str) -> Result<i64, Error> {
-    let sql = "SELECT COUNT(*) AS n FROM account WHERE role = $1 AND disabled = 0";
+/// How many accounts with this role can log in and have no end.
+pub async fn lasting_with_role(link: &mut Link, role: &str) -> Result<i64, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM account
+               WHERE role = $1 AND disabled = 0 AND expires_at IS NULL";
     link.number(sql, args![role]).await
 }
 
@@ -88,7 +99,7 @@ pub async fn active_with_role(link: &mut Link, role: &str) -> Result<i64, Error>
 pub async fn insert(tx: &mut Tx, account: &Account) -> Result<(), Error> {
     let sql = format!(
         "INSERT INTO account ({COLUMNS})
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
     );
     tx.execute(sql, values(account)).await.map(|_| ())
 }
@@ -99,9 +110,10 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<(), Error> {
 /// [`Error::Conflict`] if somebody else changed it first.
 pub async fn update(tx: &mut Tx, account: &Account) -> Result<(), Error> {
     let sql = "UPDATE account SET name = $2, display_name = $3, email = $4, role = $5,
-               password_hash = $6, must_change = $7, disabled = $8, failures = $9,
-               locked_until = $10, last_login_at = $11, created_at = $12, version = $13 + 1
-               WHERE id = $1 AND version = $13";
+               password_hash = $6, must_change = $7, password_set_at = $8,
+               password_ends_at = $9, disabled = $10, expires_at = $11, failures = $12,
+               locked_until = $13, last_login_at = $14, created_at = $15, version = $16 + 1
+               WHERE id = $1 AND version = $16";
     if tx.execute(sql, values(account)).await? == 1 {
         Ok(())
     } else {
@@ -139,7 +151,10 @@ fn values(account: &Account) -> Vec<crate::SqlValue> {
         &account.role,
         account.password_hash.as_deref(),
         account.must_change,
+        account.password_set_at,
+        account.password_ends_at,
         account.disabled,
+        account.expires_at,
         account.failures,
         account.locked_until,
         account.last_login_at,

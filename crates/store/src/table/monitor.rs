@@ -29,6 +29,10 @@ pub enum Watched {
     TokenUses,
     /// Accounts that can sign in, from when they or one of their tokens were last used.
     AccountUses,
+    /// Accounts that can sign in and have an end, to that end.
+    Accounts,
+    /// Passwords that must be changed at some time, to that time.
+    Passwords,
 }
 
 /// Where an object begins and ends.
@@ -93,6 +97,15 @@ impl Watched {
                      UNION ALL SELECT t.used_at FROM token t WHERE t.account = account.id
                  ) AS uses) AS end_at FROM account WHERE disabled = 0"
             }
+            Self::Accounts => {
+                "SELECT id, created_at AS start_at, expires_at AS end_at FROM account
+                 WHERE disabled = 0 AND expires_at IS NOT NULL"
+            }
+            Self::Passwords => {
+                "SELECT id, COALESCE(password_set_at, created_at) AS start_at,
+                 password_ends_at AS end_at FROM account
+                 WHERE disabled = 0 AND password_ends_at IS NOT NULL"
+            }
         }
     }
 
@@ -105,6 +118,14 @@ impl Watched {
                 "SELECT COUNT(*) AS n FROM token WHERE revoked_at IS NULL"
             }
             Self::AccountUses => "SELECT COUNT(*) AS n FROM account WHERE disabled = 0",
+            Self::Accounts => {
+                "SELECT COUNT(*) AS n FROM account
+                 WHERE disabled = 0 AND expires_at IS NOT NULL"
+            }
+            Self::Passwords => {
+                "SELECT COUNT(*) AS n FROM account
+                 WHERE disabled = 0 AND password_ends_at IS NOT NULL"
+            }
         };
         link.number(sql, vec![]).await.map(|n| u64::try_from(n).unwrap_or(0))
     }

@@ -134,7 +134,7 @@ fn listed(row: &Row) -> Result<Listed, Error> {
 }
 
 /// What who is told depends on besides the certificates: a text that changes when any of it does.
-pub async fn circumstances(link: &mut Link) -> Result<String, Error> {
+pub async fn circumstances(link: &mut Link, now: Timestamp) -> Result<String, Error> {
     let mut parts = Vec::new();
     for sql in [
         "SELECT CAST(COUNT(*) AS BIGINT) AS a, CAST(coalesce(SUM(version), 0) AS BIGINT) AS b FROM account",
@@ -148,6 +148,8 @@ pub async fn circumstances(link: &mut Link) -> Result<String, Error> {
             parts.push(format!("{}.{}", row.int("a")?, row.int("b")?));
         }
     }
+    let ended = "SELECT COUNT(*) AS n FROM account WHERE expires_at <= $1";
+    parts.push(link.number(ended, args![now]).await?.to_string());
     let revision = super::automation::revision(link).await?;
     parts.push(revision.to_string());
     Ok(parts.join("/"))

@@ -87,6 +87,12 @@ pub async fn seen(tx: &mut Tx, id: SessionId, at: Timestamp) -> Result<(), Error
     tx.execute(sql, vec![value::id(id), at.into()]).await.map(|_| ())
 }
 
+/// Brings the end of an account's sessions forward where they would last longer than the account.
+pub async fn cap(tx: &mut Tx, account: AccountId, at: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE session SET expires_at = $2 WHERE account = $1 AND expires_at > $2";
+    tx.execute(sql, vec![value::id(account), at.into()]).await.map(|_| ())
+}
+
 /// Ends a session; true if it was there.
 pub async fn delete(tx: &mut Tx, id: SessionId) -> Result<bool, Error> {
     Ok(tx.execute("DELETE FROM session WHERE id = $1", vec![value::id(id)]).await? == 1)

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::listing::Page;
 use super::token::role;
 use super::upload::located;
-use super::wire::clearable;
+use super::wire::{clearable, clearable_time};
 use super::{Operations, version};
 use crate::edge::{Caller, Json, PathOf, Problem, Unrepeatable};
 
@@ -46,8 +46,17 @@ struct Account {
     /// Locked until this time.
     #[schema(value_type = Option<String>, format = DateTime)]
     locked_until: Option<Timestamp>,
+    /// From when on neither it nor its tokens may log in; null: it has no end.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
     /// The password must be changed at the next login.
     must_change: bool,
+    /// When the password was set.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    password_set_at: Option<Timestamp>,
+    /// From when on the password must be changed; null: never.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    password_ends_at: Option<Timestamp>,
     /// Last successful login.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_login_at: Option<Timestamp>,
@@ -68,7 +77,10 @@ impl From<AccountView> for Account {
             role: view.role,
             disabled: view.disabled,
             locked_until: view.locked_until,
+            expires_at: view.expires_at,
             must_change: view.must_change,
+            password_set_at: view.password_set_at,
+            password_ends_at: view.password_ends_at,
             last_login_at: view.last_login_at,
             created_at: view.created_at,
             version: view.version,
@@ -94,6 +106,10 @@ struct AccountWish {
     /// Its password; absent: one is made and answered once.
     #[serde(default)]
     password: Option<String>,
+    /// From when on it may not be used; absent: it has no end.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
 }
 
 /// An account that was just made.
@@ -127,6 +143,10 @@ struct AccountPatch {
     role: Option<String>,
     /// May not log in.
     disabled: Option<bool>,
+    /// From when on it may not be used; null takes the end away.
+    #[serde(deserialize_with = "clearable_time")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Option<Timestamp>>,
     /// The version that was read; `If-Match` says the same.
     version: Option<i64>,
 }
@@ -165,6 +185,7 @@ async fn create_account(
         email: wish.email,
         role: role(&wish.role)?,
         password: wish.password.map(Secret::new),
+        expires_at: wish.expires_at,
     };
     let (id, password) = engine.create_account(caller.context(), new).await?;
     let account = one(&engine, &caller, id).await?;
@@ -197,6 +218,7 @@ async fn update_account(
         email: patch.email,
         role: patch.role.as_deref().map(role).transpose()?,
         disabled: patch.disabled,
+        expires_at: patch.expires_at,
     };
     engine
         .update_account(caller.context(), id, condition.or(patch.version), change)

@@ -1,6 +1,7 @@
 //! Small shapes that several parts of the API share.
 
 use axum::extract::{FromRequest, Request};
+use chancery_event::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -25,6 +26,13 @@ impl Named {
 /// empty text.
 pub(super) fn clearable<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Option::<String>::deserialize(from).map(|value| Some(value.unwrap_or_default()))
+}
+
+/// The same for a point in time: null is an inner `None`.
+pub(super) fn clearable_time<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Option<Timestamp>>, D::Error> {
+    Option::<Timestamp>::deserialize(from).map(Some)
 }
 
 /// JSON that may be left out altogether.

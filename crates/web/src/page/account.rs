@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chancery_engine::access::{NewToken, PASSWORD_LENGTH_MIN};
 use chancery_engine::{Error, Permission, Secret};
+use chancery_event::Timestamp;
 use maud::{Markup, html};
 
 use super::administration::{role_choices, role_of, shown_once, token_table};
@@ -28,6 +29,9 @@ async fn show(shell: Shell) -> Response {
 
 async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
     let Some(identity) = shell.caller.identity() else { return Err(Problem::unauthenticated()) };
+    let own = shell.engine().account(shell.context(), identity.account).await?;
+    let never = || html! { span.muted { "never" } };
+    let moment = |at: Option<Timestamp>| at.map_or_else(never, |at| ui::time(at.micros()));
     let mut tokens = shell.engine().tokens(shell.context()).await?;
     tokens.retain(|token| token.account == identity.account);
     let body = html! {
@@ -37,6 +41,9 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
                 (ui::key_values(&[
                     ("Login name", ui::code(&identity.name)),
                     ("Role", html! { (identity.role.as_str()) }),
+                    ("Your account ends", moment(own.expires_at)),
+                    ("Password set", moment(own.password_set_at)),
+                    ("Password to be changed", moment(own.password_ends_at)),
                     ("You may", html! { span.wrap {
                         @for permission in Permission::ALL.iter().filter(|p| shell.may(**p)) {
                             (ui::code(permission.as_str()))
@@ -122,11 +129,18 @@ async fn password_form(shell: Shell) -> Response {
 }
 
 fn password_page(shell: &Shell, typed: &Typed) -> Response {
-    let must = shell.caller.identity().is_some_and(|identity| identity.must_change);
+    let identity = shell.caller.identity();
+    let must = identity.is_some_and(|identity| identity.must_change);
+    let why = match identity.is_some_and(|identity| identity.password_over) {
+        true => {
+            "Your password has reached the age that passwords may reach here. Choose another one to go on."
+        }
+        false => "Your password must be changed before you go on.",
+    };
     let body = html! {
         (ui::page_header("Change your password", "", html! {}))
         @if must {
-            (ui::alert_box(AlertKind::Warning, "Your password must be changed before you go on."))
+            (ui::alert_box(AlertKind::Warning, why))
         }
         (ui::section("password", "Password", html! {}, password_fields(shell, typed)))
     };

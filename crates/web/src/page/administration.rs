@@ -10,6 +10,7 @@ mod token;
 use axum::response::Response;
 use chancery_engine::access::{AccountView, NewAccount};
 use chancery_engine::{Permission, Role};
+use chancery_event::Timestamp;
 use maud::{Markup, html};
 
 use super::form::Fields;
@@ -111,10 +112,32 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
     Ok(response)
 }
 
+/// Asks for the last day on which an account may be used.
+fn last_day_field(typed: &Typed) -> Field<'_> {
+    let hint = "It can be used until the end of this day, UTC. Empty: it has no end.";
+    Field { kind: "date", ..typed.field("expires-at", "expires_at", "Last day", hint) }
+}
+
+/// The end that follows from the last day: the beginning of the next.
+fn end_of(typed: &Typed) -> Result<Option<Timestamp>, chancery_engine::Error> {
+    let Some(day) = typed.some("expires_at") else { return Ok(None) };
+    let parsed: Result<Timestamp, _> = format!("{day}T00:00:00Z").parse();
+    let refuse = |_| chancery_engine::Error::invalid("expires_at", "expected a date: 2027-01-31");
+    parsed.map(|start| Some(start.plus(Timestamp::DAY))).map_err(refuse)
+}
+
+/// The last day on which an account may be used, as the field has it.
+fn last_day(end: Option<Timestamp>) -> String {
+    end.map(|end| end.plus(-1).to_string().chars().take(10).collect()).unwrap_or_default()
+}
+
 /// Whether somebody can sign in with the account.
 fn state(account: &AccountView, now: i64) -> Markup {
     match account.locked_until {
         _ if account.disabled => ui::badge(Tone::Neutral, Icon::Deny, "Disabled"),
+        _ if account.expires_at.is_some_and(|end| end.micros() <= now) => {
+            ui::badge(Tone::Neutral, Icon::Hourglass, "Expired")
+        }
         Some(until) if until.micros() > now => ui::badge(Tone::Warning, Icon::Hourglass, "Locked"),
         _ if account.must_change => ui::badge(Tone::Notice, Icon::Key, "Must change password"),
         _ => ui::badge(Tone::Good, Icon::Check, "Active"),
@@ -127,6 +150,7 @@ fn table(accounts: &[AccountView], now: i64) -> Markup {
         Column::new("Name"),
         Column::new("Role"),
         Column::new("State"),
+        Column::new("Ends"),
         Column::new("Last signed in").optional(),
         Column::new("Made").optional(),
     ];
@@ -140,6 +164,10 @@ fn table(accounts: &[AccountView], now: i64) -> Markup {
                 html! { (account.display_name) },
                 html! { (account.role) },
                 state(account, now),
+                match account.expires_at {
+                    Some(at) => ui::relative(at.micros(), now),
+                    None => html! { span.muted { "never" } },
+                },
                 match account.last_login_at {
                     Some(at) => ui::relative(at.micros(), now),
                     None => html! { span.muted { "never" } },
@@ -165,13 +193,15 @@ fn form(shell: &Shell, typed: &Typed) -> Markup {
     let display = typed.field("display-name", "display_name", "Name", "What people call them.");
     let email = Field { kind: "email", ..typed.field("email", "email", "Mail address", "") };
     let role = Field { required: true, ..typed.field("role", "role", "Role", "") };
+    let end = last_day_field(typed);
+    let fields = ["name", "display_name", "email", "role", "expires_at"];
     html! {
-        @if let Some(error) = typed.general_error(&["name", "display_name", "email", "role"]) {
+        @if let Some(error) = typed.general_error(&fields) {
             (ui::alert_box(AlertKind::Error, error))
         }
         (ui::post_form("/administration/accounts", shell.csrf(), false, html! {
             (ui::field(&name)) (ui::field(&display)) (ui::field(&email))
-            (ui::select_field(&role, &role_choices()))
+            (ui::select_field(&role, &role_choices())) (ui::field(&end))
             p.hint { "A password is made and shown once; it must be changed at the first sign-in." }
             div.actions { (ui::submit("Make account", Tone::Info)) }
         }))
@@ -188,6 +218,7 @@ async fn create(shell: Shell, Fields(typed): Fields) -> Response {
                     email: typed.some("email"),
                     role: role_of(&typed)?,
                     password: None,
+                    expires_at: end_of(&typed)?,
                 };
                 shell.engine().create_account(shell.context(), new).await
             };

@@ -22,7 +22,7 @@ use crate::edge::{Access, Problem, Routes};
 use crate::ui::{self, AlertKind, ChoiceOption, Crumb, Field, Nav, Tone};
 
 /// Fields of the form.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "name",
     "title",
     "description",
@@ -36,6 +36,7 @@ const FIELDS: [&str; 14] = [
     "certificates",
     "accounts",
     "storage_mib",
+    "valid_until",
     "job_kind",
 ];
 
@@ -100,6 +101,7 @@ async fn change(shell: &Shell, class: Class, name: &str) -> Result<Response, Pro
             let limit = body["limits"][name].as_u64();
             typed = typed.or(name, limit.map(|limit| limit.to_string()).unwrap_or_default());
         }
+        typed = typed.or("valid_until", text(&body["limits"]["valid_until"]));
         if body["suppress_if_replaced"] != json!(false) {
             typed = typed.or("suppress_if_replaced", "true");
         }
@@ -147,6 +149,9 @@ fn body(class: Class, typed: &Typed) -> Value {
                 let limit = text.parse::<u64>().map_or(Value::from(text), Value::from);
                 limits.insert(name.to_owned(), limit);
             }
+        }
+        if let Some(end) = typed.some("valid_until") {
+            limits.insert("valid_until".to_owned(), end.into());
         }
         body.insert("limits".to_owned(), limits.into());
     }
@@ -330,6 +335,8 @@ fn monitor_fields(typed: &Typed) -> Markup {
             (ui::field(&Field { kind: "number", ..typed.field("certificates", "certificates", "Certificates at most", "") }))
             (ui::field(&Field { kind: "number", ..typed.field("accounts", "accounts", "Accounts at most", "") }))
             (ui::field(&Field { kind: "number", ..typed.field("storage", "storage_mib", "Storage at most, MiB", "") }))
+            (ui::field(&typed.field("valid-until", "valid_until", "Agreed on until",
+                "A date such as 2027-12-31: that these limits are not in force any more is reported then.")))
         }
     }
 }

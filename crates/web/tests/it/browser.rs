@@ -32,6 +32,7 @@ impl<'a> Browser<'a> {
             email: None,
             role,
             password: Some(Secret::new(FIRST.to_owned())),
+            expires_at: None,
         };
         server.engine().create_account(&context, new).await.expect("an account");
         let mut browser = Self::new(server);

@@ -26,8 +26,11 @@ impl Office {
     async fn open() -> Self {
         let clock = ManualClock::new(Environment::system().now());
         let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
-        let server =
-            TestServer::start_in(environment, |settings, _| settings.monitors = true).await;
+        let server = TestServer::start_in(environment, |settings, _| {
+            settings.monitors = true;
+            settings.password_days_max = 60;
+        })
+        .await;
         let token = server.admin().to_owned();
         Self { server, clock, token }
     }
@@ -48,9 +51,20 @@ impl Office {
         call.send().await.expect(status).json()
     }
 
+    /// Runs a monitor; where the clock runs it at this moment, right after that.
     async fn run(&self, name: &str) -> Value {
-        self.server.settle().await;
-        self.call(Method::POST, &format!("/api/v1/monitors/{name}/run"), None, 200).await
+        let mut sealed = self.server.engine().sealed();
+        loop {
+            sealed.mark_unchanged();
+            self.server.settle().await;
+            let path = format!("/api/v1/monitors/{name}/run");
+            let answer = self.server.call(Method::POST, &path).bearer(&self.token).send().await;
+            if answer.status != 409 {
+                return answer.expect(200).json();
+            }
+            let grown = tokio::time::timeout(std::time::Duration::from_secs(20), sealed.changed());
+            grown.await.expect("the end of a run").expect("a running sealer");
+        }
     }
 
     async fn change(&self, name: &str, definition: Value) -> Value {
@@ -145,6 +159,23 @@ async fn tokens_and_limits_are_told() {
     let reached = office.events("license.limit_reached").await;
     assert_eq!(detail(&reached[0])["counted"], "certificates");
     assert_eq!(office.events("client.count_reached").await.len(), 1);
+    let agreed = |until: &str| {
+        let limits = json!({ "valid_until": until });
+        json!({ "kind": "limits", "schedule": hourly, "limits": limits })
+    };
+    office.change("limits", agreed("2020-12-31")).await;
+    office.run("limits").await;
+    office.run("limits").await;
+    let checks = office.events("license.check").await;
+    assert_eq!(checks.len(), 1, "once, not with every run");
+    assert_eq!(checks[0]["data"]["outcome"]["reason"], "expired");
+    assert_eq!(detail(&checks[0])["valid_until"], "2021-01-01T00:00:00.000000Z");
+    office.change("limits", agreed("2099-12-31")).await;
+    office.run("limits").await;
+    let checks = office.events("license.check").await;
+    let results: Vec<_> =
+        checks.iter().map(|check| check["data"]["outcome"]["result"].clone()).collect();
+    assert_eq!(results, ["success", "failure"], "newest first");
     office.pass(100 * DAY).await;
     office.run("token-unused").await;
     let unused = office.events("secret.unused").await;
@@ -152,22 +183,90 @@ async fn tokens_and_limits_are_told() {
     let idle = json!({ "kind": "account_unused", "schedule": hourly, "thresholds": ["-10d"] });
     office.change("account-unused", idle).await;
     office.server.token(Role::Viewer).await;
-    // By the clock: nobody has used that account for eleven days.
+    // Nobody has used that account for eleven days.
     office.pass(11 * DAY).await;
-    let mut sealed = office.server.engine().sealed();
-    let idle = loop {
-        sealed.mark_unchanged();
-        let unused = office.events("secret.unused").await;
-        if let Some(idle) =
-            unused.into_iter().find(|event| detail(event)["secret_kind"] == "account")
-        {
-            break idle;
-        }
-        let grown = tokio::time::timeout(std::time::Duration::from_secs(20), sealed.changed());
-        grown.await.expect("a run").expect("a running sealer");
-    };
+    office.run("account-unused").await;
+    let unused = office.events("secret.unused").await;
+    let idle = unused.iter().find(|event| detail(event)["secret_kind"] == "account").unwrap();
     assert_eq!(idle["data"]["targets"][0]["kind"], "account");
     office.finish().await;
+}
+
+#[tokio::test]
+async fn accounts_and_passwords_are_told_before_and_at_their_end() {
+    let mut office = Office::open().await;
+    let now = office.server.now();
+    let (near, later) = (now.plus(20 * DAY), now.plus(90 * DAY));
+    let wish = |name: &str, end: Timestamp| {
+        json!({ "name": name, "role": "viewer", "password": "correct horse battery",
+            "expires_at": end.to_string() })
+    };
+    let made = office.call(Method::POST, "/api/v1/accounts", Some(&wish("grace", near)), 201).await;
+    assert_eq!(made["expires_at"], near.to_string());
+    let past = wish("ada", now.plus(-DAY));
+    let refused = office.call(Method::POST, "/api/v1/accounts", Some(&past), 422).await;
+    assert_eq!(refused["field"], "expires_at");
+    office.run("account-expiry").await;
+    office.run("password-expiry").await;
+    let methods = async |office: &Office, event_type: &str| -> Vec<(String, String)> {
+        let events = office.events(event_type).await;
+        let of = |event: &Value, name: &str| detail(event)[name].as_str().unwrap_or("").to_owned();
+        let all = events.iter().map(|event| (of(event, "method_kind"), of(event, "threshold")));
+        let mut all: Vec<_> = all.filter(|(kind, _)| kind != "token").collect();
+        all.sort();
+        all
+    };
+    // Passwords may grow sixty days old here, so none of them is near.
+    assert_eq!(methods(&office, "authentication_method.expiring").await, []);
+    let moved = json!({ "expires_at": later.to_string() });
+    let path = format!("/api/v1/accounts/{}", made["id"].as_str().unwrap());
+    office.call(Method::PATCH, &path, Some(&moved), 200).await;
+    let updated = office.events("account.update").await;
+    assert_eq!(detail(&updated[0])["changed"], json!(["expires_at"]));
+    office.pass(45 * DAY).await;
+    office.run("account-expiry").await;
+    office.run("password-expiry").await;
+    let expiring = methods(&office, "authentication_method.expiring").await;
+    assert_eq!(expiring.iter().filter(|(kind, _)| kind == "password").count(), 2, "{expiring:?}");
+    assert!(!expiring.iter().any(|(kind, _)| kind == "account"), "{expiring:?}");
+    office.pass(50 * DAY).await;
+    office.run("account-expiry").await;
+    office.run("password-expiry").await;
+    let expired = methods(&office, "authentication_method.expired").await;
+    assert!(expired.iter().any(|(kind, _)| kind == "account"), "{expired:?}");
+    assert!(expired.iter().any(|(kind, _)| kind == "password"), "{expired:?}");
+    a_password_of_age_is_changed_at_the_next_sign_in(&mut office).await;
+    let cleared = json!({ "expires_at": null });
+    let account = office.call(Method::PATCH, &path, Some(&cleared), 200).await;
+    assert_eq!((&account["expires_at"], &account["must_change"]), (&Value::Null, &json!(true)));
+    office.finish().await;
+}
+
+/// Who signs in with such a password is led to change it, and can.
+async fn a_password_of_age_is_changed_at_the_next_sign_in(office: &mut Office) {
+    let words = ("a first password of some length", "another password of some length");
+    let context = chancery_engine::Context::command_line(office.server.engine().environment());
+    let eve = chancery_engine::access::NewAccount {
+        name: "eve".to_owned(),
+        display_name: String::new(),
+        email: None,
+        role: Role::Viewer,
+        password: Some(words.0.to_owned().into()),
+        expires_at: None,
+    };
+    office.server.engine().create_account(&context, eve).await.unwrap();
+    office.pass(60 * DAY).await;
+    let mut browser = Browser::new(&office.server);
+    let fields = [("name", "eve"), ("password", words.0), ("next", "/events")];
+    let answer = browser.post("/login", &fields).await.expect(303);
+    assert_eq!(answer.header("location"), "/account/password");
+    let page = browser.get("/account/password").await.expect(200).text();
+    assert!(page.contains("has reached the age"), "{page}");
+    let fields = [("present_password", words.0), ("new", words.1), ("again", words.1)];
+    browser.post("/account/password", &fields).await.expect(303);
+    browser.get("/events").await.expect(200);
+    let page = browser.get("/account").await.expect(200).text();
+    assert!(page.contains("Password to be changed"), "{page}");
 }
 
 #[tokio::test]

@@ -212,6 +212,7 @@ async fn furnish(engine: &Engine) {
         email: Some("vera@example.org".to_owned()),
         role: Role::Viewer,
         password: Some("a first password of some length".to_owned().into()),
+        expires_at: None,
     };
     engine.create_account(&context, viewer).await.unwrap();
     let admin = engine.accounts(&context).await.unwrap().remove(0);

@@ -8,7 +8,7 @@ use chancery_engine::{Error, Permission};
 use chancery_event::id::AccountId;
 use maud::{Markup, html};
 
-use super::{parts, role_choices, role_of, shown_once, state};
+use super::{end_of, last_day, last_day_field, parts, role_choices, role_of, shown_once, state};
 use crate::edge::{Access, Problem, Routes, path_of};
 use crate::page::address::Address;
 use crate::page::form::Fields;
@@ -51,6 +51,7 @@ fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Response {
         .or("display_name", account.display_name.clone())
         .or("email", account.email.clone().unwrap_or_default())
         .or("role", account.role.clone())
+        .or("expires_at", last_day(account.expires_at))
         .or("version", account.version.to_string());
     let events = Address::new("/events").with("q", &format!("target:\"account/{}\"", account.id));
     let may = shell.may(Permission::AccountWrite);
@@ -74,6 +75,9 @@ fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Response {
                     @if may { a href={"/administration/accounts/" (account.id) "/contact"} { "How they reach them" } }
                     @else { span.muted { "—" } }
                 }),
+                ("Ends", account.expires_at.map_or_else(never, |at| ui::time(at.micros()))),
+                ("Password set", account.password_set_at.map_or_else(never, |at| ui::time(at.micros()))),
+                ("Password to be changed", account.password_ends_at.map_or_else(never, |at| ui::time(at.micros()))),
                 ("Last signed in", last),
                 ("Made", ui::time(account.created_at.micros())),
                 ("Events", html! { a href=(events.to_string()) { "What happened to it" } }),
@@ -92,13 +96,14 @@ fn form(shell: &Shell, account: &AccountView, typed: &Typed) -> Markup {
     let display = typed.field("display-name", "display_name", "Name", "");
     let email = Field { kind: "email", ..typed.field("email", "email", "Mail address", "") };
     let role = Field { required: true, ..typed.field("role", "role", "Role", "") };
+    let end = last_day_field(typed);
     html! {
-        @if let Some(error) = typed.general_error(&["display_name", "email", "role"]) {
+        @if let Some(error) = typed.general_error(&["display_name", "email", "role", "expires_at"]) {
             (ui::alert_box(AlertKind::Error, error))
         }
         (ui::post_form(&format!("/administration/accounts/{}", account.id), shell.csrf(), false, html! {
             input type="hidden" name="version" value=(typed.text("version"));
-            (ui::field(&display)) (ui::field(&email)) (ui::select_field(&role, &role_choices()))
+            (ui::field(&display)) (ui::field(&email)) (ui::select_field(&role, &role_choices())) (ui::field(&end))
             div.actions { (ui::submit("Save", Tone::Info)) }
         }))
     }
@@ -153,12 +158,16 @@ async fn save(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Re
         .answer(async {
             let id: AccountId = path_of(&id)?;
             let version = typed.text("version").parse().ok();
+            // What was not touched stays to the second: an end need not be at midnight.
+            let before = find(&shell, id).await?.expires_at;
             let saved = async {
+                let touched = last_day(before) != typed.text("expires_at");
                 let change = AccountChange {
                     display_name: Some(typed.text("display_name").to_owned()),
                     email: Some(typed.text("email").to_owned()),
                     role: Some(role_of(&typed)?),
                     disabled: None,
+                    expires_at: if touched { Some(end_of(&typed)?) } else { None },
                 };
                 shell.engine().update_account(shell.context(), id, version, change).await
             };
