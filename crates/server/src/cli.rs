@@ -16,6 +16,7 @@ pub mod events;
 pub mod forwarders;
 pub mod man;
 pub mod monitors;
+pub mod notices;
 pub mod serve;
 pub mod settings;
 pub mod sources;
@@ -92,6 +93,9 @@ pub enum Command {
     /// See how channels stand, change them, try them out.
     #[command(subcommand)]
     Channels(channels::ChannelsCommand),
+    /// See who was told of what and why not, and which certificates reach nobody.
+    #[command(subcommand)]
+    Notices(notices::NoticesCommand),
     /// See how forwarders stand, change them, send again what did not arrive.
     #[command(subcommand)]
     Forwarders(forwarders::ForwardersCommand),

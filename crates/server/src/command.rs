@@ -13,6 +13,7 @@ pub mod events;
 pub mod forwarders;
 mod migrate_store;
 pub mod monitors;
+pub mod notices;
 mod progress;
 mod restore;
 pub mod serve;
@@ -41,6 +42,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Alerts(command) => alerts::run(global, command).await?,
         Command::Monitors(command) => monitors::run(global, command).await?,
         Command::Channels(command) => channels::run(global, command).await?,
+        Command::Notices(command) => notices::run(global, command).await?,
         Command::Forwarders(command) => forwarders::run(global, command).await?,
         Command::Sources(command) => sources::run(global, command).await?,
         Command::Certificates(command) => return certificates::run(global, command).await,
