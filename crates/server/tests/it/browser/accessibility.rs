@@ -77,7 +77,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// Pages without parameters.
-const PAGES: [&str; 54] = [
+const PAGES: [&str; 56] = [
     "/",
     "/alerts",
     "/review",
@@ -97,6 +97,8 @@ const PAGES: [&str; 54] = [
     "/notifications/templates",
     "/notifications/templates/new",
     "/notifications/notices",
+    "/notifications/why",
+    "/notifications/coverage",
     "/account/contact",
     "/channels",
     "/channels/new",

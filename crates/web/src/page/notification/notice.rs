@@ -238,10 +238,10 @@ async fn why(shell: &Shell) -> Result<Response, Problem> {
         ]))
         (ui::page_header(title, "Answered from what was recorded when it happened.", html! {}))
         @if sees {
-            form.inline method="get" action="/notifications/why" {
+            form.form method="get" action="/notifications/why" {
                 input type="hidden" name="event" value=(event_text);
                 (ui::select_field(&field, &options))
-                button type="submit" { "Ask" }
+                div.actions { button type="submit" { "Ask" } }
             }
         }
         (ui::section("answer", "Answer", html! { a href={"/events/" (event)} { "The event" } }, html! {

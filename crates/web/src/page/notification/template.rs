@@ -315,6 +315,11 @@ fn known(fields: &[(String, String)], types: &[EventType]) -> Markup {
     html! { section.sheet aria-labelledby="names-title" {
         h2 id="names-title" { "Names" }
         p.hint { "What there is for " (names.join(", ")) ". Anything else is refused when you save." }
-        dl.steps { @for (name, doc) in fields { dt { (ui::code(name)) } dd { (doc) } } }
+        div.field-list tabindex="0" role="region" aria-label="Names that a template can use" {
+            dl { @for (name, doc) in fields { div {
+                dt { code.break { (name) } }
+                dd { (doc) }
+            } } }
+        }
     } }
 }
