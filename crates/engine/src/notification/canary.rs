@@ -1,10 +1,10 @@
 //! The canary: a synthetic certificate that is about to end, on a schedule. The monitors find it,
-//! the triggers react, the profile `canary` tells of it, the channels deliver: whatever of that does
-//! not work is found out before a real certificate needs it.
+//! the triggers react, the profile `canary` tells of it, the channels deliver: whatever of that
+//! does not work is found out before a real certificate needs it.
 //!
 //! The job puts the certificate in; another loop looks whether the message arrived through every
-//! channel in time. Absence is an event and an alert (the bell is one path), and a message through a
-//! channel that works (the other). The certificate is deleted when it was judged.
+//! channel in time. Absence is an event and an alert (the bell is one path), and a message through
+//! a channel that works (the other). The certificate is deleted when it was judged.
 
 use std::sync::Arc;
 

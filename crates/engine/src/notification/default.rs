@@ -2,8 +2,8 @@
 //! delete. With one mail channel they work as they are.
 //!
 //! Whom an event concerns is told by the bell and by every mail channel: the owner of a certificate
-//! and its groups. Where that reaches nobody, administrators are, who then know that somebody has to
-//! be found.
+//! and its groups. Where that reaches nobody, administrators are, who then know that somebody has
+//! to be found.
 
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@
 //!
 //! | name | what it holds |
 //! |---|---|
-//! | `title`, `message` | what the step of the action says; the title is the event's sentence otherwise |
+//! | `title`, `message` | what the step says; the title is the event's sentence otherwise |
 //! | `event` | `id`, `type`, `time`, `severity`, `outcome`, `reason`, `sentence`, `index` |
 //! | `detail` | the detail of the event, by its names in the catalogue |
 //! | `object` | the certificate, by the names of the inventory; `object.attribute.NAME` |

@@ -235,8 +235,8 @@ async fn update_channel(
 
 /// Delete a channel
 ///
-/// Refused while a notification profile names it. What waits for it is given up; its deliveries stay
-/// readable.
+/// Refused while a notification profile names it. What waits for it is given up; its deliveries
+/// stay readable.
 #[utoipa::path(delete, path = "/api/v1/channels/{name}", tag = "notifications",
     params(("name" = String, Path, description = "Name")),
     responses((status = 204, description = "It is gone")))]

@@ -162,7 +162,10 @@ pub(in crate::page) fn table(id: &str, rows: &[Told]) -> Markup {
                 cells: vec![
                     html! { (whom.unwrap_or_else(|| "—".to_owned())) },
                     html! { (notice.channel) },
-                    html! { (notice.event_type) @if notice.level > 0 { " " span.muted { "escalation, level " (notice.level) } } },
+                    html! {
+                        (notice.event_type)
+                        @if notice.level > 0 { " " span.muted { "escalation, level " (notice.level) } }
+                    },
                     state(told),
                     html! {
                         @if told.reason().is_empty() { span.muted { (told.paths().join("; ")) } } @else { (told.reason()) }
