@@ -3,6 +3,9 @@
 //! Everybody may ask about themselves. Decisions about others show their addresses and are for
 //! those who may see accounts.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use chancery_event::id::{AccountId, AlertId, EventId};
 use chancery_event::{Target, TargetKind};
 use chancery_store::log;
@@ -191,7 +194,7 @@ fn own(context: &Context, mut query: Query) -> Result<Option<Query>, Error> {
 
 async fn told(link: &mut chancery_store::Link, rows: Vec<Notice>) -> Result<Vec<Told>, Error> {
     let mut list = Vec::with_capacity(rows.len());
-    let mut names = std::collections::HashMap::new();
+    let mut names = HashMap::new();
     for notice in rows {
         let delivery = match notice.delivery {
             Some(id) => delivery::find(link, id).await?,
@@ -200,9 +203,8 @@ async fn told(link: &mut chancery_store::Link, rows: Vec<Notice>) -> Result<Vec<
         let account_name = match notice.account {
             None => None,
             Some(id) => {
-                if !names.contains_key(&id) {
-                    let found = account::find(link, id).await?.map(|account| account.name);
-                    names.insert(id, found);
+                if let Entry::Vacant(place) = names.entry(id) {
+                    place.insert(account::find(link, id).await?.map(|account| account.name));
                 }
                 names.get(&id).cloned().flatten()
             }

@@ -196,10 +196,11 @@ async fn create_channel(
 async fn read_channel(
     State(engine): State<Engine>,
     caller: Caller,
+    headers: HeaderMap,
     PathOf(name): PathOf<String>,
 ) -> Result<Response, Problem> {
     let view = engine.destination(caller.context(), CLASS, &name).await?;
-    version::tagged(&HeaderMap::new(), view.row.version, &Channel::from(view))
+    version::tagged(&headers, view.row.version, &Channel::from(view))
 }
 
 /// Change a channel

@@ -90,9 +90,12 @@ fn choose(shell: &Shell, shelf: &Shelf) -> Response {
             Crumb { label: "New", href: None },
         ]))
         (ui::page_header(&title, "Where to? The kind cannot be changed later.", html! {}))
-        ul {
+        ul.kinds {
             @for kind in KINDS.iter().filter(|kind| offered(shelf, kind.word).is_some()) {
-                li { a href={(shelf.root) "/new?kind=" (kind.word)} { (kind.label) } " " span.muted { (kind.about) } }
+                li {
+                    a href={(shelf.root) "/new?kind=" (kind.word)} { (kind.label) }
+                    p.muted { (kind.about) }
+                }
             }
         }
     };
@@ -117,6 +120,11 @@ pub(super) fn told_once(
     let never = axum::http::HeaderValue::from_static("no-store");
     response.headers_mut().insert(axum::http::header::CACHE_CONTROL, never);
     response
+}
+
+/// A log index as people type it.
+fn index(text: &str) -> Result<u64, Error> {
+    text.trim().parse().map_err(|_| Error::invalid("start", "a number without separators"))
 }
 
 fn lines(text: &str) -> Vec<String> {
@@ -275,7 +283,7 @@ async fn save(
             body: body(&typed, shelf, kind)?,
             secrets,
             enabled: Some(typed.has("enabled")),
-            start: typed.text("start").parse().ok(),
+            start: typed.some("start").map(|text| index(&text)).transpose()?,
         };
         match name {
             None => engine.create_destination(context, shelf.class, &wanted, edit).await,
