@@ -4,6 +4,7 @@
 //! (RFC 9457) become one line. It follows no redirects, so that a token never reaches another host.
 
 use std::error::Error as _;
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
@@ -110,7 +111,32 @@ pub async fn refusal(url: &Url, mut response: Response) -> Error {
         StatusCode::UNAUTHORIZED => "; give a valid token by CHANCERY_TOKEN or --token",
         _ => "",
     };
-    anyhow!("the server refused {} ({status}): {said}{hint}", url.path())
+    let said = format!("the server refused {} ({status}): {said}{hint}", url.path());
+    Refusal { status, said }.into()
+}
+
+/// A request that the server answered with a refusal.
+#[derive(Debug)]
+struct Refusal {
+    status: StatusCode,
+    said: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Whether the same request would be refused again: the fault is the caller's, and no lack of
+/// time.
+pub fn is_final(error: &Error) -> bool {
+    let passing = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    error
+        .downcast_ref::<Refusal>()
+        .is_some_and(|found| found.status.is_client_error() && !passing.contains(&found.status))
 }
 
 /// What a problem document says, in one line.
