@@ -8,6 +8,7 @@
 //! Crash between the two: the entries have indexes, no checkpoint covers them yet; the sealer
 //! finishes with `publish` when it starts again.
 
+mod alike;
 mod audit;
 mod cursor;
 mod pending;
@@ -18,6 +19,7 @@ mod search;
 mod sequence;
 mod tile;
 
+pub use alike::{Alike, Group, alike, newest_of};
 pub use audit::{Audited, audit, surplus};
 pub use cursor::{cursor, cursors, move_cursor};
 pub(crate) use pending::insert_pending;

@@ -175,6 +175,13 @@ impl AtWork {
     async fn look_at_all(&mut self, active: Arc<Active>, tally: &mut Tally) -> Result<(), Error> {
         let Some(watched) = active.definition.kind.watched() else { return Ok(()) };
         enrolment::catch_up(&self.engine).await?;
+        // A definition that somebody changed a moment ago and runs at once: what is watched still
+        // has the times of the old one.
+        let tasks = task::all(&mut self.engine.link().await?).await?;
+        let own = tasks.iter().find(|task| task.class == "monitor" && task.name == active.name);
+        if own.is_none_or(|task| task.version != active.version) {
+            enrolment::set_up(&self.engine, &active).await?;
+        }
         self.count(&active, watched, tally).await?;
         loop {
             // The time is that of the start: what becomes due meanwhile is for the next run.

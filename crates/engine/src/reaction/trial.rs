@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Configuration;
+use super::coarse;
 use super::configuration::Surroundings;
 use super::evaluate::{Evaluation, Verdict, evaluate};
 use super::happening::{Happening, Subject, certificate_of};
@@ -329,6 +330,12 @@ impl Engine {
         let started = Instant::now();
         let now = self.environment().now();
         let mut tried = Tried { events: to.saturating_sub(from), ..Tried::default() };
+        if let Some(columns) = coarse::columns(tested.saved.iter().chain([&tested.with])) {
+            let count = coarse::Count { engine: self, tested, columns, now, tried };
+            let mut tried = count.through((from, to), progress).await?;
+            tried.took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            return Ok(tried);
+        }
         let mut subjects: HashMap<CertificateId, Option<Arc<Subject>>> = HashMap::new();
         let mut link = self.link().await?;
         let mut place = from;
@@ -376,10 +383,10 @@ fn edit(class: Class, name: &str, body: Value) -> TrialEdit {
 }
 
 /// Configurations that are tried side by side.
-struct Tested {
-    with: Configuration,
-    saved: Option<Configuration>,
-    types: Vec<&'static str>,
+pub(super) struct Tested {
+    pub(super) with: Configuration,
+    pub(super) saved: Option<Configuration>,
+    pub(super) types: Vec<&'static str>,
 }
 
 impl Tried {
@@ -395,7 +402,7 @@ impl Tried {
         }
     }
 
-    fn count(&mut self, tested: &Tested, happening: &Happening<'_>) {
+    pub(super) fn count(&mut self, tested: &Tested, happening: &Happening<'_>) {
         let evaluations = evaluate(&tested.with, happening);
         for one in &evaluations {
             let of = self.verdicts.entry(one.trigger.name.clone()).or_default();
@@ -441,7 +448,7 @@ fn acts(evaluation: Option<&Evaluation>) -> Option<(Verdict, Vec<&super::step::E
     Some((held.verdict, held.planned.iter().map(|planned| &planned.effect).collect()))
 }
 
-fn sample(evaluation: &Evaluation, happening: &Happening<'_>) -> Sample {
+pub(super) fn sample(evaluation: &Evaluation, happening: &Happening<'_>) -> Sample {
     Sample {
         event: happening.event.id,
         index: happening.index.map_or(0, |index| index.0),

@@ -2,6 +2,7 @@
 //! expressions built) and then evaluated on any number of objects; evaluating is total and pure.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use regex::Regex;
 
@@ -46,6 +47,12 @@ impl Compiled {
         Ok(Self { root: prepare(filter, schema)? })
     }
 
+    /// The fields it looks at, by canonical name; `None` if it looks for words as well.
+    pub fn fields(&self) -> Option<BTreeSet<&str>> {
+        let mut fields = BTreeSet::new();
+        self.root.gather(&mut fields).then_some(fields)
+    }
+
     /// Whether the filter holds for the object at the time `now_us` (microseconds since 1970 UTC).
     pub fn holds(&self, object: &dyn Object, now_us: i64) -> bool {
         self.root.holds(object, now_us)
@@ -80,6 +87,20 @@ fn prepare(filter: &Filter, schema: &Schema) -> Result<Node, FilterError> {
 }
 
 impl Node {
+    /// Gathers the fields; false: it looks for words.
+    fn gather<'a>(&'a self, fields: &mut BTreeSet<&'a str>) -> bool {
+        match self {
+            Node::All => true,
+            Node::And(parts) | Node::Or(parts) => parts.iter().all(|part| part.gather(fields)),
+            Node::Not(part) => part.gather(fields),
+            Node::Words(_) => false,
+            Node::Comparison(prepared) => {
+                fields.insert(&prepared.comparison.field);
+                true
+            }
+        }
+    }
+
     fn holds(&self, object: &dyn Object, now_us: i64) -> bool {
         match self {
             Node::All => true,
