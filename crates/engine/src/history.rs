@@ -55,6 +55,22 @@ pub struct SeenEvent {
     pub entry: Vec<u8>,
     /// The salt of the commitment to the personal part, where that part is shown.
     pub salt: Option<[u8; 32]>,
+    /// By what it was removed from the database; it comes from the archive then.
+    pub removed: Option<log::Removal>,
+}
+
+impl SeenEvent {
+    /// An event out of the archive, which has neither its personal part nor when it was sealed: the
+    /// time of the event stands for that.
+    fn archived(
+        index: LogIndex,
+        entry: Vec<u8>,
+        removed: Option<log::Removal>,
+    ) -> Result<Self, Error> {
+        let event = Event::open(&entry, None)
+            .map_err(|error| Error::LogDamaged(format!("entry {index}: {error}")))?;
+        Ok(Self { index, sealed_at: event.time, event, entry, salt: None, removed })
+    }
 }
 
 /// A page of events.
@@ -115,9 +131,16 @@ impl Engine {
     /// There is none, it is not sealed yet, or the caller may not read events.
     pub async fn event(&self, context: &Context, id: EventId) -> Result<SeenEvent, Error> {
         context.require(Permission::EventRead)?;
-        let found = log::by_id(&mut self.link().await?, id).await?;
-        let found = self.if_visible(context, found).await?;
-        found.map(|sealed| seen(context, sealed)).ok_or_else(|| Error::not_found("event", id))
+        let mut link = self.link().await?;
+        if let Some(sealed) = log::by_id(&mut link, id).await? {
+            let found = self.if_visible(context, Some(sealed)).await?;
+            let missing = || Error::not_found("event", id);
+            return found.map(|sealed| seen(context, sealed)).ok_or_else(missing);
+        }
+        match log::removed_index(&mut link, id).await? {
+            Some(index) => self.removed_event(context, index).await,
+            None => Err(Error::not_found("event", id)),
+        }
     }
 
     /// The event at an index.
@@ -127,8 +150,30 @@ impl Engine {
     pub async fn event_at(&self, context: &Context, index: LogIndex) -> Result<SeenEvent, Error> {
         context.require(Permission::EventRead)?;
         let found = log::by_index(&mut self.link().await?, index).await?;
-        let found = self.if_visible(context, found).await?;
-        found.map(|sealed| seen(context, sealed)).ok_or_else(|| Error::not_found("event", index))
+        match found {
+            Some(sealed) => {
+                let found = self.if_visible(context, Some(sealed)).await?;
+                let missing = || Error::not_found("event", index);
+                found.map(|sealed| seen(context, sealed)).ok_or_else(missing)
+            }
+            None => self.removed_event(context, index).await,
+        }
+    }
+
+    /// An event that was removed from the database, out of the archive.
+    pub(crate) async fn removed_event(
+        &self,
+        context: &Context,
+        index: LogIndex,
+    ) -> Result<SeenEvent, Error> {
+        let removed = log::removal(&mut self.link().await?, index).await?;
+        let removed = removed.ok_or_else(|| Error::not_found("event", index))?;
+        let entry = self.archived_entry(index).await?;
+        let found = SeenEvent::archived(index, entry, Some(removed))?;
+        match self.is_visible(context, &found.event, index).await? {
+            true => Ok(found),
+            false => Err(Error::not_found("event", index)),
+        }
     }
 
     /// Counts of the events that a filter selects, by field. Those who may see people also get
@@ -223,13 +268,24 @@ impl Engine {
         context: &Context,
         found: Option<Sealed>,
     ) -> Result<Option<Sealed>, Error> {
-        let (Some(scope), Some(sealed)) = (self.event_scope(context).await?, &found) else {
-            return Ok(found);
+        let visible = match &found {
+            Some(sealed) => self.is_visible(context, sealed.event(), sealed.index()).await?,
+            None => true,
         };
+        Ok(found.filter(|_| visible))
+    }
+
+    /// Whether the caller's account may see an event.
+    async fn is_visible(
+        &self,
+        context: &Context,
+        event: &Event,
+        index: LogIndex,
+    ) -> Result<bool, Error> {
+        let Some(scope) = self.event_scope(context).await? else { return Ok(true) };
         let scope = scope.compile(self.event_schema())?;
         let now = self.environment().now().micros();
-        let searchable = Searchable { event: sealed.event(), index: sealed.index() };
-        Ok(if scope.holds(&searchable, now) { found } else { None })
+        Ok(scope.holds(&Searchable { event, index }, now))
     }
 }
 
@@ -249,6 +305,7 @@ fn seen(context: &Context, sealed: Sealed) -> SeenEvent {
         sealed_at: sealed.sealed_at(),
         event,
         entry: sealed.entry().to_vec(),
+        removed: None,
     }
 }
 

@@ -14,6 +14,7 @@
 
 pub mod address_range;
 pub mod admin;
+pub mod archive;
 pub mod audit;
 pub mod effective;
 mod file;
@@ -39,6 +40,7 @@ pub mod validation;
 use std::path::{Path, PathBuf};
 
 pub use admin::Admin;
+pub use archive::Archive;
 pub use audit::Audit;
 pub use effective::Effective;
 pub use limits::Limits;
@@ -84,6 +86,8 @@ pub struct Config {
     pub reaction: Reaction,
     /// What may be reached from here.
     pub network: Network,
+    /// Where the entries of the log are kept beside the database.
+    pub archive: Archive,
     /// Listeners for syslog.
     pub syslog: Syslog,
     /// What is recorded beyond the necessary.
@@ -191,6 +195,7 @@ impl Config {
             validation: Validation::read(reader),
             reaction: Reaction::read(reader),
             network: Network::read(reader),
+            archive: Archive::read(reader),
             syslog: Syslog::read(reader, tls.is_some()),
             audit: Audit::read(reader),
             logging: Logging::read(reader),

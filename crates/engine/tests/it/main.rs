@@ -16,6 +16,7 @@ mod notification;
 mod reaction;
 mod reaction_figures;
 mod remembered;
+mod retention;
 mod schedule;
 mod sealer;
 mod simulation;

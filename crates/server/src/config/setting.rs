@@ -1,7 +1,8 @@
 //! What a setting is: its key, and from it the three spellings.
 
 use super::{
-    admin, audit, limits, log, logging, network, rate, reaction, serving, session, syslog, tls,
+    admin, archive, audit, limits, log, logging, network, rate, reaction, serving, session, syslog,
+    tls,
     validation,
 };
 
@@ -51,6 +52,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
         validation::SETTINGS,
         reaction::SETTINGS,
         network::SETTINGS,
+        archive::SETTINGS,
         syslog::SETTINGS,
         audit::SETTINGS,
         logging::SETTINGS,

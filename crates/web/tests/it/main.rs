@@ -20,3 +20,4 @@ mod notifications;
 mod okta;
 mod okta_poll;
 mod pages;
+mod retention;
