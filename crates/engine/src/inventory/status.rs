@@ -12,7 +12,7 @@ use chancery_event::types::certificate as types;
 use chancery_event::{Severity, Timestamp};
 use chancery_pki::Certificate as Parsed;
 use chancery_store::Tx;
-use chancery_store::table::certificate::{self, Certificate, StatusRow};
+use chancery_store::table::certificate::{self, Certificate, Due, StatusRow};
 use chancery_store::table::job::Job;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -60,7 +60,7 @@ pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
         return Ok(0);
     }
     let mut issuers = Issuers::default();
-    let mut keys: Vec<_> = due.iter().map(|(row, _)| row.issuer_key.clone()).collect();
+    let mut keys: Vec<_> = due.iter().map(|due| due.row.issuer_key.clone()).collect();
     keys.sort();
     keys.dedup();
     issuers.read(&mut link, keys).await?;
@@ -68,12 +68,12 @@ pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
     let expiring_days = engine.settings().expiring_days;
     let judged: Vec<_> = due
         .into_iter()
-        .map(|(row, der)| {
+        .map(|Due { row, der, cause }| {
             let verdict = match Parsed::parse(&der) {
                 Ok(parsed) => issuers.judge(&row, &parsed, now, expiring_days),
                 Err(error) => unreadable(&error.to_string(), now),
             };
-            (row, verdict)
+            (row, verdict, cause)
         })
         .collect();
     let count = judged.len();
@@ -86,8 +86,8 @@ pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
             let (work, scribe) = (work.clone(), scribe.clone());
             Box::pin(async move {
                 let mut issuers = std::collections::BTreeSet::new();
-                for (row, verdict) in work.iter() {
-                    apply(tx, &scribe, row, verdict).await?;
+                for (row, verdict, cause) in work.iter() {
+                    apply(tx, &scribe.because_of(*cause), row, verdict).await?;
                     if row.status != verdict.status {
                         issuers.insert(row.issuer_key.as_str());
                     }
@@ -143,9 +143,6 @@ async fn apply(
     if row.status == verdict.status {
         return Ok(());
     }
-    if row.is_ca {
-        certificate::make_due(tx, &row.subject_key, row.id, verdict.at).await?;
-    }
     let names = certificate::names(tx, row.id).await?;
     let person = candidate::names_a_person(&row, &names);
     let mut summary = candidate::summary(&row, person);
@@ -161,6 +158,9 @@ async fn apply(
         .target(candidate::target(&row, person))
         .severity(severity(&verdict.status));
     let event = scribe.record(tx, draft)?;
+    if row.is_ca {
+        certificate::make_due(tx, &row.subject_key, row.id, verdict.at, Some(event)).await?;
+    }
     let verdict = (verdict.status.as_str(), verdict.reason.as_str());
     cause::certificate_status(tx, scribe, &row, person, verdict, event).await
 }
@@ -210,7 +210,9 @@ pub(crate) async fn run_job(
     let id = id.ok_or(JobError { retry: false, message })?;
     let now = engine.environment().now();
     let due = engine.0.store.transaction("job.validate", move |tx: &mut Tx| {
-        Box::pin(async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now).await?) })
+        Box::pin(
+            async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now, None).await?) },
+        )
     });
     due.await.map_err(JobError::of)?;
     engine.0.status_waiting.notify_one();
