@@ -24,8 +24,8 @@ pub async fn run(global: &GlobalArguments, command: SourcesCommand) -> Result<()
             let (_, made) = client.post("intake-sources", &[], Body::Json(wish)).await?;
             tell(global, &made)
         }
-        SourcesCommand::Enable(source) => change(&client, &source.name, true).await,
-        SourcesCommand::Disable(source) => change(&client, &source.name, false).await,
+        SourcesCommand::Enable(source) => change(global, &client, &source.name, true).await,
+        SourcesCommand::Disable(source) => change(global, &client, &source.name, false).await,
         SourcesCommand::Renew(source) => {
             let path = format!("intake-sources/{}", source.name);
             let wish = Body::Json(json!({ "renew_secret": true }));
@@ -34,33 +34,52 @@ pub async fn run(global: &GlobalArguments, command: SourcesCommand) -> Result<()
         }
         SourcesCommand::Delete(source) => {
             let path = format!("intake-sources/{}", source.name);
-            client.send(Method::DELETE, &path, &[], Body::None, &[]).await.map(|_| ())
+            client.send(Method::DELETE, &path, &[], Body::None, &[]).await?;
+            let done = json!({ "source": source.name, "deleted": true });
+            say(global, "The source is deleted.", &done)
         }
     }
 }
 
-async fn change(client: &Client, name: &str, enabled: bool) -> Result<()> {
+/// What was done, as a sentence or as one document.
+fn say(global: &GlobalArguments, text: &str, done: &Value) -> Result<()> {
+    if global.json {
+        outln!("{done:#}")?
+    } else {
+        outln!("{text}")?
+    }
+    Ok(())
+}
+
+async fn change(
+    global: &GlobalArguments,
+    client: &Client,
+    name: &str,
+    enabled: bool,
+) -> Result<()> {
     let path = format!("intake-sources/{name}");
     let wish = Body::Json(json!({ "enabled": enabled }));
-    client.send(Method::PATCH, &path, &[], wish, &[]).await.map(|_| ())
+    client.send(Method::PATCH, &path, &[], wish, &[]).await?;
+    let text = if enabled { "Its events are taken in." } else { "Its events are refused." };
+    say(global, text, &json!({ "source": name, "enabled": enabled }))
 }
 
 /// The secret alone on standard output, so that it can be piped; the rest beside it.
 fn tell(global: &GlobalArguments, made: &Value) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{made:#}")?;
         return Ok(());
     }
     let member = |name: &str| text::plain(made[name].as_str().unwrap_or_default());
-    eprintln!("{} sends to {}; its secret, shown once:", member("name"), member("address"));
+    errln!("{} sends to {}; its secret, shown once:", member("name"), member("address"));
     writeln!(out, "{}", member("secret"))?;
     Ok(())
 }
 
 async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
     let sources = client.list("intake-sources", &[], 10_000).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{:#}", Value::Array(sources))?;
         return Ok(());
