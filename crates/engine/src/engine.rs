@@ -300,6 +300,7 @@ impl Engine {
         settings: Settings,
         environment: Environment,
     ) -> Result<Opened, StartError> {
+        check_first(&settings)?;
         let store = Store::open(&settings.store()).await?;
         let keys = keys_of(&store, &settings, &environment).await?;
         if !settings.accept_restored {
@@ -512,6 +513,15 @@ impl Engine {
             store_bytes: self.0.store.size_bytes().await?,
             uptime_seconds: self.0.started.elapsed().as_secs(),
         })
+    }
+}
+
+/// What can be refused before anything is made.
+fn check_first(settings: &Settings) -> Result<(), KeyError> {
+    let is_decided = settings.key_passphrase.is_some() || settings.allow_unencrypted_key;
+    match is_decided || Keys::are_in(&settings.data_dir.join("keys")) {
+        true => Ok(()),
+        false => Err(KeyError::PassphraseRequired),
     }
 }
 

@@ -48,7 +48,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Sources(command) => sources::run(global, command).await?,
         Command::Retention(command) => retention::run(global, command).await?,
         Command::Certificates(command) => return certificates::run(global, command).await,
-        Command::Catalogue(command) => catalogue::run(global, &command, &mut std::io::stdout())?,
+        Command::Catalogue(command) => {
+            catalogue::run(global, &command, &mut crate::terminal::out())?
+        }
         Command::Token(command) => token::run(global, &command).await?,
         Command::Backup(arguments) => return backup::run(global, &arguments).await,
         Command::Restore(arguments) => restore::run(global, &arguments).await?,

@@ -10,12 +10,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_event::id::CertificateId;
+use chancery_event::id::{CertificateId, EventId};
 use chancery_event::types::certificate as types;
 use chancery_event::{Severity, Timestamp};
 use chancery_pki::Certificate as Parsed;
 use chancery_store::Tx;
-use chancery_store::table::certificate::{self, Certificate, StatusRow};
+use chancery_store::table::certificate::{self, Certificate, Due, StatusRow};
 use chancery_store::table::job::Job;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -70,7 +70,7 @@ pub(crate) async fn round(engine: &Engine, standing: &Standing) -> Result<usize,
 /// Verdicts on a batch, and the issuers that they rest on.
 struct Judged {
     issuers: Issuers,
-    verdicts: Vec<(Certificate, StatusRow)>,
+    verdicts: Vec<(Certificate, StatusRow, Option<EventId>)>,
 }
 
 /// Judges a batch of what is due, if anything is.
@@ -82,7 +82,7 @@ async fn judge(engine: &Engine) -> Result<Option<Judged>, Error> {
         return Ok(None);
     }
     let mut issuers = Issuers::default();
-    let mut keys: Vec<_> = due.iter().map(|(row, _)| row.issuer_key.clone()).collect();
+    let mut keys: Vec<_> = due.iter().map(|due| due.row.issuer_key.clone()).collect();
     keys.sort();
     keys.dedup();
     issuers.read(&mut link, keys).await?;
@@ -90,12 +90,12 @@ async fn judge(engine: &Engine) -> Result<Option<Judged>, Error> {
     let expiring_days = engine.settings().expiring_days;
     let verdicts = due
         .into_iter()
-        .map(|(row, der)| {
+        .map(|Due { row, der, cause }| {
             let verdict = match Parsed::parse(&der) {
                 Ok(parsed) => issuers.judge(&row, &parsed, now, expiring_days),
                 Err(error) => unreadable(&error.to_string(), now),
             };
-            (row, verdict)
+            (row, verdict, cause)
         })
         .collect();
     Ok(Some(Judged { issuers, verdicts }))
@@ -116,7 +116,7 @@ async fn settle(engine: &Engine, judged: Judged, standing: &Standing) -> Result<
                 standing.keep(tx).await?;
                 let mut settled = BTreeSet::new();
                 let mut unchanged: HashMap<&str, bool> = HashMap::new();
-                for (row, verdict) in &judged.verdicts {
+                for (row, verdict, cause) in &judged.verdicts {
                     let key = row.issuer_key.as_str();
                     let unchanged = match unchanged.entry(key) {
                         Entry::Occupied(known) => *known.get(),
@@ -128,7 +128,7 @@ async fn settle(engine: &Engine, judged: Judged, standing: &Standing) -> Result<
                     if !unchanged {
                         continue;
                     }
-                    apply(tx, &scribe, row, verdict).await?;
+                    apply(tx, &scribe.because_of(*cause), row, verdict).await?;
                     if row.status != verdict.status {
                         settled.insert(key);
                     }
@@ -184,9 +184,6 @@ async fn apply(
     if row.status == verdict.status {
         return Ok(());
     }
-    if row.is_ca {
-        certificate::make_due(tx, &row.subject_key, row.id, verdict.at).await?;
-    }
     let names = certificate::names(tx, row.id).await?;
     let person = candidate::names_a_person(&row, &names);
     let mut summary = candidate::summary(&row, person);
@@ -202,6 +199,9 @@ async fn apply(
         .target(candidate::target(&row, person))
         .severity(severity(&verdict.status));
     let event = scribe.record(tx, draft)?;
+    if row.is_ca {
+        certificate::make_due(tx, &row.subject_key, row.id, verdict.at, Some(event)).await?;
+    }
     let verdict = (verdict.status.as_str(), verdict.reason.as_str());
     cause::certificate_status(tx, scribe, &row, person, verdict, event).await
 }
@@ -251,7 +251,9 @@ pub(crate) async fn run_job(
     let id = id.ok_or(JobError { retry: false, message })?;
     let now = engine.environment().now();
     let due = engine.0.store.transaction("job.validate", move |tx: &mut Tx| {
-        Box::pin(async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now).await?) })
+        Box::pin(
+            async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now, None).await?) },
+        )
     });
     due.await.map_err(JobError::of)?;
     engine.0.status_waiting.notify_one();

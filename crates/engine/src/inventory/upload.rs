@@ -338,7 +338,9 @@ pub(crate) fn unreadable(error: &ContainerError) -> Error {
         ContainerError::TooLarge { .. } => "too_large",
         ContainerError::TooMany => "too_many",
         ContainerError::PrivateKey { .. } => "private_key",
-        ContainerError::NotACertificate { .. } | ContainerError::NoCertificates => "no_certificate",
+        ContainerError::NotACertificate { .. }
+        | ContainerError::UnknownFormat { .. }
+        | ContainerError::NoCertificates => "no_certificate",
         ContainerError::Broken { .. } | ContainerError::Structure { .. } => "malformed",
         ContainerError::PasswordMissing => "password_missing",
         ContainerError::PasswordWrong => "password_wrong",

@@ -323,7 +323,7 @@ pub(crate) async fn place(
     let trigger = Class::Trigger.target(&evaluation.trigger.name);
     let mut event = None;
     if !whole.is_empty() {
-        match inventory::place(tx, scribe.now(), row.id, None, &whole).await {
+        match inventory::place(tx, scribe, row.id, None, &whole).await {
             Ok((draft, true)) => event = Some(scribe.record(tx, draft.target(trigger.clone()))?),
             Ok((_, false)) => change(&mut endings, &Ending::Unchanged),
             Err(Error::Store(error)) => return Err(Error::Store(error)),

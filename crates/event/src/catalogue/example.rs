@@ -50,7 +50,7 @@ pub(super) fn of(event_type: EventType) -> Event {
     let target = target(event_type, &detail);
     let mut personal = Personal::default();
     for (name, _) in info.personal.iter().copied().flatten() {
-        if *name != "subject_dn" {
+        if !matches!(*name, "subject_dn" | "issuer_dn") {
             personal.detail.insert((*name).to_owned(), text(event_type, name).into());
         }
     }

@@ -40,11 +40,13 @@ pub async fn run(global: &GlobalArguments, command: ChannelsCommand) -> Result<(
         }
         Wanted::Enable(of) => {
             post(at(&of.name, "switch"), json!({ "enabled": true })).await?;
-            say("It is switched on. What waits is sent.")
+            let done = json!({ "channel": of.name, "enabled": true });
+            say(global, "It is switched on. What waits is sent.", &done)
         }
         Wanted::Disable(of) => {
             post(at(&of.name, "switch"), json!({ "enabled": false })).await?;
-            say("It is switched off.")
+            let done = json!({ "channel": of.name, "enabled": false });
+            say(global, "It is switched off.", &done)
         }
         Wanted::Recover(of) => {
             print(&post(at(&of.name, "recover"), json!({ "since": of.since })).await?)
@@ -52,7 +54,8 @@ pub async fn run(global: &GlobalArguments, command: ChannelsCommand) -> Result<(
         Wanted::Delete(of) => {
             let path = format!("channels/{}", of.name);
             client.send(Method::DELETE, &path, &[], Body::None, &[]).await?;
-            say("The channel is deleted.")
+            let done = json!({ "channel": of.name, "deleted": true });
+            say(global, "The channel is deleted.", &done)
         }
     }
 }

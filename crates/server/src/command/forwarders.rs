@@ -1,8 +1,8 @@
 //! `chancery forwarders`: forwarders and deliveries of a server, over its API.
 
-use std::io::{Read as _, Write};
+use std::io::Read as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -37,18 +37,26 @@ pub async fn run(global: &GlobalArguments, command: ForwardersCommand) -> Result
             let saved = client.send(Method::PUT, &path, &[], body, &[]).await?;
             print(&saved.json::<Value>().await?)
         }
-        Wanted::Test(of) => print(&post(at(&of.name, "test"), json!({})).await?),
+        Wanted::Test(of) => {
+            let tried = post(at(&of.name, "test"), json!({})).await?;
+            print(&tried)?;
+            ensure!(tried["delivered"] == json!(true), "it was not delivered");
+            Ok(())
+        }
         Wanted::Enable(of) => {
             post(at(&of.name, "switch"), json!({ "enabled": true })).await?;
-            say("It is switched on, and goes on where it was.")
+            let done = json!({ "forwarder": of.name, "enabled": true });
+            say(global, "It is switched on, and goes on where it was.", &done)
         }
         Wanted::Disable(of) => {
             post(at(&of.name, "switch"), json!({ "enabled": false })).await?;
-            say("It is switched off.")
+            let done = json!({ "forwarder": of.name, "enabled": false });
+            say(global, "It is switched off.", &done)
         }
         Wanted::Replay(of) => {
             post(at(&of.name, "replay"), json!({ "from_index": of.from })).await?;
-            say("It goes on from there.")
+            let done = json!({ "forwarder": of.name, "from_index": of.from });
+            say(global, "It goes on from there.", &done)
         }
         Wanted::Recover(of) => {
             print(&post(at(&of.name, "recover"), json!({ "since": of.since })).await?)
@@ -59,24 +67,27 @@ pub async fn run(global: &GlobalArguments, command: ForwardersCommand) -> Result
         }
         Wanted::Resend(of) => {
             post(format!("deliveries/{}/resend", of.id), json!({})).await?;
-            say("It waits to be sent again.")
+            say(global, "It waits to be sent again.", &json!({ "delivery": of.id, "resent": true }))
         }
         Wanted::Delete(of) => {
             let path = format!("forwarders/{}", of.name);
             client.send(Method::DELETE, &path, &[], Body::None, &[]).await?;
-            say("The forwarder is deleted.")
+            let done = json!({ "forwarder": of.name, "deleted": true });
+            say(global, "The forwarder is deleted.", &done)
         }
     }
 }
 
-pub(super) fn say(text: &str) -> Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}")?;
-    Ok(())
+/// What was done, as a sentence or as one document.
+pub(super) fn say(global: &GlobalArguments, text: &str, done: &Value) -> Result<()> {
+    if global.json {
+        return print(done);
+    }
+    Ok(outln!("{text}")?)
 }
 
 pub(super) fn print(value: &Value) -> Result<()> {
-    writeln!(std::io::stdout().lock(), "{value:#}")?;
-    Ok(())
+    Ok(outln!("{value:#}")?)
 }
 
 /// What the file says, with the secrets.
@@ -134,7 +145,7 @@ async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
         })
         .collect();
     let head = ["FORWARDER", "STATE", "KIND", "WAITING", "GIVEN UP", "LOG", "TO"];
-    text::table(&mut std::io::stdout().lock(), &head, &rows)
+    text::table(&mut crate::terminal::out(), &head, &rows)
 }
 
 async fn deliveries(
@@ -168,5 +179,5 @@ async fn deliveries(
         })
         .collect();
     let head = ["DELIVERY", "DESTINATION", "STATE", "ATTEMPTS", "EVENT", "LAST ERROR"];
-    text::table(&mut std::io::stdout().lock(), &head, &rows)
+    text::table(&mut crate::terminal::out(), &head, &rows)
 }

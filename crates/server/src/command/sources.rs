@@ -24,8 +24,14 @@ pub async fn run(global: &GlobalArguments, command: SourcesCommand) -> Result<()
             let (_, made) = client.post("intake-sources", &[], Body::Json(wish)).await?;
             tell(global, &made)
         }
-        SourcesCommand::Enable(source) => change(&client, &source.name, true).await,
-        SourcesCommand::Disable(source) => change(&client, &source.name, false).await,
+        SourcesCommand::Enable(source) => {
+            let wish = json!({ "enabled": true });
+            change(global, &client, &source.name, wish, "Its events are taken in.").await
+        }
+        SourcesCommand::Disable(source) => {
+            let wish = json!({ "enabled": false });
+            change(global, &client, &source.name, wish, "Its events are refused.").await
+        }
         SourcesCommand::Renew(source) => {
             let path = format!("intake-sources/{}", source.name);
             let wish = Body::Json(json!({ "renew_secret": true }));
@@ -33,38 +39,48 @@ pub async fn run(global: &GlobalArguments, command: SourcesCommand) -> Result<()
             tell(global, &serde_json::from_slice(&answer.bytes().await?)?)
         }
         SourcesCommand::Syslog(wish) => {
-            let mut change = json!({});
+            let mut who = json!({});
             if wish.nobody || !wish.addresses.is_empty() {
-                change["addresses"] = json!(wish.addresses);
+                who["addresses"] = json!(wish.addresses);
             }
             if wish.nobody || !wish.certificates.is_empty() {
-                change["certificates"] = json!(wish.certificates);
+                who["certificates"] = json!(wish.certificates);
             }
-            patch(&client, &wish.name, change).await
+            let text = "It is settled who may send over syslog.";
+            change(global, &client, &wish.name, who, text).await
         }
         SourcesCommand::Poll(wish) => {
             if wish.stop {
-                return patch(&client, &wish.name, json!({ "stop_polling": true })).await;
+                let stop = json!({ "stop_polling": true });
+                return change(global, &client, &wish.name, stop, "It is fetched no more.").await;
             }
             let token = if wish.keep_token { None } else { Some(token()?) };
             let poll = json!({ "url": wish.address, "filter": wish.filter, "every_s": wish.every,
                 "since": wish.since, "token": token });
-            patch(&client, &wish.name, json!({ "poll": poll })).await
+            let poll = json!({ "poll": poll });
+            change(global, &client, &wish.name, poll, "It is fetched from now on.").await
         }
         SourcesCommand::Delete(source) => {
             let path = format!("intake-sources/{}", source.name);
-            client.send(Method::DELETE, &path, &[], Body::None, &[]).await.map(|_| ())
+            client.send(Method::DELETE, &path, &[], Body::None, &[]).await?;
+            let done = json!({ "source": source.name, "deleted": true });
+            super::forwarders::say(global, "The source is deleted.", &done)
         }
     }
 }
 
-async fn change(client: &Client, name: &str, enabled: bool) -> Result<()> {
-    patch(client, name, json!({ "enabled": enabled })).await
-}
-
-async fn patch(client: &Client, name: &str, change: Value) -> Result<()> {
+/// Changes a source, and says what holds now.
+async fn change(
+    global: &GlobalArguments,
+    client: &Client,
+    name: &str,
+    wish: Value,
+    text: &str,
+) -> Result<()> {
     let path = format!("intake-sources/{name}");
-    client.send(Method::PATCH, &path, &[], Body::Json(change), &[]).await.map(|_| ())
+    client.send(Method::PATCH, &path, &[], Body::Json(wish), &[]).await?;
+    let now = client.get(&path, &[]).await?;
+    super::forwarders::say(global, text, &now)
 }
 
 /// The API token, which no command line may hold.
@@ -82,20 +98,20 @@ fn token() -> Result<String> {
 
 /// The secret alone on standard output, so that it can be piped; the rest beside it.
 fn tell(global: &GlobalArguments, made: &Value) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{made:#}")?;
         return Ok(());
     }
     let member = |name: &str| text::plain(made[name].as_str().unwrap_or_default());
-    eprintln!("{} sends to {}; its secret, shown once:", member("name"), member("address"));
+    errln!("{} sends to {}; its secret, shown once:", member("name"), member("address"));
     writeln!(out, "{}", member("secret"))?;
     Ok(())
 }
 
 async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
     let sources = client.list("intake-sources", &[], 10_000).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{:#}", Value::Array(sources))?;
         return Ok(());

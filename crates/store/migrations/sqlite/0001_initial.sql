@@ -218,6 +218,7 @@ CREATE TABLE certificate (
     chain               TEXT NOT NULL,             -- JSON array of fingerprints, from this one upwards
     status_at           BIGINT NOT NULL,
     status_due_at       BIGINT NOT NULL,           -- when time alone may change the status
+    status_cause        TEXT,                      -- event that made it due, until it is judged
     archived            BIGINT NOT NULL,
     owner               TEXT,                      -- account
     ra_profile          TEXT REFERENCES ra_profile (id),
