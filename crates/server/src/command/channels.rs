@@ -72,5 +72,5 @@ async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
     };
     let rows: Vec<Vec<String>> = channels.iter().map(row).collect();
     let head = ["CHANNEL", "STATE", "KIND", "WAITING", "GIVEN UP", "TO", "LAST ERROR"];
-    text::table(&mut std::io::stdout().lock(), &head, &rows)
+    text::table(&mut crate::terminal::out(), &head, &rows)
 }

@@ -35,7 +35,7 @@ pub async fn run(global: &GlobalArguments, command: NoticesCommand) -> Result<()
             if global.json {
                 return print(&why);
             }
-            let mut out = std::io::stdout().lock();
+            let mut out = crate::terminal::out();
             for sentence in why["answer"].as_array().into_iter().flatten() {
                 writeln!(out, "{}", text::plain(sentence.as_str().unwrap_or_default()))?;
             }
@@ -76,7 +76,7 @@ fn notices(global: &GlobalArguments, found: Vec<Value>) -> Result<()> {
     };
     let rows: Vec<Vec<String>> = found.iter().map(row).collect();
     let head = ["WHEN", "WHOM", "BY", "EVENT", "DECISION", "WHY"];
-    text::table(&mut std::io::stdout().lock(), &head, &rows)
+    text::table(&mut crate::terminal::out(), &head, &rows)
 }
 
 fn unreached(global: &GlobalArguments, found: Vec<Value>) -> Result<()> {
@@ -90,5 +90,5 @@ fn unreached(global: &GlobalArguments, found: Vec<Value>) -> Result<()> {
     };
     let rows: Vec<Vec<String>> = found.iter().map(row).collect();
     let head = ["ENDS", "WHO HEARS", "WHY", "OWNER", "FOLDER", "SUBJECT"];
-    text::table(&mut std::io::stdout().lock(), &head, &rows)
+    text::table(&mut crate::terminal::out(), &head, &rows)
 }
