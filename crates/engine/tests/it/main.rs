@@ -15,6 +15,7 @@ mod nodes;
 mod reaction;
 mod reaction_figures;
 mod remembered;
+mod retention;
 mod schedule;
 mod sealer;
 mod simulation;
