@@ -350,7 +350,8 @@ async fn limits_are_told_once_and_again_after_they_were_left() {
     assert_eq!(bench.events("license.limit_reached").await.len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(a_limit_that_is_taken_out_is_reached_no_more, 2);
+
 async fn a_limit_that_is_taken_out_is_reached_no_more() {
     let mut bench = Bench::new().await;
     let context = bench.context();
@@ -380,7 +381,8 @@ async fn a_limit_that_is_taken_out_is_reached_no_more() {
     assert_eq!(bench.events("license.limit_reached").await.len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(every_late_job_is_told_however_many_there_are, 2);
+
 async fn every_late_job_is_told_however_many_there_are() {
     let mut bench = Bench::new().await;
     let now = bench.now();
@@ -468,7 +470,11 @@ async fn what_was_never_enrolled_is_found_by_the_count() {
     assert_eq!(bench.last("certificate-expiry").await.0, 1, "better twice than never");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(
+    what_is_missing_is_found_where_the_counts_are_equal_and_events_wait,
+    2
+);
+
 async fn what_is_missing_is_found_where_the_counts_are_equal_and_events_wait() {
     let mut bench = Bench::new().await;
     let id = bench.upload("www.example.com", -70, 20).await;
