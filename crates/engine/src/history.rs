@@ -55,6 +55,22 @@ pub struct SeenEvent {
     pub entry: Vec<u8>,
     /// The salt of the commitment to the personal part, where that part is shown.
     pub salt: Option<[u8; 32]>,
+    /// By what it was removed from the database; it comes from the archive then.
+    pub removed: Option<log::Removal>,
+}
+
+impl SeenEvent {
+    /// An event out of the archive, which has neither its personal part nor when it was sealed: the
+    /// time of the event stands for that.
+    fn archived(
+        index: LogIndex,
+        entry: Vec<u8>,
+        removed: Option<log::Removal>,
+    ) -> Result<Self, Error> {
+        let event = Event::open(&entry, None)
+            .map_err(|error| Error::LogDamaged(format!("entry {index}: {error}")))?;
+        Ok(Self { index, sealed_at: event.time, event, entry, salt: None, removed })
+    }
 }
 
 /// A page of events.
@@ -115,9 +131,14 @@ impl Engine {
     /// There is none, it is not sealed yet, or the caller may not read events.
     pub async fn event(&self, context: &Context, id: EventId) -> Result<SeenEvent, Error> {
         context.require(Permission::EventRead)?;
-        let found = log::by_id(&mut self.link().await?, id).await?;
-        let found = self.if_visible(context, found).await?;
-        found.map(|sealed| seen(context, sealed)).ok_or_else(|| Error::not_found("event", id))
+        let mut link = self.link().await?;
+        if let Some(sealed) = log::by_id(&mut link, id).await? {
+            return self.shown(context, seen(context, sealed)).await;
+        }
+        match log::removed_index(&mut link, id).await? {
+            Some(index) => self.shown(context, self.removed_event(index).await?).await,
+            None => Err(Error::not_found("event", id)),
+        }
     }
 
     /// The event at an index.
@@ -127,8 +148,18 @@ impl Engine {
     pub async fn event_at(&self, context: &Context, index: LogIndex) -> Result<SeenEvent, Error> {
         context.require(Permission::EventRead)?;
         let found = log::by_index(&mut self.link().await?, index).await?;
-        let found = self.if_visible(context, found).await?;
-        found.map(|sealed| seen(context, sealed)).ok_or_else(|| Error::not_found("event", index))
+        match found {
+            Some(sealed) => self.shown(context, seen(context, sealed)).await,
+            None => self.shown(context, self.removed_event(index).await?).await,
+        }
+    }
+
+    /// An event that was removed from the database, out of the archive.
+    pub(crate) async fn removed_event(&self, index: LogIndex) -> Result<SeenEvent, Error> {
+        let removed = log::removal(&mut self.link().await?, index).await?;
+        let removed = removed.ok_or_else(|| Error::not_found("event", index))?;
+        let entry = self.archived_entry(index).await?;
+        SeenEvent::archived(index, entry, Some(removed))
     }
 
     /// Counts of the events that a filter selects, by field. Those who may see people also get
@@ -202,34 +233,36 @@ impl Engine {
     pub async fn sealed_since(&self, context: &Context, since: Timestamp) -> Result<u64, Error> {
         context.require(Permission::EventRead)?;
         let size = self.log_checkpoint().await?.map_or(0, |checkpoint| checkpoint.size);
+        let now = self.environment().now().micros();
         let mut link = self.link().await?;
         let (mut low, mut high) = (0, size);
         while low < high {
             let middle = low + (high - low) / 2;
-            let found = log::by_index(&mut link, LogIndex(middle)).await?;
-            let sealed = found.ok_or_else(|| Error::not_found("event", middle))?;
-            if sealed.sealed_at() < since {
-                low = middle + 1;
-            } else {
-                high = middle;
+            // Events in between may have been removed: the next one tells.
+            let request = PageRequest {
+                from: Some(LogIndex(middle)),
+                oldest_first: true,
+                limit: 1,
+                ..PageRequest::default()
+            };
+            let page = log::page(&mut link, &Filter::All, request, now).await?;
+            match page.events.first() {
+                Some(next) if next.sealed_at() < since => low = next.index().0 + 1,
+                _ => high = middle,
             }
         }
         Ok(low)
     }
 
     /// The event, if the caller may see it; otherwise it is as if it were not there.
-    async fn if_visible(
-        &self,
-        context: &Context,
-        found: Option<Sealed>,
-    ) -> Result<Option<Sealed>, Error> {
-        let (Some(scope), Some(sealed)) = (self.event_scope(context).await?, &found) else {
-            return Ok(found);
-        };
+    async fn shown(&self, context: &Context, seen: SeenEvent) -> Result<SeenEvent, Error> {
+        let Some(scope) = self.event_scope(context).await? else { return Ok(seen) };
         let scope = scope.compile(self.event_schema())?;
-        let now = self.environment().now().micros();
-        let searchable = Searchable { event: sealed.event(), index: sealed.index() };
-        Ok(if scope.holds(&searchable, now) { found } else { None })
+        let searchable = Searchable { event: &seen.event, index: seen.index };
+        if scope.holds(&searchable, self.environment().now().micros()) {
+            return Ok(seen);
+        }
+        Err(Error::not_found("event", seen.index))
     }
 }
 
@@ -249,6 +282,7 @@ fn seen(context: &Context, sealed: Sealed) -> SeenEvent {
         sealed_at: sealed.sealed_at(),
         event,
         entry: sealed.entry().to_vec(),
+        removed: None,
     }
 }
 

@@ -14,6 +14,7 @@
 
 pub mod address_range;
 pub mod admin;
+pub mod archive;
 pub mod audit;
 pub mod effective;
 mod file;
@@ -39,6 +40,7 @@ pub mod validation;
 use std::path::{Path, PathBuf};
 
 pub use admin::Admin;
+pub use archive::Archive;
 pub use audit::Audit;
 pub use effective::Effective;
 pub use limits::Limits;
@@ -86,6 +88,8 @@ pub struct Config {
     pub network: Network,
     /// Listeners for syslog.
     pub syslog: Syslog,
+    /// Where the entries of the log are kept beside the database.
+    pub archive: Archive,
     /// What is recorded beyond the necessary.
     pub audit: Audit,
     /// The diagnostic log of the process.
@@ -192,6 +196,7 @@ impl Config {
             reaction: Reaction::read(reader),
             network: Network::read(reader),
             syslog: Syslog::read(reader, tls.is_some()),
+            archive: Archive::read(reader),
             audit: Audit::read(reader),
             logging: Logging::read(reader),
             effective: reader.effective(),

@@ -1,8 +1,8 @@
 //! What a setting is: its key, and from it the three spellings.
 
 use super::{
-    admin, audit, limits, log, logging, network, rate, reaction, serving, session, syslog, tls,
-    validation,
+    admin, archive, audit, limits, log, logging, network, rate, reaction, serving, session, syslog,
+    tls, validation,
 };
 
 /// One setting. The list of all is the source of the documentation and of suggestions.
@@ -40,7 +40,7 @@ impl Setting {
 
 /// Every setting, in the order of the documentation.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    let sections: [&'static [Setting]; 13] = [
+    let sections: [&'static [Setting]; 14] = [
         serving::SETTINGS,
         tls::SETTINGS,
         log::SETTINGS,
@@ -52,6 +52,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
         reaction::SETTINGS,
         network::SETTINGS,
         syslog::SETTINGS,
+        archive::SETTINGS,
         audit::SETTINGS,
         logging::SETTINGS,
     ];

@@ -18,3 +18,4 @@ mod monitors;
 mod okta;
 mod okta_poll;
 mod pages;
+mod retention;
