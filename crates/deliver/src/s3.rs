@@ -129,14 +129,8 @@ impl S3 {
                 path_is_secret: true,
             };
             match inner.client.fetch(call, OBJECT_MAX).await {
-                Ok(fetched) => {
-                    let status = StatusCode::from_u16(fetched.status)
-                        .map_err(|error| self.failed(error.to_string()))?;
-                    if !status.is_server_error() {
-                        return Ok((status, fetched.body));
-                    }
-                    last = said(status, &fetched.body);
-                }
+                Ok((status, bytes)) if !status.is_server_error() => return Ok((status, bytes)),
+                Ok((status, bytes)) => last = said(status, &bytes),
                 Err(error) => last = error.message,
             }
         }

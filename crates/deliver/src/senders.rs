@@ -127,7 +127,7 @@ impl Sender for Senders {
                 hidden: &["authorization"],
                 path_is_secret: false,
             };
-            inner.client.fetch(call, fetch.body_max).await
+            inner.client.fetch_page(call, fetch.body_max).await
         })
     }
 

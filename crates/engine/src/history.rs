@@ -133,12 +133,10 @@ impl Engine {
         context.require(Permission::EventRead)?;
         let mut link = self.link().await?;
         if let Some(sealed) = log::by_id(&mut link, id).await? {
-            let found = self.if_visible(context, Some(sealed)).await?;
-            let missing = || Error::not_found("event", id);
-            return found.map(|sealed| seen(context, sealed)).ok_or_else(missing);
+            return self.shown(context, seen(context, sealed)).await;
         }
         match log::removed_index(&mut link, id).await? {
-            Some(index) => self.removed_event(context, index).await,
+            Some(index) => self.shown(context, self.removed_event(index).await?).await,
             None => Err(Error::not_found("event", id)),
         }
     }
@@ -151,29 +149,17 @@ impl Engine {
         context.require(Permission::EventRead)?;
         let found = log::by_index(&mut self.link().await?, index).await?;
         match found {
-            Some(sealed) => {
-                let found = self.if_visible(context, Some(sealed)).await?;
-                let missing = || Error::not_found("event", index);
-                found.map(|sealed| seen(context, sealed)).ok_or_else(missing)
-            }
-            None => self.removed_event(context, index).await,
+            Some(sealed) => self.shown(context, seen(context, sealed)).await,
+            None => self.shown(context, self.removed_event(index).await?).await,
         }
     }
 
     /// An event that was removed from the database, out of the archive.
-    pub(crate) async fn removed_event(
-        &self,
-        context: &Context,
-        index: LogIndex,
-    ) -> Result<SeenEvent, Error> {
+    pub(crate) async fn removed_event(&self, index: LogIndex) -> Result<SeenEvent, Error> {
         let removed = log::removal(&mut self.link().await?, index).await?;
         let removed = removed.ok_or_else(|| Error::not_found("event", index))?;
         let entry = self.archived_entry(index).await?;
-        let found = SeenEvent::archived(index, entry, Some(removed))?;
-        match self.is_visible(context, &found.event, index).await? {
-            true => Ok(found),
-            false => Err(Error::not_found("event", index)),
-        }
+        SeenEvent::archived(index, entry, Some(removed))
     }
 
     /// Counts of the events that a filter selects, by field. Those who may see people also get
@@ -247,45 +233,36 @@ impl Engine {
     pub async fn sealed_since(&self, context: &Context, since: Timestamp) -> Result<u64, Error> {
         context.require(Permission::EventRead)?;
         let size = self.log_checkpoint().await?.map_or(0, |checkpoint| checkpoint.size);
+        let now = self.environment().now().micros();
         let mut link = self.link().await?;
         let (mut low, mut high) = (0, size);
         while low < high {
             let middle = low + (high - low) / 2;
-            let found = log::by_index(&mut link, LogIndex(middle)).await?;
-            let sealed = found.ok_or_else(|| Error::not_found("event", middle))?;
-            if sealed.sealed_at() < since {
-                low = middle + 1;
-            } else {
-                high = middle;
+            // Events in between may have been removed: the next one tells.
+            let request = PageRequest {
+                from: Some(LogIndex(middle)),
+                oldest_first: true,
+                limit: 1,
+                ..PageRequest::default()
+            };
+            let page = log::page(&mut link, &Filter::All, request, now).await?;
+            match page.events.first() {
+                Some(next) if next.sealed_at() < since => low = next.index().0 + 1,
+                _ => high = middle,
             }
         }
         Ok(low)
     }
 
     /// The event, if the caller may see it; otherwise it is as if it were not there.
-    async fn if_visible(
-        &self,
-        context: &Context,
-        found: Option<Sealed>,
-    ) -> Result<Option<Sealed>, Error> {
-        let visible = match &found {
-            Some(sealed) => self.is_visible(context, sealed.event(), sealed.index()).await?,
-            None => true,
-        };
-        Ok(found.filter(|_| visible))
-    }
-
-    /// Whether the caller's account may see an event.
-    async fn is_visible(
-        &self,
-        context: &Context,
-        event: &Event,
-        index: LogIndex,
-    ) -> Result<bool, Error> {
-        let Some(scope) = self.event_scope(context).await? else { return Ok(true) };
+    async fn shown(&self, context: &Context, seen: SeenEvent) -> Result<SeenEvent, Error> {
+        let Some(scope) = self.event_scope(context).await? else { return Ok(seen) };
         let scope = scope.compile(self.event_schema())?;
-        let now = self.environment().now().micros();
-        Ok(scope.holds(&Searchable { event, index }, now))
+        let searchable = Searchable { event: &seen.event, index: seen.index };
+        if scope.holds(&searchable, self.environment().now().micros()) {
+            return Ok(seen);
+        }
+        Err(Error::not_found("event", seen.index))
     }
 }
 

@@ -113,7 +113,11 @@ impl Client {
     }
 
     /// Sends a request once and reads what comes back, up to `body_max` bytes.
-    pub(crate) async fn fetch(&self, call: Call, body_max: usize) -> Result<Fetched, SendError> {
+    pub(crate) async fn fetch_page(
+        &self,
+        call: Call,
+        body_max: usize,
+    ) -> Result<Fetched, SendError> {
         let request = request(&call)?;
         let key = (call.owner.0.clone(), call.owner.1, call.target.origin());
         let mut connection = self.connection(&key, &call).await?;
@@ -143,6 +147,32 @@ impl Client {
         let shown = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = head.headers.iter().map(|(n, v)| (n.as_str().to_owned(), shown(v)));
         Ok(Fetched { status: head.status.as_u16(), headers: headers.collect(), body: bytes })
+    }
+
+    /// Sends a request once and answers with what came back, `limit` bytes at most.
+    pub(crate) async fn fetch(
+        &self,
+        call: Call,
+        limit: usize,
+    ) -> Result<(StatusCode, Vec<u8>), SendError> {
+        let request = request(&call)?;
+        let key = (call.owner.0.clone(), call.owner.1, call.target.origin());
+        let mut connection = self.connection(&key, &call).await?;
+        let origin = call.target.origin();
+        let late = || SendError::new("timeout", format!("{origin} does not answer in time"));
+        let broken = |error: &hyper::Error| {
+            SendError::new("connection", format!("{origin}: {}", chain(error)))
+        };
+        let asked = tokio::time::timeout(ANSWER, connection.send_request(request)).await;
+        let response = asked.map_err(|_| late())?.map_err(|error| broken(&error))?;
+        let (head, body) = response.into_parts();
+        let whole = http_body_util::Limited::new(body, limit).collect();
+        let read = tokio::time::timeout(ANSWER, whole).await.map_err(|_| late())?;
+        let read = read.map_err(|error| SendError::new("body", format!("{origin}: {error}")))?;
+        if connection.is_ready() {
+            self.keep(key, connection);
+        }
+        Ok((head.status, read.to_bytes().to_vec()))
     }
 
     async fn connection(&self, key: &Key, call: &Call) -> Result<Connection, SendError> {
@@ -269,8 +299,7 @@ fn failure(status: StatusCode, headers: &HeaderMap) -> Option<SendError> {
         .and_then(|value| value.to_str().ok())
         .and_then(|text| retry_after(text.trim(), SystemTime::now()))
         .filter(|seconds| *seconds > 0);
-    let gone = status == StatusCode::GONE;
-    Some(SendError { retry_after_s, gone, ..SendError::new(word, message) })
+    Some(SendError { word, message, retry_after_s, gone: status == StatusCode::GONE })
 }
 
 fn shown_request(call: &Call) -> Value {
