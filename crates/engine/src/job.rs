@@ -47,11 +47,13 @@ pub enum Kind {
     BackTest,
     /// Puts a certificate in that is about to end, to see whether people hear of it.
     Canary,
+    /// Follows the rules of retention.
+    RetentionRun,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CertificateUpload,
         Self::CertificateImport,
         Self::CertificateValidate,
@@ -59,10 +61,16 @@ impl Kind {
         Self::BackupCreate,
         Self::BackTest,
         Self::Canary,
+        Self::RetentionRun,
     ];
     /// Kinds that a schedule can queue.
-    pub const SCHEDULED: [Self; 4] =
-        [Self::CertificateValidate, Self::LogVerify, Self::BackupCreate, Self::Canary];
+    pub const SCHEDULED: [Self; 5] = [
+        Self::CertificateValidate,
+        Self::LogVerify,
+        Self::BackupCreate,
+        Self::Canary,
+        Self::RetentionRun,
+    ];
 
     /// The one spelling.
     pub fn as_str(self) -> &'static str {
@@ -74,6 +82,7 @@ impl Kind {
             Self::BackupCreate => "backup.create",
             Self::BackTest => "automation.back_test",
             Self::Canary => "notification.canary",
+            Self::RetentionRun => "retention.run",
         }
     }
 
@@ -88,7 +97,7 @@ impl Kind {
             Self::CertificateUpload => "upload",
             Self::CertificateImport => "import",
             Self::CertificateValidate => "validation",
-            Self::LogVerify | Self::BackupCreate | Self::Canary => "service",
+            Self::LogVerify | Self::BackupCreate | Self::Canary | Self::RetentionRun => "service",
             Self::BackTest => "back_test",
         }
     }
@@ -103,6 +112,7 @@ impl Kind {
             Self::BackupCreate => "Backup",
             Self::BackTest => "Back-test of automation",
             Self::Canary => "Canary for every channel",
+            Self::RetentionRun => "Rules of retention",
         }
     }
 
@@ -110,7 +120,7 @@ impl Kind {
     fn attempts_max(self) -> i64 {
         match self {
             Self::CertificateUpload | Self::CertificateImport | Self::CertificateValidate => 5,
-            Self::LogVerify | Self::BackupCreate | Self::Canary => 3,
+            Self::LogVerify | Self::BackupCreate | Self::Canary | Self::RetentionRun => 3,
             Self::BackTest => 2,
         }
     }

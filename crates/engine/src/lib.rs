@@ -11,6 +11,7 @@
 
 pub mod access;
 pub mod alert;
+pub mod archive;
 pub mod automation;
 pub mod backup;
 pub mod bench;
@@ -26,6 +27,7 @@ pub mod monitor;
 pub mod net;
 pub mod notification;
 pub mod reaction;
+pub mod retention;
 pub mod row;
 pub mod schedule;
 pub mod view;

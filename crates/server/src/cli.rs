@@ -17,6 +17,7 @@ pub mod forwarders;
 pub mod man;
 pub mod monitors;
 pub mod notices;
+pub mod retention;
 pub mod serve;
 pub mod settings;
 pub mod sources;
@@ -102,6 +103,9 @@ pub enum Command {
     /// See and set up the systems that send their events here.
     #[command(subcommand)]
     Sources(sources::SourcesCommand),
+    /// See and set up which events leave the database, and which are held.
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// Upload, import and look up certificates.
     #[command(subcommand, visible_alias = "certs")]
     Certificates(certificates::CertificatesCommand),

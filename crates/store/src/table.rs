@@ -20,6 +20,7 @@ pub mod node;
 pub mod notice;
 pub mod notification;
 pub mod reach;
+pub mod retention;
 pub mod session;
 pub mod setting;
 pub mod task;

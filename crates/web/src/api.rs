@@ -38,6 +38,7 @@ mod metrics;
 mod node;
 mod notification;
 pub(crate) mod okta;
+mod retention;
 mod stream;
 mod task;
 mod tile;
@@ -112,6 +113,7 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     health::add(&mut operations);
     metrics::add(&mut operations);
     node::add(&mut operations);
+    retention::add(&mut operations);
     let Operations { routes, document } = operations;
     okta::add(routes);
     intake::add(routes);

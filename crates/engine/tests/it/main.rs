@@ -15,6 +15,7 @@ mod nodes;
 mod notification;
 mod reaction;
 mod reaction_figures;
+mod retention;
 mod schedule;
 mod sealer;
 mod simulation;

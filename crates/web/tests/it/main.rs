@@ -18,3 +18,4 @@ mod monitors;
 mod notifications;
 mod okta;
 mod pages;
+mod retention;
