@@ -38,7 +38,7 @@ impl Mail {
         let mut text = String::new();
         let mut after_encoded = true;
         for (encoded, word) in words {
-            if !(encoded && after_encoded) && !text.is_empty() {
+            if !(text.is_empty() || encoded && after_encoded) {
                 text.push(' ');
             }
             text.push_str(&word);

@@ -168,7 +168,8 @@ pub(in crate::page) fn table(id: &str, rows: &[Told]) -> Markup {
                     },
                     state(told),
                     html! {
-                        @if told.reason().is_empty() { span.muted { (told.paths().join("; ")) } } @else { (told.reason()) }
+                        @if told.reason().is_empty() { span.muted { (told.paths().join("; ")) } }
+                        @else { (told.reason()) }
                         @if let Some(at) = notice.due_at { " (" (ui::time(at.micros())) ")" }
                     },
                     ui::time(notice.at.micros()),
