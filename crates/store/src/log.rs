@@ -11,6 +11,7 @@
 mod alike;
 mod audit;
 mod cursor;
+mod part;
 mod pending;
 mod personal;
 mod projection;
@@ -18,10 +19,13 @@ mod sealed;
 mod search;
 mod sequence;
 mod tile;
+mod trim;
 
 pub use alike::{Alike, Group, alike, newest_of};
 pub use audit::{Audited, audit, surplus};
 pub use cursor::{cursor, cursors, move_cursor};
+pub(crate) use part::make_room;
+pub use part::{Part, WIDTH as PART_WIDTH, drop_part, newest_time, parts, set_width};
 pub(crate) use pending::insert_pending;
 pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};
 pub use personal::erase;
@@ -39,3 +43,5 @@ pub use search::{
 pub use sequence::{Checkpoint, Indexed, Sequence, State, checkpoint, publish, sequence, state};
 pub(crate) use sequence::{EVENT_HEAD, event_row};
 pub use tile::{tile, tiles};
+pub(crate) use trim::{HOLDS, holds_revision};
+pub use trim::{Removal, removal, removed_by, removed_index, removed_spans, trim};
