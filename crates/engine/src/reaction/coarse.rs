@@ -121,10 +121,11 @@ impl Count<'_> {
             progress.report(place - from, to - from).await?;
             tokio::task::yield_now().await;
         }
-        for (near, list) in [(false, Vec::new()), (true, Vec::new())] {
-            let list = self.samples(&mut link, &shown, near, list).await?;
+        for near in [false, true] {
+            let list = self.samples(&mut link, &shown, near).await?;
             let of = if near { &mut self.tried.near } else { &mut self.tried.samples };
-            of.splice(0..0, list);
+            of.extend(list);
+            of.sort_by_key(|sample| sample.index);
             let over = of.len().saturating_sub(SAMPLES_MAX);
             of.drain(..over);
         }
@@ -201,8 +202,8 @@ impl Count<'_> {
         link: &mut Link,
         shown: &[Shown],
         near: bool,
-        mut list: Vec<Sample>,
     ) -> Result<Vec<Sample>, Error> {
+        let mut list = Vec::new();
         for of in shown.iter().rev() {
             let groups: Vec<_> = if near { &of.near } else { &of.held }.iter().take(400).collect();
             let left = SAMPLES_MAX - list.len();

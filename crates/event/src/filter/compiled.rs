@@ -10,7 +10,7 @@ use super::{
     Comparison, Filter, FilterError, Literal, Object, Operand, Order, Place, Scalar, Schema, Test,
     Value, Word,
     error::Fault,
-    test,
+    test, text,
     words::{all_occur, starts_with_folded},
 };
 
@@ -36,6 +36,8 @@ pub(super) enum Node {
 pub(super) struct Prepared {
     pub comparison: Comparison,
     pub test: Test,
+    /// The comparison in the text spelling, for explanations.
+    pub spelling: String,
     regex: Option<Regex>,
 }
 
@@ -81,7 +83,9 @@ fn prepare(filter: &Filter, schema: &Schema) -> Result<Node, FilterError> {
             if let Some(field) = schema.field(&comparison.field) {
                 comparison.field.clone_from(&field.name);
             }
-            Node::Comparison(Box::new(Prepared { comparison, test, regex }))
+            let mut spelling = String::new();
+            text::comparison_text(&comparison, &mut spelling);
+            Node::Comparison(Box::new(Prepared { comparison, test, spelling, regex }))
         }
     })
 }
