@@ -39,6 +39,22 @@ pub(crate) fn check_key(secrets: &Secrets) -> Result<(), Error> {
     }
 }
 
+/// The bytes under the payload key, or as they are where there is none.
+pub(crate) fn encrypted(
+    secrets: &Secrets,
+    media_type: &str,
+    plain: Vec<u8>,
+) -> Result<Vec<u8>, SendError> {
+    let Some(key) = secrets.find("payload_key") else { return Ok(plain) };
+    encryption::encrypt(key, media_type, &plain)
+        .ok_or_else(|| SendError::new("encryption", "the payload was not encrypted"))
+}
+
+/// A dialect that cannot be used, as what happened to a delivery.
+pub(crate) fn unusable(error: Error) -> SendError {
+    SendError::new("dialect", error.to_string())
+}
+
 /// Events as a dialect shows them.
 pub(crate) fn shown(content: &Content) -> Vec<Shown<'_>> {
     match content {
@@ -51,8 +67,7 @@ pub(crate) fn shown(content: &Content) -> Vec<Shown<'_>> {
 
 /// The body of a parcel.
 pub(crate) fn of(address: &Address, parcel: &Parcel, default: Dialect) -> Result<Body, SendError> {
-    let wrong = |error: Error| SendError::new("dialect", error.to_string());
-    let dialect = dialect(&address.definition, default).map_err(wrong)?;
+    let dialect = dialect(&address.definition, default).map_err(unusable)?;
     let batch = address.definition.batch_max.is_some_and(|max| max > 1);
     let mut body = match &parcel.content {
         Content::Message(message) => Body {
@@ -73,10 +88,8 @@ pub(crate) fn of(address: &Address, parcel: &Parcel, default: Dialect) -> Result
             }
         }
     };
-    if let Some(key) = address.secrets.find("payload_key") {
-        let sealed = encryption::encrypt(key, &body.media_type, &body.bytes);
-        let failed = || SendError::new("encryption", "the payload was not encrypted");
-        body.bytes = sealed.ok_or_else(failed)?;
+    if address.secrets.find("payload_key").is_some() {
+        body.bytes = encrypted(&address.secrets, &body.media_type, body.bytes)?;
         body.media_type = encryption::MEDIA_TYPE.to_owned();
         body.headers.clear();
     }

@@ -30,16 +30,47 @@ impl Senders {
     }
 }
 
+/// The secrets that a kind uses. What it would not use is refused: nobody shall believe that
+/// something is signed or encrypted when it is not.
+fn secrets_of(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "webhook" => &[
+            "signing",
+            "signing_previous",
+            "signing_previous_until",
+            "token",
+            "password",
+            "client_key",
+            "payload_key",
+        ],
+        "syslog" => &["client_key"],
+        "file" => &["payload_key"],
+        "nats" => &["password", "token", "client_key", "payload_key"],
+        "email" => &["password"],
+        "slack" | "teams" => &["url"],
+        "servicenow" => &["password", "token", "client_key"],
+        _ => &[],
+    }
+}
+
 impl Sender for Senders {
     fn kinds(&self) -> Vec<&'static str> {
         vec!["webhook", "syslog", "file", "nats", "email", "slack", "teams", "servicenow"]
     }
 
     fn check(&self, definition: &Definition, secrets: &mut Secrets) -> Result<Checked, Error> {
+        let known = secrets_of(&definition.kind);
+        if let Some(other) = secrets.names().iter().find(|name| !known.contains(&name.as_str())) {
+            let message = match known {
+                [] => format!("{} has no secrets", definition.kind),
+                _ => format!("{} knows {}", definition.kind, known.join(", ")),
+            };
+            return Err(Error::invalid(format!("secrets/{other}"), message));
+        }
         match definition.kind.as_str() {
             "webhook" => webhook::check(definition, secrets),
             "syslog" => syslog::check(definition, secrets),
-            "file" => file::check(definition, &self.0.directory),
+            "file" => file::check(definition, secrets, &self.0.directory),
             "nats" => nats::check(definition, secrets),
             "email" => email::check(definition, secrets),
             "slack" | "teams" => slack::check(definition, secrets),

@@ -1,10 +1,17 @@
 //! The demonstration: a small authority of its own and certificates close to and past their end,
 //! plainly marked, so that a newcomer sees the program at work.
 
+use std::time::Duration;
+
 use chancery_event::Timestamp;
 use chancery_pki::Certificate;
 use chancery_pki::make::{self, Issuer, Key, MakeError, Template};
+use chancery_store::Tx;
+use chancery_store::table::{automation as definitions, task};
+use serde_json::json;
 
+use crate::automation::Class;
+use crate::configuration::{LabelClass, LabelDraft};
 use crate::inventory::{PlacementRequest, Source, Upload, UploadMode};
 use crate::{Context, Engine, Error};
 
@@ -59,6 +66,75 @@ impl Engine {
             own += self.bring_in(der, placement.clone(), Source::Demonstration).await?;
         }
         Ok((of_machine, own))
+    }
+
+    /// Makes a rule, an action and a trigger that put the servers of the demonstration into a
+    /// group as they come in.
+    ///
+    /// # Errors
+    /// They are there already, or the store refuses.
+    pub async fn demonstrate_automation(&self) -> Result<(), Error> {
+        let context = Context::command_line(self.environment());
+        let group = LabelDraft {
+            name: "Demonstration servers".to_owned(),
+            description: "Filled by the trigger of the demonstration.".to_owned(),
+        };
+        self.create_label(&context, LabelClass::Group, group).await?;
+        let objects = [
+            (Class::Rule, json!({ "filter": "object.name:*.demonstration.example" })),
+            (
+                Class::Action,
+                json!({ "steps": [{ "step": "add_group", "group": "Demonstration servers" }] }),
+            ),
+            (
+                Class::Trigger,
+                json!({
+                    "title": "Demonstration servers belong together",
+                    "event_types": ["certificate.uploaded"],
+                    "rules": ["demonstration-servers"],
+                    "actions": ["demonstration-servers"],
+                }),
+            ),
+        ];
+        for (class, body) in objects {
+            let name = "demonstration-servers";
+            self.create_automation(&context, class, name, body, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets the monitors run as soon as all that is there is under seal, so that a newcomer sees
+    /// what they report and need not wait for their timetables. Gives up after half a minute.
+    ///
+    /// # Errors
+    /// The store refuses.
+    pub async fn hasten_monitors(&self) -> Result<(), Error> {
+        let class = Class::Monitor.as_str();
+        let mut sealed = self.sealed();
+        for _ in 0..300 {
+            sealed.mark_unchanged();
+            let mut link = self.link().await?;
+            let wanted = definitions::of_class(&mut link, class).await?.len();
+            let tasks = task::all(&mut link).await?;
+            if tasks.iter().filter(|task| task.class == class).count() == wanted {
+                break;
+            }
+            drop(link);
+            let _ = tokio::time::timeout(Duration::from_millis(100), sealed.changed()).await;
+        }
+        self.settle(Duration::from_secs(30)).await;
+        let now = self.environment().now();
+        self.0
+            .store
+            .transaction("demonstration.hasten", move |tx: &mut Tx| {
+                Box::pin(async move {
+                    for task in task::all(tx).await?.iter().filter(|task| task.class == class) {
+                        task::plan(tx, class, &task.name, now).await?;
+                    }
+                    Ok::<_, Error>(())
+                })
+            })
+            .await
     }
 
     async fn bring_in(

@@ -4,6 +4,7 @@
 //! (RFC 9457) become one line. It follows no redirects, so that a token never reaches another host.
 
 use std::error::Error as _;
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
@@ -119,8 +120,8 @@ pub struct Refusal {
     pub problem: Value,
 }
 
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = told(&self.problem).unwrap_or_else(|| "it gives no reason".to_owned());
         let hint = match self.status {
             StatusCode::UNAUTHORIZED => "; give a valid token by CHANCERY_TOKEN or --token",
@@ -136,6 +137,15 @@ impl std::error::Error for Refusal {}
 pub fn code(problem: &Value) -> Option<&str> {
     let text = problem.get("type").and_then(Value::as_str)?;
     text.strip_prefix("urn:chancery:problem:")
+}
+
+/// Whether the same request would be refused again: the fault is the caller's, and no lack of
+/// time.
+pub fn is_final(error: &Error) -> bool {
+    let passing = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    error
+        .downcast_ref::<Refusal>()
+        .is_some_and(|found| found.status.is_client_error() && !passing.contains(&found.status))
 }
 
 /// What a problem document says, in one line.

@@ -14,5 +14,6 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod logging;
+pub mod serving;
 pub mod tls;
 pub mod wiring;

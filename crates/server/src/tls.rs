@@ -4,9 +4,7 @@
 //! connection that fails its handshake is dropped and logged at debug level: on an open port that
 //! is ordinary noise. The listener must never log what a peer sent.
 //!
-//! With axum, wrap it so that handlers get the peer as `ConnectInfo<SocketAddr>`, as they do
-//! without TLS: `axum::serve(listener.tap_io(|_| {}),
-//! router.into_make_service_with_connect_info())`.
+//! `serving::serve` takes it as it takes a listener without TLS.
 
 use std::fmt;
 use std::io;

@@ -17,7 +17,6 @@ pub fn router(engine: Engine, config: &Config, demo: bool) -> Router {
         }),
         max_upload_bytes: usize::try_from(config.limits.max_upload_bytes).unwrap_or(usize::MAX),
         demo,
-        metrics_public: false,
     };
     chancery_web::router(AppState::new(engine, options)).0
 }

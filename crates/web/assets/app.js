@@ -424,7 +424,7 @@ function previews() {
 function alerts() {
   const bell = document.getElementById('bell');
   if (!bell?.dataset.live || !globalThis.EventSource) return;
-  let [stream, timer] = [null, 0];
+  let [stream, timer, broken] = [null, 0, false];
   const changed = () => {
     clearTimeout(timer);
     timer = setTimeout(() => { for (const part of all('[data-refresh-on="alerts"]')) swap(part.id); }, 300);
@@ -436,6 +436,9 @@ function alerts() {
     if (document.hidden) return;
     stream = new EventSource(bell.dataset.live);
     on(stream, 'alerts', changed);
+    // What changed while there was no connection is not told again.
+    on(stream, 'error', () => { broken = true; });
+    on(stream, 'open', () => { if (broken) changed(); broken = false; });
   };
   on(document, 'visibilitychange', () => { if (!document.hidden) changed(); follow(); });
   on(globalThis, 'pagehide', () => stream?.close());

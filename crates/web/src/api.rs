@@ -49,6 +49,8 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::edge::{Access, AppState, Routes};
 
+pub(crate) use stream::{STREAM_MAX, beginning};
+
 /// Gathers operations of the API with their description.
 pub(crate) struct Operations<'a> {
     routes: &'a mut Routes,

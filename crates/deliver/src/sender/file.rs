@@ -15,13 +15,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use chancery_engine::Error;
-use chancery_engine::delivery::{Address, Checked, Definition, Parcel, SendError, Sent};
+use chancery_engine::delivery::{
+    Address, Checked, Content, Definition, Parcel, Secrets, SendError, Sent,
+};
 use chancery_event::dialect::Dialect;
 use serde_json::json;
 
 use super::webhook::broken;
-use crate::body::{dialect, message_json, shown};
-use crate::encryption;
+use crate::body::{check_key, dialect, encrypted, message_json, shown, unusable};
 use crate::settings::Settings;
 
 /// One writer at a time: forwarders may share a file.
@@ -47,9 +48,14 @@ fn read(definition: &Definition) -> Result<Read, Error> {
     Ok(Read { name, max_bytes: u64::try_from(max_bytes).unwrap_or(u64::MAX), keep })
 }
 
-pub(crate) fn check(definition: &Definition, directory: &Path) -> Result<Checked, Error> {
+pub(crate) fn check(
+    definition: &Definition,
+    secrets: &Secrets,
+    directory: &Path,
+) -> Result<Checked, Error> {
     let read = read(definition)?;
     dialect(definition, Dialect::CloudEvents)?;
+    check_key(secrets)?;
     let endpoint = directory.join(&read.name).display().to_string();
     Ok(Checked { hosts: Vec::new(), endpoint, batch_max: 1_000 })
 }
@@ -61,7 +67,7 @@ pub(crate) async fn send(directory: &Path, address: &Address, parcel: &Parcel) -
     };
     let lines = match lines(address, parcel) {
         Ok(lines) => lines,
-        Err(error) => return broken(&error),
+        Err(error) => return Sent::failed(json!({ "file": read.name }), error),
     };
     let path = directory.join(&read.name);
     let request = json!({ "file": read.name, "bytes": lines.len() });
@@ -74,26 +80,22 @@ pub(crate) async fn send(directory: &Path, address: &Address, parcel: &Parcel) -
     }
 }
 
-fn lines(address: &Address, parcel: &Parcel) -> Result<Vec<u8>, Error> {
-    let dialect = dialect(&address.definition, Dialect::CloudEvents)?;
-    let key = address.secrets.find("payload_key");
+fn lines(address: &Address, parcel: &Parcel) -> Result<Vec<u8>, SendError> {
+    let dialect = dialect(&address.definition, Dialect::CloudEvents).map_err(unusable)?;
     let mut lines = Vec::new();
     let mut add = |media_type: &str, bytes: Vec<u8>| {
-        let bytes = match key {
-            Some(key) => encryption::encrypt(key, media_type, &bytes).unwrap_or_default(),
-            None => bytes,
-        };
+        let bytes = encrypted(&address.secrets, media_type, bytes)?;
         // A line is one event, whatever the dialect makes of it.
         lines.extend(bytes.into_iter().filter(|byte| !matches!(byte, b'\n' | b'\r')));
         lines.push(b'\n');
+        Ok::<_, SendError>(())
     };
-    let events = shown(&parcel.content);
-    for one in &events {
-        let rendered = dialect.render(*one);
-        add(rendered.media_type, rendered.bytes);
+    for one in shown(&parcel.content) {
+        let rendered = dialect.render(one);
+        add(rendered.media_type, rendered.bytes)?;
     }
-    if let chancery_engine::delivery::Content::Message(message) = &parcel.content {
-        add("application/json", message_json(message, parcel).into_bytes());
+    if let Content::Message(message) = &parcel.content {
+        add("application/json", message_json(message, parcel).into_bytes())?;
     }
     Ok(lines)
 }

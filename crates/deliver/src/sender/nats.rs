@@ -24,8 +24,7 @@ use chancery_event::dialect::Dialect;
 use serde_json::{Value, json};
 
 use super::webhook::broken;
-use crate::body::{dialect, message_json, shown};
-use crate::encryption;
+use crate::body::{dialect, encrypted, message_json, shown, unusable};
 use crate::settings::Settings;
 use crate::wire::address::Target;
 use crate::wire::http::refused;
@@ -86,29 +85,23 @@ struct Entry {
     payload: Vec<u8>,
 }
 
-fn entries(address: &Address, parcel: &Parcel, subject: &str) -> Result<Vec<Entry>, Error> {
-    let dialect = dialect(&address.definition, Dialect::CloudEvents)?;
-    let sealed = |media_type: &str, bytes: Vec<u8>| match address.secrets.find("payload_key") {
-        Some(key) => encryption::encrypt(key, media_type, &bytes).unwrap_or_default(),
-        None => bytes,
-    };
-    let mut entries: Vec<Entry> = shown(&parcel.content)
-        .iter()
-        .map(|one| {
-            let rendered = dialect.render(*one);
-            Entry {
-                subject: subject.replace("{type}", &one.event.type_name),
-                id: one.event.id.to_string(),
-                payload: sealed(rendered.media_type, rendered.bytes),
-            }
-        })
-        .collect();
+fn entries(address: &Address, parcel: &Parcel, subject: &str) -> Result<Vec<Entry>, SendError> {
+    let dialect = dialect(&address.definition, Dialect::CloudEvents).map_err(unusable)?;
+    let mut entries = Vec::new();
+    for one in shown(&parcel.content) {
+        let rendered = dialect.render(one);
+        entries.push(Entry {
+            subject: subject.replace("{type}", &one.event.type_name),
+            id: one.event.id.to_string(),
+            payload: encrypted(&address.secrets, rendered.media_type, rendered.bytes)?,
+        });
+    }
     if let Content::Message(message) = &parcel.content {
         let payload = message_json(message, parcel).into_bytes();
         entries.push(Entry {
             subject: subject.replace("{type}", "notice"),
             id: parcel.id.to_string(),
-            payload: sealed("application/json", payload),
+            payload: encrypted(&address.secrets, "application/json", payload)?,
         });
     }
     Ok(entries)
@@ -119,15 +112,15 @@ pub(crate) async fn send(network: &Network, address: &Address, parcel: &Parcel) 
         Ok(read) => read,
         Err(error) => return broken(&error),
     };
-    let entries = match entries(address, parcel, &read.subject) {
-        Ok(entries) => entries,
-        Err(error) => return broken(&error),
-    };
-    let request = json!({
+    let mut request = json!({
         "address": format!("nats://{}:{}", read.target.host, read.target.port),
         "subject": read.subject,
-        "messages": entries.len(),
     });
+    let entries = match entries(address, parcel, &read.subject) {
+        Ok(entries) => entries,
+        Err(error) => return Sent::failed(request, error),
+    };
+    request["messages"] = entries.len().into();
     match publish(network, &read, &entries, &parcel.id.to_string()).await {
         Ok(response) => Sent { request, response, ..Sent::default() },
         Err(error) => Sent::failed(request, error),

@@ -13,7 +13,7 @@ use crate::wire::address::Target;
 use crate::wire::http::{Call, Client};
 use crate::wire::tls;
 
-/// Events of one message.
+/// Events of one message at most.
 pub(crate) const BATCH_MAX: usize = 10;
 
 /// What chats have in common: the address is a secret.
@@ -36,6 +36,9 @@ pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checke
     let (target, _) = read(definition, secrets)?;
     if definition.dialect.as_deref().is_some_and(|dialect| !dialect.is_empty()) {
         return Err(Error::invalid("dialect", "people read it: it has no dialect"));
+    }
+    if definition.batch_max.is_some_and(|max| max > BATCH_MAX) {
+        return Err(Error::invalid("batch_max", format!("a message holds {BATCH_MAX} events")));
     }
     let endpoint = format!("{}/…", target.origin());
     let hosts = vec![("secrets/url".to_owned(), target.host, target.port)];

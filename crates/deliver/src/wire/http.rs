@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use chancery_engine::delivery::{SendError, Sent};
 use chancery_engine::net::{NetError, Network};
@@ -210,6 +210,15 @@ async fn drained(mut body: hyper::body::Incoming) -> bool {
     tokio::time::timeout(DRAIN, reading).await.unwrap_or(false)
 }
 
+/// `Retry-After` in seconds from now: a number of them, or a date (RFC 9110 section 10.2.3).
+fn retry_after(text: &str, now: SystemTime) -> Option<i64> {
+    if let Ok(seconds) = text.parse() {
+        return Some(seconds);
+    }
+    let wait = httpdate::parse_http_date(text).ok()?.duration_since(now).ok()?;
+    i64::try_from(wait.as_secs()).ok()
+}
+
 /// Why an answer is no success.
 fn failure(status: StatusCode, headers: &HeaderMap) -> Option<SendError> {
     if status.is_success() {
@@ -223,7 +232,7 @@ fn failure(status: StatusCode, headers: &HeaderMap) -> Option<SendError> {
     let retry_after_s = headers
         .get("retry-after")
         .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.trim().parse::<i64>().ok())
+        .and_then(|text| retry_after(text.trim(), SystemTime::now()))
         .filter(|seconds| *seconds > 0);
     Some(SendError { word, message, retry_after_s, gone: status == StatusCode::GONE })
 }
@@ -261,4 +270,22 @@ fn shown_response(status: StatusCode, headers: &HeaderMap) -> Value {
         shown.insert(name.as_str().to_owned(), text.into());
     }
     json!({ "status": status.as_u16(), "headers": shown })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_seconds_or_as_a_date() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        for (text, expected) in [
+            ("60", Some(60)),
+            ("Sun, 06 Nov 1994 09:49:37 GMT", Some(3_600)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", None),
+            ("soon", None),
+        ] {
+            assert_eq!(retry_after(text, now), expected, "{text}");
+        }
+    }
 }

@@ -75,7 +75,7 @@ impl Engine {
     }
 
     /// Changes an object (operation `configuration.update`); answers it. With `version`, only if it
-    /// still has it.
+    /// still has it. Without `enabled`, whether it counts stays as it is.
     ///
     /// # Errors
     /// There is none, somebody changed it first, or the body cannot work.
@@ -86,7 +86,7 @@ impl Engine {
         name: &str,
         version: Option<i64>,
         body: Value,
-        enabled: bool,
+        enabled: impl Into<Option<bool>>,
     ) -> Result<Object, Error> {
         let attempt = types::Update {
             class: class.as_str().into(),
@@ -94,7 +94,8 @@ impl Engine {
             object_name: Some(shortened(name)),
             changes: Vec::new(),
         };
-        let edit = Edit { class, name: name.to_owned(), body: Some(body), enabled };
+        let enabled = enabled.into();
+        let edit = Edit { class, name: name.to_owned(), body: Some(body), enabled: true };
         let changed = self
             .operation(context, Permission::AutomationWrite, &attempt)?
             .about(class.target(&shortened(name)))
@@ -104,7 +105,8 @@ impl Engine {
                     let stored = table::find(tx, class.as_str(), &edit.name).await?;
                     let stored = stored.ok_or_else(|| missing(class, &edit.name))?;
                     same_version("the configuration", stored.version, version)?;
-                    one(tx, scribe, edit).await
+                    let enabled = enabled.unwrap_or(stored.enabled);
+                    one(tx, scribe, Edit { enabled, ..edit }).await
                 })
             })
             .await?;

@@ -523,8 +523,12 @@ fn switch(row: &mut Destination, enabled: bool) {
         row.course.failing_since = None;
         row.course.open_until = None;
     }
+    if enabled {
+        row.disabled_because = None;
+    } else if row.enabled {
+        row.disabled_because = Some("by_hand".to_owned());
+    }
     row.enabled = enabled;
-    row.disabled_because = (!enabled).then(|| "by_hand".to_owned());
 }
 
 async fn settle_alerts(

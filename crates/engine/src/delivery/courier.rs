@@ -55,6 +55,8 @@ const BOOK_MAX: usize = 512;
 /// One attempt ends after this, whatever the sender does.
 const ATTEMPT_MAX: Duration = Duration::from_secs(90);
 const TICK: Duration = Duration::from_secs(1);
+/// How often deliveries that are kept no longer are deleted.
+const SWEEP: Duration = Duration::from_secs(3_600);
 /// How long attempts under way may take when the program stops.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -116,11 +118,6 @@ impl Track {
         };
         most.saturating_sub(self.flying.len())
     }
-
-    /// Only the oldest delivery may go next.
-    fn in_order(&self) -> bool {
-        self.address.definition.ordered || self.row.course.open_until.is_some()
-    }
 }
 
 /// What came of one attempt.
@@ -141,6 +138,8 @@ pub(crate) struct Courier {
     pub(super) tracks: HashMap<String, Track>,
     flights: JoinSet<Done>,
     done: Vec<Done>,
+    /// Destinations whose alert is known, with why they cannot work, if they cannot.
+    unusable: HashMap<String, Option<String>>,
     leased_at: Option<Timestamp>,
     placed_at: Option<Timestamp>,
     pub(super) lag_looked_at: Option<Timestamp>,
@@ -152,7 +151,8 @@ pub(crate) async fn run(engine: Engine, sender: Arc<dyn Sender>, mut stop: watch
     let mut sealed = engine.sealed();
     let mut courier = Courier::new(engine, sender);
     let mut wake = courier.changed.clone();
-    let mut swept: Option<std::time::Instant> = None;
+    let mut sweeping = tokio::time::interval(SWEEP);
+    let mut sweeper: Option<tokio::task::JoinHandle<()>> = None;
     loop {
         sealed.mark_unchanged();
         let mut more = false;
@@ -166,13 +166,20 @@ pub(crate) async fn run(engine: Engine, sender: Arc<dyn Sender>, mut stop: watch
         }
         if *stop.borrow() {
             courier.end().await;
+            if let Some(sweeper) = sweeper {
+                sweeper.abort();
+            }
             return;
         }
-        if swept.is_none_or(|at| at.elapsed() >= Duration::from_secs(3_600)) {
-            swept = Some(std::time::Instant::now());
-            if let Err(error) = super::again::sweep(&courier.engine).await {
-                tracing::error!(%error, "old deliveries were not deleted");
-            }
+        let idle = sweeper.as_ref().is_none_or(tokio::task::JoinHandle::is_finished);
+        if idle && sweeping.tick().now_or_never().is_some() {
+            // Beside the loop: leases must not wait for it.
+            let engine = courier.engine.clone();
+            sweeper = Some(tokio::spawn(async move {
+                if let Err(error) = super::again::sweep(&engine).await {
+                    tracing::error!(%error, "old deliveries were not deleted");
+                }
+            }));
         }
         if more {
             tokio::task::yield_now().await;
@@ -199,6 +206,7 @@ impl Courier {
             tracks: HashMap::new(),
             flights: JoinSet::new(),
             done: Vec::new(),
+            unusable: HashMap::new(),
             leased_at: None,
             placed_at: None,
             lag_looked_at: None,
@@ -212,6 +220,10 @@ impl Courier {
         self.collect();
         let booked = self.settle().await?;
         let read = self.fan_out().await?;
+        if self.changed.has_changed().unwrap_or(false) {
+            // What was read may be younger than what is known of destinations.
+            return Ok(true);
+        }
         self.look_for_lag().await?;
         let now = self.engine.environment().now();
         if !read && self.placed_at.is_none_or(|at| now.since(at) >= PLACE) {
@@ -265,24 +277,39 @@ impl Courier {
         let names: HashSet<&str> = held.iter().map(|row| row.name.as_str()).collect();
         self.tracks.retain(|name, _| names.contains(name.as_str()));
         let attributes = chancery_store::table::attribute::all(&mut link).await?;
+        let mut works: Vec<(String, Option<String>)> = Vec::new();
         for row in held {
             let known = self.tracks.get_mut(&row.name).filter(|t| t.row.version == row.version);
             if let Some(track) = known {
                 // Somebody may have put deliveries back, set it back, or switched it off and on.
                 let anew = !fresh || kicked.contains(&row.name);
+                if anew {
+                    track.waiting = table::waiting_count(&mut link, &row.name, AHEAD_MAX).await?;
+                }
                 track.take_up(row, anew);
                 continue;
             }
             let name = row.name.clone();
             match self.track(&mut link, row, &attributes).await {
-                Ok(track) => {
-                    self.tracks.insert(name, track);
+                Ok(mut track) => {
+                    // What is under way stays so, whatever version it began under.
+                    if let Some(old) = self.tracks.remove(&name) {
+                        track.flying = old.flying;
+                    }
+                    self.tracks.insert(name.clone(), track);
+                    works.push((name, None));
                 }
                 Err(error) => {
                     tracing::error!(destination = name, %error, "a destination cannot work");
+                    self.tracks.remove(&name);
+                    works.push((name, Some(error.to_string())));
                 }
             }
         }
+        drop(link);
+        works.retain(|one| self.unusable.get(&one.0) != Some(&one.1));
+        self.tell_whether_it_works(&works).await?;
+        self.unusable.extend(works);
         Ok(())
     }
 
@@ -465,14 +492,16 @@ impl Courier {
 async fn fill(engine: &Engine, track: &mut Track, now: Timestamp) -> Result<(), Error> {
     let mut link = engine.link().await?;
     let most = READ_MAX + track.flying.len();
-    let in_order = track.in_order();
-    let rows = if in_order {
-        table::oldest(&mut link, &track.row.name, most).await?
-    } else {
-        table::waiting(&mut link, &track.row.name, now, most).await?
+    let in_order = track.address.definition.ordered;
+    let probe = track.row.course.open_until.is_some();
+    let rows = match (in_order, probe) {
+        (true, _) => table::oldest(&mut link, &track.row.name, most).await?,
+        // What waits longest for its turn: one delivery that is never taken must not be every
+        // probe.
+        (false, true) => table::waiting(&mut link, &track.row.name, Timestamp::LAST, most).await?,
+        (false, false) => table::waiting(&mut link, &track.row.name, now, most).await?,
     };
     let all = rows.len() < most;
-    let probe = track.row.course.open_until.is_some();
     let flying = &track.flying;
     let mut later = None;
     for row in rows.into_iter().filter(|row| !flying.contains(&row.id)) {

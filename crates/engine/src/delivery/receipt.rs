@@ -11,7 +11,7 @@ use chancery_store::Tx;
 use chancery_store::table::delivery::{self as table, Attempt, Delivery};
 use chancery_store::table::destination::{self, Course};
 
-use super::courier::{Courier, Done};
+use super::courier::{AHEAD_MAX, Courier, Done};
 use super::track::{self, Turn};
 use super::{Sent, carried};
 use crate::alert::{self, NewAlert};
@@ -26,6 +26,11 @@ const LAG: i64 = 900 * Timestamp::SECOND;
 /// Key of the alert that deliveries to a destination fail.
 pub(super) fn failing_key(name: &str) -> String {
     format!("destination_failing:destination/{name}")
+}
+
+/// Key of the alert that a destination cannot be set up.
+pub(super) fn unusable_key(name: &str) -> String {
+    format!("destination_unusable:destination/{name}")
 }
 
 /// Key of the alert that a destination was switched off.
@@ -103,8 +108,13 @@ impl Courier {
         let node = self.engine.0.desk.node.to_string();
         let mut pages: HashMap<String, Page> = HashMap::new();
         for one in done {
-            // It was changed or lost meanwhile: sent again by whoever serves it now.
+            // It was lost meanwhile: sent again by whoever serves it now.
             let Some(track) = self.tracks.get_mut(&one.track) else { continue };
+            if one.version != track.row.version {
+                // It was changed meanwhile. What another address said counts for nothing.
+                track.complete = false;
+                continue;
+            }
             let page = pages.entry(one.track.clone()).or_insert_with(|| Page {
                 name: one.track.clone(),
                 kind: track.row.kind.clone(),
@@ -135,10 +145,53 @@ impl Courier {
             if turn != Turn::None {
                 page.turns.push((turn, page.rows.len()));
             }
-            tracing::debug!(destination = page.name, version = one.version, "attempt booked");
             page.rows.push(row);
         }
         pages.into_values().collect()
+    }
+
+    /// Raises and resolves alerts of destinations that cannot be set up at all: nothing is tried
+    /// for them, so nothing else would tell.
+    pub(super) async fn tell_whether_it_works(
+        &self,
+        works: &[(String, Option<String>)],
+    ) -> Result<(), Error> {
+        if works.is_empty() {
+            return Ok(());
+        }
+        let works = works.to_vec();
+        let scribe = self.engine.scribe(&Context::system(self.engine.environment()));
+        self.engine
+            .0
+            .store
+            .transaction("delivery.works", move |tx: &mut Tx| {
+                let (works, scribe) = (works.clone(), scribe.clone());
+                Box::pin(async move {
+                    for (name, problem) in works {
+                        let key = unusable_key(&name);
+                        let Some(problem) = problem else {
+                            alert::resolve(tx, &scribe, &key, "works").await?;
+                            continue;
+                        };
+                        let new = NewAlert {
+                            message: format!(
+                                "It cannot be set up: {problem}. Nothing is sent; nothing is lost."
+                            ),
+                            object: Some(target(&name)),
+                            source: "deliveries".to_owned(),
+                            ..NewAlert::new(
+                                key,
+                                "destination_failing",
+                                Severity::Error,
+                                format!("The destination {name} cannot work"),
+                            )
+                        };
+                        alert::raise(tx, &scribe, &new).await?;
+                    }
+                    Ok::<(), Error>(())
+                })
+            })
+            .await
     }
 
     /// Says that forwarders are behind, or have caught up.
@@ -155,6 +208,8 @@ impl Courier {
             if track.row.class != "forwarder" {
                 continue;
             }
+            // What waits is counted by and by; now and then it is looked up.
+            track.waiting = table::waiting_count(&mut link, name, AHEAD_MAX).await?;
             let oldest = match track.waiting {
                 0 => None,
                 _ => table::oldest(&mut link, name, 1).await?.pop().map(|row| row.created_at),

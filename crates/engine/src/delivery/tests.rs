@@ -23,6 +23,10 @@ struct Receiver {
     /// Attempts whose answer is lost after they took effect.
     lose_answers: AtomicUsize,
     gone: AtomicBool,
+    /// It refuses the event with this log index.
+    refuses: Mutex<Option<u64>>,
+    /// The sender refuses its definition.
+    unusable: AtomicBool,
     /// What took effect: identifier to log indexes.
     effects: Mutex<BTreeMap<String, Vec<u64>>>,
     messages: Mutex<Vec<String>>,
@@ -46,7 +50,7 @@ impl Sender for Fake {
     }
 
     fn check(&self, definition: &Definition, secrets: &mut Secrets) -> Result<Checked, Error> {
-        if definition.settings.contains_key("bad") {
+        if definition.settings.contains_key("bad") || self.0.unusable.load(Ordering::SeqCst) {
             return Err(Error::invalid("settings/bad", "it is bad"));
         }
         if secrets.find("signing").is_none() {
@@ -75,6 +79,11 @@ impl Sender for Fake {
             match &parcel.content {
                 Content::Events(events) => {
                     let indexes: Vec<u64> = events.iter().map(|one| one.index().0).collect();
+                    let refused = *receiver.refuses.lock().unwrap();
+                    if refused.is_some_and(|index| indexes.contains(&index)) {
+                        let error = SendError::new("status", "400");
+                        return Sent { status: Some(400), ..Sent::failed(json!({}), error) };
+                    }
                     let id = parcel.id.to_string();
                     if receiver.effects.lock().unwrap().insert(id, indexes.clone()).is_none() {
                         receiver.order.lock().unwrap().extend(indexes);
@@ -224,6 +233,67 @@ async fn a_receiver_that_is_down_for_three_days_loses_nothing() {
     settle(&mut courier).await;
     assert_eq!(world.count(EventType::ForwarderCaughtUp).await, 1);
     assert_eq!(world.one("soc").await.backlog.waiting, 0);
+}
+
+#[tokio::test]
+async fn one_that_is_refused_holds_up_no_other() {
+    let world = World::new().await;
+    world.forwarder("soc", groups()).await;
+    let mut courier = world.courier();
+    *world.receiver.refuses.lock().unwrap() = Some(world.event(0).await - 1);
+    while world.one("soc").await.row.course.open_until.is_none() {
+        settle(&mut courier).await;
+        world.clock.advance(HOUR / 2);
+    }
+    world.event(1).await;
+    for _ in 0..3 {
+        world.clock.advance(HOUR / 2);
+        settle(&mut courier).await;
+    }
+    assert_eq!(world.receiver.indexes().len(), 1, "the second one got through");
+    let view = world.one("soc").await;
+    assert_eq!((view.backlog.waiting, view.row.course.open_until), (1, None));
+}
+
+#[tokio::test]
+async fn what_an_address_of_before_said_counts_for_nothing() {
+    let world = World::new().await;
+    world.forwarder("soc", groups()).await;
+    let mut courier = world.courier();
+    world.receiver.gone.store(true, Ordering::SeqCst);
+    world.event(0).await;
+    // The attempt is under way when the address is corrected, and ends with 410 after that.
+    while world.receiver.calls.load(Ordering::SeqCst) == 0 {
+        courier.round().await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let edit = DestinationEdit { body: groups(), ..DestinationEdit::default() };
+    let (engine, class) = (world.engine(), Class::Forwarder);
+    engine.update_destination(&world.context, class, "soc", None, edit).await.unwrap();
+    world.receiver.gone.store(false, Ordering::SeqCst);
+    settle(&mut courier).await;
+    let view = world.one("soc").await;
+    assert!(view.row.enabled, "the corrected address was never gone");
+    assert_eq!((world.receiver.indexes(), view.backlog.waiting), (world.selected().await, 0));
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_set_up_is_an_alert_until_it_can() {
+    let world = World::new().await;
+    world.forwarder("soc", groups()).await;
+    world.receiver.unusable.store(true, Ordering::SeqCst);
+    let mut courier = world.courier();
+    settle(&mut courier).await;
+    let key = receipt::unusable_key("soc");
+    let open = async || {
+        let mut link = world.engine().link().await.unwrap();
+        chancery_store::table::alert::unresolved(&mut link, &key).await.unwrap().is_some()
+    };
+    assert!(open().await);
+    world.receiver.unusable.store(false, Ordering::SeqCst);
+    world.clock.advance(HOUR);
+    settle(&mut courier).await;
+    assert!(!open().await);
 }
 
 #[tokio::test]

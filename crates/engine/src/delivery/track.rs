@@ -5,13 +5,14 @@
 //!   then every 3 h, each ±20 %. [`DEADLINE`] after its first attempt it is dead; it is kept.
 //! - After [`TOLD`] failures in a row `delivery.failing` is recorded.
 //! - After [`TRIP`] failures in a row the breaker opens: nothing is sent for 30 s, doubling up to
-//!   30 min, then one delivery as a probe.
+//!   30 min, then one delivery as a probe: the oldest where order is kept, otherwise the one that
+//!   waits longest for its turn, so that one that is refused holds up no other.
 //! - After a success the breaker closes, and everything that waits is due at once.
 //! - After [`GIVE_UP`] of nothing but failures, or the receiver's word 410, the destination is
 //!   switched off; what waits stays.
 //!
-//! While the breaker is open nothing is tried, and what is not tried does not grow older: only the
-//! probe uses up its time.
+//! The time of a delivery begins with its first attempt: what was never tried does not grow older
+//! while the breaker is open.
 
 use chancery_event::Timestamp;
 use chancery_store::table::delivery::Delivery;

@@ -37,6 +37,8 @@ pub struct TaskView {
 pub struct Watchfulness {
     /// Something is wrong.
     pub bad: bool,
+    /// No run has ended yet, so that nothing can be said.
+    pub unknown: bool,
     /// Such as `48,211 of 48,211 evaluated at 10:00:03, next 11:00`.
     pub sentence: String,
     /// What is wrong, one sentence each.
@@ -169,7 +171,7 @@ impl Engine {
         };
         let Some(monitor) = monitors.iter().find(of_certificates) else {
             let sentence = "No monitor watches the ends of all certificates.".to_owned();
-            return Ok(Watchfulness { bad: true, sentence, problems });
+            return Ok(Watchfulness { bad: true, unknown: false, sentence, problems });
         };
         let zone = Definition::read(&monitor.object.body)?.timetable.time_zone().to_owned();
         let next = match monitor.next_at {
@@ -187,7 +189,12 @@ impl Engine {
             }
             None => format!("not evaluated yet{next}"),
         };
-        Ok(Watchfulness { bad: !problems.is_empty(), sentence, problems })
+        Ok(Watchfulness {
+            bad: !problems.is_empty(),
+            unknown: monitor.last.is_none(),
+            sentence,
+            problems,
+        })
     }
 
     /// Who watches a certificate, when next, and what came of it.

@@ -85,8 +85,9 @@ async fn tail(global: &GlobalArguments, client: &Client, arguments: TailArgument
             last.map(|last| ("last-event-id", last.to_string())).into_iter().collect();
         let answer = client.send(Method::GET, "events/stream", &query, Body::None, &headers).await;
         let ended = match answer {
-            // A first try that fails tells of a mistake; later ones of a server that restarts.
-            Err(error) if !connected => return Err(error),
+            // A first try that fails tells of a mistake, and so does a refusal; what else fails
+            // later tells of a server that restarts.
+            Err(error) if !connected || client::is_final(&error) => return Err(error),
             Err(error) => error,
             Ok(response) => {
                 connected = true;
@@ -116,11 +117,15 @@ async fn follow(
         };
         *wait = Duration::from_secs(1);
         for Frame { id, data } in frames.push(&chunk)? {
+            *last = id.and_then(|id| id.parse().ok()).or(*last);
+            // The first frame tells where the stream begins, and no event.
+            if data.is_empty() {
+                continue;
+            }
             let Ok(record) = serde_json::from_str::<Value>(&data) else {
                 bail!("the stream holds what is no event: {}", text::plain(&data));
             };
             print_event(global, &record)?;
-            *last = id.and_then(|id| id.parse().ok()).or(*last);
         }
     }
 }

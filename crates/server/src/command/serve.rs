@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
@@ -19,12 +19,11 @@ use tokio::net::TcpListener;
 use crate::cli::serve::ServeArguments;
 use crate::config::Config;
 use crate::config::public_url::PublicUrl;
+use crate::serving::{self, Limits};
 use crate::tls::{Identity, TlsListener};
 
 /// Where Debian keeps the machine's CA certificates.
 const MACHINE_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// How long requests may take to finish after the signal to stop.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the server until it is told to stop.
 ///
@@ -58,18 +57,21 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
         .await
         .context("the server cannot start")?;
     if arguments.demo {
+        running.engine().demonstrate_automation().await?;
         let bundle = tokio::fs::read(MACHINE_BUNDLE).await.ok();
         let (machine, own) = running.engine().load_demonstration(bundle).await?;
+        running.engine().hasten_monitors().await?;
         // Nobody has to listen to a server.
         let _ = outln!(
             "Imported {machine} CA certificates of this machine and {own} demonstration certificates."
         );
     }
+    let stop = stop()?;
     if let Err(error) = announce(&config, address, &running, arguments.demo) {
         tracing::warn!("{error}; a password that should have been shown there is lost");
     }
     let router = crate::wiring::router(running.engine().clone(), &config, arguments.demo);
-    serve(listener, identity, router).await?;
+    serve(listener, identity, router, stop).await?;
     running.stop().await.context("the stop could not be recorded")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -151,52 +153,41 @@ fn announce(
     Ok(())
 }
 
-async fn serve(listener: TcpListener, identity: Option<Identity>, router: Router) -> Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stopping = Arc::new(tokio::sync::Notify::new());
-    let told = stopping.clone();
-    let stop = async move {
-        signal().await;
-        tracing::info!("stopping");
-        told.notify_one();
-    };
-    let serving = async move {
-        match identity {
-            None => {
-                let listener = listener.tap_io(|stream| {
-                    // Without it small answers wait for the next packet.
-                    let _ = stream.set_nodelay(true);
-                });
-                axum::serve(listener, service).with_graceful_shutdown(stop).await
-            }
-            Some(identity) => {
-                for warning in &identity.warnings {
-                    tracing::warn!("{warning}");
-                }
-                let listener = TlsListener::start(listener, identity.config)?.tap_io(|_| {});
-                axum::serve(listener, service).with_graceful_shutdown(stop).await
-            }
+async fn serve(
+    listener: TcpListener,
+    identity: Option<Identity>,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
+    let limits = Limits::of_this_process();
+    match identity {
+        None => {
+            let listener = listener.tap_io(|stream| {
+                // Without it small answers wait for the next packet.
+                let _ = stream.set_nodelay(true);
+            });
+            serving::serve(listener, router, limits, stop).await;
         }
-    };
-    tokio::select! {
-        served = serving => served.context("serving ended"),
-        // Live streams never end by themselves.
-        () = async { stopping.notified().await; tokio::time::sleep(GRACE).await } => Ok(()),
+        Some(identity) => {
+            for warning in &identity.warnings {
+                tracing::warn!("{warning}");
+            }
+            let listener = TlsListener::start(listener, identity.config)?;
+            serving::serve(listener, router, limits, stop).await;
+        }
     }
+    Ok(())
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-async fn signal() {
+/// Ends at SIGTERM or Ctrl-C. Both are heard from this call on, not only once it is waited for.
+fn stop() -> Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
+    let mut terminate = signal(SignalKind::terminate()).context("cannot hear SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot hear SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
+    })
 }

@@ -60,6 +60,7 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_waiting ON delivery (destination, next_at, id) WHERE state = 'waiting';
 CREATE INDEX delivery_dead ON delivery (destination, id) WHERE state = 'dead';
 CREATE INDEX delivery_by_destination ON delivery (destination, id);
+CREATE INDEX delivery_ended ON delivery (completed_at, id) WHERE completed_at IS NOT NULL;
 CREATE INDEX delivery_by_index ON delivery (first_index) WHERE first_index IS NOT NULL;
 
 -- One try. Never a body: it could hold what the one who set up the address must not see.

@@ -4,6 +4,8 @@
 
 pub mod search;
 
+use std::collections::BTreeMap;
+
 use chancery_event::Timestamp;
 use chancery_event::id::DeliveryId;
 
@@ -132,7 +134,13 @@ pub async fn book(tx: &mut Tx, rows: &[Delivery]) -> Result<(), Error> {
     // Deliveries that simply got through are most of them, and end in one statement.
     let (plain, others): (Vec<&Delivery>, Vec<&Delivery>) =
         rows.iter().partition(|row| row.state == "delivered" && row.attempts == 1);
-    for chunk in plain.chunks(500) {
+    let mut alike: BTreeMap<Option<i64>, Vec<&Delivery>> = BTreeMap::new();
+    for row in plain {
+        alike.entry(row.status).or_default().push(row);
+    }
+    // They ended within one round of booking: the time of one is good enough for all, and each
+    // attempt keeps its own.
+    for chunk in alike.values().flat_map(|rows| rows.chunks(500)) {
         let Some(first) = chunk.first() else { continue };
         let places = vec!["?"; chunk.len()].join(",");
         let sql = format!(
@@ -282,8 +290,8 @@ pub async fn give_up(tx: &mut Tx, destination: &str, now: Timestamp) -> Result<u
 
 /// Deletes deliveries that ended before a time, with their attempts; `limit` at most.
 pub async fn sweep(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64, Error> {
-    let old = "SELECT id FROM delivery WHERE state <> 'waiting' AND completed_at < $1
-               ORDER BY id LIMIT $2";
+    let old = "SELECT id FROM delivery WHERE completed_at < $1 AND state <> 'waiting'
+               ORDER BY completed_at, id LIMIT $2";
     let sql = format!("DELETE FROM delivery_attempt WHERE delivery IN ({old})");
     tx.execute(sql, args![before, limit]).await?;
     tx.execute(format!("DELETE FROM delivery WHERE id IN ({old})"), args![before, limit]).await

@@ -20,6 +20,7 @@ use crate::edge::{Caller, Json, PathOf, Problem, Unrepeatable};
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::AccountRead, routes!(list_accounts));
+    operations.any(Permission::AccountRead, routes!(read_account));
     operations.any(Permission::AccountWrite, routes!(create_account));
     operations.any(Permission::AccountWrite, routes!(update_account));
     operations.any(Permission::AccountWrite, routes!(delete_account));
@@ -166,6 +167,20 @@ async fn list_accounts(
 ) -> Result<Json<Page<Account>>, Problem> {
     let accounts = engine.accounts(caller.context()).await?;
     Ok(Json(Page::whole(accounts.into_iter().map(Account::from).collect())))
+}
+
+/// One account
+#[utoipa::path(get, path = "/api/v1/accounts/{id}", tag = "access",
+    params(("id" = String, Path, description = "Identifier")),
+    responses((status = 200, description = "The account", body = Account)))]
+async fn read_account(
+    State(engine): State<Engine>,
+    caller: Caller,
+    headers: HeaderMap,
+    PathOf(id): PathOf<AccountId>,
+) -> Result<Response, Problem> {
+    let account = one(&engine, &caller, id).await?;
+    version::tagged(&headers, account.version, &account)
 }
 
 /// Make an account

@@ -18,6 +18,7 @@ use crate::edge::{Caller, Json, PathOf, Problem};
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::CertificateRead, routes!(list_attributes));
+    operations.any(Permission::CertificateRead, routes!(read_attribute));
     operations.any(Permission::ConfigurationWrite, routes!(create_attribute));
     operations.any(Permission::ConfigurationWrite, routes!(update_attribute));
     operations.any(Permission::ConfigurationWrite, routes!(delete_attribute));
@@ -154,6 +155,20 @@ async fn create_attribute(
     Ok((StatusCode::CREATED, location, Json(attribute)).into_response())
 }
 
+/// One custom attribute
+#[utoipa::path(get, path = "/api/v1/attributes/{id}", tag = "configuration",
+    params(("id" = String, Path, description = "Identifier")),
+    responses((status = 200, description = "The definition", body = Attribute)))]
+async fn read_attribute(
+    State(engine): State<Engine>,
+    caller: Caller,
+    headers: HeaderMap,
+    PathOf(id): PathOf<AttributeId>,
+) -> Result<Response, Problem> {
+    let attribute = one(&engine, &caller, id).await?;
+    version::tagged(&headers, attribute.version, &attribute)
+}
+
 /// Change a custom attribute
 #[utoipa::path(patch, path = "/api/v1/attributes/{id}", tag = "configuration",
     params(("id" = String, Path, description = "Identifier")),
@@ -168,7 +183,7 @@ async fn update_attribute(
 ) -> Result<Json<Attribute>, Problem> {
     let condition = version::if_match(&headers)?;
     // As with groups: of what is not there, the engine says so, on the record.
-    let old = one(&engine, &caller, id).await.ok();
+    let old = version::present(one(&engine, &caller, id).await)?;
     let version = condition.or(change.version).or(old.as_ref().map(|old| old.version));
     let (label, description, choices, required) =
         old.map(|old| (old.label, old.description, old.choices, old.required)).unwrap_or_default();

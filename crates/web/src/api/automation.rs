@@ -99,9 +99,9 @@ struct ObjectChange {
     /// What it says.
     #[schema(value_type = Object)]
     body: Value,
-    /// Whether it counts.
-    #[serde(default = "enabled")]
-    enabled: bool,
+    /// Whether it counts; absent: as it is.
+    #[serde(default)]
+    enabled: Option<bool>,
     /// The version that was read; `If-Match` says the same.
     #[serde(default)]
     version: Option<i64>,

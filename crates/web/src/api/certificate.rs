@@ -285,7 +285,7 @@ async fn restore_certificate(
 /// DER, exactly as they came in.
 #[utoipa::path(get, path = "/api/v1/certificates/{id}/der", tag = "certificates",
     params(("id" = String, Path, description = "Identifier, or SHA-256 fingerprint")),
-    responses((status = 200, description = "DER", content_type = "application/pkix-cert", body = Vec<u8>)))]
+    responses((status = 200, description = "DER", content_type = "application/pkix-cert", body = super::wire::Binary)))]
 async fn certificate_der(
     State(engine): State<Engine>,
     caller: Caller,

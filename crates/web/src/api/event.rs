@@ -268,7 +268,7 @@ async fn page(
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(example = json!({
-    "filter": { "field": "severity", "operator": "equals", "value": "error" },
+    "filter": { "field": "severity", "op": "equals", "value": "error" },
     "order": "newest",
     "limit": 50
 }))]
@@ -284,7 +284,7 @@ struct EventSearch {
     cursor: Option<String>,
 }
 
-/// EventSearch events
+/// Search events
 ///
 /// As the list of events, with the filter as a JSON tree.
 #[utoipa::path(post, path = "/api/v1/events/search", tag = "events",
@@ -347,7 +347,7 @@ async fn find(engine: &Engine, caller: &Caller, text: &str) -> Result<SeenEvent,
 #[utoipa::path(get, path = "/api/v1/events/{id}/entry", tag = "events",
     params(("id" = String, Path, description = "Identifier, or log index")),
     responses((status = 200, description = "Canonical JSON (RFC 8785), as it was sealed",
-        content_type = "application/octet-stream", body = Vec<u8>)))]
+        content_type = "application/octet-stream", body = super::wire::Binary)))]
 async fn event_entry(
     State(engine): State<Engine>,
     caller: Caller,

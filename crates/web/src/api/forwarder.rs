@@ -238,10 +238,11 @@ async fn create_forwarder(
 async fn read_forwarder(
     State(engine): State<Engine>,
     caller: Caller,
+    headers: HeaderMap,
     PathOf(name): PathOf<String>,
 ) -> Result<Response, Problem> {
     let view = engine.destination(caller.context(), CLASS, &name).await?;
-    version::tagged(&HeaderMap::new(), view.row.version, &Forwarder::from(view))
+    version::tagged(&headers, view.row.version, &Forwarder::from(view))
 }
 
 /// Change a forwarder

@@ -17,6 +17,7 @@ use crate::edge::{Caller, Json, PathOf, Problem, Unrepeatable};
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::IntakeRead, routes!(list_intake_sources));
+    operations.any(Permission::IntakeRead, routes!(read_intake_source));
     operations.any(Permission::IntakeWrite, routes!(create_intake_source));
     operations.any(Permission::IntakeWrite, routes!(update_intake_source));
     operations.any(Permission::IntakeWrite, routes!(delete_intake_source));
@@ -111,6 +112,20 @@ async fn list_intake_sources(
 ) -> Result<Json<Page<IntakeSource>>, Problem> {
     let all = engine.intake_sources(caller.context()).await?;
     Ok(Json(Page::whole(all.into_iter().map(IntakeSource::from).collect())))
+}
+
+/// One source of events
+#[utoipa::path(get, path = "/api/v1/intake-sources/{name}", tag = "configuration",
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 200, description = "The source", body = IntakeSource)))]
+async fn read_intake_source(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(name): PathOf<String>,
+) -> Result<Json<IntakeSource>, Problem> {
+    let all = engine.intake_sources(caller.context()).await?;
+    let found = all.into_iter().find(|source| source.name == name);
+    Ok(Json(found.ok_or_else(Problem::not_found)?.into()))
 }
 
 fn secret(engine: &Engine, made: chancery_engine::intake::CreatedSource) -> IntakeSecret {

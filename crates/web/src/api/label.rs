@@ -17,10 +17,12 @@ use crate::edge::{Caller, Json, PathOf, Problem};
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::CertificateRead, routes!(list_groups));
+    operations.any(Permission::CertificateRead, routes!(read_group));
     operations.any(Permission::ConfigurationWrite, routes!(create_group));
     operations.any(Permission::ConfigurationWrite, routes!(update_group));
     operations.any(Permission::ConfigurationWrite, routes!(delete_group));
     operations.any(Permission::CertificateRead, routes!(list_ra_profiles));
+    operations.any(Permission::CertificateRead, routes!(read_ra_profile));
     operations.any(Permission::ConfigurationWrite, routes!(create_ra_profile));
     operations.any(Permission::ConfigurationWrite, routes!(update_ra_profile));
     operations.any(Permission::ConfigurationWrite, routes!(delete_ra_profile));
@@ -120,7 +122,7 @@ async fn update(
     let condition = version::if_match(headers)?;
     // What is absent stays as it was read; the version says whether it still is so. Of what is not
     // there, the engine says so, on the record.
-    let old = one(engine, caller, class, id).await.ok();
+    let old = version::present(one(engine, caller, class, id).await)?;
     let version = condition.or(change.version).or(old.as_ref().map(|old| old.version));
     let (name, description) = old.map(|old| (old.name, old.description)).unwrap_or_default();
     let draft = LabelDraft {
@@ -142,6 +144,20 @@ async fn list_groups(
     caller: Caller,
 ) -> Result<Json<Page<Label>>, Problem> {
     all(&engine, &caller, LabelClass::Group).await.map(|items| Json(Page::whole(items)))
+}
+
+/// One group
+#[utoipa::path(get, path = "/api/v1/groups/{id}", tag = "configuration",
+    params(("id" = String, Path, description = "Identifier")),
+    responses((status = 200, description = "The group", body = Label)))]
+async fn read_group(
+    State(engine): State<Engine>,
+    caller: Caller,
+    headers: HeaderMap,
+    PathOf(id): PathOf<String>,
+) -> Result<Response, Problem> {
+    let label = one(&engine, &caller, LabelClass::Group, &id).await?;
+    version::tagged(&headers, label.version, &label)
 }
 
 /// Make a group
@@ -194,6 +210,20 @@ async fn list_ra_profiles(
     caller: Caller,
 ) -> Result<Json<Page<Label>>, Problem> {
     all(&engine, &caller, LabelClass::RaProfile).await.map(|items| Json(Page::whole(items)))
+}
+
+/// One RA profile
+#[utoipa::path(get, path = "/api/v1/ra-profiles/{id}", tag = "configuration",
+    params(("id" = String, Path, description = "Identifier")),
+    responses((status = 200, description = "The RA profile", body = Label)))]
+async fn read_ra_profile(
+    State(engine): State<Engine>,
+    caller: Caller,
+    headers: HeaderMap,
+    PathOf(id): PathOf<String>,
+) -> Result<Response, Problem> {
+    let label = one(&engine, &caller, LabelClass::RaProfile, &id).await?;
+    version::tagged(&headers, label.version, &label)
 }
 
 /// Make an RA profile

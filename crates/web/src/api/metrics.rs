@@ -19,11 +19,7 @@ const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=u
 
 /// Adds the route.
 pub(super) fn add(operations: &mut Operations<'_>) {
-    let access = if operations.routes.state().options.metrics_public {
-        Access::Public
-    } else {
-        Access::Any(Permission::MetricsRead)
-    };
+    let access = Access::Any(Permission::MetricsRead);
     operations.routes.add(Method::GET, "/metrics", access, metrics);
 }
 

@@ -116,10 +116,12 @@ impl Call {
         }
         let limit =
             limit.map_or(Ok(LIMIT.0), |text| text.parse().map_err(|_| Fault::validation("limit")));
+        let after = after.map(|text| cursor(&text)).transpose()?;
+        let began = after.and_then(|(_, since)| since);
         Ok(Self {
-            since: asked.unwrap_or(until.unwrap_or(now).plus(-SINCE)),
+            since: asked.or(began).unwrap_or(until.unwrap_or(now).plus(-SINCE)),
             until,
-            after: after.map(|text| cursor(&text)).transpose()?,
+            after: after.map(|(index, _)| index),
             condition: Condition::parse(filter.as_deref(), words.as_deref())?,
             limit: limit
                 .ok()
@@ -143,7 +145,7 @@ impl Call {
             return Ok(Filter::All);
         }
         let mut text = format!("time>=\"{}\"", self.since);
-        if self.after.is_some() {
+        if self.after.is_some() && !self.descending {
             // The page before has settled where the events begin.
             text.clear();
         }
@@ -155,9 +157,16 @@ impl Call {
     }
 }
 
-fn cursor(text: &str) -> Result<u64, Fault> {
-    let index = text.strip_prefix('x').and_then(|text| text.parse().ok());
-    index.ok_or(Fault::validation("after"))
+/// The log index to go on at; behind a dot, in microseconds, where a descending search ends.
+fn cursor(text: &str) -> Result<(u64, Option<Timestamp>), Fault> {
+    let read = || {
+        let (index, since) = match text.strip_prefix('x')?.split_once('.') {
+            Some((index, since)) => (index, Some(since.parse().ok()?)),
+            None => (text.strip_prefix('x')?, None),
+        };
+        Some((index.parse().ok()?, since.map(Timestamp::from_micros)))
+    };
+    read().ok_or(Fault::validation("after"))
 }
 
 async fn page(
@@ -209,7 +218,11 @@ async fn page(
     let whole = uri.path_and_query().map_or("/", |whole| whole.as_str());
     link(&mut headers, &format!("{base}{whole}"), "self");
     if let Some(next) = next {
-        link(&mut headers, &format!("{base}{}", going_on(uri, next)), "next");
+        let after = match call.descending {
+            true => format!("x{next}.{}", call.since.micros()),
+            false => format!("x{next}"),
+        };
+        link(&mut headers, &format!("{base}{}", going_on(uri, &after)), "next");
     }
     Ok((headers, Value::Array(found).to_string()).into_response())
 }
@@ -253,13 +266,13 @@ fn link(headers: &mut HeaderMap, address: &str, relation: &str) {
 }
 
 /// The same address behind what was answered.
-fn going_on(uri: &Uri, next: u64) -> String {
+fn going_on(uri: &Uri, after: &str) -> String {
     let query = uri.query().unwrap_or_default();
     let other = |pair: &&str| {
         !pair.is_empty() && !pair.starts_with("after=") && !pair.starts_with("since=")
     };
     let mut pairs: Vec<&str> = query.split('&').filter(other).collect();
-    let after = format!("after=x{next}");
+    let after = format!("after={after}");
     pairs.push(&after);
     format!("{}?{}", uri.path(), pairs.join("&"))
 }

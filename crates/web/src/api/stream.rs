@@ -13,7 +13,7 @@ use chancery_engine::history::EventQuery;
 use chancery_engine::{Engine, Permission};
 use chancery_event::filter::Filter;
 use chancery_event::id::LogIndex;
-use futures::stream::{self, Stream};
+use futures::stream::{self, Stream, StreamExt as _};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -29,7 +29,7 @@ const BATCH: usize = 100;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// After this long a stream ends, so that its reader comes back and proves again who they are.
-const STREAM_MAX: Duration = Duration::from_secs(15 * 60);
+pub(crate) const STREAM_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// Adds the operation.
 pub(super) fn add(operations: &mut Operations<'_>) {
@@ -51,8 +51,9 @@ struct StreamParams {
 /// Events as they are sealed
 ///
 /// Server-sent events: `id` is the log index, `event` the type, `data` the event as in lists. After
-/// a break, send `Last-Event-ID` and nothing is missed. Comments keep the connection alive. Every
-/// quarter of an hour the stream ends and has to be asked for again.
+/// a break, send `Last-Event-ID` and nothing is missed; the first frame has an `id` alone. Comments
+/// keep the connection alive. Every quarter of an hour the stream ends and has to be asked for
+/// again.
 #[utoipa::path(get, path = "/api/v1/events/stream", tag = "events",
     params(StreamParams, ("Last-Event-ID" = Option<u64>, Header,
         description = "The last log index that was seen")),
@@ -91,11 +92,18 @@ async fn stream_events(
         batch: Vec::new(),
         until: Instant::now() + STREAM_MAX,
     };
+    let begin = stream::iter(beginning(next).map(Ok));
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         Some((Ok(event), reader))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("alive")))
+    Ok(Sse::new(begin.chain(events)).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("alive")))
+}
+
+/// What a stream begins with: an identifier and nothing else, so that a reader who is cut off
+/// before the first event goes on where the stream began.
+pub(crate) fn beginning(next: u64) -> Option<Event> {
+    Some(Event::default().id(next.checked_sub(1)?.to_string()))
 }
 
 /// One stream: where it is, and what it has read ahead (in reverse order).

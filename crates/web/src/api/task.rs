@@ -3,7 +3,7 @@
 //! Definitions are objects of automation: a change makes a new version, pausing too.
 
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use chancery_engine::automation::Class;
 use chancery_engine::monitor::{Forecast, TaskView};
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::routes;
 
-use super::Operations;
 use super::listing::{Page, limit};
 use super::upload::located;
+use super::{Operations, version};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
 
 /// Adds the operations.
@@ -191,7 +191,7 @@ struct TaskChange {
     /// The definition, whole.
     #[schema(value_type = Object)]
     definition: Value,
-    /// The version that was read; without it the newest is replaced.
+    /// The version that was read; `If-Match` says the same. Without it the newest is replaced.
     #[serde(default)]
     version: Option<i64>,
 }
@@ -279,13 +279,8 @@ async fn all(engine: &Engine, caller: &Caller, class: Class) -> Result<Json<Page
     Ok(Json(Page::whole(tasks.into_iter().map(Task::from).collect())))
 }
 
-async fn one(
-    engine: &Engine,
-    caller: &Caller,
-    class: Class,
-    name: &str,
-) -> Result<Json<Task>, Problem> {
-    Ok(Json(engine.task(caller.context(), class, name).await?.into()))
+async fn one(engine: &Engine, caller: &Caller, class: Class, name: &str) -> Result<Task, Problem> {
+    Ok(engine.task(caller.context(), class, name).await?.into())
 }
 
 async fn create(
@@ -297,7 +292,8 @@ async fn create(
     let TaskWish { name, definition, paused } = wish;
     engine.create_automation(caller.context(), class, &name, definition, !paused).await?;
     let location = located(&format!("/api/v1/{}/{name}", class.plural()));
-    Ok((StatusCode::CREATED, location, one(engine, caller, class, &name).await?).into_response())
+    let made = Json(one(engine, caller, class, &name).await?);
+    Ok((StatusCode::CREATED, location, made).into_response())
 }
 
 async fn change(
@@ -305,14 +301,16 @@ async fn change(
     caller: &Caller,
     class: Class,
     name: &str,
+    headers: &HeaderMap,
     change: TaskChange,
 ) -> Result<Json<Task>, Problem> {
-    // Of what is not there, the engine says so, on the record.
-    let found = engine.task(caller.context(), class, name).await;
-    let enabled = found.is_ok_and(|view| view.object.enabled);
-    let (context, version) = (caller.context(), change.version);
-    engine.update_automation(context, class, name, version, change.definition, enabled).await?;
-    one(engine, caller, class, name).await
+    let condition = version::if_match(headers)?;
+    let version = condition.or(change.version);
+    engine
+        .update_automation(caller.context(), class, name, version, change.definition, None)
+        .await
+        .map_err(|error| Problem::from(error).under_condition(condition.is_some()))?;
+    one(engine, caller, class, name).await.map(Json)
 }
 
 async fn runs(
@@ -347,7 +345,7 @@ async fn pause(
     paused: bool,
 ) -> Result<Json<Task>, Problem> {
     engine.pause_task(caller.context(), class, name, paused).await?;
-    one(engine, caller, class, name).await
+    one(engine, caller, class, name).await.map(Json)
 }
 
 /// Monitors
@@ -367,9 +365,11 @@ async fn list_monitors(
 async fn read_monitor(
     State(engine): State<Engine>,
     caller: Caller,
+    headers: HeaderMap,
     PathOf(name): PathOf<String>,
-) -> Result<Json<Task>, Problem> {
-    one(&engine, &caller, Class::Monitor, &name).await
+) -> Result<Response, Problem> {
+    let found = one(&engine, &caller, Class::Monitor, &name).await?;
+    version::tagged(&headers, found.version, &found)
 }
 
 /// Make a monitor
@@ -392,10 +392,11 @@ async fn create_monitor(
 async fn update_monitor(
     State(engine): State<Engine>,
     caller: Caller,
+    headers: HeaderMap,
     PathOf(name): PathOf<String>,
     Json(wish): Json<TaskChange>,
 ) -> Result<Json<Task>, Problem> {
-    change(&engine, &caller, Class::Monitor, &name, wish).await
+    change(&engine, &caller, Class::Monitor, &name, &headers, wish).await
 }
 
 /// Delete a monitor
@@ -482,9 +483,11 @@ async fn list_schedules(
 async fn read_schedule(
     State(engine): State<Engine>,
     caller: Caller,
+    headers: HeaderMap,
     PathOf(name): PathOf<String>,
-) -> Result<Json<Task>, Problem> {
-    one(&engine, &caller, Class::Schedule, &name).await
+) -> Result<Response, Problem> {
+    let found = one(&engine, &caller, Class::Schedule, &name).await?;
+    version::tagged(&headers, found.version, &found)
 }
 
 /// Make a schedule
@@ -507,10 +510,11 @@ async fn create_schedule(
 async fn update_schedule(
     State(engine): State<Engine>,
     caller: Caller,
+    headers: HeaderMap,
     PathOf(name): PathOf<String>,
     Json(wish): Json<TaskChange>,
 ) -> Result<Json<Task>, Problem> {
-    change(&engine, &caller, Class::Schedule, &name, wish).await
+    change(&engine, &caller, Class::Schedule, &name, &headers, wish).await
 }
 
 /// Delete a schedule

@@ -18,6 +18,7 @@ use crate::edge::{Caller, Json, PathOf, Problem, Unrepeatable};
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::OwnWrite, routes!(list_tokens));
+    operations.any(Permission::OwnWrite, routes!(read_token));
     operations.any(Permission::OwnWrite, routes!(create_token));
     operations.any(Permission::OwnWrite, routes!(revoke_token));
 }
@@ -114,6 +115,22 @@ async fn list_tokens(
 ) -> Result<Json<Page<Token>>, Problem> {
     let tokens = engine.tokens(caller.context()).await?;
     Ok(Json(Page::whole(tokens.into_iter().map(Token::from).collect())))
+}
+
+/// One token
+///
+/// One's own; others' with `account:read`.
+#[utoipa::path(get, path = "/api/v1/tokens/{id}", tag = "access",
+    params(("id" = String, Path, description = "Identifier")),
+    responses((status = 200, description = "The token, without its secret", body = Token)))]
+async fn read_token(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<TokenId>,
+) -> Result<Json<Token>, Problem> {
+    let tokens = engine.tokens(caller.context()).await?;
+    let found = tokens.into_iter().find(|token| token.id == id).ok_or_else(Problem::not_found)?;
+    Ok(Json(found.into()))
 }
 
 /// Make a token

@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 use super::Operations;
 use super::certificate::detail;
 use super::version;
+use super::wire::Binary;
 use crate::edge::{Caller, Json, Params, Problem, Raw};
 
 /// Media types of bodies that are certificates themselves.
@@ -153,10 +154,12 @@ pub(super) struct Queued {
             (UploadBody = "application/json"),
             (String = "application/x-pem-file"),
             (String = "text/plain"),
-            (Vec<u8> = "application/pkix-cert"),
-            (Vec<u8> = "application/pkcs7-mime"),
-            (Vec<u8> = "application/x-pkcs12"),
-            (Vec<u8> = "application/octet-stream"),
+            (Binary = "application/pkix-cert"),
+            (String = "application/pem-certificate-chain"),
+            (Binary = "application/pkcs7-mime"),
+            (Binary = "application/x-pkcs7-certificates"),
+            (Binary = "application/x-pkcs12"),
+            (Binary = "application/octet-stream"),
         )),
     responses(
         (status = 201, description = "In the inventory: one certificate as it is there, several as a report",
@@ -167,7 +170,8 @@ pub(super) struct Queued {
             body = Problem, content_type = "application/problem+json"),
         (status = 202, description = "Asynchronous: a job was queued", body = Queued,
             headers(("Location" = String, description = "The job"))),
-        (status = 415, description = "The media type is not one of those above", body = Problem)))]
+        (status = 415, description = "The media type is not one of those above",
+            content_type = "application/problem+json", body = Problem)))]
 async fn upload_certificates(
     State(engine): State<Engine>,
     caller: Caller,

@@ -37,6 +37,19 @@ pub(super) fn tagged<T: Serialize>(
     Ok((common, json, bytes).into_response())
 }
 
+/// What was found, or nothing where nothing is there. Any other problem stays one: what is merely
+/// unreadable must not pass for absent.
+///
+/// # Errors
+/// It could not be read.
+pub(super) fn present<T>(found: Result<T, Problem>) -> Result<Option<T>, Problem> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(problem) if problem.status == StatusCode::NOT_FOUND => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
 fn tag(version: i64, bytes: &[u8]) -> String {
     let hash = digest::digest(&digest::SHA256, bytes);
     let short: String = hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();

@@ -17,6 +17,7 @@ use crate::edge::{Caller, Json, Params, PathOf, Problem};
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::OwnWrite, routes!(list_views));
+    operations.any(Permission::OwnWrite, routes!(read_view));
     operations.any(Permission::OwnWrite, routes!(create_view));
     operations.any(Permission::OwnWrite, routes!(delete_view));
 }
@@ -89,6 +90,10 @@ async fn list_views(
     Params(params): Params<ViewParams>,
 ) -> Result<Json<Page<View>>, Problem> {
     let mut items = Vec::new();
+    if let Some(other) = params.list.as_deref().filter(|list| !LISTS.contains(list)) {
+        let message = format!("{other:?} is none of {}", LISTS.join(", "));
+        return Err(Problem::invalid("list", message));
+    }
     for list in LISTS {
         if params.list.as_deref().is_none_or(|wanted| wanted == list) {
             let views = engine.views(caller.context(), list).await?;
@@ -96,6 +101,24 @@ async fn list_views(
         }
     }
     Ok(Json(Page::whole(items)))
+}
+
+/// One saved view
+#[utoipa::path(get, path = "/api/v1/views/{id}", tag = "views",
+    params(("id" = String, Path, description = "Identifier")),
+    responses((status = 200, description = "The view", body = View)))]
+async fn read_view(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<ViewId>,
+) -> Result<Json<View>, Problem> {
+    for list in LISTS {
+        let views = engine.views(caller.context(), list).await?;
+        if let Some(saved) = views.into_iter().find(|saved| saved.id == id) {
+            return Ok(Json(view(list, saved)));
+        }
+    }
+    Err(Problem::not_found())
 }
 
 /// Save a view

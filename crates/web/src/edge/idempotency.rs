@@ -2,15 +2,16 @@
 //!
 //! The handler runs in a task of its own, so that a client that goes away does not leave a claimed
 //! key behind. Answers of the kind "try again" (429 and 5xx) free the key. An answer that holds a
-//! secret is marked [`Unrepeatable`] by its handler: it is never stored, and a repetition is told
-//! so.
+//! secret is marked [`Unrepeatable`] by its handler: it is never stored, nor is one of more than
+//! 4 MiB, and a repetition is told so.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chancery_engine::idempotency::{Claim, Stored};
+use futures::stream::{self, StreamExt as _};
 use serde_json::{Map, Value};
 
 use super::guard::read;
@@ -123,11 +124,16 @@ async fn capture(response: Response) -> (Response, Option<Stored>) {
     }
     let is_secret = response.extensions().get::<Unrepeatable>().is_some();
     let (parts, body) = response.into_parts();
-    let Ok(bytes) = axum::body::to_bytes(body, ANSWER_MAX).await else {
-        return (Problem::internal().into_response(), None);
+    let (bytes, rest) = match beginning(body).await {
+        Ok(read) => read,
+        Err(_) => return (Problem::internal().into_response(), None),
     };
+    if let Some(rest) = rest {
+        let stored = not_kept("The request was done, and its answer is too long to be repeated");
+        return (Response::from_parts(parts, rest), Some(stored));
+    }
     let stored = if is_secret {
-        once_told()
+        not_kept("The request was done, and its answer held a secret that is told once")
     } else {
         let headers: Map<String, Value> = KEPT
             .iter()
@@ -137,19 +143,29 @@ async fn capture(response: Response) -> (Response, Option<Stored>) {
         Stored {
             status: status.as_u16(),
             headers: Value::Object(headers).to_string(),
-            body: bytes.to_vec(),
+            body: bytes.clone(),
         }
     };
     (Response::from_parts(parts, Body::from(bytes)), Some(stored))
 }
 
-/// What a repetition gets where the first answer held a secret.
-fn once_told() -> Stored {
-    let problem = Problem::new(
-        StatusCode::CONFLICT,
-        "answer_not_repeatable",
-        "The request was done, and its answer held a secret that is told once",
-    );
+/// Reads a body that is not too long to be kept; the whole of one that is comes back unread.
+async fn beginning(body: Body) -> Result<(Vec<u8>, Option<Body>), axum::Error> {
+    let mut chunks = body.into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunks.next().await.transpose()? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > ANSWER_MAX {
+            let read = stream::iter([Ok(Bytes::from(bytes))]);
+            return Ok((Vec::new(), Some(Body::from_stream(read.chain(chunks)))));
+        }
+    }
+    Ok((bytes, None))
+}
+
+/// What a repetition gets where the first answer is not kept.
+fn not_kept(why: &'static str) -> Stored {
+    let problem = Problem::new(StatusCode::CONFLICT, "answer_not_repeatable", why);
     Stored {
         status: problem.status.as_u16(),
         headers: serde_json::json!({ "content-type": super::PROBLEM_JSON }).to_string(),

@@ -23,8 +23,6 @@ pub struct Options {
     pub max_upload_bytes: usize,
     /// This is a demonstration.
     pub demo: bool,
-    /// Figures are told to everybody, not only to those with the permission.
-    pub metrics_public: bool,
 }
 
 impl Default for Options {
@@ -35,7 +33,6 @@ impl Default for Options {
             trusted_proxies: Proxies::none(),
             max_upload_bytes: 64 * 1024 * 1024,
             demo: false,
-            metrics_public: false,
         }
     }
 }

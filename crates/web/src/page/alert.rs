@@ -214,7 +214,6 @@ async fn actions(shell: &Shell, shown: &ShownAlert) -> Result<Markup, Problem> {
         name: "to",
         label: "Assign to",
         value: &present,
-        required: true,
         ..Field::default()
     };
     let span = Field {

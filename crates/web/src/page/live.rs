@@ -15,11 +15,13 @@ use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::{Error, Permission};
 use chancery_event::LogIndex;
 use chancery_event::filter::Filter;
-use futures::stream::{self, Stream};
+use futures::stream::{self, Stream, StreamExt as _};
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use super::shell::Shell;
 use super::{GET, event_row};
+use crate::api::{STREAM_MAX, beginning};
 use crate::edge::{Access, Problem, Routes};
 use crate::ui;
 
@@ -41,13 +43,14 @@ async fn alerts(shell: Shell) -> Response {
     };
     let sealed = shell.engine().sealed();
     let next = *sealed.borrow();
-    let reader = Reader { next, sealed, filter, shell, batch: VecDeque::new() };
+    let until = Instant::now() + STREAM_MAX;
+    let reader = Reader { next, sealed, filter, shell, until, batch: VecDeque::new() };
     let events = stream::unfold(reader, |mut reader| async move {
         let last = reader.changed().await?;
         let event = Event::default().event("alerts").id(last.to_string()).data("changed");
         Some((Ok::<Event, Infallible>(event), reader))
     });
-    streamed(events)
+    streamed(next, events)
 }
 
 async fn rows(shell: Shell, headers: HeaderMap) -> Response {
@@ -60,21 +63,27 @@ async fn rows(shell: Shell, headers: HeaderMap) -> Response {
     let sealed = shell.engine().sealed();
     let size = *sealed.borrow();
     let asked = seen.map(|index| index.saturating_add(1)).or(shell.address.parsed("from"));
+    let next = asked.unwrap_or(size).min(size);
     let reader = Reader {
-        next: asked.unwrap_or(size).min(size),
+        next,
         sealed,
         filter,
         shell,
+        until: Instant::now() + STREAM_MAX,
         batch: VecDeque::new(),
     };
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         Some((Ok::<Event, Infallible>(event), reader))
     });
-    streamed(events)
+    streamed(next, events)
 }
 
-fn streamed(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
+fn streamed(
+    next: u64,
+    events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
+) -> Response {
+    let events = stream::iter(beginning(next).map(Ok)).chain(events);
     let mut response =
         Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response();
     let plain = HeaderValue::from_static("no");
@@ -89,6 +98,8 @@ struct Reader {
     sealed: watch::Receiver<u64>,
     /// The first index that was not looked at.
     next: u64,
+    /// When the stream ends.
+    until: Instant,
     batch: VecDeque<SeenEvent>,
 }
 
@@ -97,7 +108,7 @@ impl Reader {
     async fn changed(&mut self) -> Option<u64> {
         loop {
             let size = *self.sealed.borrow_and_update();
-            while self.next < size {
+            while self.next < size && Instant::now() < self.until {
                 self.read(size).await.ok()?;
                 if !self.batch.is_empty() {
                     // One word stands for everything up to here.
@@ -106,7 +117,7 @@ impl Reader {
                     return Some(size);
                 }
             }
-            self.sealed.changed().await.ok()?;
+            self.grown().await?;
         }
     }
 
@@ -119,12 +130,19 @@ impl Reader {
                 return Some(event.data(row.into_string()));
             }
             let size = *self.sealed.borrow_and_update();
-            if self.next < size {
+            if Instant::now() >= self.until {
+                return None;
+            } else if self.next < size {
                 self.read(size).await.ok()?;
             } else {
-                self.sealed.changed().await.ok()?;
+                self.grown().await?;
             }
         }
+    }
+
+    /// Waits until the log has grown; `None` when the stream has lasted long enough.
+    async fn grown(&mut self) -> Option<()> {
+        timeout_at(self.until, self.sealed.changed()).await.ok()?.ok()
     }
 
     async fn read(&mut self, size: u64) -> Result<(), Error> {

@@ -138,7 +138,7 @@ impl Shell {
         self.caller.identity()?;
         let bad = self.engine().health().findings().iter().filter(|finding| !finding.good).count();
         Some(match bad {
-            0 => (Tone::Good, "All is well".to_owned()),
+            0 => (Tone::Good, "No faults".to_owned()),
             1 => (Tone::Critical, "1 fault".to_owned()),
             _ => (Tone::Critical, format!("{bad} faults")),
         })

@@ -146,11 +146,11 @@ async fn list(shell: &Shell, class: Class) -> Result<Response, Problem> {
 /// Whether everything is being watched, in one line.
 pub(super) async fn watched(shell: &Shell) -> Result<Markup, Problem> {
     let watched = shell.engine().watchfulness(shell.context()).await?;
-    let (tone, icon, role) = match watched.bad {
-        true => (Tone::Bad, Icon::CrossCircle, "alert"),
-        false => (Tone::Good, Icon::CheckCircle, "status"),
+    let (tone, icon, role, word) = match (watched.bad, watched.unknown) {
+        (true, _) => (Tone::Bad, Icon::CrossCircle, "alert", "Not watched"),
+        (false, true) => (Tone::Info, Icon::Info, "status", "Waiting for the first run"),
+        (false, false) => (Tone::Good, Icon::CheckCircle, "status", "Watched"),
     };
-    let word = if watched.bad { "Not watched" } else { "Watched" };
     Ok(html! {
         div class={"message " (tone.class())} id="watching" role=(role) {
             (ui::icon(icon)) p { strong { (word) ": " }

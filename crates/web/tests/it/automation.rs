@@ -65,7 +65,7 @@ async fn a_trigger_goes_from_its_first_word_to_what_it_did() {
 
     let asked = json!({ "event": event });
     let dry = server.post(&format!("{BASE}/triggers/prod/dry-run")).json(&asked).send().await;
-    assert_eq!(dry.expect(200).json()[0]["verdict"], "matched");
+    assert_eq!(dry.expect(200).json()["items"][0]["verdict"], "matched");
     let tried = server.post(&format!("{BASE}/triggers/prod/back-test")).json(&json!({}));
     let tried = tried.send().await.expect(200).json();
     assert_eq!(tried["verdicts"]["prod"], json!({ "matched": 1, "nearly": 1 }));

@@ -66,6 +66,28 @@ async fn every_operation_is_described_with_its_permission() {
 }
 
 #[tokio::test]
+async fn what_was_made_can_be_read() {
+    let server = TestServer::start().await;
+    let document = server.call(Method::GET, "/api/v1/openapi.json").send().await.expect(200).json();
+    let paths = document["paths"].as_object().unwrap();
+    let made: Vec<&String> = paths
+        .iter()
+        .filter(|(_, item)| item["post"]["responses"]["201"].is_object())
+        .map(|(path, _)| path)
+        .collect();
+    assert!(made.len() > 8, "{made:?}");
+    for path in made {
+        let one = paths.keys().find(|other| {
+            let rest = other.strip_prefix(path.as_str()).unwrap_or_default();
+            rest.starts_with("/{") && rest.ends_with('}') && rest.matches('/').count() == 1
+        });
+        let one = one.unwrap_or_else(|| panic!("{path} makes what has no address"));
+        assert!(paths[one]["get"].is_object(), "{one}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn every_reference_leads_somewhere() {
     fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
         match value {

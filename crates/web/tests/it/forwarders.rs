@@ -143,6 +143,26 @@ async fn what_cannot_be_is_refused_at_its_field() {
         let refused = server.post("/api/v1/forwarders").json(&new).send().await.expect(422);
         assert_eq!(refused.json()["field"], field, "{}", refused.text());
     }
+    let slack = "https://127.0.0.1/services/x";
+    for (body, secrets, field) in [
+        // More than a message holds would be told as delivered.
+        (json!({ "kind": "slack", "batch_max": 11 }), json!({ "url": slack }), "batch_max"),
+        // What is not used must not pass for protection.
+        (
+            json!({ "kind": "slack" }),
+            json!({ "url": slack, "payload_key": "x" }),
+            "secrets/payload_key",
+        ),
+        (
+            json!({ "kind": "file", "settings": { "file": "a" } }),
+            json!({ "payload_key": "hunter2" }),
+            "secrets/payload_key",
+        ),
+    ] {
+        let new = json!({ "name": "soc", "body": body, "secrets": secrets });
+        let refused = server.post("/api/v1/forwarders").json(&new).send().await.expect(422);
+        assert_eq!(refused.json()["field"], field, "{}", refused.text());
+    }
     server.finish().await;
 }
 

@@ -149,9 +149,6 @@ async fn health_and_figures_tell_how_it_is() {
     }
     assert!(text.ends_with("# EOF\n"));
     server.finish().await;
-    let server = TestServer::start_with(|_, options| options.metrics_public = true).await;
-    server.call(Method::GET, "/metrics").send().await.expect(200);
-    server.finish().await;
 }
 
 #[tokio::test]

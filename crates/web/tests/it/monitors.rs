@@ -182,13 +182,15 @@ async fn tokens_and_limits_are_told() {
     assert_eq!(detail(&unused[0])["interval_days"], 90);
     let idle = json!({ "kind": "account_unused", "schedule": hourly, "thresholds": ["-10d"] });
     office.change("account-unused", idle).await;
-    office.server.token(Role::Viewer).await;
-    // Nobody has used that account for eleven days.
+    let dormant = json!({ "name": "dormant", "role": "viewer" });
+    let dormant = office.call(Method::POST, "/api/v1/accounts", Some(&dormant), 201).await;
+    // Nobody has used that account for eleven days; the administrator's is in use.
     office.pass(11 * DAY).await;
     office.run("account-unused").await;
     let unused = office.events("secret.unused").await;
     let idle = unused.iter().find(|event| detail(event)["secret_kind"] == "account").unwrap();
-    assert_eq!(idle["data"]["targets"][0]["kind"], "account");
+    let target = &idle["data"]["targets"][0];
+    assert_eq!((&target["kind"], &target["id"]), (&json!("account"), &dormant["id"]));
     office.finish().await;
 }
 

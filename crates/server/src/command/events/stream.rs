@@ -10,7 +10,7 @@ const FRAME_BYTES_MAX: usize = 4_000_000;
 pub(super) struct Frame {
     /// What to send as `Last-Event-ID` after a break.
     pub(super) id: Option<String>,
-    /// The data, lines joined by newlines.
+    /// The data, lines joined by newlines; empty in a frame that only has an identifier.
     pub(super) data: String,
 }
 
@@ -46,7 +46,8 @@ impl Frames {
     fn line(&mut self, line: &str) -> Option<Frame> {
         if line.is_empty() {
             let (id, data) = (self.id.take(), std::mem::take(&mut self.data));
-            return (!data.is_empty()).then(|| Frame { id, data: data.join("\n") });
+            let empty = data.is_empty() && id.is_none();
+            return (!empty).then(|| Frame { id, data: data.join("\n") });
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);

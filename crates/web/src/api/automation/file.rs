@@ -115,7 +115,8 @@ struct BehaviourDiff {
 /// Evaluates recorded events with what is saved and with the file. A long stretch becomes a job.
 #[utoipa::path(post, path = "/api/v1/automation/diff", tag = "automation",
     request_body = BehaviourDiff,
-    responses((status = 200, description = "Verdicts that differ, or the job that finds them", body = Object)))]
+    responses((status = 200, description = "Verdicts that differ", body = Object),
+        (status = 202, description = "The job that finds them", body = Object)))]
 async fn diff(
     State(engine): State<Engine>,
     caller: Caller,

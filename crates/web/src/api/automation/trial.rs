@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 
 use super::file::json;
 use crate::api::Operations;
+use crate::api::listing::Page;
 use crate::api::upload::located;
 use crate::edge::{Caller, Json, PathOf, Problem};
 
@@ -100,16 +101,16 @@ impl From<&Evaluation> for DryVerdict {
 #[utoipa::path(post, path = "/api/v1/automation/triggers/{name}/dry-run", tag = "automation",
     params(("name" = String, Path, description = "Name of the trigger")),
     request_body = DryRun,
-    responses((status = 200, description = "What came of it", body = Vec<DryVerdict>)))]
+    responses((status = 200, description = "What came of it", body = Page<DryVerdict>)))]
 async fn dry_run(
     State(engine): State<Engine>,
     caller: Caller,
     PathOf(name): PathOf<String>,
     Json(asked): Json<DryRun>,
-) -> Result<Json<Vec<DryVerdict>>, Problem> {
+) -> Result<Json<Page<DryVerdict>>, Problem> {
     let edits: Vec<_> = asked.changes.into_iter().map(TrialEdit::from).collect();
     let evaluations = engine.dry_run(caller.context(), &name, &edits, asked.event).await?;
-    Ok(Json(evaluations.iter().map(DryVerdict::from).collect()))
+    Ok(Json(Page::whole(evaluations.iter().map(DryVerdict::from).collect())))
 }
 
 /// A stretch of history.

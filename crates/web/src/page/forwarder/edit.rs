@@ -88,9 +88,12 @@ fn choose(shell: &Shell) -> Response {
             Crumb { label: "New", href: None },
         ]))
         (ui::page_header("New forwarder", "Where to? The kind cannot be changed later.", html! {}))
-        ul {
+        ul.kinds {
             @for kind in KINDS {
-                li { a href={"/forwarders/new?kind=" (kind.word)} { (kind.label) } " " span.muted { (kind.about) } }
+                li {
+                    a href={"/forwarders/new?kind=" (kind.word)} { (kind.label) }
+                    p.muted { (kind.about) }
+                }
             }
         }
     };
@@ -110,6 +113,11 @@ pub(super) fn told_once(shell: &Shell, name: &str, generated: &[(String, String)
     let never = axum::http::HeaderValue::from_static("no-store");
     response.headers_mut().insert(axum::http::header::CACHE_CONTROL, never);
     response
+}
+
+/// A log index as people type it.
+fn index(text: &str) -> Result<u64, Error> {
+    text.trim().parse().map_err(|_| Error::invalid("start", "a number without separators"))
 }
 
 fn lines(text: &str) -> Vec<String> {
@@ -255,7 +263,7 @@ async fn save(shell: &Shell, name: Option<&str>, typed: Typed) -> Result<Respons
             body: body(&typed, kind)?,
             secrets,
             enabled: Some(typed.has("enabled")),
-            start: typed.text("start").parse().ok(),
+            start: typed.some("start").map(|text| index(&text)).transpose()?,
         };
         match name {
             None => engine.create_destination(context, CLASS, &wanted, edit).await,
