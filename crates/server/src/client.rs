@@ -119,8 +119,8 @@ pub struct Refusal {
     pub problem: Value,
 }
 
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = told(&self.problem).unwrap_or_else(|| "it gives no reason".to_owned());
         let hint = match self.status {
             StatusCode::UNAUTHORIZED => "; give a valid token by CHANCERY_TOKEN or --token",

@@ -169,5 +169,5 @@ async fn labels(tx: &mut Tx, environment: &Environment) -> Result<(), Error> {
 /// # Errors
 /// The store refuses.
 pub async fn sweep(engine: &Engine) -> Result<usize, Error> {
-    status::round(engine).await
+    status::round(engine, &crate::tenure::Standing::Alone).await
 }
