@@ -1,4 +1,5 @@
-//! Secrets of destinations and of sources that are fetched from: a map of names to texts, encrypted at rest and never shown.
+//! Secrets of destinations, and of sources that are fetched from: a map of names to texts,
+//! encrypted at rest and never shown.
 //!
 //! AES-256-GCM under a key derived from the log's key; the name of the destination is bound in, so
 //! that a row copied to another destination does not open. Versioned by its first byte.

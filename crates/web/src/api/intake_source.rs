@@ -168,8 +168,8 @@ struct IntakeSourceWish {
     /// `cloudevents`, `okta`, `akeyless`, `horizon`, `czertainly`, `qcecuring`, `ocsf`, `ecs`,
     /// `cef`, `leef` or `rfc5424`.
     dialect: String,
-    /// Ranges of addresses it sends syslog from, such as `10.0.0.0/8`. With `certificates`, both must
-    /// fit; without either, it may send none.
+    /// Ranges of addresses it sends syslog from, such as `10.0.0.0/8`. With `certificates`, both
+    /// must fit; without either, it may send none.
     #[serde(default)]
     addresses: Vec<String>,
     /// Client certificates it sends syslog with: SHA-256 fingerprints, or common or DNS names.
