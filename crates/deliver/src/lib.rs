@@ -10,6 +10,7 @@
 
 mod body;
 mod encryption;
+mod s3;
 mod sender;
 mod senders;
 mod settings;
@@ -17,4 +18,5 @@ pub mod signature;
 mod wire;
 
 pub use encryption::decrypt;
+pub use s3::{S3, S3Settings};
 pub use senders::Senders;

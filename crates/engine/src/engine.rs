@@ -68,6 +68,10 @@ pub struct Settings {
     pub keep_evaluations_max: u64,
     /// What sends to destinations; `None`: nothing leaves the house.
     pub sender: Option<Arc<dyn crate::delivery::Sender>>,
+    /// Where entries are kept beside the database; `None`: nowhere, and nothing leaves it.
+    pub archive: Option<Arc<dyn crate::archive::Archive>>,
+    /// The archive is written from the beginning; else once there is a rule of retention.
+    pub archive_always: bool,
     /// Deliveries that have ended are kept this many days.
     pub keep_deliveries_days: u32,
     /// The database was put back from a copy: that the log lacks what this node knows is no reason
@@ -85,6 +89,8 @@ impl Settings {
         let data_dir = data_dir.into();
         Self {
             backup_dir: data_dir.join("backups"),
+            archive: Some(Arc::new(crate::archive::Directory::new(data_dir.join("archive")))),
+            archive_always: false,
             data_dir,
             database: None,
             public_url: "http://127.0.0.1:8080".to_owned(),
@@ -271,6 +277,10 @@ impl Engine {
             let courier = crate::delivery::courier::run(engine.clone(), sender, stopped.clone());
             loops.push(tokio::spawn(courier));
         }
+        if let Some(archive) = engine.archive() {
+            let writing = crate::archive::run(engine.clone(), archive, stopped.clone());
+            loops.push(tokio::spawn(writing));
+        }
         if let Some(agenda) = agenda {
             loops.push(tokio::spawn(crate::agenda::run(engine.clone(), agenda, stopped)));
         }
@@ -349,6 +359,13 @@ impl Engine {
     /// This node's view of a lease.
     pub(crate) fn keeper(&self, name: &'static str) -> Keeper {
         Keeper::new(self.0.store.clone(), name, self.0.desk.node.to_string())
+    }
+
+    /// The token of a lease on a row: it begins with this node, so that whoever finds the node gone
+    /// can free what it held.
+    pub(crate) fn lease_token(&self) -> String {
+        let random = crate::access::session::random_text(self.environment());
+        format!("{}/{random}", self.0.desk.node)
     }
 
     /// Records the start, and on an empty database what the first start makes.

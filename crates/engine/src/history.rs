@@ -52,6 +52,22 @@ pub struct SeenEvent {
     pub entry: Vec<u8>,
     /// The salt of the commitment to the personal part, where that part is shown.
     pub salt: Option<[u8; 32]>,
+    /// By what it was removed from the database; it comes from the archive then.
+    pub removed: Option<log::Removal>,
+}
+
+impl SeenEvent {
+    /// An event out of the archive, which has neither its personal part nor when it was sealed: the
+    /// time of the event stands for that.
+    fn archived(
+        index: LogIndex,
+        entry: Vec<u8>,
+        removed: Option<log::Removal>,
+    ) -> Result<Self, Error> {
+        let event = Event::open(&entry, None)
+            .map_err(|error| Error::LogDamaged(format!("entry {index}: {error}")))?;
+        Ok(Self { index, sealed_at: event.time, event, entry, salt: None, removed })
+    }
 }
 
 /// A page of events.
@@ -111,8 +127,14 @@ impl Engine {
     /// There is none, it is not sealed yet, or the caller may not read events.
     pub async fn event(&self, context: &Context, id: EventId) -> Result<SeenEvent, Error> {
         context.require(Permission::EventRead)?;
-        let found = log::by_id(&mut self.link().await?, id).await?;
-        found.map(|sealed| seen(context, sealed)).ok_or_else(|| Error::not_found("event", id))
+        let mut link = self.link().await?;
+        if let Some(sealed) = log::by_id(&mut link, id).await? {
+            return Ok(seen(context, sealed));
+        }
+        match log::removed_index(&mut link, id).await? {
+            Some(index) => self.removed_event(index).await,
+            None => Err(Error::not_found("event", id)),
+        }
     }
 
     /// The event at an index.
@@ -122,7 +144,18 @@ impl Engine {
     pub async fn event_at(&self, context: &Context, index: LogIndex) -> Result<SeenEvent, Error> {
         context.require(Permission::EventRead)?;
         let found = log::by_index(&mut self.link().await?, index).await?;
-        found.map(|sealed| seen(context, sealed)).ok_or_else(|| Error::not_found("event", index))
+        match found {
+            Some(sealed) => Ok(seen(context, sealed)),
+            None => self.removed_event(index).await,
+        }
+    }
+
+    /// An event that was removed from the database, out of the archive.
+    pub(crate) async fn removed_event(&self, index: LogIndex) -> Result<SeenEvent, Error> {
+        let removed = log::removal(&mut self.link().await?, index).await?;
+        let removed = removed.ok_or_else(|| Error::not_found("event", index))?;
+        let entry = self.archived_entry(index).await?;
+        SeenEvent::archived(index, entry, Some(removed))
     }
 
     /// Counts of the events that a filter selects, by field. Those who may see people also get
@@ -200,6 +233,7 @@ fn seen(context: &Context, sealed: Sealed) -> SeenEvent {
         sealed_at: sealed.sealed_at(),
         event,
         entry: sealed.entry().to_vec(),
+        removed: None,
     }
 }
 

@@ -45,21 +45,24 @@ pub enum Kind {
     BackupCreate,
     /// Tries automation out on recorded events.
     BackTest,
+    /// Follows the rules of retention.
+    RetentionRun,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::CertificateUpload,
         Self::CertificateImport,
         Self::CertificateValidate,
         Self::LogVerify,
         Self::BackupCreate,
         Self::BackTest,
+        Self::RetentionRun,
     ];
     /// Kinds that a schedule can queue.
-    pub const SCHEDULED: [Self; 3] =
-        [Self::CertificateValidate, Self::LogVerify, Self::BackupCreate];
+    pub const SCHEDULED: [Self; 4] =
+        [Self::CertificateValidate, Self::LogVerify, Self::BackupCreate, Self::RetentionRun];
 
     /// The one spelling.
     pub fn as_str(self) -> &'static str {
@@ -70,6 +73,7 @@ impl Kind {
             Self::LogVerify => "log.verify",
             Self::BackupCreate => "backup.create",
             Self::BackTest => "automation.back_test",
+            Self::RetentionRun => "retention.run",
         }
     }
 
@@ -84,7 +88,7 @@ impl Kind {
             Self::CertificateUpload => "upload",
             Self::CertificateImport => "import",
             Self::CertificateValidate => "validation",
-            Self::LogVerify | Self::BackupCreate => "service",
+            Self::LogVerify | Self::BackupCreate | Self::RetentionRun => "service",
             Self::BackTest => "back_test",
         }
     }
@@ -98,6 +102,7 @@ impl Kind {
             Self::LogVerify => "Verification of the log",
             Self::BackupCreate => "Backup",
             Self::BackTest => "Back-test of automation",
+            Self::RetentionRun => "Rules of retention",
         }
     }
 
@@ -105,7 +110,7 @@ impl Kind {
     fn attempts_max(self) -> i64 {
         match self {
             Self::CertificateUpload | Self::CertificateImport | Self::CertificateValidate => 5,
-            Self::LogVerify | Self::BackupCreate => 3,
+            Self::LogVerify | Self::BackupCreate | Self::RetentionRun => 3,
             Self::BackTest => 2,
         }
     }

@@ -11,6 +11,7 @@
 
 pub mod access;
 pub mod alert;
+pub mod archive;
 pub mod automation;
 pub mod backup;
 pub mod bench;
@@ -25,6 +26,7 @@ pub mod key;
 pub mod monitor;
 pub mod net;
 pub mod reaction;
+pub mod retention;
 pub mod row;
 pub mod schedule;
 pub mod view;

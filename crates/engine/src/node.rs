@@ -266,5 +266,7 @@ async fn declare_gone(engine: &Engine, gone: Node) -> Result<(), Error> {
                 scribe.record(tx, draft).map(|_| ())
             })
         })
-        .await
+        .await?;
+    engine.0.jobs_waiting.notify_one();
+    Ok(())
 }

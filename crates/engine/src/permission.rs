@@ -89,6 +89,10 @@ permissions! {
     OwnWrite = "own:write": Viewer;
     /// See figures of the running server.
     MetricsRead = "metrics:read": Viewer;
+    /// See rules of retention, legal holds and runs.
+    RetentionRead = "retention:read": Reader;
+    /// Change what is kept: rules of retention, legal holds.
+    RetentionWrite = "retention:write": Administrator;
     /// Make a backup.
     Backup = "backup": Administrator;
 }

@@ -14,7 +14,6 @@ use chancery_store::table::job::{self as jobs, Job};
 use chancery_store::table::task::{self, Counts, Run};
 use serde_json::Value;
 
-use crate::access::session::random_text;
 use crate::automation::{Class, Object};
 use crate::job::{self, Kind};
 use crate::monitor::definition::{only, text, timetable};
@@ -96,7 +95,7 @@ pub(crate) async fn fire(
     };
     let next = timetable.next_after(now).unwrap_or(Timestamp::LAST);
     let scribe = engine.scribe(context);
-    let work = Arc::new((run, new, random_text(engine.environment()), object.enabled));
+    let work = Arc::new((run, new, engine.lease_token(), object.enabled));
     let run = engine
         .0
         .store

@@ -24,7 +24,11 @@ impl Stepped {
     /// # Errors
     /// As [`Engine::start`].
     pub async fn open(settings: Settings, environment: Environment) -> Result<Self, StartError> {
-        let Opened { engine, sealer, agenda, .. } = Engine::open(settings, environment).await?;
+        let Opened { engine, sealer, mut agenda, .. } = Engine::open(settings, environment).await?;
+        // On a server the node that has the clock sets up what it runs: that is this one.
+        if let Some(agenda) = &mut agenda {
+            agenda.sync(&engine).await?;
+        }
         Ok(Self { engine, sealer, agenda, place: Place::default() })
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     size: u64,
     /// Where throw-away schemas are made instead.
     database: Option<DatabaseUrl>,
+    /// How many nodes record.
+    nodes: usize,
 }
 
 /// Where an engine is started: a directory, and where that is wanted a schema on a server.
@@ -100,7 +102,12 @@ async fn measure(arguments: &BenchArguments, json: bool) -> Result<()> {
     };
     ensure!(parent.is_dir(), "there is no directory {}", parent.display());
     let root = parent.join(format!("chancery-bench-{}", std::process::id()));
-    let plan = Plan { root, size, database: arguments.database.clone() };
+    let plan = Plan {
+        root,
+        size,
+        database: arguments.database.clone(),
+        nodes: usize::from(arguments.nodes.max(1)),
+    };
     let mut report = Report::new(size, json);
     if cfg!(debug_assertions) {
         report.note("This is a debug build: the figures say nothing. Build with --release.");
@@ -108,7 +115,7 @@ async fn measure(arguments: &BenchArguments, json: bool) -> Result<()> {
     report.add(start::disc(&plan.dir("disc")?)?);
     let wanted = |part| arguments.part.is_empty() || arguments.part.contains(&part);
     if plan.database.is_some() {
-        return on_server(&plan, report).await;
+        return on_server(&plan, &wanted, report).await;
     }
     let mut dir = PathBuf::new();
     if wanted(Part::Writing) {
@@ -129,12 +136,12 @@ async fn measure(arguments: &BenchArguments, json: bool) -> Result<()> {
             dir = plan.dir("filled")?;
         }
         for size in &sizes {
-            writing::fill(&dir, *size).await?;
+            writing::fill(&Place { dir: dir.clone(), database: None }, *size).await?;
             if wanted(Part::Start) {
                 start::measure(&dir, *size == plan.size, &mut report).await?;
             }
             if wanted(Part::Search) {
-                search::measure(&dir, &mut report).await?;
+                search::measure(&Place { dir: dir.clone(), database: None }, &mut report).await?;
             }
         }
         std::fs::remove_dir_all(&dir)?;
@@ -148,13 +155,40 @@ async fn measure(arguments: &BenchArguments, json: bool) -> Result<()> {
 }
 
 /// What is measured on a server.
-async fn on_server(plan: &Plan, mut report: Report) -> Result<()> {
-    let measured = writing::measure(plan, &mut report).await.map(|_| ());
-    for name in writing::names() {
+async fn on_server(plan: &Plan, wanted: &dyn Fn(Part) -> bool, mut report: Report) -> Result<()> {
+    let work = async {
+        if wanted(Part::Writing) {
+            writing::measure(plan, &mut report).await?;
+        }
+        if wanted(Part::Search) {
+            let place = plan.place("filled").await?;
+            writing::fill(&place, plan.size).await?;
+            search::measure(&place, &mut report).await?;
+        }
+        Ok::<(), anyhow::Error>(())
+    };
+    let measured = work.await;
+    for name in writing::names().chain(["filled".to_owned()]) {
         plan.remove(&name).await?;
     }
     measured?;
     report.finish()
+}
+
+/// Starts an engine on `place`, and further nodes on its database.
+async fn start_nodes(place: &Place, nodes: usize) -> Result<Vec<Running>> {
+    let mut running = vec![start_at(place).await?];
+    for number in 1..nodes {
+        let dir = place.dir.join(format!("node-{number}"));
+        let keys = dir.join("keys");
+        std::fs::create_dir_all(&keys)?;
+        for file in std::fs::read_dir(place.dir.join("keys"))? {
+            let file = file?;
+            std::fs::copy(file.path(), keys.join(file.file_name()))?;
+        }
+        running.push(start_at(&Place { dir, database: place.database.clone() }).await?);
+    }
+    Ok(running)
 }
 
 /// Starts an engine on `dir`.

@@ -15,6 +15,7 @@ pub mod events;
 pub mod forwarders;
 pub mod man;
 pub mod monitors;
+pub mod retention;
 pub mod serve;
 pub mod settings;
 pub mod sources;
@@ -94,6 +95,9 @@ pub enum Command {
     /// See and set up the systems that send their events here.
     #[command(subcommand)]
     Sources(sources::SourcesCommand),
+    /// See and set up which events leave the database, and which are held.
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// Upload, import and look up certificates.
     #[command(subcommand, visible_alias = "certs")]
     Certificates(certificates::CertificatesCommand),

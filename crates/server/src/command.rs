@@ -14,6 +14,7 @@ mod migrate_store;
 pub mod monitors;
 mod progress;
 mod restore;
+mod retention;
 pub mod serve;
 pub mod sources;
 pub(crate) mod text;
@@ -41,6 +42,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Monitors(command) => monitors::run(global, command).await?,
         Command::Forwarders(command) => forwarders::run(global, command).await?,
         Command::Sources(command) => sources::run(global, command).await?,
+        Command::Retention(command) => retention::run(global, command).await?,
         Command::Certificates(command) => return certificates::run(global, command).await,
         Command::Catalogue(command) => {
             catalogue::run(global, &command, &mut crate::terminal::out())?

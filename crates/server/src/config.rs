@@ -14,6 +14,7 @@
 
 pub mod address_range;
 pub mod admin;
+pub mod archive;
 pub mod audit;
 pub mod effective;
 mod file;
@@ -38,6 +39,7 @@ pub mod validation;
 use std::path::{Path, PathBuf};
 
 pub use admin::Admin;
+pub use archive::Archive;
 pub use audit::Audit;
 pub use effective::Effective;
 pub use limits::Limits;
@@ -82,6 +84,8 @@ pub struct Config {
     pub reaction: Reaction,
     /// What may be reached from here.
     pub network: Network,
+    /// Where the entries of the log are kept beside the database.
+    pub archive: Archive,
     /// What is recorded beyond the necessary.
     pub audit: Audit,
     /// The diagnostic log of the process.
@@ -206,6 +210,7 @@ impl Config {
             validation: Validation::read(reader),
             reaction: Reaction::read(reader),
             network: Network::read(reader),
+            archive: Archive::read(reader),
             audit: Audit::read(reader),
             logging: Logging::read(reader),
             effective: reader.effective(),

@@ -231,6 +231,14 @@ impl Store {
         }
     }
 
+    /// A writing connection of its own to a server, for what must not wait in the queue of units.
+    pub(crate) async fn alone(&self) -> Result<Link, Error> {
+        match &self.0.backend {
+            Backend::Sqlite(_) => Err(Error::NotHere("the embedded database has no parts")),
+            Backend::Postgres(postgres) => postgres.alone().await,
+        }
+    }
+
     /// Counts commits that recorded events, of other nodes too as far as they are heard of; the
     /// sealer waits for it to change. On a shared database it also changes when another node has
     /// sealed.

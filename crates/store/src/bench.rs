@@ -69,6 +69,8 @@ impl Plain {
     pub async fn insert_events(&mut self, events: &[Sealed]) -> Result<(), Error> {
         self.begin().await?;
         let dialect = self.tx.dialect();
+        let end = events.last().map_or(0, |sealed| sealed.index().0 + 1);
+        log::make_room(&mut self.tx.link, end).await?;
         let rows = events
             .iter()
             .map(|sealed| {

@@ -10,6 +10,7 @@
 
 mod audit;
 mod cursor;
+mod part;
 mod pending;
 mod personal;
 mod projection;
@@ -17,9 +18,12 @@ mod sealed;
 mod search;
 mod sequence;
 mod tile;
+mod trim;
 
 pub use audit::{Audited, audit, surplus};
 pub use cursor::{cursor, cursors, move_cursor};
+pub(crate) use part::make_room;
+pub use part::{Part, WIDTH as PART_WIDTH, drop_part, newest_time, parts, set_width};
 pub(crate) use pending::insert_pending;
 pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};
 pub use personal::erase;
@@ -37,3 +41,5 @@ pub use search::{
 pub use sequence::{Checkpoint, Indexed, Sequence, State, checkpoint, publish, sequence, state};
 pub(crate) use sequence::{EVENT_HEAD, event_row};
 pub use tile::{tile, tiles};
+pub(crate) use trim::{HOLDS, holds_revision};
+pub use trim::{Removal, removal, removed_by, removed_index, removed_spans, trim};

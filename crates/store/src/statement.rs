@@ -26,6 +26,15 @@ impl Dialect {
         }
     }
 
+    /// Takes words of events out of the text index: rows of log index and words, the very words
+    /// that were put in.
+    pub(crate) fn delete_event_words(self) -> Around {
+        match self {
+            Self::Sqlite => sqlite::DELETE_EVENT_WORDS,
+            Self::Postgres => postgres::DELETE_EVENT_WORDS,
+        }
+    }
+
     /// Inserts words of certificates: rows of identifier and words.
     pub(crate) fn certificate_words(self) -> Around {
         match self {

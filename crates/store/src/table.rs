@@ -16,6 +16,7 @@ pub mod label;
 pub mod lease;
 pub mod monitor;
 pub mod node;
+pub mod retention;
 pub mod session;
 pub mod setting;
 pub mod task;

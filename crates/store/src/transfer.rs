@@ -7,13 +7,13 @@
 //! Nothing may be at work on either side; the embedded store is locked meanwhile.
 
 use crate::backend::postgres;
-use crate::{DatabaseUrl, Error, Link, Row, Settings, SqlValue, Store, args};
+use crate::{DatabaseUrl, Error, Link, Row, Settings, SqlValue, Store, args, log};
 
 /// Rows read and written at a time.
 const BATCH: i64 = 2_000;
 
 /// Tables whose rows are made anew, and those that say who is at work now.
-const LEFT: [&str; 12] = [
+const LEFT: [&str; 13] = [
     "certificate_count",
     "certificate_hour",
     "certificate_text",
@@ -24,6 +24,7 @@ const LEFT: [&str; 12] = [
     "event_target",
     "event_text",
     "lease",
+    "log_part",
     "node",
     "schema_step",
 ];
@@ -68,6 +69,8 @@ pub async fn transfer(
     }
     let mut link = source.read().await?;
     target.script("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '1h'").await?;
+    let sealed = link.number("SELECT size AS n FROM log_state", Vec::new()).await?;
+    log::make_room(&mut target, u64::try_from(sealed).unwrap_or(0)).await?;
     let mut done = Transferred::default();
     // Tables in the order in which they were made: none refers to a later one.
     for table in tables(&mut link).await? {

@@ -34,6 +34,7 @@ mod me;
 mod metrics;
 mod node;
 pub(crate) mod okta;
+mod retention;
 mod stream;
 mod task;
 mod tile;
@@ -104,6 +105,7 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     health::add(&mut operations);
     metrics::add(&mut operations);
     node::add(&mut operations);
+    retention::add(&mut operations);
     let Operations { routes, document } = operations;
     okta::add(routes);
     intake::add(routes);

@@ -110,6 +110,32 @@ impl Client {
         }
     }
 
+    /// Sends a request once and answers with what came back, `limit` bytes at most.
+    pub(crate) async fn fetch(
+        &self,
+        call: Call,
+        limit: usize,
+    ) -> Result<(StatusCode, Vec<u8>), SendError> {
+        let request = request(&call)?;
+        let key = (call.owner.0.clone(), call.owner.1, call.target.origin());
+        let mut connection = self.connection(&key, &call).await?;
+        let origin = call.target.origin();
+        let late = || SendError::new("timeout", format!("{origin} does not answer in time"));
+        let broken = |error: &hyper::Error| {
+            SendError::new("connection", format!("{origin}: {}", chain(error)))
+        };
+        let asked = tokio::time::timeout(ANSWER, connection.send_request(request)).await;
+        let response = asked.map_err(|_| late())?.map_err(|error| broken(&error))?;
+        let (head, body) = response.into_parts();
+        let whole = http_body_util::Limited::new(body, limit).collect();
+        let read = tokio::time::timeout(ANSWER, whole).await.map_err(|_| late())?;
+        let read = read.map_err(|error| SendError::new("body", format!("{origin}: {error}")))?;
+        if connection.is_ready() {
+            self.keep(key, connection);
+        }
+        Ok((head.status, read.to_bytes().to_vec()))
+    }
+
     async fn connection(&self, key: &Key, call: &Call) -> Result<Connection, SendError> {
         loop {
             let kept = {

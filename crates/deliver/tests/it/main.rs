@@ -5,6 +5,7 @@ mod chat;
 mod email;
 mod file;
 mod nats;
+mod s3;
 mod speed;
 mod syslog;
 mod webhook;

@@ -28,7 +28,6 @@ use tokio::task::JoinSet;
 
 use super::selection::Selector;
 use super::{Address, Content, Parcel, SendError, Sender, Sent, carried};
-use crate::access::session::random_text;
 use crate::{Engine, Error};
 
 /// How long a lease lasts.
@@ -197,7 +196,7 @@ pub(crate) async fn run(engine: Engine, sender: Arc<dyn Sender>, mut stop: watch
 
 impl Courier {
     pub(crate) fn new(engine: Engine, sender: Arc<dyn Sender>) -> Self {
-        let token = random_text(engine.environment());
+        let token = engine.lease_token();
         let changed = engine.0.destinations.subscribe();
         Self {
             engine,

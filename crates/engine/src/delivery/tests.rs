@@ -123,6 +123,8 @@ impl World {
         let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
         let receiver = Arc::new(Receiver::default());
         let mut settings = Settings::new(dir.path());
+        let database = chancery_throwaway::database_of(dir.path());
+        settings.database = database.map(|url| url.parse().unwrap());
         settings.allow_unencrypted_key = true;
         settings.monitors = false;
         settings.sender = Some(Arc::new(Fake(receiver.clone())));
@@ -200,7 +202,8 @@ async fn settle(courier: &mut Courier) {
     panic!("the courier does not come to rest");
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_receiver_that_is_down_for_three_days_loses_nothing);
+
 async fn a_receiver_that_is_down_for_three_days_loses_nothing() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -235,7 +238,8 @@ async fn a_receiver_that_is_down_for_three_days_loses_nothing() {
     assert_eq!(world.one("soc").await.backlog.waiting, 0);
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(one_that_is_refused_holds_up_no_other);
+
 async fn one_that_is_refused_holds_up_no_other() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -255,7 +259,8 @@ async fn one_that_is_refused_holds_up_no_other() {
     assert_eq!((view.backlog.waiting, view.row.course.open_until), (1, None));
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(what_an_address_of_before_said_counts_for_nothing);
+
 async fn what_an_address_of_before_said_counts_for_nothing() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -277,7 +282,8 @@ async fn what_an_address_of_before_said_counts_for_nothing() {
     assert_eq!((world.receiver.indexes(), view.backlog.waiting), (world.selected().await, 0));
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(one_that_cannot_be_set_up_is_an_alert_until_it_can);
+
 async fn one_that_cannot_be_set_up_is_an_alert_until_it_can() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -296,7 +302,10 @@ async fn one_that_cannot_be_set_up_is_an_alert_until_it_can() {
     assert!(!open().await);
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(
+    what_is_down_for_longer_is_switched_off_and_kept_and_can_be_recovered
+);
+
 async fn what_is_down_for_longer_is_switched_off_and_kept_and_can_be_recovered() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -332,7 +341,8 @@ async fn what_is_down_for_longer_is_switched_off_and_kept_and_can_be_recovered()
     assert_eq!(world.receiver.indexes(), world.selected().await);
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_crash_anywhere_leaves_each_event_with_one_effect);
+
 async fn a_crash_anywhere_leaves_each_event_with_one_effect() {
     // Dropped after so many polls of one round; then another node takes over.
     for polls in 0..60 {
@@ -370,7 +380,10 @@ async fn a_crash_anywhere_leaves_each_event_with_one_effect() {
     }
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(
+    a_commit_that_fails_is_made_good_whether_or_not_it_was_persisted
+);
+
 async fn a_commit_that_fails_is_made_good_whether_or_not_it_was_persisted() {
     use chancery_store::Fault;
     for name in ["delivery.lease", "delivery.fan_out", "delivery.book"] {
@@ -397,7 +410,8 @@ async fn a_commit_that_fails_is_made_good_whether_or_not_it_was_persisted() {
     }
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_node_that_lost_its_lease_books_nothing);
+
 async fn a_node_that_lost_its_lease_books_nothing() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -414,7 +428,8 @@ async fn a_node_that_lost_its_lease_books_nothing() {
     assert_eq!(world.receiver.indexes(), world.selected().await);
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(in_order_means_that_a_failure_holds_up_what_follows);
+
 async fn in_order_means_that_a_failure_holds_up_what_follows() {
     let world = World::new().await;
     let mut body = groups();
@@ -433,7 +448,8 @@ async fn in_order_means_that_a_failure_holds_up_what_follows() {
     assert_eq!(order, world.selected().await);
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_receiver_that_is_gone_is_not_called_again);
+
 async fn a_receiver_that_is_gone_is_not_called_again() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -446,7 +462,8 @@ async fn a_receiver_that_is_gone_is_not_called_again() {
     assert_eq!((view.backlog.waiting, world.receiver.calls.load(Ordering::SeqCst)), (1, 1));
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_periodic_one_sends_batches_at_its_hours);
+
 async fn a_periodic_one_sends_batches_at_its_hours() {
     let world = World::new().await;
     let mut body = groups();
@@ -472,7 +489,8 @@ async fn a_periodic_one_sends_batches_at_its_hours() {
     assert_eq!(world.receiver.effects.lock().unwrap().len(), 2);
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_replay_sends_again_from_an_index);
+
 async fn a_replay_sends_again_from_an_index() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -493,7 +511,8 @@ async fn a_replay_sends_again_from_an_index() {
     assert!(matches!(beyond, Err(Error::Invalid { field, .. }) if field == "from_index"));
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(one_delivery_is_sent_again_under_its_identifier);
+
 async fn one_delivery_is_sent_again_under_its_identifier() {
     let world = World::new().await;
     world.forwarder("soc", groups()).await;
@@ -511,7 +530,8 @@ async fn one_delivery_is_sent_again_under_its_identifier() {
     assert_eq!((row.attempts, attempts.len()), (2, 2));
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(what_cannot_work_is_refused_when_it_is_saved);
+
 async fn what_cannot_work_is_refused_when_it_is_saved() {
     let world = World::new().await;
     let refused = async |name: &str, body: Value| {
@@ -536,7 +556,8 @@ async fn what_cannot_work_is_refused_when_it_is_saved() {
     assert_eq!(world.count(EventType::ConfigurationCreate).await, 8, "every failure is an event");
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(secrets_are_kept_apart_and_made_ones_shown_once);
+
 async fn secrets_are_kept_apart_and_made_ones_shown_once() {
     let world = World::new().await;
     let mut edit = DestinationEdit { body: groups(), ..DestinationEdit::default() };
@@ -568,7 +589,8 @@ async fn secrets_are_kept_apart_and_made_ones_shown_once() {
     assert!(engine.destination(&world.context, class, "soc").await.is_err());
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(a_message_is_delivered_and_leaves_the_event_of_a_notice);
+
 async fn a_message_is_delivered_and_leaves_the_event_of_a_notice() {
     let world = World::new().await;
     let mut body = groups();

@@ -159,6 +159,9 @@ impl EventExport {
             let end = End::after(self.events).to_line() + "\n";
             return Ok((!std::mem::replace(&mut self.is_finished, true)).then_some(end));
         }
+        if self.filter == Filter::All {
+            return self.whole_page().await.map(Some);
+        }
         let query = EventQuery {
             filter: self.filter.clone(),
             before: Some(LogIndex(self.end)),
@@ -173,6 +176,31 @@ impl EventExport {
         };
         self.events += page.events.len() as u64;
         self.lines(page.events).await.map(Some)
+    }
+
+    /// The next entries of a whole range, those that were removed out of the archive.
+    async fn whole_page(&mut self) -> Result<String, Error> {
+        let (from, to) = (self.next, self.end.min(self.next + PAGE_MAX as u64));
+        let query = EventQuery {
+            filter: Filter::All,
+            before: Some(LogIndex(to)),
+            from: Some(LogIndex(from)),
+            limit: PAGE_MAX,
+            oldest_first: true,
+        };
+        let mut events = self.engine.events(&self.context, query).await?.events;
+        if (events.len() as u64) < to - from {
+            let present: BTreeSet<u64> = events.iter().map(|event| event.index.0).collect();
+            for (index, entry) in self.engine.whole_entries(from, to).await? {
+                if !present.contains(&index) {
+                    events.push(SeenEvent::archived(LogIndex(index), entry, None)?);
+                }
+            }
+            events.sort_unstable_by_key(|event| event.index);
+        }
+        self.next = to;
+        self.events += events.len() as u64;
+        self.lines(events).await
     }
 
     async fn lines(&self, events: Vec<SeenEvent>) -> Result<String, Error> {

@@ -18,8 +18,15 @@ impl Engine {
     pub async fn proof(&self, context: &Context, id: EventId) -> Result<String, Error> {
         context.require(Permission::EventRead)?;
         let mut link = self.link().await?;
-        let sealed = log::by_id(&mut link, id).await?;
-        let index = sealed.ok_or_else(|| Error::not_found("event", id))?.index().0;
+        let index = match log::by_id(&mut link, id).await? {
+            Some(sealed) => sealed.index(),
+            // Its entry is in the archive; the tree has its hash as before.
+            None => {
+                let removed = log::removed_index(&mut link, id).await?;
+                removed.ok_or_else(|| Error::not_found("event", id))?
+            }
+        }
+        .0;
         let checkpoint = log::checkpoint(&mut link).await?;
         let checkpoint = checkpoint
             .filter(|checkpoint| checkpoint.size > index)

@@ -50,7 +50,8 @@ impl Engine {
         if to > size {
             return Ok(None);
         }
-        let entries = log::entries(&mut link, from, to).await?;
+        drop(link);
+        let entries = self.whole_entries(from, to).await?;
         if entries.len() != usize::from(id.width()) {
             return Err(Error::LogDamaged(format!("entries {from} to {to} are not all there")));
         }

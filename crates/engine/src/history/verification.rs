@@ -50,6 +50,7 @@ type Reading = JoinHandle<Result<Entries, chancery_store::Error>>;
 
 /// The stored log as a source of published bytes. For use outside of asynchronous code.
 struct Stored {
+    engine: Engine,
     store: Store,
     handle: Handle,
     note: Option<Vec<u8>>,
@@ -100,9 +101,14 @@ impl Stored {
     }
 
     fn begin(&self, chunk: u64) -> Reading {
-        let (store, from) = (self.store.clone(), chunk * CHUNK);
+        let (engine, from) = (self.engine.clone(), chunk * CHUNK);
         let to = self.size.min(from + CHUNK);
-        self.handle.spawn(async move { log::entries(&mut store.read().await?, from, to).await })
+        self.handle.spawn(async move {
+            engine.whole_entries(from, to).await.map_err(|error| match error {
+                Error::Store(error) => error,
+                other => chancery_store::Error::Damaged(other.to_string()),
+            })
+        })
     }
 
     /// Makes `ahead` hold a chunk, and has the one behind it read meanwhile.
@@ -240,6 +246,7 @@ impl Engine {
     ) -> Result<Result<Opened, VerifyError<chancery_store::Error>>, Error> {
         let total = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
         let source = Stored {
+            engine: self.clone(),
             store: self.0.store.clone(),
             handle: Handle::current(),
             note: checkpoint.map(|checkpoint| checkpoint.note.into_bytes()),

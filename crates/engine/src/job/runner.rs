@@ -23,7 +23,6 @@ use tokio::task::JoinSet;
 use super::ending::{self, Ending};
 use super::starting;
 use super::{JobError, Kind, Progress, context_of};
-use crate::access::session::random_text;
 use crate::{Context, Engine, Error, Role, Settings};
 
 /// How long a lease lasts, in microseconds.
@@ -113,6 +112,7 @@ async fn execute(errand: Errand) -> Result<Value, JobError> {
         Some(Kind::BackTest) => {
             crate::reaction::trial::run_job(&engine, context, &job, &progress).await
         }
+        Some(Kind::RetentionRun) => engine.run_retention(&context, &progress).await,
         None => Err(JobError {
             retry: false,
             message: format!("this program does not know jobs of the kind {}", job.kind),
@@ -231,7 +231,7 @@ impl Runner {
     }
 
     async fn lease(&self, queue: &'static str, room: usize) -> Result<Vec<Lease>, Error> {
-        let token = random_text(self.engine.environment());
+        let token = self.engine.lease_token();
         let now = self.engine.environment().now();
         let engine = self.engine.clone();
         self.engine

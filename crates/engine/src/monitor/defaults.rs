@@ -134,5 +134,14 @@ pub(crate) fn schedules() -> Vec<(&'static str, Value)> {
                 "time_zone": "UTC",
             }),
         ),
+        (
+            "retention",
+            json!({
+                "title": "Follow the rules of retention",
+                "job_kind": "retention.run",
+                "cron": "30 1 * * *",
+                "time_zone": "UTC",
+            }),
+        ),
     ]
 }

@@ -18,7 +18,6 @@ use super::active::Active;
 use super::definition::{Definition, Kind};
 use super::tally::Tally;
 use super::{certificate, condition, enrolment, token};
-use crate::access::session::random_text;
 use crate::automation::Object;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error};
@@ -75,7 +74,7 @@ async fn begin(
         message: None,
         job: None,
     };
-    let token = random_text(engine.environment());
+    let token = engine.lease_token();
     let scribe = Scribe { operation: Some(run.id), ..engine.scribe(context) };
     let claim = (token.clone(), run.clone(), scribe.clone());
     let begun = engine

@@ -122,7 +122,8 @@ async fn happened(
     (events, reactions, verdicts)
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(what_is_foretold_is_what_then_happens);
+
 async fn what_is_foretold_is_what_then_happens() {
     let mut bench = Bench::new().await;
     let ada = NewAccount {
@@ -186,7 +187,8 @@ async fn what_is_foretold_is_what_then_happens() {
     assert_eq!(tried.len(), 1, "only the fact is kept");
 }
 
-#[tokio::test]
+chancery_throwaway::on_each_backend!(days_that_cannot_be_looked_ahead_are_refused);
+
 async fn days_that_cannot_be_looked_ahead_are_refused() {
     let bench = Bench::new().await;
     for days in [0, 4_000] {

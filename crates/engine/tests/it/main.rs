@@ -14,6 +14,7 @@ mod monitor;
 mod nodes;
 mod reaction;
 mod reaction_figures;
+mod retention;
 mod schedule;
 mod sealer;
 mod simulation;

@@ -40,7 +40,10 @@ impl Bench {
     }
 
     async fn start(&mut self) {
-        let settings = Settings { allow_unencrypted_key: true, ..Settings::new(self.dir.path()) };
+        let database = chancery_throwaway::database_of(self.dir.path());
+        let database = database.map(|url| url.parse().unwrap());
+        let settings =
+            Settings { allow_unencrypted_key: true, database, ..Settings::new(self.dir.path()) };
         self.stepped = Some(Stepped::open(settings, self.environment.clone()).await.unwrap());
     }
 
@@ -100,20 +103,19 @@ impl Bench {
 
     /// Everything in the log, of one type.
     pub(crate) async fn events(&self, event_type: &str) -> Vec<Event> {
-        let store = self.reader().await;
+        let store = self.reader();
         let mut link = store.read().await.unwrap();
         let all = log::range(&mut link, LogIndex(0), 100_000).await.unwrap();
         let of_type = all.into_iter().map(|sealed| sealed.event().clone());
         of_type.filter(|event| event.type_name == event_type).collect()
     }
 
-    async fn reader(&self) -> Store {
-        let settings = chancery_store::Settings::embedded(self.dir.path());
-        Store::open_to_read(&settings).await.unwrap()
+    fn reader(&self) -> Store {
+        chancery_engine::bench::store(self.engine()).clone()
     }
 
     async fn is_alarmed(&self, id: CertificateId) -> bool {
-        let store = self.reader().await;
+        let store = self.reader();
         let key = format!("certificate/{id}/expiry");
         alert::unresolved(&mut store.read().await.unwrap(), &key).await.unwrap().is_some()
     }
@@ -131,7 +133,11 @@ fn threshold(event: &Event) -> &str {
     event.detail["threshold"].as_str().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(
+    each_threshold_fires_once_also_after_a_restart_and_days_of_downtime,
+    2
+);
+
 async fn each_threshold_fires_once_also_after_a_restart_and_days_of_downtime() {
     let mut bench = Bench::new().await;
     let id = bench.upload("www.example.com", -70, 28).await;
@@ -163,7 +169,11 @@ async fn each_threshold_fires_once_also_after_a_restart_and_days_of_downtime() {
     assert_eq!(bench.events("certificate.expired").await.len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(
+    what_is_replaced_falls_silent_and_speaks_again_without_its_successor,
+    2
+);
+
 async fn what_is_replaced_falls_silent_and_speaks_again_without_its_successor() {
     let mut bench = Bench::new().await;
     let old = bench.upload("www.example.com", -70, 20).await;
@@ -198,7 +208,8 @@ async fn what_is_replaced_falls_silent_and_speaks_again_without_its_successor() 
     assert_eq!(bench.last("certificate-expiry").await.0, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(a_commit_that_fails_leaves_neither_event_nor_mark, 2);
+
 async fn a_commit_that_fails_leaves_neither_event_nor_mark() {
     let mut bench = Bench::new().await;
     bench.upload("www.example.com", -70, 20).await;
@@ -221,7 +232,8 @@ async fn a_commit_that_fails_leaves_neither_event_nor_mark() {
     assert_eq!(bench.events("certificate.expiring").await.len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(a_filter_chooses_and_a_broken_one_is_told, 2);
+
 async fn a_filter_chooses_and_a_broken_one_is_told() {
     let mut bench = Bench::new().await;
     let context = bench.context();
@@ -267,7 +279,8 @@ async fn a_filter_chooses_and_a_broken_one_is_told() {
     assert!(watched.bad, "{watched:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(authorities_are_told_six_three_and_one_months_before, 2);
+
 async fn authorities_are_told_six_three_and_one_months_before() {
     let mut bench = Bench::new().await;
     bench.upload_authority("Example CA", 200).await;
@@ -283,7 +296,8 @@ async fn authorities_are_told_six_three_and_one_months_before() {
     assert_eq!(reasons, ["EXPIRING_6_MONTHS", "EXPIRING_3_MONTHS", "EXPIRING_1_MONTH"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(the_forecast_says_what_the_runs_then_report, 2);
+
 async fn the_forecast_says_what_the_runs_then_report() {
     let mut bench = Bench::new().await;
     for number in 0..20 {
@@ -306,7 +320,8 @@ async fn the_forecast_says_what_the_runs_then_report() {
     assert!(refused.is_err());
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(limits_are_told_once_and_again_after_they_were_left, 2);
+
 async fn limits_are_told_once_and_again_after_they_were_left() {
     let mut bench = Bench::new().await;
     let context = bench.context();
@@ -335,7 +350,8 @@ async fn limits_are_told_once_and_again_after_they_were_left() {
     assert_eq!(bench.events("license.limit_reached").await.len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(what_was_never_enrolled_is_found_by_the_count, 2);
+
 async fn what_was_never_enrolled_is_found_by_the_count() {
     let mut bench = Bench::new().await;
     let id = bench.upload("www.example.com", -70, 20).await;
@@ -357,7 +373,8 @@ async fn what_was_never_enrolled_is_found_by_the_count() {
     assert_eq!(bench.last("certificate-expiry").await.0, 1, "better twice than never");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(the_first_page_turns_red_when_a_run_is_missing, 2);
+
 async fn the_first_page_turns_red_when_a_run_is_missing() {
     let mut bench = Bench::new().await;
     bench.upload("www.example.org", -1, 300).await;

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use chancery_engine::{Context, Engine, Running, Settings, StartError, bench};
-use chancery_event::id::NodeId;
-use chancery_event::{Environment, LogIndex};
+use chancery_event::id::{JobId, NodeId};
+use chancery_event::{Environment, LogIndex, Timestamp};
+use chancery_store::table::job::{self, NewJob};
 use chancery_store::table::lease;
 use chancery_store::table::node::{self, Node};
 use chancery_store::{DatabaseUrl, Lane, Tx, log};
@@ -146,6 +147,29 @@ async fn ghost(engine: &Engine) -> Node {
     ghost
 }
 
+/// A job that a node does, for another hour: as one that this node did.
+async fn held_by(engine: &Engine, node: NodeId) -> JobId {
+    let context = Context::command_line(engine.environment());
+    let done = engine.queue_log_verification(&context).await.unwrap();
+    let mut link = bench::store(engine).read().await.unwrap();
+    let mut like = job::find(&mut link, done).await.unwrap().unwrap();
+    drop(link);
+    let id = engine.environment().id::<JobId>();
+    like.id = id;
+    let (queue, token, now) = (like.queue.clone(), format!("{node}/token"), like.run_at);
+    let new = NewJob { job: like, input: None, unique_key: None };
+    let held = bench::store(engine).transaction("hold", move |tx: &mut Tx| {
+        let (new, queue, token) = (new.clone(), queue.clone(), token.clone());
+        Box::pin(async move {
+            job::enqueue(tx, &new).await?;
+            let far = now.plus(Timestamp::HOUR);
+            Ok::<_, chancery_store::Error>(job::lease(tx, &queue, 9, &token, now, far).await?.len())
+        })
+    });
+    assert!(held.await.unwrap() >= 1);
+    id
+}
+
 /// Waits until the node shows that it alone does everything there is to do alone.
 async fn holds_everything(engine: &Engine) {
     let context = Context::command_line(engine.environment());
@@ -175,6 +199,7 @@ fn nodes_show_themselves_and_tell_once_who_vanishes_and_who_is_back() {
         let context = Context::command_line(engine.environment());
         // A third one that died at once, as far as anybody can tell.
         let ghost = ghost(&engine).await;
+        let job = held_by(&engine, ghost.id).await;
         let state = async |id: NodeId| {
             let nodes = engine.nodes(&context).await.unwrap();
             nodes.into_iter().find(|node| node.id == id).map(|node| node.state)
@@ -190,6 +215,11 @@ fn nodes_show_themselves_and_tell_once_who_vanishes_and_who_is_back() {
         let gone = told(&engine, "node.vanished").await;
         assert_eq!(gone.len(), 1, "{gone:?}");
         assert_eq!(gone[0].1, ghost.id.to_string());
+        // Its job waits for no lease of a minute.
+        while engine.job(&context, job).await.unwrap().state != "success" {
+            assert!(tokio::time::Instant::now() < deadline, "nobody takes its job over");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         // Somebody takes the second one for gone; it shows that it is not.
         let own = second.engine().nodes(&context).await.unwrap();
         let own = own.into_iter().find(|node| node.own).unwrap().id;

@@ -84,7 +84,8 @@ async fn running() -> (tempfile::TempDir, Running) {
     (dir, running)
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(a_trigger_places_a_certificate_and_says_why, 2);
+
 async fn a_trigger_places_a_certificate_and_says_why() {
     let (_dir, running) = running().await;
     let engine = running.engine();
@@ -129,7 +130,8 @@ async fn a_trigger_places_a_certificate_and_says_why() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(what_can_never_work_is_refused_at_its_place, 2);
+
 async fn what_can_never_work_is_refused_at_its_place() {
     let (_dir, running) = running().await;
     let engine = running.engine();
@@ -191,11 +193,16 @@ async fn what_can_never_work_is_refused_at_its_place() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(an_upload_is_ignored_or_placed_before_it_enters, 2);
+
 async fn an_upload_is_ignored_or_placed_before_it_enters() {
     let dir = tempfile::tempdir().unwrap();
-    let settings =
-        Settings { allow_unencrypted_key: true, verbose_audit: false, ..Settings::new(dir.path()) };
+    let settings = Settings {
+        allow_unencrypted_key: true,
+        verbose_audit: false,
+        database: chancery_throwaway::database_of(dir.path()).map(|url| url.parse().unwrap()),
+        ..Settings::new(dir.path())
+    };
     let running = Engine::start(settings, Environment::system()).await.unwrap();
     let engine = running.engine();
     let notify = json!([{ "step": "notify", "to": "role:operator", "title": "kept out" }]);
@@ -252,7 +259,8 @@ async fn an_upload_is_ignored_or_placed_before_it_enters() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(an_import_asks_the_same_triggers, 2);
+
 async fn an_import_asks_the_same_triggers() {
     let (_dir, running) = running().await;
     let engine = running.engine();
@@ -305,7 +313,8 @@ async fn flip(engine: &Engine, id: CertificateId, anchor: bool) -> Vec<String> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(scopes_add_up_and_one_that_replaces_ends_the_list, 2);
+
 async fn scopes_add_up_and_one_that_replaces_ends_the_list() {
     let (_dir, running) = running().await;
     let engine = running.engine();
@@ -356,7 +365,8 @@ async fn scopes_add_up_and_one_that_replaces_ends_the_list() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(triggers_that_feed_each_other_are_stopped, 2);
+
 async fn triggers_that_feed_each_other_are_stopped() {
     let (_dir, running) = running().await;
     let engine = running.engine();
@@ -379,7 +389,11 @@ async fn triggers_that_feed_each_other_are_stopped() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(
+    a_lost_answer_of_the_store_makes_nothing_happen_twice_or_never,
+    2
+);
+
 async fn a_lost_answer_of_the_store_makes_nothing_happen_twice_or_never() {
     let (_dir, running) = running().await;
     let engine = running.engine();
@@ -451,7 +465,8 @@ async fn save_mixture(engine: &Engine) {
 /// Trigger and verdict of one event, sorted.
 type Verdicts = Vec<(String, String)>;
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(dry_run_back_test_and_live_give_the_same_verdicts, 2);
+
 async fn dry_run_back_test_and_live_give_the_same_verdicts() {
     let (_dir, running) = running().await;
     let engine = running.engine();
@@ -501,7 +516,8 @@ async fn dry_run_back_test_and_live_give_the_same_verdicts() {
     running.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(a_change_is_compared_with_what_is_saved_over_history, 2);
+
 async fn a_change_is_compared_with_what_is_saved_over_history() {
     let (_dir, running) = running().await;
     let engine = running.engine();

@@ -12,7 +12,11 @@ fn starts(events: &[chancery_event::Event]) -> usize {
     events.iter().filter(|event| event.detail["schedule_id"] == "log-verification").count()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(
+    a_missed_run_happens_once_and_a_second_one_is_refused_until_the_job_has_ended,
+    2
+);
+
 async fn a_missed_run_happens_once_and_a_second_one_is_refused_until_the_job_has_ended() {
     let mut bench = Bench::new().await;
     let context = bench.context();
@@ -24,8 +28,11 @@ async fn a_missed_run_happens_once_and_a_second_one_is_refused_until_the_job_has
     // Nobody runs jobs here: the first has not ended when the second is due.
     bench.pass(24 * HOUR).await;
     let events = bench.events("schedule.start").await;
-    let refused: Vec<_> =
-        events.iter().filter(|event| event.outcome.reason.as_deref() == Some("overlap")).collect();
+    let refused: Vec<_> = events
+        .iter()
+        .filter(|event| event.detail["schedule_id"] == "log-verification")
+        .filter(|event| event.outcome.reason.as_deref() == Some("overlap"))
+        .collect();
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].outcome.reason.as_deref(), Some("overlap"));
     let engine = bench.engine().clone();
@@ -46,7 +53,8 @@ async fn a_missed_run_happens_once_and_a_second_one_is_refused_until_the_job_has
     assert_eq!(states, ["failed", "refused", "refused", "running"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+chancery_throwaway::on_each_backend!(a_paused_schedule_waits_and_goes_on, 2);
+
 async fn a_paused_schedule_waits_and_goes_on() {
     let mut bench = Bench::new().await;
     let context = bench.context();

@@ -467,5 +467,11 @@ catalogue! {
     NodeReturned "node.returned" log::NodeReturned { Occurrence 1 Warning Node Produced }
     LogRestore "log.restore" log::Restore { Operation 1 Warning / Critical Log Produced }
     LogVerify "log.verify" log::Verify { Operation 1 Info / Critical Log Produced }
+    RetentionRun "retention.run" log::RetentionRun {
+        Operation 1 Warning / Error Configuration Produced }
+    LegalHoldPlace "legal_hold.place" log::HoldPlace {
+        Operation 1 Warning / Error Configuration Produced }
+    LegalHoldRelease "legal_hold.release" log::HoldRelease {
+        Operation 1 Warning / Error Configuration Produced }
     BackupCreate "backup.create" log::BackupCreate { Operation 1 Info / Error Other Produced }
 }

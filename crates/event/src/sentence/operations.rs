@@ -277,6 +277,21 @@ pub(super) const OPERATIONS: &[(&str, Templates, Templates)] = &[
         &["Creation of a key of the log"],
     ),
     (
+        "legal_hold.place",
+        &["{actor} placed the legal hold {hold}"],
+        &["Placing of the legal hold {hold}"],
+    ),
+    (
+        "legal_hold.release",
+        &["{actor} ended the legal hold {hold}"],
+        &["Ending of the legal hold {hold}"],
+    ),
+    (
+        "retention.run",
+        &["{actor} removed {removed:event|events} from the database by the rule {rule}"],
+        &["Removal of events from the database by the rule {rule}"],
+    ),
+    (
         "log.verify",
         &["{actor} verified {count:entry|entries} of the log"],
         &["Verification of the log"],

@@ -159,6 +159,53 @@ payloads! {
         lost: Option<u64>,
     }
 
+    /// A rule of retention was followed: events were removed from the database. They stay in the
+    /// sealed log and in the archive.
+    RetentionRun {
+        /// Name of the rule.
+        rule: String,
+        /// Its version.
+        rule_version: i64,
+        /// From what its days count: `event` or `expiry`.
+        basis: Word,
+        /// How many days after that events are removed.
+        after_days: u32,
+        /// How many events were removed.
+        removed: u64,
+        /// How many events legal holds kept.
+        held: u64,
+        /// Log index of the first event that was removed.
+        first_index: Option<u64>,
+        /// Log index of the last event that was removed.
+        last_index: Option<u64>,
+        /// Where the entries are now, without credentials.
+        archive: Option<String>,
+    }
+    personal {
+        /// The filter of the rule, as text; it may name people.
+        query,
+    }
+
+    /// A legal hold was placed: no rule of retention removes what it names.
+    HoldPlace {
+        /// Name of the hold.
+        hold: String,
+    }
+    personal {
+        /// Which events it holds, as a filter; it may name people.
+        query,
+        /// Why.
+        note,
+    }
+
+    /// A legal hold was ended: rules of retention may remove what it had kept.
+    HoldRelease {
+        /// Name of the hold.
+        hold: String,
+        /// Since when it had lasted.
+        placed_at: Option<Timestamp>,
+    }
+
     /// A copy of the store was made.
     BackupCreate {
         /// Size of the copy, in bytes.

@@ -1,7 +1,6 @@
 //! What a reader waits for: pages, facets, histograms and text search over the events of the run,
 //! and the proof of one event.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -11,7 +10,7 @@ use chancery_event::filter::Filter;
 use chancery_event::{LogIndex, Timestamp};
 
 use super::sample::Sample;
-use super::{Figure, Report};
+use super::{Figure, Place, Report};
 
 /// Questions of each kind; fewer where they take long.
 const TURNS: usize = 60;
@@ -49,8 +48,8 @@ const QUERIES: [&str; 26] = [
 ];
 
 /// Asks in the directory that holds all events.
-pub(super) async fn measure(dir: &Path, report: &mut Report) -> Result<()> {
-    let running = super::start(dir).await?;
+pub(super) async fn measure(place: &Place, report: &mut Report) -> Result<()> {
+    let running = super::start_at(place).await?;
     let engine = running.engine().clone();
     let context = bench::context(engine.environment());
     super::writing::settled(&engine).await?;

@@ -54,15 +54,18 @@ pub(super) fn names() -> impl Iterator<Item = String> {
 
 async fn measure_one(plan: &Plan, report: &mut Report, load: Load) -> Result<PathBuf> {
     let place = plan.place(&format!("write-{}-{}", load.callers, load.unit)).await?;
-    let running = super::start_at(&place).await?;
-    let engine = running.engine().clone();
+    let running = super::start_nodes(&place, plan.nodes).await?;
+    let engines: Vec<Engine> = running.iter().map(|node| node.engine().clone()).collect();
+    let engine = engines.first().context("there is a node")?.clone();
     let first = log::latest_index(&mut bench::store(&engine).read().await?).await?;
     let before = super::start::processor_seconds();
-    let (rate, acknowledged, mut lag) = drive(&engine, load).await?;
+    let (rate, acknowledged, mut lag) = drive(&engines, load).await?;
     let spent = super::start::processor_seconds() - before;
     let batch = load.callers * load.unit;
     let rows = rows(&engine, first, load.events.min(50_000)).await?;
-    running.stop().await.context("stop")?;
+    for node in running {
+        node.stop().await.context("stop")?;
+    }
     let beside = plan.place(&format!("plain-{}-{}", load.callers, load.unit)).await?;
     let before = super::start::processor_seconds();
     let plain_rate = plain(&beside, &rows, batch, Way::Insert).await?;
@@ -91,8 +94,8 @@ async fn measure_one(plan: &Plan, report: &mut Report, load: Load) -> Result<Pat
 }
 
 /// Brings a directory to so many events, without measuring.
-pub(super) async fn fill(dir: &std::path::Path, size: u64) -> Result<()> {
-    let running = super::start(dir).await?;
+pub(super) async fn fill(place: &Place, size: u64) -> Result<()> {
+    let running = super::start_at(place).await?;
     let engine = running.engine();
     let context = bench::context(engine.environment());
     let have = engine.figures().await?.log_size;
@@ -104,16 +107,21 @@ pub(super) async fn fill(dir: &std::path::Path, size: u64) -> Result<()> {
 }
 
 /// Events per second until all are searchable, until all are durable, and the seal lag.
-async fn drive(engine: &Engine, load: Load) -> Result<(f64, f64, Sample)> {
+async fn drive(engines: &[Engine], load: Load) -> Result<(f64, f64, Sample)> {
+    let engine = engines.first().context("there is a node")?;
     let context = Arc::new(bench::context(engine.environment()));
     let stop = Arc::new(AtomicBool::new(false));
     let prober = tokio::spawn(probe(engine.clone(), context.clone(), stop.clone()));
     let started = Instant::now();
-    let recording = engine.clone();
+    let recording = engines.to_vec();
     let turns = load.events / load.unit as u64;
-    concurrently(load.callers, turns, move |_| {
-        let (engine, context) = (recording.clone(), context.clone());
-        async move { Ok(bench::record(&engine, &context, load.unit).await.map(|_| ())?) }
+    concurrently(load.callers, turns, move |turn| {
+        let node = usize::try_from(turn).unwrap_or(0) % recording.len();
+        let (engine, context) = (recording.get(node).cloned(), context.clone());
+        async move {
+            let engine = engine.context("there is a node")?;
+            Ok(bench::record(&engine, &context, load.unit).await.map(|_| ())?)
+        }
     })
     .await?;
     let acknowledged = super::per_second(load.events, started);

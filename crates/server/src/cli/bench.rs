@@ -33,6 +33,10 @@ pub struct BenchArguments {
     /// COPY of the same rows; only writing and searching. Throw-away schemas are made there.
     #[arg(long, value_name = "URL")]
     pub database: Option<chancery_store::DatabaseUrl>,
+    /// How many nodes record on that database, 1 to 8; callers take them in turn.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "database",
+        value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub nodes: u8,
 }
 
 /// A part of the measurements.

@@ -29,6 +29,10 @@ pub struct VerifyArguments {
     /// The data directory whose log is verified [default: that of the configuration].
     #[arg(long, value_name = "DIR", conflicts_with_all = ["url", "export", "proof"])]
     pub data_dir: Option<PathBuf>,
+    /// The directory with the entries that were removed from the database [default: `archive` in
+    /// the data directory, or the archive of the configuration].
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["url", "export", "proof"])]
+    pub archive: Option<PathBuf>,
     /// The address of a served log.
     #[arg(long, value_name = "URL", conflicts_with_all = ["export", "proof"])]
     pub url: Option<String>,

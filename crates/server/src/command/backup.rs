@@ -106,7 +106,9 @@ async fn here(
     drop(store);
     let made = made.context("nothing was backed up")?;
     let key = verify::of_data_dir(destination)?;
-    let report = verify::log(DataDir::open(destination).await?, key, None, None).await?;
+    let (archive, _) = super::serve::archive(&config, &config.serving.data_dir)?;
+    let copy = DataDir::open(destination).await?.with_archive(archive);
+    let report = verify::log(copy, key, None, None).await?;
     if global.json {
         let document = json!({
             "destination": destination.display().to_string(),
@@ -131,7 +133,7 @@ async fn here(
 /// Makes it as the engine of the data directory; the outer error is why that cannot be.
 async fn recorded(config: &Config, destination: &Path) -> Result<Result<Backup>> {
     let environment = Environment::system();
-    let settings = super::serve::settings(config, config.serving.data_dir.clone(), false);
+    let settings = super::serve::settings(config, config.serving.data_dir.clone(), false)?;
     let running = Engine::start(settings, environment.clone()).await?;
     let context = Context::command_line(&environment);
     // What was recorded is under a checkpoint in the copy, as far as it comes to that.

@@ -37,7 +37,8 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
     })
     .await
     .context("nothing was moved")?;
-    let copy = DataDir::on_server(to.clone()).await?;
+    let (archive, _) = super::serve::archive(&config, data_dir)?;
+    let copy = DataDir::on_server(to.clone()).await?.with_archive(archive);
     ensure!(
         copy.checkpoint().await? == before,
         "the copy has another checkpoint than the original: use neither before this is understood"

@@ -35,7 +35,10 @@ pub async fn run(global: &GlobalArguments, arguments: &RestoreArguments) -> Resu
         return in_place(global, arguments, &config).await;
     };
     let key = verify::of_data_dir(from)?;
-    let report = verify::log(DataDir::open(from).await?, key.clone(), None, None).await?;
+    // Entries that were removed from the database are in no backup, but in the archive.
+    let (archive, _) = super::serve::archive(&config, to)?;
+    let backup = DataDir::open(from).await?.with_archive(archive);
+    let report = verify::log(backup, key.clone(), None, None).await?;
     if report.fault.is_some() {
         errln!("{}", report.text());
         bail!("the log in {} does not hold: it is not put back", from.display());
@@ -70,7 +73,9 @@ async fn in_place(
         None => DataDir::open(data_dir).await,
     };
     let key = verify::of_data_dir(data_dir)?;
-    let report = verify::log(open().await?, key.clone(), None, None).await?;
+    let (archive, _) = super::serve::archive(config, data_dir)?;
+    let stored = open().await?.with_archive(archive);
+    let report = verify::log(stored, key.clone(), None, None).await?;
     if report.fault.is_some() {
         errln!("{}", report.text());
         bail!("the log in the database does not hold: put another copy back");
@@ -130,7 +135,7 @@ async fn record(
     restored: &Restored,
     accept_restored: bool,
 ) -> Result<()> {
-    let settings = super::serve::settings(config, config.serving.data_dir.clone(), false);
+    let settings = super::serve::settings(config, config.serving.data_dir.clone(), false)?;
     let settings = EngineSettings { accept_restored, ..settings };
     let running = Engine::start(settings, environment.clone()).await?;
     let context = Context::command_line(environment);

@@ -11,14 +11,15 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::serve::ListenerExt as _;
+use chancery_engine::archive::{Archive, Directory};
 use chancery_engine::net::Network;
 use chancery_engine::{Engine, Running, Secret, Settings};
 use chancery_event::Environment;
 use tokio::net::TcpListener;
 
 use crate::cli::serve::ServeArguments;
-use crate::config::Config;
 use crate::config::public_url::PublicUrl;
+use crate::config::{self, Config};
 use crate::serving::{self, Limits};
 use crate::tls::{Identity, TlsListener};
 
@@ -53,9 +54,10 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
         Some(tls) => Some(Identity::load(&tls.certificate, &tls.key, SystemTime::now())?),
         None => None,
     };
-    let running = Engine::start(settings(&config, data_dir, arguments.demo), Environment::system())
-        .await
-        .context("the server cannot start")?;
+    let running =
+        Engine::start(settings(&config, data_dir, arguments.demo)?, Environment::system())
+            .await
+            .context("the server cannot start")?;
     if arguments.demo {
         running.engine().demonstrate_automation().await?;
         let bundle = tokio::fs::read(MACHINE_BUNDLE).await.ok();
@@ -77,11 +79,17 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
 }
 
 /// The engine's settings from the configuration.
-pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
+///
+/// # Errors
+/// The archive cannot be used.
+pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Result<Settings> {
     let secret = |secret: &crate::config::Secret| Secret::new(secret.expose().to_owned());
     let network = Network::new(config.network.allowed_addresses.clone());
     let senders = chancery_deliver::Senders::new(network, data_dir.join("forwarders"));
-    Settings {
+    let (archive, archive_always) = archive(config, &data_dir)?;
+    let settings = Settings {
+        archive: Some(archive),
+        archive_always,
         backup_dir: config.serving.backup_dir.clone().unwrap_or_else(|| data_dir.join("backups")),
         data_dir,
         database: if demo { None } else { config.serving.database.url() },
@@ -106,7 +114,34 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Settings {
         keep_evaluations_max: config.reaction.keep_evaluations_max,
         accept_restored: false,
         keep_resolved_alerts_days: config.reaction.keep_resolved_alerts_days,
-    }
+    };
+    Ok(settings)
+}
+
+/// Where the entries of the log are kept, and whether somebody asked for that.
+///
+/// # Errors
+/// The bucket cannot be one.
+pub(crate) fn archive(config: &Config, data_dir: &Path) -> Result<(Arc<dyn Archive>, bool)> {
+    let bucket = match &config.archive {
+        config::Archive::Standard => {
+            return Ok((Arc::new(Directory::new(data_dir.join("archive"))), false));
+        }
+        config::Archive::Directory(path) => return Ok((Arc::new(Directory::new(path)), true)),
+        config::Archive::S3(bucket) => bucket,
+    };
+    let network = Network::new(config.network.allowed_addresses.clone());
+    let settings = chancery_deliver::S3Settings {
+        endpoint: bucket.endpoint.clone(),
+        bucket: bucket.bucket.clone(),
+        region: bucket.region.clone(),
+        prefix: bucket.prefix.clone(),
+        path_style: bucket.path_style,
+        access_key_id: bucket.access_key_id.clone(),
+        secret_access_key: Secret::new(bucket.secret_access_key.expose().to_owned()),
+    };
+    let archive = chancery_deliver::S3::new(network, &settings).context("the archive")?;
+    Ok((Arc::new(archive), true))
 }
 
 /// A new directory under `parent`, named by the time.

@@ -111,7 +111,7 @@ async fn directly(command: &TokenCommand) -> Result<Value> {
     let config = Config::load_to_serve(&settings.inputs(false))?;
     let data_dir = config.serving.data_dir.clone();
     errln!("No server is named: working directly in the data directory {}.", data_dir.display());
-    let settings = super::serve::settings(&config, data_dir.clone(), false);
+    let settings = super::serve::settings(&config, data_dir.clone(), false)?;
     let environment = Environment::system();
     let running = Engine::start(settings, environment.clone()).await.map_err(|error| {
         anyhow!(error).context(format!(

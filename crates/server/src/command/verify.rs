@@ -17,9 +17,11 @@ mod trust;
 
 use std::ops::Range;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use chancery_engine::archive::{Archive, Directory};
 use chancery_seal::verify::VerifyError;
 use chancery_seal::{Checkpoint, Note, verify};
 
@@ -75,12 +77,18 @@ async fn verify(global: &GlobalArguments, arguments: &VerifyArguments) -> Result
         };
         return log(remote, key, arguments.from, arguments.to).await;
     }
-    let (data_dir, database) = match &arguments.data_dir {
-        Some(data_dir) => (data_dir.clone(), None),
+    let (data_dir, database, archive) = match &arguments.data_dir {
+        Some(data_dir) => (data_dir.clone(), None, None),
         None => {
-            let serving = super::configured()?.serving;
-            (serving.data_dir, serving.database.url())
+            let config = super::configured()?;
+            let data_dir = config.serving.data_dir.clone();
+            let (archive, _) = super::serve::archive(&config, &data_dir)?;
+            (data_dir, config.serving.database.url(), Some(archive))
         }
+    };
+    let archive = match &arguments.archive {
+        Some(path) => Some(Arc::new(Directory::new(path)) as Arc<dyn Archive>),
+        None => archive,
     };
     let key = match given {
         Some(key) => key,
@@ -89,6 +97,10 @@ async fn verify(global: &GlobalArguments, arguments: &VerifyArguments) -> Result
     let stored = match database {
         Some(url) => DataDir::on_server(url).await?,
         None => DataDir::open(&data_dir).await?,
+    };
+    let stored = match archive {
+        Some(archive) => stored.with_archive(archive),
+        None => stored,
     };
     log(stored, key, arguments.from, arguments.to).await
 }

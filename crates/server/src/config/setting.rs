@@ -1,7 +1,8 @@
 //! What a setting is: its key, and from it the three spellings.
 
 use super::{
-    admin, audit, limits, log, logging, network, rate, reaction, serving, session, tls, validation,
+    admin, archive, audit, limits, log, logging, network, rate, reaction, serving, session, tls,
+    validation,
 };
 
 /// One setting. The list of all is the source of the documentation and of suggestions.
@@ -39,7 +40,7 @@ impl Setting {
 
 /// Every setting, in the order of the documentation.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    let sections: [&'static [Setting]; 12] = [
+    let sections: [&'static [Setting]; 13] = [
         serving::SETTINGS,
         tls::SETTINGS,
         log::SETTINGS,
@@ -50,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
         validation::SETTINGS,
         reaction::SETTINGS,
         network::SETTINGS,
+        archive::SETTINGS,
         audit::SETTINGS,
         logging::SETTINGS,
     ];

@@ -12,6 +12,7 @@ mod kill;
 mod moved;
 mod process;
 mod restored;
+mod retention;
 mod verify;
 mod victim;
 mod walkthrough;

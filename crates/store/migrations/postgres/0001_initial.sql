@@ -55,8 +55,8 @@ CREATE TABLE event (
     entry        BYTEA NOT NULL,                   -- the sealed bytes
     salt         BYTEA,                            -- personal: cleared by erasure
     part         BYTEA                             -- personal: cleared by erasure
-);
-CREATE UNIQUE INDEX event_by_id ON event (id);
+) PARTITION BY RANGE (log_index);
+CREATE INDEX event_by_id ON event (id);
 -- A class is a type with a severity and a result; there are a few hundred. Any condition on these
 -- columns is a list of classes, and each class is a run of this index in the order of the log. New
 -- entries go to the ends of few runs, so it costs one insertion on warm pages, where one index for
@@ -72,7 +72,7 @@ CREATE TABLE event_target (
     reference TEXT COLLATE "C" NOT NULL,           -- kind/id
     log_index BIGINT NOT NULL,
     PRIMARY KEY (reference, log_index)
-);
+) PARTITION BY RANGE (log_index);
 
 -- Small keys that events are found by: actor id, actor name, client address, transaction, cause.
 CREATE TABLE event_key (
@@ -80,7 +80,7 @@ CREATE TABLE event_key (
     value     TEXT COLLATE "C" NOT NULL,
     log_index BIGINT NOT NULL,
     PRIMARY KEY (name, value, log_index)
-);
+) PARTITION BY RANGE (log_index);
 CREATE INDEX event_key_by_event ON event_key (log_index) WHERE name IN ('actor_name', 'client_ip');
 
 -- Counts per hour: any histogram or facet over these columns is a sum over few rows.
@@ -116,7 +116,7 @@ CREATE TABLE event_span (
 CREATE TABLE event_text (
     id    BIGINT NOT NULL PRIMARY KEY,
     words TSVECTOR NOT NULL
-);
+) PARTITION BY RANGE (id);
 CREATE INDEX event_text_by_word ON event_text USING gin (words);
 
 -- Where each consumer of the log stands: the next index it has not handled.

@@ -40,6 +40,7 @@ pub(super) const STEPS: &[Step] = &[(
         include_str!("../../migrations/postgres/0001_deliveries.sql"),
         include_str!("../../migrations/postgres/0001_intake.sql"),
         include_str!("../../migrations/postgres/0001_nodes.sql"),
+        include_str!("../../migrations/postgres/0001_retention.sql"),
     ),
 )];
 
@@ -52,7 +53,7 @@ const REST_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) struct Postgres {
     readers: PgPool,
-    place: String,
+    url: DatabaseUrl,
 }
 
 /// A store on a server, at work.
@@ -121,7 +122,7 @@ pub(crate) async fn open(
     closing: watch::Receiver<bool>,
 ) -> Result<Opened, Error> {
     plain(url).await?.close().await?;
-    let postgres = Postgres { readers: readers(url, readers_max), place: url.place().to_owned() };
+    let postgres = Postgres { readers: readers(url, readers_max), url: url.clone() };
     migration::check(&mut postgres.read().await?, STEPS).await?;
     let (commits, committed) = watch::channel(0);
     let commits = Arc::new(commits);
@@ -146,7 +147,7 @@ pub(crate) async fn open_to_read(url: &DatabaseUrl, readers_max: u32) -> Result<
     check::schema(&mut link, url).await?;
     migration::check(&mut link, STEPS).await?;
     link.close().await?;
-    Ok(Postgres { readers: readers(url, readers_max), place: url.place().to_owned() })
+    Ok(Postgres { readers: readers(url, readers_max), url: url.clone() })
 }
 
 /// A writing connection without a writer behind it, its schema up to date.
@@ -195,12 +196,17 @@ impl Postgres {
         Ok(Link { inner: Inner::Postgres(Box::new(Connection::pooled(connection))) })
     }
 
+    /// A writing connection outside of the lanes.
+    pub(crate) async fn alone(&self) -> Result<Link, Error> {
+        connect(&session(&self.url, &[])).await
+    }
+
     pub(crate) async fn close(&self) {
         self.readers.close().await;
     }
 
     pub(crate) fn place(&self) -> &str {
-        &self.place
+        self.url.place()
     }
 
     pub(crate) async fn size_bytes(&self) -> Result<u64, Error> {

@@ -1,5 +1,6 @@
 //! The plain way to ask: what a program without counts, plans and text index would do.
 
+use crate::filter_sql::Dialect;
 use crate::{Error, SqlValue, Tx, args};
 
 /// Total and facets of all certificates, as a program without counts of its own asks for them.
@@ -40,8 +41,17 @@ pub async fn event_questions(
             args![since],
         ),
         (
-            "SELECT log_index FROM event WHERE instr(entry, CAST($1 AS BLOB)) > 0
-             ORDER BY log_index DESC LIMIT 50",
+            match link.dialect() {
+                Dialect::Sqlite => {
+                    "SELECT log_index FROM event WHERE instr(entry, CAST($1 AS BLOB)) > 0
+                     ORDER BY log_index DESC LIMIT 50"
+                }
+                Dialect::Postgres => {
+                    "SELECT log_index FROM event
+                     WHERE position(convert_to($1, 'UTF8') IN entry) > 0
+                     ORDER BY log_index DESC LIMIT 50"
+                }
+            },
             args![text],
         ),
     ];

@@ -17,8 +17,8 @@ use crate::{Error, SqlValue, Tx, args};
 pub(crate) const CURSOR: &str = "projection";
 
 /// Start of the hour or day, type, severity, result, origin.
-type Bucket = (i64, Cow<'static, str>, &'static str, &'static str, &'static str);
-type Rows = Vec<Vec<SqlValue>>;
+pub(super) type Bucket = (i64, Cow<'static, str>, &'static str, &'static str, &'static str);
+pub(super) type Rows = Vec<Vec<SqlValue>>;
 
 /// What projecting some events writes, made before the transaction: while one is open, everybody
 /// else who writes waits.
@@ -40,14 +40,8 @@ impl Projection {
         let mut hours: BTreeMap<Bucket, i64> = BTreeMap::new();
         let mut spans: BTreeMap<i64, (LogIndex, LogIndex)> = BTreeMap::new();
         for (index, event) in &events {
-            let hour = event.time.micros().div_euclid(Timestamp::HOUR) * Timestamp::HOUR;
-            let bucket = (
-                hour,
-                event.type_name.clone(),
-                event.severity.as_str(),
-                event.outcome.result.as_str(),
-                event.origin.as_str(),
-            );
+            let bucket = bucket(event);
+            let hour = bucket.0;
             *hours.entry(bucket).or_default() += 1;
             spans.entry(hour).or_insert((*index, *index)).1 = *index;
         }
@@ -56,7 +50,18 @@ impl Projection {
     }
 }
 
-fn rows_of(events: &[(LogIndex, Arc<Event>)]) -> [Rows; 3] {
+/// The hour and what else an event is counted by.
+pub(super) fn bucket(event: &Event) -> Bucket {
+    (
+        event.time.micros().div_euclid(Timestamp::HOUR) * Timestamp::HOUR,
+        event.type_name.clone(),
+        event.severity.as_str(),
+        event.outcome.result.as_str(),
+        event.origin.as_str(),
+    )
+}
+
+pub(super) fn rows_of(events: &[(LogIndex, Arc<Event>)]) -> [Rows; 3] {
     let mut targets = Vec::new();
     let mut keys = Vec::new();
     let mut words = Vec::with_capacity(events.len());
@@ -74,7 +79,7 @@ fn rows_of(events: &[(LogIndex, Arc<Event>)]) -> [Rows; 3] {
 }
 
 /// A row of words as the text index takes them.
-fn stored(dialect: Dialect, mut row: Vec<SqlValue>) -> Vec<SqlValue> {
+pub(super) fn stored(dialect: Dialect, mut row: Vec<SqlValue>) -> Vec<SqlValue> {
     if let Some(SqlValue::Text(words)) = row.last_mut()
         && let Cow::Owned(stored) = dialect.stored_words(words)
     {
@@ -111,7 +116,7 @@ pub async fn project(tx: &mut Tx, projection: &Projection, now: Timestamp) -> Re
 }
 
 /// Adds to the counts per hour and per day.
-async fn count(tx: &mut Tx, hours: &BTreeMap<Bucket, i64>) -> Result<(), Error> {
+pub(super) async fn count(tx: &mut Tx, hours: &BTreeMap<Bucket, i64>) -> Result<(), Error> {
     let mut days: BTreeMap<Bucket, i64> = BTreeMap::new();
     for ((hour, kind, severity, result, origin), events) in hours {
         let day = hour.div_euclid(Timestamp::DAY) * Timestamp::DAY;

@@ -106,6 +106,7 @@ pub async fn sequence(tx: &mut Tx, sequence: &Sequence) -> Result<(), Error> {
     if tx.execute(sql, args![*from, to]).await? != 1 {
         return Err(Error::Conflict("the log"));
     }
+    super::make_room(tx, to).await?;
     tx.insert_many(EVENT_HEAD, "", sequence.rows()).await?;
     if tx.remove_pending(events.iter().map(|e| e.seq)).await? != events.len() as u64 {
         return Err(Error::Conflict("the pending events"));

@@ -20,6 +20,11 @@ pub(super) const EVENT_WORDS: Around = (
      SELECT id, array_to_tsvector(string_to_array(words, ' ')) FROM word",
 );
 
+pub(super) const DELETE_EVENT_WORDS: Around = (
+    "WITH word (id, words) AS (",
+    ") DELETE FROM event_text USING word WHERE event_text.id = word.id",
+);
+
 /// The certificate may be gone again by the end of the commit: then so are its words.
 pub(super) const CERTIFICATE_WORDS: Around = (
     "WITH word (id, words) AS (",

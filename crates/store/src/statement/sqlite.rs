@@ -4,6 +4,12 @@ use super::Around;
 
 pub(super) const EVENT_WORDS: Around = ("INSERT INTO event_text (rowid, words)", "");
 
+/// A table without content is told what to take out of its index.
+pub(super) const DELETE_EVENT_WORDS: Around = (
+    "WITH word (id, words) AS (",
+    ") INSERT INTO event_text (event_text, rowid, words) SELECT 'delete', id, words FROM word",
+);
+
 /// The certificate may be gone again by the end of the commit: then so are its words.
 pub(super) const CERTIFICATE_WORDS: Around = (
     "WITH word (id, words) AS (",

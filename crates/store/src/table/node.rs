@@ -96,14 +96,34 @@ pub async fn beat(tx: &mut Tx, id: NodeId, log_size: u64, now: Timestamp) -> Res
     Ok(tx.execute(sql, values).await? == 1)
 }
 
-/// Declares a node gone whose beat still is what it was; false if it has moved, or somebody else
-/// said so first.
+/// Declares a node gone whose beat still is what it was, and lets others have what it held; false
+/// if the beat has moved, or somebody else said so first.
 pub async fn vanish(tx: &mut Tx, id: NodeId, beat: i64, now: Timestamp) -> Result<bool, Error> {
     let sql = "UPDATE node SET state = 'vanished', ended_at = $3
                WHERE id = $1 AND beat = $2 AND state = 'running'";
     let mut values = vec![value::id(id)];
     values.extend(args![beat, now]);
-    Ok(tx.execute(sql, values).await? == 1)
+    let gone = tx.execute(sql, values).await? == 1;
+    if gone {
+        // If it wakes up again, its token is refused as soon as somebody else has one.
+        free_leases(tx, id, now).await?;
+    }
+    Ok(gone)
+}
+
+/// Lets others have at once what a node that is gone held by itself: jobs, monitors and schedules,
+/// destinations. Their tokens begin with the node.
+async fn free_leases(tx: &mut Tx, id: NodeId, now: Timestamp) -> Result<(), Error> {
+    // What begins with the node and a stroke; the sign after the stroke ends the range.
+    let (from, to) = (format!("{id}/"), format!("{id}0"));
+    for table in ["job", "task", "destination"] {
+        let sql = format!(
+            "UPDATE {table} SET lease_until = $3
+             WHERE lease >= $1 AND lease < $2 AND lease_until > $3"
+        );
+        tx.execute(sql, args![&from, &to, now]).await?;
+    }
+    Ok(())
 }
 
 /// A node that was declared gone is back; answers since when it counted as gone, `None` if it was

@@ -1,6 +1,7 @@
 //! The store through its public surface, on a real database.
 
 mod cursor;
+mod growth;
 mod insert;
 mod inventory;
 mod lease;

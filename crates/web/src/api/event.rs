@@ -41,6 +41,22 @@ pub(crate) struct EventRecord {
     /// The event: CloudEvents 1.0, structured mode. Its schema is that of its type.
     #[schema(value_type = Object)]
     event: Value,
+    /// By what it was removed from the database; it comes from the archive then, `sealed_at` is the
+    /// time of the event, and what it said about people is gone. Absent: it is in the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<RemovedBy>,
+}
+
+/// The run of a rule of retention that removed an event.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct RemovedBy {
+    /// Name of the rule.
+    rule: String,
+    /// The run, and the event about it.
+    run: String,
+    /// When the run began.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
 }
 
 impl From<&SeenEvent> for EventRecord {
@@ -50,6 +66,11 @@ impl From<&SeenEvent> for EventRecord {
             sealed_at: seen.sealed_at,
             sentence: sentence(&seen.event),
             event: seen.event.to_json(),
+            removed: seen.removed.as_ref().map(|removal| RemovedBy {
+                rule: removal.rule.clone(),
+                run: removal.run.to_string(),
+                at: removal.at,
+            }),
         }
     }
 }

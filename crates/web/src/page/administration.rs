@@ -4,6 +4,7 @@ mod account_page;
 mod attribute;
 mod label;
 mod node;
+mod retention;
 mod source;
 mod token;
 
@@ -32,6 +33,7 @@ pub(super) fn add(routes: &mut Routes) {
     source::add(routes);
     attribute::add(routes);
     node::add(routes);
+    retention::add(routes);
 }
 
 /// The parts of the administration that the role may see.
@@ -43,6 +45,7 @@ fn parts(shell: &Shell, current: &str) -> Markup {
         ("RA profiles", "/administration/ra-profiles", Permission::CertificateRead),
         ("Attributes", "/administration/attributes", Permission::CertificateRead),
         ("Sources", "/administration/sources", Permission::IntakeRead),
+        ("Retention", "/administration/retention", Permission::RetentionRead),
         ("Nodes", "/administration/nodes", Permission::MetricsRead),
     ];
     let seen: Vec<Tab<'_>> = all

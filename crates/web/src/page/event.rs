@@ -21,7 +21,7 @@ use super::typed::sentence;
 use super::{GET, POST, automation, catalogue, event_proof, event_row, field_doc};
 use crate::api::dialect;
 use crate::edge::{Access, Problem, Routes, path_of};
-use crate::ui::{self, Change, ChoiceOption, Confirm, Crumb, Field, Nav, Tab, Tone};
+use crate::ui::{self, AlertKind, Change, ChoiceOption, Confirm, Crumb, Field, Nav, Tab, Tone};
 
 /// Consequences shown at most.
 const FOLLOWING: usize = 8;
@@ -71,6 +71,7 @@ async fn view(shell: &Shell, text: &str, shape: Option<&str>) -> Result<Response
         (ui::page_header(&title, "", html! {
             (ui::severity(event.severity.as_str())) (ui::outcome(event.outcome.result.as_str()))
         }))
+        (removed(&seen, shell.now()))
         div.columns {
             (ui::section("facts", "What, when, who", html! {}, facts(event, &seen)))
             (ui::section("targets", "About", html! {}, targets(event)))
@@ -90,6 +91,24 @@ async fn view(shell: &Shell, text: &str, shape: Option<&str>) -> Result<Response
         (ui::section("raw", "Raw", html! {}, raw(&seen, dialect)))
     };
     Ok(shell.page(Nav::Events, &title, body))
+}
+
+/// By what the event was removed from the database, if it was.
+fn removed(seen: &SeenEvent, now: i64) -> Markup {
+    let Some(removal) = &seen.removed else { return html! {} };
+    let text = format!(
+        "this event was removed from the database. The rule “{}” removes {}. It is shown out of the \
+         archive, byte for byte as it was sealed, and its proof holds as before; lists and counts no \
+         longer have it, and what it said about people is gone.",
+        removal.rule, removal.rule_text
+    );
+    html! {
+        (ui::alert_box(AlertKind::Info, &text))
+        p {
+            a href={"/events/" (removal.run)} { "The run that removed it" }
+            ", " (ui::relative(removal.at.micros(), now))
+        }
+    }
 }
 
 fn facts(event: &Event, seen: &SeenEvent) -> Markup {
@@ -130,7 +149,9 @@ fn facts(event: &Event, seen: &SeenEvent) -> Markup {
         let text = cause.to_string();
         pairs.push(("Cause", html! { a href={"/events/" (text)} { (ui::code(&text)) } }));
     }
-    pairs.push(("Sealed", ui::time(seen.sealed_at.micros())));
+    if seen.removed.is_none() {
+        pairs.push(("Sealed", ui::time(seen.sealed_at.micros())));
+    }
     pairs.push(("Identifier", ui::code(&event.id.to_string())));
     ui::key_values(&pairs)
 }

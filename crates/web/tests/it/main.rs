@@ -16,3 +16,4 @@ mod log;
 mod monitors;
 mod okta;
 mod pages;
+mod retention;

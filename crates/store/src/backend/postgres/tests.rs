@@ -13,7 +13,7 @@ const HEAD: &str =
 
 /// What is not mechanical: the rows of an index that SQLite keeps behind it by itself, and what
 /// only several nodes need.
-const BY_HAND: [(&str, &str); 7] = [
+const BY_HAND: [(&str, &str); 12] = [
     ("ON event (type, severity, result);", "ON event (type, severity, result, log_index);"),
     (
         "CREATE TABLE lease (",
@@ -33,7 +33,26 @@ const BY_HAND: [(&str, &str); 7] = [
         "WHERE certificates = 0\n        AND hour",
         "WHERE certificates = 0\n        AND shard = pg_backend_pid() % 8 AND hour",
     ),
+    // What grows with the log is divided by its index. A unique index would have to have the index
+    // in it; the sealer sees to it that no event comes twice.
+    ("cleared by erasure\n);\nCREATE UNIQUE INDEX event_by_id", EVENT_PARTS),
+    ("    PRIMARY KEY (reference, log_index)\n);", TARGET_PARTS),
+    ("    PRIMARY KEY (name, value, log_index)\n);", KEY_PARTS),
+    (
+        "CREATE TABLE event_text (\n    id    BIGINT NOT NULL PRIMARY KEY,\n    words TSVECTOR NOT \
+         NULL\n);",
+        "CREATE TABLE event_text (\n    id    BIGINT NOT NULL PRIMARY KEY,\n    words TSVECTOR NOT \
+         NULL\n) PARTITION BY RANGE (id);",
+    ),
+    ("-- a range of log indexes. The embedded engine has none.", "-- a range of log indexes."),
 ];
+
+const EVENT_PARTS: &str =
+    "cleared by erasure\n) PARTITION BY RANGE (log_index);\nCREATE INDEX event_by_id";
+const TARGET_PARTS: &str =
+    "    PRIMARY KEY (reference, log_index)\n) PARTITION BY RANGE (log_index);";
+const KEY_PARTS: &str =
+    "    PRIMARY KEY (name, value, log_index)\n) PARTITION BY RANGE (log_index);";
 
 const COUNT_SHARD: &str =
     "    certificates        BIGINT NOT NULL,           -- summed over its shards; one may be below 0

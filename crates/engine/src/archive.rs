@@ -1,0 +1,148 @@
+//! The archive: entry bundles and hash tiles of the log outside of the database, under the paths of
+//! C2SP tlog-tiles.
+//!
+//! Read in this order: [`Archive`] (where bytes are kept), `Directory` (on disk), `run` (the loop
+//! that writes behind the log), reading back. One node writes, by lease; what is full never
+//! changes, so that writing twice does no harm. Its cursor moves after the bytes are safe, and
+//! events leave the database only behind it ([`crate::retention`]).
+//!
+//! A bundle that is read here is checked against the hash tile in the database before anybody sees
+//! it. Personal data never comes here: it is not in the sealed bytes.
+
+mod directory;
+mod write;
+
+use std::sync::Arc;
+
+use chancery_event::LogIndex;
+use chancery_seal::tile::TILE_WIDTH;
+use chancery_seal::{BundleId, TileId, bundle, leaf_hash};
+use chancery_store::{Link, log};
+use futures::future::BoxFuture;
+
+use crate::{Engine, Error};
+
+pub use directory::Directory;
+pub(crate) use write::run;
+
+/// Entries of a bundle.
+const WIDTH: u64 = TILE_WIDTH as u64;
+/// The name of its cursor.
+pub(crate) const CURSOR: &str = "archive";
+
+/// Why the archive did not do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the archive {place}: {what}")]
+pub struct ArchiveError {
+    /// Which archive.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// Where tiles and entry bundles are kept.
+pub trait Archive: Send + Sync + 'static {
+    /// Keeps bytes under a path such as `tile/entries/x001/067`; answers when they are safe. What
+    /// was there before is replaced.
+    fn put(&self, path: String, bytes: Vec<u8>) -> BoxFuture<'static, Result<(), ArchiveError>>;
+
+    /// The bytes under a path; `None` if there are none.
+    fn get(&self, path: String) -> BoxFuture<'static, Result<Option<Vec<u8>>, ArchiveError>>;
+
+    /// Where it is, for people: never with credentials.
+    fn place(&self) -> String;
+}
+
+impl From<ArchiveError> for Error {
+    fn from(error: ArchiveError) -> Self {
+        Self::Store(chancery_store::Error::Unavailable(error.to_string()))
+    }
+}
+
+impl Engine {
+    /// The archive that entries are written to, where there is one. A directory that nobody named
+    /// is no archive for a database that other nodes use as well.
+    pub(crate) fn archive(&self) -> Option<Arc<dyn Archive>> {
+        let settings = self.settings();
+        let own = settings.database.is_none();
+        settings.archive.clone().filter(|_| own || settings.archive_always)
+    }
+
+    /// The entries of a full bundle from the archive, checked against the tile of the log.
+    ///
+    /// # Errors
+    /// There is no archive, it does not answer, or what it has is not what was sealed.
+    pub(crate) async fn archived(
+        &self,
+        link: &mut Link,
+        index: u64,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let damaged = |what: String| Error::LogDamaged(what);
+        // Also where nothing is written: a log that moved to a server may have been trimmed before.
+        let archive = self.settings().archive.clone().ok_or_else(|| {
+            damaged("entries were removed from the database, and no archive is set".to_owned())
+        })?;
+        let id = BundleId::new(index, TILE_WIDTH).map_err(|error| damaged(error.to_string()))?;
+        let place = archive.place();
+        let bytes = archive.get(id.to_string()).await?;
+        let bytes = bytes.ok_or_else(|| damaged(format!("the archive {place} lacks {id}")))?;
+        let entries =
+            bundle::decode(id, &bytes).map_err(|error| damaged(format!("{id}: {error}")))?;
+        let hashes = stored_hashes(link, id.tile()).await?;
+        let fits = hashes.len() == entries.len()
+            && entries.iter().zip(&hashes).all(|(entry, hash)| leaf_hash(entry) == *hash);
+        if !fits {
+            return Err(damaged(format!("{id} in the archive {place} is not what was sealed")));
+        }
+        Ok(entries.into_iter().map(<[u8]>::to_vec).collect())
+    }
+
+    /// The bytes of entries `from..to` in order, those that were removed from the archive. What is
+    /// in neither is left out; callers count.
+    ///
+    /// # Errors
+    /// The store cannot be read; as [`Engine::archived`].
+    pub(crate) async fn whole_entries(
+        &self,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        let mut link = self.link().await?;
+        let mut entries = log::entries(&mut link, from, to).await?;
+        let wanted = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        if entries.len() >= wanted {
+            return Ok(entries);
+        }
+        let removed = log::removed_spans(&mut link, from, to).await?;
+        let mut found = Vec::new();
+        let mut bundle: Option<(u64, Vec<Vec<u8>>)> = None;
+        for index in removed.into_iter().flat_map(|(first, last)| first..=last) {
+            let number = index / WIDTH;
+            if bundle.as_ref().is_none_or(|(known, _)| *known != number) {
+                bundle = Some((number, self.archived(&mut link, number).await?));
+            }
+            let place = usize::try_from(index % WIDTH).unwrap_or(usize::MAX);
+            let entry = bundle.as_ref().and_then(|(_, entries)| entries.get(place)).cloned();
+            found.extend(entry.map(|entry| (index, entry)));
+        }
+        entries.extend(found);
+        entries.sort_unstable_by_key(|(index, _)| *index);
+        Ok(entries)
+    }
+
+    /// The sealed bytes of an entry that was removed.
+    pub(crate) async fn archived_entry(&self, index: LogIndex) -> Result<Vec<u8>, Error> {
+        let mut link = self.link().await?;
+        let entries = self.archived(&mut link, index.0 / WIDTH).await?;
+        let place = usize::try_from(index.0 % WIDTH).unwrap_or(usize::MAX);
+        let entry = entries.into_iter().nth(place);
+        entry.ok_or_else(|| Error::LogDamaged(format!("entry {index} is not in its bundle")))
+    }
+}
+
+/// The hashes of a full tile as the database has them.
+async fn stored_hashes(link: &mut Link, id: TileId) -> Result<Vec<chancery_seal::Hash>, Error> {
+    let stored = log::tile(link, id.level(), id.index()).await?;
+    let stored = stored.ok_or_else(|| Error::LogDamaged(format!("the tile {id} is missing")))?;
+    id.hashes(&stored).map_err(|error| Error::LogDamaged(format!("{id}: {error}")))
+}

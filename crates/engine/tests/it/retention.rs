@@ -1,0 +1,398 @@
+//! Rules of retention: what goes, what stays, what is told of it, on each engine.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_engine::archive::Directory;
+use chancery_engine::history::EventQuery;
+use chancery_engine::retention::{HoldDraft, RuleDraft, Run};
+use chancery_engine::{Context, Engine, Running, Settings, bench};
+use chancery_event::environment::{ManualClock, SeededEntropy};
+use chancery_event::filter::Filter;
+use chancery_event::{Environment, LogIndex, Timestamp};
+use chancery_seal::{BundleId, TlogProof, Trust, leaf_hash};
+use chancery_store::{Fault, Store, Tx, log};
+use chancery_throwaway::on_each_backend;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct World {
+    running: Running,
+    clock: Arc<ManualClock>,
+    context: Context,
+    dir: tempfile::TempDir,
+}
+
+fn settings(dir: &Path) -> Settings {
+    Settings {
+        allow_unencrypted_key: true,
+        monitors: false,
+        database: chancery_throwaway::database_of(dir).map(|url| url.parse().unwrap()),
+        archive: Some(Arc::new(Directory::new(dir.join("archive")))),
+        archive_always: true,
+        ..Settings::new(dir)
+    }
+}
+
+impl World {
+    /// An engine whose log has 700 entries that are ten days old, 512 of them in the archive. Parts
+    /// of the log have 256 entries.
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&settings(dir.path()).store()).await.unwrap();
+        let narrow = store.transaction("narrow", |tx: &mut Tx| {
+            Box::pin(async move { log::set_width(tx, 256).await })
+        });
+        narrow.await.unwrap();
+        store.close().await;
+        let clock = ManualClock::new("2026-11-01T00:00:00Z".parse().unwrap());
+        let environment = Environment::new(clock.clone(), SeededEntropy::new(5));
+        let running = Engine::start(settings(dir.path()), environment).await.unwrap();
+        let engine = running.engine();
+        let recording = bench::context(engine.environment());
+        for _ in 0..7 {
+            bench::record(engine, &recording, 100).await.unwrap();
+            clock.advance(Timestamp::SECOND);
+        }
+        let context = Context::command_line(engine.environment());
+        let world = Self { running, clock, context, dir };
+        world.archived(512).await;
+        world.clock.advance(10 * Timestamp::DAY);
+        world
+    }
+
+    fn engine(&self) -> &Engine {
+        self.running.engine()
+    }
+
+    /// Waits until the archive and the projection have so many entries.
+    async fn archived(&self, size: u64) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            assert!(self.engine().settle(PATIENCE).await);
+            let mut link = bench::store(self.engine()).read().await.unwrap();
+            let places = log::cursors(&mut link).await.unwrap();
+            let has = |name: &str| places.iter().any(|(of, place)| of == name && place.0 >= size);
+            if has("archive") && has("projection") && has("dispatch") {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{places:?}");
+            drop(link);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn rule(&self, filter: &str, basis: &str, after_days: u32) {
+        let draft = RuleDraft {
+            name: "old".to_owned(),
+            filter: filter.to_owned(),
+            basis: basis.to_owned(),
+            after_days,
+            enabled: true,
+        };
+        self.engine().create_retention_rule(&self.context, draft).await.unwrap();
+    }
+
+    async fn hold(&self, filter: &str) {
+        let draft = HoldDraft {
+            name: "case-7".to_owned(),
+            filter: filter.to_owned(),
+            reason: "asked for by a court".to_owned(),
+            ..HoldDraft::default()
+        };
+        self.engine().place_legal_hold(&self.context, draft).await.unwrap();
+    }
+
+    /// Runs all rules; answers the newest run.
+    async fn run(&self) -> Run {
+        self.work().await;
+        let runs = self.engine().retention_runs(&self.context, 10).await.unwrap();
+        runs.into_iter().next().unwrap()
+    }
+
+    /// Runs all rules, until that has ended or failed for a first time.
+    async fn work(&self) {
+        let job = self.engine().queue_retention(&self.context).await.unwrap();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let job = self.engine().job(&self.context, job).await.unwrap();
+            if job.state != "queued" && job.state != "running" || job.error.is_some() {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{job:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Indexes that a list shows for a filter.
+    async fn listed(&self, filter: &str) -> Vec<u64> {
+        let query = EventQuery {
+            filter: self.engine().parse_event_filter(filter).unwrap(),
+            before: None,
+            from: None,
+            limit: 1_000,
+            oldest_first: true,
+        };
+        let page = self.engine().events(&self.context, query).await.unwrap();
+        page.events.iter().map(|event| event.index.0).collect()
+    }
+
+    async fn bundle(&self, index: u64) -> Vec<u8> {
+        let id = BundleId::new(index, 256).unwrap();
+        self.engine().log_bundle(&self.context, id).await.unwrap().unwrap()
+    }
+
+    /// The events of a type that are sealed, as their details.
+    async fn told(&self, event_type: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
+        assert!(self.engine().settle(PATIENCE).await);
+        let query = EventQuery {
+            filter: self.engine().parse_event_filter(&format!("type:{event_type}")).unwrap(),
+            before: None,
+            from: None,
+            limit: 100,
+            oldest_first: true,
+        };
+        let page = self.engine().events(&self.context, query).await.unwrap();
+        page.events.into_iter().map(|seen| seen.event.detail).collect()
+    }
+}
+
+fn everything_after(after_days: u32) -> RuleDraft {
+    RuleDraft {
+        name: "old".to_owned(),
+        filter: String::new(),
+        basis: "event".to_owned(),
+        after_days,
+        enabled: true,
+    }
+}
+
+on_each_backend!(what_a_rule_removes_is_still_proven_and_told_of, 2);
+
+async fn what_a_rule_removes_is_still_proven_and_told_of() {
+    let world = World::new().await;
+    let engine = world.engine();
+    let before = [world.bundle(0).await, world.bundle(1).await];
+    let sample = engine.event_at(&world.context, LogIndex(300)).await.unwrap();
+    let everything = engine.event_count(&world.context, &Filter::All).await.unwrap().value;
+    let words = world.listed("measured issuing").await;
+    assert!(words.contains(&100) && words.contains(&300));
+    world.rule("", "event", 5).await;
+    world.hold("index:100..110").await;
+
+    let preview = engine.preview_retention(&world.context, &everything_after(5)).await.unwrap();
+    assert_eq!((preview.events, preview.held), (501, 11), "{preview:?}");
+    assert!(preview.waiting >= 180, "{preview:?}");
+    assert_eq!(preview.limits[0].index, LogIndex(512), "{preview:?}");
+    assert!(preview.oldest.unwrap() < sample.event.time);
+
+    let run = world.run().await;
+    assert_eq!((run.state.as_str(), run.removed, run.held), ("succeeded", 501, 11), "{run:?}");
+    assert_eq!((run.first_index, run.last_index), (Some(LogIndex(0)), Some(LogIndex(511))));
+    let kept: Vec<u64> = world.listed("index<520").await;
+    assert_eq!(kept, (100..=110).chain(512..520).collect::<Vec<_>>());
+
+    // Lists, counts, words and keys agree.
+    assert!(engine.settle(PATIENCE).await);
+    let all = world.listed("").await;
+    let counted = engine.event_count(&world.context, &Filter::All).await.unwrap();
+    assert_eq!(counted.value, all.len() as u64);
+    assert!(counted.value < everything);
+    let found = world.listed("measured issuing").await;
+    let left: Vec<u64> = words.into_iter().filter(|index| all.contains(index)).collect();
+    assert!(found.len() > 11);
+    assert_eq!(found, left);
+
+    // What was removed is told of, and proven.
+    let seen = engine.event(&world.context, sample.event.id).await.unwrap();
+    let removed = seen.removed.unwrap();
+    assert_eq!((removed.run, removed.rule.as_str()), (run.id, "old"));
+    assert_eq!(removed.rule_text, "every event, 5 days after they happened");
+    assert_eq!((seen.index, &seen.entry), (sample.index, &sample.entry));
+    let proof = engine.proof(&world.context, sample.event.id).await.unwrap();
+    let proof: TlogProof = proof.parse().unwrap();
+    let trust = Trust::new(&engine.settings().log_origin, vec![engine.verifier().clone()]);
+    proof.verify(&sample.entry, &trust).unwrap();
+    assert_eq!([world.bundle(0).await, world.bundle(1).await], before);
+    assert_eq!(engine.event_at(&world.context, LogIndex(105)).await.unwrap().removed, None);
+    engine.verify_log(&world.context).await.unwrap();
+
+    export_is_whole(&world).await;
+
+    // When the hold ends, its events go; on a server the parts go with them.
+    engine.release_legal_hold(&world.context, "case-7").await.unwrap();
+    let run = world.run().await;
+    assert_eq!((run.state.as_str(), run.removed, run.held), ("succeeded", 11, 0), "{run:?}");
+    assert!(world.listed("index<512").await.is_empty());
+    let parts = log::parts(&mut bench::store(engine).read().await.unwrap()).await.unwrap();
+    assert!(parts.iter().all(|part| part.first >= 512), "{parts:?}");
+    engine.verify_log(&world.context).await.unwrap();
+    let runs = world.told("retention.run").await;
+    let removed: Vec<_> = runs.iter().map(|run| run["removed"].as_u64().unwrap()).collect();
+    assert_eq!(removed, [501, 11]);
+    assert_eq!(world.told("legal_hold.place").await.len(), 1);
+    assert_eq!(world.told("legal_hold.release").await.len(), 1);
+    world.running.stop().await.unwrap();
+}
+
+/// A range that is exported is whole, also where it was trimmed.
+async fn export_is_whole(world: &World) {
+    let engine = world.engine();
+    let mut export =
+        engine.export_events(&world.context, Filter::All, Some(90), Some(600)).await.unwrap();
+    let mut lines = 0;
+    while let Some(page) = export.page().await.unwrap() {
+        lines += page.lines().count();
+    }
+    assert_eq!(lines, 511 + 2, "entries between head and end");
+}
+
+on_each_backend!(nothing_goes_that_the_archive_does_not_have_as_it_was_sealed, 2);
+
+async fn nothing_goes_that_the_archive_does_not_have_as_it_was_sealed() {
+    let world = World::new().await;
+    let engine = world.engine();
+    world.rule("", "event", 5).await;
+    let file = world.dir.path().join("archive/tile/entries/001");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let run = world.run().await;
+    assert_eq!(run.state, "failed", "{run:?}");
+    assert!(run.message.as_deref().unwrap().contains("tile/entries/001"), "{run:?}");
+    // What precedes it went, what could not be checked did not.
+    let kept = world.listed("index<512").await;
+    assert_eq!(kept.last(), Some(&511));
+    assert!(kept.contains(&256), "{kept:?}");
+    let failed = world.told("retention.run").await;
+    assert_eq!(failed.len(), 1);
+    engine.verify_log(&world.context).await.unwrap();
+    world.running.stop().await.unwrap();
+}
+
+on_each_backend!(a_part_goes_as_a_whole_where_nothing_holds_it, 2);
+
+async fn a_part_goes_as_a_whole_where_nothing_holds_it() {
+    let world = World::new().await;
+    let engine = world.engine();
+    let entry = engine.event_at(&world.context, LogIndex(7)).await.unwrap().entry;
+    world.rule("", "event", 5).await;
+    world.hold("index:400").await;
+    let run = world.run().await;
+    assert_eq!((run.removed, run.held), (511, 1), "{run:?}");
+    let parts = log::parts(&mut bench::store(engine).read().await.unwrap()).await.unwrap();
+    if engine.settings().database.is_some() {
+        assert_eq!(parts[0].first, 256, "the part without a hold is gone: {parts:?}");
+    }
+    let seen = engine.event_at(&world.context, LogIndex(7)).await.unwrap();
+    assert_eq!(leaf_hash(&seen.entry), leaf_hash(&entry));
+    assert_eq!(seen.removed.unwrap().run, run.id);
+    assert!(engine.settle(PATIENCE).await);
+    let all = world.listed("").await;
+    let counted = engine.event_count(&world.context, &Filter::All).await.unwrap();
+    assert_eq!(counted.value, all.len() as u64);
+    // A second run finds nothing more.
+    let again = world.run().await;
+    assert_eq!((again.removed, again.held), (0, 1), "{again:?}");
+    world.running.stop().await.unwrap();
+}
+
+on_each_backend!(days_may_count_from_the_expiry_of_the_certificate, 2);
+
+async fn days_may_count_from_the_expiry_of_the_certificate() {
+    let world = World::new().await;
+    let engine = world.engine();
+    // Its certificates are not in the inventory: nobody knows when they end.
+    world.rule("", "expiry", 1).await;
+    let run = world.run().await;
+    assert_eq!((run.state.as_str(), run.removed), ("succeeded", 0), "{run:?}");
+    let der = crate::upload::leaf("www.example.com");
+    engine.upload(&world.context, crate::upload::upload_of(der)).await.unwrap();
+    let recording = bench::context(engine.environment());
+    bench::record(engine, &recording, 400).await.unwrap();
+    world.archived(768).await;
+    let of = world.listed("subject:www.example.com").await;
+    assert!(!of.is_empty());
+    // Ninety days and one later.
+    world.clock.advance(200 * Timestamp::DAY);
+    let run = world.run().await;
+    let reached: Vec<_> = of.iter().filter(|index| **index < 768).collect();
+    assert_eq!(run.removed, reached.len() as u64, "{run:?}");
+    world.running.stop().await.unwrap();
+}
+
+on_each_backend!(a_write_of_a_run_that_fails_removes_nothing_twice, 2);
+
+async fn a_write_of_a_run_that_fails_removes_nothing_twice() {
+    for fault in [Fault::NotPersisted, Fault::Persisted] {
+        for name in ["retention.trim", "retention.note"] {
+            let world = World::new().await;
+            let engine = world.engine();
+            // Rows go one by one: the rule has a filter.
+            world.rule("index>=0", "event", 5).await;
+            bench::store(engine).inject(name, fault);
+            world.work().await;
+            let settled = async {
+                while !world.listed("index<512").await.is_empty() {
+                    world.work().await;
+                }
+            };
+            let settled = tokio::time::timeout(PATIENCE, settled).await;
+            settled.unwrap_or_else(|_| panic!("{name} {fault:?}"));
+            // Ends what broke off.
+            world.work().await;
+            let runs = engine.retention_runs(&world.context, 100).await.unwrap();
+            let ended = runs.iter().filter(|run| run.state != "running");
+            let removed: u64 = ended.map(|run| run.removed).sum();
+            assert_eq!(removed, 512, "{name} {fault:?}: {runs:?}");
+            let counted = engine.event_count(&world.context, &Filter::All).await.unwrap().value;
+            assert!(engine.settle(PATIENCE).await);
+            assert!(counted > 0 && counted <= world.listed("").await.len() as u64);
+            engine.verify_log(&world.context).await.unwrap();
+            world.running.stop().await.unwrap();
+        }
+    }
+}
+
+on_each_backend!(rules_and_holds_that_cannot_work_are_refused, 2);
+
+async fn rules_and_holds_that_cannot_work_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Engine::start(settings(dir.path()), Environment::system()).await.unwrap();
+    let engine = running.engine();
+    let context = Context::command_line(engine.environment());
+    let good = RuleDraft {
+        name: "old".to_owned(),
+        filter: "type:certificate.*".to_owned(),
+        basis: "event".to_owned(),
+        after_days: 365,
+        enabled: false,
+    };
+    for (wrong, field) in [
+        (RuleDraft { name: "Old!".to_owned(), ..good.clone() }, "name"),
+        (RuleDraft { filter: "tpye:x".to_owned(), ..good.clone() }, ""),
+        (RuleDraft { basis: "moon".to_owned(), ..good.clone() }, "basis"),
+        (RuleDraft { after_days: 0, ..good.clone() }, "after_days"),
+    ] {
+        let error = engine.create_retention_rule(&context, wrong).await.unwrap_err();
+        assert!(field.is_empty() || error.to_string().contains(field), "{error}");
+    }
+    let made = engine.create_retention_rule(&context, good.clone()).await.unwrap();
+    assert_eq!(made.version, 1);
+    let taken = engine.create_retention_rule(&context, good.clone()).await.unwrap_err();
+    assert_eq!(taken.reason(), "name_taken");
+    let changed = RuleDraft { after_days: 30, ..good };
+    let made = engine.update_retention_rule(&context, Some(1), changed.clone()).await.unwrap();
+    assert_eq!((made.version, made.after_days), (2, 30));
+    engine.update_retention_rule(&context, Some(1), changed).await.unwrap_err();
+    let hold = HoldDraft { name: "case".to_owned(), ..HoldDraft::default() };
+    engine.place_legal_hold(&context, hold.clone()).await.unwrap_err();
+    let hold = HoldDraft { reason: "why".to_owned(), certificate: "x".to_owned(), ..hold };
+    engine.place_legal_hold(&context, hold).await.unwrap_err();
+    engine.release_legal_hold(&context, "case").await.unwrap_err();
+    engine.delete_retention_rule(&context, "old").await.unwrap();
+    assert!(engine.retention_rules(&context).await.unwrap().is_empty());
+    running.stop().await.unwrap();
+}

@@ -1,0 +1,197 @@
+//! Parts of the hot tables on a server: ranges of log indexes, made ahead, dropped as wholes.
+//!
+//! The log index is the order of time that every reader uses, so a part holds a stretch of time.
+//! The first parts have [`WIDTH`] entries, later ones a sixteenth of the log: their number grows
+//! with the logarithm of the log. A part is made beside its table and attached, which stops no
+//! reader.
+//!
+//! The embedded engine has no parts: [`make_room`] does nothing there and [`parts`] is empty.
+//! Nothing here may ever make a part for everything else: attaching beside one would lock and read
+//! it.
+
+use chancery_event::id::EventId;
+use chancery_event::{LogIndex, Timestamp};
+
+use crate::filter_sql::Dialect;
+use crate::{Error, Link, Tx, args};
+
+/// Entries of the first parts.
+pub const WIDTH: u64 = 1 << 20;
+/// A setting: entries of the parts to come, where they are not as built in.
+const WIDTH_SET: &str = "log_part_width";
+/// Tables that are divided, and the column that is the log index.
+pub(super) const TABLES: [(&str, &str); 4] = [
+    ("event", "log_index"),
+    ("event_target", "log_index"),
+    ("event_key", "log_index"),
+    ("event_text", "id"),
+];
+
+/// A range of log indexes that has tables of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The first index in it.
+    pub first: u64,
+    /// The index behind the last.
+    pub end: u64,
+}
+
+impl Part {
+    /// Name of its piece of a table.
+    fn of(self, table: &str) -> String {
+        format!("{table}_p{}", self.first)
+    }
+}
+
+/// The parts there are, in order.
+pub async fn parts(link: &mut Link) -> Result<Vec<Part>, Error> {
+    let sql = "SELECT first_index, end_index FROM log_part ORDER BY first_index";
+    link.rows(sql, Vec::new())
+        .await?
+        .iter()
+        .map(|row| Ok(Part { first: row.count("first_index")?, end: row.count("end_index")? }))
+        .collect()
+}
+
+/// Sets how many entries the parts to come have. For tests, and for who knows better.
+pub async fn set_width(tx: &mut Tx, entries: u64) -> Result<(), Error> {
+    crate::table::setting::put(tx, WIDTH_SET, &entries.to_string()).await
+}
+
+/// Makes sure that there are parts for the entries before `to`, and some for those to come.
+///
+/// Runs in the transaction that gives events their indexes: one at a time does that, and what it
+/// makes here is there or not with what it seals.
+pub(crate) async fn make_room(link: &mut Link, to: u64) -> Result<(), Error> {
+    if link.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let end = "SELECT MAX(end_index) AS n FROM log_part";
+    let mut end = u64::try_from(link.number(end, Vec::new()).await?).unwrap_or(0);
+    // The next one is made when a quarter of the last is left.
+    while end < to.saturating_add(WIDTH / 4) {
+        let width = width(link, end).await?;
+        if end >= to.saturating_add(width / 4) {
+            break;
+        }
+        make(link, Part { first: end, end: end + width }).await?;
+        end += width;
+    }
+    Ok(())
+}
+
+async fn width(link: &mut Link, size: u64) -> Result<u64, Error> {
+    let set = crate::table::setting::find(link, WIDTH_SET).await?;
+    let set = set.and_then(|text| text.parse().ok()).filter(|width| *width >= 256);
+    Ok(set.unwrap_or_else(|| WIDTH.max((size / 16).next_power_of_two())))
+}
+
+async fn make(link: &mut Link, part: Part) -> Result<(), Error> {
+    for (table, _) in TABLES {
+        let name = part.of(table);
+        let sql = format!(
+            "CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS
+             INCLUDING INDEXES INCLUDING STORAGE)"
+        );
+        link.execute(sql, Vec::new()).await?;
+        let sql = format!(
+            "ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({}) TO ({})",
+            part.first, part.end
+        );
+        link.execute(sql, Vec::new()).await?;
+    }
+    let sql = "INSERT INTO log_part (first_index, end_index) VALUES ($1, $2)";
+    link.execute(sql, args![part.first, part.end]).await.map(|_| ())
+}
+
+/// The time of the newest event in a range of log indexes that is still there.
+pub async fn newest_time(
+    link: &mut Link,
+    from: LogIndex,
+    to: LogIndex,
+) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT MAX(time) AS time FROM event WHERE log_index >= $1 AND log_index < $2";
+    let row = link.row(sql, args![from, to]).await?;
+    row.map_or(Ok(None), |row| row.maybe_time("time"))
+}
+
+/// Drops a part with everything in it, as removed by `run`; answers how many events that were.
+///
+/// In a transaction of its own on a connection of its own. Only the end of it waits for readers,
+/// two seconds at most: then nothing is dropped.
+///
+/// # Errors
+/// [`Error::Conflict`] if the holds have another revision by now. [`Error::Unavailable`] if readers
+/// did not let go.
+pub async fn drop_part(
+    store: &crate::Store,
+    part: Part,
+    run: EventId,
+    holds: i64,
+) -> Result<u64, Error> {
+    let mut link = store.alone().await?;
+    let dropped = async {
+        link.script(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '2s'; \
+             SET LOCAL statement_timeout = '1h'; \
+             SET LOCAL idle_in_transaction_session_timeout = '1h'",
+        )
+        .await?;
+        // Nobody places a hold until this has ended.
+        if super::trim::holds_revision(&mut link, true).await? != holds {
+            return Err(Error::Conflict("a legal hold"));
+        }
+        let removed = move_out(&mut link, part, run).await?;
+        for (table, _) in TABLES {
+            link.execute(format!("DROP TABLE {}", part.of(table)), Vec::new()).await?;
+        }
+        let gone = "DELETE FROM log_part WHERE first_index = $1 AND end_index = $2";
+        if link.execute(gone, args![part.first, part.end]).await? != 1 {
+            return Err(Error::Conflict("the parts of the log"));
+        }
+        link.script("COMMIT").await?;
+        Ok(removed)
+    }
+    .await;
+    if dropped.is_err() {
+        let _ = link.script("ROLLBACK").await;
+    }
+    link.close().await?;
+    dropped
+}
+
+/// Notes what is in a part as removed, and takes it out of the counts.
+///
+/// As scripts, which may take as long as a step of the schema: there may be millions of rows.
+async fn move_out(link: &mut Link, part: Part, run: EventId) -> Result<u64, Error> {
+    let Part { first, end } = part;
+    let rows = format!("FROM event WHERE log_index >= {first} AND log_index < {end}");
+    let mut sql = String::new();
+    for (table, unit, width) in
+        [("event_hour", "hour", Timestamp::HOUR), ("event_day", "day", Timestamp::DAY)]
+    {
+        sql.push_str(&format!(
+            "UPDATE {table} SET events = {table}.events - gone.n FROM (
+                 SELECT (time - ((time % {width}) + {width}) % {width}) AS start, type, severity,
+                        result, origin, COUNT(*) AS n
+                 {rows} GROUP BY 1, type, severity, result, origin) AS gone
+             WHERE {table}.{unit} = gone.start AND {table}.type = gone.type
+             AND {table}.severity = gone.severity AND {table}.result = gone.result
+             AND {table}.origin = gone.origin;
+             DELETE FROM {table} WHERE events <= 0;"
+        ));
+    }
+    sql.push_str(&format!(
+        "INSERT INTO removed_span (first_index, last_index, run)
+         SELECT MIN(log_index), MAX(log_index), '{run}' FROM (
+             SELECT log_index, log_index - ROW_NUMBER() OVER (ORDER BY log_index) AS island
+             {rows}) AS numbered GROUP BY island;
+         INSERT INTO removed_event (id, log_index) SELECT id, log_index {rows};"
+    ));
+    let counted = format!("SELECT COUNT(*) AS n {rows}");
+    let removed = link.number(counted, Vec::new()).await?;
+    if let Some(connection) = link.server() {
+        connection.script(&sql).await?;
+    }
+    Ok(u64::try_from(removed).unwrap_or(0))
+}
