@@ -4,6 +4,7 @@
 //! (RFC 9457) become one line. It follows no redirects, so that a token never reaches another host.
 
 use std::error::Error as _;
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};

@@ -86,10 +86,10 @@ pub struct Config {
     pub reaction: Reaction,
     /// What may be reached from here.
     pub network: Network,
-    /// Listeners for syslog.
-    pub syslog: Syslog,
     /// Where the entries of the log are kept beside the database.
     pub archive: Archive,
+    /// Listeners for syslog.
+    pub syslog: Syslog,
     /// What is recorded beyond the necessary.
     pub audit: Audit,
     /// The diagnostic log of the process.
@@ -170,6 +170,21 @@ impl Config {
     /// One error with every problem of every source: unknown settings, values that are not
     /// understood, settings that contradict each other, files that cannot be read.
     pub fn load(inputs: &Inputs) -> Result<Self, ConfigError> {
+        Self::load_for(inputs, false)
+    }
+
+    /// The same for a start of the server, which demands more than looking at its data does. What
+    /// would be refused later is refused here, before anything is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`]; also a missing passphrase of the log key, and a password of the first
+    /// administrator that the policy refuses.
+    pub fn load_to_serve(inputs: &Inputs) -> Result<Self, ConfigError> {
+        Self::load_for(inputs, true)
+    }
+
+    fn load_for(inputs: &Inputs, serves: bool) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(inputs.demo);
         let file = inputs.chosen_file();
         if let Some(path) = &file {
@@ -178,6 +193,10 @@ impl Config {
         reader.take_variables(&inputs.variables);
         reader.take_flags(&inputs.flags);
         let config = Self::read(&mut reader, file);
+        if serves {
+            config.log.check_to_serve(&mut reader);
+            config.admin.check_to_serve(&mut reader);
+        }
         let problems = reader.finish();
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }
@@ -195,8 +214,8 @@ impl Config {
             validation: Validation::read(reader),
             reaction: Reaction::read(reader),
             network: Network::read(reader),
-            syslog: Syslog::read(reader, tls.is_some()),
             archive: Archive::read(reader),
+            syslog: Syslog::read(reader, tls.is_some()),
             audit: Audit::read(reader),
             logging: Logging::read(reader),
             effective: reader.effective(),

@@ -79,6 +79,19 @@ pub fn nearest(unknown: &str) -> Option<&'static str> {
     (best.0 <= (plain.chars().count() / 3).clamp(1, 3)).then_some(best.1)
 }
 
+/// The section that was most probably meant by the one before the dot of an unknown key, with one
+/// of its settings; `None` if nothing comes close.
+pub fn nearest_section(unknown: &str) -> Option<(&'static str, &'static str)> {
+    let section = unknown.split_once('.').map_or(unknown, |(section, _)| section);
+    let section = section.replace('-', "_").to_lowercase();
+    let near = |setting: &'static Setting| {
+        let (known, _) = setting.key.split_once('.')?;
+        Some((edits(&section, known), known, setting.key))
+    };
+    let (distance, known, example) = all().filter_map(near).min_by_key(|(near, _, _)| *near)?;
+    (distance <= (section.chars().count() / 3).clamp(1, 3)).then_some((known, example))
+}
+
 /// Levenshtein distance in characters.
 pub fn edits(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

@@ -25,7 +25,9 @@ async fn enter(engine: &Engine, bytes: Vec<u8>) -> CertificateId {
 async fn make_due(engine: &Engine, id: CertificateId) {
     let now = engine.environment().now();
     let due = engine.0.store.transaction("test.due", move |tx: &mut Tx| {
-        Box::pin(async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now, None).await?) })
+        Box::pin(
+            async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now, None).await?) },
+        )
     });
     due.await.unwrap();
 }
