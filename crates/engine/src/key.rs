@@ -4,8 +4,9 @@
 //! One file per key in `keys/` of the data directory, mode 0600. With a passphrase the seed is
 //! encrypted (argon2id, AES-256-GCM). The verifier key stands in `keys/log.vkey` in clear, for
 //! off-line verification. A seed that was stored in clear once is encrypted at the first start that
-//! is given a passphrase, and refused at one that has neither passphrase nor leave. A key is never deleted: after a rotation the old verifier keys still
-//! check old checkpoints, so files are named by key id and `active` tells which one signs.
+//! is given a passphrase, and refused at one that has neither passphrase nor leave. A key is never
+//! deleted: after a rotation the old verifier keys still check old checkpoints, so files are named
+//! by key id and `active` tells which one signs.
 //!
 //! Crash here: the file is written whole under another name and renamed; a half-written key is
 //! never found.

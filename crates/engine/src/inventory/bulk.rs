@@ -418,8 +418,9 @@ fn upload_of(job: &Job, bytes: Vec<u8>, source: Source) -> Result<Upload, JobErr
     Ok(Upload { bytes, password: None, placement, mode: UploadMode::Sync, source })
 }
 
-/// What the job answers; it has failed if the one certificate that was sent did not come in, or each
-/// of several was refused. Of several, what is in already or is kept out by a trigger is no failure.
+/// What the job answers; it has failed if the one certificate that was sent did not come in, or
+/// each of several was refused. Of several, what is in already or is kept out by a trigger is no
+/// failure.
 fn result(items: &[UploadedItem]) -> Result<Value, JobError> {
     let counts = count(items);
     let mut errors = items.iter().filter_map(|item| item.result.as_ref().err());

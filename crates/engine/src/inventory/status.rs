@@ -2,8 +2,8 @@
 //! in a chain changes.
 //!
 //! The loop takes no input: it asks the store what is due. Everything that may change a verdict
-//! makes the certificates it concerns due. What is due already cannot be made so, while a verdict on
-//! it is being reached: so a verdict is written only if the issuers still are who they were.
+//! makes the certificates it concerns due. What is due already cannot be made so, while a verdict
+//! on it is being reached: so a verdict is written only if the issuers still are who they were.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};

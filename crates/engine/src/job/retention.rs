@@ -1,8 +1,8 @@
 //! How long jobs are kept that have ended.
 //!
-//! A job carries on whose behalf it runs, with names and addresses, and what it works on. Both go when
-//! it has succeeded or was cancelled; of one that has failed, when it can be tried again no more. What
-//! is left is deleted after its time. Their events tell the story for ever.
+//! A job carries on whose behalf it runs, with names and addresses, and what it works on. Both go
+//! when it has succeeded or was cancelled; of one that has failed, when it can be tried again no
+//! more. What is left is deleted after its time. Their events tell the story for ever.
 //!
 //! Crash here: the next round goes on.
 

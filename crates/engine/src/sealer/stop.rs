@@ -1,7 +1,7 @@
 //! When sealing has stopped: what is wrong, and telling it.
 //!
-//! What does not verify stops sealing at once. So does a failure that does not go away: nothing else
-//! would tell anybody that events pile up unsealed.
+//! What does not verify stops sealing at once. So does a failure that does not go away: nothing
+//! else would tell anybody that events pile up unsealed.
 
 use chancery_event::types;
 use chancery_event::{Outcome, Target, TargetKind};

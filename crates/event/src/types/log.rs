@@ -120,7 +120,8 @@ payloads! {
         algorithm: Word,
     }
 
-    /// The sealer stopped: what it read back is not what it had sealed, or it failed again and again.
+    /// The sealer stopped: what it read back is not what it had sealed, or it failed again and
+    /// again.
     SealStopped {
         /// Why: `root_mismatch`, `entry_missing`, `tree_damaged`, or `store` for a failure that did
         /// not pass.

@@ -8,8 +8,8 @@
 //!
 //! A connection that breaks before the commit has written nothing: the units run again on a new
 //! one. If it breaks *during* the commit, the server is asked what became of the transaction
-//! (`pg_xact_status`), and nobody is answered before that is known, or known not to be knowable. What
-//! is not knowable is never run again: it may have been written, or be about to be.
+//! (`pg_xact_status`), and nobody is answered before that is known, or known not to be knowable.
+//! What is not knowable is never run again: it may have been written, or be about to be.
 //!
 //! Crash here: no caller has been answered; the server undoes what was not committed.
 
