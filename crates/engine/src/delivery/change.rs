@@ -136,7 +136,7 @@ impl Engine {
             context.require(class.permission())?;
             crate::automation::check_name("name", name)?;
             self.may_carry(context, class).await?;
-            let prepared = self.prepare(name, &edit, Secrets::default()).await?;
+            let prepared = self.prepare(class, name, &edit, Secrets::default()).await?;
             check_recipients(class, &prepared.definition)?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             Ok(prepared)
@@ -197,7 +197,7 @@ impl Engine {
             self.may_carry(context, class).await?;
             let old = self.address(&mut link, &row).await?;
             drop(link);
-            let prepared = self.prepare(name, &edit, old.secrets.clone()).await?;
+            let prepared = self.prepare(class, name, &edit, old.secrets.clone()).await?;
             check_recipients(class, &prepared.definition)?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             if prepared.definition.kind != row.kind {
@@ -360,6 +360,9 @@ impl Engine {
             .run(move |tx, scribe| {
                 let (name, attempt) = (name.clone(), attempt.clone());
                 Box::pin(async move {
+                    if class == Class::Channel {
+                        crate::automation::check::unreferred(tx, "channel", &name).await?;
+                    }
                     let version = table::next_version(tx, &name).await?;
                     table::delete(tx, &name).await?;
                     let gone = Version {
@@ -441,6 +444,7 @@ impl Engine {
     /// Checks a definition as it will be used: by its sender, and by where its hosts lead.
     async fn prepare(
         &self,
+        class: Class,
         name: &str,
         edit: &DestinationEdit,
         mut secrets: Secrets,
@@ -449,6 +453,9 @@ impl Engine {
             return Err(Error::invalid("body", format!("at most {BODY_MAX} bytes")));
         }
         let definition = Definition::read(&edit.body)?;
+        if class == Class::Channel {
+            definition.check_channel()?;
+        }
         let sender = self.senders()?;
         if !sender.kinds().contains(&definition.kind.as_str()) {
             let message = format!("one of {}", sender.kinds().join(", "));
