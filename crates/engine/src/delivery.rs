@@ -93,6 +93,9 @@ pub struct Message {
     /// The event that it tells of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
+    /// How many causes stand behind what is told of it being sent.
+    #[serde(default)]
+    pub depth: u16,
     /// Messages of one key replace each other at the receiver, where it knows such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -161,12 +164,20 @@ pub struct SendError {
     pub retry_after_s: Option<i64>,
     /// The receiver asked not to be called any more.
     pub gone: bool,
+    /// Whom it went to was refused for good; the receiver itself works.
+    pub refused_recipient: Option<String>,
 }
 
 impl SendError {
     /// A failure that the next attempt may not meet.
     pub fn new(word: &'static str, message: impl Into<String>) -> Self {
-        Self { word, message: message.into(), retry_after_s: None, gone: false }
+        Self {
+            word,
+            message: message.into(),
+            retry_after_s: None,
+            gone: false,
+            refused_recipient: None,
+        }
     }
 }
 

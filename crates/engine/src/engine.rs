@@ -268,6 +268,8 @@ impl Engine {
             tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::reaction::dispatcher::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::notification::herald::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::notification::coverage::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::node::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::remembered::run(engine.clone(), stopped.clone())),

@@ -45,24 +45,32 @@ pub enum Kind {
     BackupCreate,
     /// Tries automation out on recorded events.
     BackTest,
+    /// Puts a certificate in that is about to end, to see whether people hear of it.
+    Canary,
     /// Follows the rules of retention.
     RetentionRun,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CertificateUpload,
         Self::CertificateImport,
         Self::CertificateValidate,
         Self::LogVerify,
         Self::BackupCreate,
         Self::BackTest,
+        Self::Canary,
         Self::RetentionRun,
     ];
     /// Kinds that a schedule can queue.
-    pub const SCHEDULED: [Self; 4] =
-        [Self::CertificateValidate, Self::LogVerify, Self::BackupCreate, Self::RetentionRun];
+    pub const SCHEDULED: [Self; 5] = [
+        Self::CertificateValidate,
+        Self::LogVerify,
+        Self::BackupCreate,
+        Self::Canary,
+        Self::RetentionRun,
+    ];
 
     /// The one spelling.
     pub fn as_str(self) -> &'static str {
@@ -73,6 +81,7 @@ impl Kind {
             Self::LogVerify => "log.verify",
             Self::BackupCreate => "backup.create",
             Self::BackTest => "automation.back_test",
+            Self::Canary => "notification.canary",
             Self::RetentionRun => "retention.run",
         }
     }
@@ -88,7 +97,7 @@ impl Kind {
             Self::CertificateUpload => "upload",
             Self::CertificateImport => "import",
             Self::CertificateValidate => "validation",
-            Self::LogVerify | Self::BackupCreate | Self::RetentionRun => "service",
+            Self::LogVerify | Self::BackupCreate | Self::Canary | Self::RetentionRun => "service",
             Self::BackTest => "back_test",
         }
     }
@@ -102,6 +111,7 @@ impl Kind {
             Self::LogVerify => "Verification of the log",
             Self::BackupCreate => "Backup",
             Self::BackTest => "Back-test of automation",
+            Self::Canary => "Canary for every channel",
             Self::RetentionRun => "Rules of retention",
         }
     }
@@ -110,7 +120,7 @@ impl Kind {
     fn attempts_max(self) -> i64 {
         match self {
             Self::CertificateUpload | Self::CertificateImport | Self::CertificateValidate => 5,
-            Self::LogVerify | Self::BackupCreate | Self::RetentionRun => 3,
+            Self::LogVerify | Self::BackupCreate | Self::Canary | Self::RetentionRun => 3,
             Self::BackTest => 2,
         }
     }

@@ -7,7 +7,7 @@
 //! a certificate enters), `trial` (dry run and back-test). See docs/decisions/0008-reactions.md.
 
 pub mod ahead;
-mod body;
+pub(crate) mod body;
 pub(crate) mod carry;
 pub(crate) mod configuration;
 mod definition;

@@ -8,10 +8,12 @@ mod automation;
 pub mod backup;
 pub mod catalogue;
 pub mod certificates;
+pub mod channels;
 pub mod events;
 pub mod forwarders;
 mod migrate_store;
 pub mod monitors;
+pub mod notices;
 mod progress;
 mod restore;
 mod retention;
@@ -40,6 +42,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(command) => events::run(global, command).await?,
         Command::Alerts(command) => alerts::run(global, command).await?,
         Command::Monitors(command) => monitors::run(global, command).await?,
+        Command::Channels(command) => channels::run(global, command).await?,
+        Command::Notices(command) => notices::run(global, command).await?,
         Command::Forwarders(command) => forwarders::run(global, command).await?,
         Command::Sources(command) => sources::run(global, command).await?,
         Command::Retention(command) => retention::run(global, command).await?,

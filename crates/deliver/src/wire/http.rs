@@ -260,7 +260,8 @@ fn failure(status: StatusCode, headers: &HeaderMap) -> Option<SendError> {
         .and_then(|value| value.to_str().ok())
         .and_then(|text| retry_after(text.trim(), SystemTime::now()))
         .filter(|seconds| *seconds > 0);
-    Some(SendError { word, message, retry_after_s, gone: status == StatusCode::GONE })
+    let gone = status == StatusCode::GONE;
+    Some(SendError { retry_after_s, gone, ..SendError::new(word, message) })
 }
 
 fn shown_request(call: &Call) -> Value {

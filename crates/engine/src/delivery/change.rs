@@ -135,7 +135,7 @@ impl Engine {
         let prepared = async {
             context.require(class.permission())?;
             crate::automation::check_name("name", name)?;
-            let prepared = self.prepare(name, &edit, Secrets::default()).await?;
+            let prepared = self.prepare(class, name, &edit, Secrets::default()).await?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             Ok(prepared)
         };
@@ -194,7 +194,7 @@ impl Engine {
             self.may_manage(context, class, name, &row.path).await?;
             let old = self.address(&mut link, &row).await?;
             drop(link);
-            let prepared = self.prepare(name, &edit, old.secrets.clone()).await?;
+            let prepared = self.prepare(class, name, &edit, old.secrets.clone()).await?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             if prepared.definition.kind != row.kind {
                 let message = format!("it is a {} and stays one: make another", row.kind);
@@ -356,6 +356,9 @@ impl Engine {
             .run(move |tx, scribe| {
                 let (name, attempt) = (name.clone(), attempt.clone());
                 Box::pin(async move {
+                    if class == Class::Channel {
+                        crate::automation::check::unreferred(tx, "channel", &name).await?;
+                    }
                     let version = table::next_version(tx, &name).await?;
                     table::delete(tx, &name).await?;
                     let gone = Version {
@@ -429,6 +432,7 @@ impl Engine {
     /// Checks a definition as it will be used: by its sender, and by where its hosts lead.
     async fn prepare(
         &self,
+        class: Class,
         name: &str,
         edit: &DestinationEdit,
         mut secrets: Secrets,
@@ -437,6 +441,9 @@ impl Engine {
             return Err(Error::invalid("body", format!("at most {BODY_MAX} bytes")));
         }
         let definition = Definition::read(&edit.body)?;
+        if class == Class::Channel {
+            definition.check_channel()?;
+        }
         let sender = self.senders()?;
         if !sender.kinds().contains(&definition.kind.as_str()) {
             let message = format!("one of {}", sender.kinds().join(", "));

@@ -12,6 +12,7 @@ mod inventory;
 mod job;
 mod monitor;
 mod nodes;
+mod notification;
 mod reaction;
 mod reaction_figures;
 mod retention;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::text;
 use crate::cli::GlobalArguments;
-use crate::cli::forwarders::{CreateArguments, DeliveriesArguments, ForwardersCommand};
+use crate::cli::forwarders::{DeliveriesArguments, ForwardersCommand};
 use crate::client::{Body, Client};
 
 /// Runs the command.
@@ -27,13 +27,13 @@ pub async fn run(global: &GlobalArguments, command: ForwardersCommand) -> Result
         Wanted::Deliveries(arguments) => deliveries(global, &client, arguments).await,
         Wanted::Show(of) => print(&client.get(&format!("forwarders/{}", of.name), &[]).await?),
         Wanted::Create(arguments) => {
-            let mut new = wish(&arguments)?;
+            let mut new = wish(&arguments.file, &arguments.secrets)?;
             new["name"] = json!(arguments.name);
             print(&post("forwarders".to_owned(), new).await?)
         }
         Wanted::Update(arguments) => {
             let path = format!("forwarders/{}", arguments.name);
-            let body = Body::Json(wish(&arguments)?);
+            let body = Body::Json(wish(&arguments.file, &arguments.secrets)?);
             let saved = client.send(Method::PUT, &path, &[], body, &[]).await?;
             print(&saved.json::<Value>().await?)
         }
@@ -79,19 +79,19 @@ pub async fn run(global: &GlobalArguments, command: ForwardersCommand) -> Result
 }
 
 /// What was done, as a sentence or as one document.
-fn say(global: &GlobalArguments, text: &str, done: &Value) -> Result<()> {
+pub(super) fn say(global: &GlobalArguments, text: &str, done: &Value) -> Result<()> {
     if global.json {
         return print(done);
     }
     Ok(outln!("{text}")?)
 }
 
-fn print(value: &Value) -> Result<()> {
+pub(super) fn print(value: &Value) -> Result<()> {
     Ok(outln!("{value:#}")?)
 }
 
 /// What the file says, with the secrets.
-fn wish(arguments: &CreateArguments) -> Result<Value> {
+pub(super) fn wish(file: &str, secret_files: &[String]) -> Result<Value> {
     let read = |path: &str| -> Result<String> {
         if path == "-" {
             let mut text = String::new();
@@ -100,15 +100,29 @@ fn wish(arguments: &CreateArguments) -> Result<Value> {
         }
         std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
     };
-    let text = read(&arguments.file)?;
-    let body: Value =
-        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", arguments.file))?;
+    let text = read(file)?;
+    let body: Value = serde_json::from_str(&text).with_context(|| format!("{file} is not JSON"))?;
     let mut secrets = Map::new();
-    for secret in &arguments.secrets {
+    for secret in secret_files {
         let (name, path) = secret.split_once('=').context("--secret takes NAME=FILE")?;
         secrets.insert(name.to_owned(), json!(read(path)?.trim_end_matches(['\r', '\n'])));
     }
     Ok(json!({ "body": body, "secrets": secrets }))
+}
+
+/// Whether a destination is on, and gets through.
+pub(super) fn state(one: &Value) -> String {
+    match (one["enabled"] == json!(true), one["failures"].as_i64().unwrap_or(0)) {
+        (false, _) => "off",
+        (true, 0) => "on",
+        (true, _) => "failing",
+    }
+    .to_owned()
+}
+
+/// A text member.
+pub(super) fn word(one: &Value, name: &str) -> String {
+    text::plain(one[name].as_str().unwrap_or_default())
 }
 
 async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
@@ -116,15 +130,6 @@ async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
     if global.json {
         return print(&Value::Array(forwarders));
     }
-    let state = |one: &Value| {
-        match (one["enabled"] == json!(true), one["failures"].as_i64().unwrap_or(0)) {
-            (false, _) => "off",
-            (true, 0) => "on",
-            (true, _) => "failing",
-        }
-        .to_owned()
-    };
-    let word = |one: &Value, name: &str| text::plain(one[name].as_str().unwrap_or_default());
     let rows: Vec<Vec<String>> = forwarders
         .iter()
         .map(|one| {

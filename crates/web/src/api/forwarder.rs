@@ -176,7 +176,7 @@ struct ForwarderChange {
 
 /// What became of saving.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct SavedForwarder {
+pub(super) struct SavedDestination {
     /// Its name.
     name: String,
     /// The version that counts now.
@@ -185,8 +185,8 @@ struct SavedForwarder {
     generated: BTreeMap<String, String>,
 }
 
-impl SavedForwarder {
-    fn of(name: &str, saved: Saved) -> Self {
+impl SavedDestination {
+    pub(super) fn of(name: &str, saved: Saved) -> Self {
         let generated = saved.generated.into_iter().collect();
         Self { name: name.to_owned(), version: saved.version, generated }
     }
@@ -211,7 +211,7 @@ async fn list_forwarders(
 /// is needed and not given is made and told in the answer, once.
 #[utoipa::path(post, path = "/api/v1/forwarders", tag = "deliveries",
     request_body = NewForwarder,
-    responses((status = 201, description = "It was made", body = SavedForwarder)))]
+    responses((status = 201, description = "It was made", body = SavedDestination)))]
 async fn create_forwarder(
     State(engine): State<Engine>,
     caller: Caller,
@@ -225,7 +225,7 @@ async fn create_forwarder(
     };
     let saved = engine.create_destination(caller.context(), CLASS, &new.name, edit).await?;
     let place = located(&format!("/api/v1/forwarders/{}", new.name));
-    let body = SavedForwarder::of(&new.name, saved);
+    let body = SavedDestination::of(&new.name, saved);
     let mut response = (StatusCode::CREATED, place, Json(body)).into_response();
     response.extensions_mut().insert(Unrepeatable);
     Ok(response)
@@ -251,7 +251,7 @@ async fn read_forwarder(
 #[utoipa::path(put, path = "/api/v1/forwarders/{name}", tag = "deliveries",
     params(("name" = String, Path, description = "Name")),
     request_body = ForwarderChange,
-    responses((status = 200, description = "It was changed", body = SavedForwarder)))]
+    responses((status = 200, description = "It was changed", body = SavedDestination)))]
 async fn update_forwarder(
     State(engine): State<Engine>,
     caller: Caller,
@@ -271,7 +271,7 @@ async fn update_forwarder(
         .update_destination(caller.context(), CLASS, &name, version, edit)
         .await
         .map_err(|error| Problem::from(error).under_condition(condition.is_some()))?;
-    let mut response = Json(SavedForwarder::of(&name, saved)).into_response();
+    let mut response = Json(SavedDestination::of(&name, saved)).into_response();
     response.extensions_mut().insert(Unrepeatable);
     Ok(response)
 }
@@ -291,9 +291,9 @@ async fn delete_forwarder(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// One version of a forwarder.
+/// One version of a destination.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct ForwarderVersion {
+pub(super) struct DestinationVersion {
     /// Its number.
     version: i64,
     /// Whether it was to send.
@@ -308,28 +308,39 @@ struct ForwarderVersion {
     created_by: Option<String>,
 }
 
+impl From<(i64, bool, Value, Timestamp, Option<String>)> for DestinationVersion {
+    fn from(
+        (version, enabled, body, created_at, created_by): (
+            i64,
+            bool,
+            Value,
+            Timestamp,
+            Option<String>,
+        ),
+    ) -> Self {
+        Self { version, enabled, body, created_at, created_by }
+    }
+}
+
 /// Versions of a forwarder
 #[utoipa::path(get, path = "/api/v1/forwarders/{name}/versions", tag = "deliveries",
     params(("name" = String, Path, description = "Name")),
-    responses((status = 200, description = "Newest first", body = Page<ForwarderVersion>)))]
+    responses((status = 200, description = "Newest first", body = Page<DestinationVersion>)))]
 async fn list_forwarder_versions(
     State(engine): State<Engine>,
     caller: Caller,
     PathOf(name): PathOf<String>,
-) -> Result<Json<Page<ForwarderVersion>>, Problem> {
+) -> Result<Json<Page<DestinationVersion>>, Problem> {
     let versions = engine.destination_versions(caller.context(), CLASS, &name).await?;
-    let shown = versions.into_iter().map(|(version, enabled, body, created_at, created_by)| {
-        ForwarderVersion { version, enabled, body, created_at, created_by }
-    });
-    Ok(Json(Page::whole(shown.collect())))
+    Ok(Json(Page::whole(versions.into_iter().map(DestinationVersion::from).collect())))
 }
 
 /// On or off.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Switch {
+pub(super) struct Switch {
     /// Whether it is to send.
-    enabled: bool,
+    pub(super) enabled: bool,
 }
 
 /// Switch a forwarder on or off
@@ -350,7 +361,7 @@ async fn switch_forwarder(
 
 /// What came of a trial.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Trial {
+pub(super) struct Trial {
     /// Whether it got through.
     delivered: bool,
     /// Status of the answer.
@@ -399,10 +410,10 @@ async fn try_forwarder(
 /// How a secret is replaced.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Rotation {
+pub(super) struct Rotation {
     /// Hours for which the old secret signs as well, 0 to 720.
     #[serde(default = "overlap")]
-    overlap_hours: u32,
+    pub(super) overlap_hours: u32,
 }
 
 fn overlap() -> u32 {
@@ -415,7 +426,7 @@ fn overlap() -> u32 {
 /// once.
 #[utoipa::path(post, path = "/api/v1/forwarders/{name}/rotate-secret", tag = "deliveries",
     params(("name" = String, Path, description = "Name")), request_body = Rotation,
-    responses((status = 200, description = "The new secret", body = SavedForwarder)))]
+    responses((status = 200, description = "The new secret", body = SavedDestination)))]
 async fn rotate_forwarder_secret(
     State(engine): State<Engine>,
     caller: Caller,
@@ -424,7 +435,7 @@ async fn rotate_forwarder_secret(
 ) -> Result<Response, Problem> {
     let hours = rotation.overlap_hours;
     let saved = engine.rotate_signing_secret(caller.context(), CLASS, &name, hours).await?;
-    let mut response = Json(SavedForwarder::of(&name, saved)).into_response();
+    let mut response = Json(SavedDestination::of(&name, saved)).into_response();
     response.extensions_mut().insert(Unrepeatable);
     Ok(response)
 }
@@ -456,17 +467,17 @@ async fn replay_forwarder(
 /// Since when.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct RecoverWish {
+pub(super) struct RecoverWish {
     /// Deliveries made at this time or later.
     #[schema(value_type = String, format = DateTime)]
-    since: Timestamp,
+    pub(super) since: Timestamp,
 }
 
 /// How many.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Recovered {
+pub(super) struct Recovered {
     /// Deliveries that were put back.
-    deliveries: u64,
+    pub(super) deliveries: u64,
 }
 
 /// Recover what a forwarder gave up

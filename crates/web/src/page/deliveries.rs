@@ -249,6 +249,11 @@ async fn one(shell: &Shell, id: &str) -> Result<Response, Problem> {
     Ok(shell.page(Nav::Forwarders, &title, body))
 }
 
+/// Messages go through channels, events through forwarders.
+fn root(row: &Delivery) -> &'static str {
+    if row.reason == "message" { "/channels/" } else { "/forwarders/" }
+}
+
 fn facts(row: &Delivery) -> Markup {
     let moment = |at: Option<Timestamp>| match at {
         Some(at) => ui::time(at.micros()),
@@ -256,7 +261,7 @@ fn facts(row: &Delivery) -> Markup {
     };
     let mut pairs = vec![
         ("State", state(row)),
-        ("Destination", html! { a href={"/forwarders/" (row.destination)} { (row.destination) } }),
+        ("Destination", html! { a href={(root(row)) (row.destination)} { (row.destination) } }),
         ("Identifier", ui::code(&row.id.to_string())),
         ("Made", ui::time(row.created_at.micros())),
         ("First tried", moment(row.first_attempt_at)),

@@ -71,6 +71,10 @@ fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Response {
                 ("Login name", ui::code(&account.name)),
                 ("Role", html! { (account.role) }),
                 ("Mail address", html! { (account.email.as_deref().unwrap_or("—")) }),
+                ("Notifications", html! {
+                    @if may { a href={"/administration/accounts/" (account.id) "/contact"} { "How they reach them" } }
+                    @else { span.muted { "—" } }
+                }),
                 ("Ends", account.expires_at.map_or_else(never, |at| ui::time(at.micros()))),
                 ("Password set", account.password_set_at.map_or_else(never, |at| ui::time(at.micros()))),
                 ("Password to be changed", account.password_ends_at.map_or_else(never, |at| ui::time(at.micros()))),
