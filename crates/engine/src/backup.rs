@@ -248,7 +248,13 @@ impl Engine {
     /// # Errors
     /// The caller may not make backups.
     pub async fn queue_backup(&self, context: &Context) -> Result<JobId, Error> {
-        self.queue(context, Permission::Backup, Kind::BackupCreate).await
+        let attempt = types::BackupCreate {
+            size_bytes: None,
+            bytes_sha256: None,
+            log_size: None,
+            as_of: None,
+        };
+        self.queue(context, Permission::Backup, Kind::BackupCreate, &attempt).await
     }
 
     /// Works off a queued backup. Its name is that of the job, so that a try that broke off leaves

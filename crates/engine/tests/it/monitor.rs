@@ -366,7 +366,7 @@ async fn a_limit_that_is_taken_out_is_reached_no_more() {
     bench.upload("one.example.com", -1, 300).await;
     bench.pass(Timestamp::HOUR).await;
     let open = async |bench: &Bench| {
-        let store = bench.reader().await;
+        let store = bench.reader();
         let mut link = store.read().await.unwrap();
         alert::unresolved(&mut link, "limit/certificates").await.unwrap().is_some()
     };
@@ -438,7 +438,7 @@ async fn every_late_job_is_told_however_many_there_are() {
     assert_eq!(*fired.last().unwrap(), 0);
     bench.step().await;
     let raised = bench.events("alert.raised").await;
-    let late = raised.iter().filter(|event| event.detail.to_string().contains("job_late"));
+    let late = raised.iter().filter(|event| format!("{:?}", event.detail).contains("job_late"));
     assert_eq!(late.count(), 620);
     assert!(bench.events("alert.resolved").await.is_empty(), "none of them went on");
     bench.engine().cancel_job(&context, first).await.unwrap();
