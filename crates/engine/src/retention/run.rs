@@ -36,11 +36,10 @@ impl Engine {
     /// # Errors
     /// The caller may not change what is kept.
     pub async fn queue_retention(&self, context: &Context) -> Result<JobId, Error> {
-        // What somebody tried who may not: to follow all rules.
         let attempt = types::RetentionRun {
-            rule: "*".to_owned(),
+            rule: String::new(),
             rule_version: 0,
-            basis: "event".into(),
+            basis: "all".into(),
             after_days: 0,
             removed: 0,
             held: 0,

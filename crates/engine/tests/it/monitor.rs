@@ -438,9 +438,7 @@ async fn every_late_job_is_told_however_many_there_are() {
     assert_eq!(*fired.last().unwrap(), 0);
     bench.step().await;
     let raised = bench.events("alert.raised").await;
-    let late = raised.iter().filter(|event| {
-        serde_json::Value::from(event.detail.clone()).to_string().contains("job_late")
-    });
+    let late = raised.iter().filter(|event| format!("{:?}", event.detail).contains("job_late"));
     assert_eq!(late.count(), 620);
     assert!(bench.events("alert.resolved").await.is_empty(), "none of them went on");
     bench.engine().cancel_job(&context, first).await.unwrap();
