@@ -371,16 +371,12 @@ impl Edited {
 
 /// Notes what a person set.
 fn note(changes: &mut Changes, old: Option<&Source>, new: &Source) {
-    let text = |row: &Source, member: fn(&Source) -> Option<String>| -> Value {
-        member(row).map_or(Value::Null, Value::from)
-    };
-    let members: [(&'static str, fn(&Source) -> Option<String>); 3] = [
-        ("addresses", |row| Some(row.addresses.clone()).filter(|list| list != "[]")),
-        ("certificates", |row| Some(row.certificates.clone()).filter(|list| list != "[]")),
-        ("poll", |row| row.poll.clone()),
-    ];
-    for (name, member) in members {
-        changes.note(name, old.map_or(Value::Null, |old| text(old, member)), text(new, member));
+    let list = |text: &String| Some(text.clone()).filter(|list| list != "[]");
+    let members = |row: &Source| [list(&row.addresses), list(&row.certificates), row.poll.clone()];
+    let before = old.map(members).unwrap_or_default();
+    let names = ["addresses", "certificates", "poll"];
+    for ((name, old), new) in names.into_iter().zip(before).zip(members(new)) {
+        changes.note(name, old.into(), new.into());
     }
     if let Some(old) = old {
         changes.note("enabled", old.enabled.into(), new.enabled.into());
