@@ -26,7 +26,7 @@ CREATE TABLE quarantined_event (
     recorded_at    BIGINT NOT NULL,
     entry          BYTEA NOT NULL,
     seal           BYTEA,
-    reason         TEXT COLLATE "C" NOT NULL,      -- unsealed | invalid_seal | unreadable
+    reason         TEXT COLLATE "C" NOT NULL,      -- unsealed | invalid_seal | unreadable | duplicate
     quarantined_at BIGINT NOT NULL
 );
 
