@@ -42,6 +42,8 @@ use crate::{Context, Error};
 
 /// Events that one round seals at most.
 const BATCH_MAX: usize = 4_096;
+/// Where the log is in parts, an event that waits is looked for among so many of its newest.
+const REPEATS_MAX: u64 = 1_000_000;
 /// How long the sealer sleeps without a signal.
 const TICK: Duration = Duration::from_millis(500);
 /// How long events gather between two rounds under load: each round is two durable commits.
@@ -146,6 +148,10 @@ impl Sealer {
         }
         if !events.is_empty() {
             let size = state.size + events.len() as u64;
+            if self.store.is_shared() && repeats(&mut link, state.size, &events).await? {
+                let trouble = Error::Internal("an event is there twice".to_owned()).into();
+                return self.set_aside_known(&mut link, state.size, trouble, standing).await;
+            }
             let events = match self.sequence(&mut link, state.size, events, standing).await {
                 Err(trouble) if trouble.exists() => {
                     return self.set_aside_known(&mut link, state.size, trouble, standing).await;
@@ -349,6 +355,17 @@ impl Sealer {
         self.health.sealed(signed_at, size);
         Ok(())
     }
+}
+
+/// Whether an event waits twice, or is among the newest of the log: where the log is in parts, none
+/// of them knows the identifiers of the others.
+async fn repeats(link: &mut Link, size: u64, events: &[Indexed]) -> Result<bool, Error> {
+    let ids: Vec<_> = events.iter().map(|indexed| indexed.event.id).collect();
+    let mut seen = HashSet::with_capacity(ids.len());
+    if !ids.iter().all(|id| seen.insert(*id)) {
+        return Ok(true);
+    }
+    Ok(log::any_sealed_since(link, size.saturating_sub(REPEATS_MAX), &ids).await?)
 }
 
 /// The edge of the tree over the first `size` entries, from the stored tiles.

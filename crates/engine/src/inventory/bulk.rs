@@ -455,3 +455,26 @@ fn result(items: &[UploadedItem]) -> Result<Value, JobError> {
         "items": listed,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(position: usize) -> UploadedItem {
+        let result = Err(Error::invalid("owner", "it is required"));
+        UploadedItem { position, result, subject: None }
+    }
+
+    #[test]
+    fn a_job_of_which_nothing_came_in_has_failed() {
+        let error = result(&[refused(0), refused(1)]).unwrap_err();
+        assert!(error.message.starts_with("none of 2 certificates came in"), "{}", error.message);
+        assert!(!error.retry);
+        let id = "01890000-0000-7000-8000-000000000001".parse().unwrap();
+        let known =
+            || UploadedItem { position: 2, result: Err(Error::Duplicate { id }), subject: None };
+        assert!(result(&[refused(0), known()]).is_ok(), "one of them is in");
+        assert!(result(&[known()]).is_err(), "the one that was sent did not come in");
+        assert!(result(&[]).is_ok());
+    }
+}

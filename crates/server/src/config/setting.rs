@@ -73,10 +73,12 @@ pub fn nearest(unknown: &str) -> Option<&'static str> {
         // A right name in the wrong section, or one that was cut short, counts as one slip.
         let is_near = last == unknown_last || (plain.len() > 2 && key.starts_with(&plain));
         let moved = if is_near { 1 } else { usize::MAX };
-        edits(&plain, key).min(moved)
+        let edits = edits(&plain, key);
+        // Of several names in the wrong section, the one that reads most alike.
+        (edits.min(moved), edits)
     };
     let best = all().map(|setting| (distance(setting.key), setting.key)).min()?;
-    (best.0 <= (plain.chars().count() / 3).clamp(1, 3)).then_some(best.1)
+    (best.0.0 <= (plain.chars().count() / 3).clamp(1, 3)).then_some(best.1)
 }
 
 /// The section that was most probably meant by the one before the dot of an unknown key, with one

@@ -117,6 +117,22 @@ pub async fn sealed_ids(link: &mut Link, ids: &[String]) -> Result<HashSet<Strin
     Ok(known)
 }
 
+/// Whether the log has any of these identifiers behind an index. Of the databases only the embedded
+/// one refuses a second event of one identifier by itself.
+pub async fn any_sealed_since(link: &mut Link, from: u64, ids: &[EventId]) -> Result<bool, Error> {
+    for few in ids.chunks(500) {
+        let places = vec!["?"; few.len()].join(", ");
+        let sql =
+            format!("SELECT 1 AS n FROM event WHERE log_index >= ? AND id IN ({places}) LIMIT 1");
+        let values = std::iter::once(SqlValue::from(from));
+        let values = values.chain(few.iter().map(|id| value::id(*id)));
+        if link.number(sql, values.collect()).await? == 1 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whether an event with this identifier is in the log, or waits to be sealed. It reads all that
 /// waits: for the rare caller that does not know what became of its commit.
 pub async fn is_recorded(link: &mut Link, id: EventId) -> Result<bool, Error> {

@@ -1,12 +1,10 @@
 //! Giving events their index, and covering them with a signed checkpoint.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use chancery_event::{Event, LogIndex, Timestamp};
 use chancery_seal::hash::Hash;
 
-use crate::filter_sql::Dialect;
 use crate::{Error, Link, SqlValue, Tx, args};
 
 /// How far the log is.
@@ -101,16 +99,13 @@ impl Sequence {
 ///
 /// # Errors
 /// [`Error::Conflict`] if the log does not have as many entries any more as was thought;
-/// [`Error::Exists`] if it has one of the events.
+/// [`Error::Exists`] if it has one of the events, where an index says so.
 pub async fn sequence(tx: &mut Tx, sequence: &Sequence) -> Result<(), Error> {
     let Sequence { from, events, tiles, .. } = sequence;
     let to = from + events.len() as u64;
     let sql = "UPDATE log_state SET size = $2 WHERE one = 1 AND size = $1";
     if tx.execute(sql, args![*from, to]).await? != 1 {
         return Err(Error::Conflict("the log"));
-    }
-    if tx.dialect() == Dialect::Postgres {
-        refuse_known(tx, events).await?;
     }
     super::make_room(tx, to).await?;
     tx.insert_many(EVENT_HEAD, "", sequence.rows()).await?;
@@ -123,17 +118,6 @@ pub async fn sequence(tx: &mut Tx, sequence: &Sequence) -> Result<(), Error> {
         .collect();
     let tail = "ON CONFLICT (level, tile_index) DO UPDATE SET hashes = excluded.hashes";
     tx.insert_many("INSERT INTO log_tile (level, tile_index, hashes)", tail, rows).await
-}
-
-/// Refuses what the log has already, or what would enter it twice. A table in parts has no index
-/// that is unique over all of them, so it is looked up.
-async fn refuse_known(tx: &mut Tx, events: &[Indexed]) -> Result<(), Error> {
-    let ids: Vec<String> = events.iter().map(|one| one.event.id.to_string()).collect();
-    let distinct: HashSet<&String> = ids.iter().collect();
-    if distinct.len() < ids.len() || !super::sealed_ids(tx, &ids).await?.is_empty() {
-        return Err(Error::Exists("an event of this identifier".to_owned()));
-    }
-    Ok(())
 }
 
 pub(crate) const EVENT_HEAD: &str =
