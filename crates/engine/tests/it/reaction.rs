@@ -586,9 +586,13 @@ async fn events_that_are_alike_are_decided_as_one_by_one() {
     let engine = running.engine();
     let raise = json!([{ "step": "raise_alert", "kind": "x", "title": "{type} {id}" }]);
     save(engine, &[(Class::Action, "x", action(raise))]).await.unwrap();
+    let ders: Vec<_> = (0..30).map(|number| leaf(&format!("{number}.example"))).collect();
     for round in 0..2 {
         for number in 0..40 {
-            let done = uploaded(engine, &format!("{}.example", number % 30)).await;
+            let upload = upload_of(ders[number % 30].clone());
+            let answer = engine.upload(&context(engine), upload).await.unwrap();
+            let UploadAnswer::Done(mut items) = answer else { panic!("done") };
+            let done = items.remove(0).result;
             assert_eq!(done.is_ok(), round == 0 && number < 30, "the others are there already");
             if let Ok(id) = done {
                 moved(engine, id, "/a").await;
