@@ -65,3 +65,4 @@ CREATE TABLE removed_span (
     last_index  BIGINT NOT NULL,
     run         TEXT COLLATE "C" NOT NULL
 );
+CREATE INDEX removed_span_by_run ON removed_span (run, last_index);
