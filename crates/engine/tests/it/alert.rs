@@ -132,7 +132,8 @@ async fn an_alert_about_a_broken_chain_ends_when_the_chain_is_whole_again() {
     }
     assert!(engine.settle(PATIENCE).await);
     let resolved = events(&engine, "type:alert.resolved").await;
-    let whole = resolved.iter().filter(|seen| seen.event.detail["resolved_because"] == "chain_complete");
+    let whole =
+        resolved.iter().filter(|seen| seen.event.detail["resolved_because"] == "chain_complete");
     assert_eq!(whole.count(), 2, "{:?}", resolved[0].event.detail);
     running.stop().await.unwrap();
 }

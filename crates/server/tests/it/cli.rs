@@ -281,9 +281,12 @@ fn certificates_are_uploaded_listed_and_shown() {
     );
     assert_eq!(document["items"][0]["code"], "file_unreadable");
     assert!(document["items"][1]["id"].is_string(), "{document:#}");
-    let run = server.run(&token, &["certificates", "upload", three, "--group", "no such group"]);
+    let four = installation.beside("four.pem");
+    std::fs::write(&four, certificate("four.example")).unwrap();
+    let four = four.to_str().unwrap();
+    let run = server.run(&token, &["certificates", "upload", four, "--group", "no such group"]);
     assert!(run.status == 1 && run.err.contains("groups"), "{run:?}");
-    let run = server.run(&token, &["certificates", "upload", three, "--async"]).well();
+    let run = server.run(&token, &["certificates", "upload", four, "--async"]).well();
     assert!(run.out.contains("queued as job"), "{run:?}");
 
     let query = ["certificates", "list", "path:/prod/web", "--json"];

@@ -61,6 +61,10 @@ impl Item {
     /// certificate. The error itself where nobody refused anything.
     pub(super) fn refused(error: Error) -> Result<Vec<Self>> {
         let Some(refusal) = error.downcast_ref::<Refusal>() else { return Err(error) };
+        if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&refusal.status) {
+            // That is about the caller, and so about every file.
+            return Err(error);
+        }
         if refusal.problem["items"].is_array() {
             return Ok(Self::all(refusal.status, &refusal.problem));
         }

@@ -277,7 +277,7 @@ pub(super) fn shown(preview: &Preview) -> Markup {
     html! {
         p.hint { "Tried on " a href={"/events/" (preview.event)} { (preview.event_type) } ", with the people as they are now. Nothing was sent." }
         (ui::data_table(&Table { id: "preview-recipients", caption: "Recipients", columns: &columns, rows: &rows }))
-        h3 { (preview.message.subject) }
+        p { strong { (preview.message.subject) } }
         pre.message tabindex="0" aria-label="Text of the message" { (preview.message.text) }
     }
 }

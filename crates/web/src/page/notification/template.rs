@@ -186,7 +186,7 @@ async fn preview(shell: &Shell, body: &Value) -> Markup {
     match engine.preview_notification(context, None, None, Some(body.clone()), None).await {
         Ok(preview) => html! {
             p.hint { "Filled from the newest event that fits, a " (preview.event_type) ", or an example of it." }
-            h3 { (preview.message.subject) }
+            p { strong { (preview.message.subject) } }
             pre.message tabindex="0" aria-label="Text of the message" { (preview.message.text) }
         },
         Err(error) => ui::alert_box(AlertKind::Error, &error.to_string()),
