@@ -115,7 +115,7 @@ struct UploadReport {
 #[allow(dead_code, reason = "only described: the answers are built from its parts")]
 enum Entered {
     /// One certificate.
-    One(super::certificate::CertificateDetail),
+    One(Box<super::certificate::CertificateDetail>),
     /// Several.
     Several(UploadReport),
 }

@@ -169,13 +169,13 @@ async fn edit(shell: Shell, Path(name): Path<String>) -> Response {
         .answer(async {
             let source = find(&shell, &name).await?;
             let mut typed = Typed::default()
-                .or("addresses", &source.addresses.join(", "))
-                .or("certificates", &source.certificates.join(", "));
+                .or("addresses", source.addresses.join(", "))
+                .or("certificates", source.certificates.join(", "));
             if let Some(PollView { url, filter, every_s, .. }) = &source.poll {
                 typed = typed
                     .or("poll/url", url)
                     .or("poll/filter", filter.as_deref().unwrap_or_default())
-                    .or("poll/every_s", &every_s.to_string());
+                    .or("poll/every_s", every_s.to_string());
             }
             edit_view(&shell, &source, &typed)
         })
