@@ -267,28 +267,6 @@ fn certificates_are_uploaded_listed_and_shown() {
     assert_eq!(item["status"], 409);
     assert_eq!(item["problem"].as_str().unwrap().matches(&id).count(), 1, "{item:#}");
 
-    // What cannot be read has its own outcome, and what stands behind it is tried.
-    let three = installation.beside("three.pem");
-    std::fs::write(&three, certificate("three.example")).unwrap();
-    let nowhere = installation.beside("nowhere");
-    let (three, nowhere) = (three.to_str().unwrap(), nowhere.to_str().unwrap());
-    let upload = ["certificates", "upload", "--json", nowhere, three, "--path", "/three"];
-    let run = server.run(&token, &upload);
-    let document = run.document();
-    assert_eq!(
-        (run.status, &document["accepted"], &document["refused"]),
-        (1, &1.into(), &1.into())
-    );
-    assert_eq!(document["items"][0]["code"], "file_unreadable");
-    assert!(document["items"][1]["id"].is_string(), "{document:#}");
-    let four = installation.beside("four.pem");
-    std::fs::write(&four, certificate("four.example")).unwrap();
-    let four = four.to_str().unwrap();
-    let run = server.run(&token, &["certificates", "upload", four, "--group", "no such group"]);
-    assert!(run.status == 1 && run.err.contains("groups"), "{run:?}");
-    let run = server.run(&token, &["certificates", "upload", four, "--async"]).well();
-    assert!(run.out.contains("queued as job"), "{run:?}");
-
     let query = ["certificates", "list", "path:/prod/web", "--json"];
     let list = server.run(&token, &query).well().document();
     assert_eq!(list[0]["id"], id.as_str());
@@ -312,6 +290,34 @@ fn certificates_are_uploaded_listed_and_shown() {
     assert_eq!(run.status, 1, "{run:?}");
     server.stop();
     assert_eq!(installation.verify().0, 0);
+}
+
+#[test]
+fn each_file_of_an_upload_has_its_own_outcome() {
+    let installation = Installation::new();
+    let token = installation.token("administrator");
+    let server = Server::start(&installation);
+    let three = installation.beside("three.pem");
+    std::fs::write(&three, certificate("three.example")).unwrap();
+    let nowhere = installation.beside("nowhere");
+    let (three, nowhere) = (three.to_str().unwrap(), nowhere.to_str().unwrap());
+    let upload = ["certificates", "upload", "--json", nowhere, three, "--path", "/three"];
+    let run = server.run(&token, &upload);
+    let document = run.document();
+    assert_eq!(
+        (run.status, &document["accepted"], &document["refused"]),
+        (1, &1.into(), &1.into())
+    );
+    assert_eq!(document["items"][0]["code"], "file_unreadable");
+    assert!(document["items"][1]["id"].is_string(), "{document:#}");
+    let four = installation.beside("four.pem");
+    std::fs::write(&four, certificate("four.example")).unwrap();
+    let four = four.to_str().unwrap();
+    let run = server.run(&token, &["certificates", "upload", four, "--group", "no such group"]);
+    assert!(run.status == 1 && run.err.contains("groups"), "{run:?}");
+    let run = server.run(&token, &["certificates", "upload", four, "--async"]).well();
+    assert!(run.out.contains("queued as job"), "{run:?}");
+    server.stop();
 }
 
 #[test]
