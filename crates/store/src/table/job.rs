@@ -37,7 +37,7 @@ pub struct Job {
     pub total: i64,
     /// `kind/id` of the actor.
     pub triggered_by: String,
-    /// JSON: on whose behalf, origin, cause, depth; [`FORGOTTEN`] once nobody needs it.
+    /// JSON: on whose behalf, origin, cause, depth; an empty object once nobody needs it.
     pub context: String,
     /// When it was asked for.
     pub scheduled_at: Timestamp,
