@@ -17,6 +17,7 @@ mod channel;
 mod contact;
 mod coverage;
 mod delivery;
+mod destination;
 pub(crate) mod dialect;
 pub(crate) mod document;
 mod evaluation;

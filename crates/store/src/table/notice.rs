@@ -3,6 +3,7 @@
 use chancery_event::id::{AccountId, AlertId, DeliveryId, EventId, NoticeId, NotificationId};
 use chancery_event::{LogIndex, Timestamp};
 
+use super::newest_first;
 use crate::{Error, Link, Row, SqlValue, Tx, args, value};
 
 /// A decision as stored.
@@ -242,22 +243,10 @@ fn conditions(query: &Query, values: &mut Vec<SqlValue>) -> String {
 /// Decisions that fit, newest first.
 pub async fn page(link: &mut Link, query: &Query, limit: usize) -> Result<Vec<Notice>, Error> {
     let mut values = Vec::new();
-    let mut text = conditions(query, &mut values);
-    for (position, sign) in [(query.before, "<"), (query.after, ">")] {
-        if let Some(position) = position {
-            text.push_str(&format!(" AND id {sign} ?"));
-            values.push(value::id(position));
-        }
-    }
-    let order = if query.after.is_some() { "ASC" } else { "DESC" };
-    values.push(limit.into());
-    let sql = format!("SELECT {COLUMNS} FROM notice WHERE {text} ORDER BY id {order} LIMIT ?");
-    let mut found: Vec<Notice> =
-        link.rows(sql, values).await?.iter().map(read).collect::<Result<_, _>>()?;
-    if query.after.is_some() {
-        found.reverse();
-    }
-    Ok(found)
+    let text = conditions(query, &mut values);
+    let select = format!("SELECT {COLUMNS} FROM notice WHERE {text}");
+    let between = (query.before.map(value::id), query.after.map(value::id));
+    newest_first(link, &select, values, between, limit).await?.iter().map(read).collect()
 }
 
 /// How many decisions of each kind fit: decision, reason, count.

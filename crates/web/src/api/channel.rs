@@ -1,11 +1,11 @@
 //! Channels: the means by which people are told. What forwarders and channels share stands in
-//! `forwarder`.
+//! `destination`.
 
 use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use chancery_engine::delivery::{Class, DestinationEdit, DestinationView};
 use chancery_engine::{Engine, Permission};
 use chancery_event::Timestamp;
@@ -13,13 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::routes;
 
-use super::forwarder::{
+use super::destination::{
     DestinationVersion, RecoverWish, Recovered, Rotation, SavedDestination, Switch, Trial,
 };
 use super::listing::Page;
-use super::upload::located;
-use super::{Operations, version};
-use crate::edge::{Caller, Json, PathOf, Problem, Unrepeatable};
+use super::{Operations, destination, version};
+use crate::edge::{Caller, Json, PathOf, Problem};
 
 const CLASS: Class = Class::Channel;
 
@@ -181,12 +180,7 @@ async fn create_channel(
 ) -> Result<Response, Problem> {
     let edit =
         DestinationEdit { body: new.body, secrets: new.secrets, enabled: new.enabled, start: None };
-    let saved = engine.create_destination(caller.context(), CLASS, &new.name, edit).await?;
-    let place = located(&format!("/api/v1/channels/{}", new.name));
-    let body = SavedDestination::of(&new.name, saved);
-    let mut response = (StatusCode::CREATED, place, Json(body)).into_response();
-    response.extensions_mut().insert(Unrepeatable);
-    Ok(response)
+    destination::create(&engine, &caller, CLASS, "channels", &new.name, edit).await
 }
 
 /// One channel
@@ -217,21 +211,13 @@ async fn update_channel(
     PathOf(name): PathOf<String>,
     Json(change): Json<ChannelChange>,
 ) -> Result<Response, Problem> {
-    let condition = version::if_match(&headers)?;
-    let version = condition.or(change.version);
     let edit = DestinationEdit {
         body: change.body,
         secrets: change.secrets,
         enabled: change.enabled,
         start: None,
     };
-    let saved = engine
-        .update_destination(caller.context(), CLASS, &name, version, edit)
-        .await
-        .map_err(|error| Problem::from(error).under_condition(condition.is_some()))?;
-    let mut response = Json(SavedDestination::of(&name, saved)).into_response();
-    response.extensions_mut().insert(Unrepeatable);
-    Ok(response)
+    destination::update(&engine, &caller, CLASS, &name, &headers, change.version, edit).await
 }
 
 /// Delete a channel
@@ -259,8 +245,7 @@ async fn list_channel_versions(
     caller: Caller,
     PathOf(name): PathOf<String>,
 ) -> Result<Json<Page<DestinationVersion>>, Problem> {
-    let versions = engine.destination_versions(caller.context(), CLASS, &name).await?;
-    Ok(Json(Page::whole(versions.into_iter().map(DestinationVersion::from).collect())))
+    destination::versions(&engine, &caller, CLASS, &name).await
 }
 
 /// Switch a channel on or off
@@ -317,11 +302,7 @@ async fn rotate_channel_secret(
     PathOf(name): PathOf<String>,
     Json(rotation): Json<Rotation>,
 ) -> Result<Response, Problem> {
-    let hours = rotation.overlap_hours;
-    let saved = engine.rotate_signing_secret(caller.context(), CLASS, &name, hours).await?;
-    let mut response = Json(SavedDestination::of(&name, saved)).into_response();
-    response.extensions_mut().insert(Unrepeatable);
-    Ok(response)
+    destination::rotate(&engine, &caller, CLASS, &name, &rotation).await
 }
 
 /// Recover what a channel gave up

@@ -2,10 +2,8 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use chancery_engine::delivery::{
-    Class, DestinationEdit, DestinationView, ForwarderAccess, Saved, Sent,
-};
+use axum::response::Response;
+use chancery_engine::delivery::{Class, DestinationEdit, DestinationView, ForwarderAccess};
 use chancery_engine::{Engine, Permission};
 use chancery_event::Timestamp;
 use chancery_event::id::AccountId;
@@ -14,10 +12,12 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa_axum::routes;
 
+use super::destination::{
+    DestinationVersion, RecoverWish, Recovered, Rotation, SavedDestination, Switch, Trial,
+};
 use super::listing::Page;
-use super::upload::located;
-use super::{Operations, version};
-use crate::edge::{Caller, Json, PathOf, Problem, Unrepeatable};
+use super::{Operations, destination, version};
+use crate::edge::{Caller, Json, PathOf, Problem};
 
 const CLASS: Class = Class::Forwarder;
 
@@ -174,24 +174,6 @@ struct ForwarderChange {
     version: Option<i64>,
 }
 
-/// What became of saving.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct SavedDestination {
-    /// Its name.
-    name: String,
-    /// The version that counts now.
-    version: i64,
-    /// Secrets that were made here, such as `signing`: told this once.
-    generated: BTreeMap<String, String>,
-}
-
-impl SavedDestination {
-    pub(super) fn of(name: &str, saved: Saved) -> Self {
-        let generated = saved.generated.into_iter().collect();
-        Self { name: name.to_owned(), version: saved.version, generated }
-    }
-}
-
 /// Forwarders
 ///
 /// Those that the caller may manage; all of them for administrators and auditors.
@@ -223,12 +205,7 @@ async fn create_forwarder(
         enabled: new.enabled,
         start: new.start,
     };
-    let saved = engine.create_destination(caller.context(), CLASS, &new.name, edit).await?;
-    let place = located(&format!("/api/v1/forwarders/{}", new.name));
-    let body = SavedDestination::of(&new.name, saved);
-    let mut response = (StatusCode::CREATED, place, Json(body)).into_response();
-    response.extensions_mut().insert(Unrepeatable);
-    Ok(response)
+    destination::create(&engine, &caller, CLASS, "forwarders", &new.name, edit).await
 }
 
 /// One forwarder
@@ -259,21 +236,13 @@ async fn update_forwarder(
     PathOf(name): PathOf<String>,
     Json(change): Json<ForwarderChange>,
 ) -> Result<Response, Problem> {
-    let condition = version::if_match(&headers)?;
-    let version = condition.or(change.version);
     let edit = DestinationEdit {
         body: change.body,
         secrets: change.secrets,
         enabled: change.enabled,
         start: change.start,
     };
-    let saved = engine
-        .update_destination(caller.context(), CLASS, &name, version, edit)
-        .await
-        .map_err(|error| Problem::from(error).under_condition(condition.is_some()))?;
-    let mut response = Json(SavedDestination::of(&name, saved)).into_response();
-    response.extensions_mut().insert(Unrepeatable);
-    Ok(response)
+    destination::update(&engine, &caller, CLASS, &name, &headers, change.version, edit).await
 }
 
 /// Delete a forwarder
@@ -291,37 +260,6 @@ async fn delete_forwarder(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// One version of a destination.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct DestinationVersion {
-    /// Its number.
-    version: i64,
-    /// Whether it was to send.
-    enabled: bool,
-    /// What it said; null in the version that deleted it.
-    #[schema(value_type = Option<Object>)]
-    body: Value,
-    /// When it was made.
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    /// Identifier of the account that made it.
-    created_by: Option<String>,
-}
-
-impl From<(i64, bool, Value, Timestamp, Option<String>)> for DestinationVersion {
-    fn from(
-        (version, enabled, body, created_at, created_by): (
-            i64,
-            bool,
-            Value,
-            Timestamp,
-            Option<String>,
-        ),
-    ) -> Self {
-        Self { version, enabled, body, created_at, created_by }
-    }
-}
-
 /// Versions of a forwarder
 #[utoipa::path(get, path = "/api/v1/forwarders/{name}/versions", tag = "deliveries",
     params(("name" = String, Path, description = "Name")),
@@ -331,16 +269,7 @@ async fn list_forwarder_versions(
     caller: Caller,
     PathOf(name): PathOf<String>,
 ) -> Result<Json<Page<DestinationVersion>>, Problem> {
-    let versions = engine.destination_versions(caller.context(), CLASS, &name).await?;
-    Ok(Json(Page::whole(versions.into_iter().map(DestinationVersion::from).collect())))
-}
-
-/// On or off.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Switch {
-    /// Whether it is to send.
-    pub(super) enabled: bool,
+    destination::versions(&engine, &caller, CLASS, &name).await
 }
 
 /// Switch a forwarder on or off
@@ -359,38 +288,6 @@ async fn switch_forwarder(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What came of a trial.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct Trial {
-    /// Whether it got through.
-    delivered: bool,
-    /// Status of the answer.
-    status: Option<u16>,
-    /// Why it failed, in one word.
-    failure: Option<&'static str>,
-    /// The same in a sentence.
-    error: Option<String>,
-    /// Head of what was sent, secrets left out.
-    #[schema(value_type = Object)]
-    request: Value,
-    /// Head of what came back; never its body.
-    #[schema(value_type = Object)]
-    response: Value,
-}
-
-impl From<Sent> for Trial {
-    fn from(sent: Sent) -> Self {
-        Self {
-            delivered: sent.failure.is_none(),
-            status: sent.status,
-            failure: sent.failure.as_ref().map(|failure| failure.word),
-            error: sent.failure.map(|failure| failure.message),
-            request: sent.request,
-            response: sent.response,
-        }
-    }
-}
-
 /// Try a forwarder out
 ///
 /// Sends the newest event of the log (or a message, where people read) at once, by the same rules
@@ -407,19 +304,6 @@ async fn try_forwarder(
     Ok(Json(sent.into()))
 }
 
-/// How a secret is replaced.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Rotation {
-    /// Hours for which the old secret signs as well, 0 to 720.
-    #[serde(default = "overlap")]
-    pub(super) overlap_hours: u32,
-}
-
-fn overlap() -> u32 {
-    24
-}
-
 /// Replace the signing secret of a forwarder
 ///
 /// For the hours of overlap both the old and the new one sign. The new one is told in the answer,
@@ -433,11 +317,7 @@ async fn rotate_forwarder_secret(
     PathOf(name): PathOf<String>,
     Json(rotation): Json<Rotation>,
 ) -> Result<Response, Problem> {
-    let hours = rotation.overlap_hours;
-    let saved = engine.rotate_signing_secret(caller.context(), CLASS, &name, hours).await?;
-    let mut response = Json(SavedDestination::of(&name, saved)).into_response();
-    response.extensions_mut().insert(Unrepeatable);
-    Ok(response)
+    destination::rotate(&engine, &caller, CLASS, &name, &rotation).await
 }
 
 /// From where.
@@ -462,22 +342,6 @@ async fn replay_forwarder(
 ) -> Result<StatusCode, Problem> {
     engine.replay_forwarder(caller.context(), &name, wish.from_index).await?;
     Ok(StatusCode::ACCEPTED)
-}
-
-/// Since when.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RecoverWish {
-    /// Deliveries made at this time or later.
-    #[schema(value_type = String, format = DateTime)]
-    pub(super) since: Timestamp,
-}
-
-/// How many.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct Recovered {
-    /// Deliveries that were put back.
-    pub(super) deliveries: u64,
 }
 
 /// Recover what a forwarder gave up

@@ -11,8 +11,9 @@ use maud::{Markup, html};
 use super::places;
 use crate::edge::{Access, Problem, Routes};
 use crate::page::GET;
+use crate::page::listing::toggles;
 use crate::page::shell::Shell;
-use crate::ui::{self, AlertKind, Column, Facet, FacetValue, Icon, Nav, Row, Stat, Table, Tone};
+use crate::ui::{self, AlertKind, Column, Icon, Nav, Row, Stat, Table, Tone};
 
 const PAGE: usize = 50;
 /// Parameters that say where a page begins.
@@ -116,7 +117,7 @@ fn tiles(estate: &EstateCoverage) -> Markup {
 }
 
 fn facets(shell: &Shell, estate: &EstateCoverage) -> Markup {
-    let state = shell.address.value("state");
+    let (address, state) = (shell.address.without(CURSORS), shell.address.value("state"));
     let mut states: Vec<(&str, &str, u64)> = Vec::new();
     let mut reasons: Vec<(&str, &str, u64)> = Vec::new();
     for (word, label) in STATES {
@@ -133,31 +134,9 @@ fn facets(shell: &Shell, estate: &EstateCoverage) -> Markup {
         }
     }
     html! { aside.facets aria-label="Narrow the list" {
-        (facet(shell, "state", "Who hears", &states))
-        (facet(shell, "reason", "Why", &reasons))
+        (toggles(&address, "state", "Who hears", &states))
+        (toggles(&address, "reason", "Why", &reasons))
     } }
-}
-
-fn facet(shell: &Shell, name: &str, label: &str, values: &[(&str, &str, u64)]) -> Markup {
-    let address = shell.address.without(CURSORS);
-    let hrefs: Vec<String> = values
-        .iter()
-        .map(|(value, ..)| match address.value(name) == Some(*value) {
-            true => address.without(&[name]).to_string(),
-            false => address.with(name, value).to_string(),
-        })
-        .collect();
-    let shown: Vec<FacetValue<'_>> = values
-        .iter()
-        .zip(&hrefs)
-        .map(|((value, label, count), href)| FacetValue {
-            label,
-            count: *count,
-            href,
-            selected: address.value(name) == Some(*value),
-        })
-        .collect();
-    ui::facet_details(&Facet { label, values: &shown, more_href: None })
 }
 
 fn table(rows: &[Unreached]) -> Markup {

@@ -9,10 +9,9 @@ use maud::{Markup, html};
 use super::places;
 use crate::edge::{Access, Problem, Routes};
 use crate::page::GET;
+use crate::page::listing::toggles;
 use crate::page::shell::Shell;
-use crate::ui::{
-    self, ChoiceOption, Column, Crumb, Facet, FacetValue, Field, Icon, Nav, Row, Table, Tone,
-};
+use crate::ui::{self, ChoiceOption, Column, Crumb, Field, Icon, Nav, Row, Table, Tone};
 
 const PAGE: usize = 50;
 /// Parameters that say where a page begins.
@@ -83,27 +82,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
 }
 
 fn facets(shell: &Shell, counts: &[(String, String, u64)]) -> Markup {
-    let facet = |name: &str, label: &str, values: &[(String, String, u64)]| {
-        let address = shell.address.without(CURSORS);
-        let hrefs: Vec<String> = values
-            .iter()
-            .map(|(value, ..)| match address.value(name) == Some(value.as_str()) {
-                true => address.without(&[name]).to_string(),
-                false => address.with(name, value).to_string(),
-            })
-            .collect();
-        let shown: Vec<FacetValue<'_>> = values
-            .iter()
-            .zip(&hrefs)
-            .map(|((value, label, count), href)| FacetValue {
-                label,
-                count: *count,
-                href,
-                selected: address.value(name) == Some(value.as_str()),
-            })
-            .collect();
-        ui::facet_details(&Facet { label, values: &shown, more_href: None })
-    };
+    let address = shell.address.without(CURSORS);
     let mut decisions: Vec<(String, String, u64)> = Vec::new();
     let mut reasons: Vec<(String, String, u64)> = Vec::new();
     for (decision, reason, count) in counts {
@@ -117,8 +96,8 @@ fn facets(shell: &Shell, counts: &[(String, String, u64)]) -> Markup {
         }
     }
     html! { aside.facets aria-label="Narrow the list" {
-        (facet("decision", "Decision", &decisions))
-        (facet("reason", "Why not, or not yet", &reasons))
+        (toggles(&address, "decision", "Decision", &decisions))
+        (toggles(&address, "reason", "Why not, or not yet", &reasons))
     } }
 }
 
