@@ -55,7 +55,8 @@ pub fn run(root: &Path, full: bool) -> Result<()> {
 pub fn programs(root: &Path) -> Result<()> {
     tools::install_packages()?;
     tools::install_axe(root)?;
-    tools::install_parsers(root)
+    tools::install_parsers(root)?;
+    tools::install_vectors(root)
 }
 
 fn format(run: &Run) -> Result<()> {
@@ -76,6 +77,10 @@ fn clippy(run: &Run) -> Result<()> {
 
 fn tests(run: &Run) -> Result<()> {
     let long: &[(&str, &str)] = if run.full { &[("CHANCERY_FULL", "1")] } else { &[] };
+    if !run.full {
+        println!("      not checked: the full length of long tests, and time limits of webhooks;");
+        println!("      `cargo xtask test --full` does");
+    }
     run.cargo(&["test", "--workspace"], long)
 }
 

@@ -232,16 +232,35 @@ const PARSERS_FOLDER: &str = "target/tools/dialects";
 
 /// Puts the parsers under `target/tools` when they are not there: once, two megabytes.
 pub fn install_parsers(root: &Path) -> Result<()> {
-    let folder = root.join(PARSERS_FOLDER);
-    if folder.join("standardwebhooks").is_dir() {
+    install(root, "parsers of event formats", &PARSERS, PARSERS_FOLDER, "standardwebhooks")
+}
+
+/// Certificates, keys and containers of many makers, sound and malformed, that
+/// `crates/pki/tests/it/vectors.rs` reads.
+const VECTORS: [[&str; 2]; 1] = [[
+    "cryptography-vectors==50.0.2",
+    "--hash=sha256:51641f03a3eb4edbe9fb68e3a3574d25f86aa502d06391fffa886330d02778a0",
+]];
+/// Where that test looks for them.
+const VECTORS_FOLDER: &str = "target/tools/vectors";
+
+/// Puts the vectors under `target/tools` when they are not there: once, 56 megabytes.
+pub fn install_vectors(root: &Path) -> Result<()> {
+    install(root, "test vectors", &VECTORS, VECTORS_FOLDER, "cryptography_vectors")
+}
+
+/// Puts Python packages into `to` below the root, unless the module `sign` is there already.
+fn install(root: &Path, what: &str, packages: &[[&str; 2]], to: &str, sign: &str) -> Result<()> {
+    let folder = root.join(to);
+    if folder.join(sign).is_dir() {
         return Ok(());
     }
-    println!("      fetching parsers of event formats into {PARSERS_FOLDER}, once");
-    let work = root.join("target/tools/dialects.part");
+    println!("      fetching {what} into {to}, once");
+    let work = folder.with_extension("part");
     let _ = std::fs::remove_dir_all(&work);
     std::fs::create_dir_all(&work).context("cannot make a folder under target/tools")?;
     let wish = work.join("wish.txt");
-    let lines: Vec<String> = PARSERS.iter().map(|package| package.join(" ")).collect();
+    let lines: Vec<String> = packages.iter().map(|package| package.join(" ")).collect();
     std::fs::write(&wish, lines.join("\n")).context("cannot write under target/tools")?;
     let mut install = Command::new("pip3");
     install.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
@@ -249,7 +268,7 @@ pub fn install_parsers(root: &Path) -> Result<()> {
     install.arg("--requirement").arg(&wish);
     succeed(&mut install)?;
     let _ = std::fs::remove_dir_all(&folder);
-    std::fs::rename(&work, &folder).context("cannot put the parsers in place")
+    std::fs::rename(&work, &folder).with_context(|| format!("cannot put the {what} in place"))
 }
 
 fn succeed(command: &mut Command) -> Result<()> {

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use chancery_engine::Error;
 use chancery_engine::delivery::{
-    Address, Checked, Definition, Parcel, Secrets, SendError, Sender, Sent,
+    Address, Checked, Definition, Fetch, Fetched, Origin, Parcel, Secrets, SendError, Sender, Sent,
 };
 use chancery_engine::net::Network;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::sender::{email, file, nats, servicenow, slack, syslog, teams, webhook};
-use crate::wire::http::Client;
+use crate::wire::address::Target;
+use crate::wire::http::{Call, Client};
+use crate::wire::tls;
 
 /// All senders over one network.
 #[derive(Clone)]
@@ -102,6 +104,31 @@ impl Sender for Senders {
 
     fn network(&self) -> Network {
         self.0.client.network().clone()
+    }
+
+    fn origin(&self, field: &str, url: &str, ca: Option<&str>) -> Result<Origin, Error> {
+        let target = Target::http(field, url)?;
+        tls::with_roots("poll/ca", ca)?;
+        let origin = target.origin();
+        Ok(Origin { tls: target.tls, host: target.host, origin, path: target.path })
+    }
+
+    fn fetch(&self, fetch: Fetch) -> BoxFuture<'static, Result<Fetched, SendError>> {
+        let inner = self.0.clone();
+        Box::pin(async move {
+            let wrong = |error: Error| SendError::new("configuration", error.to_string());
+            let call = Call {
+                owner: fetch.owner,
+                target: Target::http("poll/url", &fetch.url).map_err(wrong)?,
+                method: http::Method::GET,
+                headers: fetch.headers,
+                body: Vec::new(),
+                tls: tls::with_roots("poll/ca", fetch.ca.as_deref()).map_err(wrong)?,
+                hidden: &["authorization"],
+                path_is_secret: false,
+            };
+            inner.client.fetch_page(call, fetch.body_max).await
+        })
     }
 
     fn public_key(&self, definition: &Definition, secrets: &Secrets) -> Option<String> {

@@ -10,6 +10,7 @@ mod credential;
 pub(crate) mod limit;
 mod password;
 mod refusal;
+mod refused;
 pub(crate) mod session;
 mod token;
 

@@ -287,7 +287,8 @@ impl Engine {
                     let revision = definitions::next_revision(tx).await?;
                     let monitors = defaults::monitors().into_iter().map(|d| (Class::Monitor, d));
                     let schedules = defaults::schedules().into_iter().map(|d| (Class::Schedule, d));
-                    for (class, (name, body)) in monitors.chain(schedules) {
+                    let told = crate::notification::defaults();
+                    for (class, (name, body)) in monitors.chain(schedules).chain(told) {
                         let row = definitions::Object {
                             class: class.as_str().to_owned(),
                             name: name.to_owned(),

@@ -182,13 +182,13 @@ impl Engine {
             published_root: published.map(|(_, root)| hex(root.as_bytes())),
             lost: restored.lost(),
         };
-        let target = self.log_target();
+        let (target, known) = (self.log_target(), restored.published);
         self.operation(context, Permission::Backup, &payload)?
             .run(move |tx, _| {
                 let (payload, target) = (payload.clone(), target.clone());
                 Box::pin(async move {
-                    if let Some(size) = payload.published_size {
-                        crate::remembered::note_loss(tx, payload.log_size, size).await?;
+                    if let Some(known) = known {
+                        crate::remembered::note_loss(tx, payload.log_size, known).await?;
                     }
                     Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
                 })
@@ -248,7 +248,13 @@ impl Engine {
     /// # Errors
     /// The caller may not make backups.
     pub async fn queue_backup(&self, context: &Context) -> Result<JobId, Error> {
-        self.queue(context, Permission::Backup, Kind::BackupCreate).await
+        let attempt = types::BackupCreate {
+            size_bytes: None,
+            bytes_sha256: None,
+            log_size: None,
+            as_of: None,
+        };
+        self.queue(context, Permission::Backup, Kind::BackupCreate, &attempt).await
     }
 
     /// Works off a queued backup. Its name is that of the job, so that a try that broke off leaves

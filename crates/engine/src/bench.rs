@@ -76,7 +76,7 @@ fn draft(environment: &Environment) -> Result<Draft, Error> {
         fingerprint_sha256: hex(&random),
         serial_number: hex(&random[..16]),
         subject_dn: Some(format!("CN={host}")),
-        issuer_dn: "CN=Measured Issuing CA 1,O=Example".to_owned(),
+        issuer_dn: Some("CN=Measured Issuing CA 1,O=Example".to_owned()),
         not_before: now,
         not_after: now.plus(90 * Timestamp::DAY),
         authority_id: None,
@@ -84,6 +84,7 @@ fn draft(environment: &Environment) -> Result<Draft, Error> {
         ra_profile: None,
         group_ids: Vec::new(),
         person_dn: None,
+        person_issuer_dn: None,
     };
     let payload = types::Uploaded {
         certificate: summary,

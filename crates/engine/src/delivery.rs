@@ -44,7 +44,9 @@ pub use access::{ForwarderAccess, Reach};
 pub use chancery_store::table::delivery::search::Query as DeliveryQuery;
 pub use chancery_store::table::delivery::{Attempt, Delivery};
 pub use chancery_store::table::destination::{Course, Destination};
+pub(crate) use change::ready;
 pub use change::{DestinationEdit, Generated, Saved};
+pub(crate) use definition::check_path;
 pub use definition::{Definition, Locations, Runner, Selection};
 pub use query::{Backlog, DestinationView};
 pub use secrets::Secrets;
@@ -93,6 +95,9 @@ pub struct Message {
     /// The event that it tells of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
+    /// How many causes stand behind what is told of it being sent.
+    #[serde(default)]
+    pub depth: u16,
     /// Messages of one key replace each other at the receiver, where it knows such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -161,12 +166,20 @@ pub struct SendError {
     pub retry_after_s: Option<i64>,
     /// The receiver asked not to be called any more.
     pub gone: bool,
+    /// Whom it went to was refused for good; the receiver itself works.
+    pub refused_recipient: Option<String>,
 }
 
 impl SendError {
     /// A failure that the next attempt may not meet.
     pub fn new(word: &'static str, message: impl Into<String>) -> Self {
-        Self { word, message: message.into(), retry_after_s: None, gone: false }
+        Self {
+            word,
+            message: message.into(),
+            retry_after_s: None,
+            gone: false,
+            refused_recipient: None,
+        }
     }
 }
 
@@ -201,6 +214,52 @@ pub struct Checked {
     pub batch_max: usize,
 }
 
+/// Something to be fetched, once, with `GET`.
+#[derive(Clone)]
+pub struct Fetch {
+    /// Who fetches, and its version: connections are kept for it alone.
+    pub owner: (String, i64),
+    /// The whole address.
+    pub url: String,
+    /// Headers; may hold secrets, and is never shown.
+    pub headers: Vec<(String, String)>,
+    /// Trust anchors instead of the machine's, PEM.
+    pub ca: Option<String>,
+    /// Bytes of the answer at most.
+    pub body_max: usize,
+}
+
+/// What came of fetching.
+#[derive(Clone, Debug, Default)]
+pub struct Fetched {
+    /// Status of the answer.
+    pub status: u16,
+    /// Its headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl Fetched {
+    /// The values of a header.
+    pub fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(one, _)| one == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// An address that something can be fetched from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// TLS from the first byte.
+    pub tls: bool,
+    /// Host, as it stands in the address.
+    pub host: String,
+    /// Scheme, host, and the port where it is not the standard one.
+    pub origin: String,
+    /// Path and query.
+    pub path: String,
+}
+
 /// Makes bytes of parcels and sends them: the crate above.
 pub trait Sender: Send + Sync + 'static {
     /// Kinds of destinations it knows.
@@ -217,6 +276,20 @@ pub trait Sender: Send + Sync + 'static {
 
     /// What it will use to reach addresses.
     fn network(&self) -> Network;
+
+    /// Takes an address apart; `ca` is looked at as well.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] of `field`: nothing can be fetched from there.
+    fn origin(&self, field: &str, url: &str, ca: Option<&str>) -> Result<Origin, Error> {
+        let _ = (url, ca);
+        Err(Error::invalid(field, "nothing can be fetched here"))
+    }
+
+    /// Fetches once, within time limits of its own; never follows where it is sent on to.
+    fn fetch(&self, _: Fetch) -> BoxFuture<'static, Result<Fetched, SendError>> {
+        Box::pin(async { Err(SendError::new("configuration", "nothing can be fetched here")) })
+    }
 
     /// The verifying key that belongs to a destination's signing secret, where there is one.
     fn public_key(&self, _: &Definition, _: &Secrets) -> Option<String> {

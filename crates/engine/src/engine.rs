@@ -79,6 +79,8 @@ pub struct Settings {
     pub accept_restored: bool,
     /// Resolved alerts are kept this many days.
     pub keep_resolved_alerts_days: u32,
+    /// Jobs that have ended are kept this many days.
+    pub keep_jobs_days: u32,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
     pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
 }
@@ -113,6 +115,7 @@ impl Settings {
             keep_deliveries_days: 30,
             accept_restored: false,
             keep_resolved_alerts_days: 400,
+            keep_jobs_days: 90,
             jobs_at_a_time: std::collections::BTreeMap::new(),
         }
     }
@@ -268,12 +271,17 @@ impl Engine {
             tokio::spawn(crate::inventory::status::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::reaction::dispatcher::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::notification::herald::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::notification::coverage::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::node::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::remembered::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::access::session::sweep(engine.clone(), stopped.clone())),
         ];
         if let Some(sender) = engine.settings().sender.clone() {
+            let poller =
+                crate::intake::poller::run(engine.clone(), sender.clone(), stopped.clone());
+            loops.push(tokio::spawn(poller));
             let courier = crate::delivery::courier::run(engine.clone(), sender, stopped.clone());
             loops.push(tokio::spawn(courier));
         }
@@ -292,6 +300,7 @@ impl Engine {
         settings: Settings,
         environment: Environment,
     ) -> Result<Opened, StartError> {
+        check_first(&settings)?;
         let store = Store::open(&settings.store()).await?;
         let keys = keys_of(&store, &settings, &environment).await?;
         if !settings.accept_restored {
@@ -504,6 +513,15 @@ impl Engine {
             store_bytes: self.0.store.size_bytes().await?,
             uptime_seconds: self.0.started.elapsed().as_secs(),
         })
+    }
+}
+
+/// What can be refused before anything is made.
+fn check_first(settings: &Settings) -> Result<(), KeyError> {
+    let is_decided = settings.key_passphrase.is_some() || settings.allow_unencrypted_key;
+    match is_decided || Keys::are_in(&settings.data_dir.join("keys")) {
+        true => Ok(()),
+        false => Err(KeyError::PassphraseRequired),
     }
 }
 

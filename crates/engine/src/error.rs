@@ -140,6 +140,12 @@ impl Error {
         )
     }
 
+    /// Whether what was to be written may have been written all the same.
+    pub(crate) fn leaves_doubt(&self) -> bool {
+        use chancery_store::Error::{Commit, Unavailable};
+        matches!(self, Self::Store(Commit(_) | Unavailable(_)))
+    }
+
     /// Whether trying the same again later may help.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_transient())

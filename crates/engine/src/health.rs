@@ -32,12 +32,19 @@ pub struct Finding {
 }
 
 impl Health {
-    /// Sealing has stopped because the stored log does not verify. True the first time.
+    /// Sealing has stopped. True the first time.
     pub(crate) fn stop_sealing(&self, why: &str) -> bool {
         let Ok(mut stopped) = self.stopped.lock() else { return false };
         let first = stopped.is_none();
         stopped.get_or_insert_with(|| why.to_owned());
         first
+    }
+
+    /// What made sealing stop has gone away.
+    pub(crate) fn seals_again(&self) {
+        if let Ok(mut stopped) = self.stopped.lock() {
+            *stopped = None;
+        }
     }
 
     /// Why sealing has stopped, if it has.
@@ -110,7 +117,7 @@ impl Health {
             finding(
                 "pending_events",
                 (quarantined > 0).then(|| {
-                    format!("{quarantined} pending events were not written by this program")
+                    format!("{quarantined} pending events were set aside: not written by this program, or twice")
                 }),
                 "all pending events carry a valid seal",
             ),

@@ -3,6 +3,7 @@
 //! Names and addresses of people are shown to those with [`Permission::PersonalRead`]; others see
 //! that there was something, as its commitment, and may not search by it either.
 
+mod access;
 mod erasure;
 mod export;
 mod proof;
@@ -12,11 +13,13 @@ mod verification;
 use chancery_event::envelope::{Event, PersonalPart};
 use chancery_event::filter::{Filter, Schema};
 use chancery_event::id::EventId;
+use chancery_event::search::Searchable;
 use chancery_event::{LogIndex, Timestamp};
 use chancery_store::log::{self, Bucket, Count, FacetGroup, PageRequest, Sealed};
 
 use crate::{Context, Engine, Error, Permission};
 
+pub use access::EventAccess;
 pub use erasure::ExportRecord;
 pub use export::{EventExport, bounds};
 pub use verification::VerifyReport;
@@ -114,9 +117,10 @@ impl Engine {
             oldest_first: query.oldest_first,
             limit: query.limit.clamp(1, PAGE_MAX),
         };
+        let filter = self.visible(context, &query.filter).await?;
         let now = self.environment().now().micros();
         let mut link = self.link().await?;
-        let page = log::page(&mut link, &query.filter, request, now).await?;
+        let page = log::page(&mut link, &filter, request, now).await?;
         let events = page.events.into_iter().map(|sealed| seen(context, sealed)).collect();
         Ok(EventPage { events, more: page.more })
     }
@@ -129,10 +133,10 @@ impl Engine {
         context.require(Permission::EventRead)?;
         let mut link = self.link().await?;
         if let Some(sealed) = log::by_id(&mut link, id).await? {
-            return Ok(seen(context, sealed));
+            return self.shown(context, seen(context, sealed)).await;
         }
         match log::removed_index(&mut link, id).await? {
-            Some(index) => self.removed_event(index).await,
+            Some(index) => self.shown(context, self.removed_event(index).await?).await,
             None => Err(Error::not_found("event", id)),
         }
     }
@@ -145,8 +149,8 @@ impl Engine {
         context.require(Permission::EventRead)?;
         let found = log::by_index(&mut self.link().await?, index).await?;
         match found {
-            Some(sealed) => Ok(seen(context, sealed)),
-            None => self.removed_event(index).await,
+            Some(sealed) => self.shown(context, seen(context, sealed)).await,
+            None => self.shown(context, self.removed_event(index).await?).await,
         }
     }
 
@@ -165,6 +169,7 @@ impl Engine {
     /// As [`Engine::events`].
     pub async fn event_facets(&self, context: &Context, filter: &Filter) -> Result<Facets, Error> {
         may_search(context, filter)?;
+        let filter = &self.visible(context, filter).await?;
         let now = self.environment().now().micros();
         let mut link = self.link().await?;
         let (mut groups, sampled) = log::facets(&mut link, filter, now).await?;
@@ -202,6 +207,7 @@ impl Engine {
         buckets: usize,
     ) -> Result<(Vec<Bucket>, bool), Error> {
         may_search(context, filter)?;
+        let filter = &self.visible(context, filter).await?;
         let now = self.environment().now().micros();
         Ok(log::bars(&mut self.link().await?, filter, span, buckets, now).await?)
     }
@@ -212,8 +218,51 @@ impl Engine {
     /// As [`Engine::events`].
     pub async fn event_count(&self, context: &Context, filter: &Filter) -> Result<Count, Error> {
         may_search(context, filter)?;
+        let filter = &self.visible(context, filter).await?;
         let now = self.environment().now().micros();
         Ok(log::count(&mut self.link().await?, filter, now).await?)
+    }
+}
+
+impl Engine {
+    /// The index of the first event that was sealed at `since` or later, whoever may see it: the
+    /// log is sealed in order.
+    ///
+    /// # Errors
+    /// The caller may not read events.
+    pub async fn sealed_since(&self, context: &Context, since: Timestamp) -> Result<u64, Error> {
+        context.require(Permission::EventRead)?;
+        let size = self.log_checkpoint().await?.map_or(0, |checkpoint| checkpoint.size);
+        let now = self.environment().now().micros();
+        let mut link = self.link().await?;
+        let (mut low, mut high) = (0, size);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            // Events in between may have been removed: the next one tells.
+            let request = PageRequest {
+                from: Some(LogIndex(middle)),
+                oldest_first: true,
+                limit: 1,
+                ..PageRequest::default()
+            };
+            let page = log::page(&mut link, &Filter::All, request, now).await?;
+            match page.events.first() {
+                Some(next) if next.sealed_at() < since => low = next.index().0 + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
+    /// The event, if the caller may see it; otherwise it is as if it were not there.
+    async fn shown(&self, context: &Context, seen: SeenEvent) -> Result<SeenEvent, Error> {
+        let Some(scope) = self.event_scope(context).await? else { return Ok(seen) };
+        let scope = scope.compile(self.event_schema())?;
+        let searchable = Searchable { event: &seen.event, index: seen.index };
+        if scope.holds(&searchable, self.environment().now().micros()) {
+            return Ok(seen);
+        }
+        Err(Error::not_found("event", seen.index))
     }
 }
 

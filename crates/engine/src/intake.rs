@@ -7,26 +7,30 @@
 //! and sending it again changes nothing.
 //!
 //! Read `intake/source.rs` (setting up), then this file (taking in), then `intake/link.rs`
-//! (certificates that events name).
+//! (certificates that events name). Lines of syslog come by `intake/roster.rs` (who sends them) and
+//! `intake/line.rs`; `intake/poll.rs` and `intake/poller.rs` fetch from systems that do not send.
 
+mod line;
 mod link;
+mod poll;
+pub(crate) mod poller;
+mod roster;
 mod source;
 
 use chancery_event::catalogue::EventType;
 use chancery_event::dialect::{Dialect, Foreign, Unreadable};
 use chancery_event::types::intake as types;
-use chancery_event::{
-    Actor, ActorKind, Authentication, Origin, Outcome, Severity, Target, TargetKind, Timestamp,
-    Verdict,
-};
+use chancery_event::{Outcome, Severity, Target, TargetKind, Timestamp, Verdict};
 use chancery_store::Tx;
 use chancery_store::table::intake::{self as table, Tally};
 
 use crate::access::Answer;
 use crate::scribe::{Draft, Scribe};
-use crate::{Client, Context, Engine, Error, Role};
+use crate::{Client, Context, Engine, Error};
 
-pub use source::{CreatedSource, NewSource, SourceView};
+pub use poll::PollWish;
+pub use roster::{Peer, Roster};
+pub use source::{CreatedSource, NewSource, PollView, SourceChange, SourceView};
 
 /// How long it is known that an event is there already, in days.
 pub const SEEN_DAYS: i64 = 180;
@@ -49,6 +53,11 @@ impl Sender {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The address it sends from, where that is known.
+    pub fn address(&self) -> Option<&str> {
+        self.context.client.ip.as_deref()
     }
 
     /// What it speaks.
@@ -86,12 +95,7 @@ impl Engine {
         if let Answer::Refused { seconds, .. } = self.0.intake_bodies.take(name, now) {
             return Err(Error::RateLimited { seconds });
         }
-        let mut context = Context::anonymous(self.environment(), Origin::Intake, client);
-        context.actor = Actor { kind: ActorKind::External, id: Some(row.name.clone()), role: None };
-        context.role = Some(Role::Viewer);
-        context.authentication =
-            Some(Authentication { method: "source_secret".into(), credential: None });
-        Ok(Sender { name: row.name, dialect, context })
+        Ok(self.known_sender(&row.name, dialect, client, "source_secret"))
     }
 
     /// Takes in the events of one body: all of them, or none.
@@ -99,31 +103,24 @@ impl Engine {
     /// # Errors
     /// The store cannot be written; nothing was taken in then.
     pub async fn take_in(&self, sender: &Sender, events: Vec<Foreign>) -> Result<Taken, Error> {
+        self.take_in_by(sender, events, Identity::Whole).await
+    }
+
+    async fn take_in_by(
+        &self,
+        sender: &Sender,
+        events: Vec<Foreign>,
+        identity: Identity,
+    ) -> Result<Taken, Error> {
         let (sender, scribe) = (sender.clone(), self.scribe(&sender.context));
-        let tally = self
-            .0
+        let events = std::sync::Arc::new(events);
+        self.0
             .store
             .transaction("intake.take", move |tx: &mut Tx| {
                 let (sender, scribe, events) = (sender.clone(), scribe.clone(), events.clone());
-                Box::pin(async move {
-                    let now = scribe.now();
-                    let mut tally = Tally::default();
-                    for event in &events {
-                        take(tx, &scribe, &sender, event, &mut tally).await?;
-                    }
-                    let until = now.plus(-SEEN_DAYS * Timestamp::DAY);
-                    table::forget_before(tx, until).await?;
-                    table::count(tx, &sender.name, tally, now).await?;
-                    Ok::<_, Error>(tally)
-                })
+                Box::pin(async move { take_all(tx, &scribe, &sender, &events, identity).await })
             })
-            .await?;
-        let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        Ok(Taken {
-            accepted: count(tally.accepted),
-            repeated: count(tally.repeated),
-            unknown: count(tally.unknown),
-        })
+            .await
     }
 
     /// Records that a body could not be read: counted always, as an event a few times a minute.
@@ -136,43 +133,106 @@ impl Engine {
         problem: &Unreadable,
         bytes: usize,
     ) -> Result<(), Error> {
+        self.refuse(sender, Refused { count: 1, bytes, problem: problem.to_string(), ..MALFORMED })
+            .await
+    }
+
+    async fn refuse(&self, sender: &Sender, refused: Refused) -> Result<(), Error> {
         let now = self.environment().now();
         let told = self.0.intake_refusals.take(&sender.name, now) == Answer::Allowed;
         let (sender, scribe) = (sender.clone(), self.scribe(&sender.context));
-        let problem: String = problem.to_string().chars().take(500).collect();
         self.0
             .store
             .transaction("intake.refuse", move |tx: &mut Tx| {
-                let (sender, scribe, problem) = (sender.clone(), scribe.clone(), problem.clone());
-                Box::pin(async move {
-                    let before = table::find(tx, &sender.name).await?.map_or(0, |s| s.refused);
-                    table::refused(tx, &sender.name, &problem, scribe.now()).await?;
-                    if !told {
-                        return Ok::<_, Error>(());
-                    }
-                    let payload = types::Refused {
-                        source: sender.name.clone(),
-                        system: sender.dialect.name().into(),
-                        body_bytes: bytes as u64,
-                        refused: u64::try_from(before).unwrap_or(0) + 1,
-                        problem: Some(problem),
-                    };
-                    let outcome = Outcome {
-                        result: Verdict::Failure,
-                        reason: Some("malformed".into()),
-                        message: None,
-                    };
-                    let draft = Draft::new(&payload)?.target(target(&sender.name)).outcome(outcome);
-                    scribe.record(tx, draft).map(|_| ())
-                })
+                let (sender, scribe, refused) = (sender.clone(), scribe.clone(), refused.clone());
+                Box::pin(async move { refuse(tx, &scribe, &sender, &refused, told).await })
             })
             .await
     }
 }
 
+/// What was not taken in.
+#[derive(Clone, Debug)]
+struct Refused {
+    /// Stable word.
+    reason: &'static str,
+    /// Bodies or lines.
+    count: i64,
+    bytes: usize,
+    problem: String,
+}
+
+/// It could not be read.
+const MALFORMED: Refused =
+    Refused { reason: "malformed", count: 0, bytes: 0, problem: String::new() };
+
+async fn refuse(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    sender: &Sender,
+    refused: &Refused,
+    told: bool,
+) -> Result<(), Error> {
+    let problem: String = refused.problem.chars().take(500).collect();
+    let found = table::find(tx, &sender.name).await?;
+    let mut before = found.as_ref().map_or(0, |source| source.refused);
+    if refused.reason == MALFORMED.reason {
+        table::refused(tx, &sender.name, refused.count, &problem, scribe.now()).await?;
+    } else {
+        before = found.map_or(0, |source| source.dropped);
+        table::dropped(tx, &sender.name, refused.count).await?;
+    }
+    if !told {
+        return Ok(());
+    }
+    let payload = types::Refused {
+        source: sender.name.clone(),
+        system: sender.dialect.name().into(),
+        body_bytes: refused.bytes as u64,
+        refused: u64::try_from(before + refused.count).unwrap_or(0),
+        problem: Some(problem),
+    };
+    let outcome =
+        Outcome { result: Verdict::Failure, reason: Some(refused.reason.into()), message: None };
+    let draft = Draft::new(&payload)?.target(target(&sender.name)).outcome(outcome);
+    scribe.record(tx, draft).map(|_| ())
+}
+
 /// A source as the target of an event.
 pub(crate) fn target(name: &str) -> Target {
     Target::new(TargetKind::ThirdParty, name).named(name)
+}
+
+/// What an event without an identifier of its source is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Identity {
+    /// By all of it.
+    Whole,
+    /// By all of it if it says when it happened; otherwise two that are the same are two events.
+    Dated,
+}
+
+/// Takes in events, and counts them.
+async fn take_all(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    sender: &Sender,
+    events: &[Foreign],
+    identity: Identity,
+) -> Result<Taken, Error> {
+    let now = scribe.now();
+    let mut tally = Tally::default();
+    for event in events {
+        take(tx, scribe, sender, event, identity, &mut tally).await?;
+    }
+    table::forget_before(tx, now.plus(-SEEN_DAYS * Timestamp::DAY)).await?;
+    table::count(tx, &sender.name, tally, now).await?;
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    Ok(Taken {
+        accepted: count(tally.accepted),
+        repeated: count(tally.repeated),
+        unknown: count(tally.unknown),
+    })
 }
 
 /// Takes in one event.
@@ -181,15 +241,18 @@ async fn take(
     scribe: &Scribe,
     sender: &Sender,
     event: &Foreign,
+    identity: Identity,
     tally: &mut Tally,
 ) -> Result<(), Error> {
     // What was sent out from here and comes back is not news.
     let own = event.id.as_ref().is_some_and(|id| {
         id.strip_prefix(&*scribe.desk.source).is_some_and(|rest| rest.starts_with(' '))
     });
-    let identity = event.id.as_deref().unwrap_or(&event.body);
-    let key = crate::access::sha256(identity);
-    if own || !table::note(tx, &sender.name, key, scribe.now()).await? {
+    let one_of_its_kind = identity == Identity::Dated && event.id.is_none() && event.time.is_none();
+    let key = crate::access::sha256(event.id.as_deref().unwrap_or(&event.body));
+    let known =
+        own || !(one_of_its_kind || table::note(tx, &sender.name, key, scribe.now()).await?);
+    if known {
         tally.repeated += 1;
         return Ok(());
     }

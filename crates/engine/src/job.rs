@@ -6,11 +6,13 @@
 
 mod ending;
 mod listing;
+pub(crate) mod retention;
 pub(crate) mod runner;
 mod starting;
 
 use std::sync::Arc;
 
+use chancery_event::catalogue::Payload;
 use chancery_event::id::JobId;
 use chancery_event::types::job as types;
 use chancery_event::{Environment, Target, TargetKind, Timestamp};
@@ -45,24 +47,32 @@ pub enum Kind {
     BackupCreate,
     /// Tries automation out on recorded events.
     BackTest,
+    /// Puts a certificate in that is about to end, to see whether people hear of it.
+    Canary,
     /// Follows the rules of retention.
     RetentionRun,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CertificateUpload,
         Self::CertificateImport,
         Self::CertificateValidate,
         Self::LogVerify,
         Self::BackupCreate,
         Self::BackTest,
+        Self::Canary,
         Self::RetentionRun,
     ];
     /// Kinds that a schedule can queue.
-    pub const SCHEDULED: [Self; 4] =
-        [Self::CertificateValidate, Self::LogVerify, Self::BackupCreate, Self::RetentionRun];
+    pub const SCHEDULED: [Self; 5] = [
+        Self::CertificateValidate,
+        Self::LogVerify,
+        Self::BackupCreate,
+        Self::Canary,
+        Self::RetentionRun,
+    ];
 
     /// The one spelling.
     pub fn as_str(self) -> &'static str {
@@ -73,6 +83,7 @@ impl Kind {
             Self::LogVerify => "log.verify",
             Self::BackupCreate => "backup.create",
             Self::BackTest => "automation.back_test",
+            Self::Canary => "notification.canary",
             Self::RetentionRun => "retention.run",
         }
     }
@@ -88,7 +99,7 @@ impl Kind {
             Self::CertificateUpload => "upload",
             Self::CertificateImport => "import",
             Self::CertificateValidate => "validation",
-            Self::LogVerify | Self::BackupCreate | Self::RetentionRun => "service",
+            Self::LogVerify | Self::BackupCreate | Self::Canary | Self::RetentionRun => "service",
             Self::BackTest => "back_test",
         }
     }
@@ -102,6 +113,7 @@ impl Kind {
             Self::LogVerify => "Verification of the log",
             Self::BackupCreate => "Backup",
             Self::BackTest => "Back-test of automation",
+            Self::Canary => "Canary for every channel",
             Self::RetentionRun => "Rules of retention",
         }
     }
@@ -110,7 +122,7 @@ impl Kind {
     fn attempts_max(self) -> i64 {
         match self {
             Self::CertificateUpload | Self::CertificateImport | Self::CertificateValidate => 5,
-            Self::LogVerify | Self::BackupCreate | Self::RetentionRun => 3,
+            Self::LogVerify | Self::BackupCreate | Self::Canary | Self::RetentionRun => 3,
             Self::BackTest => 2,
         }
     }
@@ -240,14 +252,36 @@ pub(crate) async fn enqueue(tx: &mut Tx, scribe: &Scribe, new: &NewJob) -> Resul
     Ok(true)
 }
 
+/// Queues a job that nobody can have queued before, and records that.
+pub(crate) async fn enqueue_new(tx: &mut Tx, scribe: &Scribe, new: &NewJob) -> Result<(), Error> {
+    match enqueue(tx, scribe, new).await? {
+        true => Ok(()),
+        false => Err(Error::Internal(format!("there is a job {} already", new.job.id))),
+    }
+}
+
 /// On whose behalf a job runs.
 fn context_of(job: &Job) -> Option<Context> {
     serde_json::from_str::<Carried>(&job.context).ok().map(Carried::context)
 }
 
 impl Engine {
-    /// Queues work that needs no input, for somebody with the permission.
-    pub(crate) async fn queue(
+    /// Queues work that needs no input, for somebody with the permission. What is refused leaves
+    /// the event of the operation that the work would have been, which `attempt` describes.
+    pub(crate) async fn queue<P: Payload>(
+        &self,
+        context: &Context,
+        permission: Permission,
+        kind: Kind,
+        attempt: &P,
+    ) -> Result<JobId, Error> {
+        match self.try_queue(context, permission, kind).await {
+            Ok(id) => Ok(id),
+            Err(error) => Err(self.operation(context, permission, attempt)?.fail(error).await),
+        }
+    }
+
+    async fn try_queue(
         &self,
         context: &Context,
         permission: Permission,
@@ -261,13 +295,7 @@ impl Engine {
             .store
             .transaction("job.queue", move |tx: &mut Tx| {
                 let (scribe, job) = (scribe.clone(), job.clone());
-                Box::pin(async move {
-                    job::enqueue(tx, &job).await?;
-                    let job_kind = job.job.kind.clone().into();
-                    let payload = types::Queued { job_id: job.job.id, job_kind };
-                    scribe.record(tx, Draft::new(&payload)?.target(target(&job.job)))?;
-                    Ok::<(), Error>(())
-                })
+                Box::pin(async move { enqueue_new(tx, &scribe, &job).await })
             })
             .await?;
         self.0.jobs_waiting.notify_one();
@@ -351,6 +379,13 @@ impl Engine {
                 Box::pin(async move {
                     let found = job::find(tx, id).await?;
                     let row = found.ok_or_else(|| Error::not_found("job", id))?;
+                    if row.state == "failed" && row.is_forgotten() {
+                        return Err(Error::Conflict {
+                            reason: "too_old",
+                            message: "what it worked on is not kept any more: ask for it anew"
+                                .to_owned(),
+                        });
+                    }
                     if !job::retry(tx, id, scribe.now()).await? {
                         return Err(Error::Conflict {
                             reason: "not_failed",

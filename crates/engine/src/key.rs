@@ -3,8 +3,10 @@
 //!
 //! One file per key in `keys/` of the data directory, mode 0600. With a passphrase the seed is
 //! encrypted (argon2id, AES-256-GCM). The verifier key stands in `keys/log.vkey` in clear, for
-//! off-line verification. A key is never deleted: after a rotation the old verifier keys still
-//! check old checkpoints, so files are named by key id and `active` tells which one signs.
+//! off-line verification. A seed that was stored in clear once is encrypted at the first start that
+//! is given a passphrase, and refused at one that has neither passphrase nor leave. A key is never
+//! deleted: after a rotation the old verifier keys still check old checkpoints, so files are named
+//! by key id and `active` tells which one signs.
 //!
 //! Crash here: the file is written whole under another name and renamed; a half-written key is
 //! never found.
@@ -115,15 +117,29 @@ impl Keys {
     ) -> Result<Self, KeyError> {
         let path = dir.join("log.json");
         let created = !path.exists();
+        let demanded = || match passphrase.is_none() && !allow_unencrypted {
+            true => Err(KeyError::PassphraseRequired),
+            false => Ok(()),
+        };
         let seed = if created {
-            if passphrase.is_none() && !allow_unencrypted {
-                return Err(KeyError::PassphraseRequired);
-            }
+            demanded()?;
             let seed = Secret::new(environment.random::<32>());
             store(dir, &path, origin, &seed, passphrase, environment)?;
             seed
         } else {
-            load(&path, origin, passphrase)?
+            let Stored { seed, is_encrypted } = load(&path, origin, passphrase)?;
+            if !is_encrypted {
+                demanded()?;
+            }
+            if !is_encrypted && passphrase.is_some() {
+                store(dir, &path, origin, &seed, passphrase, environment)?;
+                tracing::warn!(
+                    "the log key {} was stored unencrypted; it is encrypted now. Copies that were \
+                     made of it before, in backups say, still hold it in clear",
+                    path.display()
+                );
+            }
+            seed
         };
         let signer = Signer::from_seed(origin, seed.expose())
             .map_err(|_| KeyError::Origin(origin.to_owned()))?;
@@ -162,11 +178,17 @@ fn derive(seed: &[u8; 32], purpose: &[u8]) -> Secret<[u8; 32]> {
     Secret::new(bytes)
 }
 
+/// A seed as its file holds it.
+struct Stored {
+    seed: Secret<[u8; 32]>,
+    is_encrypted: bool,
+}
+
 fn load(
     path: &Path,
     origin: &str,
     passphrase: Option<&Secret<String>>,
-) -> Result<Secret<[u8; 32]>, KeyError> {
+) -> Result<Stored, KeyError> {
     let refuse = |what: String| KeyError::File { path: path.to_owned(), what };
     let text = fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
     let file: KeyFile = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
@@ -177,6 +199,7 @@ fn load(
             configured: origin.to_owned(),
         });
     }
+    let is_encrypted = file.seed.is_none();
     let bytes = match (file.seed, file.encrypted_seed) {
         (Some(seed), _) => {
             STANDARD.decode(seed).map_err(|_| refuse("the seed is not base64".to_owned()))?
@@ -190,7 +213,7 @@ fn load(
         (None, None) => return Err(refuse("it holds no seed".to_owned())),
     };
     let seed = bytes.try_into().map_err(|_| refuse("the seed is not 32 bytes".to_owned()))?;
-    Ok(Secret::new(seed))
+    Ok(Stored { seed: Secret::new(seed), is_encrypted })
 }
 
 fn store(
@@ -221,7 +244,8 @@ fn store(
     write(path, text.as_bytes(), 0o600)
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
+/// Writes a file whole or not at all, and onto the disk.
+pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     let refuse =
         |error: std::io::Error| KeyError::File { path: path.to_owned(), what: error.to_string() };
     let part = path.with_extension("part");

@@ -25,6 +25,7 @@ pub mod job;
 pub mod key;
 pub mod monitor;
 pub mod net;
+pub mod notification;
 pub mod reaction;
 pub mod retention;
 pub mod row;

@@ -3,16 +3,17 @@
 //!
 //! [`Operation::run`] does the work and records the success in one transaction. If the work or its
 //! commit fails, the failure is recorded in a transaction of its own before the caller is answered;
-//! if even that cannot be recorded, the operation has not happened and the caller is told so. An
-//! operation that is dropped without having been run records that it was abandoned. The work runs
-//! in a task of its own: a caller that goes away does not cut it in half.
+//! if even that cannot be recorded, the operation has not happened and the caller is told so. Where
+//! what became of the commit is not known, that transaction looks first: an operation that has
+//! happened did not fail. An operation that is dropped without having been run records that it was
+//! abandoned. The work runs in a task of its own: a caller that goes away does not cut it in half.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chancery_event::catalogue::{EventType, Payload};
 use chancery_event::id::EventId;
 use chancery_event::{Outcome, Target, Verdict};
-use chancery_store::{Store, Tx};
+use chancery_store::{Store, Tx, log};
 use futures::future::BoxFuture;
 
 use crate::scribe::{Desk, Draft, Scribe};
@@ -96,31 +97,43 @@ impl Operation {
         let (name, id) = (attempt.event_type.name(), self.id);
         let work = Arc::new(work);
         let scribe = Arc::new(self.scribe.clone());
+        let answer = Arc::new(Mutex::new(None));
+        let kept = answer.clone();
         let result = self
             .store
             .transaction(name, move |tx: &mut Tx| {
-                let (work, scribe) = (work.clone(), scribe.clone());
+                let (work, scribe, kept) = (work.clone(), scribe.clone(), kept.clone());
                 Box::pin(async move {
                     let done = work(tx, &scribe).await?;
                     tx.record(scribe.completion(id, done.draft)?);
-                    Ok::<T, Error>(done.value)
+                    if let Ok(mut kept) = kept.lock() {
+                        *kept = Some(done.value);
+                    }
+                    Ok::<(), Error>(())
                 })
             })
             .await;
-        match result {
-            Ok(value) => {
-                self.attempt = None;
-                self.scribe.desk.health.takes_writes();
-                Ok(value)
-            }
+        let error = match result {
+            Ok(()) => None,
             Err(error) => {
                 if error.is_transient() {
                     let at = self.scribe.now();
                     self.scribe.desk.health.refuses_writes(at, error.to_string());
                 }
-                Err(self.fail(error).await)
+                let nothing: Arc<Note> = Arc::new(|_, _, _| Box::pin(async { Ok(()) }));
+                match self.end(&error, nothing).await {
+                    Ended::Well => None,
+                    Ended::Failed => Some(error),
+                }
             }
+        };
+        if let Some(error) = error {
+            return Err(error);
         }
+        self.attempt = None;
+        self.scribe.desk.health.takes_writes();
+        let value = answer.lock().ok().and_then(|mut answer| answer.take());
+        value.ok_or_else(|| Error::Internal("an operation without an answer".to_owned()))
     }
 
     /// Records that the operation failed, and hands the error back.
@@ -137,7 +150,13 @@ impl Operation {
             + Sync
             + 'static,
     {
-        let Some(attempt) = self.attempt.take() else { return error };
+        self.end(&error, Arc::new(note)).await;
+        error
+    }
+
+    /// Records the failure; or finds that the operation has happened.
+    async fn end(&mut self, error: &Error, note: Arc<Note>) -> Ended {
+        let Some(attempt) = self.attempt.take() else { return Ended::Failed };
         let verdict = match error {
             Error::Forbidden { .. } | Error::Unauthenticated => Verdict::Deny,
             Error::RateLimited { .. } => Verdict::RateLimit,
@@ -151,9 +170,9 @@ impl Operation {
             Some(error.to_string())
         };
         let outcome = Outcome { result: verdict, reason: Some(error.reason().into()), message };
-        let note = Arc::new(note);
-        record_end(&self.store, &self.scribe, self.id, attempt.outcome(outcome), note).await;
-        error
+        let attempt = attempt.outcome(outcome);
+        let doubt = error.leaves_doubt();
+        record_end(&self.store, &self.scribe, self.id, attempt, note, doubt).await
     }
 }
 
@@ -169,7 +188,7 @@ impl Drop for Operation {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 let nothing: Arc<Note> = Arc::new(|_, _, _| Box::pin(async { Ok(()) }));
-                record_end(&store, &scribe, id, attempt.outcome(outcome), nothing).await;
+                record_end(&store, &scribe, id, attempt.outcome(outcome), nothing, false).await;
             });
         }
     }
@@ -180,15 +199,31 @@ type Note = dyn for<'a> Fn(&'a mut Tx, &'a Scribe, EventId) -> BoxFuture<'a, Res
     + Send
     + Sync;
 
-/// Records the end of an operation that changed nothing. If that cannot be recorded either, nothing
-/// has happened, and the log of the process says why.
-async fn record_end(store: &Store, scribe: &Scribe, id: EventId, draft: Draft, note: Arc<Note>) {
+/// How an operation ended whose success was not answered.
+#[derive(Clone, Copy, PartialEq)]
+enum Ended {
+    /// It has happened: its event is there.
+    Well,
+    Failed,
+}
+
+/// Records the end of an operation that changed nothing, unless there is a doubt and its event is
+/// there. If that cannot be recorded either, nothing has happened, and the log of the process says
+/// why.
+async fn record_end(
+    store: &Store,
+    scribe: &Scribe,
+    id: EventId,
+    draft: Draft,
+    note: Arc<Note>,
+    doubt: bool,
+) -> Ended {
     let name: EventType = draft.event_type;
     let recorded = match scribe.completion(id, draft) {
         Ok(recorded) => recorded,
         Err(error) => {
             tracing::error!(operation = name.name(), %error, "the end of an operation has no event");
-            return;
+            return Ended::Failed;
         }
     };
     let scribe = scribe.clone();
@@ -196,13 +231,17 @@ async fn record_end(store: &Store, scribe: &Scribe, id: EventId, draft: Draft, n
         .transaction("operation.end", move |tx: &mut Tx| {
             let (recorded, scribe, note) = (recorded.clone(), scribe.clone(), note.clone());
             Box::pin(async move {
+                if doubt && log::is_recorded(tx, id).await? {
+                    return Ok(Ended::Well);
+                }
                 note(tx, &scribe, id).await?;
                 tx.record(recorded);
-                Ok::<(), Error>(())
+                Ok::<Ended, Error>(Ended::Failed)
             })
         })
         .await;
-    if let Err(error) = written {
+    written.unwrap_or_else(|error| {
         tracing::error!(operation = name.name(), %error, "the end of an operation was not recorded");
-    }
+        Ended::Failed
+    })
 }

@@ -4,11 +4,13 @@
 //! Read in this order: `definition` and `step` (what the objects say), `field` (what conditions
 //! see), `configuration` (one revision, compiled), `happening`, `evaluate` (the one function),
 //! `carry` (doing what was planned), `record` (what is kept), `dispatcher` (live), `stage` (before
-//! a certificate enters), `trial` (dry run and back-test). See docs/decisions/0008-reactions.md.
+//! a certificate enters), `trial` and `coarse` (dry run and back-test). See
+//! docs/decisions/0008-reactions.md.
 
 pub mod ahead;
-mod body;
+pub(crate) mod body;
 pub(crate) mod carry;
+mod coarse;
 pub(crate) mod configuration;
 mod definition;
 pub(crate) mod dispatcher;

@@ -6,11 +6,11 @@
 //! another tree under it, is refused until somebody says so (`chancery restore --in-place`), which
 //! compares, tells what is lost and records it.
 //!
-//! Crash here: the file is renamed when it is whole, and may be a second old. It is never ahead of
-//! what was committed.
+//! Crash here: the file is renamed when it is whole and on the disk, and may be a second old. It is
+//! never ahead of what was committed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use chancery_seal::{Checkpoint, Hash, Note};
@@ -20,12 +20,16 @@ use tokio::sync::watch;
 
 use crate::engine::StartError;
 use crate::sealer::stored_edge;
-use crate::{Engine, Error};
+use crate::{Engine, Error, key};
 
 /// Name of the file in the data directory.
 pub const FILE: &str = "checkpoint";
-/// The setting that says which part of another branch is known to be lost.
+/// The setting that says which branches are known to be lost.
 const RESTORED: &str = "log.restored";
+/// Name of the file that says which of them this node has gone along with.
+const SEEN: &str = "checkpoint.restored";
+/// Branches kept at most.
+const LOSSES_MAX: usize = 16;
 /// The file is written this often at most.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -55,28 +59,66 @@ pub(crate) async fn compare(store: &Store, data_dir: &Path) -> Result<(), StartE
     if size <= found && stored_edge(&mut link, size).await?.root() == root {
         return Ok(());
     }
-    if let Some((from, to)) = known_loss(&mut link).await?
-        && from < size
-        && size <= to
-    {
+    // A loss that this node has gone along with already excuses nothing that is lost after it.
+    let seen = Losses::parse(&fs::read_to_string(data_dir.join(SEEN)).unwrap_or_default());
+    if losses(&mut link).await?.excuse(size, &root, &seen) {
         return Ok(());
     }
     Err(StartError::LogLost { known: size, found, file: data_dir.join(FILE) })
 }
 
-/// Which entries of another branch are known, and recorded, to be lost: from, and up to.
-async fn known_loss(link: &mut Link) -> Result<Option<(u64, u64)>, StartError> {
-    let Some(text) = setting::find(link, RESTORED).await? else { return Ok(None) };
-    let mut numbers = text.split(' ').map(|number| number.parse::<u64>().ok());
-    Ok(match (numbers.next().flatten(), numbers.next().flatten()) {
-        (Some(from), Some(to)) => Some((from, to)),
-        _ => None,
-    })
+/// A branch of the log that is known, and recorded, to be lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Loss {
+    /// Entries that both branches have.
+    from: u64,
+    /// Its newest checkpoint.
+    to: u64,
+    root: Hash,
 }
 
-/// Notes which entries of another branch are lost.
-pub(crate) async fn note_loss(tx: &mut Tx, from: u64, to: u64) -> Result<(), Error> {
-    Ok(setting::put(tx, RESTORED, &format!("{from} {to}")).await?)
+/// What is known to be lost, the newest first; as text one a line.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Losses(Vec<Loss>);
+
+impl Losses {
+    fn parse(text: &str) -> Self {
+        let loss = |line: &str| {
+            let mut words = line.split(' ');
+            let (from, to) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            Some(Loss { from, to, root: words.next()?.parse().ok()? })
+        };
+        Self(text.lines().filter_map(loss).collect())
+    }
+
+    fn text(&self) -> String {
+        let line = |loss: &Loss| format!("{} {} {}\n", loss.from, loss.to, loss.root);
+        self.0.iter().map(line).collect()
+    }
+
+    /// Whether a checkpoint is of a branch that is known to be lost, and of none in `seen`.
+    fn excuse(&self, size: u64, root: &Hash, seen: &Self) -> bool {
+        self.0.iter().any(|loss| {
+            let within = size < loss.to || size == loss.to && *root == loss.root;
+            !seen.0.contains(loss) && loss.from < size && within
+        })
+    }
+}
+
+async fn losses(link: &mut Link) -> Result<Losses, chancery_store::Error> {
+    Ok(Losses::parse(&setting::find(link, RESTORED).await?.unwrap_or_default()))
+}
+
+/// Notes that a branch of the log is lost behind `from` entries, known by its newest checkpoint.
+pub(crate) async fn note_loss(
+    tx: &mut Tx,
+    from: u64,
+    (to, root): (u64, Hash),
+) -> Result<(), Error> {
+    let mut losses = losses(tx).await?;
+    losses.0.insert(0, Loss { from, to, root });
+    losses.0.truncate(LOSSES_MAX);
+    Ok(setting::put(tx, RESTORED, &losses.text()).await?)
 }
 
 /// Keeps the file in step until `stop` is set.
@@ -99,14 +141,22 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
 
 /// Writes down the newest checkpoint.
 pub(crate) async fn keep(engine: &Engine) -> Result<(), Error> {
-    let Some(newest) = log::checkpoint(&mut engine.link().await?).await? else { return Ok(()) };
+    let mut link = engine.link().await?;
+    let Some(newest) = log::checkpoint(&mut link).await? else { return Ok(()) };
+    let losses = losses(&mut link).await?.text();
+    drop(link);
     let path = engine.settings().data_dir.join(FILE);
-    let partial: PathBuf = path.with_extension("partial");
+    let seen = engine.settings().data_dir.join(SEEN);
     let write = move || {
-        fs::write(&partial, newest.note)?;
-        fs::rename(&partial, &path)
+        key::write(&path, newest.note.as_bytes(), 0o644)?;
+        // Behind it: dying here, this node goes along with the loss once more.
+        if losses.is_empty() || fs::read_to_string(&seen).is_ok_and(|seen| seen == losses) {
+            return Ok(());
+        }
+        key::write(&seen, losses.as_bytes(), 0o644)
     };
     let written = tokio::task::spawn_blocking(write).await;
     let failed = |what: String| Error::Internal(format!("the newest checkpoint: {what}"));
-    written.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+    let written = written.map_err(|error| failed(error.to_string()))?;
+    written.map_err(|error: key::KeyError| failed(error.to_string()))
 }

@@ -138,6 +138,21 @@ impl Scribe {
         self.desk.environment.now()
     }
 
+    /// The event that whatever is recorded here comes of.
+    pub(crate) fn cause(&self) -> Option<EventId> {
+        self.operation.or(self.context.cause)
+    }
+
+    /// The same scribe, for what an event recorded before has caused outside of any operation.
+    pub(crate) fn because_of(&self, cause: Option<EventId>) -> Self {
+        let mut scribe = self.clone();
+        if cause.is_some() {
+            scribe.context.cause = cause;
+            scribe.context.depth = scribe.context.depth.saturating_add(1);
+        }
+        scribe
+    }
+
     /// Records an occurrence within the operation.
     pub(crate) fn record(&self, tx: &mut Tx, draft: Draft) -> Result<EventId, Error> {
         self.record_as(tx, self.desk.environment.id(), draft)

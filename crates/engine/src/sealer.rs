@@ -16,7 +16,9 @@
 //! Crash between the two: the next round publishes what was sequenced. Crash before the first
 //! commits: the events are still pending.
 
-use std::collections::HashMap;
+mod stop;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +34,8 @@ use chancery_store::log::{QuarantineReason, Sequence, State};
 use chancery_store::{Lane, Link, Store, Tx};
 use tokio::sync::watch;
 
+use stop::{Failures, Trouble};
+
 use crate::alert::cause;
 use crate::health::Health;
 use crate::scribe::{Desk, Draft, Scribe};
@@ -40,6 +44,8 @@ use crate::{Context, Error};
 
 /// Events that one round seals at most.
 const BATCH_MAX: usize = 4_096;
+/// Where the log is in parts, an event that waits is looked for among so many of its newest.
+const REPEATS_MAX: u64 = 1_000_000;
 /// How long the sealer sleeps without a signal.
 const TICK: Duration = Duration::from_millis(500);
 /// How long events gather between two rounds under load: each round is two durable commits.
@@ -72,9 +78,14 @@ impl Sealer {
         let mut committed = self.store.committed();
         let node = self.desk.node.to_string();
         let mut keeper = Keeper::new(self.store.clone(), "sealer", node);
+        let mut failures = Failures::default();
         loop {
             committed.mark_unchanged();
-            match self.turn(&mut keeper).await {
+            let done = self.turn(&mut keeper).await;
+            if done.is_ok() {
+                self.went_well(&mut failures);
+            }
+            match done {
                 Ok(0) if *stop.borrow() => {
                     keeper.give_back().await;
                     return;
@@ -89,11 +100,8 @@ impl Sealer {
                 Ok(BATCH_MAX) => {}
                 Ok(_) if *stop.borrow() => {}
                 Ok(_) => tokio::time::sleep(GATHER).await,
-                Err(error) => {
-                    if matches!(error, Error::LogDamaged(_)) {
-                        self.stopped(&error).await;
-                    }
-                    tracing::error!(%error, "sealing failed");
+                Err(trouble) => {
+                    self.failed(&trouble, &mut failures).await;
                     if *stop.borrow() {
                         keeper.give_back().await;
                         return;
@@ -105,7 +113,7 @@ impl Sealer {
     }
 
     /// One round if this node holds the lease, else a look at how far the log is.
-    async fn turn(&self, keeper: &mut Keeper) -> Result<usize, Error> {
+    async fn turn(&self, keeper: &mut Keeper) -> Result<usize, Trouble> {
         let standing = keeper.standing().await?;
         if matches!(standing, Standing::Other) {
             let state = log::state(&mut self.store.read().await?).await?;
@@ -113,46 +121,12 @@ impl Sealer {
             return Ok(0);
         }
         match self.round(&standing).await {
-            Err(Error::Store(chancery_store::Error::Conflict(what))) if self.store.is_shared() => {
-                tracing::warn!(what, "another node has sealed meanwhile");
+            Err(trouble) if trouble.is_conflict() && self.store.is_shared() => {
+                tracing::warn!(what = %trouble.error(), "another node has sealed meanwhile");
                 keeper.lost();
                 Ok(1)
             }
             done => done,
-        }
-    }
-
-    /// Raises health and records, once for this process, that sealing has stopped. The event stays
-    /// pending until somebody has put the log right.
-    async fn stopped(&self, error: &Error) {
-        if !self.health.stop_sealing(&error.to_string()) {
-            return;
-        }
-        let scribe = self.scribe();
-        let payload = types::log::SealStopped {
-            stopped_by: "root_mismatch".into(),
-            log_size: *self.sealed.borrow(),
-            expected_root: None,
-            computed_root: None,
-        };
-        let origin = self.signer.verifier().name().to_owned();
-        let why = error.to_string();
-        let outcome = Outcome::failure(error.reason(), why.clone());
-        let recorded = self
-            .store
-            .transaction("seal.stopped", move |tx: &mut Tx| {
-                let (scribe, payload) = (scribe.clone(), payload.clone());
-                let (origin, outcome, why) = (origin.clone(), outcome.clone(), why.clone());
-                Box::pin(async move {
-                    let target = Target::new(TargetKind::Log, origin);
-                    let draft = Draft::new(&payload)?.outcome(outcome).target(target.clone());
-                    let event = scribe.record(tx, draft)?;
-                    cause::seal_stopped(tx, &scribe, target, &why, event).await
-                })
-            })
-            .await;
-        if let Err(error) = recorded {
-            tracing::error!(%error, "that sealing has stopped was not recorded");
         }
     }
 
@@ -165,7 +139,7 @@ impl Sealer {
     }
 
     /// One round; answers how many events it sealed or set aside.
-    pub(crate) async fn round(&self, standing: &Standing) -> Result<usize, Error> {
+    pub(crate) async fn round(&self, standing: &Standing) -> Result<usize, Trouble> {
         let mut link = self.store.read().await?;
         let state = log::state(&mut link).await?;
         if state.signed_size < state.size {
@@ -184,7 +158,17 @@ impl Sealer {
         }
         if !events.is_empty() {
             let size = state.size + events.len() as u64;
-            let events = self.sequence(&mut link, state.size, (events, leaves), standing).await?;
+            if self.store.is_shared() && repeats(&mut link, state.size, &events).await? {
+                let trouble = Error::Internal("an event is there twice".to_owned()).into();
+                return self.set_aside_known(&mut link, state.size, trouble, standing).await;
+            }
+            let sound = (events, leaves);
+            let events = match self.sequence(&mut link, state.size, sound, standing).await {
+                Err(trouble) if trouble.exists() => {
+                    return self.set_aside_known(&mut link, state.size, trouble, standing).await;
+                }
+                done => done?,
+            };
             let state = State { size, signed_size: state.size };
             self.publish(&mut link, state, standing).await?;
             self.desk.recent.sealed(events.into_iter());
@@ -246,6 +230,33 @@ impl Sealer {
         })
     }
 
+    /// Sets aside what the log has already, or what waits twice; answers how many, or why nothing
+    /// could be sealed if that is not it. The log refuses a second event of one identifier, so
+    /// nobody has to look for them before.
+    async fn set_aside_known(
+        &self,
+        link: &mut Link,
+        size: u64,
+        trouble: Trouble,
+        standing: &Standing,
+    ) -> Result<usize, Trouble> {
+        let sound = self.check(log::pending(link, BATCH_MAX).await?, size).events;
+        let ids: Vec<String> = sound.iter().map(|sound| sound.row.event_id().into()).collect();
+        let mut known = log::sealed_ids(link, &ids).await?;
+        let bad: Vec<_> = sound
+            .into_iter()
+            .zip(ids)
+            .filter_map(|(sound, id)| (!known.insert(id)).then_some(sound.row))
+            .map(|row| Quarantine { row, reason: QuarantineReason::Duplicate })
+            .collect();
+        if bad.is_empty() {
+            return Err(trouble);
+        }
+        let count = bad.len();
+        self.set_aside(bad, standing).await?;
+        Ok(count)
+    }
+
     /// Sets rows aside and records that it happened, in one transaction.
     async fn set_aside(&self, bad: Vec<Quarantine>, standing: &Standing) -> Result<(), Error> {
         let scribe = self.scribe();
@@ -274,7 +285,7 @@ impl Sealer {
         from: u64,
         (events, leaves): (Vec<Indexed>, Vec<Hash>),
         standing: &Standing,
-    ) -> Result<Vec<(LogIndex, Arc<Event>)>, Error> {
+    ) -> Result<Vec<(LogIndex, Arc<Event>)>, Trouble> {
         let mut edge = stored_edge(link, from).await?;
         let mut changed: HashMap<(u8, u64), Vec<u8>> = HashMap::new();
         let full = edge.append_many(leaves);
@@ -305,31 +316,37 @@ impl Sealer {
         link: &mut Link,
         state: State,
         standing: &Standing,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Trouble> {
         let State { size, signed_size } = state;
         let mut edge = stored_edge(link, signed_size).await?;
         if let Some(last) = log::checkpoint(link).await?
             && (last.size != signed_size || edge.root() != last.root)
         {
-            return Err(Error::LogDamaged(format!(
+            let what = format!(
                 "the stored tree over {signed_size} entries does not have the root of the signed checkpoint"
-            )));
+            );
+            return Err(Trouble::root(what, last.root, edge.root()));
         }
         for (position, row) in log::entry_rows(link, signed_size, size).await?.iter().enumerate() {
             let (index, entry) = log::entry_of(row)?;
             if index != signed_size + position as u64 {
-                return Err(Error::LogDamaged(format!(
-                    "entry {} is missing from the store",
-                    signed_size + position as u64
-                )));
+                let missing = signed_size + position as u64;
+                let what = format!("entry {missing} is missing from the store");
+                return Err(Trouble::missing(what));
             }
             edge.append(leaf_hash(entry));
         }
         let root = edge.root();
-        if edge.size() != size || root != stored_edge(link, size).await?.root() {
-            return Err(Error::LogDamaged(format!(
+        if edge.size() != size {
+            let what = format!("entry {} is missing from the store", edge.size());
+            return Err(Trouble::missing(what));
+        }
+        let stored = stored_edge(link, size).await?.root();
+        if root != stored {
+            let what = format!(
                 "entries {signed_size} to {size}, read back, do not give the root of the stored tree"
-            )));
+            );
+            return Err(Trouble::root(what, stored, root));
         }
         let damaged = |error: &dyn std::fmt::Display| Error::LogDamaged(error.to_string());
         let note = chancery_seal::Checkpoint::new(self.signer.verifier().name(), size, root)
@@ -353,7 +370,17 @@ impl Sealer {
     }
 }
 
-/// The right edge of the tree over the first `size` entries, from the stored tiles.
+/// Whether an event waits twice, or is among the newest of the log: where the log is in parts, none
+/// of them knows the identifiers of the others.
+async fn repeats(link: &mut Link, size: u64, events: &[Indexed]) -> Result<bool, Error> {
+    let ids: Vec<_> = events.iter().map(|indexed| indexed.event.id).collect();
+    let mut seen = HashSet::with_capacity(ids.len());
+    if !ids.iter().all(|id| seen.insert(*id)) {
+        return Ok(true);
+    }
+    Ok(log::any_sealed_since(link, size.saturating_sub(REPEATS_MAX), &ids).await?)
+}
+
 /// The edge of the tree over the first `size` entries, from the stored tiles.
 pub(crate) async fn stored_edge(link: &mut Link, size: u64) -> Result<Edge, Error> {
     let wanted =
@@ -376,12 +403,17 @@ fn alarm(quarantined: &Quarantine) -> Result<Draft, Error> {
         QuarantineReason::Unsealed => {
             Draft::new(&types::log::UnsealedPending { event_id, row: seq, bytes_sha256 })?
         }
-        QuarantineReason::InvalidSeal | QuarantineReason::Unreadable => {
+        QuarantineReason::InvalidSeal
+        | QuarantineReason::Unreadable
+        | QuarantineReason::Duplicate => {
             Draft::new(&types::log::InvalidPendingSeal { event_id, row: seq, bytes_sha256 })?
         }
     };
     let name: String = row.event_id().chars().take(100).collect();
-    let outcome =
-        Outcome::failure(reason.as_str(), "a pending event was not written by this program");
+    let what = match reason {
+        QuarantineReason::Duplicate => "an event with this identifier was recorded before",
+        _ => "a pending event was not written by this program",
+    };
+    let outcome = Outcome::failure(reason.as_str(), what);
     Ok(draft.outcome(outcome).target(Target::new(TargetKind::Event, name)))
 }

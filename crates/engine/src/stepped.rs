@@ -4,7 +4,9 @@
 use chancery_event::Environment;
 
 use crate::agenda::Agenda;
+use crate::delivery::courier::Courier;
 use crate::engine::Opened;
+use crate::notification::herald::Herald;
 use crate::reaction::dispatcher::{Place, round};
 use crate::sealer::Sealer;
 use crate::tenure::Standing;
@@ -16,6 +18,8 @@ pub struct Stepped {
     sealer: Sealer,
     agenda: Option<Agenda>,
     place: Place,
+    herald: Herald,
+    courier: Option<Courier>,
 }
 
 impl Stepped {
@@ -29,7 +33,10 @@ impl Stepped {
         if let Some(agenda) = &mut agenda {
             agenda.sync(&engine).await?;
         }
-        Ok(Self { engine, sealer, agenda, place: Place::default() })
+        let sender = engine.settings().sender.clone();
+        let courier = sender.map(|sender| Courier::new(engine.clone(), sender));
+        let (place, herald) = (Place::default(), Herald::default());
+        Ok(Self { engine, sealer, agenda, place, herald, courier })
     }
 
     /// The engine.
@@ -51,7 +58,7 @@ impl Stepped {
     /// # Errors
     /// The store fails.
     pub async fn judge(&self) -> Result<(), Error> {
-        while crate::inventory::status::round(&self.engine).await? > 0 {}
+        while crate::inventory::status::round(&self.engine, &Standing::Alone).await? > 0 {}
         Ok(())
     }
 
@@ -61,6 +68,27 @@ impl Stepped {
     /// The store fails.
     pub async fn react(&mut self) -> Result<(), Error> {
         while round(&self.engine, &mut self.place).await? {}
+        Ok(())
+    }
+
+    /// Decides what is to be told, and sends what was held and is due.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn notify(&mut self) -> Result<(), Error> {
+        while self.herald.round(&self.engine).await? {}
+        Ok(())
+    }
+
+    /// Sends what is due, and books what came of it.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn deliver(&mut self) -> Result<(), Error> {
+        let Some(courier) = &mut self.courier else { return Ok(()) };
+        while courier.round().await? {
+            courier.land().await?;
+        }
         Ok(())
     }
 

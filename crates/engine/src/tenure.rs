@@ -2,8 +2,10 @@
 //!
 //! On the embedded engine there is no other node, and nothing here asks the store.
 //!
-//! A node that is frozen past its lease does not notice; that is why every transaction under a
-//! lease calls `lease::keep`, and why nothing is done under it beside the store.
+//! A node that is frozen past its lease does not notice. So what must not be done by two is fenced
+//! in its own transaction: the sealer's and the validator's by the lease (`lease::keep`), the
+//! projector's and the dispatcher's by the cursor that they move, the agenda's by the task that
+//! they claim. Nothing is done under a lease beside the store.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

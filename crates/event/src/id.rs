@@ -123,6 +123,12 @@ ids! {
     EvaluationId = "evaluation";
     /// One event, batch or message for one destination.
     DeliveryId = "delivery";
+    /// A wish to tell of one event through one notification profile.
+    NotificationId = "notification";
+    /// The decision whether one recipient is told by one channel.
+    NoticeId = "notice";
+    /// An alert that must be acknowledged by a time.
+    EscalationId = "escalation";
     /// A saved view of a list.
     ViewId = "view";
     /// A running server process.

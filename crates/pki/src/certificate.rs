@@ -16,11 +16,13 @@ pub(crate) mod extension;
 mod general_name;
 mod key;
 mod name;
+mod person;
 mod read;
 mod text;
 
 pub use general_name::{GeneralName, Kind};
 pub(crate) use key::pss;
+pub use person::{dn_names_a_person, names_a_person};
 pub use text::ExtensionText;
 
 /// One extension by position.
@@ -252,14 +254,12 @@ impl Certificate {
         self.not_after >= time::NO_EXPIRY
     }
 
-    /// It probably names a person: it has a mail address (alternative name, subject) or is for
-    /// mail, and it has no DNS name.
+    /// It probably names a person; see [`names_a_person`].
     pub fn names_a_person(&self) -> bool {
         let any = |kind| self.names().iter().any(|name| name.kind == kind);
-        let mail = any(Kind::Email)
-            || !self.subject_emails.is_empty()
+        let for_mail = any(Kind::Email)
             || self.extended_key_usage().iter().any(|usage| usage == "emailProtection");
-        mail && !any(Kind::Dns) && !self.is_ca()
+        names_a_person(&self.subject_dn, for_mail, any(Kind::Dns), self.is_ca())
     }
 
     /// A short name for lists: common name, else first alternative name, else subject, else serial

@@ -129,6 +129,16 @@ pub enum ContainerError {
         /// What it looks like.
         kind: Kind,
     },
+    /// Bytes that are nothing known.
+    #[error(
+        "no certificate found: {} (at byte 0: expected text, or 0x30, with which DER begins, \
+         found {first:#04x})",
+        Kind::Binary
+    )]
+    UnknownFormat {
+        /// The first byte.
+        first: u8,
+    },
     /// The container is sound and has no certificate in it.
     #[error("the file contains no certificate")]
     NoCertificates,
@@ -264,7 +274,10 @@ pub fn read(bytes: &[u8], password: Option<&str>) -> Result<Vec<Found>, Containe
     } else if let Some(der) = pem::bare_base64(text) {
         binary(&der, Some(1), password, &mut finds)?;
     } else {
-        return Err(ContainerError::NotACertificate { kind: look::kind(text) });
+        return Err(match look::kind(text) {
+            Kind::Binary => ContainerError::UnknownFormat { first: bytes[0] },
+            kind => ContainerError::NotACertificate { kind },
+        });
     }
     finds.finish()
 }

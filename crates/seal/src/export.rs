@@ -120,6 +120,9 @@ pub enum FormatError {
     /// The word for the proof is unknown, or the range proof is missing.
     #[error("the proof is none that is known")]
     Proof,
+    /// The range that is proven has no entries, or ends before it begins.
+    #[error("the range that it proves is empty")]
+    EmptyRange,
     /// A hash is not base64 of 32 bytes.
     #[error("a hash is malformed")]
     Hash,
@@ -194,6 +197,9 @@ impl Header {
         let wire: WireHeader = serde_json::from_str(text)?;
         let proof = match (wire.proof.as_str(), wire.range_proof) {
             ("range", Some(range)) => {
+                if range.start >= range.end {
+                    return Err(FormatError::EmptyRange);
+                }
                 let hashes = range.hashes.iter().map(|hash| hash.parse()).collect::<Result<_, _>>();
                 let hashes = hashes.map_err(|_| FormatError::Hash)?;
                 Proof::Range(RangeProof {

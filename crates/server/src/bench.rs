@@ -16,7 +16,7 @@ mod writing;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use chancery_engine::{Engine, Running, Settings};
 use chancery_event::Environment;
 use chancery_store::DatabaseUrl;
@@ -84,11 +84,23 @@ impl Drop for Plan {
 /// # Errors
 /// The directory cannot be written, or a part of the run failed.
 pub async fn run(arguments: &BenchArguments, json: bool) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+    tokio::select! {
+        // Whichever ends first, the throw-away data go with it.
+        measured = measure(arguments, json) => measured,
+        _ = terminate.recv() => bail!("it was told to stop"),
+        _ = tokio::signal::ctrl_c() => bail!("it was interrupted"),
+    }
+}
+
+async fn measure(arguments: &BenchArguments, json: bool) -> Result<()> {
     let size = arguments.size.unwrap_or(if arguments.quick { 10_000 } else { 100_000 }).max(1_000);
     let parent = match &arguments.dir {
         Some(dir) => dir.clone(),
         None => std::env::current_dir().context("the current directory")?,
     };
+    ensure!(parent.is_dir(), "there is no directory {}", parent.display());
     let root = parent.join(format!("chancery-bench-{}", std::process::id()));
     let plan = Plan {
         root,

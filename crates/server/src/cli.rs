@@ -9,12 +9,14 @@ pub mod backup;
 pub mod bench;
 pub mod catalogue;
 pub mod certificates;
+pub mod channels;
 pub mod completions;
 pub mod config;
 pub mod events;
 pub mod forwarders;
 pub mod man;
 pub mod monitors;
+pub mod notices;
 pub mod retention;
 pub mod serve;
 pub mod settings;
@@ -89,6 +91,12 @@ pub enum Command {
     /// See how monitors stand, run one, see what it will report.
     #[command(subcommand)]
     Monitors(monitors::MonitorsCommand),
+    /// See how channels stand, change them, try them out.
+    #[command(subcommand)]
+    Channels(channels::ChannelsCommand),
+    /// See who was told of what and why not, and which certificates reach nobody.
+    #[command(subcommand)]
+    Notices(notices::NoticesCommand),
     /// See how forwarders stand, change them, send again what did not arrive.
     #[command(subcommand)]
     Forwarders(forwarders::ForwardersCommand),

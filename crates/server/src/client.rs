@@ -19,7 +19,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server may be silent.
 const READ_TIMEOUT: Duration = Duration::from_secs(120);
 /// Bytes of an error's body that are looked at.
-const PROBLEM_BYTES_MAX: usize = 64 * 1024;
+const PROBLEM_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// A server and the right to talk to it.
 #[derive(Clone)]
@@ -106,25 +106,28 @@ pub async fn refusal(url: &Url, mut response: Response) -> Error {
             break;
         }
     }
-    let said = problem(&bytes).unwrap_or_else(|| "it gives no reason".to_owned());
-    let hint = match status {
-        StatusCode::UNAUTHORIZED => "; give a valid token by CHANCERY_TOKEN or --token",
-        _ => "",
-    };
-    let said = format!("the server refused {} ({status}): {said}{hint}", url.path());
-    Refusal { status, said }.into()
+    let problem = serde_json::from_slice(&bytes).unwrap_or_default();
+    Refusal { path: url.path().to_owned(), status, problem }.into()
 }
 
-/// A request that the server answered with a refusal.
+/// A request that the server refused.
 #[derive(Debug)]
-struct Refusal {
-    status: StatusCode,
-    said: String,
+pub struct Refusal {
+    path: String,
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// The problem document (RFC 9457); `null` where the answer was none.
+    pub problem: Value,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.said)
+        let said = told(&self.problem).unwrap_or_else(|| "it gives no reason".to_owned());
+        let hint = match self.status {
+            StatusCode::UNAUTHORIZED => "; give a valid token by CHANCERY_TOKEN or --token",
+            _ => "",
+        };
+        write!(f, "the server refused {} ({}): {said}{hint}", self.path, self.status)
     }
 }
 
@@ -139,23 +142,24 @@ pub fn is_final(error: &Error) -> bool {
         .is_some_and(|found| found.status.is_client_error() && !passing.contains(&found.status))
 }
 
-/// What a problem document says, in one line.
-pub fn problem(bytes: &[u8]) -> Option<String> {
-    let document: Value = serde_json::from_slice(bytes).ok()?;
-    told(&document)
+/// The stable word of a problem document.
+pub fn code(problem: &Value) -> Option<&str> {
+    let text = problem.get("type").and_then(Value::as_str)?;
+    text.strip_prefix("urn:chancery:problem:")
 }
 
-/// What a problem within another document says.
+/// What a problem document says, in one line.
 pub fn told(document: &Value) -> Option<String> {
     let member = |name: &str| document.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
     let mut text = match (member("title"), member("detail")) {
         (Some(title), Some(detail)) => format!("{title}: {detail}"),
         (title, detail) => title.or(detail)?.to_owned(),
     };
-    if let Some(suggestion) = member("suggestion") {
+    // Details say most of it already.
+    if let Some(suggestion) = member("suggestion").filter(|_| !text.contains("did you mean")) {
         text = format!("{text} (did you mean {suggestion}?)");
     }
-    if let Some(existing) = member("existing") {
+    if let Some(existing) = member("existing").filter(|existing| !text.contains(existing)) {
         text = format!("{text} (it is {existing})");
     }
     Some(crate::command::text::plain(&text))
@@ -311,13 +315,23 @@ mod tests {
     #[test]
     fn problems_are_told_in_one_line() {
         let check = |document: &str, expected: Option<&str>| {
-            assert_eq!(problem(document.as_bytes()).as_deref(), expected);
+            let document = serde_json::from_str(document).unwrap_or_default();
+            assert_eq!(told(&document).as_deref(), expected);
         };
         check(r#"{"title":"No","detail":"not so"}"#, Some("No: not so"));
         check(r#"{"title":"No"}"#, Some("No"));
         check(
             r#"{"title":"Unknown field","suggestion":"type"}"#,
             Some("Unknown field (did you mean type?)"),
+        );
+        check(
+            r#"{"title":"Unknown","detail":"did you mean “type”?","suggestion":"type"}"#,
+            Some("Unknown: did you mean “type”?"),
+        );
+        check(r#"{"title":"Known","existing":"a-1"}"#, Some("Known (it is a-1)"));
+        check(
+            r#"{"title":"Known","detail":"it is there: a-1","existing":"a-1"}"#,
+            Some("Known: it is there: a-1"),
         );
         check(r#"{"title":"a\u001b[2J"}"#, Some("a\u{fffd}[2J"));
         check("{}", None);

@@ -8,10 +8,12 @@ mod automation;
 pub mod backup;
 pub mod catalogue;
 pub mod certificates;
+pub mod channels;
 pub mod events;
 pub mod forwarders;
 mod migrate_store;
 pub mod monitors;
+pub mod notices;
 mod progress;
 mod restore;
 mod retention;
@@ -40,11 +42,15 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(command) => events::run(global, command).await?,
         Command::Alerts(command) => alerts::run(global, command).await?,
         Command::Monitors(command) => monitors::run(global, command).await?,
+        Command::Channels(command) => channels::run(global, command).await?,
+        Command::Notices(command) => notices::run(global, command).await?,
         Command::Forwarders(command) => forwarders::run(global, command).await?,
         Command::Sources(command) => sources::run(global, command).await?,
         Command::Retention(command) => retention::run(global, command).await?,
         Command::Certificates(command) => return certificates::run(global, command).await,
-        Command::Catalogue(command) => catalogue::run(global, &command, &mut std::io::stdout())?,
+        Command::Catalogue(command) => {
+            catalogue::run(global, &command, &mut crate::terminal::out())?
+        }
         Command::Token(command) => token::run(global, &command).await?,
         Command::Backup(arguments) => return backup::run(global, &arguments).await,
         Command::Restore(arguments) => restore::run(global, &arguments).await?,

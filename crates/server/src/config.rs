@@ -33,6 +33,7 @@ pub mod serving;
 pub mod session;
 pub mod setting;
 pub mod source;
+pub mod syslog;
 pub mod tls;
 pub mod validation;
 
@@ -54,6 +55,7 @@ pub use secret::Secret;
 pub use serving::Serving;
 pub use session::Session;
 use source::Source;
+pub use syslog::Syslog;
 pub use tls::Tls;
 pub use validation::Validation;
 
@@ -86,6 +88,8 @@ pub struct Config {
     pub network: Network,
     /// Where the entries of the log are kept beside the database.
     pub archive: Archive,
+    /// Listeners for syslog.
+    pub syslog: Syslog,
     /// What is recorded beyond the necessary.
     pub audit: Audit,
     /// The diagnostic log of the process.
@@ -166,6 +170,21 @@ impl Config {
     /// One error with every problem of every source: unknown settings, values that are not
     /// understood, settings that contradict each other, files that cannot be read.
     pub fn load(inputs: &Inputs) -> Result<Self, ConfigError> {
+        Self::load_for(inputs, false)
+    }
+
+    /// The same for a start of the server, which demands more than looking at its data does. What
+    /// would be refused later is refused here, before anything is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`]; also a missing passphrase of the log key, and a password of the first
+    /// administrator that the policy refuses.
+    pub fn load_to_serve(inputs: &Inputs) -> Result<Self, ConfigError> {
+        Self::load_for(inputs, true)
+    }
+
+    fn load_for(inputs: &Inputs, serves: bool) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(inputs.demo);
         let file = inputs.chosen_file();
         if let Some(path) = &file {
@@ -174,6 +193,10 @@ impl Config {
         reader.take_variables(&inputs.variables);
         reader.take_flags(&inputs.flags);
         let config = Self::read(&mut reader, file);
+        if serves {
+            config.log.check_to_serve(&mut reader);
+            config.admin.check_to_serve(&mut reader);
+        }
         let problems = reader.finish();
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }
@@ -192,6 +215,7 @@ impl Config {
             reaction: Reaction::read(reader),
             network: Network::read(reader),
             archive: Archive::read(reader),
+            syslog: Syslog::read(reader, tls.is_some()),
             audit: Audit::read(reader),
             logging: Logging::read(reader),
             effective: reader.effective(),

@@ -1,18 +1,23 @@
 //! The program `chancery`: parses the command line and hands over.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 use chancery_server::cli::Cli;
+use chancery_server::terminal;
 use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match cli.command.run_alone(&cli.global, &mut std::io::stdout().lock()) {
+    let outcome = match cli.command.run_alone(&cli.global, &mut terminal::out()) {
         Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
         None => run(cli),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        if !terminal::is_nobody_reading(&error) {
+            terminal::complain(format_args!("error: {error:#}"));
+        }
         ExitCode::FAILURE
     })
 }

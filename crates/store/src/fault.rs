@@ -40,6 +40,14 @@ impl Faults {
 pub enum Tampering {
     /// A pending event without a seal appears.
     ForgedPending,
+    /// The newest pending event appears a second time.
+    CopiedPending,
+    /// An event that was set aside, and that the log has, waits again.
+    ReplayedPending,
+    /// An entry stands behind the end of the log.
+    EntryBehind,
+    /// It is gone again.
+    NothingBehind,
     /// The newest entry of the log gets other bytes.
     NewestEntry,
     /// The first hash of the first tile changes.

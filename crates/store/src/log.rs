@@ -8,6 +8,7 @@
 //! Crash between the two: the entries have indexes, no checkpoint covers them yet; the sealer
 //! finishes with `publish` when it starts again.
 
+mod alike;
 mod audit;
 mod cursor;
 mod part;
@@ -20,12 +21,16 @@ mod sequence;
 mod tile;
 mod trim;
 
+pub use alike::{Alike, Group, alike, newest_of};
 pub use audit::{Audited, audit, surplus};
 pub use cursor::{cursor, cursors, move_cursor};
 pub(crate) use part::make_room;
 pub use part::{Part, WIDTH as PART_WIDTH, drop_part, newest_time, parts, set_width};
 pub(crate) use pending::insert_pending;
-pub use pending::{PendingRow, Quarantine, QuarantineReason, pending, pending_count, quarantine};
+pub use pending::{
+    PendingRow, Quarantine, QuarantineReason, any_sealed_since, is_recorded, pending,
+    pending_count, quarantine, sealed_ids,
+};
 pub use personal::erase;
 pub use projection::{Projection, project};
 pub(crate) use projection::{Rows, write_rows};

@@ -14,6 +14,23 @@ use chancery_event::filter::words::fts5_query;
 use crate::filter_sql::Dialect;
 use crate::{Error, Tx, args};
 
+/// Damage for tests that is the same on both engines.
+#[cfg(any(test, feature = "faults"))]
+const COPIED_PENDING: &str =
+    "INSERT INTO pending_event (event_id, recorded_at, entry, salt, part, seal)
+    SELECT event_id, recorded_at, entry, salt, part, seal FROM pending_event
+    WHERE seq = (SELECT MAX(seq) FROM pending_event)";
+#[cfg(any(test, feature = "faults"))]
+const REPLAYED_PENDING: &str =
+    "INSERT INTO pending_event (event_id, recorded_at, entry, salt, part, seal)
+    SELECT q.event_id, q.recorded_at, q.entry, e.salt, e.part, q.seal FROM quarantined_event q
+    JOIN event e ON e.id = q.event_id LIMIT 1";
+#[cfg(any(test, feature = "faults"))]
+const ENTRY_BEHIND: &str = "INSERT INTO event (log_index, id, type, severity, result, origin, time,
+    sealed_at, actor_kind, node, entry)
+    SELECT (SELECT size FROM log_state), 'behind', type, severity, result, origin, time,
+    sealed_at, actor_kind, node, entry FROM event WHERE log_index = 0";
+
 /// What stands before and behind the rows of [`crate::Tx::insert_many`].
 pub(crate) type Around = (&'static str, &'static str);
 

@@ -21,6 +21,8 @@ pub enum Manner {
     Well,
     /// With this status and these headers.
     Status(u16, &'static str),
+    /// With this status, these headers (each with its line end) and this body.
+    Says(u16, String, String),
     /// It takes what is sent and never answers.
     Silent,
     /// The head, and then a body without end.
@@ -63,6 +65,10 @@ pub struct TlsFiles {
     pub certificate: String,
     /// Its key.
     pub key: String,
+    /// The certificate of a client, for `client.example.org`.
+    pub client: String,
+    /// Its key.
+    pub client_key: String,
 }
 
 impl TlsFiles {
@@ -70,7 +76,18 @@ impl TlsFiles {
     pub fn make() -> Self {
         let authority = authority();
         let (certificate, key) = loopback(&authority);
-        Self { ca: authority.pem(), certificate: certificate.pem(), key: key.serialize_pem() }
+        let client_key = KeyPair::generate().expect("a key");
+        let client = rcgen::CertificateParams::new(vec!["client.example.org".to_owned()])
+            .expect("parameters")
+            .signed_by(&client_key, &authority)
+            .expect("a certificate");
+        Self {
+            ca: authority.pem(),
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+            client: client.pem(),
+            client_key: client_key.serialize_pem(),
+        }
     }
 }
 
@@ -251,6 +268,10 @@ async fn answer(stream: &mut (impl AsyncWrite + Unpin), manner: &Manner) -> bool
         Manner::Status(status, headers) => {
             format!("HTTP/1.1 {status} Said\r\n{headers}content-length: 0\r\n\r\n")
         }
+        Manner::Says(status, headers, body) => format!(
+            "HTTP/1.1 {status} Said\r\n{headers}content-length: {}\r\n\r\n{body}",
+            body.len()
+        ),
         Manner::Silent => {
             tokio::time::sleep(Duration::from_secs(3_600)).await;
             return false;

@@ -36,6 +36,7 @@ mod listing;
 mod live;
 mod log_view;
 mod login;
+mod notification;
 mod placement;
 mod prose;
 mod question;
@@ -80,6 +81,7 @@ pub fn add(routes: &mut Routes, document: &serde_json::Value) {
     task_form::add(routes);
     automation::add(routes);
     forwarder::add(routes);
+    notification::add(routes);
     deliveries::add(routes);
     certificate::add(routes);
     search::add(routes);

@@ -130,6 +130,15 @@ pub(crate) async fn send(network: &Network, address: &Address, parcel: &Parcel) 
     }
 }
 
+/// A refusal of the only recipient for good (RFC 5321 §4.2.1) is about them, not about the server.
+fn of((status, mut error): Refusal, one: &str, to: &[String]) -> Refusal {
+    if to.len() == 1 && status.is_some_and(|status| (550..560).contains(&status)) {
+        error.refused_recipient = Some(one.to_owned());
+        error.word = "recipient_refused";
+    }
+    (status, error)
+}
+
 type Refusal = (Option<u16>, SendError);
 
 fn broken_off(error: SendError) -> Refusal {
@@ -170,7 +179,7 @@ async fn deliver(
     }
     say(&mut lines, &format!("MAIL FROM:<{}>", read.from), 250).await?;
     for one in to {
-        say(&mut lines, &format!("RCPT TO:<{one}>"), 250).await?;
+        say(&mut lines, &format!("RCPT TO:<{one}>"), 250).await.map_err(|e| of(e, one, to))?;
     }
     say(&mut lines, "DATA", 354).await?;
     // RFC 5321 §4.5.2: a line that begins with a dot gets another.

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use chancery_engine::delivery::{SendError, Sent};
+use chancery_engine::delivery::{Fetched, SendError, Sent};
 use chancery_engine::net::{NetError, Network};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -27,6 +27,8 @@ use super::tls;
 const ANSWER: Duration = Duration::from_secs(20);
 /// For what follows the head, of which nothing is needed.
 const DRAIN: Duration = Duration::from_secs(5);
+/// For a body that is wanted.
+const READ: Duration = Duration::from_secs(60);
 /// Bytes of an answer's body that are read before the connection is dropped.
 const BODY_MAX: usize = 65_536;
 /// Bytes of an answer's head that are kept.
@@ -108,6 +110,43 @@ impl Client {
             request: request_head,
             response: shown_response(head.status, &head.headers),
         }
+    }
+
+    /// Sends a request once and reads what comes back, up to `body_max` bytes.
+    pub(crate) async fn fetch_page(
+        &self,
+        call: Call,
+        body_max: usize,
+    ) -> Result<Fetched, SendError> {
+        let request = request(&call)?;
+        let key = (call.owner.0.clone(), call.owner.1, call.target.origin());
+        let mut connection = self.connection(&key, &call).await?;
+        let origin = call.target.origin();
+        let late = |_| SendError::new("timeout", format!("{origin} does not answer in time"));
+        let broken = |error: hyper::Error| {
+            SendError::new("connection", format!("{origin}: {}", chain(&error)))
+        };
+        let asked = tokio::time::timeout(ANSWER, connection.send_request(request));
+        let (head, mut body) = asked.await.map_err(late)?.map_err(broken)?.into_parts();
+        let mut bytes = Vec::new();
+        let reading = async {
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(broken)?;
+                bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+                if bytes.len() > body_max {
+                    let message = format!("{origin}: its answer is longer than {body_max} bytes");
+                    return Err(SendError::new("body_too_long", message));
+                }
+            }
+            Ok(())
+        };
+        tokio::time::timeout(READ, reading).await.map_err(late)??;
+        if connection.is_ready() {
+            self.keep(key, connection);
+        }
+        let shown = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = head.headers.iter().map(|(n, v)| (n.as_str().to_owned(), shown(v)));
+        Ok(Fetched { status: head.status.as_u16(), headers: headers.collect(), body: bytes })
     }
 
     /// Sends a request once and answers with what came back, `limit` bytes at most.
@@ -260,7 +299,11 @@ fn failure(status: StatusCode, headers: &HeaderMap) -> Option<SendError> {
         .and_then(|value| value.to_str().ok())
         .and_then(|text| retry_after(text.trim(), SystemTime::now()))
         .filter(|seconds| *seconds > 0);
-    Some(SendError { word, message, retry_after_s, gone: status == StatusCode::GONE })
+    Some(SendError {
+        retry_after_s,
+        gone: status == StatusCode::GONE,
+        ..SendError::new(word, message)
+    })
 }
 
 fn shown_request(call: &Call) -> Value {

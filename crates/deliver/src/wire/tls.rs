@@ -23,24 +23,36 @@ static MACHINE: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     Arc::new(store)
 });
 
+/// The trust anchors given in PEM, or those of the machine.
+fn roots(field: &str, ca: Option<&str>) -> Result<Arc<RootCertStore>, Error> {
+    let Some(pem) = ca else { return Ok(MACHINE.clone()) };
+    let mut store = RootCertStore::empty();
+    for certificate in certificates(field, pem)? {
+        store
+            .add(certificate)
+            .map_err(|error| Error::invalid(field, format!("no trust anchor: {error}")))?;
+    }
+    Ok(Arc::new(store))
+}
+
+/// A configuration with these trust anchors and without a client certificate.
+pub(crate) fn with_roots(field: &str, ca: Option<&str>) -> Result<Arc<ClientConfig>, Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Internal(format!("TLS: {error}")))?
+        .with_root_certificates(roots(field, ca)?)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
 /// The configuration that settings and secrets ask for: `ca` (PEM) instead of the machine's
 /// anchors, `client_certificate` (PEM) with the secret `client_key` (PEM).
 pub(crate) fn config(
     settings: &Settings<'_>,
     secrets: &Secrets,
 ) -> Result<Arc<ClientConfig>, Error> {
-    let roots = match settings.text("ca")? {
-        None => MACHINE.clone(),
-        Some(pem) => {
-            let mut store = RootCertStore::empty();
-            for certificate in certificates("settings/ca", pem)? {
-                store.add(certificate).map_err(|error| {
-                    Error::invalid("settings/ca", format!("no trust anchor: {error}"))
-                })?;
-            }
-            Arc::new(store)
-        }
-    };
+    let roots = roots("settings/ca", settings.text("ca")?)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -38,7 +38,7 @@ impl Engine {
             email: None,
             role: Role::Administrator.as_str().to_owned(),
             password_hash: Some(hash),
-            must_change: false,
+            must_change: generated,
             password_set_at: Some(now),
             password_ends_at: self.password_age().end(now),
             disabled: false,

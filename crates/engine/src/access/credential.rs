@@ -224,28 +224,27 @@ impl Engine {
     /// # Errors
     /// There is no such session.
     pub async fn end_session(&self, context: &Context, id: SessionId) -> Result<(), Error> {
-        context.require(Permission::OwnWrite)?;
-        let found = table::find(&mut self.link().await?, id).await?;
-        let visible = found.filter(|row| {
-            Some(row.account) == context.account_id() || context.may(Permission::AccountWrite)
-        });
-        let row = visible.ok_or_else(|| Error::not_found("session", id))?;
-        let attempt = types::SessionEnd {
-            account_id: row.account,
-            ended_by: "revoked".into(),
-            started_at: Some(row.created_at),
-        };
+        let attempt =
+            types::SessionEnd { account_id: None, ended_by: "revoked".into(), started_at: None };
+        let own = context.account_id();
+        let all = context.may(Permission::AccountWrite);
         self.operation(context, Permission::OwnWrite, &attempt)?
             .about(Target::new(TargetKind::Session, id))
             .run(move |tx, _| {
                 let attempt = attempt.clone();
                 Box::pin(async move {
-                    if !table::delete(tx, id).await? {
-                        return Err(Error::not_found("session", id));
-                    }
-                    let draft = Draft::new(&attempt)?
+                    let found = table::find(tx, id).await?;
+                    let row = found.filter(|row| Some(row.account) == own || all);
+                    let row = row.ok_or_else(|| Error::not_found("session", id))?;
+                    table::delete(tx, id).await?;
+                    let payload = types::SessionEnd {
+                        account_id: Some(row.account),
+                        started_at: Some(row.created_at),
+                        ..attempt
+                    };
+                    let draft = Draft::new(&payload)?
                         .target(Target::new(TargetKind::Session, id))
-                        .target(target(attempt.account_id));
+                        .target(target(row.account));
                     Ok(Done { value: (), draft })
                 })
             })

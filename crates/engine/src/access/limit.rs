@@ -1,11 +1,13 @@
 //! Rate limits: a token bucket per key, bounded in memory.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
 use chancery_event::Timestamp;
 
-/// Keys remembered at most; beyond that, full buckets are forgotten first.
+/// Keys remembered at most; beyond that, full buckets are forgotten, and if there are none, the
+/// fuller half: whoever is refused stays refused.
 const KEYS_MAX: usize = 50_000;
 
 /// Allows `per_minute` uses a minute and key, with a burst of the same size.
@@ -68,19 +70,14 @@ impl Limiter {
         // A poisoned lock only means that another thread panicked while counting.
         let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if buckets.len() >= KEYS_MAX && !buckets.contains_key(key) {
-            buckets.retain(|_, bucket| now.since(bucket.at) < 60 * Timestamp::SECOND);
-            if buckets.len() >= KEYS_MAX {
-                buckets.clear();
-            }
+            self.make_room(&mut buckets, now);
         }
         let bucket = buckets.entry(key.to_owned()).or_insert(Bucket {
             level: full,
             at: now,
             reported: false,
         });
-        // Millionths of a use that came back since: per_minute each 60 seconds.
-        let back = now.since(bucket.at).max(0).saturating_mul(i64::from(self.per_minute)) / 60;
-        bucket.level = bucket.level.saturating_add(back).min(full);
+        bucket.level = self.level(bucket, now);
         bucket.at = now;
         if bucket.level >= ONE {
             bucket.level -= ONE;
@@ -93,6 +90,33 @@ impl Limiter {
         let micros = missing.saturating_mul(60) / i64::from(self.per_minute);
         let seconds = u64::try_from(micros / Timestamp::SECOND + 1).unwrap_or(60);
         Answer::Refused { seconds, first: !std::mem::replace(&mut bucket.reported, true) }
+    }
+
+    /// What a bucket holds at `now`: uses come back, as many a minute as are allowed.
+    fn level(&self, bucket: &Bucket, now: Timestamp) -> i64 {
+        let per_minute = i64::from(self.per_minute);
+        let back = now.since(bucket.at).max(0).saturating_mul(per_minute) / 60;
+        bucket.level.saturating_add(back).min(per_minute * 1_000_000)
+    }
+
+    fn make_room(&self, buckets: &mut HashMap<String, Bucket>, now: Timestamp) {
+        let full = i64::from(self.per_minute) * 1_000_000;
+        buckets.retain(|_, bucket| self.level(bucket, now) < full);
+        if buckets.len() < KEYS_MAX {
+            return;
+        }
+        let mut levels: Vec<i64> = buckets.values().map(|b| self.level(b, now)).collect();
+        let (_, middle, _) = levels.select_nth_unstable(KEYS_MAX / 2);
+        let (middle, mut places) = (*middle, KEYS_MAX / 2);
+        places -= levels.iter().filter(|level| **level < middle).count();
+        buckets.retain(|_, bucket| match self.level(bucket, now).cmp(&middle) {
+            Ordering::Less => true,
+            Ordering::Equal if places > 0 => {
+                places -= 1;
+                true
+            }
+            _ => false,
+        });
     }
 }
 
@@ -111,5 +135,24 @@ mod tests {
         assert_eq!(limiter.take("a", start), Answer::Refused { seconds: 21, first: false });
         assert_eq!(limiter.take("b", start), Answer::Allowed);
         assert_eq!(limiter.take("a", start.plus(21 * Timestamp::SECOND)), Answer::Allowed);
+    }
+
+    #[test]
+    fn whoever_is_refused_stays_refused_however_many_others_come() {
+        let limiter = Limiter::new(3);
+        let now = Timestamp::from_micros(1_000_000_000);
+        for _ in 0..3 {
+            assert_eq!(limiter.take("a", now), Answer::Allowed);
+        }
+        for other in 0..2 * KEYS_MAX {
+            assert_eq!(limiter.take(&other.to_string(), now), Answer::Allowed);
+        }
+        assert!(matches!(limiter.take("a", now), Answer::Refused { .. }));
+        let known = limiter.buckets.lock().unwrap().len();
+        assert!(known <= KEYS_MAX, "{known}");
+        // Full ones go alone: nobody else is touched.
+        let later = now.plus(20 * Timestamp::SECOND + 1);
+        limiter.make_room(&mut limiter.buckets.lock().unwrap(), later);
+        assert_eq!(limiter.buckets.lock().unwrap().len(), 1, "only “a” has not got all back");
     }
 }

@@ -101,11 +101,20 @@ impl Tally {
         });
         found
     }
+
+    /// Takes back what was taken out and could not be told.
+    fn take_back(&self, context: Context, refusal: Refusal, untold: u64, now: Timestamp) {
+        let mut callers = self.callers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fresh = Window { since: now, recorded: 0, untold: 0, last: None };
+        let window = callers.entry(caller(&context)).or_insert(fresh);
+        window.untold += untold;
+        window.last.get_or_insert((context, refusal));
+    }
 }
 
 /// Who is counted together: an account, or an address; of IPv6 the network, because whoever has one
 /// address of it has 2^64.
-fn caller(context: &Context) -> String {
+pub(super) fn caller(context: &Context) -> String {
     if let Some(account) = context.account_id() {
         return account.to_string();
     }
@@ -126,10 +135,13 @@ impl Engine {
     /// # Errors
     /// It could not be recorded; it stays refused all the same.
     pub async fn note_refusal(&self, context: &Context, refusal: Refusal) -> Result<(), Error> {
-        match self.0.refusals.count(context, &refusal, self.environment().now()) {
-            Some(refused) => self.tell_refusal(context, refusal, refused).await,
-            None => Ok(()),
+        let now = self.environment().now();
+        let Some(refused) = self.0.refusals.count(context, &refusal, now) else { return Ok(()) };
+        let told = self.tell_refusal(context, refusal.clone(), refused).await;
+        if told.is_err() {
+            self.0.refusals.take_back(context.clone(), refusal, refused, now);
         }
+        told
     }
 
     /// Records that a caller was refused because it asked too much (event `client.rate_limited`).
@@ -155,10 +167,16 @@ impl Engine {
     pub(crate) async fn tell_refusals(&self, all: bool) -> Result<(), Error> {
         let now = self.environment().now();
         let until = if all { now } else { now.plus(-WINDOW) };
+        let mut told = Ok(());
         for (context, refusal, refused) in self.0.refusals.over(until) {
-            self.tell_refusal(&context, refusal, refused).await?;
+            if told.is_ok() {
+                told = self.tell_refusal(&context, refusal.clone(), refused).await;
+            }
+            if told.is_err() {
+                self.0.refusals.take_back(context, refusal, refused, until);
+            }
         }
-        Ok(())
+        told
     }
 
     async fn tell_refusal(
@@ -234,6 +252,37 @@ mod tests {
         assert_eq!(told, u64::from(RECORDED_MAX));
         let untold: u64 = tally.over(now).into_iter().map(|(_, _, refused)| refused).sum();
         assert_eq!(told + untold, 11_000);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_could_not_be_told_is_told_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = crate::Settings {
+            allow_unencrypted_key: true,
+            monitors: false,
+            ..crate::Settings::new(dir.path())
+        };
+        let stepped = crate::Stepped::open(settings, Environment::system()).await.unwrap();
+        let engine = stepped.engine();
+        for ip in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
+            for _ in 0..8 {
+                engine.note_refusal(&from(ip), refusal()).await.unwrap();
+            }
+        }
+        engine.0.store.inject("note", chancery_store::Fault::NotPersisted);
+        assert!(engine.tell_refusals(true).await.is_err());
+        engine.0.store.inject("note", chancery_store::Fault::NotPersisted);
+        assert!(engine.note_refusal(&from("192.0.2.4"), refusal()).await.is_err());
+        engine.tell_refusals(true).await.unwrap();
+        stepped.seal().await.unwrap();
+        let mut link = engine.link().await.unwrap();
+        let first = chancery_event::LogIndex(0);
+        let events = chancery_store::log::range(&mut link, first, 1_000).await.unwrap();
+        let denied = events.iter().filter(|e| e.event().type_name == "access.denied");
+        let told: u64 = denied.filter_map(|e| e.event().detail["refused"].as_u64()).sum();
+        assert_eq!(told, 3 * 8 + 1);
+        drop(link);
+        stepped.kill().await;
     }
 
     #[test]

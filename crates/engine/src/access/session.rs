@@ -14,6 +14,7 @@ use chancery_store::table::{account, session, token};
 
 use super::account::is_over;
 use super::limit::Answer;
+use super::refusal::caller;
 use super::{FAILURES_MAX, LOCK_MINUTES, password};
 use crate::alert::cause;
 use crate::context::Client;
@@ -301,7 +302,7 @@ impl Engine {
     }
 
     async fn limit_logins(&self, context: &Context) -> Result<(), Error> {
-        let key = context.client.ip.clone().unwrap_or_default();
+        let key = caller(context);
         match self.0.logins.take(&key, self.environment().now()) {
             Answer::Allowed => Ok(()),
             Answer::Refused { seconds, first } => {
@@ -431,8 +432,11 @@ impl Engine {
         let (Some(session), Some(account)) = (context.session, context.account_id()) else {
             return Err(Error::Unauthenticated);
         };
-        let attempt =
-            types::SessionEnd { account_id: account, ended_by: "logout".into(), started_at: None };
+        let attempt = types::SessionEnd {
+            account_id: Some(account),
+            ended_by: "logout".into(),
+            started_at: None,
+        };
         self.operation(context, Permission::OwnWrite, &attempt)?
             .about(Target::new(TargetKind::Session, session))
             .run(move |tx, _| {

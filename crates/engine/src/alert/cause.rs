@@ -141,9 +141,10 @@ pub(crate) async fn quarantined(
 ) -> Result<(), Error> {
     let title = "Pending events were not written by this program";
     let new = NewAlert {
-        message: "Rows without a valid seal stood among the events that wait to be sealed. They \
-                  were set aside as evidence and are not in the log. Somebody or something else \
-                  writes to the database: find out who, then resolve this alert."
+        message: "Rows without a valid seal, or copies of events that are recorded already, stood \
+                  among the events that wait to be sealed. They were set aside as evidence and \
+                  are not in the log. Somebody or something else writes to the database: find out \
+                  who, then resolve this alert."
             .to_owned(),
         source: "sealer".to_owned(),
         cause,

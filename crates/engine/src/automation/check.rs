@@ -6,12 +6,13 @@
 
 use chancery_store::Link;
 use chancery_store::table::label::{self, Class as Label};
-use chancery_store::table::{account, attribute};
+use chancery_store::table::{account, attribute, destination};
 
 use super::{Book, Class, Object};
 use crate::Error;
+use crate::notification::{Profile, Template, check_profile};
 use crate::reaction::configuration::{
-    Configuration, Surroundings, check_action, check_rule, uses_of,
+    Configuration, Surroundings, check_action, check_rule, profiles_of, uses_of,
 };
 
 /// The place of a fault: an object, and a JSON pointer into its body.
@@ -30,7 +31,31 @@ pub(crate) async fn book(link: &mut Link, before: &Book, after: &Book) -> Result
         }
         body(link, object, &around).await.map_err(|error| placed(error, object))?;
     }
+    referred(after)?;
     Configuration::compile(after, &around).map(|_| ())
+}
+
+/// Refuses what refers to a profile or a template that is not there.
+fn referred(book: &Book) -> Result<(), Error> {
+    let missing = |class: Class, name: &str, user: &Object, pointer: &str| {
+        if book.find(class, name).is_some() {
+            return Ok(());
+        }
+        let message = format!("there is no {} “{name}”", class.as_str().replace('_', " "));
+        Err(Error::invalid(place(user.class, &user.name, pointer), message))
+    };
+    for action in book.of_class(Class::Action) {
+        for (position, name) in profiles_of(&action.body) {
+            missing(Class::Profile, &name, action, &format!("/steps/{position}/profile"))?;
+        }
+    }
+    for profile in book.of_class(Class::Profile) {
+        let template = Profile::read(&profile.body).ok().and_then(|read| read.template);
+        if let Some(name) = template {
+            missing(Class::Template, &name, profile, "/template")?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads what stands around the configuration.
@@ -41,6 +66,11 @@ pub(crate) async fn surroundings(link: &mut Link) -> Result<Surroundings, Error>
         groups: names(label::all(link, Label::Group).await?),
         ra_profiles: names(label::all(link, Label::RaProfile).await?),
         accounts: account::all(link).await?.into_iter().map(|account| account.name).collect(),
+        channels: destination::all(link, Some("channel"))
+            .await?
+            .into_iter()
+            .map(|channel| channel.name)
+            .collect(),
     })
 }
 
@@ -49,6 +79,8 @@ async fn body(link: &mut Link, object: &Object, around: &Surroundings) -> Result
     match object.class {
         Class::Rule => check_rule(&object.body, around),
         Class::Action => check_action(&object.body, around),
+        Class::Template => Template::check(&object.body, &around.attributes),
+        Class::Profile => check_profile(&object.body, around),
         // Compiling the whole configuration checks these.
         Class::Trigger | Class::Scope => Ok(()),
         Class::Monitor => crate::monitor::check(link, object).await,

@@ -14,6 +14,10 @@ pub const NAME_MAX: usize = 100;
 pub enum Class {
     /// A named filter.
     Rule,
+    /// How a notification reads.
+    Template,
+    /// Who is told, by which channels, how often.
+    Profile,
     /// A named list of steps.
     Action,
     /// Event types and rules that lead to actions, or keep a certificate out.
@@ -28,13 +32,23 @@ pub enum Class {
 
 impl Class {
     /// All classes; one that refers to another stands behind it.
-    pub const ALL: [Self; 6] =
-        [Self::Rule, Self::Action, Self::Trigger, Self::Scope, Self::Monitor, Self::Schedule];
+    pub const ALL: [Self; 8] = [
+        Self::Rule,
+        Self::Template,
+        Self::Profile,
+        Self::Action,
+        Self::Trigger,
+        Self::Scope,
+        Self::Monitor,
+        Self::Schedule,
+    ];
 
     /// The one spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rule => "rule",
+            Self::Template => "notification_template",
+            Self::Profile => "notification_profile",
             Self::Action => "action",
             Self::Trigger => "trigger",
             Self::Scope => "scope",
@@ -47,6 +61,8 @@ impl Class {
     pub fn plural(self) -> &'static str {
         match self {
             Self::Rule => "rules",
+            Self::Template => "notification_templates",
+            Self::Profile => "notification_profiles",
             Self::Action => "actions",
             Self::Trigger => "triggers",
             Self::Scope => "scopes",

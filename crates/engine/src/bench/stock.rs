@@ -9,6 +9,7 @@ use chancery_store::table::certificate;
 use chancery_store::table::label::{self, Class, Label};
 
 use crate::inventory::{Candidate, Source, status};
+use crate::tenure::Standing;
 use crate::{Engine, Error};
 
 /// Of each kind of label, so many are given to the certificates of [`stock`] by turns.
@@ -169,5 +170,5 @@ async fn labels(tx: &mut Tx, environment: &Environment) -> Result<(), Error> {
 /// # Errors
 /// The store refuses.
 pub async fn sweep(engine: &Engine) -> Result<usize, Error> {
-    status::round(engine).await
+    status::round(engine, &Standing::Alone).await
 }

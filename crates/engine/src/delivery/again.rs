@@ -126,7 +126,11 @@ impl Engine {
         let operation = self
             .operation(context, Permission::ForwarderWrite, &attempt)?
             .about(target(&shortened(name)));
-        if let Err(error) = self.manageable(context, Class::Forwarder, name).await {
+        let may = match self.manageable(context, Class::Forwarder, name).await {
+            Ok(_) => self.require_all_events(context).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = may {
             return Err(operation.fail(error).await);
         }
         let name = name.to_owned();

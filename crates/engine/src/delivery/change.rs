@@ -135,7 +135,9 @@ impl Engine {
         let prepared = async {
             context.require(class.permission())?;
             crate::automation::check_name("name", name)?;
-            let prepared = self.prepare(name, &edit, Secrets::default()).await?;
+            self.may_carry(context, class).await?;
+            let prepared = self.prepare(class, name, &edit, Secrets::default()).await?;
+            check_recipients(class, &prepared.definition)?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             Ok(prepared)
         };
@@ -187,14 +189,29 @@ impl Engine {
         edit: DestinationEdit,
     ) -> Result<Saved, Error> {
         let operation = self.changing(context, class, name)?;
+        self.update_in(operation, context, class, name, version, edit).await
+    }
+
+    /// Goes on with an operation that changes a destination.
+    async fn update_in(
+        &self,
+        operation: Operation,
+        context: &Context,
+        class: Class,
+        name: &str,
+        version: Option<i64>,
+        edit: DestinationEdit,
+    ) -> Result<Saved, Error> {
         let prepared = async {
             context.require(class.permission())?;
             let mut link = self.link().await?;
             let row = self.destination_row(&mut link, class, name).await?;
             self.may_manage(context, class, name, &row.path).await?;
+            self.may_carry(context, class).await?;
             let old = self.address(&mut link, &row).await?;
             drop(link);
-            let prepared = self.prepare(name, &edit, old.secrets.clone()).await?;
+            let prepared = self.prepare(class, name, &edit, old.secrets.clone()).await?;
+            check_recipients(class, &prepared.definition)?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             if prepared.definition.kind != row.kind {
                 let message = format!("it is a {} and stays one: make another", row.kind);
@@ -259,10 +276,24 @@ impl Engine {
         name: &str,
         overlap_hours: u32,
     ) -> Result<Saved, Error> {
+        let operation = self.changing(context, class, name)?;
+        let rotated = self.rotated(context, class, name, overlap_hours).await;
+        let (operation, (version, edit)) = ready(operation, rotated).await?;
+        self.update_in(operation, context, class, name, Some(version), edit).await
+    }
+
+    /// The version that signs with the present secret, and the edit that replaces it.
+    async fn rotated(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+        overlap_hours: u32,
+    ) -> Result<(i64, DestinationEdit), Error> {
+        let row = self.manageable(context, class, name).await?;
         if overlap_hours > 720 {
             return Err(Error::invalid("overlap_hours", "0 to 720"));
         }
-        let row = self.manageable(context, class, name).await?;
         let address = self.address(&mut self.link().await?, &row).await?;
         let old = address.secrets.find("signing").ok_or_else(|| Error::Conflict {
             reason: "not_signed",
@@ -281,7 +312,7 @@ impl Engine {
             enabled: None,
             start: None,
         };
-        self.update_destination(context, class, name, Some(row.version), edit).await
+        Ok((row.version, edit))
     }
 
     /// Switches a destination on or off (operation `configuration.update`). It goes on where it
@@ -356,6 +387,9 @@ impl Engine {
             .run(move |tx, scribe| {
                 let (name, attempt) = (name.clone(), attempt.clone());
                 Box::pin(async move {
+                    if class == Class::Channel {
+                        crate::automation::check::unreferred(tx, "channel", &name).await?;
+                    }
                     let version = table::next_version(tx, &name).await?;
                     table::delete(tx, &name).await?;
                     let gone = Version {
@@ -426,9 +460,18 @@ impl Engine {
         Err(Error::Forbidden { permission: class.permission(), role })
     }
 
+    /// Refuses who may not see all events: a forwarder would carry them past the scope.
+    async fn may_carry(&self, context: &Context, class: Class) -> Result<(), Error> {
+        match class {
+            Class::Forwarder => self.require_all_events(context).await,
+            Class::Channel => Ok(()),
+        }
+    }
+
     /// Checks a definition as it will be used: by its sender, and by where its hosts lead.
     async fn prepare(
         &self,
+        class: Class,
         name: &str,
         edit: &DestinationEdit,
         mut secrets: Secrets,
@@ -437,6 +480,9 @@ impl Engine {
             return Err(Error::invalid("body", format!("at most {BODY_MAX} bytes")));
         }
         let definition = Definition::read(&edit.body)?;
+        if class == Class::Channel {
+            definition.check_channel()?;
+        }
         let sender = self.senders()?;
         if !sender.kinds().contains(&definition.kind.as_str()) {
             let message = format!("one of {}", sender.kinds().join(", "));
@@ -467,8 +513,22 @@ impl Engine {
     }
 }
 
+/// Mail of a forwarder has the recipients that its settings name; mail of a channel has those of
+/// each message.
+fn check_recipients(class: Class, definition: &Definition) -> Result<(), Error> {
+    let named = definition.settings.get("to").is_some_and(|to| match to {
+        serde_json::Value::Array(list) => !list.is_empty(),
+        serde_json::Value::String(text) => !text.trim().is_empty(),
+        _ => false,
+    });
+    if class == Class::Forwarder && definition.kind == "email" && !named {
+        return Err(Error::invalid("settings/to", "at least one mail address is needed"));
+    }
+    Ok(())
+}
+
 /// Goes on with an operation, or records that it failed.
-pub(super) async fn ready<T>(
+pub(crate) async fn ready<T>(
     operation: Operation,
     result: Result<T, Error>,
 ) -> Result<(Operation, T), Error> {

@@ -16,6 +16,12 @@ const BATCH_MAX: usize = 10_000;
 /// Patterns, types, places: entries of one list at most.
 const LIST_MAX: usize = 500;
 
+/// Kinds that people read.
+pub(super) const CHANNEL_KINDS: [&str; 5] = ["email", "slack", "teams", "webhook", "servicenow"];
+/// Members that belong to streams of events.
+const STREAM: [&str; 8] =
+    ["path", "select", "runner", "every_hours", "batch_max", "ordered", "dialect", "personal"];
+
 /// Which events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -145,6 +151,43 @@ impl Definition {
         serde_json::to_value(self).unwrap_or(Value::Null)
     }
 
+    /// The body of a channel: without what belongs to streams.
+    pub fn channel_body(&self) -> Value {
+        let mut body = self.body();
+        if let Some(members) = body.as_object_mut() {
+            for member in STREAM {
+                members.remove(member);
+            }
+        }
+        body
+    }
+
+    /// Refuses what a channel cannot have: it carries messages for people, not events.
+    ///
+    /// # Errors
+    /// A kind that nobody reads, or a member that belongs to streams.
+    pub(super) fn check_channel(&self) -> Result<(), Error> {
+        if !CHANNEL_KINDS.contains(&self.kind.as_str()) {
+            return Err(Error::invalid("kind", format!("one of {}", CHANNEL_KINDS.join(", "))));
+        }
+        let plain = Self {
+            kind: self.kind.clone(),
+            title: self.title.clone(),
+            description: self.description.clone(),
+            path: root(),
+            settings: self.settings.clone(),
+            ..Self::default()
+        };
+        let (own, plain) = (self.body(), plain.body());
+        match STREAM.into_iter().find(|member| own.get(*member) != plain.get(*member)) {
+            None => Ok(()),
+            Some(member) => {
+                let message = "a channel carries messages: leave it out, or make a forwarder";
+                Err(Error::invalid(member, message))
+            }
+        }
+    }
+
     fn check(&self) -> Result<(), Error> {
         if self.title.chars().count() > 200 || self.description.chars().count() > 2_000 {
             return Err(Error::invalid("title", "at most 200 characters, the description 2,000"));
@@ -233,7 +276,7 @@ fn fits(pattern: &str, name: &str) -> bool {
 }
 
 /// Refuses what is no folder.
-pub(super) fn check_path(field: &str, path: &str) -> Result<(), Error> {
+pub(crate) fn check_path(field: &str, path: &str) -> Result<(), Error> {
     let good = path.starts_with('/')
         && path.len() <= 500
         && (path == "/" || !path.ends_with('/'))
@@ -266,6 +309,29 @@ mod tests {
         assert_eq!(Definition::read(&read.body()).unwrap(), read);
         assert!(read.select.types().contains(&EventType::CertificateUpload));
         assert!(!read.select.types().contains(&EventType::TokenCreate));
+    }
+
+    #[test]
+    fn a_channel_has_nothing_of_a_stream() {
+        let read = |body: Value| Definition::read(&body).unwrap();
+        let mail = read(json!({ "kind": "email", "settings": { "from": "a@b.c" } }));
+        assert!(mail.check_channel().is_ok());
+        let shown = mail.channel_body();
+        assert_eq!(shown, json!({ "kind": "email", "settings": { "from": "a@b.c" } }));
+        assert_eq!(read(shown), mail);
+        for (body, member) in [
+            (json!({ "kind": "syslog" }), "kind"),
+            (json!({ "kind": "webhook", "personal": true }), "personal"),
+            (json!({ "kind": "webhook", "ordered": true }), "ordered"),
+            (json!({ "kind": "webhook", "path": "/prod" }), "path"),
+            (json!({ "kind": "webhook", "dialect": "cef" }), "dialect"),
+            (json!({ "kind": "webhook", "select": { "severities": ["error"] } }), "select"),
+        ] {
+            match read(body).check_channel() {
+                Err(Error::Invalid { field, .. }) => assert_eq!(field, member),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

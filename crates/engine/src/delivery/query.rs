@@ -197,7 +197,9 @@ impl Engine {
             return Ok(Some(query));
         }
         let rows = destination::all(&mut self.link().await?, None).await?;
-        let seen = rows.iter().filter(|row| sight.covers(&row.name, &row.path));
+        let is_channel = |class: &str| class == Class::Channel.as_str();
+        let seen =
+            rows.iter().filter(|row| is_channel(&row.class) || sight.covers(&row.name, &row.path));
         let wanted =
             |name: &String| query.destinations.is_empty() || query.destinations.contains(name);
         let names: Vec<String> =

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chancery_event::types::{delivery as types, deployment};
 use chancery_event::{Outcome, Severity, Target, TargetKind, Timestamp, Verdict};
 use chancery_store::Tx;
+use chancery_store::table::contact;
 use chancery_store::table::delivery::{self as table, Attempt, Delivery};
 use chancery_store::table::destination::{self, Course};
 
@@ -47,6 +48,10 @@ struct Page {
     attempts: Vec<Attempt>,
     turns: Vec<(Turn, usize)>,
     words: Vec<&'static str>,
+    /// Mail addresses that were refused for good, and what was said.
+    refused: Vec<(String, String)>,
+    /// Mail addresses that were taken.
+    accepted: Vec<String>,
 }
 
 impl Courier {
@@ -123,6 +128,8 @@ impl Courier {
                 attempts: Vec::new(),
                 turns: Vec::new(),
                 words: Vec::new(),
+                refused: Vec::new(),
+                accepted: Vec::new(),
             });
             let mut row = one.row;
             let random = u64::from_le_bytes(self.engine.environment().random());
@@ -142,6 +149,16 @@ impl Courier {
                 node: node.clone(),
             });
             page.words.push(failure.map_or("", |failure| failure.word));
+            match failure {
+                Some(failure) => page.refused.extend(
+                    failure.refused_recipient.iter().map(|a| (a.clone(), failure.message.clone())),
+                ),
+                None if page.kind == "email" && row.first_index.is_none() => {
+                    let message = carried(&row).ok().and_then(|carried| carried.message);
+                    page.accepted.extend(message.into_iter().flat_map(|m| m.recipients));
+                }
+                None => {}
+            }
             if turn != Turn::None {
                 page.turns.push((turn, page.rows.len()));
             }
@@ -292,6 +309,14 @@ async fn write(tx: &mut Tx, scribe: &Scribe, page: &Page) -> Result<(), Error> {
             noticed(tx, scribe, page, row, word)?;
         }
     }
+    for (address, error) in &page.refused {
+        if contact::refuse(tx, address, &page.name, error, scribe.now()).await? {
+            refused_told(tx, scribe, page, address)?;
+        }
+    }
+    for address in &page.accepted {
+        contact::accept(tx, address).await?;
+    }
     Ok(())
 }
 
@@ -430,7 +455,26 @@ fn noticed(
             attempts,
         })?
     };
+    // What is told of sending a message has that message's cause behind it: a trigger that tells of
+    // it cannot feed itself (invariant 9).
+    let scribe = match message.event.as_deref().and_then(|event| event.parse().ok()) {
+        None => scribe.clone(),
+        Some(event) => {
+            let depth = message.depth.saturating_add(1);
+            let context = Context { cause: Some(event), depth, ..scribe.context.clone() };
+            Scribe { desk: scribe.desk.clone(), context, operation: None }
+        }
+    };
     scribe.record(tx, draft.outcome(outcome).target(target(&page.name))).map(|_| ())
+}
+
+/// Says that an address is refused for good: once, until it is taken again.
+fn refused_told(tx: &mut Tx, scribe: &Scribe, page: &Page, address: &str) -> Result<(), Error> {
+    let payload = types::RecipientRefused {
+        destination: page.name.clone(),
+        recipient_address: Some(address.to_owned()),
+    };
+    scribe.record(tx, Draft::new(&payload)?.target(target(&page.name))).map(|_| ())
 }
 
 /// Keeps a trial: its row as it ended, its one attempt, and that a notice was sent.
@@ -475,6 +519,8 @@ pub(super) async fn trial(
         attempts: Vec::new(),
         turns: Vec::new(),
         words: Vec::new(),
+        refused: Vec::new(),
+        accepted: Vec::new(),
     };
     match row.first_index {
         None => noticed(tx, scribe, &page, row, failure.map_or("", |failure| failure.word)),

@@ -1,4 +1,5 @@
-//! Secrets of destinations: a map of names to texts, encrypted at rest and never shown.
+//! Secrets of destinations, and of sources that are fetched from: a map of names to texts,
+//! encrypted at rest and never shown.
 //!
 //! AES-256-GCM under a key derived from the log's key; the name of the destination is bound in, so
 //! that a row copied to another destination does not open. Versioned by its first byte.
@@ -36,7 +37,7 @@ impl Secrets {
     }
 
     /// Encrypts.
-    pub(super) fn sealed(
+    pub(crate) fn sealed(
         &self,
         key: &Secret<[u8; 32]>,
         name: &str,
@@ -64,16 +65,14 @@ impl Secrets {
     }
 
     /// Decrypts.
-    pub(super) fn open(
+    pub(crate) fn open(
         sealed: Option<&[u8]>,
         key: &Secret<[u8; 32]>,
         name: &str,
     ) -> Result<Self, Error> {
         let Some(sealed) = sealed else { return Ok(Self::default()) };
         let refuse = || {
-            Error::Internal(format!(
-                "the secrets of the destination {name} do not open with the key of this log"
-            ))
+            Error::Internal(format!("the secrets of {name} do not open with the key of this log"))
         };
         let (version, rest) = sealed.split_first().ok_or_else(refuse)?;
         let (nonce, body) = rest.split_at_checked(12).ok_or_else(refuse)?;

@@ -11,6 +11,8 @@
 //! - After [`GIVE_UP`] of nothing but failures, or the receiver's word 410, the destination is
 //!   switched off; what waits stays.
 //!
+//! A recipient who is refused for good ends the delivery and says nothing about the destination.
+//!
 //! The time of a delivery begins with its first attempt: what was never tried does not grow older
 //! while the breaker is open.
 
@@ -98,6 +100,11 @@ pub(super) fn book(
     };
     let message: String = failure.message.chars().take(500).collect();
     row.error = Some(message.clone());
+    if failure.refused_recipient.is_some() {
+        row.state = "dead".to_owned();
+        row.completed_at = Some(now);
+        return Turn::None;
+    }
     let step = usize::try_from(row.attempts - 1).unwrap_or(0).min(DELAYS.len() - 1);
     let asked = failure.retry_after_s.unwrap_or(0).clamp(0, RETRY_AFTER_MAX / Timestamp::SECOND);
     let asked = asked * Timestamp::SECOND;

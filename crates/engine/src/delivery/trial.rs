@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chancery_event::LogIndex;
 use chancery_event::types::configuration as types;
 use chancery_store::log;
-use chancery_store::table::destination as table;
+use chancery_store::table::{account, destination as table};
 use serde_json::Value;
 
 use super::change::ready;
@@ -15,6 +15,9 @@ use crate::configuration::shortened;
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error};
+
+/// Addresses that one trial goes to at most.
+const TRIAL_RECIPIENTS_MAX: usize = 20;
 
 impl Engine {
     /// Sends one trial at once and answers what came of it (operation `configuration.test`).
@@ -28,6 +31,35 @@ impl Engine {
         class: Class,
         name: &str,
     ) -> Result<Sent, Error> {
+        self.try_out(context, class, name, Vec::new()).await
+    }
+
+    /// Sends one trial message through a channel at once and answers what came of it (operation
+    /// `configuration.test`). Without recipients it goes to those of the channel, or else to the
+    /// caller.
+    ///
+    /// # Errors
+    /// As [`Engine::try_destination`].
+    pub async fn try_channel(
+        &self,
+        context: &Context,
+        name: &str,
+        recipients: Vec<String>,
+    ) -> Result<Sent, Error> {
+        if recipients.len() > TRIAL_RECIPIENTS_MAX {
+            let message = format!("at most {TRIAL_RECIPIENTS_MAX} addresses");
+            return Err(Error::invalid("recipients", message));
+        }
+        self.try_out(context, Class::Channel, name, recipients).await
+    }
+
+    async fn try_out(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+        recipients: Vec<String>,
+    ) -> Result<Sent, Error> {
         let attempt = types::Test {
             class: class.as_str().into(),
             object_id: Some(shortened(name)),
@@ -40,8 +72,13 @@ impl Engine {
             let sender = self.senders()?;
             let mut link = self.link().await?;
             let address = Arc::new(self.address(&mut link, &row).await?);
+            let own = match context.account_id() {
+                Some(id) if recipients.is_empty() => account::find(&mut link, id).await?,
+                _ => None,
+            };
             drop(link);
-            let parcel = self.trial(&address).await?;
+            let own = own.and_then(|account| account.email);
+            let parcel = self.trial(&address, class, recipients, own).await?;
             let row = trial_row(name, &parcel);
             let now = self.environment().now();
             let started = std::time::Instant::now();
@@ -68,14 +105,27 @@ impl Engine {
         Ok(sent)
     }
 
-    async fn trial(&self, address: &Address) -> Result<Parcel, Error> {
+    async fn trial(
+        &self,
+        address: &Address,
+        class: Class,
+        recipients: Vec<String>,
+        own: Option<String>,
+    ) -> Result<Parcel, Error> {
         let now = self.environment().now();
-        let speaks = matches!(address.definition.kind.as_str(), "email" | "slack" | "teams");
+        let kind = address.definition.kind.as_str();
+        let speaks = class == Class::Channel || matches!(kind, "email" | "slack" | "teams");
         let content = if speaks {
             let mut message = Message::trial(&address.name);
-            if let Some(to) = address.definition.settings.get("to").and_then(Value::as_array) {
+            message.recipients = recipients;
+            if let Some(to) = address.definition.settings.get("to").and_then(Value::as_array)
+                && message.recipients.is_empty()
+            {
                 message.recipients =
                     to.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
+            }
+            if kind == "email" && message.recipients.is_empty() {
+                message.recipients.extend(own);
             }
             Content::Message(message)
         } else {

@@ -22,6 +22,8 @@ pub struct EventExport {
     engine: Engine,
     context: Context,
     filter: Filter,
+    /// All events of the range: it is proven as one.
+    whole: bool,
     header: Option<Header>,
     /// The next index to look at, and the one behind the last.
     next: u64,
@@ -52,7 +54,9 @@ impl Engine {
         let size = checkpoint.size;
         let (next, end) = bounds(first, last, size)?;
         let query = filter.to_text();
-        let whole = filter == Filter::All;
+        // A range is proven whole; who may not see all of it gets each event by itself.
+        let is_scoped = self.event_scope(context).await?.is_some();
+        let whole = filter == Filter::All && !is_scoped;
         let count = self.count_within(context, &filter, next, end).await?;
         let record = ExportRecord {
             format: "jsonl",
@@ -80,6 +84,7 @@ impl Engine {
             engine: self.clone(),
             context: context.clone(),
             filter,
+            whole,
             header: Some(header),
             next,
             end,
@@ -100,7 +105,7 @@ impl Engine {
         next: u64,
         end: u64,
     ) -> Result<u64, Error> {
-        if *filter == Filter::All {
+        if *filter == Filter::All && self.event_scope(context).await?.is_none() {
             return Ok(end.saturating_sub(next));
         }
         let last = end.saturating_sub(1);
@@ -204,7 +209,7 @@ impl EventExport {
     }
 
     async fn lines(&self, events: Vec<SeenEvent>) -> Result<String, Error> {
-        let each = self.filter != Filter::All;
+        let each = !self.whole;
         let tiles = if each {
             let wanted = events.iter();
             let wanted: BTreeSet<TileId> = wanted

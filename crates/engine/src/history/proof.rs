@@ -17,6 +17,8 @@ impl Engine {
     /// There is no such sealed event, or the stored tree is damaged.
     pub async fn proof(&self, context: &Context, id: EventId) -> Result<String, Error> {
         context.require(Permission::EventRead)?;
+        // Refused here as where it is read: the proof tells the place of the event.
+        self.event(context, id).await?;
         let mut link = self.link().await?;
         let index = match log::by_id(&mut link, id).await? {
             Some(sealed) => sealed.index(),

@@ -183,7 +183,8 @@ impl Engine {
     /// # Errors
     /// The caller may not verify the log.
     pub async fn queue_log_verification(&self, context: &Context) -> Result<JobId, Error> {
-        self.queue(context, Permission::LogVerify, Kind::LogVerify).await
+        let attempt = nothing_verified(0);
+        self.queue(context, Permission::LogVerify, Kind::LogVerify, &attempt).await
     }
 
     /// Works off a queued verification. A fault is final: looking again does not mend it.
@@ -208,13 +209,7 @@ impl Engine {
         let started = Instant::now();
         let checkpoint = self.log_checkpoint().await?;
         let size = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
-        let payload = types::Verify {
-            first_index: 0,
-            count: size,
-            log_size: size,
-            root: None,
-            duration_ms: 0,
-        };
+        let payload = nothing_verified(size);
         let operation = self.operation(context, Permission::LogVerify, &payload)?;
         if let Err(error) = context.require(Permission::LogVerify) {
             return Err(operation.fail(error).await);
@@ -301,4 +296,9 @@ impl Engine {
             .await?;
         Ok(report)
     }
+}
+
+/// What the event of a verification says before anything was verified.
+fn nothing_verified(size: u64) -> types::Verify {
+    types::Verify { first_index: 0, count: size, log_size: size, root: None, duration_ms: 0 }
 }

@@ -19,7 +19,7 @@ use super::candidate::Candidate;
 use super::entry::Judged;
 use super::issuers::Issuers;
 use super::upload::{AsJob, format_of, unreadable};
-use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry, placement};
+use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry, placement, upload};
 use crate::job::{JobError, Progress};
 use crate::operation::{Done, Operation};
 use crate::reaction::stage::Staged;
@@ -53,6 +53,25 @@ struct Prepared {
 }
 
 impl Engine {
+    /// Reads what was sent and imports it (operation `certificate.import`).
+    async fn import(
+        &self,
+        context: &Context,
+        upload: &Upload,
+        job: JobId,
+        progress: &Progress,
+    ) -> Result<Vec<UploadedItem>, Error> {
+        let error = match upload::read(upload).await {
+            Ok(Ok(found)) => {
+                return self.import_found(context, upload, found, Some(job), progress).await;
+            }
+            Ok(Err(unread)) => unreadable(&unread),
+            Err(error) => error,
+        };
+        let attempt = types::Import { format: None, ..attempt(upload, 0, Some(job)) };
+        Err(self.operation(context, Permission::CertificateWrite, &attempt)?.fail(error).await)
+    }
+
     /// Imports certificates that were read already (operation `certificate.import`).
     pub(crate) async fn import_found(
         &self,
@@ -62,16 +81,7 @@ impl Engine {
         job: Option<JobId>,
         progress: &Progress,
     ) -> Result<Vec<UploadedItem>, Error> {
-        let attempt = types::Import {
-            format: Some(format_of(&upload.bytes).into()),
-            size_bytes: upload.bytes.len() as u64,
-            count: found.len() as u64,
-            added: 0,
-            duplicates: 0,
-            invalid: 0,
-            ignored: 0,
-            job_id: job,
-        };
+        let attempt = attempt(upload, found.len(), job);
         let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
         if let Err(error) = context.require(Permission::CertificateWrite) {
             return Err(operation.fail(error).await);
@@ -238,6 +248,20 @@ impl Engine {
     }
 }
 
+/// What an import's event says before anything came in.
+fn attempt(upload: &Upload, count: usize, job: Option<JobId>) -> types::Import {
+    types::Import {
+        format: Some(format_of(&upload.bytes).into()),
+        size_bytes: upload.bytes.len() as u64,
+        count: count as u64,
+        added: 0,
+        duplicates: 0,
+        invalid: 0,
+        ignored: 0,
+        job_id: job,
+    }
+}
+
 async fn enter_chunk(
     tx: &mut Tx,
     scribe: &Scribe,
@@ -383,13 +407,8 @@ pub(crate) async fn run_import(
     progress: &Progress,
 ) -> Result<Value, JobError> {
     let upload = upload_of(job, input, Source::Import)?;
-    let found = container::read(&upload.bytes, None)
-        .map_err(|error| JobError { retry: false, message: error.to_string() })?;
-    let items = engine
-        .import_found(&context, &upload, found, Some(job.id), progress)
-        .await
-        .map_err(JobError::of)?;
-    result(&items)
+    let imported = engine.import(&context, &upload, job.id, progress).await;
+    result(&imported.map_err(JobError::of)?)
 }
 
 fn upload_of(job: &Job, bytes: Vec<u8>, source: Source) -> Result<Upload, JobError> {
@@ -399,14 +418,23 @@ fn upload_of(job: &Job, bytes: Vec<u8>, source: Source) -> Result<Upload, JobErr
     Ok(Upload { bytes, password: None, placement, mode: UploadMode::Sync, source })
 }
 
-/// What the job answers; it has failed if nothing at all came in and something was refused.
+/// What the job answers; it has failed if the one certificate that was sent did not come in, or
+/// each of several was refused. Of several, what is in already or is kept out by a trigger is no
+/// failure.
 fn result(items: &[UploadedItem]) -> Result<Value, JobError> {
     let counts = count(items);
+    let mut errors = items.iter().filter_map(|item| item.result.as_ref().err());
+    let known = counts.duplicates + counts.ignored;
     if counts.added == 0
-        && items.len() == 1
-        && let Some(Err(error)) = items.first().map(|item| &item.result)
+        && (known == 0 || items.len() == 1)
+        && let Some(first) = errors.next()
     {
-        return Err(JobError { retry: error.is_transient(), message: error.to_string() });
+        let message = match items {
+            [_] => first.to_string(),
+            _ => format!("none of {} certificates came in; the first: {first}", items.len()),
+        };
+        let retry = first.is_transient() || errors.any(Error::is_transient);
+        return Err(JobError { retry, message });
     }
     let listed: Vec<_> = items
         .iter()
@@ -426,4 +454,27 @@ fn result(items: &[UploadedItem]) -> Result<Value, JobError> {
         "ignored": counts.ignored,
         "items": listed,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(position: usize) -> UploadedItem {
+        let result = Err(Error::invalid("owner", "it is required"));
+        UploadedItem { position, result, subject: None }
+    }
+
+    #[test]
+    fn a_job_of_which_nothing_came_in_has_failed() {
+        let error = result(&[refused(0), refused(1)]).unwrap_err();
+        assert!(error.message.starts_with("none of 2 certificates came in"), "{}", error.message);
+        assert!(!error.retry);
+        let id = "01890000-0000-7000-8000-000000000001".parse().unwrap();
+        let known =
+            || UploadedItem { position: 2, result: Err(Error::Duplicate { id }), subject: None };
+        assert!(result(&[refused(0), known()]).is_ok(), "one of them is in");
+        assert!(result(&[known()]).is_err(), "the one that was sent did not come in");
+        assert!(result(&[]).is_ok());
+    }
 }

@@ -5,6 +5,7 @@ use chancery_event::id::CertificateId;
 use chancery_event::types::certificate::{CertificateSummary, PresentedCertificate};
 use chancery_event::{Environment, Target, TargetKind, Timestamp};
 use chancery_pki::Certificate as Parsed;
+use chancery_pki::certificate;
 use chancery_store::table::certificate::{Certificate, Name};
 
 use super::Source;
@@ -106,12 +107,16 @@ impl Candidate {
             fingerprint_sha256: self.row.fingerprint_sha256.clone(),
             serial_number: self.row.serial.clone(),
             subject_dn: Some(self.row.subject_dn.clone()),
-            issuer_dn: self.row.issuer_dn.clone(),
+            issuer_dn: Some(self.row.issuer_dn.clone()),
             not_before: self.row.not_before,
             not_after: self.row.not_after,
             person_dn: None,
+            person_issuer_dn: None,
         };
-        if self.parsed.names_a_person() { presented.of_a_person() } else { presented }
+        let presented =
+            if self.parsed.names_a_person() { presented.of_a_person() } else { presented };
+        let by_a_person = certificate::dn_names_a_person(&self.row.issuer_dn);
+        if by_a_person { presented.by_a_person() } else { presented }
     }
 }
 
@@ -125,11 +130,10 @@ fn key_algorithm(parsed: &Parsed) -> String {
 
 /// Whether a row is about a person: an S/MIME certificate, say. Its names are personal data.
 pub(crate) fn names_a_person(row: &Certificate, names: &[Name]) -> bool {
-    let person = names.iter().any(|name| name.kind == "email")
+    let for_mail = names.iter().any(|name| name.kind == "email")
         || row.extended_key_usage.to_ascii_lowercase().contains("emailprotection");
-    let email_in_subject = row.subject_dn.to_ascii_lowercase().contains("emailaddress=")
-        || row.subject_dn.contains("1.2.840.113549.1.9.1=");
-    (person || email_in_subject) && !names.iter().any(|name| name.kind == "dns") && !row.is_ca
+    let has_dns_name = names.iter().any(|name| name.kind == "dns");
+    certificate::names_a_person(&row.subject_dn, for_mail, has_dns_name, row.is_ca)
 }
 
 /// What events say of a certificate of the inventory.
@@ -139,7 +143,7 @@ pub(crate) fn summary(row: &Certificate, person: bool) -> CertificateSummary {
         fingerprint_sha256: row.fingerprint_sha256.clone(),
         serial_number: row.serial.clone(),
         subject_dn: Some(row.subject_dn.clone()),
-        issuer_dn: row.issuer_dn.clone(),
+        issuer_dn: Some(row.issuer_dn.clone()),
         not_before: row.not_before,
         not_after: row.not_after,
         authority_id: None,
@@ -147,8 +151,11 @@ pub(crate) fn summary(row: &Certificate, person: bool) -> CertificateSummary {
         ra_profile: None,
         group_ids: Vec::new(),
         person_dn: None,
+        person_issuer_dn: None,
     };
-    if person { summary.of_a_person() } else { summary }
+    let summary = if person { summary.of_a_person() } else { summary };
+    let by_a_person = certificate::dn_names_a_person(&row.issuer_dn);
+    if by_a_person { summary.by_a_person() } else { summary }
 }
 
 /// What people call a certificate.

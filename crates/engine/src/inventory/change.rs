@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use chancery_event::id::CertificateId;
+use chancery_event::types::Change;
 use chancery_event::types::certificate as types;
 use chancery_event::types::certificate::CertificateSummary;
-use chancery_event::{Target, TargetKind, Timestamp};
+use chancery_event::{Outcome, Target, TargetKind, Verdict};
 use chancery_store::Tx;
 use chancery_store::table::certificate::{self, Certificate};
+use serde_json::Value;
 
 use super::{PlacementRequest, candidate, placement};
 use crate::alert::cause;
 use crate::operation::Done;
-use crate::scribe::Draft;
+use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission};
 
 /// Longest note, in characters.
@@ -49,7 +51,7 @@ fn check_note(note: Option<&String>) -> Result<(), Error> {
 /// nothing is written, or all of it.
 pub(crate) async fn place(
     tx: &mut Tx,
-    now: Timestamp,
+    scribe: &Scribe,
     id: CertificateId,
     version: Option<i64>,
     wish: &PlacementRequest,
@@ -66,16 +68,31 @@ pub(crate) async fn place(
         placement::write(tx, &row, &resolved).await?;
     }
     if row.trust_anchor != resolved.placement.trust_anchor {
-        certificate::make_self_due(tx, id, now).await?;
-        certificate::make_due(tx, &row.subject_key, id, now).await?;
+        let (now, cause) = (scribe.now(), scribe.cause());
+        certificate::make_self_due(tx, id, now, cause).await?;
+        certificate::make_due(tx, &row.subject_key, id, now, cause).await?;
     }
     let values = placement::take_values(&mut changes);
     let payload = types::Update { certificate: Some(summary), changes };
-    let mut draft = Draft::new(&payload)?.target(target);
+    let draft = with_values(Draft::new(&payload)?, values);
+    Ok((draft.target(target), changed))
+}
+
+/// Values of custom attributes go into the personal part.
+fn with_values(mut draft: Draft, values: Vec<Value>) -> Draft {
     if !values.is_empty() {
         draft.personal.insert("changes".to_owned(), values.into());
     }
-    Ok((draft, changed))
+    draft
+}
+
+/// How a change ends that found everything as it is wished.
+fn unchanged() -> Outcome {
+    Outcome {
+        result: Verdict::Skipped,
+        reason: Some("unchanged".into()),
+        message: Some("nothing had to change".to_owned()),
+    }
 }
 
 impl Engine {
@@ -97,9 +114,9 @@ impl Engine {
             .about(Target::new(TargetKind::Certificate, id))
             .run(move |tx, scribe| {
                 let wish = wish.clone();
-                let now = scribe.now();
                 Box::pin(async move {
-                    let (draft, _) = place(tx, now, id, version, &wish).await?;
+                    let (draft, changed) = place(tx, scribe, id, version, &wish).await?;
+                    let draft = if changed { draft } else { draft.outcome(unchanged()) };
                     Ok(Done { value: (), draft })
                 })
             })
@@ -121,10 +138,12 @@ impl Engine {
         note: Option<String>,
     ) -> Result<(), Error> {
         let operation = if archived {
-            let attempt = types::Archive { certificate: None, note: note.clone() };
+            let attempt =
+                types::Archive { certificate: None, changes: Vec::new(), note: note.clone() };
             self.operation(context, Permission::CertificateWrite, &attempt)?
         } else {
-            let attempt = types::Restore { certificate: None, note: note.clone() };
+            let attempt =
+                types::Restore { certificate: None, changes: Vec::new(), note: note.clone() };
             self.operation(context, Permission::CertificateWrite, &attempt)?
         };
         let operation = operation.about(Target::new(TargetKind::Certificate, id));
@@ -148,10 +167,15 @@ impl Engine {
                         cause::certificate_left(tx, scribe, &row, "certificate_archived").await?;
                     }
                     let certificate = Some(summary);
+                    let changes = vec![Change {
+                        member: "archived".to_owned(),
+                        before: Some(row.archived.into()),
+                        after: Some(archived.into()),
+                    }];
                     let draft = if archived {
-                        Draft::new(&types::Archive { certificate, note })?
+                        Draft::new(&types::Archive { certificate, changes, note })?
                     } else {
-                        Draft::new(&types::Restore { certificate, note })?
+                        Draft::new(&types::Restore { certificate, changes, note })?
                     };
                     Ok(Done { value: (), draft: draft.target(target) })
                 })
@@ -169,7 +193,7 @@ impl Engine {
         id: CertificateId,
         note: Option<String>,
     ) -> Result<(), Error> {
-        let attempt = types::Delete { certificate: None, note: note.clone() };
+        let attempt = types::Delete { certificate: None, changes: Vec::new(), note: note.clone() };
         let operation = self
             .operation(context, Permission::CertificateDelete, &attempt)?
             .about(Target::new(TargetKind::Certificate, id));
@@ -183,12 +207,16 @@ impl Engine {
                 Box::pin(async move {
                     let Subject { row, summary, target } = subject(tx, id).await?;
                     if row.is_ca {
-                        certificate::make_due(tx, &row.subject_key, id, now).await?;
+                        let cause = scribe.cause();
+                        certificate::make_due(tx, &row.subject_key, id, now, cause).await?;
                     }
+                    let mut changes = placement::held(tx, &row).await?;
+                    let values = placement::take_values(&mut changes);
                     certificate::delete(tx, id).await?;
                     cause::certificate_left(tx, scribe, &row, "certificate_deleted").await?;
-                    let payload = types::Delete { certificate: Some(summary), note };
-                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
+                    let payload = types::Delete { certificate: Some(summary), changes, note };
+                    let draft = with_values(Draft::new(&payload)?, values);
+                    Ok(Done { value: (), draft: draft.target(target) })
                 })
             })
             .await?;

@@ -100,7 +100,7 @@ pub(crate) async fn enter(
         placement::write(tx, &row, resolved).await?;
     }
     if row.is_ca {
-        certificate::make_due(tx, &row.subject_key, row.id, now).await?;
+        certificate::make_due(tx, &row.subject_key, row.id, now, scribe.cause()).await?;
     }
     let person = candidate.parsed.names_a_person();
     let mut summary = candidate::summary(&row, person);

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use chancery_event::Timestamp;
+use chancery_event::id::CertificateId;
 use chancery_pki::Certificate as Parsed;
 use chancery_pki::validation::{IssuerSource, Validation, validate};
 use chancery_store::Link;
@@ -25,6 +26,8 @@ const NEVER: i64 = 3_650 * Timestamp::DAY;
 pub(crate) struct Issuers {
     /// By the key of their subject name.
     by_subject: HashMap<String, Vec<Issuer>>,
+    /// Who bears a subject name, and whether it is trusted, as it was when it was read.
+    standing: HashMap<String, Vec<(CertificateId, bool)>>,
 }
 
 #[derive(Clone)]
@@ -47,13 +50,16 @@ impl Issuers {
                 continue;
             }
             let mut found = Vec::new();
+            let mut standing = Vec::new();
             for (row, der) in certificate::issuers(link, &key).await? {
+                standing.push((row.id, row.trust_anchor));
                 let Ok(parsed) = Parsed::parse(&der) else { continue };
                 if row.issuer_key != row.subject_key && self.by_subject.len() < ISSUERS_MAX {
                     queue.push_back((row.issuer_key.clone(), depth + 1));
                 }
                 found.push(Issuer { row: Arc::new(row), parsed: Arc::new(parsed) });
             }
+            self.standing.insert(key.clone(), standing);
             self.by_subject.insert(key, found);
         }
         Ok(())
@@ -63,6 +69,11 @@ impl Issuers {
     pub(crate) fn add(&mut self, row: &Certificate, parsed: &Parsed) {
         let issuer = Issuer { row: Arc::new(row.clone()), parsed: Arc::new(parsed.clone()) };
         self.by_subject.entry(row.subject_key.clone()).or_default().push(issuer);
+    }
+
+    /// Who bore a subject name, and was trusted, when it was read.
+    pub(crate) fn standing(&self, subject_key: &str) -> &[(CertificateId, bool)] {
+        self.standing.get(subject_key).map_or(&[], Vec::as_slice)
     }
 
     /// How many certificates bear this subject name.

@@ -212,6 +212,37 @@ pub(crate) async fn changes(
     Ok(changes)
 }
 
+/// What a certificate has that goes with it when it is deleted, member by member.
+pub(crate) async fn held(link: &mut Link, row: &Certificate) -> Result<Vec<Change>, Error> {
+    let mut held = Vec::new();
+    let mut note = |member: &str, before: Option<Value>| {
+        if before.is_some() {
+            held.push(Change { member: member.to_owned(), before, after: None });
+        }
+    };
+    note("owner", row.owner.map(|id| id.to_string().into()));
+    note("ra_profile", row.ra_profile.map(|id| id.to_string().into()));
+    note("path", Some(row.path.clone().into()));
+    note("trust_anchor", Some(row.trust_anchor.into()));
+    note("archived", Some(row.archived.into()));
+    note("status", Some(row.status.clone().into()));
+    let groups: Vec<_> =
+        certificate::groups(link, row.id).await?.into_iter().map(|(_, name)| name).collect();
+    note("groups", (!groups.is_empty()).then(|| groups.into()));
+    let values = certificate::attributes(link, row.id).await?;
+    if !values.is_empty() {
+        for definition in attribute::all(link).await? {
+            let own: Vec<_> = values
+                .iter()
+                .filter(|(id, _)| *id == definition.id)
+                .map(|(_, value)| value.clone())
+                .collect();
+            note(&format!("attributes.{}", definition.name), shown(&definition.kind, &own));
+        }
+    }
+    Ok(held)
+}
+
 /// Takes the values of custom attributes out of the changes: what people write there may be about
 /// people, so it belongs in the erasable part. The names of the members stay.
 pub(crate) fn take_values(changes: &mut [Change]) -> Vec<Value> {

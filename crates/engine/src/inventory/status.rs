@@ -2,17 +2,20 @@
 //! in a chain changes.
 //!
 //! The loop takes no input: it asks the store what is due. Everything that may change a verdict
-//! makes the certificates it concerns due.
+//! makes the certificates it concerns due. What is due already cannot be made so, while a verdict
+//! on it is being reached: so a verdict is written only if the issuers still are who they were.
 
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_event::id::CertificateId;
+use chancery_event::id::{CertificateId, EventId};
 use chancery_event::types::certificate as types;
 use chancery_event::{Severity, Timestamp};
 use chancery_pki::Certificate as Parsed;
 use chancery_store::Tx;
-use chancery_store::table::certificate::{self, Certificate, StatusRow};
+use chancery_store::table::certificate::{self, Certificate, Due, StatusRow};
 use chancery_store::table::job::Job;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -22,6 +25,7 @@ use super::issuers::Issuers;
 use crate::alert::cause;
 use crate::job::JobError;
 use crate::scribe::{Draft, Scribe};
+use crate::tenure::Standing;
 use crate::{Context, Engine, Error};
 
 /// Certificates judged in one transaction at most.
@@ -34,7 +38,11 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     let mut keeper = engine.keeper("validator");
     loop {
-        match keeper.on_duty(round(&engine)).await {
+        let duty = async {
+            let standing = keeper.standing().await?;
+            keeper.on_duty(round(&engine, &standing)).await
+        };
+        match duty.await {
             Ok(Some(Ok(count))) if count == BATCH_MAX && !*stop.borrow() => continue,
             Ok(Some(Ok(_)) | None) => {}
             Ok(Some(Err(error))) | Err(error) => tracing::error!(%error, "validation failed"),
@@ -52,47 +60,80 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
 }
 
 /// One batch; answers how many certificates were judged.
-pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
+pub(crate) async fn round(engine: &Engine, standing: &Standing) -> Result<usize, Error> {
+    match judge(engine).await? {
+        Some(judged) => settle(engine, judged, standing).await,
+        None => Ok(0),
+    }
+}
+
+/// Verdicts on a batch, and the issuers that they rest on.
+struct Judged {
+    issuers: Issuers,
+    verdicts: Vec<(Certificate, StatusRow, Option<EventId>)>,
+}
+
+/// Judges a batch of what is due, if anything is.
+async fn judge(engine: &Engine) -> Result<Option<Judged>, Error> {
     let now = engine.environment().now();
     let mut link = engine.link().await?;
     let due = certificate::due(&mut link, now, BATCH_MAX).await?;
     if due.is_empty() {
-        return Ok(0);
+        return Ok(None);
     }
     let mut issuers = Issuers::default();
-    let mut keys: Vec<_> = due.iter().map(|(row, _)| row.issuer_key.clone()).collect();
+    let mut keys: Vec<_> = due.iter().map(|due| due.row.issuer_key.clone()).collect();
     keys.sort();
     keys.dedup();
     issuers.read(&mut link, keys).await?;
     drop(link);
     let expiring_days = engine.settings().expiring_days;
-    let judged: Vec<_> = due
+    let verdicts = due
         .into_iter()
-        .map(|(row, der)| {
+        .map(|Due { row, der, cause }| {
             let verdict = match Parsed::parse(&der) {
                 Ok(parsed) => issuers.judge(&row, &parsed, now, expiring_days),
                 Err(error) => unreadable(&error.to_string(), now),
             };
-            (row, verdict)
+            (row, verdict, cause)
         })
         .collect();
-    let count = judged.len();
+    Ok(Some(Judged { issuers, verdicts }))
+}
+
+/// Writes verdicts; those that rest on issuers that have changed meanwhile are left due.
+async fn settle(engine: &Engine, judged: Judged, standing: &Standing) -> Result<usize, Error> {
+    let count = judged.verdicts.len();
     let scribe = engine.scribe(&Context::system(engine.environment()));
-    let work = Arc::new(judged);
+    let work = Arc::new((judged, standing.clone()));
     engine
         .0
         .store
         .transaction("certificate.status", move |tx: &mut Tx| {
             let (work, scribe) = (work.clone(), scribe.clone());
             Box::pin(async move {
-                let mut issuers = std::collections::BTreeSet::new();
-                for (row, verdict) in work.iter() {
-                    apply(tx, &scribe, row, verdict).await?;
+                let (judged, standing) = &*work;
+                standing.keep(tx).await?;
+                let mut settled = BTreeSet::new();
+                let mut unchanged: HashMap<&str, bool> = HashMap::new();
+                for (row, verdict, cause) in &judged.verdicts {
+                    let key = row.issuer_key.as_str();
+                    let unchanged = match unchanged.entry(key) {
+                        Entry::Occupied(known) => *known.get(),
+                        Entry::Vacant(place) => {
+                            let now = certificate::standing(tx, key).await?;
+                            *place.insert(now == judged.issuers.standing(key))
+                        }
+                    };
+                    if !unchanged {
+                        continue;
+                    }
+                    apply(tx, &scribe.because_of(*cause), row, verdict).await?;
                     if row.status != verdict.status {
-                        issuers.insert(row.issuer_key.as_str());
+                        settled.insert(key);
                     }
                 }
-                for issuer in issuers {
+                for issuer in settled {
                     cause::chain_settled(tx, &scribe, issuer).await?;
                 }
                 Ok::<(), Error>(())
@@ -143,9 +184,6 @@ async fn apply(
     if row.status == verdict.status {
         return Ok(());
     }
-    if row.is_ca {
-        certificate::make_due(tx, &row.subject_key, row.id, verdict.at).await?;
-    }
     let names = certificate::names(tx, row.id).await?;
     let person = candidate::names_a_person(&row, &names);
     let mut summary = candidate::summary(&row, person);
@@ -161,6 +199,9 @@ async fn apply(
         .target(candidate::target(&row, person))
         .severity(severity(&verdict.status));
     let event = scribe.record(tx, draft)?;
+    if row.is_ca {
+        certificate::make_due(tx, &row.subject_key, row.id, verdict.at, Some(event)).await?;
+    }
     let verdict = (verdict.status.as_str(), verdict.reason.as_str());
     cause::certificate_status(tx, scribe, &row, person, verdict, event).await
 }
@@ -210,9 +251,14 @@ pub(crate) async fn run_job(
     let id = id.ok_or(JobError { retry: false, message })?;
     let now = engine.environment().now();
     let due = engine.0.store.transaction("job.validate", move |tx: &mut Tx| {
-        Box::pin(async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now).await?) })
+        Box::pin(
+            async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now, None).await?) },
+        )
     });
     due.await.map_err(JobError::of)?;
     engine.0.status_waiting.notify_one();
     Ok(payload)
 }
+
+#[cfg(test)]
+mod tests;

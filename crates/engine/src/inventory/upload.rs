@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chancery_event::id::{CertificateId, JobId};
 use chancery_event::types::certificate as types;
-use chancery_event::types::job as job_types;
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_pki::container::{self, ContainerError, Found};
 use chancery_store::table::certificate;
@@ -276,16 +275,7 @@ impl Engine {
             .store
             .transaction("upload.queue", move |tx| {
                 let (scribe, job) = (scribe.clone(), job.clone());
-                Box::pin(async move {
-                    chancery_store::table::job::enqueue(tx, &job).await?;
-                    let payload = job_types::Queued {
-                        job_id: job.job.id,
-                        job_kind: job.job.kind.clone().into(),
-                    };
-                    let target = Target::new(TargetKind::Job, job.job.id).named(&job.job.name);
-                    scribe.record(tx, Draft::new(&payload)?.target(target))?;
-                    Ok::<(), Error>(())
-                })
+                Box::pin(async move { crate::job::enqueue_new(tx, &scribe, &job).await })
             })
             .await?;
         self.0.jobs_waiting.notify_one();
@@ -295,7 +285,7 @@ impl Engine {
 
 /// Reads a container. What takes long is read on a thread of its own; what takes less than the way
 /// there and back is read here.
-async fn read(upload: &Upload) -> Result<Result<Vec<Found>, ContainerError>, Error> {
+pub(super) async fn read(upload: &Upload) -> Result<Result<Vec<Found>, ContainerError>, Error> {
     if upload.password.is_none() && upload.bytes.len() <= AT_ONCE_BYTES {
         return Ok(container::read(&upload.bytes, None));
     }
@@ -348,7 +338,9 @@ pub(crate) fn unreadable(error: &ContainerError) -> Error {
         ContainerError::TooLarge { .. } => "too_large",
         ContainerError::TooMany => "too_many",
         ContainerError::PrivateKey { .. } => "private_key",
-        ContainerError::NotACertificate { .. } | ContainerError::NoCertificates => "no_certificate",
+        ContainerError::NotACertificate { .. }
+        | ContainerError::UnknownFormat { .. }
+        | ContainerError::NoCertificates => "no_certificate",
         ContainerError::Broken { .. } | ContainerError::Structure { .. } => "malformed",
         ContainerError::PasswordMissing => "password_missing",
         ContainerError::PasswordWrong => "password_wrong",

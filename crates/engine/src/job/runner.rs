@@ -109,6 +109,7 @@ async fn execute(errand: Errand) -> Result<Value, JobError> {
         }
         Some(Kind::LogVerify) => engine.run_verification(&context, &progress).await,
         Some(Kind::BackupCreate) => engine.run_backup(&context, &job).await,
+        Some(Kind::Canary) => engine.run_canary(&context).await,
         Some(Kind::BackTest) => {
             crate::reaction::trial::run_job(&engine, context, &job, &progress).await
         }

@@ -40,3 +40,25 @@ fn the_origin_of_a_log_never_changes() {
     let other = Keys::open(dir.path(), "other.example", None, true, &Environment::system());
     assert!(matches!(other, Err(KeyError::OtherOrigin { .. })));
 }
+
+#[test]
+fn a_key_in_clear_is_encrypted_by_the_first_passphrase_and_refused_without_leave() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = open(dir.path(), None, true).unwrap();
+    let key = dir.path().join("log.json");
+    let clear = fs::read(&key).unwrap();
+    assert!(matches!(open(dir.path(), None, false), Err(KeyError::PassphraseRequired)));
+    assert_eq!(fs::read(&key).unwrap(), clear);
+
+    let same = |keys: Keys| {
+        assert_eq!(keys.signer.verifier().to_string(), made.signer.verifier().to_string());
+        assert_eq!(keys.secrets.expose(), made.secrets.expose());
+        assert!(!keys.created);
+    };
+    same(open(dir.path(), Some("correct horse"), false).unwrap());
+    let text = fs::read_to_string(&key).unwrap();
+    assert!(!text.contains("\"seed\"") && text.contains("encrypted_seed"), "{text}");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(matches!(open(dir.path(), None, true), Err(KeyError::PassphraseMissing(_))));
+    same(open(dir.path(), Some("correct horse"), false).unwrap());
+}

@@ -29,11 +29,26 @@ pub(crate) async fn raise(
     monitor: &str,
     alarm: Alarm,
 ) -> Result<(), Error> {
+    alert::raise(tx, scribe, &made(monitor, alarm)).await.map(|_| ())
+}
+
+/// The same for many, each of another cause.
+pub(crate) async fn raise_all(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    monitor: &str,
+    alarms: Vec<Alarm>,
+) -> Result<(), Error> {
+    let new: Vec<_> = alarms.into_iter().map(|alarm| made(monitor, alarm)).collect();
+    alert::raise_all(tx, scribe, &new).await
+}
+
+fn made(monitor: &str, alarm: Alarm) -> NewAlert {
     let mut new = NewAlert::new(alarm.key, alarm.kind, alarm.severity, alarm.title);
     new.message = alarm.message;
     new.object = alarm.object;
     new.source = format!("monitor/{monitor}");
-    alert::raise(tx, scribe, &new).await.map(|_| ())
+    new
 }
 
 /// Resolves the alert of a cause that is gone.

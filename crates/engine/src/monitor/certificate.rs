@@ -29,6 +29,7 @@ pub(super) async fn look(
     let found = subjects(tx, &ids).await?;
     let silences = active.silences(tx, &found, now).await?;
     let (mut keep, mut gone) = (Vec::with_capacity(batch.len()), Vec::new());
+    let mut alarms = Vec::new();
     for mut watch in batch {
         tally.evaluated += 1;
         let Some(subject) = found.get(&watch.object) else {
@@ -44,7 +45,8 @@ pub(super) async fn look(
             watch.due_at = course.next_after(now).unwrap_or(table::NEVER);
             tally.skip(silence.reason);
         } else if let Some(crossed) = course.crossed(watch.handled, now) {
-            report(tx, scribe, active, subject, &crossed, now).await?;
+            scribe.record(tx, draft(active, subject, &crossed, now)?)?;
+            alarms.extend(alarm_of(active, subject, now));
             "fired".clone_into(&mut watch.verdict);
             watch.held_by = None;
             watch.handled = crossed.handled;
@@ -54,7 +56,7 @@ pub(super) async fn look(
             let reported = course.crossed(Timestamp::FIRST, watch.handled.min(now));
             if was_silent(&watch) && reported.is_some() {
                 // Its thresholds have fired before it fell silent: no event, but the alert is back.
-                alert(tx, scribe, active, subject, now).await?;
+                alarms.extend(alarm_of(active, subject, now));
                 "fired".clone_into(&mut watch.verdict);
             } else if was_silent(&watch) {
                 watch.verdict.clear();
@@ -65,6 +67,7 @@ pub(super) async fn look(
         }
         keep.push(watch);
     }
+    alarm::raise_all(tx, scribe, &active.name, alarms).await?;
     table::put(tx, &active.name, &keep).await?;
     table::remove(tx, &active.name, &gone).await?;
     Ok(())
@@ -113,19 +116,6 @@ fn days(micros: i64) -> i32 {
     i32::try_from(micros.div_euclid(Timestamp::DAY)).unwrap_or(i32::MAX)
 }
 
-/// Records that a threshold was crossed, and raises the alert.
-async fn report(
-    tx: &mut Tx,
-    scribe: &Scribe,
-    active: &Active,
-    subject: &Subject,
-    crossed: &Crossed,
-    now: Timestamp,
-) -> Result<(), Error> {
-    scribe.record(tx, draft(active, subject, crossed, now)?)?;
-    alert(tx, scribe, active, subject, now).await
-}
-
 /// The event of a threshold that was crossed, as a run at `now` records it.
 pub(super) fn draft(
     active: &Active,
@@ -167,16 +157,10 @@ pub(super) fn draft(
     Ok(draft.target(target))
 }
 
-/// Raises the alert of a certificate that ends, or counts it up.
-async fn alert(
-    tx: &mut Tx,
-    scribe: &Scribe,
-    active: &Active,
-    subject: &Subject,
-    now: Timestamp,
-) -> Result<(), Error> {
+/// The alert of a certificate that ends.
+fn alarm_of(active: &Active, subject: &Subject, now: Timestamp) -> Option<Alarm> {
     if active.definition.kind != Kind::CertificateExpiry {
-        return Ok(());
+        return None;
     }
     let (_, target) = subject.told();
     let row = &subject.row;
@@ -199,8 +183,7 @@ async fn alert(
                    the alert resolves itself when that is known."
         .to_owned();
     let key = expiry_key(&row.id.to_string());
-    let alarm = Alarm { key, kind, severity, title, message, object: Some(target) };
-    alarm::raise(tx, scribe, &active.name, alarm).await
+    Some(Alarm { key, kind, severity, title, message, object: Some(target) })
 }
 
 /// The authority that a certificate is for, as far as the inventory knows it.

@@ -1,7 +1,7 @@
 //! Monitors that look at few things each time instead of watching many objects: limits, late jobs,
 //! and the program itself.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -21,6 +21,10 @@ use crate::{Engine, Error};
 
 /// A job that was due this long ago and still waits is late.
 const LATE: i64 = 15 * 60 * Timestamp::SECOND;
+/// Late jobs that one run reports at most; all of them are looked at.
+const REPORTED_MAX: usize = 500;
+/// Rows read at a time.
+const PAGE: usize = 500;
 /// A job that has run for this long is stuck.
 const STUCK: i64 = 2 * Timestamp::HOUR;
 /// An event that waits this long for its seal.
@@ -108,7 +112,26 @@ pub(super) async fn limits(
         }
         keep.push(mark(usage.counted, reached, now));
     }
+    // A limit that was taken out of the monitor is reached no more.
+    let mut gone = marks(tx, &active.name).await?;
+    gone.retain(|object| keep.iter().all(|watch| watch.object != *object));
+    for object in &gone {
+        alarm::resolve(tx, scribe, &format!("limit/{object}"), "limit_removed").await?;
+    }
+    table::remove(tx, &active.name, &gone).await?;
     Ok(table::put(tx, &active.name, &keep).await?)
+}
+
+/// Everything a monitor has a mark of.
+async fn marks(tx: &mut Tx, monitor: &str) -> Result<Vec<String>, Error> {
+    let mut after = (Timestamp::FIRST, String::new());
+    let mut objects = Vec::new();
+    loop {
+        let page = table::coming(tx, monitor, table::NEVER, &after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(objects) };
+        after = (last.due_at, last.object.clone());
+        objects.extend(page.into_iter().map(|watch| watch.object));
+    }
 }
 
 /// What the end of the agreed limits is called among what is watched.
@@ -202,29 +225,35 @@ pub(super) async fn jobs(
     let open = counts.iter().filter(|(state, _)| matches!(state.as_str(), "queued" | "running"));
     tally.inventory = open.map(|(_, count)| count).sum();
     tally.watched = tally.inventory;
-    let late = job::late(tx, now.plus(-LATE), now.plus(-STUCK), 100).await?;
-    tally.evaluated = late.len() as u64;
-    let start = (Timestamp::FIRST, String::new());
-    let known = table::coming(tx, &active.name, table::NEVER, &start, 1_000).await?;
-    let known: HashSet<String> = known.into_iter().map(|watch| watch.object).collect();
+    // What is late no more is left over.
+    let mut known: HashSet<String> = marks(tx, &active.name).await?.into_iter().collect();
     let mut keep = Vec::new();
-    for job in &late {
-        if known.contains(&job.id.to_string()) {
-            tally.skip("reported_before");
-            continue;
+    let mut after = (Timestamp::FIRST, String::new());
+    loop {
+        let late = job::late(tx, now.plus(-LATE), now.plus(-STUCK), &after, PAGE).await?;
+        let Some(last) = late.last() else { break };
+        after = (last.run_at, last.id.to_string());
+        tally.evaluated += late.len() as u64;
+        for job in &late {
+            if known.remove(&job.id.to_string()) {
+                tally.skip("reported_before");
+            } else if keep.len() == REPORTED_MAX {
+                tally.skip("left_to_the_next_run");
+            } else {
+                tally.fired += 1;
+                alarm::raise(tx, scribe, &active.name, late_alarm(job, now)).await?;
+                keep.push(mark(&job.id.to_string(), true, now));
+            }
         }
-        tally.fired += 1;
-        alarm::raise(tx, scribe, &active.name, late_alarm(job, now)).await?;
-        keep.push(mark(&job.id.to_string(), true, now));
     }
-    let is_late = |id: &String| late.iter().any(|job| job.id.to_string() == *id);
-    let over: Vec<_> = known.into_iter().filter(|id| !is_late(id)).collect();
-    for id in &over {
-        alarm::resolve(tx, scribe, &job_key(id), "job_went_on").await?;
+    let over: Vec<_> = known.into_iter().collect();
+    for few in over.chunks(PAGE) {
+        for id in few {
+            alarm::resolve(tx, scribe, &job_key(id), "job_went_on").await?;
+        }
+        table::remove(tx, &active.name, few).await?;
     }
-    table::put(tx, &active.name, &keep).await?;
-    table::remove(tx, &active.name, &over).await?;
-    Ok(())
+    Ok(table::put(tx, &active.name, &keep).await?)
 }
 
 fn job_key(id: &str) -> String {
@@ -256,7 +285,20 @@ struct Clocks {
 
 /// What the internal monitor remembers between two looks; lost with the process.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(Mutex<Option<Clocks>>);
+pub(crate) struct Memory(Mutex<Option<Clocks>>, Mutex<HashMap<String, Timestamp>>);
+
+impl Memory {
+    /// Whether a monitor is to compare what it watches with what there is one by one: once a day.
+    pub(super) fn compares(&self, monitor: &str, now: Timestamp) -> bool {
+        let Ok(mut compared) = self.1.lock() else { return false };
+        let last = compared.get(monitor);
+        if last.is_some_and(|last| now.since(*last) < Timestamp::DAY) {
+            return false;
+        }
+        compared.insert(monitor.to_owned(), now);
+        true
+    }
+}
 
 /// One finding about the program.
 #[derive(Clone, Debug)]

@@ -174,6 +174,13 @@ impl AtWork {
     async fn look_at_all(&mut self, active: Arc<Active>, tally: &mut Tally) -> Result<(), Error> {
         let Some(watched) = active.definition.kind.watched() else { return Ok(()) };
         enrolment::catch_up(&self.engine).await?;
+        // A definition that somebody changed a moment ago and runs at once: what is watched still
+        // has the times of the old one.
+        let tasks = task::all(&mut self.engine.link().await?).await?;
+        let own = tasks.iter().find(|task| task.class == "monitor" && task.name == active.name);
+        if own.is_none_or(|task| task.version != active.version) {
+            enrolment::set_up(&self.engine, &active).await?;
+        }
         self.count(&active, watched, tally).await?;
         loop {
             // The time is that of the start: what becomes due meanwhile is for the next run.
@@ -211,7 +218,9 @@ impl AtWork {
         tally.watched = table::count(&mut link, &active.name).await?;
         tally.inventory = watched.count(&mut link).await?;
         let on_its_way = log::pending_count(&mut link).await? > 0;
-        if tally.watched == tally.inventory {
+        // Equal counts may hide that one is missing and another one gone.
+        let by_name = self.engine.0.monitor_memory.compares(&active.name, self.run.started_at);
+        if tally.watched == tally.inventory && !by_name {
             return Ok(());
         }
         // Looked for outside the transaction: it may take a second, and everybody writes meanwhile.
@@ -221,7 +230,8 @@ impl AtWork {
         let now = self.run.started_at;
         if on_its_way {
             missing.retain(|span| is_old(&span.object, now));
-            orphans.retain(|id| is_old(id, now));
+            // What was deleted a moment ago is as old as what was deleted long ago.
+            orphans.clear();
         }
         if missing.is_empty() && orphans.is_empty() {
             return Ok(());

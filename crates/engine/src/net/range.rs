@@ -22,6 +22,11 @@ impl Range {
         Self { first: IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)), prefix }
     }
 
+    /// Bits that all addresses of the range share.
+    pub fn prefix(&self) -> u32 {
+        self.prefix
+    }
+
     /// Whether the address lies in the range. An IPv4 range never holds an IPv6 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         address.is_ipv4() == self.first.is_ipv4()

@@ -8,11 +8,12 @@ use std::borrow::Cow;
 
 use chancery_event::id::{CertificateId, EventId};
 use chancery_event::types::certificate as types;
-use chancery_event::{Outcome, Severity, Target, TargetKind, Verdict as Result_};
+use chancery_event::{LogIndex, Outcome, Severity, Target, TargetKind, Verdict as Result_};
 use chancery_store::Tx;
 use chancery_store::table::account;
 use chancery_store::table::alert as alert_table;
 use chancery_store::table::certificate::{self, Certificate};
+use chancery_store::table::notification::{self, Call};
 use serde_json::json;
 
 use super::evaluate::{Evaluation, Planned};
@@ -65,6 +66,10 @@ pub(crate) struct Occasion {
     pub(crate) certificate: Option<CertificateId>,
     /// What alerts are about.
     pub(crate) object: Option<Target>,
+    /// Its type.
+    pub(crate) event_type: &'static str,
+    /// Its place in the log, if it is sealed.
+    pub(crate) log_index: Option<LogIndex>,
     /// Added to messages: what identifies a certificate that was not let in.
     pub(crate) appendix: Option<String>,
 }
@@ -122,6 +127,9 @@ async fn one(
         Effect::Notify { to, title, message } => {
             let new = new_alert(occasion, evaluation, "", Severity::Info, title, message);
             notify(tx, scribe, occasion, to, new).await
+        }
+        Effect::Tell { profile, title, message } => {
+            tell(tx, scribe, occasion, evaluation, (profile, title, message)).await
         }
         Effect::StartJob(kind) => start(tx, scribe, occasion, evaluation, *kind).await,
     };
@@ -206,6 +214,34 @@ async fn notify(
     Ok(Ending::Done)
 }
 
+/// Writes the wish to tell of the event; the herald decides it.
+async fn tell(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    occasion: &Occasion,
+    evaluation: &Evaluation,
+    (profile, title, message): (&str, &str, &str),
+) -> Result<Ending, Error> {
+    let new = new_alert(occasion, evaluation, "", Severity::Info, title, message);
+    let call = Call {
+        id: scribe.environment().id(),
+        log_index: occasion.log_index,
+        event_id: occasion.event,
+        event_type: occasion.event_type.to_owned(),
+        object: occasion.object.as_ref().map(Target::reference),
+        profile: profile.to_owned(),
+        trigger: evaluation.trigger.name.clone(),
+        title: title.to_owned(),
+        message: new.message,
+        state: "waiting".to_owned(),
+        outcome: String::new(),
+        at: scribe.now(),
+        done_at: None,
+    };
+    notification::insert(tx, &call).await?;
+    Ok(Ending::Done)
+}
+
 async fn start(
     tx: &mut Tx,
     scribe: &Scribe,
@@ -287,7 +323,7 @@ pub(crate) async fn place(
     let trigger = Class::Trigger.target(&evaluation.trigger.name);
     let mut event = None;
     if !whole.is_empty() {
-        match inventory::place(tx, scribe.now(), row.id, None, &whole).await {
+        match inventory::place(tx, scribe, row.id, None, &whole).await {
             Ok((draft, true)) => event = Some(scribe.record(tx, draft.target(trigger.clone()))?),
             Ok((_, false)) => change(&mut endings, &Ending::Unchanged),
             Err(Error::Store(error)) => return Err(Error::Store(error)),

@@ -30,6 +30,8 @@ pub(crate) struct Surroundings {
     pub(crate) ra_profiles: Vec<String>,
     /// Login names of accounts.
     pub(crate) accounts: Vec<String>,
+    /// Names of channels.
+    pub(crate) channels: Vec<String>,
 }
 
 /// A rule as a trigger uses it.
@@ -446,7 +448,17 @@ fn possible(filter: &Filter, types: &[EventType], pointer: &str) -> Result<(), E
     Ok(())
 }
 
-/// What refers to a group, RA profile or custom attribute by its name.
+/// The notification profiles that an action tells through, with the position of the step.
+pub(crate) fn profiles_of(json: &Value) -> Vec<(usize, String)> {
+    let steps = Step::read_all(json).unwrap_or_default();
+    let told = |(position, step)| match step {
+        Step::Tell { profile, .. } => Some((position, profile)),
+        _ => None,
+    };
+    steps.into_iter().enumerate().filter_map(told).collect()
+}
+
+/// What refers to a group, RA profile, custom attribute, account or channel by its name.
 pub(crate) fn uses_of(book: &Book, noun: &str, name: &str) -> Vec<String> {
     let same = |other: &str| other.to_lowercase() == name.to_lowercase();
     let fixed = |source: &Source| match source {
@@ -468,6 +480,8 @@ pub(crate) fn uses_of(book: &Book, noun: &str, name: &str) -> Vec<String> {
             Class::Scope => ScopeBody::read(&object.body).ok().map(|body| body.scope),
             _ => None,
         };
+        let named =
+            object.class == Class::Profile && crate::notification::names(&object.body, noun, &same);
         let bound = of.is_some_and(|scope| scope.kind.as_str() == noun && same(&scope.name));
         let stepped = object.class == Class::Action
             && Step::read_all(&object.body).is_ok_and(|steps| steps.iter().any(step_uses));
@@ -477,7 +491,7 @@ pub(crate) fn uses_of(book: &Book, noun: &str, name: &str) -> Vec<String> {
                 .to_string()
                 .to_lowercase()
                 .contains(&format!("object.attribute.{}", name.to_lowercase()));
-        if bound || stepped || asked {
+        if bound || named || stepped || asked {
             users.insert((object.class, object.name.clone()), ());
         }
     }

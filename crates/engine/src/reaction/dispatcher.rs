@@ -265,6 +265,8 @@ async fn act(
             event: event.id,
             certificate: subject.map(|subject| subject.row.id),
             object: event.subject().cloned(),
+            event_type: event_type.name(),
+            log_index: index,
             appendix: None,
         };
         stopped(tx, &scribe, event, &evaluations)?;

@@ -78,7 +78,7 @@ impl Subject {
         Ok(Some(Self { row, names, group_ids, groups, owner, ra_profile, attributes }))
     }
 
-    fn searchable(&self) -> inventory::Searchable<'_> {
+    pub(crate) fn searchable(&self) -> inventory::Searchable<'_> {
         inventory::Searchable {
             row: &self.row,
             names: &self.names,

@@ -95,6 +95,8 @@ impl Staged {
             event: self.event,
             certificate: Some(row.id),
             object: Some(target.clone()),
+            event_type: EventType::CertificateUploaded.name(),
+            log_index: None,
             appendix: None,
         };
         let scribe = reacting(scribe, self.event);
@@ -120,6 +122,8 @@ impl Staged {
             event,
             certificate: None,
             object: None,
+            event_type: EventType::CertificateUploaded.name(),
+            log_index: None,
             appendix: Some(identification(candidate)),
         };
         let scribe = reacting(scribe, event);

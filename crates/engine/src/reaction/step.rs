@@ -97,6 +97,15 @@ pub enum Step {
         /// What happened and what to do.
         message: Option<Text>,
     },
+    /// Tells through a notification profile.
+    Tell {
+        /// The profile.
+        profile: String,
+        /// One line; absent: the event in one sentence.
+        title: Option<Text>,
+        /// What happened and what to do.
+        message: Option<Text>,
+    },
     /// Starts a job about the certificate.
     StartJob(JobKind),
 }
@@ -111,7 +120,11 @@ pub const KINDS: [(&str, &str, &str); 10] = [
     ("set_attribute", "Sets a custom attribute", "attribute, value"),
     ("raise_alert", "Raises an alert, or counts it up", "kind, severity, title, message?, key?"),
     ("resolve_alert", "Resolves the alert of the same cause", "kind, key?"),
-    ("notify", "Tells owner, role:NAME or account:NAME in the bell", "to, title, message?"),
+    (
+        "notify",
+        "Tells through a notification profile; or owner, role:NAME or account:NAME in the bell",
+        "profile, title?, message? or to, title, message?",
+    ),
     ("start_job", "Starts a job about the certificate", "job"),
 ];
 
@@ -163,6 +176,14 @@ impl Step {
             "resolve_alert" => {
                 Self::ResolveAlert { kind: alert_kind(body)?, key: text(body, "key")? }
             }
+            "notify" if body.value("profile").is_some() => Self::Tell {
+                profile: body.need_text("profile")?.to_owned(),
+                title: match body.value("title") {
+                    Some(_) => Some(title(body)?),
+                    None => None,
+                },
+                message: text(body, "message")?,
+            },
             "notify" => Self::Notify {
                 to: audience(body)?,
                 title: title(body)?,
@@ -196,7 +217,7 @@ impl Step {
             Self::SetAttribute { .. } => "set_attribute",
             Self::RaiseAlert { .. } => "raise_alert",
             Self::ResolveAlert { .. } => "resolve_alert",
-            Self::Notify { .. } => "notify",
+            Self::Notify { .. } | Self::Tell { .. } => "notify",
             Self::StartJob(_) => "start_job",
         }
     }
@@ -244,6 +265,11 @@ impl Step {
             }
             Self::Notify { title, message, .. } => {
                 let mut texts = vec![("title", title)];
+                texts.extend(message.iter().map(|text| ("message", text)));
+                texts
+            }
+            Self::Tell { title, message, .. } => {
+                let mut texts: Vec<_> = title.iter().map(|text| ("title", text)).collect();
                 texts.extend(message.iter().map(|text| ("message", text)));
                 texts
             }
@@ -367,6 +393,15 @@ pub enum Effect {
         /// What happened and what to do.
         message: String,
     },
+    /// Tells through a notification profile.
+    Tell {
+        /// The profile.
+        profile: String,
+        /// One line without names of people; empty: the event in one sentence.
+        title: String,
+        /// What happened and what to do.
+        message: String,
+    },
     /// Starts a job.
     StartJob(JobKind),
     /// Nothing: it cannot be carried out, and why.
@@ -384,6 +419,12 @@ impl Effect {
             }
             Self::Resolve { key } => format!("resolves the alert {key}"),
             Self::Notify { to, title, .. } => format!("tells {}: {title}", to.spelled()),
+            Self::Tell { profile, title, .. } if title.is_empty() => {
+                format!("tells through the profile {profile}")
+            }
+            Self::Tell { profile, title, .. } => {
+                format!("tells through the profile {profile}: {title}")
+            }
             Self::StartJob(kind) => format!("starts the job {}", kind.as_str()),
             Self::Impossible(reason) => format!("cannot be carried out: {reason}"),
         }
@@ -476,6 +517,11 @@ impl Step {
             Self::Notify { to, title, message: text } => {
                 Ok(Effect::Notify { to: to.clone(), title: titled(title), message: message(text) })
             }
+            Self::Tell { profile, title, message: text } => Ok(Effect::Tell {
+                profile: profile.clone(),
+                title: title.as_ref().map_or_else(String::new, titled),
+                message: message(text),
+            }),
             Self::StartJob(kind) => Ok(Effect::StartJob(*kind)),
         }
     }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Configuration;
+use super::coarse;
 use super::configuration::Surroundings;
 use super::evaluate::{Evaluation, Verdict, evaluate};
 use super::happening::{Happening, Subject, certificate_of};
@@ -151,6 +152,7 @@ impl Engine {
         event: EventId,
     ) -> Result<Vec<Evaluation>, Error> {
         context.require(Permission::AutomationTry)?;
+        self.require_all_events(context).await?;
         let mut link = self.link().await?;
         let (book, around) = self.book_with(&mut link, edits).await?;
         let configuration = Configuration::only(&book, &around, trigger)?;
@@ -186,6 +188,7 @@ impl Engine {
         trial: Trial,
     ) -> Result<Result<Tried, JobId>, Error> {
         context.require(Permission::AutomationTry)?;
+        self.require_all_events(context).await?;
         let mut link = self.link().await?;
         let (from, to) = stretch(&mut link, &trial).await?;
         // What cannot work is said at once, also when a job is to do it.
@@ -248,6 +251,7 @@ impl Engine {
         most: u64,
     ) -> Result<Tried, Error> {
         context.require(Permission::AutomationTry)?;
+        self.require_all_events(context).await?;
         // One that does nothing yet cannot be saved, but what it fits can be counted.
         let idle = trigger["ignore"] != true
             && trigger["actions"].as_array().is_none_or(|actions| actions.is_empty());
@@ -326,6 +330,12 @@ impl Engine {
         let started = Instant::now();
         let now = self.environment().now();
         let mut tried = Tried { events: to.saturating_sub(from), ..Tried::default() };
+        if let Some(columns) = coarse::columns(tested.saved.iter().chain([&tested.with])) {
+            let count = coarse::Count { engine: self, tested, columns, now, tried };
+            let mut tried = count.through((from, to), progress).await?;
+            tried.took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            return Ok(tried);
+        }
         let mut subjects: HashMap<CertificateId, Option<Arc<Subject>>> = HashMap::new();
         let mut link = self.link().await?;
         let mut place = from;
@@ -373,10 +383,10 @@ fn edit(class: Class, name: &str, body: Value) -> TrialEdit {
 }
 
 /// Configurations that are tried side by side.
-struct Tested {
-    with: Configuration,
-    saved: Option<Configuration>,
-    types: Vec<&'static str>,
+pub(super) struct Tested {
+    pub(super) with: Configuration,
+    pub(super) saved: Option<Configuration>,
+    pub(super) types: Vec<&'static str>,
 }
 
 impl Tried {
@@ -392,7 +402,7 @@ impl Tried {
         }
     }
 
-    fn count(&mut self, tested: &Tested, happening: &Happening<'_>) {
+    pub(super) fn count(&mut self, tested: &Tested, happening: &Happening<'_>) {
         let evaluations = evaluate(&tested.with, happening);
         for one in &evaluations {
             let of = self.verdicts.entry(one.trigger.name.clone()).or_default();
@@ -438,7 +448,7 @@ fn acts(evaluation: Option<&Evaluation>) -> Option<(Verdict, Vec<&super::step::E
     Some((held.verdict, held.planned.iter().map(|planned| &planned.effect).collect()))
 }
 
-fn sample(evaluation: &Evaluation, happening: &Happening<'_>) -> Sample {
+pub(super) fn sample(evaluation: &Evaluation, happening: &Happening<'_>) -> Sample {
     Sample {
         event: happening.event.id,
         index: happening.index.map_or(0, |index| index.0),

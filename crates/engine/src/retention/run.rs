@@ -36,7 +36,19 @@ impl Engine {
     /// # Errors
     /// The caller may not change what is kept.
     pub async fn queue_retention(&self, context: &Context) -> Result<JobId, Error> {
-        self.queue(context, Permission::RetentionWrite, Kind::RetentionRun).await
+        let attempt = types::RetentionRun {
+            rule: String::new(),
+            rule_version: 0,
+            basis: "all".into(),
+            after_days: 0,
+            removed: 0,
+            held: 0,
+            first_index: None,
+            last_index: None,
+            archive: None,
+            query: None,
+        };
+        self.queue(context, Permission::RetentionWrite, Kind::RetentionRun, &attempt).await
     }
 
     /// Follows all rules that are enabled.

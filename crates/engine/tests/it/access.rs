@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_engine::access::{AccountChange, Credential, Identity, NewAccount, NewToken};
+use chancery_engine::delivery::Class;
 use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::{Client, Context, Engine, Error, Role, Running, Secret, Settings};
 use chancery_event::environment::{ManualClock, SeededEntropy};
@@ -439,5 +440,57 @@ async fn an_account_logs_in_is_locked_and_unlocked() {
     let admin = engine.accounts(&system).await.unwrap().remove(0);
     let last = engine.update_account(&system, admin.id, None, disable).await;
     assert_eq!(last.err().unwrap().reason(), "last_administrator");
+    running.stop().await.unwrap();
+}
+
+on_each_backend!(what_is_refused_before_it_begins_is_recorded_all_the_same, 2);
+
+async fn what_is_refused_before_it_begins_is_recorded_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = start(dir.path()).await;
+    let engine = running.engine();
+    let machine = Context::command_line(engine.environment());
+    let viewer = Context { role: Some(Role::Viewer), ..machine.clone() };
+    let nobodys = engine.environment().id();
+    assert_eq!(reason(engine.end_session(&machine, nobodys).await), "not_found");
+    assert_eq!(reason(engine.queue_log_verification(&viewer).await), "forbidden");
+    let class = Class::Channel;
+    for (name, hours) in [("nowhere", 1), ("nowhere", 721)] {
+        let rotated = engine.rotate_signing_secret(&viewer, class, name, hours).await;
+        assert_eq!(reason(rotated), "forbidden");
+    }
+    let rotated = engine.rotate_signing_secret(&machine, class, "nowhere", 1).await;
+    assert_eq!(reason(rotated), "not_found");
+    assert_eq!(told(engine, "type:session.end").await, ["session.end failure not_found"]);
+    assert_eq!(told(engine, "type:log.verify").await, ["log.verify deny forbidden"]);
+    assert_eq!(
+        told(engine, "type:configuration.update").await,
+        [
+            "configuration.update deny forbidden",
+            "configuration.update deny forbidden",
+            "configuration.update failure not_found"
+        ]
+    );
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn addresses_of_one_network_share_their_sign_ins() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        allow_unencrypted_key: true,
+        admin_password: Some(secret(PASSWORD)),
+        monitors: false,
+        logins_per_minute: 1,
+        ..Settings::new(dir.path())
+    };
+    let running = Engine::start(settings, Environment::system()).await.unwrap();
+    let log_in = async |ip: &str| {
+        let client = Client { ip: Some(ip.to_owned()), user_agent: None };
+        reason(running.engine().log_in(client, "admin", secret(PASSWORD)).await)
+    };
+    assert_eq!(log_in("2001:db8:1:2::1").await, "success");
+    assert_eq!(log_in("2001:db8:1:2::2").await, "rate_limited");
+    assert_eq!(log_in("2001:db8:1:3::1").await, "success");
     running.stop().await.unwrap();
 }

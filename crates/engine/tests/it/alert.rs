@@ -4,12 +4,16 @@ use chancery_throwaway::on_each_backend;
 use std::time::Duration;
 
 use chancery_engine::alert::{AlertQuery, ShownAlert, Sort};
+use chancery_engine::inventory::{PlacementRequest, UploadAnswer};
 use chancery_engine::{Context, Engine, bench};
+use chancery_event::Timestamp;
 use chancery_event::catalogue::{EventType, OutcomeClass, System};
+use chancery_event::id::CertificateId;
+use chancery_pki::make::{self, Issuer, Key, Template};
 use chancery_store::Tampering;
 
 use crate::access::events;
-use crate::upload::start;
+use crate::upload::{start, upload_of};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -71,5 +75,65 @@ async fn a_log_that_does_not_verify_is_an_alert_that_is_not_under_seal_yet() {
     let found = tokio::time::timeout(PATIENCE, raised).await.expect("an alert");
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].alert.severity.as_str(), found[0].alert.occurrences), ("critical", 1));
+    running.stop().await.unwrap();
+}
+
+/// Waits until the inventory shows one certificate with a status.
+async fn judged(engine: &Engine, id: CertificateId, status: &str) {
+    let context = Context::command_line(engine.environment());
+    let shown = async {
+        while engine.certificate(&context, id).await.unwrap().row.status != status {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, shown).await.expect("the status");
+}
+
+on_each_backend!(an_alert_about_a_broken_chain_ends_when_the_chain_is_whole_again, 2);
+
+async fn an_alert_about_a_broken_chain_ends_when_the_chain_is_whole_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine().clone();
+    let context = Context::command_line(engine.environment());
+    let now = engine.environment().now();
+    let (from, to) = (now.plus(-Timestamp::DAY).micros(), now.plus(90 * Timestamp::DAY).micros());
+    let keys = ["ca", "leaf"].map(|name| Key::from_seed(name.as_bytes()).unwrap());
+    let ca = make::certificate(&Template::ca("Office CA", from, to), &keys[0], None).unwrap();
+    let authority = chancery_pki::Certificate::parse(&ca).unwrap();
+    let issuer = Issuer { certificate: &authority, key: &keys[0] };
+    let template = Template::leaf(&["www.example.org"], from, to);
+    let leaf = make::certificate(&template, &keys[1], Some(&issuer)).unwrap();
+    let mut ids = Vec::new();
+    for der in [ca, leaf] {
+        let answer = engine.upload(&context, upload_of(der)).await.unwrap();
+        let UploadAnswer::Done(mut items) = answer else { panic!("done") };
+        ids.push(items.remove(0).result.unwrap());
+    }
+    let anchor = async |trust_anchor: bool| {
+        let wish =
+            PlacementRequest { trust_anchor: Some(trust_anchor), ..PlacementRequest::default() };
+        engine.update_certificate(&context, ids[0], None, wish).await.unwrap();
+    };
+    anchor(true).await;
+    judged(&engine, ids[1], "valid").await;
+    assert!(alerts(&engine, "kind:chain_broken").await.is_empty());
+    for round in 1..=2 {
+        anchor(false).await;
+        judged(&engine, ids[1], "untrusted").await;
+        let open = alerts(&engine, "kind:chain_broken -state:resolved").await;
+        assert_eq!(open.len(), 1, "one for the issuer, not one for each certificate");
+        assert!(open[0].alert.title.contains("Office CA"), "{}", open[0].alert.title);
+        anchor(true).await;
+        judged(&engine, ids[1], "valid").await;
+        judged(&engine, ids[0], "valid").await;
+        assert!(alerts(&engine, "kind:chain_broken -state:resolved").await.is_empty());
+        assert_eq!(alerts(&engine, "kind:chain_broken state:resolved").await.len(), round);
+    }
+    assert!(engine.settle(PATIENCE).await);
+    let resolved = events(&engine, "type:alert.resolved").await;
+    let whole =
+        resolved.iter().filter(|seen| seen.event.detail["resolved_because"] == "chain_complete");
+    assert_eq!(whole.count(), 2, "{:?}", resolved[0].event.detail);
     running.stop().await.unwrap();
 }

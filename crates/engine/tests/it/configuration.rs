@@ -120,6 +120,7 @@ async fn views_are_ones_own_unless_shared() {
     let machine = Context::command_line(engine.environment());
     let password = running.one_time_password.as_ref().unwrap();
     let admin = enter(engine, "admin", password.expose()).await.unwrap();
+    assert!(admin.must_change, "a password that was printed is for one time");
     let new = chancery_engine::access::NewAccount {
         name: "grace".to_owned(),
         display_name: String::new(),

@@ -114,5 +114,8 @@ async fn an_asynchronous_upload_is_a_job_that_ends() {
         panic!("an asynchronous upload is queued");
     };
     assert_eq!(ended(engine, &context, id).await, "failed");
+    let imports = told(engine, "type:certificate.import").await;
+    assert_eq!(imports.len(), 2, "the second could not be read: {imports:?}");
+    assert!(imports[1].starts_with("certificate.import failure "), "{imports:?}");
     running.stop().await.unwrap();
 }

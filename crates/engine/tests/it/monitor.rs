@@ -10,7 +10,7 @@ use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::id::CertificateId;
 use chancery_event::{Environment, Event, LogIndex, Timestamp};
 use chancery_pki::make::{self, Key, Template};
-use chancery_store::table::{alert, monitor as table};
+use chancery_store::table::{alert, job, monitor as table};
 use chancery_store::{Fault, Store, Tx, log};
 use serde_json::{Value, json};
 
@@ -350,6 +350,106 @@ async fn limits_are_told_once_and_again_after_they_were_left() {
     assert_eq!(bench.events("license.limit_reached").await.len(), 2);
 }
 
+chancery_throwaway::on_each_backend!(a_limit_that_is_taken_out_is_reached_no_more, 2);
+
+async fn a_limit_that_is_taken_out_is_reached_no_more() {
+    let mut bench = Bench::new().await;
+    let context = bench.context();
+    let engine = bench.engine().clone();
+    let limits = async |limits: serde_json::Value| {
+        let schedule = json!({ "cron": "0 * * * *", "time_zone": "UTC" });
+        let body = json!({ "kind": "limits", "schedule": schedule, "limits": limits });
+        let name = "limits";
+        engine.update_automation(&context, Class::Monitor, name, None, body, true).await.unwrap();
+    };
+    limits(json!({ "certificates": 1, "accounts": 1_000 })).await;
+    bench.upload("one.example.com", -1, 300).await;
+    bench.pass(Timestamp::HOUR).await;
+    bench.pass(Timestamp::HOUR).await;
+    let open = async |bench: &Bench| {
+        let store = bench.reader();
+        let mut link = store.read().await.unwrap();
+        alert::unresolved(&mut link, "limit/certificates").await.unwrap().is_some()
+    };
+    assert!(open(&bench).await);
+    limits(json!({ "accounts": 1_000 })).await;
+    bench.pass(Timestamp::HOUR).await;
+    bench.pass(Timestamp::HOUR).await;
+    assert!(!open(&bench).await);
+    // Set again, it is told again.
+    limits(json!({ "certificates": 1, "accounts": 1_000 })).await;
+    bench.pass(Timestamp::HOUR).await;
+    bench.pass(Timestamp::HOUR).await;
+    assert!(open(&bench).await);
+    assert_eq!(bench.events("license.limit_reached").await.len(), 2);
+}
+
+chancery_throwaway::on_each_backend!(every_late_job_is_told_however_many_there_are, 2);
+
+async fn every_late_job_is_told_however_many_there_are() {
+    let mut bench = Bench::new().await;
+    let now = bench.now();
+    let environment = bench.engine().environment().clone();
+    let late: Vec<_> = (0..620)
+        .map(|number| job::NewJob {
+            job: job::Job {
+                id: environment.id(),
+                kind: "certificate.validate".to_owned(),
+                queue: "validation".to_owned(),
+                name: format!("job {number}"),
+                state: "queued".to_owned(),
+                payload: "{}".to_owned(),
+                result: None,
+                error: None,
+                attempts: 0,
+                attempts_max: 1,
+                done: 0,
+                total: 0,
+                triggered_by: "system".to_owned(),
+                context: "{}".to_owned(),
+                scheduled_at: now,
+                run_at: now.plus(-HOUR),
+                started_at: None,
+                completed_at: None,
+            },
+            input: None,
+            unique_key: None,
+        })
+        .collect();
+    let first = late[0].job.id;
+    let late = Arc::new(late);
+    let queued: Result<(), chancery_store::Error> = chancery_engine::bench::store(bench.engine())
+        .transaction("test", move |tx: &mut Tx| {
+            let late = late.clone();
+            Box::pin(async move {
+                for new in late.iter() {
+                    assert!(job::enqueue(tx, new).await?);
+                }
+                Ok(())
+            })
+        })
+        .await;
+    queued.unwrap();
+    let context = bench.context();
+    let mut fired = Vec::new();
+    for _ in 0..3 {
+        bench.step().await;
+        let run = bench.engine().run_task(&context, Class::Monitor, "jobs").await.unwrap();
+        assert_eq!(run.counts.evaluated, 620);
+        fired.push(run.counts.fired);
+    }
+    assert_eq!(*fired.last().unwrap(), 0);
+    bench.step().await;
+    let raised = bench.events("alert.raised").await;
+    let late = raised.iter().filter(|event| format!("{:?}", event.detail).contains("job_late"));
+    assert_eq!(late.count(), 620);
+    assert!(bench.events("alert.resolved").await.is_empty(), "none of them went on");
+    bench.engine().cancel_job(&context, first).await.unwrap();
+    bench.engine().run_task(&context, Class::Monitor, "jobs").await.unwrap();
+    bench.step().await;
+    assert_eq!(bench.events("alert.resolved").await.len(), 1);
+}
+
 chancery_throwaway::on_each_backend!(what_was_never_enrolled_is_found_by_the_count, 2);
 
 async fn what_was_never_enrolled_is_found_by_the_count() {
@@ -371,6 +471,39 @@ async fn what_was_never_enrolled_is_found_by_the_count() {
     let found = runs.iter().find(|run| run.detail["repaired"] == 1).unwrap();
     assert_eq!(found.severity.as_str(), "error");
     assert_eq!(bench.last("certificate-expiry").await.0, 1, "better twice than never");
+}
+
+chancery_throwaway::on_each_backend!(
+    what_is_missing_is_found_where_the_counts_are_equal_and_events_wait,
+    2
+);
+
+async fn what_is_missing_is_found_where_the_counts_are_equal_and_events_wait() {
+    let mut bench = Bench::new().await;
+    let id = bench.upload("www.example.com", -70, 20).await;
+    bench.pass(Timestamp::HOUR).await;
+    let engine = bench.engine().clone();
+    let other = engine.environment().id::<CertificateId>();
+    let exchanged: Result<(), chancery_store::Error> = chancery_engine::bench::store(&engine)
+        .transaction("test", move |tx: &mut Tx| {
+            Box::pin(async move {
+                let monitor = "certificate-expiry";
+                let known = table::some(tx, monitor, &[id.to_string()]).await?;
+                let mut watch = known[&id.to_string()].clone();
+                watch.object = other.to_string();
+                table::put(tx, monitor, &[watch]).await?;
+                table::remove(tx, monitor, &[id.to_string()]).await.map(|_| ())
+            })
+        })
+        .await;
+    exchanged.unwrap();
+    bench.clock.advance(25 * Timestamp::HOUR);
+    // An event waits for its seal all the time.
+    bench.engine().delete_certificate(&bench.context(), other, None).await.unwrap_err();
+    let context = bench.context();
+    let run = engine.run_task(&context, Class::Monitor, "certificate-expiry").await.unwrap();
+    assert_eq!((run.counts.repaired, run.counts.watched), (1, 2));
+    assert_eq!(run.counts.fired, 1, "better twice than never");
 }
 
 chancery_throwaway::on_each_backend!(the_first_page_turns_red_when_a_run_is_missing, 2);

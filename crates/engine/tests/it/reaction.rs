@@ -11,6 +11,7 @@ use chancery_engine::{Context, Engine, Error, Running, Settings};
 use chancery_event::Environment;
 use chancery_event::id::CertificateId;
 use chancery_store::Fault;
+use chancery_throwaway::on_each_backend;
 use serde_json::{Value, json};
 
 use crate::access::{events, told};
@@ -563,5 +564,75 @@ async fn a_change_is_compared_with_what_is_saved_over_history() {
         .await
         .unwrap();
     assert_eq!(preview.verdicts["preview.trigger"]["matched"], 1);
+    running.stop().await.unwrap();
+}
+
+/// Rules of whose events one stands for many, and what makes them look at each: a comparison that
+/// always holds.
+const COARSE: [&str; 6] = [
+    "outcome:failure",
+    "outcome:failure origin:api",
+    "-outcome:success severity>=warning kind:operation",
+    "origin:cli OR reason:*",
+    "family:certificate subject_kind:certificate actor_kind:system outcome:failure",
+    "-(reason:duplicate OR type:certificate.upload)",
+];
+
+on_each_backend!(events_that_are_alike_are_decided_as_one_by_one, 2);
+
+async fn events_that_are_alike_are_decided_as_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine();
+    let raise = json!([{ "step": "raise_alert", "kind": "x", "title": "{type} {id}" }]);
+    save(engine, &[(Class::Action, "x", action(raise))]).await.unwrap();
+    let ders: Vec<_> = (0..30).map(|number| leaf(&format!("{number}.example"))).collect();
+    for round in 0..2 {
+        for number in 0..40 {
+            let upload = upload_of(ders[number % 30].clone());
+            let answer = engine.upload(&context(engine), upload).await.unwrap();
+            let UploadAnswer::Done(mut items) = answer else { panic!("done") };
+            let done = items.remove(0).result;
+            assert_eq!(done.is_ok(), round == 0 && number < 30, "the others are there already");
+            if let Ok(id) = done {
+                moved(engine, id, "/a").await;
+            }
+        }
+    }
+    assert!(engine.reacted(LIMIT).await);
+    let types = ["certificate.upload", "certificate.update", "certificate.uploaded"];
+    let with = |filter: &str| {
+        let edit = |class: &str, name: &str, body| TrialEdit {
+            class: class.to_owned(),
+            name: name.to_owned(),
+            body: Some(body),
+            enabled: true,
+        };
+        let body = trigger(&types, &["r"], &["x"]);
+        vec![edit("rule", "r", rule(filter)), edit("trigger", "t", body)]
+    };
+    let tried = async |filter: &str, compare: bool| {
+        let trigger = (!compare).then(|| "t".to_owned());
+        let trial = Trial { trigger, edits: with(filter), compare, ..Trial::default() };
+        let mut tried = engine.back_test(&context(engine), trial).await.unwrap().unwrap();
+        // What trying itself records comes behind.
+        (tried.took_us, tried.events) = (0, 0);
+        tried
+    };
+    for filter in COARSE {
+        let (coarse, fine) = (tried(filter, false).await, format!("({filter}) index>=0"));
+        assert!(!coarse.verdicts.is_empty() && coarse.concerned >= 140, "{filter} {coarse:?}");
+        assert_eq!(coarse, tried(&fine, false).await, "{filter}");
+    }
+    // Against something that is saved: what differs is told event by event.
+    let saved = [
+        (Class::Rule, "r", rule("outcome:failure")),
+        (Class::Trigger, "t", trigger(&types, &["r"], &["x"])),
+    ];
+    save(engine, &saved).await.unwrap();
+    for filter in COARSE {
+        let (coarse, fine) = (tried(filter, true).await, format!("({filter}) index>=0"));
+        assert_eq!(coarse, tried(&fine, true).await, "{filter}");
+    }
     running.stop().await.unwrap();
 }

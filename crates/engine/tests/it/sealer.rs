@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use chancery_engine::{Context, Engine, bench};
-use chancery_event::LogIndex;
-use chancery_store::{Fault, Tampering, log};
+use chancery_engine::{Context, Engine, Settings, Stepped, bench};
+use chancery_event::{Environment, LogIndex};
+use chancery_store::{Fault, Link, Tampering, log};
 use chancery_throwaway::on_each_backend;
 
-use crate::upload::start;
+use crate::upload::{settings, start};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -77,6 +77,19 @@ async fn a_quarantine_that_fails_sets_the_row_aside_once() {
     }
 }
 
+/// The entry of the event that sealing has stopped; it stays pending.
+async fn stop_event(link: &mut Link) -> String {
+    loop {
+        for row in log::pending(link, 1_000).await.unwrap() {
+            let entry = String::from_utf8_lossy(row.entry());
+            if entry.contains("log.seal_stopped") {
+                return entry.into_owned();
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 /// What somebody may change, and what the sealer must then refuse to sign over.
 const TAMPERED: [Tampering; 3] =
     [Tampering::FirstHash, Tampering::NewestRoot, Tampering::FirstTile];
@@ -107,6 +120,11 @@ async fn nothing_is_signed_over_a_log_that_was_changed() {
         let newest = log::checkpoint(&mut link).await.unwrap().unwrap();
         assert_eq!((state.signed_size, newest.size), (before, before), "{how:?}");
         assert!(engine.health().findings().iter().any(|finding| !finding.good), "{how:?}");
+        let stop = tokio::time::timeout(PATIENCE, stop_event(&mut link)).await.unwrap();
+        let word = if how == Tampering::FirstTile { "tree_damaged" } else { "root_mismatch" };
+        assert!(stop.contains(word), "{how:?}: {stop}");
+        let roots = stop.contains("expected_root") && stop.contains("computed_root");
+        assert_eq!(roots, how != Tampering::FirstTile, "{how:?}: {stop}");
         drop(link);
         running.stop().await.unwrap();
     }
@@ -140,6 +158,77 @@ async fn entries_that_change_between_sequence_and_checkpoint_are_not_signed() {
     };
     tokio::time::timeout(PATIENCE, stopped).await.expect("sealing stops");
     assert_eq!(log::state(&mut link).await.unwrap().signed_size, before.signed_size);
+    drop(link);
+    running.stop().await.unwrap();
+}
+
+on_each_backend!(a_copy_of_a_recorded_event_is_set_aside_and_the_log_goes_on, 2);
+
+async fn a_copy_of_a_recorded_event_is_set_aside_and_the_log_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings =
+        Settings { allow_unencrypted_key: true, monitors: false, ..settings(dir.path()) };
+    let stepped = Stepped::open(settings, Environment::system()).await.unwrap();
+    let engine = stepped.engine().clone();
+    let store = bench::store(&engine);
+    stepped.seal().await.unwrap();
+    let mut recorded = record(&engine, 3).await;
+    // Its seal is as good as that of the event it was copied from.
+    store.tamper(Tampering::CopiedPending).await.unwrap();
+    stepped.seal().await.unwrap();
+    assert_eq!(store.quarantined().await.unwrap(), 1);
+    // The same bytes once more, now that the log has them.
+    recorded.extend(record(&engine, 1).await);
+    store.tamper(Tampering::ReplayedPending).await.unwrap();
+    stepped.seal().await.unwrap();
+    assert_eq!(store.quarantined().await.unwrap(), 2);
+    let logged = logged(&engine).await;
+    for id in &recorded {
+        assert_eq!(logged.iter().filter(|logged| *logged == id).count(), 1, "event {id}");
+    }
+    let mut link = store.read().await.unwrap();
+    let events = log::range(&mut link, LogIndex(0), 1_000).await.unwrap();
+    let alarms: Vec<_> = events
+        .iter()
+        .filter(|e| e.event().type_name == "event.invalid_pending_seal")
+        .map(|e| e.event().outcome.reason.clone().unwrap())
+        .collect();
+    assert_eq!(alarms, ["duplicate", "duplicate"]);
+    drop(link);
+    engine.verify_log(&Context::command_line(engine.environment())).await.unwrap();
+    stepped.kill().await;
+}
+
+on_each_backend!(a_failure_that_does_not_pass_stops_sealing_until_it_is_gone, 2);
+
+async fn a_failure_that_does_not_pass_stops_sealing_until_it_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine().clone();
+    assert!(engine.settle(PATIENCE).await);
+    let store = bench::store(&engine);
+    store.tamper(Tampering::EntryBehind).await.unwrap();
+    let recorded = record(&engine, 1).await;
+    let until = async |stopped: bool| {
+        let reached = async {
+            while engine.health().sealing_stopped().is_some() != stopped {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap();
+    };
+    until(true).await;
+    assert!(engine.health().findings().iter().any(|finding| !finding.good));
+    store.tamper(Tampering::NothingBehind).await.unwrap();
+    until(false).await;
+    assert!(engine.settle(PATIENCE).await);
+    assert!(logged(&engine).await.contains(&recorded[0]));
+    let mut link = store.read().await.unwrap();
+    let events = log::range(&mut link, LogIndex(0), 1_000).await.unwrap();
+    let stops: Vec<_> =
+        events.iter().filter(|e| e.event().type_name == "log.seal_stopped").collect();
+    assert_eq!(stops.len(), 1);
+    assert_eq!(stops[0].event().detail["stopped_by"], "store");
     drop(link);
     running.stop().await.unwrap();
 }

@@ -140,6 +140,9 @@ impl World {
             (Class::Monitor, "internal"),
             (Class::Schedule, "validation-sweep"),
             (Class::Schedule, "log-verification"),
+            (Class::Schedule, "canary"),
+            (Class::Trigger, "canary"),
+            (Class::Trigger, "tell-of-expiry"),
         ] {
             let (engine, context) = (world.engine(), world.context());
             engine.delete_automation(&context, class, name).await.unwrap();

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use chancery_engine::inventory::{PlacementRequest, Source, Upload, UploadAnswer, UploadMode};
-use chancery_engine::{Context, Engine, Running, Settings};
+use chancery_engine::{Context, Engine, Running, Settings, bench};
 use chancery_event::{Environment, LogIndex};
 use chancery_pki::make::{Key, Template};
-use chancery_store::{Store, log};
+use chancery_store::{Fault, Store, log};
 use chancery_throwaway::on_each_backend;
 
 /// Settings for a directory, on the engine that the test is to run on.
@@ -84,4 +84,31 @@ async fn an_upload_is_recorded_sealed_and_refused_the_second_time() {
             "service.stop success",
         ]
     );
+}
+
+on_each_backend!(an_upload_whose_commit_is_in_doubt_is_told_as_what_it_was, 2);
+
+async fn an_upload_whose_commit_is_in_doubt_is_told_as_what_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine().clone();
+    let context = Context::command_line(engine.environment());
+    for (fault, came_in) in [(Fault::Persisted, true), (Fault::NotPersisted, false)] {
+        bench::store(&engine).inject("certificate.upload", fault);
+        let der = leaf(&format!("{came_in}.example.com"));
+        let answer = engine.upload(&context, upload_of(der)).await.unwrap();
+        let UploadAnswer::Done(items) = answer else { panic!("a synchronous upload is done") };
+        assert_eq!(items[0].result.is_ok(), came_in, "{fault:?}: {:?}", items[0].result);
+    }
+    assert!(engine.settle(Duration::from_secs(60)).await);
+    let mut link = bench::store(&engine).read().await.unwrap();
+    let events = log::range(&mut link, LogIndex(0), 1_000).await.unwrap();
+    let told: Vec<_> = events
+        .iter()
+        .filter(|e| e.event().type_name == "certificate.upload")
+        .map(|e| e.event().outcome.result.to_string())
+        .collect();
+    assert_eq!(told, ["success", "failure"]);
+    drop(link);
+    running.stop().await.unwrap();
 }

@@ -50,7 +50,7 @@ pub(super) fn of(event_type: EventType) -> Event {
     let target = target(event_type, &detail);
     let mut personal = Personal::default();
     for (name, _) in info.personal.iter().copied().flatten() {
-        if *name != "subject_dn" {
+        if !matches!(*name, "subject_dn" | "issuer_dn") {
             personal.detail.insert((*name).to_owned(), text(event_type, name).into());
         }
     }
@@ -225,6 +225,8 @@ fn number(event_type: EventType, name: &str) -> i64 {
         "failures" => 7,
         "deliveries" => 12,
         "lag_s" => 5_400,
+        "waited_s" => 900,
+        "level" | "told" => 1,
         "next_index" | "from_index" => 41_300,
         "to_index" => 48_213,
         "schema_version" => 1,
@@ -263,6 +265,9 @@ fn text(event_type: EventType, name: &str) -> String {
             "destination_kind",
         ) => "webhook",
         ("delivery.failing", "failure") => "status",
+        ("canary.missed", "because") => "not_delivered",
+        ("canary.missed" | "canary.arrived", "channel") => "mail",
+        ("notification.escalated", "profile") => "on-call",
         ("delivery.resend", "old_state") => "dead",
         ("destination.disabled", "because") => "failing",
         ("trigger.stopped", "event_type") => "certificate.update",
@@ -403,6 +408,7 @@ const VOCABULARY: &[(&str, &str)] = &[
     ("ra_profile", "web-internal"),
     ("raised_by", "monitor/expiry"),
     ("reason", "threshold_crossed"),
+    ("recipient_address", "grace@example.com"),
     ("recipient_addresses", "grace@example.com"),
     ("recipient_kind", "role"),
     ("requester_name", "grace"),

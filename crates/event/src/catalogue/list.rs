@@ -116,7 +116,7 @@ catalogue! {
     NotificationPost "notification.post" deployment::NotificationPost {
         Operation 1 Info / Error Destination Produced; Horizon "TRIGGER-NOTIFICATION" SFW }
     ThirdPartyConnect "third_party.connect" deployment::ThirdPartyConnect {
-        Operation 1 Info / Warning ThirdParty Planned; Horizon "THIRD-PARTY-CONNECTOR" W }
+        Operation 1 Info / Warning ThirdParty Produced; Horizon "THIRD-PARTY-CONNECTOR" W }
     ThirdPartyEnroll "third_party.enroll" deployment::SyncEnroll {
         Operation 1 Info / Error ThirdParty Planned; Horizon "SYNC-ENROLL" SFW }
     ThirdPartyRenew "third_party.renew" deployment::SyncRenew {
@@ -346,6 +346,14 @@ catalogue! {
         Operation 1 Info / Warning Destination Produced }
     DestinationDisabled "destination.disabled" delivery::Disabled {
         Occurrence 1 Error Destination Produced }
+    RecipientRefused "recipient.refused" delivery::RecipientRefused {
+        Occurrence 1 Warning Destination Produced }
+    NotificationEscalated "notification.escalated" delivery::NotificationEscalated {
+        Occurrence 1 Warning Alert Produced }
+    CanaryMissed "canary.missed" delivery::CanaryMissed {
+        Monitoring 1 Error Destination Produced }
+    CanaryArrived "canary.arrived" delivery::CanaryArrived {
+        Monitoring 1 Info Destination Produced }
     ForwarderLagging "forwarder.lagging" delivery::Lagging {
         Occurrence 1 Warning Destination Produced }
     ForwarderCaughtUp "forwarder.caught_up" delivery::CaughtUp {

@@ -2,6 +2,7 @@
 //! expressions built) and then evaluated on any number of objects; evaluating is total and pure.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use regex::Regex;
 
@@ -9,7 +10,7 @@ use super::{
     Comparison, Filter, FilterError, Literal, Object, Operand, Order, Place, Scalar, Schema, Test,
     Value, Word,
     error::Fault,
-    test,
+    test, text,
     words::{all_occur, starts_with_folded},
 };
 
@@ -35,6 +36,8 @@ pub(super) enum Node {
 pub(super) struct Prepared {
     pub comparison: Comparison,
     pub test: Test,
+    /// The comparison in the text spelling, for explanations.
+    pub spelling: String,
     regex: Option<Regex>,
 }
 
@@ -44,6 +47,12 @@ impl Compiled {
     pub fn new(filter: &Filter, schema: &Schema) -> Result<Self, FilterError> {
         filter.within_limits().map_err(|message| Fault::new(message).at(Place::Tree))?;
         Ok(Self { root: prepare(filter, schema)? })
+    }
+
+    /// The fields it looks at, by canonical name; `None` if it looks for words as well.
+    pub fn fields(&self) -> Option<BTreeSet<&str>> {
+        let mut fields = BTreeSet::new();
+        self.root.gather(&mut fields).then_some(fields)
     }
 
     /// Whether the filter holds for the object at the time `now_us` (microseconds since 1970 UTC).
@@ -74,12 +83,28 @@ fn prepare(filter: &Filter, schema: &Schema) -> Result<Node, FilterError> {
             if let Some(field) = schema.field(&comparison.field) {
                 comparison.field.clone_from(&field.name);
             }
-            Node::Comparison(Box::new(Prepared { comparison, test, regex }))
+            let mut spelling = String::new();
+            text::comparison_text(&comparison, &mut spelling);
+            Node::Comparison(Box::new(Prepared { comparison, test, spelling, regex }))
         }
     })
 }
 
 impl Node {
+    /// Gathers the fields; false: it looks for words.
+    fn gather<'a>(&'a self, fields: &mut BTreeSet<&'a str>) -> bool {
+        match self {
+            Node::All => true,
+            Node::And(parts) | Node::Or(parts) => parts.iter().all(|part| part.gather(fields)),
+            Node::Not(part) => part.gather(fields),
+            Node::Words(_) => false,
+            Node::Comparison(prepared) => {
+                fields.insert(&prepared.comparison.field);
+                true
+            }
+        }
+    }
+
     fn holds(&self, object: &dyn Object, now_us: i64) -> bool {
         match self {
             Node::All => true,

@@ -7,7 +7,6 @@ use super::{
     compiled::{Node, Prepared},
     json::operator_name,
     literal::time_text,
-    text,
     words::occurs,
 };
 
@@ -130,13 +129,11 @@ impl Node {
 fn comparison(prepared: &Prepared, object: &dyn Object, now_us: i64) -> Reason {
     let values = object.values(&prepared.comparison.field);
     let values = values.as_slice();
-    let mut spelling = String::new();
-    text::comparison_text(&prepared.comparison, &mut spelling);
     Reason::Comparison {
         holds: prepared.holds(values, now_us),
         field: prepared.comparison.field.clone(),
         operator: prepared.comparison.operator,
-        text: spelling,
+        text: prepared.spelling.clone(),
         expected: prepared.expected(now_us),
         actual: values.iter().take(ACTUAL_MAX).map(shown).collect(),
         actual_count: values.len(),

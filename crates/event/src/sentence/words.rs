@@ -117,6 +117,11 @@ const OCCURRENCES: &[(&str, Templates)] = &[
     ("certificate.expired", &["{object} expired on {not_after}"]),
     ("certificate.expiring", &["{object} expires in {days_left:day|days}"]),
     ("certificate.grading_started", &["the grading of {object} has begun"]),
+    ("canary.arrived", &["the canary's message arrives through {channel} again"]),
+    (
+        "canary.missed",
+        &["the canary's message did not arrive through {channel} within {waited_s} s: {because}"],
+    ),
     ("certificate.issuance_started", &["the issue of a certificate has begun"]),
     ("certificate.renewal_started", &["the renewal of {object} has begun"]),
     (
@@ -183,6 +188,11 @@ const OCCURRENCES: &[(&str, Templates)] = &[
     ("log.seal_stopped", &["sealing has stopped: {stopped_by}"]),
     ("node.returned", &["the node on {host} is back after {away_s:second|seconds}"]),
     ("node.vanished", &["the node on {host} has vanished"]),
+    (
+        "notification.escalated",
+        &["nobody acknowledged {object} in time: level {level} of {profile} was told"],
+    ),
+    ("recipient.refused", &["the mail server of {destination} refuses a recipient"]),
     ("request.expired", &["{object} has expired"]),
     ("schedule.finished", &["the task of the schedule {schedule_name} ended: {state}"]),
     ("secret.rotation_due", &["{object} will be rotated on {due_at}"]),

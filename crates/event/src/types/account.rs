@@ -23,8 +23,8 @@ payloads! {
 
     /// A session ended.
     SessionEnd {
-        /// The account it belonged to.
-        account_id: AccountId,
+        /// The account it belonged to; empty if there was no such session.
+        account_id: Option<AccountId>,
         /// How: `logout`, `expired`, `idle`, `revoked` or `password_changed`.
         ended_by: Word,
         /// When it had begun.

@@ -19,8 +19,8 @@ pub struct CertificateSummary {
     pub serial_number: String,
     /// Subject as RFC 4514 text; in the personal part instead when it names a person.
     pub subject_dn: Option<String>,
-    /// Issuer as RFC 4514 text.
-    pub issuer_dn: String,
+    /// Issuer as RFC 4514 text; in the personal part instead when it names a person.
+    pub issuer_dn: Option<String>,
     /// Start of validity.
     pub not_before: Timestamp,
     /// End of validity.
@@ -37,17 +37,54 @@ pub struct CertificateSummary {
     /// Subject as RFC 4514 text, when it names a person; never part of the JSON.
     #[serde(skip)]
     pub person_dn: Option<String>,
+    /// Issuer as RFC 4514 text, when it names a person; never part of the JSON.
+    #[serde(skip)]
+    pub person_issuer_dn: Option<String>,
 }
 
-impl CertificateSummary {
-    /// The same summary of a certificate that names a person: its subject leaves the sealed detail
-    /// for the personal part. The name of the target must move too.
-    #[must_use]
-    pub fn of_a_person(mut self) -> Self {
-        self.person_dn = self.subject_dn.take().or(self.person_dn);
-        self
-    }
+/// Moves what names a person from the sealed detail to the personal part.
+macro_rules! withhold {
+    ($name:ident) => {
+        impl $name {
+            /// The same certificate, which names a person: its subject leaves the sealed detail
+            /// for the personal part, and its issuer with it if that is the same name. The name of
+            /// the target must move too.
+            #[must_use]
+            pub fn of_a_person(mut self) -> Self {
+                let is_own_issuer = self.issuer_dn.is_some() && self.issuer_dn == self.subject_dn;
+                self.person_dn = self.subject_dn.take().or(self.person_dn);
+                if is_own_issuer { self.by_a_person() } else { self }
+            }
+
+            /// The same certificate, whose issuer names a person.
+            #[must_use]
+            pub fn by_a_person(mut self) -> Self {
+                self.person_issuer_dn = self.issuer_dn.take().or(self.person_issuer_dn);
+                self
+            }
+        }
+
+        impl PersonalMembers for $name {
+            const MEMBERS: &'static [(&'static str, &'static str)] = &[
+                ("subject_dn", "Subject as RFC 4514 text, when it names a person."),
+                ("issuer_dn", "Issuer as RFC 4514 text, when it names a person."),
+            ];
+
+            fn add_personal(&self, members: &mut Map<String, Value>) {
+                let parts =
+                    [("subject_dn", &self.person_dn), ("issuer_dn", &self.person_issuer_dn)];
+                for (name, text) in parts {
+                    if let Some(text) = text {
+                        members.insert(name.to_owned(), text.as_str().into());
+                    }
+                }
+            }
+        }
+    };
 }
+
+withhold!(CertificateSummary);
+withhold!(PresentedCertificate);
 
 /// What is known of a certificate that was presented, whether or not it entered the inventory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,8 +95,8 @@ pub struct PresentedCertificate {
     pub serial_number: String,
     /// Subject as RFC 4514 text; in the personal part instead when it names a person.
     pub subject_dn: Option<String>,
-    /// Issuer as RFC 4514 text.
-    pub issuer_dn: String,
+    /// Issuer as RFC 4514 text; in the personal part instead when it names a person.
+    pub issuer_dn: Option<String>,
     /// Start of validity.
     pub not_before: Timestamp,
     /// End of validity.
@@ -67,38 +104,9 @@ pub struct PresentedCertificate {
     /// Subject as RFC 4514 text, when it names a person; never part of the JSON.
     #[serde(skip)]
     pub person_dn: Option<String>,
-}
-
-impl PresentedCertificate {
-    /// As [`CertificateSummary::of_a_person`].
-    #[must_use]
-    pub fn of_a_person(mut self) -> Self {
-        self.person_dn = self.subject_dn.take().or(self.person_dn);
-        self
-    }
-}
-
-const PERSON_DN: &[(&str, &str)] =
-    &[("subject_dn", "Subject as RFC 4514 text, when it names a person.")];
-
-impl PersonalMembers for CertificateSummary {
-    const MEMBERS: &'static [(&'static str, &'static str)] = PERSON_DN;
-
-    fn add_personal(&self, members: &mut Map<String, Value>) {
-        if let Some(text) = &self.person_dn {
-            members.insert("subject_dn".to_owned(), text.as_str().into());
-        }
-    }
-}
-
-impl PersonalMembers for PresentedCertificate {
-    const MEMBERS: &'static [(&'static str, &'static str)] = PERSON_DN;
-
-    fn add_personal(&self, members: &mut Map<String, Value>) {
-        if let Some(text) = &self.person_dn {
-            members.insert("subject_dn".to_owned(), text.as_str().into());
-        }
-    }
+    /// Issuer as RFC 4514 text, when it names a person; never part of the JSON.
+    #[serde(skip)]
+    pub person_issuer_dn: Option<String>,
 }
 
 payloads! {
@@ -163,6 +171,9 @@ payloads! {
 
     /// A certificate was put away: kept, but no longer watched or listed.
     Archive: Option<CertificateSummary> {
+        /// What changed: whether it is put away.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<Change>,
     }
     personal {
         /// Why, in the words of who did it.
@@ -171,6 +182,9 @@ payloads! {
 
     /// An archived certificate was taken back into use.
     Restore: Option<CertificateSummary> {
+        /// What changed: whether it is put away.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<Change>,
     }
     personal {
         /// Why, in the words of who did it.
@@ -179,6 +193,10 @@ payloads! {
 
     /// A certificate was removed from the inventory for good; its events remain.
     Delete: Option<CertificateSummary> {
+        /// What it had, member by member: where it belonged, its attributes, its status. Owners are
+        /// given by their identifier.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<Change>,
     }
     personal {
         /// Why, in the words of who did it.

@@ -1,7 +1,7 @@
 //! What leaves the house: how it goes with destinations and deliveries.
 
 use super::Word;
-use crate::id::DeliveryId;
+use crate::id::{AlertId, DeliveryId};
 use crate::time::Timestamp;
 
 payloads! {
@@ -61,6 +61,44 @@ payloads! {
         failures: u32,
         /// When the first of them was.
         failing_since: Option<Timestamp>,
+    }
+
+    /// A mail server refused a recipient for good. Said once, until the address is taken again.
+    RecipientRefused {
+        /// Name of the channel.
+        destination: String,
+    }
+    personal {
+        /// The address.
+        recipient_address,
+    }
+
+    /// Nobody acknowledged an alert in time: the next ones were told.
+    NotificationEscalated {
+        /// The alert.
+        alert_id: AlertId,
+        /// The notification profile.
+        profile: String,
+        /// Which level, from 1.
+        level: u32,
+        /// How many were told.
+        told: u32,
+    }
+
+    /// The canary's message did not arrive through a channel in time.
+    CanaryMissed {
+        /// Name of the channel; `bell` for the program's own.
+        channel: String,
+        /// How long it was waited for, in seconds.
+        waited_s: u64,
+        /// Why, in one word, such as `not_delivered` or `not_told`.
+        because: Word,
+    }
+
+    /// The canary's message arrives through a channel again.
+    CanaryArrived {
+        /// Name of the channel; `bell` for the program's own.
+        channel: String,
     }
 
     /// A forwarder is far behind the log.

@@ -120,9 +120,11 @@ payloads! {
         algorithm: Word,
     }
 
-    /// The sealer stopped because what it read back is not what it had sealed.
+    /// The sealer stopped: what it read back is not what it had sealed, or it failed again and
+    /// again.
     SealStopped {
-        /// Why: `root_mismatch`, `clock_backwards`, `key_missing` or `store`.
+        /// Why: `root_mismatch`, `entry_missing`, `tree_damaged`, or `store` for a failure that did
+        /// not pass.
         stopped_by: Word,
         /// Size of the log at its last good checkpoint, in entries.
         log_size: u64,

@@ -13,7 +13,7 @@ fn summary() -> CertificateSummary {
         fingerprint_sha256: "ab".repeat(32),
         serial_number: "0a".to_owned(),
         subject_dn: Some("CN=Grace Example".to_owned()),
-        issuer_dn: "CN=Example CA".to_owned(),
+        issuer_dn: Some("CN=Example CA".to_owned()),
         not_before: Timestamp::from_micros(0),
         not_after: Timestamp::from_micros(Timestamp::DAY),
         authority_id: None,
@@ -21,6 +21,7 @@ fn summary() -> CertificateSummary {
         ra_profile: None,
         group_ids: Vec::new(),
         person_dn: None,
+        person_issuer_dn: None,
     }
 }
 
@@ -39,6 +40,16 @@ fn the_subject_of_a_person_moves_to_the_personal_part() {
     assert!(!person.detail().contains_key("subject_dn"));
     assert_eq!(json!(person.personal()), json!({"subject_dn": "CN=Grace Example"}));
     assert_eq!(StatusChanged::TYPE, EventType::CertificateStatusChanged);
+    assert_eq!(person.detail()["issuer_dn"], "CN=Example CA");
+
+    // Whoever signs for oneself is named twice; an authority may be a person, too.
+    let own = CertificateSummary { issuer_dn: summary().subject_dn, ..summary() };
+    let own = status(own.of_a_person());
+    assert!(!json!(own.detail()).to_string().contains("Grace"), "{:?}", own.detail());
+    assert_eq!(own.personal()["issuer_dn"], "CN=Grace Example");
+    let by_grace = status(summary().by_a_person());
+    assert!(!by_grace.detail().contains_key("issuer_dn"));
+    assert_eq!(json!(by_grace.personal()), json!({"issuer_dn": "CN=Example CA"}));
 
     let both = lifecycle::HolderLimitEnforce {
         certificate: Some(summary().of_a_person()),
@@ -67,7 +78,8 @@ fn absent_members_are_left_out() {
     assert_eq!(json!(upload.detail()), expected);
     assert_eq!(EventType::CertificateUpload.normalise(&upload.detail()).unwrap(), upload.detail());
     assert!(EventType::CertificateUpload.normalise(&serde_json::Map::new()).is_err());
-    let archive = Archive { certificate: None, note: Some("asked by Grace".to_owned()) };
+    let archive =
+        Archive { certificate: None, changes: Vec::new(), note: Some("asked by Grace".to_owned()) };
     assert!(archive.detail().is_empty());
     assert_eq!(json!(archive.personal()), json!({"note": "asked by Grace"}));
 }

@@ -208,7 +208,7 @@ fn other_things_are_named() {
     .unwrap();
     folder.run("ca -config ca.cnf -gencrl -keyfile ca.key -cert ca.pem -out crl.pem");
     folder.run("crl -in crl.pem -outform DER -out crl.der");
-    let cases: [(Vec<u8>, Kind); 15] = [
+    let cases: [(Vec<u8>, Kind); 14] = [
         (folder.bytes("csr.der"), Kind::Request),
         (folder.bytes("one.csr"), Kind::Request),
         (folder.bytes("public.der"), Kind::PublicKey),
@@ -222,12 +222,14 @@ fn other_things_are_named() {
         (b"\xfe\xed\xfe\xed\0\0".to_vec(), Kind::JavaKeyStore),
         (b"ssh-ed25519 AAAA me".to_vec(), Kind::Ssh),
         (b"Hello".to_vec(), Kind::Text),
-        (b"\x01\x02\x03\xff".to_vec(), Kind::Binary),
         (b"\x1f\x8b\x08".to_vec(), Kind::Gzip),
     ];
     for (bytes, kind) in cases {
         assert_eq!(refused(&bytes), ContainerError::NotACertificate { kind });
     }
+    let unknown = refused(b"\x01\x02\x03\xff");
+    assert_eq!(unknown, ContainerError::UnknownFormat { first: 1 });
+    assert!(unknown.to_string().contains("at byte 0") && unknown.to_string().contains("0x01"));
     assert_eq!(refused(b""), ContainerError::Empty);
     assert_eq!(refused(b" \r\n\t"), ContainerError::Empty);
     let big = vec![b'A'; container::INPUT_BYTES_MAX + 1];

@@ -122,6 +122,17 @@ fn a_header_is_read_as_written() {
 }
 
 #[test]
+fn a_range_without_entries_is_none() {
+    let log = log();
+    let proof = range_proof(&log.tiles, 3, 9, SIZE).unwrap();
+    for (start, end) in [(0, 0), (9, 3)] {
+        let proof = Proof::Range(RangeProof { start, end, ..proof.clone() });
+        let refused = Header::parse(&header(&log, proof).to_line()).unwrap_err();
+        assert!(matches!(refused, FormatError::EmptyRange), "{refused}");
+    }
+}
+
+#[test]
 fn every_change_to_a_range_is_found() {
     let log = log();
     let good = range(&log, 10, 20);
@@ -151,7 +162,7 @@ fn every_change_to_a_range_is_found() {
         Some(13),
         "another",
     );
-    check("no JSON", &|l| l[4].truncate(9), None, "line 5");
+    check("no JSON", &|l| l[4].truncate(9), Some(13), "line 5");
     check("no header", &|l| drop(l.remove(0)), None, "line 1");
     check("nothing", &|l| l.clear(), None, "empty");
 

@@ -19,6 +19,8 @@ pub enum ExportError<E> {
     Format {
         /// Number of the line, counted from 1.
         line: u64,
+        /// Index of the entry that must stand there, where that is known.
+        index: Option<u64>,
         /// What is wrong with it.
         #[source]
         source: FormatError,
@@ -116,6 +118,7 @@ impl<E> ExportError<E> {
             | Self::Missing { index }
             | Self::Content { index, .. } => Some(*index),
             Self::Order { expected, .. } => Some(*expected),
+            Self::Format { index, .. } => *index,
             _ => None,
         }
     }
@@ -148,8 +151,11 @@ impl<E, I: Iterator<Item = Result<String, E>>> Reader<I> {
     /// [`ExportError::Empty`], [`ExportError::Format`] or [`ExportError::Source`].
     pub fn open(mut lines: I) -> Result<Self, ExportError<E>> {
         let first = lines.next().ok_or(ExportError::Empty)?.map_err(ExportError::Source)?;
-        let header =
-            Header::parse(&first).map_err(|source| ExportError::Format { line: 1, source })?;
+        let header = Header::parse(&first).map_err(|source| ExportError::Format {
+            line: 1,
+            index: None,
+            source,
+        })?;
         Ok(Self { header, lines, line: 1, end: None })
     }
 
@@ -211,6 +217,10 @@ impl<E, I: Iterator<Item = Result<String, E>>> Reader<I> {
         let entries = std::iter::from_fn(|| {
             let line = match self.next() {
                 Ok(line) => line?,
+                Err(ExportError::Format { line, source, .. }) => {
+                    let index = Some(expected);
+                    return Some(Err(ExportError::Format { line, index, source }));
+                }
                 Err(error) => return Some(Err(error)),
             };
             if line.log_index != expected {
@@ -275,7 +285,8 @@ impl<E, I: Iterator<Item = Result<String, E>>> Reader<I> {
             return Ok(None);
         }
         let line = self.line;
-        Line::parse(&text).map(Some).map_err(|source| ExportError::Format { line, source })
+        let malformed = |source| ExportError::Format { line, index: None, source };
+        Line::parse(&text).map(Some).map_err(malformed)
     }
 }
 

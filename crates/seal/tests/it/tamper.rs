@@ -56,8 +56,7 @@ fn sound_logs_are_accepted() {
 fn every_byte_of_a_bundle() {
     for (path, first, width) in [(FULL, 256u64, 256usize), (PARTIAL, 512, 88)] {
         assert_eq!(MemoryLog::new(SIZE).bytes(path).len(), width * STEP);
-        // One bit of every byte of the partial bundle, and of every seventh of the full one.
-        for at in (0..width * STEP).step_by(if width == 88 { 1 } else { 7 }) {
+        for at in 0..width * STEP {
             let fault = spoiled(|log| log.bytes(path)[at] ^= 1 << (at % 8));
             assert_eq!(fault.index, Some(first + (at / STEP) as u64), "{path} byte {at}");
         }
@@ -129,7 +128,7 @@ fn entries_swapped_between_bundles() {
 #[test]
 fn tiles_of_leaf_hashes() {
     for (path, first, width) in [("tile/0/001", 256u64, 256usize), ("tile/0/002.p/88", 512, 88)] {
-        for at in (0..width * 32).step_by(61) {
+        for at in 0..width * 32 {
             let fault = spoiled(|log| log.bytes(path)[at] ^= 1 << (at % 8));
             assert_eq!(fault.index, Some(first + (at / 32) as u64), "{path} byte {at}");
             assert_eq!(fault.kind, FaultKind::Tile(path.parse().unwrap()));

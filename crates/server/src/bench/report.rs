@@ -53,7 +53,8 @@ impl Report {
     /// An empty report of a run with `size` events.
     pub fn new(size: u64, json: bool) -> Self {
         if !json {
-            println!("{:<58} {:>12} {:<9} {:>10} {:>6}", "", "measured", "", "plain", "ratio");
+            let _ =
+                outln!("{:<58} {:>12} {:<9} {:>10} {:>6}", "", "measured", "", "plain", "ratio");
         }
         Self { size, json, figures: Vec::new() }
     }
@@ -61,9 +62,9 @@ impl Report {
     /// A remark that concerns the whole run.
     pub fn note(&self, text: &str) {
         if self.json {
-            eprintln!("{text}");
+            errln!("{text}");
         } else {
-            println!("{text}");
+            let _ = outln!("{text}");
         }
     }
 
@@ -77,9 +78,10 @@ impl Report {
                 let spread = figure.spread.map_or_else(String::new, |(p50, p99)| {
                     format!("  p95; p50 {}, p99 {}", shown(p50), shown(p99))
                 });
-                println!(
+                let _ = outln!(
                     "{:<58} {value:>12} {:<9} {plain:>10} {ratio:>6}{spread}",
-                    figure.name, figure.unit
+                    figure.name,
+                    figure.unit
                 );
             }
             self.figures.push(figure);
@@ -111,7 +113,7 @@ impl Report {
             "size": self.size,
             "figures": figures,
         });
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        outln!("{}", serde_json::to_string_pretty(&report)?)?;
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ pub struct BenchArguments {
     #[arg(long, conflicts_with = "size")]
     pub quick: bool,
     /// How many events to work with [default: 100000].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub size: Option<u64>,
     /// Only this part; may be given several times [default: all].
     #[arg(long, value_name = "PART")]

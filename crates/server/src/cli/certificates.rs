@@ -21,18 +21,44 @@ pub enum CertificatesCommand {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  chancery certificates upload www.pem chain.pem --path /prod/web
+  chancery certificates upload www.pem chain.pem --path /prod/web --group web --owner alice
   openssl s_client -connect example.org:443 -showcerts </dev/null | chancery certificates upload -")]
 pub struct UploadArguments {
     /// The files; - is standard input.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// The folder of the inventory they go to.
-    #[arg(long, value_name = "PATH")]
-    pub path: Option<String>,
+    /// Where they belong.
+    #[command(flatten)]
+    pub placement: PlacementArguments,
+    /// Do not wait: the server works them off as jobs, whose ids are printed.
+    #[arg(long = "async")]
+    pub asynchronous: bool,
     /// A file that holds the password of a PKCS#12 file. Private keys are never uploaded.
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
+}
+
+/// Where certificates belong in the inventory.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlacementArguments {
+    /// The folder of the inventory they go to.
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+    /// A group they belong to, by name or id; may be given several times.
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// Their RA profile, by name or id.
+    #[arg(long, value_name = "PROFILE")]
+    pub ra_profile: Option<String>,
+    /// Their owner, by login name or id.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub owner: Option<String>,
+    /// The value of a custom attribute; may be given several times, for a list with one name.
+    #[arg(long = "attribute", value_name = "NAME=VALUE")]
+    pub attributes: Vec<String>,
+    /// Chains may end at them.
+    #[arg(long)]
+    pub trust_anchor: bool,
 }
 
 /// Import every certificate in the files under a directory; what is no certificate is passed over
@@ -46,9 +72,13 @@ pub struct ImportArguments {
     /// The directory, read with everything below it.
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
-    /// The folder of the inventory they go to.
-    #[arg(long, value_name = "PATH")]
-    pub path: Option<String>,
+    /// Where they belong.
+    #[command(flatten)]
+    pub placement: PlacementArguments,
+    /// Let the server work them off as jobs and do not wait for these [default: from 50
+    /// certificates on, jobs that are waited for].
+    #[arg(long = "async")]
+    pub asynchronous: bool,
     /// Say what would be imported, and upload nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -65,7 +95,8 @@ pub struct CertificateListArguments {
     #[arg(value_name = "FILTER", default_value = "", hide_default_value = true)]
     pub filter: String,
     /// At most so many.
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50,
+        value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
 }
 

@@ -104,7 +104,7 @@ fn check(
     global: &GlobalArguments,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let config = Config::load(&arguments.settings.inputs(arguments.demo))?;
+    let config = Config::load_to_serve(&arguments.settings.inputs(arguments.demo))?;
     if global.json { write_json(&config, out) } else { write_text(&config, out) }
 }
 

@@ -51,6 +51,11 @@ fn commands_parse() {
         "chancery alerts list severity>=error -n 5",
         "chancery alerts ack kind:job_failed",
         "chancery alerts resolve id:x --comment done",
+        "chancery channels create mail mail.json --secret password=/run/smtp",
+        "chancery channels test mail --to ada@example.org",
+        "chancery notices list --decision skipped --limit 5",
+        "chancery notices why e --account a",
+        "chancery notices unreached --state nobody",
         "chancery forwarders list --json",
         "chancery forwarders create soc soc.json --secret token=/run/token",
         "chancery forwarders replay soc --from 0",
@@ -141,7 +146,9 @@ fn completions_and_manual_are_printed() {
 fn the_configuration_is_printed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.toml");
-    std::fs::write(&file, "listen = \"127.0.0.1:7\"\nadmin.password = \"hunter2\"\n").unwrap();
+    let text = "listen = \"127.0.0.1:7\"\nadmin.password = \"hunter2hunter2\"\n\
+                log.allow_unencrypted_key = true\n";
+    std::fs::write(&file, text).unwrap();
     let words = format!("chancery config check --config {}", file.display());
     let text = output(&words);
     assert!(text.contains("a.toml:1)") && text.contains("127.0.0.1:7"), "{text}");
@@ -157,7 +164,7 @@ fn the_configuration_is_printed() {
 
 #[test]
 fn a_bad_configuration_is_an_error_with_its_place() {
-    let cli = parse("chancery config check --set listen=nowhere --set sesion.x=1").unwrap();
+    let cli = parse("chancery config check --set listen=nowhere --set sesion.x=1 --demo").unwrap();
     let error = cli.command.run_alone(&cli.global, &mut Vec::new()).unwrap().unwrap_err();
     let text = error.to_string();
     assert!(text.contains("2 problems") && text.contains("flag --set: listen"), "{text}");

@@ -16,13 +16,15 @@ Examples:
       The log in the data directory of this machine.
 
   chancery verify --url https://chancery.example.org/log --key 'chancery.example.org/log+…'
-      The log of a server, over the network, without an account.
+      The log of a server, over the network. Its entries are read with the token of an auditor
+      (CHANCERY_TOKEN).
 
   chancery verify --export events.jsonl --from 1000 --to 1999
       A part of an export.
 
-  chancery verify --proof event.tlog-proof --entry event.json --key log.vkey
-      One event, without the log.")]
+  chancery verify --proof event.tlog-proof --entry event.entry --key log.vkey
+      One event, without the log. The server gives its proof at /api/v1/events/INDEX/proof, its
+      sealed bytes at /api/v1/events/INDEX/entry.")]
 pub struct VerifyArguments {
     /// The data directory whose log is verified [default: that of the configuration].
     #[arg(long, value_name = "DIR", conflicts_with_all = ["url", "export", "proof"])]
@@ -40,8 +42,8 @@ pub struct VerifyArguments {
     /// A C2SP tlog-proof of a single event.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"])]
     pub proof: Option<PathBuf>,
-    /// The event of the proof: its sealed bytes, or its JSON as the server shows it [default: the
-    /// extra data of the proof].
+    /// The event of the proof: its sealed bytes, a line of an export, or its JSON where that does
+    /// not show its personal part [default: the extra data of the proof].
     #[arg(long, value_name = "FILE", requires = "proof")]
     pub entry: Option<PathBuf>,
     /// The first log index of a range.

@@ -31,22 +31,22 @@ pub async fn run(global: &GlobalArguments, command: AlertsCommand) -> Result<()>
 
 async fn list(global: &GlobalArguments, client: &Client, arguments: ListArguments) -> Result<()> {
     let alerts = client.list("alerts", &[("filter", arguments.filter)], arguments.limit).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{:#}", Value::Array(alerts))?;
         return Ok(());
     }
     let rows: Vec<Vec<String>> = alerts.iter().map(cells).collect();
-    text::table(&mut out, &["RAISED", "LEVEL", "STATE", "TIMES", "TYPE", "ALERT"], &rows)
+    text::table(&mut out, &["RAISED", "SEVERITY", "STATE", "TIMES", "KIND", "ALERT"], &rows)
 }
 
-/// Time, severity, state, count, type and title of an alert as the API tells it.
+/// Time, severity, state, count, kind and title of an alert as the API tells it.
 fn cells(alert: &Value) -> Vec<String> {
     let member = |name: &str| text::plain(alert[name].as_str().unwrap_or_default());
     let raised: String = member("created_at").chars().take(19).collect();
     vec![
         format!("{}Z", raised.replace('T', " ")),
-        member("level"),
+        member("severity"),
         member("state"),
         alert["occurrences"].to_string(),
         member("kind"),
@@ -62,7 +62,7 @@ async fn settle(
     done: &str,
 ) -> Result<()> {
     let (_, settled) = client.post(&format!("alerts/{action}"), &[], Body::Json(wish)).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{settled:#}")?;
         return Ok(());

@@ -23,7 +23,7 @@ const POLL: Duration = Duration::from_millis(500);
 /// The server was not reached or refused, or a file cannot be read or written.
 pub async fn run(global: &GlobalArguments, command: &ConfigCommand) -> Result<()> {
     let client = Client::new(global)?;
-    let mut out = std::io::stdout();
+    let mut out = crate::terminal::out();
     match command {
         ConfigCommand::Check(_) => bail!("this command stands alone and was not run"),
         ConfigCommand::Export(arguments) => export(&client, arguments).await,
@@ -49,7 +49,7 @@ async fn export(client: &Client, arguments: &ConfigExportArguments) -> Result<()
     let answer = client.send(Method::GET, "automation/export", &[], Body::None, &[]).await?;
     let bytes = answer.bytes().await?;
     match &arguments.output {
-        None => std::io::stdout().write_all(&bytes)?,
+        None => crate::terminal::out().write_all(&bytes)?,
         Some(file) => std::fs::write(file, &bytes)
             .with_context(|| format!("cannot write {}", file.display()))?,
     }

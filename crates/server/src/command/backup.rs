@@ -62,14 +62,14 @@ async fn by_server(global: &GlobalArguments) -> Result<ExitCode> {
         }
     };
     if global.json {
-        println!("{:#}", json!({ "job": job, "backup": result }));
+        outln!("{:#}", json!({ "job": job, "backup": result }))?;
     } else {
-        println!(
+        outln!(
             "The server made a backup in {}: {} bytes, {} log entries.",
             plain(result["directory"].as_str().unwrap_or("?")),
             number(result["size_bytes"].as_u64().unwrap_or(0)),
             number(result["log_size"].as_u64().unwrap_or(0)),
-        );
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -95,7 +95,7 @@ async fn here(
     let (made, recorded) = match recorded(&config, destination).await {
         Ok(made) => (made, true),
         Err(why) => {
-            eprintln!(
+            errln!(
                 "This backup is not recorded in the log ({why:#}); a running server makes and \
                  records one by chancery backup --server URL."
             );
@@ -117,15 +117,15 @@ async fn here(
             "recorded": recorded,
             "verification": report.document(),
         });
-        println!("{document:#}");
+        outln!("{document:#}")?;
     } else {
-        println!(
+        outln!(
             "Copied {} to {}: {} bytes.",
             from.display(),
             destination.display(),
             number(made.size_bytes)
-        );
-        println!("{}", report.text());
+        )?;
+        outln!("{}", report.text())?;
     }
     Ok(if report.fault.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

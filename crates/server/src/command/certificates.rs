@@ -1,34 +1,28 @@
 //! `chancery certificates`: the inventory of a server, over its API.
 
 mod import;
+mod upload;
 mod walk;
 
-use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::text::{self, counted, plain};
+use super::text::{self, plain};
 use crate::cli::GlobalArguments;
-use crate::cli::certificates::{CertificateListArguments, CertificatesCommand, UploadArguments};
-use crate::client::{self, Body, Client};
-
-/// Largest file that is uploaded.
-const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+use crate::cli::certificates::{CertificateListArguments, CertificatesCommand};
+use crate::client::{Body, Client};
 
 /// Runs the command; status 1 when a certificate was refused.
 ///
 /// # Errors
-/// The server was not reached or refused, or a file cannot be read.
+/// The server was not reached or refused, or standard output cannot be written.
 pub async fn run(global: &GlobalArguments, command: CertificatesCommand) -> Result<ExitCode> {
     match command {
         CertificatesCommand::Upload(arguments) => {
-            return upload(global, &Client::new(global)?, arguments).await;
+            return upload::run(global, &Client::new(global)?, arguments).await;
         }
         CertificatesCommand::Import(arguments) => return import::run(global, arguments).await,
         CertificatesCommand::List(arguments) => {
@@ -41,116 +35,6 @@ pub async fn run(global: &GlobalArguments, command: CertificatesCommand) -> Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// What became of one certificate.
-struct Item {
-    subject: Option<String>,
-    id: Option<String>,
-    problem: Option<String>,
-}
-
-impl Item {
-    /// The items in the answer to an upload.
-    fn all(status: StatusCode, answer: &Value) -> Vec<Self> {
-        let text = |value: &Value, name: &str| value[name].as_str().map(str::to_owned);
-        if status == StatusCode::CREATED {
-            let subject = text(answer, "subject");
-            return vec![Self { subject, id: text(answer, "id"), problem: None }];
-        }
-        let items = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-        items
-            .iter()
-            .map(|item| Self {
-                subject: text(item, "subject"),
-                id: text(item, "id"),
-                problem: client::told(&item["problem"]),
-            })
-            .collect()
-    }
-}
-
-async fn upload(
-    global: &GlobalArguments,
-    client: &Client,
-    arguments: UploadArguments,
-) -> Result<ExitCode> {
-    let password = arguments.password_file.as_deref().map(password).transpose()?;
-    let (mut documents, mut accepted, mut refused) = (Vec::new(), 0_u64, 0_u64);
-    for file in &arguments.files {
-        let bytes = read(file)?;
-        let mut body = json!({ "certificate": STANDARD.encode(&bytes) });
-        if let Some(password) = &password {
-            body["password"] = json!(password);
-        }
-        if let Some(path) = &arguments.path {
-            body["path"] = json!(path);
-        }
-        let name = file.display().to_string();
-        let items = match client.post("certificates", &[], Body::Json(body)).await {
-            Ok((status, answer)) => Item::all(status, &answer),
-            // One file may be wrong and the next right; without a server there is no next one.
-            Err(error) if arguments.files.len() > 1 && is_refusal(&error) => {
-                vec![Item { subject: None, id: None, problem: Some(format!("{error:#}")) }]
-            }
-            Err(error) => return Err(error.context(name)),
-        };
-        for item in items {
-            let Item { subject, id, problem } = item;
-            accepted += u64::from(id.is_some());
-            refused += u64::from(id.is_none());
-            if global.json {
-                documents.push(json!({
-                    "file": name, "subject": subject, "id": id, "problem": problem,
-                }));
-                continue;
-            }
-            let subject = plain(subject.as_deref().unwrap_or("?"));
-            match (id, problem) {
-                (Some(id), _) => println!("{name}: {subject}: {id}"),
-                (None, problem) => {
-                    let problem = problem.unwrap_or_else(|| "refused".to_owned());
-                    eprintln!("{name}: {subject}: {problem}");
-                }
-            }
-        }
-    }
-    if global.json {
-        let document = json!({ "accepted": accepted, "refused": refused, "items": documents });
-        println!("{document:#}");
-    } else if accepted + refused > 1 {
-        let total = counted(accepted, "certificate", "certificates");
-        println!("{total} uploaded, {} refused.", text::number(refused));
-    }
-    Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn is_refusal(error: &anyhow::Error) -> bool {
-    error.to_string().starts_with("the server refused")
-}
-
-fn password(path: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the password file {}", path.display()))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
-/// The bytes of a file, or of standard input for `-`.
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let limit = FILE_BYTES_MAX + 1;
-    let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
-    };
-    read.with_context(|| format!("cannot read {}", path.display()))?;
-    ensure!(
-        bytes.len() as u64 <= FILE_BYTES_MAX,
-        "{} is larger than {FILE_BYTES_MAX} bytes",
-        path.display()
-    );
-    Ok(bytes)
-}
-
 async fn list(
     global: &GlobalArguments,
     client: &Client,
@@ -158,7 +42,7 @@ async fn list(
 ) -> Result<()> {
     let query = [("filter", arguments.filter), ("sort", "expires".to_owned())];
     let items = client.list("certificates", &query, arguments.limit).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{:#}", Value::Array(items))?;
         return Ok(());
@@ -178,7 +62,7 @@ async fn list(
         .collect();
     text::table(&mut out, &["ID", "UNTIL", "STATUS", "PATH", "SUBJECT"], &rows)?;
     if items.len() as u64 == arguments.limit {
-        eprintln!("There may be more: --limit {}", arguments.limit.saturating_mul(10));
+        errln!("There may be more: --limit {}", arguments.limit.saturating_mul(10));
     }
     Ok(())
 }
@@ -188,15 +72,16 @@ async fn show(global: &GlobalArguments, client: &Client, wanted: &str, pem: bool
     if pem {
         let path = format!("certificates/{id}/pem");
         let response = client.send(reqwest::Method::GET, &path, &[], Body::None, &[]).await?;
-        print!("{}", response.text().await.context("the answer broke off")?);
+        let pem = response.text().await.context("the answer broke off")?;
+        outln!("{}", pem.trim_end())?;
         return Ok(());
     }
     let document = client.get(&format!("certificates/{id}"), &[]).await?;
     if global.json {
-        println!("{document:#}");
+        outln!("{document:#}")?;
         return Ok(());
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     print_certificate(&mut out, &document)?;
     let query = [("limit", "5".to_owned())];
     let events = client.get(&format!("certificates/{id}/events"), &query).await;

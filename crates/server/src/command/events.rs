@@ -42,7 +42,7 @@ async fn list(global: &GlobalArguments, client: &Client, arguments: ListArgument
         query.push(("cursor", format!("b{before}")));
     }
     let events = client.list("events", &query, arguments.limit).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{:#}", Value::Array(events))?;
         return Ok(());
@@ -50,7 +50,7 @@ async fn list(global: &GlobalArguments, client: &Client, arguments: ListArgument
     let rows: Vec<Vec<String>> = events.iter().map(|event| cells(event).to_vec()).collect();
     text::table(&mut out, &["INDEX", "TIME", "SEVERITY", "TYPE", "WHAT HAPPENED"], &rows)?;
     if let Some(last) = events.last().filter(|_| events.len() as u64 == arguments.limit) {
-        eprintln!("There may be more: --before {}", last["log_index"]);
+        errln!("There may be more: --before {}", last["log_index"]);
     }
     Ok(())
 }
@@ -94,7 +94,7 @@ async fn tail(global: &GlobalArguments, client: &Client, arguments: TailArgument
                 follow(global, response, &mut last, &mut wait).await?
             }
         };
-        eprintln!("{ended:#}; trying again in {} s", wait.as_secs());
+        errln!("{ended:#}; trying again in {} s", wait.as_secs());
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(WAIT_MAX);
     }
@@ -131,7 +131,7 @@ async fn follow(
 }
 
 fn print_event(global: &GlobalArguments, record: &Value) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{record}")?;
     } else {
@@ -146,7 +146,7 @@ async fn show(client: &Client, arguments: ShowArguments) -> Result<()> {
     let path = format!("events/{}", arguments.event);
     let query = [("dialect", arguments.dialect.name().to_owned())];
     let response = client.send(Method::GET, &path, &query, Body::None, &[]).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     let headers: Vec<_> = response
         .headers()
         .iter()
@@ -192,7 +192,7 @@ async fn export(client: &Client, arguments: ExportArguments) -> Result<()> {
     let mut tail = Tail::default();
     match &arguments.output {
         None => {
-            let mut out = std::io::stdout();
+            let mut out = crate::terminal::out();
             receive(response, &mut out, &mut tail).await?;
             out.flush()?;
             checked(&tail)
@@ -207,7 +207,7 @@ async fn export(client: &Client, arguments: ExportArguments) -> Result<()> {
             checked(&tail)?;
             std::fs::rename(&part, path)
                 .with_context(|| format!("cannot write {}", path.display()))?;
-            eprintln!("{}: {} bytes", path.display(), text::number(tail.bytes));
+            errln!("{}: {} bytes", path.display(), text::number(tail.bytes));
             Ok(())
         }
     }

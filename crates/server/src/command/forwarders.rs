@@ -1,14 +1,14 @@
 //! `chancery forwarders`: forwarders and deliveries of a server, over its API.
 
-use std::io::{Read as _, Write};
+use std::io::Read as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::text;
 use crate::cli::GlobalArguments;
-use crate::cli::forwarders::{CreateArguments, DeliveriesArguments, ForwardersCommand};
+use crate::cli::forwarders::{DeliveriesArguments, ForwardersCommand};
 use crate::client::{Body, Client};
 
 /// Runs the command.
@@ -27,28 +27,36 @@ pub async fn run(global: &GlobalArguments, command: ForwardersCommand) -> Result
         Wanted::Deliveries(arguments) => deliveries(global, &client, arguments).await,
         Wanted::Show(of) => print(&client.get(&format!("forwarders/{}", of.name), &[]).await?),
         Wanted::Create(arguments) => {
-            let mut new = wish(&arguments)?;
+            let mut new = wish(&arguments.file, &arguments.secrets)?;
             new["name"] = json!(arguments.name);
             print(&post("forwarders".to_owned(), new).await?)
         }
         Wanted::Update(arguments) => {
             let path = format!("forwarders/{}", arguments.name);
-            let body = Body::Json(wish(&arguments)?);
+            let body = Body::Json(wish(&arguments.file, &arguments.secrets)?);
             let saved = client.send(Method::PUT, &path, &[], body, &[]).await?;
             print(&saved.json::<Value>().await?)
         }
-        Wanted::Test(of) => print(&post(at(&of.name, "test"), json!({})).await?),
+        Wanted::Test(of) => {
+            let tried = post(at(&of.name, "test"), json!({})).await?;
+            print(&tried)?;
+            ensure!(tried["delivered"] == json!(true), "it was not delivered");
+            Ok(())
+        }
         Wanted::Enable(of) => {
             post(at(&of.name, "switch"), json!({ "enabled": true })).await?;
-            say("It is switched on, and goes on where it was.")
+            let done = json!({ "forwarder": of.name, "enabled": true });
+            say(global, "It is switched on, and goes on where it was.", &done)
         }
         Wanted::Disable(of) => {
             post(at(&of.name, "switch"), json!({ "enabled": false })).await?;
-            say("It is switched off.")
+            let done = json!({ "forwarder": of.name, "enabled": false });
+            say(global, "It is switched off.", &done)
         }
         Wanted::Replay(of) => {
             post(at(&of.name, "replay"), json!({ "from_index": of.from })).await?;
-            say("It goes on from there.")
+            let done = json!({ "forwarder": of.name, "from_index": of.from });
+            say(global, "It goes on from there.", &done)
         }
         Wanted::Recover(of) => {
             print(&post(at(&of.name, "recover"), json!({ "since": of.since })).await?)
@@ -59,28 +67,31 @@ pub async fn run(global: &GlobalArguments, command: ForwardersCommand) -> Result
         }
         Wanted::Resend(of) => {
             post(format!("deliveries/{}/resend", of.id), json!({})).await?;
-            say("It waits to be sent again.")
+            say(global, "It waits to be sent again.", &json!({ "delivery": of.id, "resent": true }))
         }
         Wanted::Delete(of) => {
             let path = format!("forwarders/{}", of.name);
             client.send(Method::DELETE, &path, &[], Body::None, &[]).await?;
-            say("The forwarder is deleted.")
+            let done = json!({ "forwarder": of.name, "deleted": true });
+            say(global, "The forwarder is deleted.", &done)
         }
     }
 }
 
-fn say(text: &str) -> Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}")?;
-    Ok(())
+/// What was done, as a sentence or as one document.
+pub(super) fn say(global: &GlobalArguments, text: &str, done: &Value) -> Result<()> {
+    if global.json {
+        return print(done);
+    }
+    Ok(outln!("{text}")?)
 }
 
-fn print(value: &Value) -> Result<()> {
-    writeln!(std::io::stdout().lock(), "{value:#}")?;
-    Ok(())
+pub(super) fn print(value: &Value) -> Result<()> {
+    Ok(outln!("{value:#}")?)
 }
 
 /// What the file says, with the secrets.
-fn wish(arguments: &CreateArguments) -> Result<Value> {
+pub(super) fn wish(file: &str, secret_files: &[String]) -> Result<Value> {
     let read = |path: &str| -> Result<String> {
         if path == "-" {
             let mut text = String::new();
@@ -89,15 +100,29 @@ fn wish(arguments: &CreateArguments) -> Result<Value> {
         }
         std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
     };
-    let text = read(&arguments.file)?;
-    let body: Value =
-        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", arguments.file))?;
+    let text = read(file)?;
+    let body: Value = serde_json::from_str(&text).with_context(|| format!("{file} is not JSON"))?;
     let mut secrets = Map::new();
-    for secret in &arguments.secrets {
+    for secret in secret_files {
         let (name, path) = secret.split_once('=').context("--secret takes NAME=FILE")?;
         secrets.insert(name.to_owned(), json!(read(path)?.trim_end_matches(['\r', '\n'])));
     }
     Ok(json!({ "body": body, "secrets": secrets }))
+}
+
+/// Whether a destination is on, and gets through.
+pub(super) fn state(one: &Value) -> String {
+    match (one["enabled"] == json!(true), one["failures"].as_i64().unwrap_or(0)) {
+        (false, _) => "off",
+        (true, 0) => "on",
+        (true, _) => "failing",
+    }
+    .to_owned()
+}
+
+/// A text member.
+pub(super) fn word(one: &Value, name: &str) -> String {
+    text::plain(one[name].as_str().unwrap_or_default())
 }
 
 async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
@@ -105,15 +130,6 @@ async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
     if global.json {
         return print(&Value::Array(forwarders));
     }
-    let state = |one: &Value| {
-        match (one["enabled"] == json!(true), one["failures"].as_i64().unwrap_or(0)) {
-            (false, _) => "off",
-            (true, 0) => "on",
-            (true, _) => "failing",
-        }
-        .to_owned()
-    };
-    let word = |one: &Value, name: &str| text::plain(one[name].as_str().unwrap_or_default());
     let rows: Vec<Vec<String>> = forwarders
         .iter()
         .map(|one| {
@@ -129,7 +145,7 @@ async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
         })
         .collect();
     let head = ["FORWARDER", "STATE", "KIND", "WAITING", "GIVEN UP", "LOG", "TO"];
-    text::table(&mut std::io::stdout().lock(), &head, &rows)
+    text::table(&mut crate::terminal::out(), &head, &rows)
 }
 
 async fn deliveries(
@@ -163,5 +179,5 @@ async fn deliveries(
         })
         .collect();
     let head = ["DELIVERY", "DESTINATION", "STATE", "ATTEMPTS", "EVENT", "LAST ERROR"];
-    text::table(&mut std::io::stdout().lock(), &head, &rows)
+    text::table(&mut crate::terminal::out(), &head, &rows)
 }

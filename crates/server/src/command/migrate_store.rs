@@ -32,7 +32,7 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
     let before = DataDir::open(data_dir).await?.checkpoint().await?;
     let done = transfer(&Settings::embedded(data_dir), &to, |table, rows| {
         if rows > 0 {
-            eprintln!("{table}: {}", counted(rows, "row", "rows"));
+            errln!("{table}: {}", counted(rows, "row", "rows"));
         }
     })
     .await
@@ -45,7 +45,7 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
     );
     let report = verify::log(copy, key, None, None).await?;
     if report.fault.is_some() {
-        eprintln!("{}", report.text());
+        errln!("{}", report.text());
         bail!("the log of the copy does not hold; the original is as it was");
     }
     let aside = data_dir.join("chancery.db.moved");
@@ -53,16 +53,16 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
         .with_context(|| format!("cannot rename {}", original.display()))?;
     if global.json {
         let document = json!({ "rows": done.rows, "log_size": done.log_size, "to": to.place() });
-        println!("{document:#}");
+        outln!("{document:#}")?;
     } else {
-        println!(
+        outln!(
             "Moved {} rows to {}; the log of {} verifies there and goes on. Set database to that \
              address and start the server on the same data directory. The old database is {}.",
             number(done.rows),
             to.place(),
             counted(done.log_size, "entry", "entries"),
             aside.display(),
-        );
+        )?;
     }
     Ok(())
 }

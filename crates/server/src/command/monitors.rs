@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use super::text;
@@ -44,7 +44,7 @@ fn counts(run: &Value) -> String {
 
 async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
     let monitors = client.list("monitors", &[], 10_000).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{:#}", Value::Array(monitors))?;
         return Ok(());
@@ -77,12 +77,15 @@ async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
 
 async fn run_now(global: &GlobalArguments, client: &Client, name: &str) -> Result<()> {
     let (_, run) = client.post(&format!("monitors/{name}/run"), &[], Body::None).await?;
-    let mut out = std::io::stdout().lock();
     if global.json {
-        writeln!(out, "{run:#}")?;
-        return Ok(());
+        outln!("{run:#}")?;
+    } else {
+        outln!("{}: {}", run["state"].as_str().unwrap_or("?"), counts(&run))?;
     }
-    writeln!(out, "{}", counts(&run))?;
+    let why = run["message"].as_str().unwrap_or("no reason given");
+    let state = run["state"].as_str().unwrap_or("in an unknown state");
+    let is_well = matches!(state, "succeeded" | "running");
+    ensure!(is_well, "the run is {}: {}", text::plain(state), text::plain(why));
     Ok(())
 }
 
@@ -93,7 +96,7 @@ async fn forecast(
 ) -> Result<()> {
     let path = format!("monitors/{}/forecast", arguments.name);
     let forecast = client.get(&path, &[("days", arguments.days.to_string())]).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{forecast:#}")?;
         return Ok(());

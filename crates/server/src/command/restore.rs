@@ -40,7 +40,7 @@ pub async fn run(global: &GlobalArguments, arguments: &RestoreArguments) -> Resu
     let backup = DataDir::open(from).await?.with_archive(archive);
     let report = verify::log(backup, key.clone(), None, None).await?;
     if report.fault.is_some() {
-        eprintln!("{}", report.text());
+        errln!("{}", report.text());
         bail!("the log in {} does not hold: it is not put back", from.display());
     }
     let log_size = report.size.unwrap_or(0);
@@ -57,7 +57,7 @@ pub async fn run(global: &GlobalArguments, arguments: &RestoreArguments) -> Resu
         let _ = std::fs::remove_dir_all(to);
         return Err(error.context("the restoring cannot be recorded: nothing was put back"));
     }
-    tell(global, &format!("Put back into {}", to.display()), to, &restored);
+    tell(global, &format!("Put back into {}", to.display()), to, &restored)?;
     Ok(())
 }
 
@@ -77,7 +77,7 @@ async fn in_place(
     let stored = open().await?.with_archive(archive);
     let report = verify::log(stored, key.clone(), None, None).await?;
     if report.fault.is_some() {
-        eprintln!("{}", report.text());
+        errln!("{}", report.text());
         bail!("the log in the database does not hold: put another copy back");
     }
     let log_size = report.size.unwrap_or(0);
@@ -90,7 +90,7 @@ async fn in_place(
     }
     let restored = Restored { log_size, published: newest };
     record(config, &Environment::system(), &restored, true).await?;
-    tell(global, "The database is as it was put back", data_dir, &restored);
+    tell(global, "The database is as it was put back", data_dir, &restored)?;
     Ok(())
 }
 
@@ -144,7 +144,12 @@ async fn record(
     Ok(noted?)
 }
 
-fn tell(global: &GlobalArguments, done: &str, data_dir: &Path, restored: &Restored) {
+fn tell(
+    global: &GlobalArguments,
+    done: &str,
+    data_dir: &Path,
+    restored: &Restored,
+) -> std::io::Result<()> {
     if global.json {
         let document = json!({
             "data_dir": data_dir.display().to_string(),
@@ -152,13 +157,12 @@ fn tell(global: &GlobalArguments, done: &str, data_dir: &Path, restored: &Restor
             "published_size": restored.published.as_ref().map(|(size, _)| size),
             "lost": restored.lost(),
         });
-        println!("{document:#}");
-        return;
+        return outln!("{document:#}");
     }
-    println!("{done}: the log goes on after {}.", counted(restored.log_size, "entry", "entries"));
+    outln!("{done}: the log goes on after {}.", counted(restored.log_size, "entry", "entries"))?;
     match restored.lost() {
-        Some(0) => println!("Nothing that was published is missing."),
-        Some(lost) => println!(
+        Some(0) => outln!("Nothing that was published is missing."),
+        Some(lost) => outln!(
             "{} that had been published {} lost, from index {}. Other events take these indexes: \
              to whoever kept the published checkpoint the log has forked here. This is recorded \
              as log.restore; tell those who watch the log.",
@@ -166,7 +170,7 @@ fn tell(global: &GlobalArguments, done: &str, data_dir: &Path, restored: &Restor
             if lost == 1 { "is" } else { "are" },
             restored.log_size,
         ),
-        None => println!(
+        None => outln!(
             "Whether anything was published after the backup is not known: name the newest \
              checkpoint that anybody has with --published to find out. The restoring is recorded \
              as log.restore."

@@ -82,7 +82,7 @@ fn wish(rule: &RuleArguments) -> Value {
 }
 
 fn tell(global: &GlobalArguments, made: &Value, member: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{made:#}")?;
     } else {
@@ -93,7 +93,7 @@ fn tell(global: &GlobalArguments, made: &Value, member: &str) -> Result<()> {
 }
 
 fn show_preview(global: &GlobalArguments, preview: &Value) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{preview:#}")?;
         return Ok(());
@@ -131,7 +131,7 @@ async fn follow(global: &GlobalArguments, client: &Client) -> Result<()> {
             }
             Some("success") => {
                 let result = &job["result"];
-                let mut out = std::io::stdout().lock();
+                let mut out = crate::terminal::out();
                 if global.json {
                     writeln!(out, "{result:#}")?;
                 } else {
@@ -153,7 +153,7 @@ async fn list(
     names: &[&str],
 ) -> Result<()> {
     let items = client.list(path, &[], 10_000).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     if global.json {
         writeln!(out, "{:#}", Value::Array(items))?;
         return Ok(());

@@ -1,6 +1,8 @@
 //! `chancery serve`: configuration, engine, listener, shutdown.
 
+use std::fs::DirBuilder;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,7 +31,7 @@ const MACHINE_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// # Errors
 /// The configuration, the data directory, the keys, the address or the TLS files cannot be used.
 pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
-    let mut config = Config::load(&arguments.settings.inputs(arguments.demo))?;
+    let mut config = Config::load_to_serve(&arguments.settings.inputs(arguments.demo))?;
     crate::logging::start(&config.logging);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -52,6 +54,7 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
         Some(tls) => Some(Identity::load(&tls.certificate, &tls.key, SystemTime::now())?),
         None => None,
     };
+    let lines = crate::syslog::bind(&config.syslog, config.tls.as_ref()).await?;
     let running =
         Engine::start(settings(&config, data_dir, arguments.demo)?, Environment::system())
             .await
@@ -61,14 +64,22 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
         let bundle = tokio::fs::read(MACHINE_BUNDLE).await.ok();
         let (machine, own) = running.engine().load_demonstration(bundle).await?;
         running.engine().hasten_monitors().await?;
-        println!(
+        // Nobody has to listen to a server.
+        let _ = outln!(
             "Imported {machine} CA certificates of this machine and {own} demonstration certificates."
         );
     }
     let stop = stop()?;
-    announce(&config, address, &running, arguments.demo);
+    if let Err(error) = announce(&config, address, &running, arguments.demo) {
+        tracing::warn!("{error}; a password that should have been shown there is lost");
+    }
+    let lines = lines.listen(running.engine().clone())?;
+    for (transport, address) in &lines.addresses {
+        let _ = outln!("Syslog over {transport}: {address}");
+    }
     let router = crate::wiring::router(running.engine().clone(), &config, arguments.demo);
     serve(listener, identity, router, stop).await?;
+    lines.stop().await;
     running.stop().await.context("the stop could not be recorded")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -95,6 +106,7 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Result<Settin
         admin_name: config.admin.name.clone(),
         admin_password: config.admin.password.as_ref().map(secret),
         expiring_days: config.validation.expiring_days,
+        keep_jobs_days: config.limits.keep_jobs_days,
         jobs_at_a_time: config.limits.jobs_at_a_time.clone(),
         verbose_audit: config.audit.verbose,
         session_idle_minutes: config.session.idle_minutes,
@@ -148,7 +160,7 @@ fn fresh_directory(parent: &Path) -> Result<PathBuf> {
         let path = parent.join(format!("demo-{name}{suffix}"));
         std::fs::create_dir_all(parent)
             .with_context(|| format!("cannot make the directory {}", parent.display()))?;
-        match std::fs::create_dir(&path) {
+        match DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => {
@@ -161,19 +173,26 @@ fn fresh_directory(parent: &Path) -> Result<PathBuf> {
 }
 
 /// Tells where to go and how to get in. The password is shown here and nowhere else.
-fn announce(config: &Config, address: SocketAddr, running: &Running, demo: bool) {
+fn announce(
+    config: &Config,
+    address: SocketAddr,
+    running: &Running,
+    demo: bool,
+) -> std::io::Result<()> {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    println!("Chancery {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"));
-    println!("Data directory: {}", running.engine().settings().data_dir.display());
+    outln!("Chancery {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"))?;
+    outln!("Data directory: {}", running.engine().settings().data_dir.display())?;
     if let Some(password) = &running.one_time_password {
-        println!("Administrator: {}", running.engine().settings().admin_name);
-        println!("One-time password, shown only now: {}", password.expose());
+        outln!("Administrator: {}", running.engine().settings().admin_name)?;
+        outln!("One-time password, shown only now: {}", password.expose())?;
+        outln!("It opens the door once: choose your own when you sign in.")?;
     }
     if demo {
-        println!(
+        outln!(
             "This is a demonstration: delete the data directory to forget it. Stop with Ctrl-C."
-        );
+        )?;
     }
+    Ok(())
 }
 
 async fn serve(

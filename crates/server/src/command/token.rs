@@ -30,10 +30,10 @@ pub async fn run(global: &GlobalArguments, command: &TokenCommand) -> Result<()>
         None => directly(command).await?,
     };
     match command {
-        _ if global.json => println!("{answer:#}"),
+        _ if global.json => outln!("{answer:#}")?,
         TokenCommand::Create(arguments) => print_created(arguments, &answer)?,
         TokenCommand::List(_) => print_list(&answer)?,
-        TokenCommand::Revoke(arguments) => println!("Revoked {}.", text::plain(&arguments.id)),
+        TokenCommand::Revoke(arguments) => outln!("Revoked {}.", text::plain(&arguments.id))?,
     }
     Ok(())
 }
@@ -45,13 +45,13 @@ fn print_created(arguments: &TokenCreateArguments, answer: &Value) -> Result<()>
     if secret.is_empty() {
         bail!("the server made a token and did not tell it: it is {}", member("id"));
     }
-    eprintln!(
+    errln!(
         "Token “{}” ({}), valid until {}. It is shown only now:",
         text::plain(&arguments.name),
         text::plain(member("id")),
         text::plain(member("expires_at")),
     );
-    println!("{secret}");
+    outln!("{secret}")?;
     Ok(())
 }
 
@@ -62,14 +62,10 @@ fn print_list(answer: &Value) -> Result<()> {
         .iter()
         .map(|item| {
             let state = if item["revoked_at"].is_string() { "revoked" } else { "" };
-            let account = match &item["account"] {
-                Value::Object(account) => account.get("name").and_then(Value::as_str),
-                _ => item["account_name"].as_str(),
-            };
             vec![
                 cell(item, "id"),
                 cell(item, "role"),
-                account.unwrap_or("—").to_owned(),
+                cell(item, "account_name"),
                 cell(item, "expires_at").chars().take(10).collect(),
                 cell(item, "used_at").chars().take(16).collect(),
                 state.to_owned(),
@@ -77,7 +73,7 @@ fn print_list(answer: &Value) -> Result<()> {
             ]
         })
         .collect();
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::out();
     let head = ["ID", "ROLE", "ACCOUNT", "UNTIL", "LAST USED", "STATE", "NAME"];
     text::table(&mut out, &head, &rows)?;
     Ok(out.flush()?)
@@ -112,9 +108,9 @@ async fn directly(command: &TokenCommand) -> Result<Value> {
         TokenCommand::List(arguments) => &arguments.settings,
         TokenCommand::Revoke(arguments) => &arguments.settings,
     };
-    let config = Config::load(&settings.inputs(false))?;
+    let config = Config::load_to_serve(&settings.inputs(false))?;
     let data_dir = config.serving.data_dir.clone();
-    eprintln!("No server is named: working directly in the data directory {}.", data_dir.display());
+    errln!("No server is named: working directly in the data directory {}.", data_dir.display());
     let settings = super::serve::settings(&config, data_dir.clone(), false)?;
     let environment = Environment::system();
     let running = Engine::start(settings, environment.clone()).await.map_err(|error| {
@@ -125,7 +121,7 @@ async fn directly(command: &TokenCommand) -> Result<Value> {
         ))
     })?;
     if let Some(password) = &running.one_time_password {
-        eprintln!(
+        errln!(
             "Administrator: {}\nOne-time password, shown only now: {}",
             running.engine().settings().admin_name,
             password.expose()
@@ -171,7 +167,8 @@ async fn work(engine: &Engine, context: &Context, command: &TokenCommand) -> Res
                     json!({
                         "id": token.id.to_string(),
                         "name": token.name,
-                        "account": { "id": token.account.to_string(), "name": token.account_name },
+                        "account": token.account.to_string(),
+                        "account_name": token.account_name,
                         "role": token.role,
                         "created_at": token.created_at.to_string(),
                         "expires_at": token.expires_at.to_string(),

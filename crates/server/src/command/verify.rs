@@ -28,6 +28,7 @@ use chancery_seal::{Checkpoint, Note, verify};
 use crate::cli::GlobalArguments;
 use crate::cli::verify::VerifyArguments;
 use crate::command::progress;
+use crate::terminal::is_nobody_reading;
 use report::{Fault, Report};
 use source::Ahead;
 
@@ -42,11 +43,16 @@ const NOT_LOOKED_AT: u8 = 2;
 pub async fn run(global: &GlobalArguments, arguments: &VerifyArguments) -> ExitCode {
     match verify(global, arguments).await {
         Ok(report) => {
-            report.print(global.json);
+            if let Err(error) = report.print(global.json).map_err(anyhow::Error::from)
+                && !is_nobody_reading(&error)
+            {
+                errln!("error: {error:#}");
+                return ExitCode::from(NOT_LOOKED_AT);
+            }
             if report.fault.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            errln!("error: {error:#}");
             ExitCode::from(NOT_LOOKED_AT)
         }
     }

@@ -1,5 +1,8 @@
 //! The first administrator, made when the data directory is empty.
 
+use chancery_engine::access::check_password;
+
+use super::problem::Problem;
 use super::reader::Reader;
 use super::secret::Secret;
 use super::setting::Setting;
@@ -47,5 +50,22 @@ impl Admin {
             name: reader.value("admin.name", "admin".to_owned()),
             password: reader.secret("admin.password", "admin.password_file"),
         }
+    }
+
+    /// The policy that every password must satisfy.
+    pub(super) fn check_to_serve(&self, reader: &mut Reader) {
+        let Some(password) = &self.password else { return };
+        let password = chancery_engine::Secret::new(password.expose().to_owned());
+        let Err(error) = check_password(&password, &self.name) else { return };
+        let source = |key| reader.source(key).map(|source| (key, source));
+        let Some((key, source)) = source("admin.password").or(source("admin.password_file")) else {
+            return;
+        };
+        let reason = match error {
+            chancery_engine::Error::Invalid { message, .. } => message,
+            error => error.to_string(),
+        };
+        let message = format!("{key} = (hidden): {reason}");
+        reader.report(Problem { place: source.to_string(), message });
     }
 }

@@ -1,4 +1,4 @@
-//! Sizes that are accepted from outside.
+//! Sizes that are accepted from outside, and how long jobs are kept.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +23,14 @@ pub const SETTINGS: &[Setting] = &[
         flag: None,
         is_secret: false,
     },
+    Setting {
+        key: "limits.keep_jobs_days",
+        default: "90",
+        expected: "days between 1 and 3650",
+        meaning: "Jobs that have ended are kept so many days; one that failed can be tried again for 30 of them at most.",
+        flag: None,
+        is_secret: false,
+    },
 ];
 
 /// Sizes that are accepted from outside.
@@ -32,6 +40,8 @@ pub struct Limits {
     pub max_upload_bytes: u64,
     /// How many jobs of a queue run at a time, where it is not as built in.
     pub jobs_at_a_time: BTreeMap<String, usize>,
+    /// Jobs that have ended are kept this many days.
+    pub keep_jobs_days: u32,
 }
 
 impl Limits {
@@ -48,6 +58,7 @@ impl Limits {
         Self {
             max_upload_bytes: reader.bytes("limits.max_upload_bytes", 16 << 20, 1 << 10..=1 << 30),
             jobs_at_a_time,
+            keep_jobs_days: reader.number("limits.keep_jobs_days", 90, 1..=3_650) as u32,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The sealed log: its name, and how its signing key is kept.
 
+use super::problem::Problem;
 use super::public_url::PublicUrl;
 use super::raw::{Raw, Value};
 use super::reader::Reader;
@@ -80,5 +81,22 @@ impl Log {
             key_passphrase: reader.secret("log.key_passphrase", "log.key_passphrase_file"),
             allow_unencrypted_key: reader.value("log.allow_unencrypted_key", false),
         }
+    }
+
+    /// A key on disc in clear is a decision, not an omission.
+    pub(super) fn check_to_serve(&self, reader: &mut Reader) {
+        let is_given = |key| reader.source(key).is_some();
+        // Given and refused already, or settled.
+        let is_settled = self.key_passphrase.is_some()
+            || self.allow_unencrypted_key
+            || is_given("log.key_passphrase")
+            || is_given("log.key_passphrase_file");
+        if is_settled || reader.demo {
+            return;
+        }
+        let message = "a passphrase for the log key is required: set log.key_passphrase_file \
+                       (CHANCERY_LOG_KEY_PASSPHRASE_FILE) or log.key_passphrase; to store the key \
+                       unencrypted, set log.allow_unencrypted_key = true";
+        reader.report(Problem { place: "log".to_owned(), message: message.to_owned() });
     }
 }

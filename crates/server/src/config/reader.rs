@@ -94,8 +94,14 @@ impl Reader {
             let message = format!("{key} is a section, not a setting; it holds {}", example.key);
             return self.report(Problem { place: source.to_string(), message });
         }
-        let hint = setting::nearest(key).map(|near| format!("; did you mean {near}?"));
-        let message = format!("no such setting: {key}{}", hint.unwrap_or_default());
+        let hint = match (setting::nearest(key), setting::nearest_section(key)) {
+            (Some(near), _) => format!("did you mean {near}?"),
+            (None, Some((section, example))) => {
+                format!("did you mean one of {section}, such as {example}?")
+            }
+            (None, None) => "docs/CONFIGURATION.md lists all".to_owned(),
+        };
+        let message = format!("no such setting: {key}; {hint}");
         self.report(Problem { place: source.to_string(), message });
     }
 

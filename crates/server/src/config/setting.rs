@@ -1,8 +1,8 @@
 //! What a setting is: its key, and from it the three spellings.
 
 use super::{
-    admin, archive, audit, limits, log, logging, network, rate, reaction, serving, session, tls,
-    validation,
+    admin, archive, audit, limits, log, logging, network, rate, reaction, serving, session, syslog,
+    tls, validation,
 };
 
 /// One setting. The list of all is the source of the documentation and of suggestions.
@@ -40,7 +40,7 @@ impl Setting {
 
 /// Every setting, in the order of the documentation.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    let sections: [&'static [Setting]; 13] = [
+    let sections: [&'static [Setting]; 14] = [
         serving::SETTINGS,
         tls::SETTINGS,
         log::SETTINGS,
@@ -51,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
         validation::SETTINGS,
         reaction::SETTINGS,
         network::SETTINGS,
+        syslog::SETTINGS,
         archive::SETTINGS,
         audit::SETTINGS,
         logging::SETTINGS,
@@ -72,10 +73,25 @@ pub fn nearest(unknown: &str) -> Option<&'static str> {
         // A right name in the wrong section, or one that was cut short, counts as one slip.
         let is_near = last == unknown_last || (plain.len() > 2 && key.starts_with(&plain));
         let moved = if is_near { 1 } else { usize::MAX };
-        edits(&plain, key).min(moved)
+        let edits = edits(&plain, key);
+        // Of several names in the wrong section, the one that reads most alike.
+        (edits.min(moved), edits)
     };
     let best = all().map(|setting| (distance(setting.key), setting.key)).min()?;
-    (best.0 <= (plain.chars().count() / 3).clamp(1, 3)).then_some(best.1)
+    (best.0.0 <= (plain.chars().count() / 3).clamp(1, 3)).then_some(best.1)
+}
+
+/// The section that was most probably meant by the one before the dot of an unknown key, with one
+/// of its settings; `None` if nothing comes close.
+pub fn nearest_section(unknown: &str) -> Option<(&'static str, &'static str)> {
+    let section = unknown.split_once('.').map_or(unknown, |(section, _)| section);
+    let section = section.replace('-', "_").to_lowercase();
+    let near = |setting: &'static Setting| {
+        let (known, _) = setting.key.split_once('.')?;
+        Some((edits(&section, known), known, setting.key))
+    };
+    let (distance, known, example) = all().filter_map(near).min_by_key(|(near, _, _)| *near)?;
+    (distance <= (section.chars().count() / 3).clamp(1, 3)).then_some((known, example))
 }
 
 /// Levenshtein distance in characters.

@@ -227,8 +227,37 @@ fn sections_are_no_settings() {
         problems(&place.file("tls = true\n")),
         ["chancery.toml:1: tls is a section, not a setting; it holds tls.certificate"]
     );
-    assert_eq!(problems(&place.file("[tsl]\n")), ["chancery.toml:1: no such setting: tsl"]);
+    assert_eq!(
+        problems(&place.file("[tsl]\n")),
+        ["chancery.toml:1: no such setting: tsl; docs/CONFIGURATION.md lists all"]
+    );
+    assert_eq!(
+        problems(&place.file("[sesion]\na = 1\n")),
+        ["chancery.toml:2: no such setting: sesion.a; did you mean one of session, such as \
+          session.idle_minutes?"]
+    );
     load(&place.file("[tls]\n"));
+}
+
+#[test]
+fn a_start_is_refused_what_it_would_refuse_later() {
+    let place = Place::new();
+    let inputs = place.file("admin.password = \"short\"\n");
+    load(&inputs);
+    let Err(error) = Config::load_to_serve(&inputs) else { panic!("nothing was refused") };
+    let text = error.to_string();
+    assert!(text.contains("2 problems") && text.contains("a passphrase"), "{text}");
+    assert!(text.contains("admin.password = (hidden): it needs at least 12 characters"), "{text}");
+    assert!(!text.contains("short"), "{text}");
+
+    let well = [
+        "log.key_passphrase = \"p\"\nadmin.password = \"correct horse battery\"\n",
+        "log.allow_unencrypted_key = true\n",
+    ];
+    for text in well {
+        assert!(Config::load_to_serve(&place.file(text)).is_ok(), "{text}");
+    }
+    assert!(Config::load_to_serve(&Inputs { demo: true, ..Inputs::default() }).is_ok());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::installation::{Installation, PREPARED, Server};
+use crate::installation::{Installation, PREPARED, Server, program};
 
 fn certificate(name: &str) -> String {
     rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap().cert.pem()
@@ -18,6 +18,48 @@ fn usage_is_told_with_status_two() {
         let run = installation.run(arguments);
         assert_eq!(run.status, 2, "{arguments:?} {run:?}");
     }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error_and_never_a_panic() {
+    let installation = Installation::prepared();
+    let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    for arguments in [&["verify"][..], &["verify", "--json"], &["version"], &["token", "list"]] {
+        let mut command = program(arguments);
+        command.env("CHANCERY_DATA_DIR", installation.data_dir());
+        let run = command.stdout(full()).output().unwrap();
+        let said = String::from_utf8_lossy(&run.stderr).into_owned();
+        let expected = if arguments[0] == "verify" { 2 } else { 1 };
+        assert_eq!(run.status.code(), Some(expected), "{arguments:?}: {said}");
+        assert!(said.contains("cannot write to standard output"), "{arguments:?}: {said}");
+
+        // Nobody reads, and nobody is told.
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let run = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&run.stderr).into_owned();
+        assert!(!said.contains("panicked") && !said.contains("Broken pipe"), "{said}");
+        let run = command.stdout(Stdio::null()).stderr(full()).status().unwrap();
+        assert!(run.success(), "{arguments:?}: {run}");
+    }
+}
+
+#[test]
+fn what_serve_refuses_leaves_nothing_behind() {
+    let installation = Installation::new();
+    let refused = |variables: &[(&str, &str)]| {
+        for arguments in [&["serve"][..], &["config", "check"], &["token", "list"]] {
+            let mut command = program(arguments);
+            command.env("CHANCERY_DATA_DIR", installation.data_dir());
+            let run = command.envs(variables.iter().copied()).output().unwrap();
+            let said = String::from_utf8(run.stderr).unwrap();
+            assert_eq!(run.status.code(), Some(1), "{arguments:?}: {said}");
+            assert!(said.contains("problem"), "{arguments:?}: {said}");
+            assert!(!installation.data_dir().exists(), "{arguments:?}");
+        }
+    };
+    refused(&[("CHANCERY_LOG_ALLOW_UNENCRYPTED_KEY", "false")]);
+    refused(&[("CHANCERY_ADMIN_PASSWORD", "short")]);
 }
 
 #[test]
@@ -59,6 +101,11 @@ fn tokens_without_a_server() {
     // Every one of these is in the log.
     let (status, document) = installation.verify();
     assert_eq!(status, 0, "{document:#}");
+
+    use std::os::unix::fs::MetadataExt as _;
+    let mode =
+        |path: &str| std::fs::metadata(installation.data_dir().join(path)).unwrap().mode() & 0o777;
+    assert_eq!((mode(""), mode("chancery.db")), (0o700, 0o600));
 }
 
 #[test]
@@ -210,8 +257,18 @@ fn certificates_are_uploaded_listed_and_shown() {
     assert!(run.err.contains(&id), "it names the one that is there: {run:?}");
     let run = server.run(&token, &["certificates", "upload", two, one, "--json"]);
     assert_eq!((run.status, run.document()["refused"].as_u64()), (1, Some(2)), "{run:?}");
+    // One refused file is a document, too.
+    let run = server.run(&token, &["certificates", "upload", one, "--json"]);
+    let item = &run.document()["items"][0];
+    assert_eq!(
+        (run.status, &item["existing"], &item["code"]),
+        (1, &id.clone().into(), &"duplicate".into())
+    );
+    assert_eq!(item["status"], 409);
+    assert_eq!(item["problem"].as_str().unwrap().matches(&id).count(), 1, "{item:#}");
 
-    let list = server.run(&token, &["certificates", "list", "--json"]).well().document();
+    let query = ["certificates", "list", "path:/prod/web", "--json"];
+    let list = server.run(&token, &query).well().document();
     assert_eq!(list[0]["id"], id.as_str());
     assert_eq!(list[0]["path"], "/prod/web");
     let run = server.run(&token, &["certificates", "list", "path:/nowhere"]).well();
@@ -236,6 +293,34 @@ fn certificates_are_uploaded_listed_and_shown() {
 }
 
 #[test]
+fn each_file_of_an_upload_has_its_own_outcome() {
+    let installation = Installation::new();
+    let token = installation.token("administrator");
+    let server = Server::start(&installation);
+    let three = installation.beside("three.pem");
+    std::fs::write(&three, certificate("three.example")).unwrap();
+    let nowhere = installation.beside("nowhere");
+    let (three, nowhere) = (three.to_str().unwrap(), nowhere.to_str().unwrap());
+    let upload = ["certificates", "upload", "--json", nowhere, three, "--path", "/three"];
+    let run = server.run(&token, &upload);
+    let document = run.document();
+    assert_eq!(
+        (run.status, &document["accepted"], &document["refused"]),
+        (1, &1.into(), &1.into())
+    );
+    assert_eq!(document["items"][0]["code"], "file_unreadable");
+    assert!(document["items"][1]["id"].is_string(), "{document:#}");
+    let four = installation.beside("four.pem");
+    std::fs::write(&four, certificate("four.example")).unwrap();
+    let four = four.to_str().unwrap();
+    let run = server.run(&token, &["certificates", "upload", four, "--group", "no such group"]);
+    assert!(run.status == 1 && run.err.contains("groups"), "{run:?}");
+    let run = server.run(&token, &["certificates", "upload", four, "--async"]).well();
+    assert!(run.out.contains("queued as job"), "{run:?}");
+    server.stop();
+}
+
+#[test]
 fn a_directory_is_imported() {
     let installation = Installation::new();
     let token = installation.token("operator");
@@ -246,16 +331,21 @@ fn a_directory_is_imported() {
     std::fs::write(folder.join("both.pem"), &both).unwrap();
     std::fs::write(folder.join("deep/again.pem"), &both).unwrap();
     std::fs::write(folder.join("readme"), "hello").unwrap();
+    let broken = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    std::fs::write(folder.join("deep/broken.pem"), broken).unwrap();
     let folder = folder.to_str().unwrap();
 
     let dry = installation.run(&["certificates", "import", folder, "--dry-run"]).well();
-    assert!(dry.out.contains("3 files") && dry.out.contains("2 certificates"), "{dry:?}");
+    assert!(dry.err.contains("deep/broken.pem") && dry.err.contains("at byte"), "{dry:?}");
+    assert!(dry.out.contains("4 files") && dry.out.contains("2 certificates"), "{dry:?}");
     let first = server.run(&token, &["certificates", "import", folder, "--json"]).well().document();
     let counts = |document: &Value| {
         ["certificates", "accepted", "already_known", "refused", "repeated"]
             .map(|name| document[name].as_u64().unwrap())
     };
     assert_eq!(counts(&first), [2, 2, 0, 0, 2]);
+    let broken = first["broken_certificates"][0]["file"].as_str().unwrap();
+    assert!(broken.ends_with("deep/broken.pem"), "{first:#}");
     let again = server.run(&token, &["certificates", "import", folder, "--json"]).well().document();
     assert_eq!(counts(&again), [2, 0, 2, 0, 2]);
     let run = server.run("chy_wrong", &["certificates", "import", folder]);
@@ -346,6 +436,30 @@ fn exports_are_verified_without_the_server() {
     assert!(run.out.starts_with("log_index,"), "{run:?}");
     let run = server.run(&token, &["events", "export", "--from", "99999"]);
     assert_eq!(run.status, 1, "{run:?}");
+}
+
+#[test]
+fn an_event_and_its_proof_are_verified_without_the_server() {
+    let installation = Installation::prepared();
+    let token = installation.token("administrator");
+    let server = Server::start(&installation);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let fetch = |what: &str| {
+        let url = format!("{}/api/v1/events/192{what}", server.url);
+        let request = reqwest::Client::new().get(url).bearer_auth(&token);
+        let bytes = runtime.block_on(async {
+            request.send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap()
+        });
+        let file = installation.beside(&format!("event{}", what.replace('/', ".")));
+        std::fs::write(&file, bytes).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (shown, entry, proof) = (fetch(""), fetch("/entry"), fetch("/proof"));
+    installation.run(&["verify", "--proof", &proof, "--entry", &entry]).well();
+    // With its personal part in clear, there is nothing to hold the proof against.
+    let run = installation.run(&["verify", "--proof", &proof, "--entry", &shown]);
+    assert_eq!(run.status, 2, "{run:?}");
+    assert!(run.err.contains("/api/v1/events/192/entry"), "{run:?}");
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod moved;
 mod process;
 mod restored;
 mod retention;
+mod sources;
+mod syslog;
 mod verify;
 mod victim;
 mod walkthrough;

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse as _;
-use chancery_event::Event;
+use chancery_event::{Event, Personal, PersonalPart};
 use chancery_seal::export::{End, Header, Line, Proof};
 use chancery_seal::proof::{TileSource, inclusion_proof};
 use chancery_seal::range::range_proof;
@@ -265,6 +265,9 @@ fn exports_hold_and_changes_to_them_are_named() {
     assert_ne!(changed[41], lines[41]);
     assert_eq!(fault(&changed), Some(50), "the event shown");
     let mut changed = lines.clone();
+    changed[41] = changed[41][..changed[41].len() - 1].to_owned();
+    assert_eq!(fault(&changed), Some(50), "a malformed line");
+    let mut changed = lines.clone();
     changed.remove(41);
     assert_eq!(fault(&changed), Some(50), "a removed line");
     assert_eq!(fault(&lines[..100]), None, "cut off");
@@ -302,6 +305,15 @@ fn a_single_proof_holds() {
         let run = installation.run(&arguments).well();
         assert_eq!(run.document()["range"]["from"], index);
     }
+    // Shown to those who may see personal data, it says nothing about the sealed bytes.
+    let mut shown = event.clone();
+    let personal = Personal { actor_name: Some("admin".into()), ..Personal::default() };
+    shown.personal = PersonalPart::Clear(personal);
+    std::fs::write(&entry, shown.to_json().to_string()).unwrap();
+    let run = installation.run(&arguments);
+    assert_eq!(run.status, 2, "{run:?}");
+    assert!(run.err.contains("/api/v1/events/123/entry"), "{run:?}");
+
     let other = &published.entries[124];
     std::fs::write(&entry, other).unwrap();
     let run = installation.run(&arguments);

@@ -90,3 +90,12 @@ CREATE TABLE forwarder_access (
     paths      TEXT COLLATE "C" NOT NULL,          -- JSON: folders whose forwarders may be managed
     changed_at BIGINT NOT NULL
 );
+
+-- Which events an account may see, where that is less than its role says.
+CREATE TABLE event_access (
+    account    TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+    events     TEXT COLLATE "C" NOT NULL,          -- none | scoped | all
+    paths      TEXT COLLATE "C" NOT NULL,          -- JSON: folders of certificates
+    filter     TEXT COLLATE "C" NOT NULL,          -- a filter of events; empty for none
+    changed_at BIGINT NOT NULL
+);

@@ -26,7 +26,7 @@ CREATE TABLE quarantined_event (
     recorded_at    BIGINT NOT NULL,
     entry          BYTEA NOT NULL,
     seal           BYTEA,
-    reason         TEXT COLLATE "C" NOT NULL,      -- unsealed | invalid_seal | unreadable
+    reason         TEXT COLLATE "C" NOT NULL,      -- unsealed | invalid_seal | unreadable | duplicate
     quarantined_at BIGINT NOT NULL
 );
 
@@ -225,6 +225,7 @@ CREATE TABLE certificate (
     chain               TEXT COLLATE "C" NOT NULL, -- JSON array of fingerprints, from this one upwards
     status_at           BIGINT NOT NULL,
     status_due_at       BIGINT NOT NULL,           -- when time alone may change the status
+    status_cause        TEXT COLLATE "C",          -- event that made it due, until it is judged
     archived            BIGINT NOT NULL,
     owner               TEXT COLLATE "C",          -- account
     ra_profile          TEXT COLLATE "C" REFERENCES ra_profile (id),

@@ -16,7 +16,18 @@ CREATE TABLE intake_source (
     unknown      BIGINT NOT NULL,                  -- events taken in whose code is not known
     refused      BIGINT NOT NULL,                  -- bodies that could not be read
     last_at      BIGINT,                           -- when something came last
-    last_problem TEXT COLLATE "C"                  -- what was wrong last
+    last_problem TEXT COLLATE "C",                 -- what was wrong last
+    dropped      BIGINT NOT NULL,                  -- lines of syslog for which there was no room
+    addresses    TEXT COLLATE "C" NOT NULL,        -- ranges it sends syslog from; a JSON list
+    certificates TEXT COLLATE "C" NOT NULL,        -- client certificates it sends with; a JSON list
+    poll         TEXT COLLATE "C",                 -- what is fetched from it; JSON
+    poll_secrets BYTEA,                            -- what that needs to know, encrypted
+    poll_next    TEXT COLLATE "C",                 -- where to go on: path and query
+    poll_turn    BIGINT NOT NULL,                  -- counts bookings: the fence of who fetches
+    poll_at      BIGINT,                           -- when it is due
+    poll_done_at BIGINT,                           -- when it was last answered
+    poll_failing BIGINT NOT NULL,                  -- failures in a row
+    poll_error   TEXT COLLATE "C"                  -- why it failed last
 );
 
 -- Which events of a source are there already; kept for some months.

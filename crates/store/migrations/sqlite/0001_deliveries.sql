@@ -86,3 +86,12 @@ CREATE TABLE forwarder_access (
     paths      TEXT NOT NULL,                      -- JSON: folders whose forwarders may be managed
     changed_at BIGINT NOT NULL
 );
+
+-- Which events an account may see, where that is less than its role says.
+CREATE TABLE event_access (
+    account    TEXT NOT NULL PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+    events     TEXT NOT NULL,                      -- none | scoped | all
+    paths      TEXT NOT NULL,                      -- JSON: folders of certificates
+    filter     TEXT NOT NULL,                      -- a filter of events; empty for none
+    changed_at BIGINT NOT NULL
+);

@@ -22,7 +22,7 @@ CREATE TABLE quarantined_event (
     recorded_at    BIGINT NOT NULL,
     entry          BLOB NOT NULL,
     seal           BLOB,
-    reason         TEXT NOT NULL,                  -- unsealed | invalid_seal | unreadable
+    reason         TEXT NOT NULL,                  -- unsealed | invalid_seal | unreadable | duplicate
     quarantined_at BIGINT NOT NULL
 );
 
@@ -219,6 +219,7 @@ CREATE TABLE certificate (
     chain               TEXT NOT NULL,             -- JSON array of fingerprints, from this one upwards
     status_at           BIGINT NOT NULL,
     status_due_at       BIGINT NOT NULL,           -- when time alone may change the status
+    status_cause        TEXT,                      -- event that made it due, until it is judged
     archived            BIGINT NOT NULL,
     owner               TEXT,                      -- account
     ra_profile          TEXT REFERENCES ra_profile (id),

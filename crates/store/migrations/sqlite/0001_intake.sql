@@ -12,7 +12,18 @@ CREATE TABLE intake_source (
     unknown      BIGINT NOT NULL,                  -- events taken in whose code is not known
     refused      BIGINT NOT NULL,                  -- bodies that could not be read
     last_at      BIGINT,                           -- when something came last
-    last_problem TEXT                              -- what was wrong last
+    last_problem TEXT,                             -- what was wrong last
+    dropped      BIGINT NOT NULL,                  -- lines of syslog for which there was no room
+    addresses    TEXT NOT NULL,                    -- ranges it sends syslog from; a JSON list
+    certificates TEXT NOT NULL,                    -- client certificates it sends with; a JSON list
+    poll         TEXT,                             -- what is fetched from it; JSON
+    poll_secrets BLOB,                             -- what that needs to know, encrypted
+    poll_next    TEXT,                             -- where to go on: path and query
+    poll_turn    BIGINT NOT NULL,                  -- counts bookings: the fence of who fetches
+    poll_at      BIGINT,                           -- when it is due
+    poll_done_at BIGINT,                           -- when it was last answered
+    poll_failing BIGINT NOT NULL,                  -- failures in a row
+    poll_error   TEXT                              -- why it failed last
 );
 
 -- Which events of a source are there already; kept for some months.

@@ -39,6 +39,7 @@ pub(super) const STEPS: &[Step] = &[(
         include_str!("../../migrations/postgres/0001_reactions.sql"),
         include_str!("../../migrations/postgres/0001_deliveries.sql"),
         include_str!("../../migrations/postgres/0001_intake.sql"),
+        include_str!("../../migrations/postgres/0001_notifications.sql"),
         include_str!("../../migrations/postgres/0001_nodes.sql"),
         include_str!("../../migrations/postgres/0001_retention.sql"),
     ),

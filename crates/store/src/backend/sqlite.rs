@@ -7,7 +7,9 @@ mod connection;
 mod readers;
 mod regexp;
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -27,6 +29,7 @@ pub(super) const STEPS: &[Step] = &[(
         include_str!("../../migrations/sqlite/0001_reactions.sql"),
         include_str!("../../migrations/sqlite/0001_deliveries.sql"),
         include_str!("../../migrations/sqlite/0001_intake.sql"),
+        include_str!("../../migrations/sqlite/0001_notifications.sql"),
         include_str!("../../migrations/sqlite/0001_nodes.sql"),
         include_str!("../../migrations/sqlite/0001_retention.sql"),
     ),
@@ -91,6 +94,8 @@ fn open_reader(file: &Path) -> Result<Connection, Error> {
 pub(crate) async fn open(settings: &Settings) -> Result<(Sqlite, Link), Error> {
     let lock = lock(&settings.data_dir)?;
     let file = file(settings);
+    make_file(&file)
+        .map_err(|error| Error::Path { path: file.clone(), what: error.to_string() })?;
     let mut writer = Link { inner: Inner::Own(Box::new(open_writer(&file)?)) };
     migrate(&mut writer, STEPS).await?;
     tune(&mut writer).await?;
@@ -135,9 +140,30 @@ impl Drop for Lock {
     }
 }
 
+/// Makes the directory, if it is missing, for its owner alone: the database names people, and
+/// holds the hashes of their passwords.
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    if let Some(parent) = dir.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        made => made,
+    }
+}
+
+/// Makes the database's file for its owner alone, also in a directory that was there before; the
+/// files that SQLite puts beside it get the same mode.
+fn make_file(file: &Path) -> std::io::Result<()> {
+    match File::options().create_new(true).write(true).mode(0o600).open(file) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
+}
+
 fn lock(dir: &Path) -> Result<Lock, Error> {
     let refuse = |path: &Path, what: String| Error::Path { path: path.to_owned(), what };
-    std::fs::create_dir_all(dir)
+    make_private(dir)
         .map_err(|error| refuse(dir, format!("the directory cannot be made: {error}")))?;
     let path = dir.join("lock");
     let file = File::options()

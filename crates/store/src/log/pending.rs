@@ -1,12 +1,14 @@
 //! Pending events: recorded, not yet sealed.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chancery_event::Timestamp;
+use chancery_event::id::EventId;
 
 use crate::sheet::Sheets;
-use crate::{Error, Link, Recorded, Row, Tx, args};
+use crate::{Error, Link, Recorded, Row, SqlValue, Tx, args, value};
 
 /// A row of `pending_event` as it was found, trusted by nobody until its seal was checked. Its
 /// bytes stay where the database put them.
@@ -63,6 +65,8 @@ pub enum QuarantineReason {
     InvalidSeal,
     /// Its seal fits but its bytes are not an event this program can read.
     Unreadable,
+    /// Its seal fits, and an event with its identifier is in the log or waits before it.
+    Duplicate,
 }
 
 impl QuarantineReason {
@@ -72,6 +76,7 @@ impl QuarantineReason {
             Self::Unsealed => "unsealed",
             Self::InvalidSeal => "invalid_seal",
             Self::Unreadable => "unreadable",
+            Self::Duplicate => "duplicate",
         }
     }
 }
@@ -104,6 +109,44 @@ pub async fn pending(link: &mut Link, limit: usize) -> Result<Vec<PendingRow>, E
     let sql = "SELECT seq, event_id, recorded_at, entry, salt, part, seal
                FROM pending_event ORDER BY seq LIMIT $1";
     link.rows(sql, args![limit]).await?.into_iter().map(PendingRow::new).collect()
+}
+
+/// Which of these identifiers the log has.
+pub async fn sealed_ids(link: &mut Link, ids: &[String]) -> Result<HashSet<String>, Error> {
+    let mut known = HashSet::new();
+    for few in ids.chunks(500) {
+        let places = vec!["?"; few.len()].join(", ");
+        let sql = format!("SELECT id FROM event WHERE id IN ({places})");
+        let found = link.rows(sql, few.iter().map(SqlValue::from).collect()).await?;
+        for row in &found {
+            known.insert(row.text("id")?);
+        }
+    }
+    Ok(known)
+}
+
+/// Whether the log has any of these identifiers behind an index. Of the databases only the embedded
+/// one refuses a second event of one identifier by itself.
+pub async fn any_sealed_since(link: &mut Link, from: u64, ids: &[EventId]) -> Result<bool, Error> {
+    for few in ids.chunks(500) {
+        let places = vec!["?"; few.len()].join(", ");
+        let sql =
+            format!("SELECT 1 AS n FROM event WHERE log_index >= ? AND id IN ({places}) LIMIT 1");
+        let values = std::iter::once(SqlValue::from(from));
+        let values = values.chain(few.iter().map(|id| value::id(*id)));
+        if link.number(sql, values.collect()).await? == 1 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether an event with this identifier is in the log, or waits to be sealed. It reads all that
+/// waits: for the rare caller that does not know what became of its commit.
+pub async fn is_recorded(link: &mut Link, id: EventId) -> Result<bool, Error> {
+    let sql = "SELECT 1 AS n FROM event WHERE id = $1
+               UNION ALL SELECT 1 AS n FROM pending_event WHERE event_id = $1 LIMIT 1";
+    Ok(link.number(sql, vec![value::id(id)]).await? == 1)
 }
 
 /// How many events wait to be sealed.

@@ -89,7 +89,8 @@ impl Sequence {
 /// Moves events from pending into the log.
 ///
 /// # Errors
-/// [`Error::Conflict`] if the log does not have as many entries any more as was thought.
+/// [`Error::Conflict`] if the log does not have as many entries any more as was thought;
+/// [`Error::Exists`] if it has one of the events, where an index says so.
 pub async fn sequence(tx: &mut Tx, sequence: &Sequence) -> Result<(), Error> {
     let Sequence { from, pending, rows, tiles } = sequence;
     let count = pending.len() as u64;

@@ -67,12 +67,19 @@ pub(super) fn word_query(words: &[Word]) -> String {
 
 #[cfg(any(test, feature = "faults"))]
 pub(super) fn tampering(how: crate::Tampering) -> &'static str {
-    use crate::Tampering::{FirstHash, FirstTile, ForgedPending, NewestEntry, NewestRoot};
+    use crate::Tampering::{
+        CopiedPending, EntryBehind, FirstHash, FirstTile, ForgedPending, NewestEntry, NewestRoot,
+        NothingBehind, ReplayedPending,
+    };
     match how {
         ForgedPending => {
             "INSERT INTO pending_event (event_id, recorded_at, entry)
              VALUES ('forged', 0, '\\x00'::bytea)"
         }
+        CopiedPending => super::COPIED_PENDING,
+        ReplayedPending => super::REPLAYED_PENDING,
+        EntryBehind => super::ENTRY_BEHIND,
+        NothingBehind => "DELETE FROM event WHERE id = 'behind'",
         NewestEntry => {
             "UPDATE event SET entry = '\\x7b7d'::bytea
              WHERE log_index = (SELECT MAX(log_index) FROM event)"

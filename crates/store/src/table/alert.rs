@@ -8,6 +8,8 @@ pub mod mark;
 pub mod search;
 mod text;
 
+use std::collections::HashMap;
+
 use chancery_event::Timestamp;
 use chancery_event::id::{AccountId, AlertId, EventId};
 
@@ -144,6 +146,34 @@ pub async fn unresolved(link: &mut Link, key: &str) -> Result<Option<Alert>, Err
     link.row(sql, args![key]).await?.as_ref().map(read).transpose()
 }
 
+/// The alerts of these causes that are not resolved.
+pub async fn unresolved_of(link: &mut Link, keys: &[&str]) -> Result<Vec<Alert>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT {COLUMNS} FROM alert a WHERE a.cause_key IN ({}) AND a.resolved_at IS NULL",
+        vec!["?"; keys.len()].join(", ")
+    );
+    let keys = keys.iter().map(|key| SqlValue::from(*key)).collect();
+    link.rows(sql, keys).await?.iter().map(read).collect()
+}
+
+/// The newest alert of each of these causes that has had one, resolved or not.
+pub async fn newest_of(link: &mut Link, keys: &[&str]) -> Result<HashMap<String, AlertId>, Error> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = format!(
+        "SELECT cause_key, id FROM alert WHERE cause_key IN ({}) ORDER BY created_at, id",
+        vec!["?"; keys.len()].join(", ")
+    );
+    let keys = keys.iter().map(|key| SqlValue::from(*key)).collect();
+    let rows = link.rows(sql, keys).await?;
+    // A later one takes the place of an earlier one.
+    rows.iter().map(|row| Ok((row.text("cause_key")?, row.id("id")?))).collect()
+}
+
 /// The cause keys with this beginning that have an alert which is not resolved.
 pub async fn unresolved_keys(link: &mut Link, prefix: &str) -> Result<Vec<String>, Error> {
     // No character sorts behind this one in any key.
@@ -173,7 +203,25 @@ pub async fn about(link: &mut Link, object_id: &str, limit: usize) -> Result<Vec
 /// # Errors
 /// The store refuses; also when its cause has an alert that is not resolved.
 pub async fn insert(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
-    let words = text::words(alert);
+    insert_all(tx, std::slice::from_ref(alert)).await
+}
+
+/// Inserts alerts, in few statements.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn insert_all(tx: &mut Tx, alerts: &[Alert]) -> Result<(), Error> {
+    let words: Vec<_> = alerts.iter().map(|alert| (alert.id, text::words(alert))).collect();
+    let rows = alerts.iter().zip(&words).map(|(alert, (_, words))| inserted(alert, words));
+    let head = "INSERT INTO alert (id, cause_key, kind, severity, severity_rank, state, title,
+        message, message_private, words, object_kind, object_id, object_name, source, occurrences,
+        created_at, last_seen_at, news_at, snooze_ends_on_change, previous, raised_event,
+        last_event, version)";
+    tx.insert_many(head, "", rows.collect()).await?;
+    text::insert(tx, &words).await
+}
+
+fn inserted(alert: &Alert, words: &str) -> Vec<SqlValue> {
     let (kind, id) = match &alert.object {
         Some((kind, id)) => (Some(kind.as_str()), Some(id.as_str())),
         None => (None, None),
@@ -188,7 +236,7 @@ pub async fn insert(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
         &alert.title,
         &alert.message,
         alert.message_private,
-        &words,
+        words,
         kind,
         id,
         alert.object_name.as_deref(),
@@ -203,14 +251,7 @@ pub async fn insert(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
         alert.last_event.map(|id| id.to_string()),
         alert.version
     ]);
-    let sql = "INSERT INTO alert (id, cause_key, kind, severity, severity_rank, state, title,
-        message, message_private, words, object_kind, object_id, object_name, source, occurrences,
-        created_at, last_seen_at, news_at, snooze_ends_on_change, previous, raised_event,
-        last_event, version)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-        $19, $20, $21, $22, $23)";
-    tx.execute(sql, values).await?;
-    text::insert(tx, alert.id, &words).await
+    values
 }
 
 /// Writes everything of an alert that changes during its life.
@@ -253,7 +294,7 @@ pub async fn update(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
     }
     if known.as_ref() != Some(&words) {
         text::delete(tx, alert.id).await?;
-        text::insert(tx, alert.id, &words).await?;
+        text::insert(tx, &[(alert.id, words)]).await?;
     }
     Ok(())
 }

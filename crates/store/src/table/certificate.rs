@@ -11,8 +11,8 @@ pub use placement::{
     AttributeValue, Placement, attributes, groups, put_attributes, put_groups, update_placement,
 };
 pub use status::{
-    StatusRow, any_without_chain, bearers, due, issued_by, issuers, link_replacement, make_due,
-    make_page_due, make_self_due, related, replaced_by, update_status,
+    Due, StatusRow, any_without_chain, bearers, due, issued_by, issuers, link_replacement,
+    make_due, make_page_due, make_self_due, related, replaced_by, standing, update_status,
 };
 
 use std::borrow::Cow;
@@ -214,6 +214,23 @@ fn values(c: &Certificate) -> Vec<SqlValue> {
         c.version
     ]);
     values
+}
+
+/// Certificates that live in a folder or below it, the newest first.
+pub async fn in_folder(
+    link: &mut Link,
+    folder: &str,
+    limit: usize,
+) -> Result<Vec<CertificateId>, Error> {
+    let folder = folder.trim_end_matches('/').to_ascii_lowercase();
+    // Behind everything that begins with the folder and a slash: `0` follows `/`.
+    let (first, behind) = (format!("{folder}/"), format!("{folder}0"));
+    let sql = "SELECT id FROM certificate
+               WHERE lower(path) = $1 OR (lower(path) >= $2 AND lower(path) < $3)
+               ORDER BY id DESC LIMIT $4";
+    let own = if folder.is_empty() { "/".to_owned() } else { folder };
+    let rows = link.rows(sql, args![own, first, behind, limit]).await?;
+    rows.iter().map(|row| row.id("id")).collect()
 }
 
 /// Inserts a certificate with its bytes and names. It is due for validation at once if not exactly

@@ -24,12 +24,41 @@ pub struct Source {
     pub repeated: i64,
     /// Events taken in whose code is not known.
     pub unknown: i64,
-    /// Bodies that could not be read.
+    /// Bodies, or lines of syslog, that could not be read.
     pub refused: i64,
     /// When something came last.
     pub last_at: Option<Timestamp>,
     /// What was wrong last.
     pub last_problem: Option<String>,
+    /// Lines of syslog for which there was no room.
+    pub dropped: i64,
+    /// Ranges of addresses it sends syslog from; a JSON list.
+    pub addresses: String,
+    /// Client certificates it sends syslog with; a JSON list.
+    pub certificates: String,
+    /// What is fetched from it; JSON. `None`: nothing is.
+    pub poll: Option<String>,
+    /// What fetching needs to know, encrypted.
+    pub poll_secrets: Option<Vec<u8>>,
+    /// How fetching goes.
+    pub course: PollCourse,
+}
+
+/// How fetching from a source goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PollCourse {
+    /// Where to go on: path and query. `None`: at the beginning.
+    pub next: Option<String>,
+    /// Counts bookings; whoever books names the one it began from.
+    pub turn: i64,
+    /// When it is due.
+    pub due_at: Option<Timestamp>,
+    /// When the other system last answered as it should.
+    pub done_at: Option<Timestamp>,
+    /// Failures in a row.
+    pub failing: i64,
+    /// Why it failed last.
+    pub error: Option<String>,
 }
 
 /// What one body adds to the figures of its source.
@@ -44,7 +73,8 @@ pub struct Tally {
 }
 
 const COLUMNS: &str = "name, dialect, secret_hash, enabled, created_at, accepted, repeated,
-     unknown, refused, last_at, last_problem";
+     unknown, refused, last_at, last_problem, dropped, addresses, certificates, poll, poll_secrets,
+     poll_next, poll_turn, poll_at, poll_done_at, poll_failing, poll_error";
 
 fn read(row: &Row) -> Result<Source, Error> {
     Ok(Source {
@@ -59,6 +89,19 @@ fn read(row: &Row) -> Result<Source, Error> {
         refused: row.int("refused")?,
         last_at: row.maybe_time("last_at")?,
         last_problem: row.maybe_text("last_problem")?,
+        dropped: row.int("dropped")?,
+        addresses: row.text("addresses")?,
+        certificates: row.text("certificates")?,
+        poll: row.maybe_text("poll")?,
+        poll_secrets: row.maybe_bytes("poll_secrets")?,
+        course: PollCourse {
+            next: row.maybe_text("poll_next")?,
+            turn: row.int("poll_turn")?,
+            due_at: row.maybe_time("poll_at")?,
+            done_at: row.maybe_time("poll_done_at")?,
+            failing: row.int("poll_failing")?,
+            error: row.maybe_text("poll_error")?,
+        },
     })
 }
 
@@ -78,22 +121,55 @@ pub async fn find(link: &mut Link, name: &str) -> Result<Option<Source>, Error> 
 pub async fn insert(tx: &mut Tx, source: &Source) -> Result<(), Error> {
     let sql = "INSERT INTO intake_source
                (name, dialect, secret_hash, enabled, created_at, accepted, repeated, unknown,
-                refused)
-               VALUES ($1, $2, $3, $4, $5, 0, 0, 0, 0)";
+                refused, dropped, addresses, certificates, poll, poll_secrets, poll_turn, poll_at,
+                poll_failing)
+               VALUES ($1, $2, $3, $4, $5, 0, 0, 0, 0, 0, $6, $7, $8, $9, 0, $10, 0)";
     let Source { name, dialect, secret_hash, enabled, created_at, .. } = source;
-    let values = args![name, dialect, *secret_hash, *enabled, *created_at];
+    let Source { addresses, certificates, poll, poll_secrets, course, .. } = source;
+    let mut values = args![name, dialect, *secret_hash, *enabled, *created_at];
+    values.extend(args![addresses, certificates, poll.as_deref(), poll_secrets.as_deref()]);
+    values.extend(args![course.due_at]);
     tx.execute(sql, values).await.map(|_| ())
 }
 
-/// Sets whether a source may send, and its secret.
-pub async fn update(
-    tx: &mut Tx,
-    name: &str,
-    enabled: bool,
-    secret_hash: [u8; 32],
-) -> Result<bool, Error> {
-    let sql = "UPDATE intake_source SET enabled = $2, secret_hash = $3 WHERE name = $1";
-    Ok(tx.execute(sql, args![name, enabled, secret_hash]).await? == 1)
+/// Sets what a person sets of a source, and where fetching goes on.
+pub async fn update(tx: &mut Tx, source: &Source) -> Result<bool, Error> {
+    let sql = "UPDATE intake_source SET enabled = $2, secret_hash = $3, addresses = $4,
+               certificates = $5, poll = $6, poll_secrets = $7, poll_next = $8,
+               poll_turn = poll_turn + 1, poll_at = $9, poll_failing = $10, poll_error = $11,
+               poll_done_at = $12 WHERE name = $1";
+    let Source { name, enabled, secret_hash, addresses, certificates, .. } = source;
+    let Source { poll, poll_secrets, course, .. } = source;
+    let mut values = args![name, *enabled, *secret_hash, addresses, certificates];
+    values.extend(args![poll.as_deref(), poll_secrets.as_deref(), course.next.as_deref()]);
+    values.extend(args![course.due_at, course.failing, course.error.as_deref()]);
+    values.extend(args![course.done_at]);
+    Ok(tx.execute(sql, values).await? == 1)
+}
+
+/// Books what came of fetching from a source, if nobody booked anything since `course.turn`.
+pub async fn book(tx: &mut Tx, name: &str, course: &PollCourse) -> Result<bool, Error> {
+    let sql = "UPDATE intake_source SET poll_next = $3, poll_turn = poll_turn + 1, poll_at = $4,
+               poll_done_at = $5, poll_failing = $6, poll_error = $7
+               WHERE name = $1 AND poll_turn = $2";
+    let PollCourse { next, turn, due_at, done_at, failing, error } = course;
+    let mut values = args![name, *turn, next.as_deref(), *due_at, *done_at, *failing];
+    values.extend(args![error.as_deref()]);
+    Ok(tx.execute(sql, values).await? == 1)
+}
+
+/// Names of the sources that are to be fetched from by `now`, those that wait longest first.
+pub async fn due(link: &mut Link, now: Timestamp) -> Result<Vec<String>, Error> {
+    let sql = "SELECT name FROM intake_source
+               WHERE enabled = 1 AND poll IS NOT NULL AND poll_at <= $1
+               ORDER BY poll_at, name";
+    link.rows(sql, args![now]).await?.iter().map(|row| row.text("name")).collect()
+}
+
+/// Counts lines of a source for which there was no room.
+pub async fn dropped(tx: &mut Tx, name: &str, lines: i64) -> Result<(), Error> {
+    let sql = "UPDATE intake_source SET dropped = dropped + $2 WHERE name = $1";
+    tx.execute(sql, args![name, lines]).await.map(|_| ())
 }
 
 /// Deletes a source and what is known of its events; true if it was there.
@@ -111,11 +187,17 @@ pub async fn count(tx: &mut Tx, name: &str, tally: Tally, now: Timestamp) -> Res
     tx.execute(sql, args![name, accepted, repeated, unknown, now]).await.map(|_| ())
 }
 
-/// Counts a body that could not be read.
-pub async fn refused(tx: &mut Tx, name: &str, why: &str, now: Timestamp) -> Result<(), Error> {
-    let sql = "UPDATE intake_source SET refused = refused + 1, last_at = $2, last_problem = $3
+/// Counts bodies, or lines of syslog, that could not be read.
+pub async fn refused(
+    tx: &mut Tx,
+    name: &str,
+    count: i64,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql = "UPDATE intake_source SET refused = refused + $4, last_at = $2, last_problem = $3
                WHERE name = $1";
-    tx.execute(sql, args![name, now, why]).await.map(|_| ())
+    tx.execute(sql, args![name, now, why, count]).await.map(|_| ())
 }
 
 /// Notes that an event of a source is there; false if it was before.

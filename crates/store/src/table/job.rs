@@ -37,7 +37,7 @@ pub struct Job {
     pub total: i64,
     /// `kind/id` of the actor.
     pub triggered_by: String,
-    /// JSON: on whose behalf, origin, cause, depth.
+    /// JSON: on whose behalf, origin, cause, depth; an empty object once nobody needs it.
     pub context: String,
     /// When it was asked for.
     pub scheduled_at: Timestamp,
@@ -47,6 +47,16 @@ pub struct Job {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
+}
+
+/// What is kept of the context of a job that will not run any more: it names people and addresses.
+const FORGOTTEN: &str = "{}";
+
+impl Job {
+    /// Whether what it worked on, and for whom, is not kept any more.
+    pub fn is_forgotten(&self) -> bool {
+        self.context == FORGOTTEN
+    }
 }
 
 /// A job to queue.
@@ -205,19 +215,55 @@ pub async fn next_due(link: &mut Link, queue: &str) -> Result<Option<Timestamp>,
 }
 
 /// Jobs that were due before `late` and still wait, or began before `stuck` and still run; the
-/// longest first.
+/// longest first, behind a place.
 pub async fn late(
     link: &mut Link,
     late: Timestamp,
     stuck: Timestamp,
+    after: &(Timestamp, String),
     limit: usize,
 ) -> Result<Vec<Job>, Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM job WHERE state IN ('queued', 'running')
          AND ((state = 'queued' AND run_at < $1) OR (state = 'running' AND started_at < $2))
-         ORDER BY run_at LIMIT $3"
+         AND (run_at, id) > ($3, $4) ORDER BY run_at, id LIMIT $5"
     );
-    link.rows(sql, args![late, stuck, limit]).await?.iter().map(read).collect()
+    let values = args![late, stuck, after.0, &after.1, limit];
+    link.rows(sql, values).await?.iter().map(read).collect()
+}
+
+/// Whether [`forget`] or [`sweep`] has something to do.
+pub async fn any_over(link: &mut Link, failed: Timestamp, ended: Timestamp) -> Result<bool, Error> {
+    let sql = "SELECT 1 AS n FROM job WHERE state = 'failed' AND scheduled_at < $1
+               AND completed_at < $1 AND context <> '{}'
+               UNION ALL SELECT 1 AS n FROM job WHERE state IN ('success', 'failed', 'cancelled')
+               AND scheduled_at < $2 AND completed_at < $2 LIMIT 1";
+    Ok(link.number(sql, args![failed, ended]).await? == 1)
+}
+
+/// Drops what jobs worked on, and for whom, that failed before a time: they cannot be tried again
+/// from then on. Answers how many.
+pub async fn forget(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64, Error> {
+    let sql = "UPDATE job SET input = NULL, context = '{}' WHERE id IN (
+               SELECT id FROM job WHERE state = 'failed' AND scheduled_at < $1
+               AND completed_at < $1 AND context <> '{}' LIMIT $2)";
+    tx.execute(sql, args![before, limit]).await
+}
+
+/// Deletes jobs that ended before a time; answers which, and whether they had failed.
+pub async fn sweep(
+    tx: &mut Tx,
+    before: Timestamp,
+    limit: usize,
+) -> Result<Vec<(JobId, bool)>, Error> {
+    let sql = "DELETE FROM job WHERE id IN (
+               SELECT id FROM job WHERE state IN ('success', 'failed', 'cancelled')
+               AND scheduled_at < $1 AND completed_at < $1 LIMIT $2) RETURNING id, state";
+    tx.execute_returning(sql, args![before, limit])
+        .await?
+        .iter()
+        .map(|row| Ok((row.id("id")?, row.text("state")? == "failed")))
+        .collect()
 }
 
 async fn held(tx: &mut Tx, lease: &Lease, set: &str, more: Vec<SqlValue>) -> Result<(), Error> {
@@ -258,7 +304,7 @@ pub async fn hand_back(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
     held(tx, lease, set, args![]).await
 }
 
-/// Ends the job well; its input is dropped.
+/// Ends the job well; its input and context are dropped.
 ///
 /// # Errors
 /// [`Error::Conflict`] if the lease is lost.
@@ -269,7 +315,7 @@ pub async fn succeed(
     now: Timestamp,
 ) -> Result<(), Error> {
     let set = "state = 'success', result = $3, error = NULL, completed_at = $4, lease = NULL,
-               lease_until = NULL, input = NULL";
+               lease_until = NULL, input = NULL, context = '{}'";
     held(tx, lease, set, args![result, now]).await
 }
 
@@ -296,19 +342,20 @@ pub async fn retry_later(
     held(tx, lease, set, args![error, run_at]).await
 }
 
-/// Cancels a job that has not ended; true if there was one.
+/// Cancels a job that has not ended, and drops its input and context; true if there was one.
 pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool, Error> {
     let sql = "UPDATE job SET state = 'cancelled', completed_at = $2, lease = NULL,
-               lease_until = NULL, input = NULL
+               lease_until = NULL, input = NULL, context = '{}'
                WHERE id = $1 AND state IN ('queued', 'running')";
     Ok(tx.execute(sql, vec![value::id(id), now.into()]).await? == 1)
 }
 
-/// Queues a failed job again, with its attempts counted anew; true if there was one.
+/// Queues a failed job again, with its attempts counted anew; true if there was one that is not
+/// forgotten.
 pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool, Error> {
     let sql = "UPDATE job SET state = 'queued', attempts = 0, done = 0, run_at = $2,
                started_at = NULL, completed_at = NULL
-               WHERE id = $1 AND state = 'failed'";
+               WHERE id = $1 AND state = 'failed' AND context <> '{}'";
     Ok(tx.execute(sql, vec![value::id(id), now.into()]).await? == 1)
 }
 

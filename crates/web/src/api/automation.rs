@@ -113,7 +113,7 @@ fn class(word: &str) -> Result<Class, Problem> {
 
 /// Objects of automation
 #[utoipa::path(get, path = "/api/v1/automation/{class}", tag = "automation",
-    params(("class" = String, Path, description = "`rules`, `actions`, `triggers`, `scopes`, `monitors` or `schedules`")),
+    params(("class" = String, Path, description = "`rules`, `actions`, `triggers`, `scopes`, `monitors`, `schedules`, `notification_profiles` or `notification_templates`")),
     responses((status = 200, description = "All of the class, by name", body = Page<AutomationObject>)))]
 async fn list_objects(
     State(engine): State<Engine>,
@@ -128,7 +128,7 @@ async fn list_objects(
 ///
 /// What can never work is refused; `field` is a JSON pointer into the body.
 #[utoipa::path(post, path = "/api/v1/automation/{class}", tag = "automation",
-    params(("class" = String, Path, description = "`rules`, `actions`, `triggers`, `scopes`, `monitors` or `schedules`")),
+    params(("class" = String, Path, description = "`rules`, `actions`, `triggers`, `scopes`, `monitors`, `schedules`, `notification_profiles` or `notification_templates`")),
     request_body = NewObject,
     responses((status = 201, description = "The object", body = AutomationObject)))]
 async fn create_object(

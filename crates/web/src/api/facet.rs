@@ -19,7 +19,7 @@ pub(super) struct FilterParams {
 
 /// Refuses a span of time that ends before it begins.
 pub(super) fn check_span(from: Timestamp, to: Timestamp) -> Result<(), Problem> {
-    if from < to { Ok(()) } else { Err(Problem::invalid("from", "it lies before `to`")) }
+    if from < to { Ok(()) } else { Err(Problem::invalid("from", "it must lie before `to`")) }
 }
 
 /// Refuses a number outside of what is permitted.

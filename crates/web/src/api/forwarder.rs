@@ -2,10 +2,8 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use chancery_engine::delivery::{
-    Class, DestinationEdit, DestinationView, ForwarderAccess, Saved, Sent,
-};
+use axum::response::Response;
+use chancery_engine::delivery::{Class, DestinationEdit, DestinationView, ForwarderAccess};
 use chancery_engine::{Engine, Permission};
 use chancery_event::Timestamp;
 use chancery_event::id::AccountId;
@@ -14,10 +12,12 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa_axum::routes;
 
+use super::destination::{
+    DestinationVersion, RecoverWish, Recovered, Rotation, SavedDestination, Switch, Trial,
+};
 use super::listing::Page;
-use super::upload::located;
-use super::{Operations, version};
-use crate::edge::{Caller, Json, PathOf, Problem, Unrepeatable};
+use super::{Operations, destination, version};
+use crate::edge::{Caller, Json, PathOf, Problem};
 
 const CLASS: Class = Class::Forwarder;
 
@@ -174,24 +174,6 @@ struct ForwarderChange {
     version: Option<i64>,
 }
 
-/// What became of saving.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct SavedForwarder {
-    /// Its name.
-    name: String,
-    /// The version that counts now.
-    version: i64,
-    /// Secrets that were made here, such as `signing`: told this once.
-    generated: BTreeMap<String, String>,
-}
-
-impl SavedForwarder {
-    fn of(name: &str, saved: Saved) -> Self {
-        let generated = saved.generated.into_iter().collect();
-        Self { name: name.to_owned(), version: saved.version, generated }
-    }
-}
-
 /// Forwarders
 ///
 /// Those that the caller may manage; all of them for administrators and auditors.
@@ -211,7 +193,7 @@ async fn list_forwarders(
 /// is needed and not given is made and told in the answer, once.
 #[utoipa::path(post, path = "/api/v1/forwarders", tag = "deliveries",
     request_body = NewForwarder,
-    responses((status = 201, description = "It was made", body = SavedForwarder)))]
+    responses((status = 201, description = "It was made", body = SavedDestination)))]
 async fn create_forwarder(
     State(engine): State<Engine>,
     caller: Caller,
@@ -223,12 +205,7 @@ async fn create_forwarder(
         enabled: new.enabled,
         start: new.start,
     };
-    let saved = engine.create_destination(caller.context(), CLASS, &new.name, edit).await?;
-    let place = located(&format!("/api/v1/forwarders/{}", new.name));
-    let body = SavedForwarder::of(&new.name, saved);
-    let mut response = (StatusCode::CREATED, place, Json(body)).into_response();
-    response.extensions_mut().insert(Unrepeatable);
-    Ok(response)
+    destination::create(&engine, &caller, CLASS, "forwarders", &new.name, edit).await
 }
 
 /// One forwarder
@@ -251,7 +228,7 @@ async fn read_forwarder(
 #[utoipa::path(put, path = "/api/v1/forwarders/{name}", tag = "deliveries",
     params(("name" = String, Path, description = "Name")),
     request_body = ForwarderChange,
-    responses((status = 200, description = "It was changed", body = SavedForwarder)))]
+    responses((status = 200, description = "It was changed", body = SavedDestination)))]
 async fn update_forwarder(
     State(engine): State<Engine>,
     caller: Caller,
@@ -259,21 +236,13 @@ async fn update_forwarder(
     PathOf(name): PathOf<String>,
     Json(change): Json<ForwarderChange>,
 ) -> Result<Response, Problem> {
-    let condition = version::if_match(&headers)?;
-    let version = condition.or(change.version);
     let edit = DestinationEdit {
         body: change.body,
         secrets: change.secrets,
         enabled: change.enabled,
         start: change.start,
     };
-    let saved = engine
-        .update_destination(caller.context(), CLASS, &name, version, edit)
-        .await
-        .map_err(|error| Problem::from(error).under_condition(condition.is_some()))?;
-    let mut response = Json(SavedForwarder::of(&name, saved)).into_response();
-    response.extensions_mut().insert(Unrepeatable);
-    Ok(response)
+    destination::update(&engine, &caller, CLASS, &name, &headers, change.version, edit).await
 }
 
 /// Delete a forwarder
@@ -291,45 +260,16 @@ async fn delete_forwarder(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// One version of a forwarder.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct ForwarderVersion {
-    /// Its number.
-    version: i64,
-    /// Whether it was to send.
-    enabled: bool,
-    /// What it said; null in the version that deleted it.
-    #[schema(value_type = Option<Object>)]
-    body: Value,
-    /// When it was made.
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    /// Identifier of the account that made it.
-    created_by: Option<String>,
-}
-
 /// Versions of a forwarder
 #[utoipa::path(get, path = "/api/v1/forwarders/{name}/versions", tag = "deliveries",
     params(("name" = String, Path, description = "Name")),
-    responses((status = 200, description = "Newest first", body = Page<ForwarderVersion>)))]
+    responses((status = 200, description = "Newest first", body = Page<DestinationVersion>)))]
 async fn list_forwarder_versions(
     State(engine): State<Engine>,
     caller: Caller,
     PathOf(name): PathOf<String>,
-) -> Result<Json<Page<ForwarderVersion>>, Problem> {
-    let versions = engine.destination_versions(caller.context(), CLASS, &name).await?;
-    let shown = versions.into_iter().map(|(version, enabled, body, created_at, created_by)| {
-        ForwarderVersion { version, enabled, body, created_at, created_by }
-    });
-    Ok(Json(Page::whole(shown.collect())))
-}
-
-/// On or off.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Switch {
-    /// Whether it is to send.
-    enabled: bool,
+) -> Result<Json<Page<DestinationVersion>>, Problem> {
+    destination::versions(&engine, &caller, CLASS, &name).await
 }
 
 /// Switch a forwarder on or off
@@ -348,38 +288,6 @@ async fn switch_forwarder(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What came of a trial.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Trial {
-    /// Whether it got through.
-    delivered: bool,
-    /// Status of the answer.
-    status: Option<u16>,
-    /// Why it failed, in one word.
-    failure: Option<&'static str>,
-    /// The same in a sentence.
-    error: Option<String>,
-    /// Head of what was sent, secrets left out.
-    #[schema(value_type = Object)]
-    request: Value,
-    /// Head of what came back; never its body.
-    #[schema(value_type = Object)]
-    response: Value,
-}
-
-impl From<Sent> for Trial {
-    fn from(sent: Sent) -> Self {
-        Self {
-            delivered: sent.failure.is_none(),
-            status: sent.status,
-            failure: sent.failure.as_ref().map(|failure| failure.word),
-            error: sent.failure.map(|failure| failure.message),
-            request: sent.request,
-            response: sent.response,
-        }
-    }
-}
-
 /// Try a forwarder out
 ///
 /// Sends the newest event of the log (or a message, where people read) at once, by the same rules
@@ -396,37 +304,20 @@ async fn try_forwarder(
     Ok(Json(sent.into()))
 }
 
-/// How a secret is replaced.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Rotation {
-    /// Hours for which the old secret signs as well, 0 to 720.
-    #[serde(default = "overlap")]
-    overlap_hours: u32,
-}
-
-fn overlap() -> u32 {
-    24
-}
-
 /// Replace the signing secret of a forwarder
 ///
 /// For the hours of overlap both the old and the new one sign. The new one is told in the answer,
 /// once.
 #[utoipa::path(post, path = "/api/v1/forwarders/{name}/rotate-secret", tag = "deliveries",
     params(("name" = String, Path, description = "Name")), request_body = Rotation,
-    responses((status = 200, description = "The new secret", body = SavedForwarder)))]
+    responses((status = 200, description = "The new secret", body = SavedDestination)))]
 async fn rotate_forwarder_secret(
     State(engine): State<Engine>,
     caller: Caller,
     PathOf(name): PathOf<String>,
     Json(rotation): Json<Rotation>,
 ) -> Result<Response, Problem> {
-    let hours = rotation.overlap_hours;
-    let saved = engine.rotate_signing_secret(caller.context(), CLASS, &name, hours).await?;
-    let mut response = Json(SavedForwarder::of(&name, saved)).into_response();
-    response.extensions_mut().insert(Unrepeatable);
-    Ok(response)
+    destination::rotate(&engine, &caller, CLASS, &name, &rotation).await
 }
 
 /// From where.
@@ -451,22 +342,6 @@ async fn replay_forwarder(
 ) -> Result<StatusCode, Problem> {
     engine.replay_forwarder(caller.context(), &name, wish.from_index).await?;
     Ok(StatusCode::ACCEPTED)
-}
-
-/// Since when.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-struct RecoverWish {
-    /// Deliveries made at this time or later.
-    #[schema(value_type = String, format = DateTime)]
-    since: Timestamp,
-}
-
-/// How many.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Recovered {
-    /// Deliveries that were put back.
-    deliveries: u64,
 }
 
 /// Recover what a forwarder gave up

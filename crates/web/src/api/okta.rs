@@ -15,9 +15,9 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
+use chancery_engine::Permission;
 use chancery_engine::access::{Answer, Limiter};
 use chancery_engine::history::{EventQuery, SeenEvent};
-use chancery_engine::{Engine, Permission};
 use chancery_event::filter::Filter;
 use chancery_event::{Dialect, LogIndex, Timestamp};
 use serde_json::Value;
@@ -179,7 +179,7 @@ async fn page(
     let engine = &state.engine;
     let begin = match call.after {
         Some(index) => Some(index),
-        None if call.is_polling() => Some(sealed_since(engine, caller, call.since).await?),
+        None if call.is_polling() => Some(engine.sealed_since(caller.context(), call.since).await?),
         None => None,
     };
     let filter = call.filter()?;
@@ -241,22 +241,6 @@ fn sort(events: &mut [Value], descending: bool) {
     if descending {
         events.reverse();
     }
-}
-
-/// The index of the first event that was sealed at `since` or later: the log is sealed in order.
-async fn sealed_since(engine: &Engine, caller: &Caller, since: Timestamp) -> Result<u64, Fault> {
-    let size = engine.log_checkpoint().await?.map_or(0, |checkpoint| checkpoint.size);
-    let (mut low, mut high) = (0, size);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let at = engine.event_at(caller.context(), LogIndex(middle)).await?.sealed_at;
-        if at < since {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(low)
 }
 
 fn link(headers: &mut HeaderMap, address: &str, relation: &str) {

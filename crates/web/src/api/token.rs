@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chancery_engine::access::{NewToken, TokenView};
-use chancery_engine::{Engine, Permission, Role};
+use chancery_engine::{Engine, Error, Permission, Role};
 use chancery_event::Timestamp;
-use chancery_event::id::TokenId;
+use chancery_event::id::{AccountId, TokenId};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::routes;
 
@@ -97,10 +97,10 @@ struct MadeToken {
 }
 
 /// The role that a text names.
-pub(super) fn role(text: &str) -> Result<Role, Problem> {
+pub(super) fn role(text: &str) -> Result<Role, Error> {
     Role::parse(text).ok_or_else(|| {
         let names: Vec<_> = Role::ALL.iter().map(|role| role.as_str()).collect();
-        Problem::invalid("role", format!("one of {}", names.join(", ")))
+        Error::invalid("role", format!("one of {}", names.join(", ")))
     })
 }
 
@@ -145,11 +145,21 @@ async fn create_token(
     caller: Caller,
     Json(wish): Json<TokenWish>,
 ) -> Result<Response, Problem> {
-    let account = match wish.account.as_deref() {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|error| Problem::invalid("account", error))?),
+    let account = |text: &str| {
+        text.parse::<AccountId>().map_err(|error| Error::invalid("account", error.to_string()))
     };
-    let role = wish.role.as_deref().map(role).transpose()?;
+    let understood = wish
+        .account
+        .as_deref()
+        .map(account)
+        .transpose()
+        .and_then(|account| Ok((account, wish.role.as_deref().map(role).transpose()?)));
+    let (account, role) = match understood {
+        Ok(understood) => understood,
+        Err(error) => {
+            return Err(engine.refuse_token(caller.context(), &wish.name, error).await.into());
+        }
+    };
     let new = NewToken { name: wish.name, account, role, days: wish.days };
     let made = engine.create_token(caller.context(), new).await?;
     let body = MadeToken {

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_engine::inventory::{
     PlacementRequest, Source, Upload, UploadAnswer, UploadMode, UploadedItem,
 };
-use chancery_engine::{Engine, Permission, Secret};
+use chancery_engine::{Engine, Error, Permission, Secret};
 use chancery_event::id::JobId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -109,6 +109,17 @@ struct UploadReport {
     items: Vec<UploadItem>,
 }
 
+/// What is answered when everything that was sent has entered.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only described: the answers are built from its parts")]
+enum Entered {
+    /// One certificate.
+    One(Box<super::certificate::CertificateDetail>),
+    /// Several.
+    Several(UploadReport),
+}
+
 /// What became of one certificate.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct UploadItem {
@@ -151,11 +162,12 @@ pub(super) struct Queued {
             (Binary = "application/octet-stream"),
         )),
     responses(
-        (status = 201, description = "One certificate: it is in the inventory",
-            body = super::certificate::CertificateDetail,
-            headers(("Location" = String, description = "The certificate"))),
-        (status = 200, description = "Several certificates: all are in the inventory", body = UploadReport),
+        (status = 201, description = "In the inventory: one certificate as it is there, several as a report",
+            body = Entered,
+            headers(("Location" = String, description = "The certificate, if it is one"))),
         (status = 207, description = "Several certificates: not all entered", body = UploadReport),
+        (status = 409, description = "The inventory has it already; several: all of them, with the members of a report",
+            body = Problem, content_type = "application/problem+json"),
         (status = 202, description = "Asynchronous: a job was queued", body = Queued,
             headers(("Location" = String, description = "The job"))),
         (status = 415, description = "The media type is not one of those above",
@@ -283,7 +295,11 @@ pub(super) fn located(path: &str) -> HeaderMap {
     headers
 }
 
+/// 201 when all have entered, 409 when the inventory had all of them already, 207 for what lies
+/// between.
 fn several(items: Vec<UploadedItem>) -> Response {
+    let is_known = |item: &UploadedItem| matches!(item.result, Err(Error::Duplicate { .. }));
+    let all_known = items.iter().all(is_known);
     let items: Vec<UploadItem> = items
         .into_iter()
         .map(|item| {
@@ -296,6 +312,15 @@ fn several(items: Vec<UploadedItem>) -> Response {
         .collect();
     let accepted = items.iter().filter(|item| item.id.is_some()).count();
     let refused = items.len() - accepted;
-    let status = if refused == 0 { StatusCode::OK } else { StatusCode::MULTI_STATUS };
-    (status, Json(UploadReport { accepted, refused, items })).into_response()
+    let report = UploadReport { accepted, refused, items };
+    if all_known {
+        return Problem::new(
+            StatusCode::CONFLICT,
+            "duplicate",
+            "The inventory has all of these certificates already",
+        )
+        .with_members(&report);
+    }
+    let status = if refused == 0 { StatusCode::CREATED } else { StatusCode::MULTI_STATUS };
+    (status, Json(report)).into_response()
 }

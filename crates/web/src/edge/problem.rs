@@ -155,6 +155,20 @@ impl Problem {
         response
     }
 
+    /// The problem with members of its own kind beside those that all have (RFC 9457 section 3.2).
+    pub fn with_members(self, more: &impl Serialize) -> Response {
+        let mut document = serde_json::to_value(&self).unwrap_or_default();
+        if let (Some(document), Ok(serde_json::Value::Object(more))) =
+            (document.as_object_mut(), serde_json::to_value(more))
+        {
+            document.extend(more);
+        }
+        let mut response = (self.status, Json(document)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        self.mark(&mut response);
+        response
+    }
+
     /// Headers that go with the problem, and the problem itself for those further out.
     fn mark(self, response: &mut Response) {
         let headers = response.headers_mut();

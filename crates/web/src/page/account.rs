@@ -50,6 +50,7 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
                         }
                     } }),
                 ]))
+                p { a href="/account/contact" { "How notifications reach you" } }
                 form method="post" action="/logout" {
                     (ui::csrf_input(shell.csrf()))
                     button type="submit" { "Sign out" }

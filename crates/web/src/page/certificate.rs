@@ -17,6 +17,7 @@ use maud::{Markup, html};
 
 use super::certificate_facts as facts;
 use super::form::Fields;
+use super::notification::coverage;
 use super::placement::{Choices, FIELDS};
 use super::question::{Question, note};
 use super::shell::{Shell, see_other};
@@ -63,7 +64,9 @@ async fn show(shell: Shell, Path(id): Path<String>) -> Response {
             let view = find(&shell, &id).await?;
             let events = story_events(&shell, view.row.id).await?;
             let alerts = alert::about(&shell, &view.row.id.to_string()).await?;
-            Ok(page(&shell, &view, &events, &alerts))
+            let coverage = shell.engine().coverage(shell.context(), view.row.id).await?;
+            let coverage = coverage::section(&coverage);
+            Ok(page(&shell, &view, &events, &html! { (coverage) (alerts) }))
         })
         .await
 }
@@ -75,7 +78,7 @@ async fn story_events(shell: &Shell, id: CertificateId) -> Result<Vec<SeenEvent>
     Ok(shell.engine().events(shell.context(), query).await?.events)
 }
 
-fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent], alerts: &Markup) -> Response {
+fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent], besides: &Markup) -> Response {
     let row = &view.row;
     let title = certificates::title(row);
     let parsed = Parsed::parse(&view.der).ok();
@@ -113,7 +116,7 @@ fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent], alerts: &Ma
             (ui::section("identity", "Identity", html! {}, facts::identity(view)))
             (ui::section("key", "Key and use", html! {}, facts::key(view, parsed.as_ref())))
         }
-        (alerts)
+        (besides)
         (ui::section("story", "Story", html! {
             a href={"/events?q=target:%22certificate/" (row.id) "%22"} { "As a list" }
         }, story(shell, view, events)))

@@ -10,12 +10,12 @@ use maud::{Markup, html};
 
 use super::certificates::{Way, pages};
 use super::form::Fields;
-use super::listing::CURSORS;
+use super::listing::{CURSORS, toggles};
 use super::shell::Shell;
 use super::typed::sentence;
 use super::{GET, POST};
 use crate::edge::{Access, Problem, Routes, path_of};
-use crate::ui::{self, AlertKind, Column, Crumb, Facet, FacetValue, Nav, Row, Table, Tone};
+use crate::ui::{self, AlertKind, Column, Crumb, Nav, Row, Table, Tone};
 
 /// Deliveries on a page.
 const PAGE: usize = 50;
@@ -107,29 +107,6 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     Ok(shell.page(Nav::Forwarders, "Deliveries", body))
 }
 
-/// A facet with counts: each value toggles the parameter.
-fn facet(shell: &Shell, name: &str, label: &str, values: &[(String, String, u64)]) -> Markup {
-    let address = shell.address.without(CURSORS);
-    let hrefs: Vec<String> = values
-        .iter()
-        .map(|(value, ..)| match address.value(name) == Some(value.as_str()) {
-            true => address.without(&[name]).to_string(),
-            false => address.with(name, value).to_string(),
-        })
-        .collect();
-    let shown: Vec<FacetValue<'_>> = values
-        .iter()
-        .zip(&hrefs)
-        .map(|((value, label, count), href)| FacetValue {
-            label,
-            count: *count,
-            href,
-            selected: address.value(name) == Some(value.as_str()),
-        })
-        .collect();
-    ui::facet_details(&Facet { label, values: &shown, more_href: None })
-}
-
 fn facets(shell: &Shell, counts: &[(String, String, u64)]) -> Markup {
     let state = shell.address.value("state");
     let destination = shell.address.value("destination");
@@ -152,8 +129,8 @@ fn facets(shell: &Shell, counts: &[(String, String, u64)]) -> Markup {
     }
     let address = shell.address.without(CURSORS);
     html! { aside.facets aria-label="Narrow the list" {
-        (facet(shell, "state", "State", &states))
-        (facet(shell, "destination", "Destination", &names))
+        (toggles(&shell.address.without(CURSORS), "state", "State", &states))
+        (toggles(&shell.address.without(CURSORS), "destination", "Destination", &names))
         details open { summary { "Reason" } ul {
             @for (word, label) in REASONS {
                 @let here = address.value("reason") == Some(word);
@@ -249,6 +226,11 @@ async fn one(shell: &Shell, id: &str) -> Result<Response, Problem> {
     Ok(shell.page(Nav::Forwarders, &title, body))
 }
 
+/// Messages go through channels, events through forwarders.
+fn root(row: &Delivery) -> &'static str {
+    if row.reason == "message" { "/channels/" } else { "/forwarders/" }
+}
+
 fn facts(row: &Delivery) -> Markup {
     let moment = |at: Option<Timestamp>| match at {
         Some(at) => ui::time(at.micros()),
@@ -256,7 +238,7 @@ fn facts(row: &Delivery) -> Markup {
     };
     let mut pairs = vec![
         ("State", state(row)),
-        ("Destination", html! { a href={"/forwarders/" (row.destination)} { (row.destination) } }),
+        ("Destination", html! { a href={(root(row)) (row.destination)} { (row.destination) } }),
         ("Identifier", ui::code(&row.id.to_string())),
         ("Made", ui::time(row.created_at.micros())),
         ("First tried", moment(row.first_attempt_at)),

@@ -4,6 +4,7 @@
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use chancery_engine::history::{EventQuery, SeenEvent};
+use chancery_engine::notification::NoticeQuery;
 use chancery_engine::{Error, Permission};
 use chancery_event::catalogue::OutcomeClass;
 use chancery_event::envelope::PersonalPart;
@@ -63,6 +64,11 @@ async fn view(shell: &Shell, text: &str, shape: Option<&str>) -> Result<Response
     let proof = event_proof::panel(shell, &seen).await?;
     let related = related(shell, &seen).await?;
     let reactions = shell.engine().reactions(shell.context(), event.id).await?;
+    let about = NoticeQuery { event: Some(event.id), ..NoticeQuery::default() };
+    let told = match shell.may(Permission::AlertRead) {
+        true => shell.engine().notices(shell.context(), about, 100).await?,
+        false => Vec::new(),
+    };
     let body = html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Events", href: Some("/events") },
@@ -83,6 +89,11 @@ async fn view(shell: &Shell, text: &str, shape: Option<&str>) -> Result<Response
         (related)
         (ui::section("reactions", "What reacted, what did not and why", html! {},
             automation::reason::reactions(&reactions)))
+        (ui::section("told", "Who was told, who was not and why",
+            html! { a href={"/notifications/why?event=" (event.id)} { "Why was I, or not?" } }, html! {
+            @if told.is_empty() { p.muted { "No trigger told anybody of it through a profile." } }
+            @else { (super::notification::notice_table("told", &told)) }
+        }))
         div.columns {
             (ui::section("personal", "About people", html! {}, personal(shell, event)))
             (ui::section("dialects", "What other systems call it", html! {}, dialects(event)))

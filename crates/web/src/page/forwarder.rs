@@ -1,4 +1,5 @@
-//! Forwarders: the list, one of them with its attempts and backlog, and what can be done with it.
+//! Forwarders and channels: the list, one of them with its attempts and backlog, and what can be
+//! done with it. Both are destinations; what differs stands in a [`Shelf`].
 
 mod edit;
 mod kind;
@@ -19,37 +20,140 @@ use super::{GET, POST};
 use crate::edge::{Access, Problem, Routes};
 use crate::ui::{self, AlertKind, Column, Crumb, Field, Icon, Nav, Row, Table, Tone};
 
-const CLASS: Class = Class::Forwarder;
-/// Deliveries shown on the page of a forwarder.
+/// Deliveries shown on the page of a destination.
 const RECENT: usize = 20;
 
+/// One class of destinations as its pages show it.
+pub(super) struct Shelf {
+    class: Class,
+    /// Where its pages are.
+    root: &'static str,
+    /// One of them.
+    noun: &'static str,
+    /// Several of them, as a title.
+    plural: &'static str,
+    about: &'static str,
+    empty: &'static str,
+    nav: Nav,
+    write: Permission,
+}
+
+static FORWARDERS: Shelf = Shelf {
+    class: Class::Forwarder,
+    root: "/forwarders",
+    noun: "forwarder",
+    plural: "Forwarders",
+    about: "Standing streams of events to other systems. None of them ever slows anything down.",
+    empty: "A forwarder sends events that you select to a webhook, syslog, a file, NATS, mail, a chat or ServiceNow. What cannot be sent at once is tried for three days, and nothing is lost.",
+    nav: Nav::Forwarders,
+    write: Permission::ForwarderWrite,
+};
+
+static CHANNELS: Shelf = Shelf {
+    class: Class::Channel,
+    root: "/channels",
+    noun: "channel",
+    plural: "Channels",
+    about: "The means by which people are told. Notification profiles say who is told of what.",
+    empty: "A channel carries messages to people: a mail server, Slack, Microsoft Teams, ServiceNow or a webhook. With a mail server the default profile works at once: owners hear of their certificates.",
+    nav: Nav::Notifications,
+    write: Permission::ConfigurationWrite,
+};
+
+impl Shelf {
+    fn is_channels(&self) -> bool {
+        self.class == Class::Channel
+    }
+
+    fn one(&self, name: &str) -> String {
+        format!("{}/{name}", self.root)
+    }
+
+    fn at(&self, name: &str, what: &str) -> String {
+        format!("{}/{name}/{what}", self.root)
+    }
+
+    fn tabs(&self) -> Markup {
+        match self.class {
+            Class::Forwarder => places(self.root),
+            Class::Channel => super::notification::places(self.root),
+        }
+    }
+}
+
 pub(super) fn add(routes: &mut Routes) {
-    let read = Access::Session(Permission::ForwarderRead);
+    for shelf in [&FORWARDERS, &CHANNELS] {
+        shelved(routes, shelf);
+    }
     let write = Access::Session(Permission::ForwarderWrite);
-    routes.add(GET, "/forwarders", read, async |shell: Shell| shell.answer(list(&shell)).await);
-    edit::add(routes);
-    routes.add(GET, "/forwarders/{name}", read, async |shell: Shell, Path(name): Path<String>| {
-        shell.answer(one(&shell, &name)).await
+    routes.add(GET, "/forwarders/{name}/replay", write, ask_replay);
+    routes.add(POST, "/forwarders/{name}/replay", write, replay);
+}
+
+fn shelved(routes: &mut Routes, shelf: &'static Shelf) {
+    let read = Access::Session(Permission::ForwarderRead);
+    let write = Access::Session(shelf.write);
+    routes.add(GET, shelf.root, read, async move |shell: Shell| {
+        shell.answer(list(&shell, shelf)).await
     });
+    edit::add(routes, shelf);
+    routes.add(
+        GET,
+        &shelf.one("{name}"),
+        read,
+        async move |shell: Shell, Path(name): Path<String>| {
+            shell.answer(one(&shell, shelf, &name)).await
+        },
+    );
     for (what, handler) in [("test", Deed::Test), ("on", Deed::On), ("off", Deed::Off)] {
-        let path = format!("/forwarders/{{name}}/{what}");
         routes.add(
             POST,
-            &path,
+            &shelf.at("{name}", what),
             write,
             async move |shell: Shell, Path(name): Path<String>, _: Fields| {
-                shell.answer(done(&shell, &name, handler)).await
+                shell.answer(done(&shell, shelf, &name, handler)).await
             },
         );
     }
-    routes.add(GET, "/forwarders/{name}/delete", write, ask_delete);
-    routes.add(POST, "/forwarders/{name}/delete", write, delete);
-    routes.add(GET, "/forwarders/{name}/replay", write, ask_replay);
-    routes.add(POST, "/forwarders/{name}/replay", write, replay);
-    routes.add(GET, "/forwarders/{name}/recover", write, ask_recover);
-    routes.add(POST, "/forwarders/{name}/recover", write, recover);
-    routes.add(GET, "/forwarders/{name}/rotate", write, ask_rotate);
-    routes.add(POST, "/forwarders/{name}/rotate", write, rotate);
+    for (what, asked) in
+        [("delete", Asked::Delete), ("recover", Asked::Recover), ("rotate", Asked::Rotate)]
+    {
+        routes.add(
+            GET,
+            &shelf.at("{name}", what),
+            write,
+            async move |shell: Shell, Path(name): Path<String>| {
+                let (action, back) = (shelf.at(&name, what), shelf.one(&name));
+                asked.question(shelf, &action).page(&shell, shelf.nav, &back)
+            },
+        );
+        routes.add(
+            POST,
+            &shelf.at("{name}", what),
+            write,
+            async move |shell: Shell, Path(name): Path<String>, _: Fields| {
+                shell.answer(answered(&shell, shelf, &name, asked)).await
+            },
+        );
+    }
+}
+
+/// What is asked about before it is done.
+#[derive(Clone, Copy)]
+enum Asked {
+    Delete,
+    Recover,
+    Rotate,
+}
+
+impl Asked {
+    fn question<'a>(self, shelf: &Shelf, action: &'a str) -> Question<'a> {
+        match self {
+            Self::Delete => delete_question(shelf, action),
+            Self::Recover => recover_question(action),
+            Self::Rotate => rotate_question(action),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -92,10 +196,10 @@ fn state(view: &DestinationView, now: i64) -> Markup {
     }
 }
 
-async fn list(shell: &Shell) -> Result<Response, Problem> {
-    let views = shell.engine().destinations(shell.context(), CLASS).await?;
+async fn list(shell: &Shell, shelf: &Shelf) -> Result<Response, Problem> {
+    let views = shell.engine().destinations(shell.context(), shelf.class).await?;
     let columns = [
-        Column::new("Forwarder"),
+        Column::new("Name"),
         Column::new("State"),
         Column::new("Kind"),
         Column::new("Sends to").optional(),
@@ -107,7 +211,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let rows: Vec<Row> = views
         .iter()
         .map(|view| Row {
-            href: Some(format!("/forwarders/{}", view.row.name)),
+            href: Some(shelf.one(&view.row.name)),
             tone: match (view.row.enabled, view.row.course.failures, view.backlog.dead) {
                 (false, ..) => None,
                 (true, 0, 0) => None,
@@ -128,21 +232,20 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
             ],
         })
         .collect();
-    let new = || ui::button("New forwarder", "/forwarders/new", None, true);
-    let may = shell.may(Permission::ForwarderWrite);
+    let (label, href) = (format!("New {}", shelf.noun), shelf.one("new"));
+    let new = || ui::button(&label, &href, None, true);
+    let may = shell.may(shelf.write);
+    let caption = format!("{}, by name", shelf.plural);
     let body = html! {
-        (ui::page_header("Forwarders", "Standing streams of events to other systems. None of them ever slows anything down.",
-            html! { @if may && !views.is_empty() { (new()) } }))
-        (places("/forwarders"))
+        (ui::page_header(shelf.plural, shelf.about, html! { @if may && !views.is_empty() { (new()) } }))
+        (shelf.tabs())
         @if views.is_empty() {
-            (ui::empty_state("No forwarder here",
-                "A forwarder sends events that you select to a webhook, syslog, a file, NATS, mail, a chat or ServiceNow. What cannot be sent at once is tried for three days, and nothing is lost.",
-                may.then(new)))
+            (ui::empty_state(&format!("No {} here", shelf.noun), shelf.empty, may.then(new)))
         } @else {
-            (ui::data_table(&Table { id: "forwarders", caption: "Forwarders, by name", columns: &columns, rows: &rows }))
+            (ui::data_table(&Table { id: "destinations", caption: &caption, columns: &columns, rows: &rows }))
         }
     };
-    Ok(shell.page(Nav::Forwarders, "Forwarders", body))
+    Ok(shell.page(shelf.nav, shelf.plural, body))
 }
 
 fn moment(at: Option<Timestamp>) -> Markup {
@@ -152,32 +255,36 @@ fn moment(at: Option<Timestamp>) -> Markup {
     }
 }
 
-async fn one(shell: &Shell, name: &str) -> Result<Response, Problem> {
+async fn one(shell: &Shell, shelf: &Shelf, name: &str) -> Result<Response, Problem> {
     let (engine, context) = (shell.engine(), shell.context());
-    let view = engine.destination(context, CLASS, name).await?;
+    let view = engine.destination(context, shelf.class, name).await?;
     let query = DeliveryQuery { destinations: vec![name.to_owned()], ..DeliveryQuery::default() };
     let recent = engine.deliveries(context, query, RECENT).await?;
-    let versions = engine.destination_versions(context, CLASS, name).await?;
-    let may = shell.may(Permission::ForwarderWrite);
+    let versions = engine.destination_versions(context, shelf.class, name).await?;
+    let may = shell.may(shelf.write);
+    let says = match shelf.class {
+        Class::Forwarder => view.definition.body(),
+        Class::Channel => view.definition.channel_body(),
+    };
     let title = match view.definition.title.as_str() {
         "" => name,
         title => title,
     };
     let body = html! {
         (ui::breadcrumbs(&[
-            Crumb { label: "Forwarders", href: Some("/forwarders") },
+            Crumb { label: shelf.plural, href: Some(shelf.root) },
             Crumb { label: name, href: None },
         ]))
-        (ui::page_header(title, &view.definition.description, html! { @if may { (actions(shell, &view)) } }))
+        (ui::page_header(title, &view.definition.description, html! { @if may { (actions(shell, shelf, &view)) } }))
         @if let Some(error) = &view.row.course.last_error {
             (ui::alert_box(AlertKind::Error, &sentence(&format!("the last attempt failed: {error}"))))
         }
         div.columns {
-            div id="forwarder-state" data-refresh="5" {
-                (ui::section("state", "State", html! {}, facts(&view, shell.now())))
+            div id="destination-state" data-refresh="5" {
+                (ui::section("state", "State", html! {}, facts(shelf, &view, shell.now())))
             }
             (ui::section("says", "What it says", html! {}, html! {
-                (ui::json_block("definition", "Definition", &serde_json::to_string_pretty(&view.definition.body()).unwrap_or_default()))
+                (ui::json_block("definition", "Definition", &serde_json::to_string_pretty(&says).unwrap_or_default()))
             }))
         }
         (ui::section("recent", "Newest deliveries",
@@ -195,20 +302,24 @@ async fn one(shell: &Shell, name: &str) -> Result<Response, Problem> {
             }
         } }))
     };
-    Ok(shell.page(Nav::Forwarders, title, body))
+    Ok(shell.page(shelf.nav, title, body))
 }
 
-fn facts(view: &DestinationView, now: i64) -> Markup {
+fn facts(shelf: &Shelf, view: &DestinationView, now: i64) -> Markup {
     let (row, backlog) = (&view.row, &view.backlog);
     let mut pairs = vec![
         ("State", state(view, now)),
         ("Kind", html! { (kind::label(&row.kind)) }),
         ("Sends to", ui::code(&view.endpoint)),
-        ("Folder", ui::code(&row.path)),
-        (
+    ];
+    if !shelf.is_channels() {
+        pairs.push(("Folder", ui::code(&row.path)));
+        pairs.push((
             "Log not looked at",
             html! { (backlog.log_entries) " entries, from index " (row.next_index) },
-        ),
+        ));
+    }
+    pairs.extend([
         (
             "Waiting",
             html! { (backlog.waiting) " deliveries" @if backlog.lag_s > 0 { ", the oldest for " (backlog.lag_s) " s" } },
@@ -217,7 +328,7 @@ fn facts(view: &DestinationView, now: i64) -> Markup {
         ("Last tried", moment(row.course.last_attempt_at)),
         ("Last got through", moment(row.course.last_success_at)),
         ("Failed in a row", html! { (row.course.failures) }),
-    ];
+    ]);
     if row.course.failures > 0 {
         pairs.push(("Failing since", moment(row.course.failing_since)));
         pairs.push(("Paused until", moment(row.course.open_until)));
@@ -234,9 +345,9 @@ fn facts(view: &DestinationView, now: i64) -> Markup {
     ui::key_values(&pairs)
 }
 
-fn actions(shell: &Shell, view: &DestinationView) -> Markup {
+fn actions(shell: &Shell, shelf: &Shelf, view: &DestinationView) -> Markup {
     let name = &view.row.name;
-    let at = |what: &str| format!("/forwarders/{name}/{what}");
+    let at = |what: &str| shelf.at(name, what);
     let form = |what: &str, label: &str, primary: bool| {
         html! { form method="post" action=(at(what)) { (ui::csrf_input(shell.csrf()))
         button.primary[primary] type="submit" { (label) } } }
@@ -246,20 +357,24 @@ fn actions(shell: &Shell, view: &DestinationView) -> Markup {
         (ui::button("Change", &at("edit"), None, false))
         @if view.row.enabled { (form("off", "Switch off", false)) } @else { (form("on", "Switch on", false)) }
         @if view.backlog.dead > 0 { (recover_question(&at("recover")).dialog(shell)) }
-        (replay_question(&at("replay"), replay_field(view.row.next_index.0)).dialog(shell))
+        @if !shelf.is_channels() { (replay_question(&at("replay"), replay_field(view.row.next_index.0)).dialog(shell)) }
         @if view.secrets.iter().any(|secret| secret == "signing") { (rotate_question(&at("rotate")).dialog(shell)) }
-        (delete_question(&at("delete")).dialog(shell))
+        (delete_question(shelf, &at("delete")).dialog(shell))
     }
 }
 
-fn delete_question(action: &str) -> Question<'_> {
+fn delete_question<'a>(shelf: &Shelf, action: &'a str) -> Question<'a> {
+    let (title, submit) = match shelf.class {
+        Class::Forwarder => ("Delete this forwarder?", "Delete the forwarder"),
+        Class::Channel => ("Delete this channel?", "Delete the channel"),
+    };
     Question {
         id: "delete-dialog",
         trigger: "Delete…",
-        title: "Delete this forwarder?",
+        title,
         text: "What waits for it is given up. What was sent stays on record.",
         action,
-        submit: "Delete the forwarder",
+        submit,
         is_final: true,
         fields: None,
     }
@@ -318,20 +433,23 @@ fn rotate_question(action: &str) -> Question<'_> {
     }
 }
 
-async fn done(shell: &Shell, name: &str, deed: Deed) -> Result<Response, Problem> {
+async fn done(shell: &Shell, shelf: &Shelf, name: &str, deed: Deed) -> Result<Response, Problem> {
     let (engine, context) = (shell.engine(), shell.context());
-    let back = format!("/forwarders/{name}");
     let notice = match deed {
         Deed::On => {
-            engine.switch_destination(context, CLASS, name, true).await?;
+            engine.switch_destination(context, shelf.class, name, true).await?;
             "It is switched on, and goes on where it was.".to_owned()
         }
         Deed::Off => {
-            engine.switch_destination(context, CLASS, name, false).await?;
-            "It is switched off. What comes waits in the log.".to_owned()
+            engine.switch_destination(context, shelf.class, name, false).await?;
+            match shelf.class {
+                Class::Forwarder => "It is switched off. What comes waits in the log.",
+                Class::Channel => "It is switched off. What waits for it is kept.",
+            }
+            .to_owned()
         }
         Deed::Test => {
-            let sent = engine.try_destination(context, CLASS, name).await?;
+            let sent = engine.try_destination(context, shelf.class, name).await?;
             match (sent.failure, sent.status) {
                 (None, Some(status)) => format!("The trial got through: the answer was {status}."),
                 (None, None) => "The trial got through.".to_owned(),
@@ -339,37 +457,32 @@ async fn done(shell: &Shell, name: &str, deed: Deed) -> Result<Response, Problem
             }
         }
     };
-    Ok(shell.done(&back, &notice))
+    Ok(shell.done(&shelf.one(name), &notice))
 }
 
-async fn ask_delete(shell: Shell, Path(name): Path<String>) -> Response {
-    let (action, back) = (format!("/forwarders/{name}/delete"), format!("/forwarders/{name}"));
-    delete_question(&action).page(&shell, Nav::Forwarders, &back)
-}
-
-async fn delete(shell: Shell, Path(name): Path<String>, _: Fields) -> Response {
-    shell
-        .answer(async {
-            shell.engine().delete_destination(shell.context(), CLASS, &name).await?;
-            Ok(shell.done("/forwarders", "The forwarder is deleted."))
-        })
-        .await
-}
-
-async fn ask_recover(shell: Shell, Path(name): Path<String>) -> Response {
-    let (action, back) = (format!("/forwarders/{name}/recover"), format!("/forwarders/{name}"));
-    recover_question(&action).page(&shell, Nav::Forwarders, &back)
-}
-
-async fn recover(shell: Shell, Path(name): Path<String>, _: Fields) -> Response {
-    shell
-        .answer(async {
-            let (engine, since) = (shell.engine(), Timestamp::from_micros(0));
-            let count = engine.recover_deliveries(shell.context(), CLASS, &name, since).await?;
+async fn answered(
+    shell: &Shell,
+    shelf: &Shelf,
+    name: &str,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let (engine, context) = (shell.engine(), shell.context());
+    match asked {
+        Asked::Delete => {
+            engine.delete_destination(context, shelf.class, name).await?;
+            Ok(shell.done(shelf.root, &format!("The {} is deleted.", shelf.noun)))
+        }
+        Asked::Recover => {
+            let since = Timestamp::from_micros(0);
+            let count = engine.recover_deliveries(context, shelf.class, name, since).await?;
             let notice = format!("{count} deliveries wait to be sent again.");
-            Ok(shell.done(&format!("/forwarders/{name}"), &notice))
-        })
-        .await
+            Ok(shell.done(&shelf.one(name), &notice))
+        }
+        Asked::Rotate => {
+            let saved = engine.rotate_signing_secret(context, shelf.class, name, 24).await?;
+            Ok(edit::told_once(shell, shelf, name, &saved.generated))
+        }
+    }
 }
 
 async fn ask_replay(shell: Shell, Path(name): Path<String>) -> Response {
@@ -386,21 +499,6 @@ async fn replay(shell: Shell, Path(name): Path<String>, Fields(typed): Fields) -
                 .map_err(|_| Problem::invalid("from_index", "a whole number".to_owned()))?;
             shell.engine().replay_forwarder(shell.context(), &name, from).await?;
             Ok(shell.done(&format!("/forwarders/{name}"), "It goes on from there."))
-        })
-        .await
-}
-
-async fn ask_rotate(shell: Shell, Path(name): Path<String>) -> Response {
-    let (action, back) = (format!("/forwarders/{name}/rotate"), format!("/forwarders/{name}"));
-    rotate_question(&action).page(&shell, Nav::Forwarders, &back)
-}
-
-async fn rotate(shell: Shell, Path(name): Path<String>, _: Fields) -> Response {
-    shell
-        .answer(async {
-            let (engine, context) = (shell.engine(), shell.context());
-            let saved = engine.rotate_signing_secret(context, CLASS, &name, 24).await?;
-            Ok(edit::told_once(&shell, &name, &saved.generated))
         })
         .await
 }

@@ -5,6 +5,7 @@ use axum::response::Response;
 use chancery_engine::alert::{AlertQuery, ShownAlert, Sort as AlertSort};
 use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::inventory::search::{CertificateQuery, Sort};
+use chancery_engine::notification::EstateCoverage;
 use chancery_engine::row::Certificate;
 use chancery_engine::{Error, Figures, Permission};
 use chancery_event::Timestamp;
@@ -67,6 +68,7 @@ struct Facts {
     unjudged: u64,
     alerts: Vec<ShownAlert>,
     alert_count: u64,
+    reach: EstateCoverage,
 }
 
 async fn count(shell: &Shell, expression: &str) -> Result<u64, Error> {
@@ -135,6 +137,7 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
         unjudged,
         alerts: alerts.items,
         alert_count,
+        reach: engine.estate_coverage(context).await?,
     })
 }
 
@@ -274,6 +277,9 @@ fn now(shell: &Shell, facts: &Facts) -> Markup {
             }
             (ui::stat_tile(&Stat { label: "Failed jobs", value: &ui::grouped(failed), hint: hint("try again or look why", failed),
                 href: Some("/jobs?state=failed"), tone: calm(Tone::Bad, failed) }))
+            (ui::stat_tile(&Stat { label: "Reach nobody", value: &ui::grouped(facts.reach.nobody),
+                hint: hint("nobody would hear of their end", facts.reach.nobody),
+                href: Some("/notifications/coverage?state=nobody"), tone: calm(Tone::Bad, facts.reach.nobody) }))
             @if quarantined > 0 {
                 (ui::stat_tile(&Stat { label: "Quarantined events", value: &ui::grouped(quarantined),
                     hint: "not written by this program", href: Some("/log-view#health"), tone: Tone::Critical }))

@@ -13,6 +13,35 @@ use crate::ui::{self, Facet, FacetValue, SearchBox, SearchError};
 /// Parameters that say which page of a list is shown; every change of the list drops them.
 pub(super) const CURSORS: &[&str] = &["before", "after", "cursor"];
 
+/// A facet of a list that is narrowed by parameters: each value (word, label, count) sets the
+/// parameter, or takes it away again. The address is that of the list without its cursors.
+pub(super) fn toggles<T: AsRef<str>>(
+    address: &Address,
+    name: &str,
+    label: &str,
+    values: &[(T, T, u64)],
+) -> Markup {
+    let is_set = |value: &T| address.value(name) == Some(value.as_ref());
+    let hrefs: Vec<String> = values
+        .iter()
+        .map(|(value, ..)| match is_set(value) {
+            true => address.without(&[name]).to_string(),
+            false => address.with(name, value.as_ref()).to_string(),
+        })
+        .collect();
+    let values: Vec<FacetValue<'_>> = values
+        .iter()
+        .zip(&hrefs)
+        .map(|((value, label, count), href)| FacetValue {
+            label: label.as_ref(),
+            count: *count,
+            href,
+            selected: is_set(value),
+        })
+        .collect();
+    ui::facet_details(&Facet { label, values: &values, more_href: None })
+}
+
 /// What a list is narrowed to, as its address says.
 pub(super) struct Narrowed {
     /// The expression as typed.

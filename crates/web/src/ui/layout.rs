@@ -92,6 +92,8 @@ pub enum Nav {
     Jobs,
     /// `/automation`
     Automation,
+    /// `/notifications`
+    Notifications,
     /// `/forwarders`
     Forwarders,
     /// `/administration`
@@ -100,7 +102,7 @@ pub enum Nav {
     Elsewhere,
 }
 
-const PLACES: [(Nav, &str, &str, Icon); 10] = [
+const PLACES: [(Nav, &str, &str, Icon); 11] = [
     (Nav::Home, "Home", "/", Icon::Home),
     (Nav::Alerts, "Alerts", "/alerts", Icon::Bell),
     (Nav::Events, "Events", "/events", Icon::Events),
@@ -109,6 +111,7 @@ const PLACES: [(Nav, &str, &str, Icon); 10] = [
     (Nav::Log, "Log", "/log-view", Icon::Log),
     (Nav::Jobs, "Jobs", "/jobs", Icon::Jobs),
     (Nav::Automation, "Automation", "/automation", Icon::Automation),
+    (Nav::Notifications, "Notifications", "/notifications", Icon::Mail),
     (Nav::Forwarders, "Forwarders", "/forwarders", Icon::Upload),
     (Nav::Administration, "Administration", "/administration", Icon::Administration),
 ];

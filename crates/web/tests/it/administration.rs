@@ -17,6 +17,16 @@ async fn accounts_are_made_changed_and_deleted() {
     let wrong = json!({ "name": "bob", "role": "king" });
     let wrong = server.post("/api/v1/accounts").json(&wrong).send().await.expect(422);
     assert_eq!(wrong.json()["field"], "role");
+    // A word that is no role is an attempt like any other.
+    let king = json!({ "name": "x", "role": "king", "days": 7 });
+    server.post("/api/v1/tokens").json(&king).send().await.expect(422);
+    server.patch(&location).json(&json!({ "role": "king" })).send().await.expect(422);
+    server.settle().await;
+    for kind in ["account.create", "account.update", "token.create"] {
+        let path = format!("/api/v1/events?filter=type:{kind}%20outcome:failure%20reason:invalid");
+        let found = server.get(&path).send().await.expect(200).json();
+        assert_eq!(found["items"].as_array().unwrap().len(), 1, "{kind}: {found:#}");
+    }
     let patch = json!({ "role": "auditor", "email": "alice@example.org" });
     let changed = server.patch(&location).json(&patch).send().await.expect(200).json();
     assert_eq!((&changed["role"], &changed["email"]), (&json!("auditor"), &patch["email"]));

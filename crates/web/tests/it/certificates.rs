@@ -1,7 +1,9 @@
 //! Certificates through the API: from the upload to the deletion.
 
+use chancery_event::Timestamp;
+use chancery_pki::make::{self, Key, Template};
 use chancery_testkit::{Authority, TestServer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_certificate_enters_is_read_changed_and_goes() {
@@ -38,6 +40,7 @@ async fn a_certificate_enters_is_read_changed_and_goes() {
     assert_eq!(late.expect(412).reason(), "changed_meanwhile");
     let cleared = server.patch(&location).json(&json!({ "owner": null })).send().await;
     assert!(cleared.expect(200).json()["owner"].is_null());
+    server.patch(&location).json(&json!({})).send().await.expect(200);
     let typo = server.patch(&location).json(&json!({ "pth": "/x" })).send().await;
     assert_eq!(typo.expect(422).reason(), "invalid");
 
@@ -50,7 +53,12 @@ async fn a_certificate_enters_is_read_changed_and_goes() {
 
     server.settle().await;
     let events = server.get(&format!("{}/events?limit=100", location)).send().await.expect(200);
-    let events = events.json();
+    its_record_is_complete(&events.json());
+    server.finish().await;
+}
+
+/// What was done to it is recorded, with what it had before.
+fn its_record_is_complete(events: &Value) {
     let types: Vec<_> = events["items"]
         .as_array()
         .unwrap()
@@ -62,6 +70,75 @@ async fn a_certificate_enters_is_read_changed_and_goes() {
     {
         assert!(types.contains(&expected), "{expected} is not in {types:?}");
     }
+    // What it had is in the record of its end, and what changed nothing says so.
+    let of = |kind: &str| {
+        let items = events["items"].as_array().unwrap();
+        let mut found = items.iter().filter(|item| item["event"]["type"] == kind);
+        let is_well = |item: &&Value| item["event"]["data"]["outcome"]["result"] != "failure";
+        found.find(is_well).unwrap()["event"]["data"].clone()
+    };
+    let had = of("certificate.delete")["detail"]["changes"].clone();
+    let before = |member: &str| {
+        let change = had.as_array().unwrap().iter().find(|change| change["member"] == member);
+        change.map(|change| change["before"].clone()).unwrap_or_default()
+    };
+    assert_eq!(before("path"), "/prod/web");
+    assert_eq!((before("trust_anchor"), before("archived")), (json!(false), json!(false)));
+    assert!(before("status").is_string() && before("owner").is_null(), "{had:#}");
+    let archived = json!([{ "member": "archived", "before": false, "after": true }]);
+    assert_eq!(of("certificate.archive")["detail"]["changes"], archived);
+    assert_eq!(of("certificate.update")["outcome"]["result"], "skipped");
+}
+
+#[tokio::test]
+async fn the_names_of_people_are_not_sealed() {
+    let server = TestServer::start().await;
+    let now = server.now().micros();
+    let mut template = Template::ca("Ada Byron", now, now + 90 * Timestamp::DAY);
+    template.subject.push(("emailAddress".to_owned(), "ada.byron@example.org".to_owned()));
+    let key = Key::from_seed(b"ada").unwrap();
+    let der = make::certificate(&template, &key, None).unwrap();
+    let upload = server.post("/api/v1/certificates").body("application/pkix-cert", der);
+    let made = upload.send().await.expect(201).json();
+    assert!(made["subject"].as_str().unwrap().contains("ada.byron"), "{made:#}");
+    server.settle().await;
+    let events = server.get("/api/v1/events?filter=type:certificate.*").send().await.expect(200);
+    let events = events.json();
+    let items = events["items"].as_array().unwrap();
+    assert!(items.len() >= 2, "{events:#}");
+    for item in items {
+        let shown = item.to_string();
+        assert!(shown.contains("ada.byron"), "shown to an administrator: {shown}");
+        let entry = server.get(&format!("/api/v1/events/{}/entry", item["log_index"]));
+        let entry = entry.send().await.expect(200).text();
+        assert!(!entry.contains("ada.byron") && !entry.contains("Ada Byron"), "{entry}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_change_of_status_names_what_caused_it() {
+    let server = TestServer::start().await;
+    let authority = Authority::new("Test CA", server.now());
+    let leaf = authority.leaf("www.example.org", server.now(), 60).to_pem();
+    let upload = |path: &str, pem: String| server.post(path).body("text/plain", pem);
+    let leaf = upload("/api/v1/certificates", leaf).send().await.expect(201).json();
+    assert_eq!(leaf["status"], "incomplete");
+    let path = "/api/v1/certificates?trust_anchor=true";
+    let anchor = upload(path, authority.pem()).send().await.expect(201).json();
+    let location = format!("/api/v1/certificates/{}", leaf["id"].as_str().unwrap());
+    while server.get(&location).send().await.expect(200).json()["status"] == "incomplete" {
+        tokio::task::yield_now().await;
+    }
+    server.settle().await;
+    let event = async |path: &str| server.get(path).send().await.expect(200).json();
+    let changed = event("/api/v1/events?filter=type:certificate.status_changed").await;
+    let changed = changed["items"][0]["event"].clone();
+    let cause = changed["data"]["cause"].as_str().expect("a cause");
+    let cause = event(&format!("/api/v1/events/{cause}")).await["event"].clone();
+    assert_eq!(cause["type"], "certificate.upload");
+    assert_eq!(cause["data"]["detail"]["certificate_id"], anchor["id"], "{changed:#}");
+    assert_eq!(changed["data"]["depth"], 1);
     server.finish().await;
 }
 
@@ -100,8 +177,13 @@ async fn several_certificates_are_answered_one_by_one() {
     let bundle = format!("{first}{second}{}", authority.pem());
     let upload =
         |body: String| server.post("/api/v1/certificates?path=/x").body("text/plain", body);
-    let answer = upload(bundle).send().await.expect(200).json();
+    let answer = upload(bundle.clone()).send().await.expect(201).json();
     assert_eq!((&answer["accepted"], &answer["refused"]), (&json!(3), &json!(0)));
+    let known = upload(bundle).send().await.expect(409);
+    assert_eq!(known.reason(), "duplicate");
+    let known = known.json();
+    assert_eq!((&known["refused"], &known["status"]), (&json!(3), &json!(409)));
+    assert!(known["items"][1]["problem"]["existing"].is_string(), "{known:#}");
     let mixed = upload(format!("{first}{}", leaf("c.example.org"))).send().await.expect(207).json();
     assert_eq!((&mixed["accepted"], &mixed["refused"]), (&json!(1), &json!(1)));
     assert_eq!(mixed["items"][0]["problem"]["status"], 409);
@@ -116,7 +198,7 @@ async fn the_inventory_is_listed_page_by_page_and_exported() {
     let bundle: String = (1..=5)
         .map(|n| authority.leaf(&format!("n{n}.example.org"), server.now(), 10 * n).to_pem())
         .collect();
-    server.post("/api/v1/certificates").body("text/plain", bundle).send().await.expect(200);
+    server.post("/api/v1/certificates").body("text/plain", bundle).send().await.expect(201);
     let mut pages = Vec::new();
     let mut cursor = String::new();
     loop {

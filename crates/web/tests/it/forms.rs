@@ -36,6 +36,39 @@ async fn signing_in_goes_on_to_where_one_wanted_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn a_password_for_one_time_leads_to_choosing_another() {
+    let server = TestServer::start().await;
+    let context = chancery_engine::Context::command_line(server.engine().environment());
+    let new = chancery_engine::access::NewAccount {
+        name: "grace".to_owned(),
+        display_name: "Grace".to_owned(),
+        email: None,
+        role: Role::Viewer,
+        password: None,
+        expires_at: None,
+    };
+    let (_, password) = server.engine().create_account(&context, new).await.unwrap();
+    let first = password.unwrap().expose().clone();
+    let mut browser = Browser::new(&server);
+    let sign_in = [("name", "grace"), ("password", first.as_str()), ("next", "/events")];
+    let answer = browser.post("/login", &sign_in).await.expect(303);
+    assert_eq!(answer.header("location"), "/account/password");
+    let page = browser.get("/account/password").await.expect(200).text();
+    assert!(page.contains("must be changed before you go on"), "{page}");
+    assert!(browser.get("/events").await.status != 200);
+    let change = |new: &'static str| {
+        [("present_password", first.clone()), ("new", new.to_owned()), ("again", new.to_owned())]
+    };
+    let fields = change("a password of her own");
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    browser.post("/account/password", &fields).await.expect(303);
+    browser.get("/events").await.expect(200);
+    let mut again = Browser::new(&server);
+    again.post("/login", &sign_in).await.expect(401);
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn signing_out_ends_the_session() {
     let server = TestServer::start().await;
     let mut browser = Browser::sign_in_as(&server, Role::Viewer).await;

@@ -277,3 +277,16 @@ async fn pages_make_show_try_and_delete_a_forwarder_without_scripts() {
     session.get("/forwarders/soc").await.expect(404);
     server.finish().await;
 }
+
+#[tokio::test]
+async fn mail_without_a_recipient_is_refused_when_it_is_saved() {
+    let server = TestServer::start().await;
+    for to in [json!(null), json!([]), json!(["nobody"])] {
+        let settings = json!({ "server": "127.0.0.1:25", "security": "none",
+            "from": "chancery@example.org", "to": to });
+        let new = json!({ "name": "mail", "body": { "kind": "email", "settings": settings } });
+        let refused = server.post("/api/v1/forwarders").json(&new).send().await.expect(422);
+        assert_eq!(refused.json()["field"], "settings/to", "{}", refused.text());
+    }
+    server.finish().await;
+}

@@ -277,3 +277,33 @@ async fn what_cannot_be_read_is_refused_whole_counted_and_recorded() {
     assert!(page.contains("source:horizon") && page.contains("Make source"), "{page}");
     server.finish().await;
 }
+
+#[tokio::test]
+async fn a_foreign_event_fires_a_trigger_that_raises_an_alert() {
+    let server = TestServer::start().await;
+    let make = |class: &str, name: &str, body: Value| {
+        let new = json!({ "name": name, "body": body });
+        server.post(&format!("/api/v1/automation/{class}")).json(&new)
+    };
+    let rule = json!({ "filter": "detail.code:pki.cert.revoke detail.source:okta" });
+    make("rules", "revoked-there", rule).send().await.expect(201);
+    let steps =
+        json!([{ "step": "raise_alert", "kind": "foreign", "title": "Okta: {detail.code}" }]);
+    make("actions", "tell", json!({ "steps": steps })).send().await.expect(201);
+    let trigger = json!({ "event_types": ["intake.received"], "rules": ["revoked-there"],
+        "actions": ["tell"] });
+    make("triggers", "okta-revocations", trigger).send().await.expect(201);
+    let secret = source(&server, "okta", "okta").await;
+    send(&server, "okta", &secret, OKTA).send().await.expect(200);
+    for _ in 0..1_000 {
+        let alerts = server.get("/api/v1/alerts").send().await.expect(200).json();
+        let alerts = alerts["items"].as_array().unwrap();
+        if let Some(alert) = alerts.iter().find(|alert| alert["kind"] == "foreign") {
+            assert_eq!(alert["title"], "Okta: pki.cert.revoke");
+            assert_eq!(alerts.len(), 1, "the other event of the body does not fit: {alerts:?}");
+            return server.finish().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("no alert came");
+}

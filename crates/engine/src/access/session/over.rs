@@ -16,7 +16,8 @@ use crate::{Context, Engine, Error};
 /// Sessions that one round of the sweep ends at most; the next one is right behind.
 const SWEEP_MAX: usize = 500;
 
-/// Removes what is over: sessions, each with its event, and stored answers to idempotent requests.
+/// Removes what is over: sessions, each with its event, stored answers to idempotent requests, and
+/// old jobs.
 pub(crate) async fn sweep(engine: Engine, mut stop: watch::Receiver<bool>) {
     loop {
         match sweep_once(&engine).await {
@@ -27,6 +28,9 @@ pub(crate) async fn sweep(engine: Engine, mut stop: watch::Receiver<bool>) {
         let stopping = *stop.borrow();
         if let Err(error) = engine.tell_refusals(stopping).await {
             tracing::warn!(%error, "refusals that were counted were not recorded");
+        }
+        if let Err(error) = crate::job::retention::sweep(&engine).await {
+            tracing::warn!(%error, "old jobs were not removed");
         }
         if stopping {
             return;
@@ -71,7 +75,7 @@ async fn end(
 ) -> Result<(), Error> {
     session::delete(tx, session.id).await?;
     let payload = types::SessionEnd {
-        account_id: session.account,
+        account_id: Some(session.account),
         ended_by: ended_by.into(),
         started_at: Some(session.created_at),
     };

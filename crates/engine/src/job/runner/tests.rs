@@ -115,6 +115,45 @@ fn refuse(retry: bool) -> Result<Value, JobError> {
 
 const SLOW: Duration = Duration::from_secs(3_600);
 
+chancery_throwaway::on_each_backend!(what_a_job_knows_of_people_goes_and_then_the_job, 2);
+
+async fn what_a_job_knows_of_people_goes_and_then_the_job() {
+    let trial = Trial::start().await;
+    let engine = trial.engine();
+    let context = Context::command_line(engine.environment());
+    let input = async |id: JobId| job::input(&mut engine.link().await.unwrap(), id).await.unwrap();
+    let works = trial.queue().await;
+    round(&mut trial.runner(SLOW, |_| async { Ok(Value::Null) })).await;
+    assert!(trial.job(works).await.is_forgotten());
+    let fails = trial.queue().await;
+    round(&mut trial.runner(SLOW, |_| async { refuse(false) })).await;
+    let cancelled = trial.queue().await;
+    engine.cancel_job(&context, cancelled).await.unwrap();
+    assert!(trial.job(cancelled).await.is_forgotten());
+    crate::job::retention::sweep(engine).await.unwrap();
+    assert!(!trial.job(fails).await.is_forgotten() && input(fails).await.is_some());
+
+    trial.clock.advance(31 * Timestamp::DAY);
+    crate::job::retention::sweep(engine).await.unwrap();
+    assert!(trial.job(fails).await.is_forgotten() && input(fails).await.is_none());
+    let refused = engine.retry_job(&context, fails).await.unwrap_err();
+    assert_eq!(refused.reason(), "too_old");
+
+    let waits = trial.queue().await;
+    trial.clock.advance(60 * Timestamp::DAY);
+    crate::job::retention::sweep(engine).await.unwrap();
+    let mut link = engine.link().await.unwrap();
+    for gone in [works, fails, cancelled] {
+        assert!(job::find(&mut link, gone).await.unwrap().is_none());
+    }
+    assert!(job::find(&mut link, waits).await.unwrap().is_some(), "it has not ended");
+    let failed = format!("job_failed:job/{fails}");
+    let open = chancery_store::table::alert::unresolved(&mut link, &failed).await.unwrap();
+    assert!(open.is_none());
+    drop(link);
+    trial.running.stop().await.unwrap();
+}
+
 chancery_throwaway::on_each_backend!(a_job_that_works_ends_with_its_result_and_one_event, 2);
 
 async fn a_job_that_works_ends_with_its_result_and_one_event() {

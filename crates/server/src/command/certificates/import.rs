@@ -5,15 +5,16 @@
 //! connection breaks.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use chancery_pki::container::{self, ContainerError};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::Item;
+use super::upload::{self, Item};
 use super::walk;
 use crate::cli::GlobalArguments;
 use crate::cli::certificates::ImportArguments;
@@ -42,11 +43,19 @@ struct Harvest {
     large: u64,
     keys: u64,
     locked: u64,
-    broken: u64,
+    broken: Vec<Broken>,
     repeated: u64,
     unreadable: Vec<String>,
     certificates: Vec<String>,
     seen: HashSet<Vec<u8>>,
+}
+
+/// A certificate, or a whole file, that cannot be read.
+struct Broken {
+    file: String,
+    /// Which certificate of the file, from 0; `None`: the file itself.
+    position: Option<usize>,
+    reason: String,
 }
 
 /// What the server did with them.
@@ -70,9 +79,9 @@ pub(super) async fn run(global: &GlobalArguments, arguments: ImportArguments) ->
         send(&Client::new(global)?, &arguments, &harvest).await?
     };
     if global.json {
-        println!("{:#}", document(&arguments, &harvest, &result));
+        outln!("{:#}", document(&arguments, &harvest, &result))?;
     } else {
-        print(&arguments, &harvest, &result);
+        print(&arguments, &harvest, &result)?;
     }
     Ok(if result.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -86,7 +95,7 @@ fn gather(arguments: &ImportArguments) -> Result<Harvest> {
         bar.inc(1);
         harvest.files += 1;
         match std::fs::read(&path) {
-            Ok(bytes) => harvest.take(&bytes),
+            Ok(bytes) => harvest.take(&path, &bytes),
             Err(error) => harvest.unreadable.push(format!("{}: {error}", path.display())),
         }
     }
@@ -95,13 +104,21 @@ fn gather(arguments: &ImportArguments) -> Result<Harvest> {
 }
 
 impl Harvest {
-    fn take(&mut self, bytes: &[u8]) {
+    fn take(&mut self, path: &Path, bytes: &[u8]) {
+        let broken = |position, reason: String| Broken {
+            file: path.display().to_string(),
+            position,
+            reason: plain(&reason),
+        };
         match container::read(bytes, None) {
             Ok(found) => {
                 for found in found {
-                    let Ok(certificate) = found.result else {
-                        self.broken += 1;
-                        continue;
+                    let certificate = match found.result {
+                        Ok(certificate) => certificate,
+                        Err(reason) => {
+                            self.broken.push(broken(Some(found.index), reason.to_string()));
+                            continue;
+                        }
                     };
                     if self.seen.insert(certificate.der().to_vec()) {
                         self.certificates.push(certificate.to_pem());
@@ -114,15 +131,23 @@ impl Harvest {
             Err(ContainerError::PasswordMissing | ContainerError::PasswordWrong) => {
                 self.locked += 1;
             }
-            Err(ContainerError::Broken { .. }) => self.broken += 1,
-            Err(_) => self.without += 1,
+            Err(
+                ContainerError::Empty
+                | ContainerError::NotACertificate { .. }
+                | ContainerError::UnknownFormat { .. }
+                | ContainerError::NoCertificates,
+            ) => self.without += 1,
+            Err(ContainerError::Broken { index, reason }) => {
+                self.broken.push(broken(Some(index), reason.to_string()));
+            }
+            Err(error) => self.broken.push(broken(None, error.to_string())),
         }
     }
 }
 
 /// PEM in requests of bounded size.
-fn requests(certificates: &[String]) -> Vec<(usize, Vec<u8>)> {
-    let mut requests: Vec<(usize, Vec<u8>)> = Vec::new();
+fn requests(certificates: &[String]) -> Vec<(usize, String)> {
+    let mut requests: Vec<(usize, String)> = Vec::new();
     for pem in certificates {
         match requests.last_mut() {
             Some((count, body))
@@ -130,9 +155,9 @@ fn requests(certificates: &[String]) -> Vec<(usize, Vec<u8>)> {
                     && body.len() + pem.len() <= REQUEST_BYTES_MAX =>
             {
                 *count += 1;
-                body.extend_from_slice(pem.as_bytes());
+                body.push_str(pem);
             }
-            _ => requests.push((1, pem.clone().into_bytes())),
+            _ => requests.push((1, pem.clone())),
         }
     }
     requests
@@ -141,28 +166,34 @@ fn requests(certificates: &[String]) -> Vec<(usize, Vec<u8>)> {
 async fn send(client: &Client, arguments: &ImportArguments, harvest: &Harvest) -> Result<Outcome> {
     let total = harvest.certificates.len();
     let bar = progress::entries(total as u64, "uploading");
-    let mode = if total >= ASYNC_FROM { "async" } else { "sync" };
+    let is_async = arguments.asynchronous || total >= ASYNC_FROM;
+    let query = [("mode", if is_async { "async" } else { "sync" }.to_owned())];
+    let wish = upload::placement(&arguments.placement)?;
     let mut result = Outcome::default();
     for (count, body) in requests(&harvest.certificates) {
-        let query =
-            [("mode", mode.to_owned()), ("path", arguments.path.clone().unwrap_or_default())];
-        let body = Body::Bytes(body, "application/x-pem-file");
-        let sent = client.post("certificates", &query, body).await;
+        let mut wish = wish.clone();
+        wish["certificate"] = Value::String(body);
+        let sent = client.post("certificates", &query, Body::Json(wish)).await;
         match sent {
             Ok((StatusCode::ACCEPTED, answer)) => {
                 let job = answer["job"].as_str().unwrap_or_default().to_owned();
-                result.wait(client, &job).await?;
+                if !arguments.asynchronous {
+                    result.wait(client, &job).await?;
+                }
                 result.jobs.push(job);
             }
             Ok((status, answer)) => {
                 Item::all(status, &answer).into_iter().for_each(|item| result.take(item));
             }
-            // A single certificate is answered with its own problem.
-            Err(error) if count == 1 && super::is_refusal(&error) => {
-                let problem = Some(format!("{error:#}"));
-                result.take(Item { subject: None, id: None, problem });
+            // One certificate, or several of one fate, are answered with that.
+            Err(error) => {
+                let items = Item::refused(error)?;
+                if items.len() != count {
+                    let problem = items.into_iter().find_map(|item| item.problem);
+                    bail!("{}", problem.unwrap_or_else(|| "no reason given".to_owned()));
+                }
+                items.into_iter().for_each(|item| result.take(item));
             }
-            Err(error) => return Err(error),
         }
         bar.inc(count as u64);
     }
@@ -177,7 +208,7 @@ impl Outcome {
             return;
         }
         let problem = item.problem.unwrap_or_else(|| "no reason given".to_owned());
-        if problem.contains("already") {
+        if item.existing.is_some() {
             self.known += 1;
         } else {
             *self.refused.entry(problem).or_default() += 1;
@@ -237,7 +268,10 @@ fn document(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) ->
         "files_too_large": harvest.large,
         "files_with_private_keys": harvest.keys,
         "files_with_passwords": harvest.locked,
-        "broken": harvest.broken,
+        "broken": harvest.broken.len(),
+        "broken_certificates": harvest.broken.iter().map(|broken| json!({
+            "file": broken.file, "position": broken.position, "reason": broken.reason,
+        })).collect::<Vec<_>>(),
         "repeated": harvest.repeated,
         "unreadable": harvest.unreadable,
         "certificates": harvest.certificates.len(),
@@ -249,14 +283,14 @@ fn document(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) ->
     })
 }
 
-fn print(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) {
+fn print(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) -> std::io::Result<()> {
     let certificates = harvest.certificates.len() as u64;
-    println!(
+    outln!(
         "{} in {}: {}.",
         counted(harvest.files, "file", "files"),
         arguments.directory.display(),
         counted(certificates, "certificate", "certificates")
-    );
+    )?;
     let passed_over = [
         (harvest.without, "without a certificate"),
         (harvest.keys, "with a private key, passed over whole"),
@@ -264,34 +298,39 @@ fn print(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) {
         (harvest.large, "larger than 4 MiB"),
     ];
     for (count, what) in passed_over.into_iter().filter(|(count, _)| *count > 0) {
-        println!("  {} {what}", counted(count, "file", "files"));
+        outln!("  {} {what}", counted(count, "file", "files"))?;
     }
     if harvest.repeated > 0 {
-        println!("  {} there more than once", counted(harvest.repeated, "copy", "copies"));
+        outln!("  {} there more than once", counted(harvest.repeated, "copy", "copies"))?;
     }
-    if harvest.broken > 0 {
-        println!(
-            "  {} that cannot be read",
-            counted(harvest.broken, "certificate", "certificates")
-        );
+    if !harvest.broken.is_empty() {
+        let broken = counted(harvest.broken.len() as u64, "certificate", "certificates");
+        outln!("  {broken} that cannot be read")?;
+    }
+    for Broken { file, position, reason } in harvest.broken.iter().take(SHOWN_MAX) {
+        let which = position.map(|at| format!(", certificate {}", at + 1)).unwrap_or_default();
+        errln!("cannot read {}{which}: {reason}", plain(file));
     }
     for path in harvest.unreadable.iter().take(SHOWN_MAX) {
-        eprintln!("cannot read {}", plain(path));
+        errln!("cannot read {}", plain(path));
     }
     if arguments.dry_run {
-        println!("Nothing was uploaded.");
-        return;
+        return outln!("Nothing was uploaded.");
+    }
+    if arguments.asynchronous && !result.jobs.is_empty() {
+        return outln!("Queued as {}.", result.jobs.join(", "));
     }
     let refused: u64 = result.refused.values().sum();
-    println!(
+    outln!(
         "{} uploaded, {} known already, {} refused.",
         number(result.accepted),
         number(result.known),
         number(refused)
-    );
+    )?;
     for (reason, count) in result.refused.iter().take(SHOWN_MAX) {
-        eprintln!("refused {}: {reason}", number(*count));
+        errln!("refused {}: {reason}", number(*count));
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -334,11 +373,21 @@ mod tests {
         let made = rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap();
         let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         let mut harvest = Harvest::default();
-        harvest.take(pem.as_bytes());
-        harvest.take(made.cert.der());
-        harvest.take(key.as_bytes());
-        harvest.take(b"hello");
+        let mut take = |name: &str, bytes: &[u8]| harvest.take(Path::new(name), bytes);
+        take("a.pem", pem.as_bytes());
+        take("a.der", made.cert.der());
+        take("a.key", key.as_bytes());
+        take("readme", b"hello");
+        take("short.der", &made.cert.der()[..40]);
+        take(
+            "short.p7b",
+            &[&b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"[..], &[0xa0]].concat(),
+        );
         assert_eq!(harvest.certificates.len(), 1);
         assert_eq!((harvest.repeated, harvest.keys, harvest.without), (1, 1, 1));
+        let broken: Vec<_> =
+            harvest.broken.iter().map(|one| (one.file.as_str(), one.position)).collect();
+        assert_eq!(broken, [("short.der", Some(0)), ("short.p7b", None)]);
+        assert!(harvest.broken.iter().all(|one| one.reason.contains("at byte")));
     }
 }

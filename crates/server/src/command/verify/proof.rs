@@ -34,6 +34,7 @@ pub(super) fn verify(path: &Path, entry: Option<&Path>, given: Option<Key>) -> R
     };
     let mut report = Report::new(path.display().to_string(), &key);
     let mut outcome = None;
+    let in_clear = shows_personal_part(&bytes);
     for candidate in candidates(bytes) {
         let verified = proof.verify(&candidate, &key.trust);
         let wrong_entry = matches!(verified, Err(TlogProofError::Inclusion(_)));
@@ -43,6 +44,14 @@ pub(super) fn verify(path: &Path, entry: Option<&Path>, given: Option<Key>) -> R
         }
     }
     match outcome.context("there is no event to verify")? {
+        // What was sealed is a salted commitment. Without the salt nobody can tell whether this
+        // text is what was committed to, so it is no fault either.
+        (Err(TlogProofError::Inclusion(_)), _) if in_clear => bail!(
+            "the event is shown with its personal part in clear, from which its sealed bytes \
+             cannot be made: fetch them from /api/v1/events/{}/entry and name that file with \
+             --entry",
+            proof.index()
+        ),
         (Ok(opened), entry) => {
             report.take_checkpoint(&opened.checkpoint);
             report.range = Some(proof.index()..proof.index().saturating_add(1));
@@ -55,6 +64,13 @@ pub(super) fn verify(path: &Path, entry: Option<&Path>, given: Option<Key>) -> R
     }
     report.elapsed = started.elapsed();
     Ok(report)
+}
+
+/// Whether it is the JSON of an event as those see it who may see personal data.
+fn shows_personal_part(bytes: &[u8]) -> bool {
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return false };
+    let event = Event::from_json(value.get("event").unwrap_or(&value));
+    event.is_ok_and(|event| matches!(event.personal, PersonalPart::Clear(_)))
 }
 
 /// What could be meant by a file with an event: its sealed bytes as they are or with a newline

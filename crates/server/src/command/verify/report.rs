@@ -171,15 +171,15 @@ impl Report {
         lines.join("\n")
     }
 
-    /// Prints the report on standard output, warnings on standard error.
-    pub(crate) fn print(&self, json: bool) {
+    /// Prints the report on standard output, warnings on standard error. Fails if the former is
+    /// closed or full.
+    pub(crate) fn print(&self, json: bool) -> std::io::Result<()> {
         if json {
-            println!("{:#}", self.document());
-            return;
+            return outln!("{:#}", self.document());
         }
         for warning in &self.warnings {
-            eprintln!("warning: {warning}");
+            errln!("warning: {warning}");
         }
-        println!("{}", self.text());
+        outln!("{}", self.text())
     }
 }

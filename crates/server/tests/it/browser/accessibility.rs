@@ -77,7 +77,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// Pages without parameters.
-const PAGES: [&str; 42] = [
+const PAGES: [&str; 56] = [
     "/",
     "/alerts",
     "/review",
@@ -89,6 +89,20 @@ const PAGES: [&str; 42] = [
     "/catalogue/certificate.upload",
     "/log-view",
     "/jobs",
+    "/notifications",
+    "/notifications/profiles",
+    "/notifications/profiles/default",
+    "/notifications/profiles/default/edit",
+    "/notifications/profiles/new",
+    "/notifications/templates",
+    "/notifications/templates/new",
+    "/notifications/notices",
+    "/notifications/why",
+    "/notifications/coverage",
+    "/account/contact",
+    "/channels",
+    "/channels/new",
+    "/channels/new?kind=email",
     "/forwarders",
     "/forwarders/new",
     "/forwarders/new?kind=webhook",

@@ -9,6 +9,7 @@
 //! A connection that breaks before the commit has written nothing: the units run again on a new
 //! one. If it breaks *during* the commit, the server is asked what became of the transaction
 //! (`pg_xact_status`), and nobody is answered before that is known, or known not to be knowable.
+//! What is not knowable is never run again: it may have been written, or be about to be.
 //!
 //! Crash here: no caller has been answered; the server undoes what was not committed.
 
@@ -31,7 +32,7 @@ const TRIES_MAX: u32 = 20;
 /// How long first attempts take their turn after a loss.
 const WARY: Duration = Duration::from_millis(500);
 /// How long the server is asked what became of a commit.
-const UNCERTAIN_MAX: Duration = Duration::from_secs(15);
+const UNCERTAIN_MAX: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 15 });
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// One lane: a connection and what it is to run.
@@ -56,7 +57,7 @@ struct Manner {
     careful: bool,
 }
 
-/// Why nothing was written.
+/// Why nothing was written, or is not known to have been.
 enum Failure {
     /// It lost against another transaction.
     Again(Error),
@@ -66,6 +67,8 @@ enum Failure {
     Lost(Error),
     /// As it stands it cannot be written.
     Final(Error),
+    /// Whether it was written cannot be found out.
+    Unknown(Error),
 }
 
 impl Failure {
@@ -139,7 +142,9 @@ impl Writer {
                 }
                 // A connection that rested may have died meanwhile: one more is worth it.
                 Err(Failure::Lost(_)) if attempt == 0 => {}
-                Err(Failure::Lost(error)) => return self.failed(units, error),
+                Err(Failure::Lost(error) | Failure::Unknown(error)) => {
+                    return self.failed(units, error);
+                }
                 Err(Failure::Final(error)) if units.len() == 1 => {
                     return self.failed(units, error);
                 }
@@ -168,7 +173,7 @@ impl Writer {
                     pause = (pause * 2).min(PAUSE);
                 }
                 Err(Failure::Lost(_)) if lost == 0 => lost += 1,
-                Err(Failure::Lost(error) | Failure::Final(error)) => {
+                Err(Failure::Lost(error) | Failure::Final(error) | Failure::Unknown(error)) => {
                     return self.failed(unit, error);
                 }
             }
@@ -257,7 +262,7 @@ impl Writer {
             tokio::time::sleep(PAUSE).await;
         }
         let what = format!("{error}; whether the last change was written is not known");
-        Err(Failure::Final(Error::Unavailable(what)))
+        Err(Failure::Unknown(Error::Unavailable(what)))
     }
 }
 
@@ -335,3 +340,6 @@ async fn run(tx: &mut Tx, unit: &mut Box<dyn Unit>, careful: bool) -> Result<(),
     }
     tx.end_unit(kept).await.map_err(|error| Failure::of(tx.trouble(), error))
 }
+
+#[cfg(test)]
+mod tests;

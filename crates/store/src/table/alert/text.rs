@@ -31,9 +31,17 @@ pub(super) async fn stored(tx: &mut Tx, id: AlertId) -> Result<Option<String>, E
     tx.row(sql, vec![value::id(id)]).await?.map(|row| row.text("words")).transpose()
 }
 
-pub(super) async fn insert(tx: &mut Tx, id: AlertId, words: &str) -> Result<(), Error> {
-    let words: BTreeSet<_> = words.split(' ').filter(|word| !word.is_empty()).collect();
-    let rows = words.into_iter().map(|word| vec![word.into(), value::id(id)]).collect();
+pub(super) async fn insert(tx: &mut Tx, of: &[(AlertId, String)]) -> Result<(), Error> {
+    // Sorted, so that neighbouring words land on the same pages.
+    let words = |(id, words): &'_ (AlertId, String)| -> Vec<(String, AlertId)> {
+        words
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .map(|word| (word.to_owned(), *id))
+            .collect()
+    };
+    let rows: BTreeSet<_> = of.iter().flat_map(words).collect();
+    let rows = rows.into_iter().map(|(word, id)| vec![word.into(), value::id(id)]).collect();
     tx.insert_many("INSERT INTO alert_word (word, alert)", "", rows).await
 }
 

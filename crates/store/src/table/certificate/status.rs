@@ -1,10 +1,10 @@
 //! Validation status, chains and replacement links.
 
 use chancery_event::Timestamp;
-use chancery_event::id::CertificateId;
+use chancery_event::id::{CertificateId, EventId};
 
 use super::{COLUMNS, Certificate, Name, read};
-use crate::{Error, Link, Tx, args, value};
+use crate::{Error, Link, Row, Tx, args, value};
 
 /// A validation verdict as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +26,24 @@ pub struct StatusRow {
 /// A certificate with its bytes: what chains are built from.
 pub type WithDer = (Certificate, Vec<u8>);
 
+/// A certificate that is to be judged again.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// As stored.
+    pub row: Certificate,
+    /// Its bytes.
+    pub der: Vec<u8>,
+    /// The event that made it due; `None`: time did.
+    pub cause: Option<EventId>,
+}
+
 /// Certificates whose subject name has this key, with their bytes; CA certificates first, 32 at
 /// most.
 pub async fn issuers(link: &mut Link, subject_key: &str) -> Result<Vec<WithDer>, Error> {
     let sql = format!(
         "SELECT {COLUMNS}, d.der FROM certificate c
          JOIN certificate_der d ON d.certificate = c.id
-         WHERE c.subject_key = $1 ORDER BY c.is_ca DESC, c.not_after DESC LIMIT 32"
+         WHERE c.subject_key = $1 ORDER BY c.is_ca DESC, c.not_after DESC, c.id LIMIT 32"
     );
     link.rows(sql, args![subject_key])
         .await?
@@ -41,41 +52,59 @@ pub async fn issuers(link: &mut Link, subject_key: &str) -> Result<Vec<WithDer>,
         .collect()
 }
 
+/// Which certificates bear this subject name, as [`issuers`] reads them, and which of them are
+/// trusted.
+pub async fn standing(
+    link: &mut Link,
+    subject_key: &str,
+) -> Result<Vec<(CertificateId, bool)>, Error> {
+    let sql = "SELECT id, trust_anchor FROM certificate
+               WHERE subject_key = $1 ORDER BY is_ca DESC, not_after DESC, id LIMIT 32";
+    link.rows(sql, args![subject_key])
+        .await?
+        .iter()
+        .map(|row| Ok((row.id("id")?, row.flag("trust_anchor")?)))
+        .collect()
+}
+
 /// Certificates whose status may have changed by time alone, the longest due first, with their
 /// bytes.
-pub async fn due(link: &mut Link, now: Timestamp, limit: usize) -> Result<Vec<WithDer>, Error> {
+pub async fn due(link: &mut Link, now: Timestamp, limit: usize) -> Result<Vec<Due>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS}, d.der FROM certificate c
+        "SELECT {COLUMNS}, d.der, c.status_cause FROM certificate c
          JOIN certificate_der d ON d.certificate = c.id
          WHERE c.status_due_at <= $1 ORDER BY c.status_due_at LIMIT $2"
     );
-    link.rows(sql, args![now, limit])
-        .await?
-        .iter()
-        .map(|row| Ok((read(row)?, row.bytes("der")?)))
-        .collect()
+    let due = |row: &Row| -> Result<Due, Error> {
+        let cause = row.maybe_text("status_cause")?.and_then(|id| id.parse().ok());
+        Ok(Due { row: read(row)?, der: row.bytes("der")?, cause })
+    };
+    link.rows(sql, args![now, limit]).await?.iter().map(due).collect()
 }
 
 /// Writes a verdict.
 pub async fn update_status(tx: &mut Tx, id: CertificateId, row: &StatusRow) -> Result<(), Error> {
     let sql = "UPDATE certificate SET status = $2, status_reason = $3, status_checks = $4,
-               chain = $5, status_at = $6, status_due_at = $7,
+               chain = $5, status_at = $6, status_due_at = $7, status_cause = NULL,
                version = version + CASE WHEN status = $2 THEN 0 ELSE 1 END WHERE id = $1";
     let mut values = vec![value::id(id)];
     values.extend(args![&row.status, &row.reason, &row.checks, &row.chain, row.at, row.due_at]);
     tx.execute(sql, values).await.map(|_| ())
 }
 
-/// Marks everything that names this subject as its issuer to be validated again; returns how many.
+/// Marks everything that names this subject as its issuer to be validated again, because of the
+/// event `cause`; returns how many.
 pub async fn make_due(
     tx: &mut Tx,
     subject_key: &str,
     except: CertificateId,
     at: Timestamp,
+    cause: Option<EventId>,
 ) -> Result<u64, Error> {
-    let sql = "UPDATE certificate SET status_due_at = $3
+    let sql = "UPDATE certificate SET status_due_at = $3, status_cause = $4
                WHERE issuer_key = $1 AND id <> $2 AND status_due_at > $3";
-    tx.execute(sql, vec![subject_key.into(), value::id(except), at.into()]).await
+    let cause = cause.map(|cause| cause.to_string());
+    tx.execute(sql, vec![subject_key.into(), value::id(except), at.into(), cause.into()]).await
 }
 
 /// Marks the certificates behind an identifier, in order, to be validated again; answers the last
@@ -110,9 +139,15 @@ pub async fn link_replacement(
 }
 
 /// Marks one certificate to be validated again.
-pub async fn make_self_due(tx: &mut Tx, id: CertificateId, at: Timestamp) -> Result<(), Error> {
-    let sql = "UPDATE certificate SET status_due_at = $2 WHERE id = $1";
-    tx.execute(sql, vec![value::id(id), at.into()]).await.map(|_| ())
+pub async fn make_self_due(
+    tx: &mut Tx,
+    id: CertificateId,
+    at: Timestamp,
+    cause: Option<EventId>,
+) -> Result<(), Error> {
+    let sql = "UPDATE certificate SET status_due_at = $2, status_cause = $3 WHERE id = $1";
+    let cause = cause.map(|cause| cause.to_string());
+    tx.execute(sql, vec![value::id(id), at.into(), cause.into()]).await.map(|_| ())
 }
 
 /// How many certificates bear this subject name, counted to 32 as [`issuers`] reads them.

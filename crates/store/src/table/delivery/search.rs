@@ -4,6 +4,7 @@ use chancery_event::Timestamp;
 use chancery_event::id::DeliveryId;
 
 use super::{COLUMNS, Delivery, read};
+use crate::table::newest_first;
 use crate::{Error, Link, SqlValue, args, value};
 
 /// Which deliveries.
@@ -61,22 +62,10 @@ fn conditions(query: &Query, values: &mut Vec<SqlValue>) -> String {
 /// Deliveries that fit, newest first.
 pub async fn page(link: &mut Link, query: &Query, limit: usize) -> Result<Vec<Delivery>, Error> {
     let mut values = Vec::new();
-    let mut text = conditions(query, &mut values);
-    for (position, sign) in [(query.before, "<"), (query.after, ">")] {
-        if let Some(position) = position {
-            text.push_str(&format!(" AND id {sign} ?"));
-            values.push(value::id(position));
-        }
-    }
-    let order = if query.after.is_some() { "ASC" } else { "DESC" };
-    values.push(limit.into());
-    let sql = format!("SELECT {COLUMNS} FROM delivery WHERE {text} ORDER BY id {order} LIMIT ?");
-    let mut found: Vec<Delivery> =
-        link.rows(sql, values).await?.iter().map(read).collect::<Result<_, _>>()?;
-    if query.after.is_some() {
-        found.reverse();
-    }
-    Ok(found)
+    let text = conditions(query, &mut values);
+    let select = format!("SELECT {COLUMNS} FROM delivery WHERE {text}");
+    let between = (query.before.map(value::id), query.after.map(value::id));
+    newest_first(link, &select, values, between, limit).await?.iter().map(read).collect()
 }
 
 /// How many deliveries of each destination are in each state: name, state, count.

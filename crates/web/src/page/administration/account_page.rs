@@ -4,6 +4,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chancery_engine::access::{AccountChange, AccountView};
+use chancery_engine::history::EventAccess;
 use chancery_engine::{Error, Permission};
 use chancery_event::id::AccountId;
 use maud::{Markup, html};
@@ -16,7 +17,7 @@ use crate::page::question::Question;
 use crate::page::shell::Shell;
 use crate::page::typed::Typed;
 use crate::page::{GET, POST};
-use crate::ui::{self, AlertKind, Crumb, Field, Nav, Tone};
+use crate::ui::{self, AlertKind, ChoiceOption, Crumb, Field, Nav, Tone};
 
 pub(super) fn add(routes: &mut Routes) {
     let (read, write) =
@@ -24,6 +25,7 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(GET, "/administration/accounts/{id}", read, show);
     routes.add(POST, "/administration/accounts/{id}", write, save);
     routes.add(POST, "/administration/accounts/{id}/state", write, switch);
+    routes.add(POST, "/administration/accounts/{id}/event-access", write, set_access);
     routes.add(POST, "/administration/accounts/{id}/unlock", write, unlock);
     routes.add(GET, "/administration/accounts/{id}/password", write, ask_password);
     routes.add(POST, "/administration/accounts/{id}/password", write, password);
@@ -41,12 +43,17 @@ async fn show(shell: Shell, Path(id): Path<String>) -> Response {
     shell
         .answer(async {
             let account = find(&shell, path_of(&id)?).await?;
-            Ok(view(&shell, &account, Typed::default()))
+            view(&shell, &account, Typed::default()).await
         })
         .await
 }
 
-fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Response {
+async fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Result<Response, Problem> {
+    let access = shell.engine().event_access(shell.context(), account.id).await?;
+    let typed = typed
+        .or("events", access.events.clone())
+        .or("paths", access.paths.join(", "))
+        .or("filter", access.filter.clone());
     let typed = typed
         .or("display_name", account.display_name.clone())
         .or("email", account.email.clone().unwrap_or_default())
@@ -71,6 +78,10 @@ fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Response {
                 ("Login name", ui::code(&account.name)),
                 ("Role", html! { (account.role) }),
                 ("Mail address", html! { (account.email.as_deref().unwrap_or("—")) }),
+                ("Notifications", html! {
+                    @if may { a href={"/administration/accounts/" (account.id) "/contact"} { "How they reach them" } }
+                    @else { span.muted { "—" } }
+                }),
                 ("Ends", account.expires_at.map_or_else(never, |at| ui::time(at.micros()))),
                 ("Password set", account.password_set_at.map_or_else(never, |at| ui::time(at.micros()))),
                 ("Password to be changed", account.password_ends_at.map_or_else(never, |at| ui::time(at.micros()))),
@@ -79,14 +90,79 @@ fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Response {
                 ("Events", html! { a href=(events.to_string()) { "What happened to it" } }),
             ])))
             @if may { (ui::section("change", "Change", html! {}, form(shell, account, &typed))) }
+            (ui::section("event-access", "Events it may see", html! {}, html! {
+                @if may { (access_form(shell, account, &typed)) }
+                @else { p { (access_words(&access)) } }
+            }))
         }
     };
     let mut response = shell.page(Nav::Administration, &account.name, body);
     if typed.is_refused() {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
-    response
+    Ok(response)
 }
+
+fn access_words(access: &EventAccess) -> String {
+    match access.events.as_str() {
+        "all" => "All that its role allows.".to_owned(),
+        "scoped" => format!("{} {}", access.paths.join(", "), access.filter),
+        _ => "None.".to_owned(),
+    }
+}
+
+fn access_form(shell: &Shell, account: &AccountView, typed: &Typed) -> Markup {
+    let choices = [("all", "All that its role allows"), ("scoped", "Only these"), ("none", "None")]
+        .map(|(value, label)| ChoiceOption { value, label });
+    let events = typed.field("events", "events", "Events", "Administrators see all of them.");
+    let paths = typed.field(
+        "paths",
+        "paths",
+        "Folders",
+        "Of the certificates that events are about, such as /prod, separated by commas.",
+    );
+    let filter = typed.field(
+        "filter",
+        "filter",
+        "Filter",
+        "As in the search: what it selects is seen as well.",
+    );
+    let action = format!("/administration/accounts/{}/event-access", account.id);
+    ui::post_form(
+        &action,
+        shell.csrf(),
+        false,
+        html! {
+            (ui::select_field(&events, &choices)) (ui::field(&paths)) (ui::field(&filter))
+            div.actions { (ui::submit("Set", Tone::Info)) }
+        },
+    )
+}
+
+async fn set_access(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Response {
+    shell
+        .answer(async {
+            let id: AccountId = path_of(&id)?;
+            let paths = typed.text("paths").split([',', ' ']).map(str::trim);
+            let access = EventAccess {
+                events: typed.text("events").to_owned(),
+                paths: paths.filter(|path| !path.is_empty()).map(str::to_owned).collect(),
+                filter: typed.text("filter").to_owned(),
+            };
+            match shell.engine().set_event_access(shell.context(), id, access).await {
+                Ok(()) => Ok(shell.done(&format!("/administration/accounts/{id}"), "Saved.")),
+                Err(error) => {
+                    let account = find(&shell, id).await?;
+                    view(&shell, &account, typed.refused(error)?).await
+                }
+            }
+        })
+        .await
+}
+
+/// Members that have a field on the page.
+const MEMBERS: [&str; 7] =
+    ["display_name", "email", "role", "expires_at", "events", "paths", "filter"];
 
 fn form(shell: &Shell, account: &AccountView, typed: &Typed) -> Markup {
     let display = typed.field("display-name", "display_name", "Name", "");
@@ -94,7 +170,7 @@ fn form(shell: &Shell, account: &AccountView, typed: &Typed) -> Markup {
     let role = Field { required: true, ..typed.field("role", "role", "Role", "") };
     let end = last_day_field(typed);
     html! {
-        @if let Some(error) = typed.general_error(&["display_name", "email", "role", "expires_at"]) {
+        @if let Some(error) = typed.general_error(&MEMBERS) {
             (ui::alert_box(AlertKind::Error, error))
         }
         (ui::post_form(&format!("/administration/accounts/{}", account.id), shell.csrf(), false, html! {
@@ -171,7 +247,7 @@ async fn save(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Re
                 Ok(()) => Ok(shell.done(&format!("/administration/accounts/{id}"), "Saved.")),
                 Err(error) => {
                     let account = find(&shell, id).await?;
-                    Ok(view(&shell, &account, typed.refused(error)?))
+                    view(&shell, &account, typed.refused(error)?).await
                 }
             }
         })
@@ -190,7 +266,7 @@ async fn told(
         Err(error) => {
             let typed = Typed::default().refused(error)?;
             let account = find(shell, id).await?;
-            Ok(view(shell, &account, typed))
+            view(shell, &account, typed).await
         }
     }
 }

@@ -186,6 +186,9 @@ async fn page(shell: &Shell, words: Words, id: &str, typed: Typed) -> Result<Res
             Crumb { label: &label.name, href: None },
         ]))
         (ui::page_header(&label.name, "", html! {
+            @if words.class == LabelClass::Group {
+                (ui::button("Members and contact", &format!("{action}/contact"), None, false))
+            }
             form method="post" action={(action) "/delete"} {
                 (ui::csrf_input(shell.csrf()))
                 button.danger-line type="submit" { "Delete" }

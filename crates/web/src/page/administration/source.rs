@@ -3,8 +3,10 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chancery_engine::Permission;
-use chancery_engine::intake::{CreatedSource, NewSource, SourceView};
+use chancery_engine::intake::{
+    CreatedSource, NewSource, PollView, PollWish, SourceChange, SourceView,
+};
+use chancery_engine::{Permission, Secret};
 use chancery_event::Dialect;
 use maud::{Markup, html};
 
@@ -23,6 +25,8 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(GET, PATH, Access::Session(Permission::IntakeRead), show);
     routes.add(POST, PATH, write, create);
     routes.add(POST, "/administration/sources/{name}", write, change);
+    routes.add(GET, "/administration/sources/{name}/edit", write, edit);
+    routes.add(POST, "/administration/sources/{name}/edit", write, save);
 }
 
 async fn show(shell: Shell) -> Response {
@@ -61,6 +65,7 @@ fn table(shell: &Shell, sources: &[SourceView]) -> Markup {
     let columns = [
         Column::new("Name"),
         Column::new("Speaks"),
+        Column::new("Comes by"),
         Column::new("State"),
         Column::new("Taken in"),
         Column::new("Repeated").optional(),
@@ -99,6 +104,9 @@ fn row(shell: &Shell, source: &SourceView) -> Row {
                     }
                 }
             }
+            a.button href={(PATH) "/" (source.name) "/edit"} {
+                "Edit" span.visually-hidden { " " (source.name) }
+            }
         }
     };
     Row {
@@ -107,18 +115,170 @@ fn row(shell: &Shell, source: &SourceView) -> Row {
         cells: vec![
             html! { a href={"/events?q=source:" (source.name)} { (source.name) } },
             html! { (source.dialect) },
-            state,
+            ways(source),
+            html! {
+                (state)
+                @if let Some(poll) = &source.poll { @if poll.failures > 0 {
+                    " " (ui::badge(Tone::Bad, Icon::Warning, "Fetching fails"))
+                    " " span.muted { (poll.error.as_deref().unwrap_or_default()) }
+                } }
+            },
             html! { (source.accepted) },
             html! { (source.repeated) },
             html! { (source.unknown) },
             html! {
                 (source.refused)
+                @if source.dropped > 0 { " " span.muted { (source.dropped) " dropped" } }
                 @if let Some(problem) = &source.last_problem { " " span.muted { (problem) } }
             },
             last,
             buttons,
         ],
     }
+}
+
+/// By which ways its events come.
+fn ways(source: &SourceView) -> Markup {
+    html! {
+        "HTTP"
+        @if !source.addresses.is_empty() || !source.certificates.is_empty() { ", syslog" }
+        @if let Some(poll) = &source.poll { ", fetched from " (poll.url) }
+    }
+}
+
+/// Names of the members of the form that says how else events come.
+const MEMBERS: [&str; 8] = [
+    "addresses",
+    "certificates",
+    "poll/url",
+    "poll/token",
+    "poll/filter",
+    "poll/every_s",
+    "poll/since",
+    "poll/ca",
+];
+
+/// A text as the items of a list.
+fn items(text: &str) -> Vec<String> {
+    let parts = text.split([',', '\n', ' ']).map(str::trim).filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect()
+}
+
+async fn edit(shell: Shell, Path(name): Path<String>) -> Response {
+    shell
+        .answer(async {
+            let source = find(&shell, &name).await?;
+            let mut typed = Typed::default()
+                .or("addresses", source.addresses.join(", "))
+                .or("certificates", source.certificates.join(", "));
+            if let Some(PollView { url, filter, every_s, .. }) = &source.poll {
+                typed = typed
+                    .or("poll/url", url)
+                    .or("poll/filter", filter.as_deref().unwrap_or_default())
+                    .or("poll/every_s", every_s.to_string());
+            }
+            edit_view(&shell, &source, &typed)
+        })
+        .await
+}
+
+async fn find(shell: &Shell, name: &str) -> Result<SourceView, Problem> {
+    let sources = shell.engine().intake_sources(shell.context()).await?;
+    let found = sources.into_iter().find(|source| source.name == name);
+    found.ok_or_else(|| chancery_engine::Error::not_found("source", name).into())
+}
+
+fn edit_view(shell: &Shell, source: &SourceView, typed: &Typed) -> Result<Response, Problem> {
+    let can_poll = source.dialect == "okta";
+    let body = html! {
+        (ui::page_header(&source.name, "By which ways its events come, besides HTTP with its secret.", html! {}))
+        (parts(shell, PATH))
+        @if let Some(error) = typed.general_error(&MEMBERS) {
+            (ui::alert_box(AlertKind::Error, error))
+        }
+        (ui::post_form(&format!("{PATH}/{}/edit", source.name), shell.csrf(), false, html! {
+            (ui::section("syslog", "Syslog", html! {}, html! {
+                p.hint { "Lines that come to the listeners of this server are this source's if address and certificate fit. With both fields empty it sends no syslog." }
+                (ui::field(&typed.field("addresses", "addresses", "Addresses", "Ranges such as 10.0.0.0/8, separated by commas.")))
+                (ui::field(&typed.field("certificates", "certificates", "Client certificates", "SHA-256 fingerprints, or common or DNS names, separated by commas.")))
+            }))
+            @if can_poll {
+                (ui::section("poll", "Fetched from Okta", html! {}, html! {
+                    (ui::field(&typed.field("url", "poll/url", "Address", "Such as https://example.okta.com. Empty: nothing is fetched.")))
+                    (ui::field(&Field { kind: "password", autocomplete: "off", ..typed.field("token", "poll/token", "API token", "Kept encrypted and never shown. Empty: the one that is kept.") }))
+                    (ui::field(&typed.field("filter", "poll/filter", "Filter", "Such as eventType sw \"pki.\"; empty: everything.")))
+                    (ui::field(&typed.field("every", "poll/every_s", "Asked every, in seconds", "10 to 86400; empty: 60.")))
+                    (ui::field(&typed.field("since", "poll/since", "Begin at", "A time such as 2026-11-01T00:00:00Z. Empty: a day ago at first, later where it is.")))
+                    (ui::text_area(&typed.field("ca", "poll/ca", "Trust anchors", "PEM; empty: those of the machine."), 4, true))
+                    @if let Some(poll) = &source.poll { (course(shell, poll)) }
+                }))
+            }
+            div.actions { (ui::submit("Save", Tone::Info)) }
+        }))
+    };
+    let mut response = shell.page(Nav::Administration, &source.name, body);
+    if typed.is_refused() {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    Ok(response)
+}
+
+/// How fetching goes.
+fn course(shell: &Shell, poll: &PollView) -> Markup {
+    let time = |at: Option<chancery_event::Timestamp>| match at {
+        Some(at) => ui::relative(at.micros(), shell.now()),
+        None => html! { "never" },
+    };
+    html! {
+        p.hint {
+            "Last answer: " (time(poll.answered_at)) ". Next: " (time(poll.next_at)) "."
+            @if poll.failures > 0 {
+                " " (poll.failures) " failures in a row: "
+                (poll.error.as_deref().unwrap_or("unknown")) "."
+            }
+        }
+    }
+}
+
+fn poll_wish(typed: &Typed) -> Result<PollWish, chancery_engine::Error> {
+    let text = |name: &str| Some(typed.text(name).trim().to_owned()).filter(|t| !t.is_empty());
+    let wrong = |name: &str, what: &str| chancery_engine::Error::invalid(name, what.to_owned());
+    let number = |text: String| text.parse().map_err(|_| wrong("poll/every_s", "a number"));
+    let time = |text: String| {
+        text.parse().map_err(|_| wrong("poll/since", "a time such as 2026-11-01T00:00:00Z"))
+    };
+    Ok(PollWish {
+        url: text("poll/url").unwrap_or_default(),
+        filter: text("poll/filter"),
+        every_s: text("poll/every_s").map(number).transpose()?,
+        since: text("poll/since").map(time).transpose()?,
+        ca: text("poll/ca"),
+        token: text("poll/token").map(Secret::new),
+    })
+}
+
+async fn save(shell: Shell, Path(name): Path<String>, Fields(typed): Fields) -> Response {
+    shell
+        .answer(async {
+            let source = find(&shell, &name).await?;
+            let wish = match poll_wish(&typed) {
+                Ok(wish) => wish,
+                Err(error) => return edit_view(&shell, &source, &typed.refused(error)?),
+            };
+            let polls = source.dialect == "okta" && !wish.url.is_empty();
+            let change = SourceChange {
+                addresses: Some(items(typed.text("addresses"))),
+                certificates: Some(items(typed.text("certificates"))),
+                stop_polling: !polls && source.poll.is_some(),
+                poll: polls.then_some(wish),
+                ..SourceChange::default()
+            };
+            match shell.engine().update_intake_source(shell.context(), &name, change).await {
+                Ok(_) => Ok(shell.done(PATH, "The source is changed.")),
+                Err(error) => edit_view(&shell, &source, &typed.refused(error)?),
+            }
+        })
+        .await
 }
 
 fn form(shell: &Shell, typed: &Typed) -> Markup {
@@ -157,6 +317,7 @@ async fn create(shell: Shell, Fields(typed): Fields) -> Response {
             let new = NewSource {
                 name: typed.text("name").trim().to_owned(),
                 dialect: typed.text("dialect").to_owned(),
+                ..NewSource::default()
             };
             match shell.engine().create_intake_source(shell.context(), new).await {
                 Ok(made) => Ok(told(&shell, &made)),
@@ -176,19 +337,25 @@ async fn change(shell: Shell, Path(name): Path<String>, Fields(typed): Fields) -
                     "The source is gone; its events stay."
                 }
                 "renew" => {
-                    let made = engine.update_intake_source(context, &name, None, true).await?;
+                    let made = renewed(&shell, &name).await?;
                     if let Some(made) = made {
                         return Ok(told(&shell, &made));
                     }
                     "The source has a new secret."
                 }
                 word => {
-                    let enabled = Some(word == "enable");
-                    engine.update_intake_source(context, &name, enabled, false).await?;
+                    let change =
+                        SourceChange { enabled: Some(word == "enable"), ..SourceChange::default() };
+                    engine.update_intake_source(context, &name, change).await?;
                     "The source is changed."
                 }
             };
             Ok(shell.done(PATH, done))
         })
         .await
+}
+
+async fn renewed(shell: &Shell, name: &str) -> Result<Option<CreatedSource>, Problem> {
+    let change = SourceChange { renew_secret: true, ..SourceChange::default() };
+    Ok(shell.engine().update_intake_source(shell.context(), name, change).await?)
 }

@@ -1,4 +1,4 @@
-//! The form of a forwarder: which events, when, where to.
+//! The form of a forwarder (which events, when, where to) or a channel (where to).
 //!
 //! Fields are named as the members are placed (`settings/url`), so that a refusal stands where it
 //! belongs.
@@ -8,22 +8,22 @@ use std::collections::BTreeMap;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chancery_engine::delivery::{Class, DestinationEdit, DestinationView};
-use chancery_engine::{Error, Permission};
+use chancery_engine::Error;
+use chancery_engine::delivery::{DestinationEdit, DestinationView};
 use chancery_event::Severity;
 use chancery_event::dialect::Dialect;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
+use super::Shelf;
 use super::kind::{self, Ask, KINDS, Kind, Setting};
 use crate::edge::{Access, Problem, Routes};
 use crate::page::form::Fields;
 use crate::page::shell::Shell;
 use crate::page::typed::Typed;
 use crate::page::{GET, POST};
-use crate::ui::{self, AlertKind, ChoiceOption, Crumb, Field, Nav, Tone};
+use crate::ui::{self, AlertKind, ChoiceOption, Crumb, Field, Tone};
 
-const CLASS: Class = Class::Forwarder;
 /// Object classes that locations are given for: member, label, hint.
 const LOCATIONS: [(&str, &str, &str); 4] = [
     (
@@ -36,80 +36,87 @@ const LOCATIONS: [(&str, &str, &str); 4] = [
     ("gateways", "Gateways", "One a line."),
 ];
 
-pub(super) fn add(routes: &mut Routes) {
-    let write = Access::Session(Permission::ForwarderWrite);
-    routes.add(GET, "/forwarders/new", write, async |shell: Shell| {
+pub(super) fn add(routes: &mut Routes, shelf: &'static Shelf) {
+    let write = Access::Session(shelf.write);
+    let (new, edit) = (shelf.one("new"), shelf.at("{name}", "edit"));
+    routes.add(GET, &new, write, async move |shell: Shell| {
         let kind = shell.address.value("kind").map(str::to_owned);
         shell
             .answer(async {
-                match kind.as_deref().and_then(kind::find) {
+                match kind.as_deref().and_then(|word| offered(shelf, word)) {
                     Some(kind) => {
                         let typed = Typed::default().or("enabled", "1").or("path", "/");
-                        form(&shell, kind, None, typed)
+                        form(&shell, shelf, kind, None, typed)
                     }
-                    None => Ok(choose(&shell)),
+                    None => Ok(choose(&shell, shelf)),
                 }
             })
             .await
     });
-    routes.add(POST, "/forwarders/new", write, async |shell: Shell, Fields(typed): Fields| {
-        shell.answer(save(&shell, None, typed)).await
+    routes.add(POST, &new, write, async move |shell: Shell, Fields(typed): Fields| {
+        shell.answer(save(&shell, shelf, None, typed)).await
+    });
+    routes.add(GET, &edit, write, async move |shell: Shell, Path(name): Path<String>| {
+        shell
+            .answer(async {
+                let view = shell.engine().destination(shell.context(), shelf.class, &name).await?;
+                let kind = kind::find(&view.row.kind).ok_or_else(Problem::not_found)?;
+                let typed = fill(&view, kind);
+                form(&shell, shelf, kind, Some(&name), typed)
+            })
+            .await
     });
     routes.add(
-        GET,
-        "/forwarders/{name}/edit",
-        write,
-        async |shell: Shell, Path(name): Path<String>| {
-            shell
-                .answer(async {
-                    let view = shell.engine().destination(shell.context(), CLASS, &name).await?;
-                    let kind = kind::find(&view.row.kind).ok_or_else(Problem::not_found)?;
-                    let typed = fill(&view, kind);
-                    form(&shell, kind, Some(&name), typed)
-                })
-                .await
-        },
-    );
-    routes.add(
         POST,
-        "/forwarders/{name}/edit",
+        &edit,
         write,
-        async |shell: Shell, Path(name): Path<String>, Fields(typed): Fields| {
-            shell.answer(save(&shell, Some(&name), typed)).await
+        async move |shell: Shell, Path(name): Path<String>, Fields(typed): Fields| {
+            shell.answer(save(&shell, shelf, Some(&name), typed)).await
         },
     );
 }
 
+/// A kind that a shelf has.
+fn offered(shelf: &Shelf, word: &str) -> Option<&'static Kind> {
+    kind::find(word).filter(|kind| kind.tells || !shelf.is_channels())
+}
+
 /// The page that asks which kind.
-fn choose(shell: &Shell) -> Response {
+fn choose(shell: &Shell, shelf: &Shelf) -> Response {
+    let title = format!("New {}", shelf.noun);
     let body = html! {
         (ui::breadcrumbs(&[
-            Crumb { label: "Forwarders", href: Some("/forwarders") },
+            Crumb { label: shelf.plural, href: Some(shelf.root) },
             Crumb { label: "New", href: None },
         ]))
-        (ui::page_header("New forwarder", "Where to? The kind cannot be changed later.", html! {}))
+        (ui::page_header(&title, "Where to? The kind cannot be changed later.", html! {}))
         ul.kinds {
-            @for kind in KINDS {
+            @for kind in KINDS.iter().filter(|kind| offered(shelf, kind.word).is_some()) {
                 li {
-                    a href={"/forwarders/new?kind=" (kind.word)} { (kind.label) }
+                    a href={(shelf.root) "/new?kind=" (kind.word)} { (kind.label) }
                     p.muted { (kind.about) }
                 }
             }
         }
     };
-    shell.page(Nav::Forwarders, "New forwarder", body)
+    shell.page(shelf.nav, &title, body)
 }
 
 /// Shows secrets that were made, this once.
-pub(super) fn told_once(shell: &Shell, name: &str, generated: &[(String, String)]) -> Response {
+pub(super) fn told_once(
+    shell: &Shell,
+    shelf: &Shelf,
+    name: &str,
+    generated: &[(String, String)],
+) -> Response {
     let body = html! {
         (ui::page_header("Keep this secret", "It is shown now and never again.", html! {}))
         @for (secret, value) in generated {
             (ui::section(secret, secret, html! {}, ui::code(value)))
         }
-        div.actions { (ui::button("Done", &format!("/forwarders/{name}"), None, true)) }
+        div.actions { (ui::button("Done", &shelf.one(name), None, true)) }
     };
-    let mut response = shell.page(Nav::Forwarders, "Keep this secret", body);
+    let mut response = shell.page(shelf.nav, "Keep this secret", body);
     let never = axum::http::HeaderValue::from_static("no-store");
     response.headers_mut().insert(axum::http::header::CACHE_CONTROL, never);
     response
@@ -125,7 +132,7 @@ fn lines(text: &str) -> Vec<String> {
 }
 
 /// What was typed as the body of a destination.
-fn body(typed: &Typed, kind: &Kind) -> Result<Value, Error> {
+fn body(typed: &Typed, shelf: &Shelf, kind: &Kind) -> Result<Value, Error> {
     let mut settings = Map::new();
     for Setting(name, _, _, ask) in kind.settings {
         let field = format!("settings/{name}");
@@ -142,6 +149,14 @@ fn body(typed: &Typed, kind: &Kind) -> Result<Value, Error> {
             Ask::Pairs => pairs(&field, text)?,
         };
         settings.insert((*name).to_owned(), value);
+    }
+    if shelf.is_channels() {
+        return Ok(json!({
+            "kind": kind.word,
+            "title": typed.text("title"),
+            "description": typed.text("description"),
+            "settings": settings,
+        }));
     }
     let mut locations = Map::new();
     for (name, ..) in LOCATIONS {
@@ -237,12 +252,17 @@ fn fill(view: &DestinationView, kind: &Kind) -> Typed {
     typed
 }
 
-async fn save(shell: &Shell, name: Option<&str>, typed: Typed) -> Result<Response, Problem> {
+async fn save(
+    shell: &Shell,
+    shelf: &Shelf,
+    name: Option<&str>,
+    typed: Typed,
+) -> Result<Response, Problem> {
     let (engine, context) = (shell.engine(), shell.context());
     let kind = match name {
-        None => kind::find(typed.text("kind")),
+        None => offered(shelf, typed.text("kind")),
         Some(name) => {
-            let view = engine.destination(context, CLASS, name).await?;
+            let view = engine.destination(context, shelf.class, name).await?;
             kind::find(&view.row.kind)
         }
     };
@@ -260,25 +280,23 @@ async fn save(shell: &Shell, name: Option<&str>, typed: Typed) -> Result<Respons
             };
         }
         let edit = DestinationEdit {
-            body: body(&typed, kind)?,
+            body: body(&typed, shelf, kind)?,
             secrets,
             enabled: Some(typed.has("enabled")),
             start: typed.some("start").map(|text| index(&text)).transpose()?,
         };
         match name {
-            None => engine.create_destination(context, CLASS, &wanted, edit).await,
+            None => engine.create_destination(context, shelf.class, &wanted, edit).await,
             Some(name) => {
                 let version = typed.text("version").parse().ok();
-                engine.update_destination(context, CLASS, name, version, edit).await
+                engine.update_destination(context, shelf.class, name, version, edit).await
             }
         }
     };
     match saved.await {
-        Ok(saved) if saved.generated.is_empty() => {
-            Ok(shell.done(&format!("/forwarders/{wanted}"), "Saved."))
-        }
-        Ok(saved) => Ok(told_once(shell, &wanted, &saved.generated)),
-        Err(error) => form(shell, kind, name, typed.refused(placed(error))?),
+        Ok(saved) if saved.generated.is_empty() => Ok(shell.done(&shelf.one(&wanted), "Saved.")),
+        Ok(saved) => Ok(told_once(shell, shelf, &wanted, &saved.generated)),
+        Err(error) => form(shell, shelf, kind, name, typed.refused(placed(error))?),
     }
 }
 
@@ -300,20 +318,26 @@ fn placed(error: Error) -> Error {
     }
 }
 
-fn form(shell: &Shell, kind: &Kind, name: Option<&str>, typed: Typed) -> Result<Response, Problem> {
+fn form(
+    shell: &Shell,
+    shelf: &Shelf,
+    kind: &Kind,
+    name: Option<&str>,
+    typed: Typed,
+) -> Result<Response, Problem> {
     let title = match name {
-        None => format!("New forwarder: {}", kind.label),
+        None => format!("New {}: {}", shelf.noun, kind.label),
         Some(name) => format!("Change {name}"),
     };
     let action = match name {
-        None => "/forwarders/new".to_owned(),
-        Some(name) => format!("/forwarders/{name}/edit"),
+        None => shelf.one("new"),
+        Some(name) => shelf.at(name, "edit"),
     };
     let known = known_fields(kind);
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let body = html! {
         (ui::breadcrumbs(&[
-            Crumb { label: "Forwarders", href: Some("/forwarders") },
+            Crumb { label: shelf.plural, href: Some(shelf.root) },
             Crumb { label: &title, href: None },
         ]))
         (ui::page_header(&title, kind.about, html! {}))
@@ -329,12 +353,14 @@ fn form(shell: &Shell, kind: &Kind, name: Option<&str>, typed: Typed) -> Result<
             (ui::text_area(&typed.field("description", "description", "What it is for", ""), 2, false))
             (ui::section("where", "Where to", html! {}, where_to(&typed, kind)))
             (ui::section("secrets", "Secrets", html! {}, secrets(&typed, kind, name.is_some())))
-            (ui::section("which", "Which events", html! {}, which(&typed)))
-            (ui::section("when", "When and how", html! {}, when(&typed, kind, name.is_none())))
-            div.actions { (ui::submit("Save", Tone::Info)) (ui::button("Back", "/forwarders", None, false)) }
+            @if shelf.is_channels() { (switched_on(&typed)) } @else {
+                (ui::section("which", "Which events", html! {}, which(&typed)))
+                (ui::section("when", "When and how", html! {}, when(&typed, kind, name.is_none())))
+            }
+            div.actions { (ui::submit("Save", Tone::Info)) (ui::button("Back", shelf.root, None, false)) }
         }))
     };
-    let mut response = shell.page(Nav::Forwarders, &title, body);
+    let mut response = shell.page(shelf.nav, &title, body);
     if typed.is_refused() {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
@@ -455,6 +481,17 @@ fn when(typed: &Typed, kind: &Kind, is_new: bool) -> Markup {
         (ui::check_field(&Field { id: "personal", name: "personal", label: "With names and addresses of people", value: "1", hint: "Otherwise they are left out.", ..Field::default() }, typed.has("personal")))
         (ui::field(&Field { required: true, ..typed.field("path", "path", "Folder", "Where it lives, such as /prod; permissions can be given by folder.") }))
         @if is_new { (ui::field(&Field { kind: "number", ..typed.field("start", "start", "Begin at log index", "Empty: with what comes from now on; 0: with the whole log.") })) }
-        (ui::check_field(&Field { id: "enabled", name: "enabled", label: "Switched on", value: "1", ..Field::default() }, typed.has("enabled")))
+        (switched_on(typed))
     }
+}
+
+fn switched_on(typed: &Typed) -> Markup {
+    let field = Field {
+        id: "enabled",
+        name: "enabled",
+        label: "Switched on",
+        value: "1",
+        ..Field::default()
+    };
+    ui::check_field(&field, typed.has("enabled"))
 }

@@ -45,6 +45,8 @@ pub(super) struct Kind {
     pub(super) secrets: &'static [SecretOf],
     /// Events are written in a dialect.
     pub(super) has_dialect: bool,
+    /// People read it: it can be a channel.
+    pub(super) tells: bool,
 }
 
 const CA: Setting = Setting(
@@ -97,6 +99,7 @@ pub(super) const KINDS: &[Kind] = &[
             PAYLOAD_KEY,
         ],
         has_dialect: true,
+        tells: true,
     },
     Kind {
         word: "syslog",
@@ -111,6 +114,7 @@ pub(super) const KINDS: &[Kind] = &[
         ],
         secrets: &[CLIENT_KEY],
         has_dialect: true,
+        tells: false,
     },
     Kind {
         word: "file",
@@ -128,6 +132,7 @@ pub(super) const KINDS: &[Kind] = &[
         ],
         secrets: &[PAYLOAD_KEY],
         has_dialect: true,
+        tells: false,
     },
     Kind {
         word: "nats",
@@ -144,6 +149,7 @@ pub(super) const KINDS: &[Kind] = &[
         ],
         secrets: &[PASSWORD, TOKEN, CLIENT_KEY, PAYLOAD_KEY],
         has_dialect: true,
+        tells: false,
     },
     Kind {
         word: "email",
@@ -158,12 +164,18 @@ pub(super) const KINDS: &[Kind] = &[
             ),
             Setting("security", "Security", "", Ask::Word(&["starttls", "tls", "none"])),
             Setting("from", "From", "The sender's address.", Ask::Text),
-            Setting("to", "To", "One address a line.", Ask::List),
+            Setting(
+                "to",
+                "To",
+                "One address a line: who gets what names nobody else. A notification names its own.",
+                Ask::List,
+            ),
             USER,
             CA,
         ],
         secrets: &[PASSWORD],
         has_dialect: false,
+        tells: true,
     },
     Kind {
         word: "slack",
@@ -172,6 +184,7 @@ pub(super) const KINDS: &[Kind] = &[
         settings: &[CA],
         secrets: &[SecretOf("url", "Address of the webhook", "It is a secret in itself.")],
         has_dialect: false,
+        tells: true,
     },
     Kind {
         word: "teams",
@@ -180,6 +193,7 @@ pub(super) const KINDS: &[Kind] = &[
         settings: &[CA],
         secrets: &[SecretOf("url", "Address of the webhook", "It is a secret in itself.")],
         has_dialect: false,
+        tells: true,
     },
     Kind {
         word: "servicenow",
@@ -195,6 +209,7 @@ pub(super) const KINDS: &[Kind] = &[
         ],
         secrets: &[PASSWORD, TOKEN, CLIENT_KEY],
         has_dialect: false,
+        tells: true,
     },
 ];
 

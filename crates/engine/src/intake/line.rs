@@ -1,0 +1,142 @@
+//! Lines of syslog: read one by one, taken in together.
+//!
+//! Unlike a body over HTTP, lines that come together have nothing to do with each other: one that
+//! cannot be read is refused by itself. A sender is never answered, so what is not taken in must be
+//! counted here. A line without an identifier and without a time is taken in as often as it comes.
+
+use chancery_event::dialect::{BATCH_MAX, Dialect, Foreign, Unreadable};
+
+use super::{Identity, MALFORMED, Refused, Sender, Taken};
+use crate::access::Refusal;
+use crate::{Client, Context, Engine, Error};
+use chancery_event::Origin;
+
+/// The priority of a line that has none (RFC 3164 §4.3.3).
+const NO_PRIORITY: &str = "<13>";
+
+impl Engine {
+    /// Takes in lines of syslog, each one event; those that cannot be read are refused. Answers
+    /// what was taken in and how many were refused.
+    ///
+    /// # Errors
+    /// The store cannot be written; the lines can be handed in again then.
+    pub async fn take_in_lines(
+        &self,
+        sender: &Sender,
+        lines: &[String],
+    ) -> Result<(Taken, u64), Error> {
+        let (mut taken, mut events, mut refused) = (Taken::default(), Vec::new(), MALFORMED);
+        for line in lines {
+            match read(sender.dialect, line) {
+                Ok(found) => events.extend(found),
+                Err(problem) => {
+                    refused.count += 1;
+                    refused.bytes += line.len();
+                    refused.problem = problem.to_string();
+                }
+            }
+        }
+        for some in events.chunks(BATCH_MAX) {
+            let added = self.take_in_by(sender, some.to_vec(), Identity::Dated).await?;
+            taken.accepted += added.accepted;
+            taken.repeated += added.repeated;
+            taken.unknown += added.unknown;
+        }
+        let count = u64::try_from(refused.count).unwrap_or(0);
+        if count > 0 {
+            self.refuse(sender, refused).await?;
+        }
+        Ok((taken, count))
+    }
+
+    /// Counts lines that are longer than what is taken.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn refuse_lines(
+        &self,
+        sender: &Sender,
+        count: u64,
+        problem: &str,
+    ) -> Result<(), Error> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.refuse(sender, Refused { count, problem: problem.to_owned(), ..MALFORMED }).await
+    }
+
+    /// Counts lines for which there was no room.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn note_dropped_lines(&self, sender: &Sender, count: u64) -> Result<(), Error> {
+        let refused = Refused {
+            reason: "overflow",
+            count: i64::try_from(count).unwrap_or(i64::MAX),
+            bytes: 0,
+            problem: format!("{count} lines came faster than they can be written"),
+        };
+        self.refuse(sender, refused).await
+    }
+
+    /// Records that somebody sent syslog who is no source (event `access.denied`), a few times a
+    /// minute; the rest is counted in the next one.
+    ///
+    /// # Errors
+    /// It could not be recorded.
+    pub async fn note_unknown_sender(
+        &self,
+        address: std::net::IpAddr,
+        transport: &'static str,
+        why: &'static str,
+    ) -> Result<(), Error> {
+        let client = Client { ip: Some(address.to_canonical().to_string()), user_agent: None };
+        let context = Context::anonymous(self.environment(), Origin::Intake, client);
+        let refusal = Refusal {
+            method: "SYSLOG".to_owned(),
+            route: transport.to_owned(),
+            permission: None,
+            reason: "unauthenticated",
+            message: why.to_owned(),
+        };
+        self.note_refusal(&context, refusal).await
+    }
+}
+
+/// The events of one line, in the dialect of its source or in what stands inside it.
+fn read(dialect: Dialect, line: &str) -> Result<Vec<Foreign>, Unreadable> {
+    let line = line.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    if dialect.is_text() && dialect != Dialect::Syslog {
+        return dialect.parse(line.as_bytes());
+    }
+    if line.starts_with('<') {
+        return Dialect::Syslog.parse(line.as_bytes());
+    }
+    Dialect::Syslog.parse(format!("{NO_PRIORITY}{line}").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_line_is_read() {
+        let code = |dialect, line: &str| read(dialect, line).map(|found| found[0].code.clone());
+        let syslog = Dialect::Syslog;
+        for (dialect, line, expected) in [
+            (syslog, "<34>1 2026-11-21T09:00:00Z h su - ID47 - failed", "su/ID47"),
+            (syslog, "<34>Nov 21 09:00:00 host su[12]: failed for ada", "su"),
+            (syslog, "su: failed for ada", "su"),
+            (syslog, "<13>Nov 21 09:00:00 h CEF:0|V|P|1|77|n|3|externalId=7", "77"),
+            (Dialect::Cef, "<13>Nov 21 09:00:00 h CEF:0|V|P|1|77|n|3|externalId=7", "77"),
+            (Dialect::Leef, "LEEF:1.0|V|P|1|Login|sev=3\tsrc=192.0.2.1", "Login"),
+            (
+                Dialect::Horizon,
+                "<109>1 2026-11-21T09:00:00Z h horizon - - - {\"code\":\"SERVICE-START\"}\n",
+                "SERVICE-START",
+            ),
+        ] {
+            assert_eq!(code(dialect, line).as_deref(), Ok(expected), "{line}");
+        }
+        assert!(code(Dialect::Cef, "<13>no cef").is_err());
+        assert!(code(syslog, "<999>x").is_err());
+    }
+}

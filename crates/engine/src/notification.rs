@@ -1,0 +1,38 @@
+//! Notifications: people are told of what concerns them, and every decision about it is kept.
+//!
+//! A trigger's step names a profile and leaves a call; the herald decides it. Read in this order:
+//! `profile` and `template` (what is configured), `recipient` (who is meant), `decide` (who is told
+//! by which channel, when, and who not: pure), `compose` (what they read), `write` (decisions and
+//! what follows from them), `herald` (the loop). See docs/decisions/0013-notifications.md.
+//!
+//! Nothing here opens a connection: messages are queued as deliveries.
+
+pub(crate) mod book;
+pub(crate) mod canary;
+mod check;
+pub(crate) mod compose;
+mod contact;
+pub(crate) mod coverage;
+mod decide;
+mod default;
+pub(crate) mod herald;
+mod preview;
+mod profile;
+mod query;
+mod quiet;
+pub(crate) mod recipient;
+mod template;
+mod write;
+
+pub use chancery_store::table::notice::{Notice, Query as NoticeQuery};
+pub use chancery_store::table::notification::{Call, Escalation, Stream};
+pub use chancery_store::table::reach::{Listed as Unreached, Query as ReachQuery};
+pub(crate) use check::{check_profile, names};
+pub use contact::{Contact, GroupContact, RefusedAddress};
+pub use coverage::{Coverage, EstateCoverage, Route};
+pub(crate) use default::defaults;
+pub use preview::{Preview, PreviewRow, Sending};
+pub use profile::{ALL, BELL, Digest, Grouping, Level, Profile, Recipient, is_address};
+pub use query::{SENT, Told, Why};
+pub use quiet::{DAYS, Quiet};
+pub use template::{Rendered, Template, example as template_example, fields as template_fields};

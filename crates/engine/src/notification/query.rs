@@ -1,0 +1,340 @@
+//! Looking at decisions: lists, and why somebody was told of an event, or was not.
+//!
+//! Everybody may ask about themselves. Decisions about others show their addresses and are for
+//! those who may see accounts.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use chancery_event::id::{AccountId, AlertId, EventId};
+use chancery_event::{Target, TargetKind};
+use chancery_store::log;
+use chancery_store::table::notice::{self as table, Notice, Query};
+use chancery_store::table::notification::{self, Call, Escalation, Stream};
+use chancery_store::table::{account, delivery, evaluation};
+use serde_json::Value;
+
+use crate::configuration::Changes;
+use crate::operation::Done;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error, Permission};
+
+/// Decisions of one list at most: a page of a thousand, and one to tell that there are more.
+const LIST_MAX: usize = 1_001;
+/// The words of a decision.
+pub const SENT: [&str; 3] = ["sent", "held", "skipped"];
+
+/// A decision with what became of its delivery.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The decision.
+    pub notice: Notice,
+    /// State of the delivery, where there is one: `waiting`, `delivered`, `dead`.
+    pub delivery_state: Option<String>,
+    /// Why its last attempt failed.
+    pub delivery_error: Option<String>,
+    /// What people call whom it is for.
+    pub account_name: Option<String>,
+}
+
+/// Why somebody was told of an event, or was not.
+#[derive(Clone, Debug)]
+pub struct Why {
+    /// The answer, a sentence each.
+    pub answer: Vec<String>,
+    /// The wishes to tell of the event.
+    pub calls: Vec<Call>,
+    /// The decisions about the person.
+    pub told: Vec<Told>,
+    /// The triggers that were asked about the event, with what came of each.
+    pub triggers: Vec<(String, String)>,
+}
+
+impl Engine {
+    /// Decisions that fit, newest first. Without the permission to see accounts, one's own.
+    ///
+    /// # Errors
+    /// The caller may not see alerts.
+    pub async fn notices(
+        &self,
+        context: &Context,
+        query: Query,
+        limit: usize,
+    ) -> Result<Vec<Told>, Error> {
+        let Some(query) = own(context, query)? else { return Ok(Vec::new()) };
+        let mut link = self.link().await?;
+        let rows = table::page(&mut link, &query, limit.clamp(1, LIST_MAX)).await?;
+        told(&mut link, rows).await
+    }
+
+    /// How many decisions that fit were made: decision, reason, count.
+    ///
+    /// # Errors
+    /// As [`Engine::notices`].
+    pub async fn notice_counts(
+        &self,
+        context: &Context,
+        query: Query,
+    ) -> Result<Vec<(String, String, u64)>, Error> {
+        let Some(query) = own(context, query)? else { return Ok(Vec::new()) };
+        Ok(table::counts(&mut self.link().await?, &query).await?)
+    }
+
+    /// Why an account was told of an event, or was not, from what was recorded.
+    ///
+    /// # Errors
+    /// There is no such event or account, or the caller may not ask about somebody else.
+    pub async fn why_told(
+        &self,
+        context: &Context,
+        event: EventId,
+        person: AccountId,
+    ) -> Result<Why, Error> {
+        context.require(Permission::AlertRead)?;
+        if context.account_id() != Some(person) {
+            context.require(Permission::AccountRead)?;
+        }
+        let mut link = self.link().await?;
+        let who = account::find(&mut link, person).await?;
+        let who = who.ok_or_else(|| Error::not_found("account", person))?;
+        let sealed = log::by_id(&mut link, event).await?;
+        let sealed = sealed.ok_or_else(|| Error::not_found("event", event))?;
+        let calls = notification::of_event(&mut link, event).await?;
+        let mine = Query { event: Some(event), account: Some(person), ..Query::default() };
+        let rows = table::page(&mut link, &mine, LIST_MAX).await?;
+        let told = told(&mut link, rows).await?;
+        let all = Query { event: Some(event), ..Query::default() };
+        let others = table::page(&mut link, &all, LIST_MAX).await?.len() - told.len();
+        let asked = evaluation::of_event(&mut link, event).await?;
+        let triggers: Vec<(String, String)> =
+            asked.into_iter().map(|row| (row.trigger, row.verdict)).collect();
+        let seen = log::cursor(&mut link, crate::reaction::dispatcher::CURSOR).await?;
+        let seen = seen.0.max(*self.0.dispatched.borrow());
+        let is_seen = sealed.index().0 < seen;
+        let answer = answer(&who.display_name, &told, &calls, &triggers, others, is_seen);
+        Ok(Why { answer, calls, told, triggers })
+    }
+
+    /// How often an object was told of, by profile.
+    ///
+    /// # Errors
+    /// The caller may not see alerts.
+    pub async fn notice_streams(
+        &self,
+        context: &Context,
+        object: &str,
+    ) -> Result<Vec<Stream>, Error> {
+        context.require(Permission::AlertRead)?;
+        Ok(notification::streams_of(&mut self.link().await?, object).await?)
+    }
+
+    /// Lets repetitions about an object begin anew (operation `configuration.update` of the class
+    /// `notification_stream`); answers how many streams there were.
+    ///
+    /// # Errors
+    /// The caller may not change alerts.
+    pub async fn reset_notice_streams(
+        &self,
+        context: &Context,
+        object: &str,
+        profile: Option<String>,
+    ) -> Result<u64, Error> {
+        let attempt = chancery_event::types::configuration::Update {
+            class: "notification_stream".into(),
+            object_id: Some(crate::configuration::shortened(object)),
+            object_name: None,
+            changes: Vec::new(),
+        };
+        let object = object.to_owned();
+        self.operation(context, Permission::AlertWrite, &attempt)?
+            .run(move |tx, _| {
+                let (object, profile, attempt) = (object.clone(), profile.clone(), attempt.clone());
+                Box::pin(async move {
+                    let gone = notification::reset_streams(tx, &object, profile.as_deref()).await?;
+                    let mut changes = Changes::default();
+                    changes.note("streams", gone.into(), 0.into());
+                    let payload = chancery_event::types::configuration::Update {
+                        changes: changes.sealed(),
+                        ..attempt
+                    };
+                    let target = Target::new(TargetKind::Configuration, "notification_stream");
+                    Ok(Done { value: gone, draft: Draft::new(&payload)?.target(target) })
+                })
+            })
+            .await
+    }
+
+    /// The escalations of an alert.
+    ///
+    /// # Errors
+    /// The caller may not see alerts.
+    pub async fn escalations(
+        &self,
+        context: &Context,
+        alert: AlertId,
+    ) -> Result<Vec<Escalation>, Error> {
+        context.require(Permission::AlertRead)?;
+        Ok(notification::escalations_of(&mut self.link().await?, alert).await?)
+    }
+}
+
+/// The query, narrowed to the caller's own decisions unless they may see accounts.
+fn own(context: &Context, mut query: Query) -> Result<Option<Query>, Error> {
+    context.require(Permission::AlertRead)?;
+    if context.require(Permission::AccountRead).is_ok() {
+        return Ok(Some(query));
+    }
+    let Some(account) = context.account_id() else { return Ok(None) };
+    if query.account.is_some_and(|wanted| wanted != account) {
+        return Ok(None);
+    }
+    query.account = Some(account);
+    Ok(Some(query))
+}
+
+async fn told(link: &mut chancery_store::Link, rows: Vec<Notice>) -> Result<Vec<Told>, Error> {
+    let mut list = Vec::with_capacity(rows.len());
+    let mut names = HashMap::new();
+    for notice in rows {
+        let delivery = match notice.delivery {
+            Some(id) => delivery::find(link, id).await?,
+            None => None,
+        };
+        let account_name = match notice.account {
+            None => None,
+            Some(id) => {
+                if let Entry::Vacant(place) = names.entry(id) {
+                    place.insert(account::find(link, id).await?.map(|account| account.name));
+                }
+                names.get(&id).cloned().flatten()
+            }
+        };
+        list.push(Told {
+            delivery_state: delivery.as_ref().map(|row| row.state.clone()),
+            delivery_error: delivery.and_then(|row| row.error),
+            notice,
+            account_name,
+        });
+    }
+    Ok(list)
+}
+
+/// Why, in words.
+pub(crate) fn reason_words(reason: &str) -> &'static str {
+    match reason {
+        "frequency" => "the profile tells of the same thing less often",
+        "repetitions" => "the profile has told of the same thing as often as it may",
+        "duplicate" => "they were told of the same event by another path",
+        "no_address" => "there is no mail address for them",
+        "no_account" => "the bell is for accounts",
+        "bouncing" => "the mail server refuses their address",
+        "disabled_account" => "their account is disabled",
+        "channel_off" => "the channel is switched off",
+        "channel_missing" => "the channel is not there any more",
+        "nobody" => "the profile reaches nobody",
+        "digest" => "it waits for the next digest",
+        "quiet_hours" => "it waits for the end of quiet hours",
+        "profile_off" => "the profile is switched off",
+        "profile_missing" => "the profile is not there any more",
+        "event_missing" => "the event is not in the log",
+        "failed" => "it could not be decided; the log of the server says why",
+        _ => "no reason is known",
+    }
+}
+
+fn answer(
+    name: &str,
+    told: &[Told],
+    calls: &[Call],
+    triggers: &[(String, String)],
+    others: usize,
+    is_seen: bool,
+) -> Vec<String> {
+    if !told.is_empty() {
+        return told.iter().map(|one| decided(name, one)).collect();
+    }
+    let mut answer = Vec::new();
+    for call in calls {
+        let (profile, trigger) = (&call.profile, &call.trigger);
+        answer.push(match (call.state.as_str(), call.outcome.as_str()) {
+            ("waiting", _) => {
+                format!("The trigger {trigger} tells through the profile {profile}; that is not decided yet.")
+            }
+            (_, "") => format!(
+                "The trigger {trigger} told through the profile {profile}, and {name} is not among its recipients ({others} decisions about others)."
+            ),
+            (_, outcome) => format!(
+                "The trigger {trigger} wanted to tell through the profile {profile}: {}.",
+                reason_words(outcome)
+            ),
+        });
+    }
+    if !answer.is_empty() {
+        return answer;
+    }
+    if !is_seen {
+        return vec!["No trigger has looked at the event yet.".to_owned()];
+    }
+    if triggers.is_empty() {
+        return vec!["No trigger listened to events of this type: nobody was told.".to_owned()];
+    }
+    for (trigger, verdict) in triggers {
+        answer.push(match verdict.as_str() {
+            "matched" => {
+                format!("The trigger {trigger} held, and has no step that tells through a profile.")
+            }
+            "ignored" => format!("The trigger {trigger} ignored the event."),
+            "not_reached" => {
+                format!("The trigger {trigger} was not reached: another one ignored the event.")
+            }
+            _ => format!("The trigger {trigger} looked at the event, and its rules did not hold."),
+        });
+    }
+    answer
+}
+
+fn decided(name: &str, one: &Told) -> String {
+    let notice = &one.notice;
+    let paths: Vec<String> = serde_json::from_str(&notice.paths).unwrap_or_default();
+    let paths = if paths.is_empty() { String::new() } else { format!(" ({})", paths.join(", ")) };
+    let (channel, profile) = (&notice.channel, &notice.profile);
+    match notice.decision.as_str() {
+        "sent" => {
+            let state = match (one.delivery_state.as_deref(), &one.delivery_error) {
+                (Some("delivered"), _) => ", and it got through".to_owned(),
+                (Some("dead"), Some(error)) => format!(", and it was given up: {error}"),
+                (Some("dead"), None) => ", and it was given up".to_owned(),
+                (Some(_), Some(error)) => format!(", and it is tried again: {error}"),
+                (Some(_), None) => ", and it is on its way".to_owned(),
+                (None, _) => String::new(),
+            };
+            format!("{name} was told by {channel} through the profile {profile}{paths}{state}.")
+        }
+        "held" => format!(
+            "{name} will be told by {channel} through the profile {profile}{paths}: {}.",
+            reason_words(&notice.reason)
+        ),
+        _ => format!(
+            "{name} was not told by {channel} through the profile {profile}{paths}: {}.",
+            reason_words(&notice.reason)
+        ),
+    }
+}
+
+/// The paths of a decision.
+impl Told {
+    /// How the profile leads to whom it is for.
+    pub fn paths(&self) -> Vec<String> {
+        match serde_json::from_str(&self.notice.paths) {
+            Ok(Value::Array(items)) => {
+                items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Why, in words; empty for what was simply sent.
+    pub fn reason(&self) -> &'static str {
+        if self.notice.reason.is_empty() { "" } else { reason_words(&self.notice.reason) }
+    }
+}

@@ -1,0 +1,267 @@
+//! Recipients: who is meant by a profile for one event, and how each is reached.
+//!
+//! A directory is read once for many calls. Nothing is decided here: somebody without an address is
+//! listed as somebody without an address.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chancery_event::id::AccountId;
+use chancery_event::{Event, TargetKind, Timestamp};
+use chancery_store::Link;
+use chancery_store::table::account::{self, Account};
+use chancery_store::table::certificate::AttributeValue;
+use chancery_store::table::contact::{self, Contact, Refused};
+use chancery_store::table::destination::{self, Destination};
+use chancery_store::table::label::{self, Class as Label};
+
+use super::profile::{Recipient, is_address};
+use super::quiet::Quiet;
+use crate::Error;
+use crate::reaction::Subject;
+
+/// Addresses taken from one attribute at most.
+const CONTACTS_MAX: usize = 20;
+
+/// Everybody who can be told, and every channel.
+pub(crate) struct Directory {
+    accounts: BTreeMap<AccountId, Account>,
+    contacts: HashMap<(String, String), Contact>,
+    members: HashMap<String, Vec<AccountId>>,
+    /// Identifiers of groups by their name in lower case.
+    groups: HashMap<String, String>,
+    /// Addresses that a server refused for good.
+    pub(crate) refused: HashMap<String, Refused>,
+    /// Channels by name.
+    pub(crate) channels: BTreeMap<String, Destination>,
+}
+
+/// Somebody who is meant.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Person {
+    /// The account; `None`: an address without one.
+    pub(crate) account: Option<AccountId>,
+    /// What people call them.
+    pub(crate) name: String,
+    /// Where mail goes.
+    pub(crate) address: Option<String>,
+    /// How chats mention them.
+    pub(crate) chat: Option<String>,
+    /// Their own quiet hours.
+    pub(crate) quiet: Option<Quiet>,
+    /// The account is disabled.
+    pub(crate) is_disabled: bool,
+    /// How the profile leads to them.
+    pub(crate) paths: Vec<String>,
+}
+
+impl Directory {
+    /// Reads everybody and every channel. An account past its end counts as disabled.
+    pub(crate) async fn read(link: &mut Link, now: Timestamp) -> Result<Self, Error> {
+        let mut accounts = account::all(link).await?;
+        for account in &mut accounts {
+            account.disabled |= account.expires_at.is_some_and(|end| end <= now);
+        }
+        let contacts = contact::all(link).await?;
+        let mut members: HashMap<String, Vec<AccountId>> = HashMap::new();
+        for (group, account) in contact::members(link).await? {
+            members.entry(group).or_default().push(account);
+        }
+        let groups = label::all(link, Label::Group).await?;
+        let refused = contact::refused(link).await?;
+        let channels = destination::all(link, Some("channel")).await?;
+        Ok(Self {
+            accounts: accounts.into_iter().map(|one| (one.id, one)).collect(),
+            contacts: contacts.into_iter().map(|c| ((c.kind.clone(), c.id.clone()), c)).collect(),
+            members,
+            groups: groups.into_iter().map(|one| (one.name.to_lowercase(), one.id)).collect(),
+            refused: refused.into_iter().map(|one| (one.address.clone(), one)).collect(),
+            channels: channels.into_iter().map(|one| (one.name.clone(), one)).collect(),
+        })
+    }
+
+    /// The people that recipients mean for an event, each once, with every path that leads to them.
+    pub(crate) fn people(
+        &self,
+        recipients: &[Recipient],
+        event: &Event,
+        subject: Option<&Subject>,
+    ) -> Vec<Person> {
+        let mut found = People::default();
+        for recipient in recipients {
+            let path = recipient.spelled();
+            match recipient {
+                Recipient::Nobody => {}
+                Recipient::Default => self.concerned(&mut found, event, subject),
+                Recipient::Owner => self.owner(&mut found, subject, &path),
+                Recipient::Groups => self.groups_of(&mut found, subject, &path),
+                Recipient::Account(name) => {
+                    let named = self.accounts.values().find(|account| account.name == *name);
+                    named.into_iter().for_each(|account| found.add(self.person(account, &path)));
+                }
+                Recipient::Role(role) => {
+                    let with = |account: &&Account| account.role == role.as_str();
+                    for account in self.accounts.values().filter(with) {
+                        if !account.disabled {
+                            found.add(self.person(account, &path));
+                        }
+                    }
+                }
+                Recipient::Group(name) => self.group(&mut found, name, &path),
+                Recipient::ObjectContact(attribute) => {
+                    for address in addresses(subject, attribute) {
+                        found.add(self.by_address(&address, &path));
+                    }
+                }
+                Recipient::Address(address) => found.add(self.by_address(address, &path)),
+            }
+        }
+        found.list
+    }
+
+    /// An account as somebody who is told.
+    pub(crate) fn account(&self, id: AccountId) -> Option<Person> {
+        self.accounts.get(&id).map(|account| self.person(account, ""))
+    }
+
+    /// The addresses of everybody with a role who can log in.
+    pub(crate) fn addresses_of(&self, role: crate::Role) -> Vec<String> {
+        let with = |account: &&Account| account.role == role.as_str() && !account.disabled;
+        let people = self.accounts.values().filter(with).map(|account| self.person(account, ""));
+        people
+            .filter_map(|person| person.address)
+            .filter(|address| !self.refused.contains_key(address))
+            .collect()
+    }
+
+    /// An address as somebody who is told.
+    pub(crate) fn address(&self, address: &str) -> Person {
+        self.by_address(address, "")
+    }
+
+    /// Whom an event concerns by itself.
+    fn concerned(&self, found: &mut People, event: &Event, subject: Option<&Subject>) {
+        if subject.is_some() {
+            self.owner(found, subject, "default: owner");
+            self.groups_of(found, subject, "default: groups");
+            return;
+        }
+        let ids = event
+            .targets
+            .iter()
+            .filter(|target| target.kind == TargetKind::Account)
+            .map(|target| (target.id.as_str(), "default: about them"));
+        let actor = event.actor.id.as_deref().map(|id| (id, "default: did it"));
+        for (id, path) in ids.chain(actor) {
+            let account = id.parse().ok().and_then(|id: AccountId| self.accounts.get(&id));
+            account.into_iter().for_each(|account| found.add(self.person(account, path)));
+        }
+    }
+
+    fn owner(&self, found: &mut People, subject: Option<&Subject>, path: &str) {
+        let owner = subject.and_then(|subject| subject.row.owner);
+        let account = owner.and_then(|id| self.accounts.get(&id));
+        account.into_iter().for_each(|account| found.add(self.person(account, path)));
+    }
+
+    fn groups_of(&self, found: &mut People, subject: Option<&Subject>, path: &str) {
+        for name in subject.into_iter().flat_map(|subject| &subject.groups) {
+            self.group(found, name, &format!("{path}: {name}"));
+        }
+    }
+
+    fn group(&self, found: &mut People, name: &str, path: &str) {
+        let Some(id) = self.groups.get(&name.to_lowercase()) else { return };
+        for member in self.members.get(id).into_iter().flatten() {
+            if let Some(account) = self.accounts.get(member) {
+                found.add(self.person(account, path));
+            }
+        }
+        let contact = self.contacts.get(&("group".to_owned(), id.clone()));
+        let Some(contact) = contact.filter(|one| one.email.is_some() || one.chat.is_some()) else {
+            return;
+        };
+        found.add(Person {
+            account: None,
+            name: name.to_owned(),
+            address: contact.email.clone(),
+            chat: contact.chat.clone(),
+            quiet: quiet(contact),
+            is_disabled: false,
+            paths: vec![path.to_owned()],
+        });
+    }
+
+    fn person(&self, account: &Account, path: &str) -> Person {
+        let contact = self.contacts.get(&("account".to_owned(), account.id.to_string()));
+        let own = contact.and_then(|contact| contact.email.clone());
+        Person {
+            account: Some(account.id),
+            name: account.display_name.clone(),
+            address: own.or_else(|| account.email.clone()).map(|address| address.to_lowercase()),
+            chat: contact.and_then(|contact| contact.chat.clone()),
+            quiet: contact.and_then(quiet),
+            is_disabled: account.disabled,
+            paths: vec![path.to_owned()],
+        }
+    }
+
+    /// An address: the account that has it, if there is one.
+    fn by_address(&self, address: &str, path: &str) -> Person {
+        let people = self.accounts.values().map(|account| self.person(account, path));
+        let known = people.into_iter().find(|person| person.address.as_deref() == Some(address));
+        known.unwrap_or_else(|| Person {
+            account: None,
+            name: address.to_owned(),
+            address: Some(address.to_owned()),
+            chat: None,
+            quiet: None,
+            is_disabled: false,
+            paths: vec![path.to_owned()],
+        })
+    }
+}
+
+fn quiet(contact: &Contact) -> Option<Quiet> {
+    Quiet::parse(&contact.quiet).ok().flatten()
+}
+
+/// Mail addresses in a custom attribute of a certificate.
+fn addresses(subject: Option<&Subject>, attribute: &str) -> Vec<String> {
+    let values = subject.into_iter().flat_map(|subject| &subject.attributes);
+    let texts = values.filter_map(|(name, _, value)| match value {
+        AttributeValue::Text(text) if name == attribute => Some(text.as_str()),
+        _ => None,
+    });
+    texts
+        .flat_map(|text| text.split([',', ';', ' ', '\n']))
+        .map(|part| part.trim().to_lowercase())
+        .filter(|part| is_address(part))
+        .take(CONTACTS_MAX)
+        .collect()
+}
+
+/// People, each once: by account, else by address.
+#[derive(Default)]
+struct People {
+    list: Vec<Person>,
+}
+
+impl People {
+    fn add(&mut self, person: Person) {
+        let same = |known: &&mut Person| match (known.account, person.account) {
+            (Some(one), Some(other)) => one == other,
+            (Some(_), None) | (None, Some(_)) => false,
+            (None, None) => known.address == person.address && known.name == person.name,
+        };
+        match self.list.iter_mut().find(same) {
+            None => self.list.push(person),
+            Some(known) => {
+                for path in person.paths {
+                    if !known.paths.contains(&path) {
+                        known.paths.push(path);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,642 @@
+//! What was decided, written: decisions, deliveries, alerts, repetitions, escalations, in the
+//! transaction that ends the calls.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chancery_event::id::{AlertId, DeliveryId, EscalationId, NoticeId, NotificationId};
+use chancery_event::types::delivery as types;
+use chancery_event::{Origin, Target, TargetKind, Timestamp};
+use chancery_store::Tx;
+use chancery_store::log::Sealed;
+use chancery_store::table::alert as alerts;
+use chancery_store::table::notice::{self, Notice};
+use chancery_store::table::notification::{self, Call, Escalation, Stream};
+
+use super::book::{Named, Profiles};
+use super::compose::{self, Notified};
+use super::decide::{self, Decision, Verdict};
+use super::herald::{BundleKey, Bundled, Channels};
+use super::profile::BELL;
+use super::recipient::{Directory, Person};
+use crate::alert::{self, NewAlert};
+use crate::delivery::{self, Message};
+use crate::reaction::Subject;
+use crate::scribe::Draft;
+use crate::{Context, Engine, Error};
+
+/// A call with its event and object.
+pub(crate) struct Case {
+    pub(crate) call: Call,
+    pub(crate) sealed: Sealed,
+    pub(crate) subject: Option<Subject>,
+}
+
+/// Channels to wake after the commit.
+#[derive(Default)]
+pub(crate) struct Woken {
+    pub(crate) channels: Channels,
+}
+
+type HeldNotice = (Notice, Option<(Sealed, Option<Subject>)>);
+
+/// One transaction's work.
+pub(crate) struct Work {
+    pub(crate) engine: Engine,
+    pub(crate) profiles: Arc<Profiles>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) cases: Vec<Case>,
+    pub(crate) outcomes: Vec<(NotificationId, &'static str)>,
+    pub(crate) escalated: Vec<(Escalation, Option<Case>)>,
+    pub(crate) bundles: Vec<(BundleKey, Vec<HeldNotice>)>,
+    pub(crate) now: Timestamp,
+}
+
+/// Held notices by profile, channel and whom they go to. Whoever reads a chat reads it together.
+pub(crate) fn bundles(held: Vec<Notice>, directory: &Directory) -> Bundled {
+    let mut bundles: Bundled = BTreeMap::new();
+    for row in held {
+        let is_mail = directory.channels.get(&row.channel).is_none_or(|one| one.kind == "email");
+        let whom = match (is_mail, row.account, &row.address) {
+            (false, ..) => String::new(),
+            (true, Some(account), _) => account.to_string(),
+            (true, None, address) => address.clone().unwrap_or_default(),
+        };
+        bundles.entry((row.profile.clone(), row.channel.clone(), whom)).or_default().push(row);
+    }
+    bundles
+}
+
+impl Work {
+    /// Decides and writes everything.
+    pub(crate) async fn carry_out(&self, tx: &mut Tx) -> Result<Woken, Error> {
+        let mut woken = Woken::default();
+        for (id, outcome) in &self.outcomes {
+            notification::end(tx, *id, outcome, self.now).await?;
+        }
+        for case in &self.cases {
+            self.decide(tx, case, &mut woken).await?;
+        }
+        for (level, case) in &self.escalated {
+            self.escalate(tx, level, case.as_ref(), &mut woken).await?;
+        }
+        for ((profile, channel, _), notices) in &self.bundles {
+            self.release(tx, profile, channel, notices, &mut woken).await?;
+        }
+        Ok(woken)
+    }
+
+    /// Ends what cannot be decided, so that it does not stand in the way.
+    pub(crate) async fn give_up(&self, tx: &mut Tx) -> Result<Woken, Error> {
+        for case in &self.cases {
+            notification::end(tx, case.call.id, "failed", self.now).await?;
+        }
+        for (level, _) in &self.escalated {
+            notification::end_escalation(tx, level.id, "dropped", self.now).await?;
+        }
+        for (_, notices) in &self.bundles {
+            let ids: Vec<NoticeId> = notices.iter().map(|(row, _)| row.id).collect();
+            notice::settle(tx, &ids, None, "failed").await?;
+        }
+        Ok(Woken::default())
+    }
+
+    async fn decide(&self, tx: &mut Tx, case: &Case, woken: &mut Woken) -> Result<(), Error> {
+        let named = match self.profiles.find(&case.call.profile) {
+            None => return self.end(tx, case, "profile_missing").await,
+            Some(named) if !named.is_enabled => return self.end(tx, case, "profile_off").await,
+            Some(named) => named,
+        };
+        if !notification::end(tx, case.call.id, "", self.now).await? {
+            return Ok(());
+        }
+        let event = case.sealed.event();
+        let key = alert_key(&named.name, event);
+        let resolved_at = resolved_at(tx, &key).await?;
+        let stream = self.stream(tx, named, case).await?;
+        let repetition = decide::repetition(&named.profile, stream.as_ref(), resolved_at, self.now);
+        let question = decide::Case {
+            profile: &named.profile,
+            directory: &self.directory,
+            event,
+            subject: case.subject.as_ref(),
+            now: self.now,
+            repetition,
+            is_urgent: false,
+        };
+        let mut decisions = question.decide();
+        self.without_duplicates(tx, case, &mut decisions).await?;
+        let tells =
+            decisions.iter().any(|one| matches!(one.verdict, Verdict::Send | Verdict::Hold(..)));
+        let alert = self.raise(tx, named, case, &decisions, &key, tells).await?;
+        self.write(tx, named, case, decisions, 0, alert, woken).await?;
+        self.count(tx, named, case, stream, resolved_at, tells).await?;
+        match (named.profile.escalation.first(), alert) {
+            (Some(first), Some(alert)) if tells => {
+                if notification::escalates(tx, alert, &named.name).await? {
+                    return Ok(());
+                }
+                self.plan(tx, named, case.call.id, alert, 1, first.after).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn end(&self, tx: &mut Tx, case: &Case, outcome: &str) -> Result<(), Error> {
+        notification::end(tx, case.call.id, outcome, self.now).await.map(|_| ()).map_err(Into::into)
+    }
+
+    /// What was told already of the same event, by another path.
+    async fn without_duplicates(
+        &self,
+        tx: &mut Tx,
+        case: &Case,
+        decisions: &mut [Decision],
+    ) -> Result<(), Error> {
+        let mut once = std::collections::HashSet::new();
+        for decision in decisions {
+            if !matches!(decision.verdict, Verdict::Send | Verdict::Hold(..)) {
+                continue;
+            }
+            // Two accounts may share an address.
+            let address = decision.person.as_ref().and_then(|person| person.address.clone());
+            if !self.is_shared(&decision.channel)
+                && decision.channel != BELL
+                && !once.insert((decision.channel.clone(), address))
+            {
+                decision.verdict = Verdict::Skip("duplicate");
+                continue;
+            }
+            let event = case.sealed.event().id;
+            let is_told = match self.is_shared(&decision.channel) {
+                true => notice::told_by(tx, event, &decision.channel).await?,
+                false => {
+                    let person = decision.person.as_ref();
+                    let (account, address) = whom(person, &decision.channel);
+                    notice::told(tx, event, &decision.channel, account, address).await?
+                }
+            };
+            if is_told {
+                decision.verdict = Verdict::Skip("duplicate");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether everybody reads the same message of a channel.
+    fn is_shared(&self, channel: &str) -> bool {
+        let kind = self.directory.channels.get(channel).map(|one| one.kind.as_str());
+        channel != BELL && kind != Some("email")
+    }
+
+    async fn stream(
+        &self,
+        tx: &mut Tx,
+        named: &Named,
+        case: &Case,
+    ) -> Result<Option<Stream>, Error> {
+        if named.profile.frequency.is_none() && named.profile.repetitions.is_none() {
+            return Ok(None);
+        }
+        let event = case.sealed.event();
+        let (object, threshold) = (object_of(&case.call), decide::threshold(event));
+        Ok(notification::stream(tx, &named.name, &object, &event.type_name, &threshold).await?)
+    }
+
+    /// Counts what was told, and what came up without being told.
+    async fn count(
+        &self,
+        tx: &mut Tx,
+        named: &Named,
+        case: &Case,
+        stream: Option<Stream>,
+        resolved_at: Option<Timestamp>,
+        tells: bool,
+    ) -> Result<(), Error> {
+        let profile = &named.profile;
+        if profile.frequency.is_none() && profile.repetitions.is_none() {
+            return Ok(());
+        }
+        let event = case.sealed.event();
+        let known =
+            stream.filter(|stream| !decide::begins_anew(profile, stream, resolved_at, self.now));
+        let row = match (known, tells) {
+            (Some(known), true) => {
+                Stream { sent: known.sent + 1, last_at: self.now, seen_at: self.now, ..known }
+            }
+            (Some(known), false) => Stream { seen_at: self.now, ..known },
+            (None, false) => return Ok(()),
+            (None, true) => Stream {
+                profile: named.name.clone(),
+                object: object_of(&case.call),
+                event_type: event.type_name.to_string(),
+                threshold: decide::threshold(event),
+                policy: profile.policy(),
+                sent: 1,
+                first_at: self.now,
+                last_at: self.now,
+                seen_at: self.now,
+            },
+        };
+        Ok(notification::put_stream(tx, &row).await?)
+    }
+
+    fn notified(
+        &self,
+        named: &Named,
+        case: &Case,
+        channel: &str,
+        person: Option<&Person>,
+    ) -> Notified {
+        notified(
+            &self.engine,
+            (&named.name, &case.call.trigger, channel),
+            (&case.call.title, &case.call.message),
+            &case.sealed,
+            case.subject.clone(),
+            person,
+        )
+    }
+
+    /// Raises the alert of a notification, if the bell or an escalation needs one.
+    async fn raise(
+        &self,
+        tx: &mut Tx,
+        named: &Named,
+        case: &Case,
+        decisions: &[Decision],
+        key: &str,
+        tells: bool,
+    ) -> Result<Option<AlertId>, Error> {
+        let rings = |one: &&Decision| one.channel == BELL && one.verdict == Verdict::Send;
+        let ringing: Vec<_> = decisions.iter().filter(rings).collect();
+        if ringing.is_empty() && (named.profile.escalation.is_empty() || !tells) {
+            return Ok(None);
+        }
+        let event = case.sealed.event();
+        let plain = case.sealed.without_personal();
+        let title = match case.call.title.as_str() {
+            "" => chancery_event::sentence::sentence(plain.event()),
+            title => title.to_owned(),
+        };
+        let names: Vec<&str> =
+            ringing.iter().filter_map(|one| one.person.as_ref()).map(|p| p.name.as_str()).collect();
+        let mut message = case.call.message.clone();
+        if !names.is_empty() {
+            message = format!("For {}.\n\n{message}", names.join(", ")).trim_end().to_owned();
+        }
+        let new = NewAlert {
+            message,
+            private: true,
+            object: event.subject().map(|target| Target { name: None, ..target.clone() }),
+            source: format!("profile/{}", named.name),
+            cause: Some(event.id),
+            ..NewAlert::new(key, "notification", event.severity, title)
+        };
+        let scribe = self.engine.scribe(&on_behalf(&self.engine, event));
+        let raised = alert::raise(tx, &scribe, &new).await?;
+        if let [only] = ringing.as_slice()
+            && let Some(account) = only.person.as_ref().and_then(|person| person.account)
+            && raised.first
+            && let Some(mut row) = alerts::find(tx, raised.id).await?
+        {
+            row.assigned_to = Some(account);
+            alerts::update(tx, &row).await?;
+        }
+        Ok(Some(raised.id))
+    }
+
+    async fn plan(
+        &self,
+        tx: &mut Tx,
+        named: &Named,
+        call: NotificationId,
+        alert: AlertId,
+        level: i64,
+        after: i64,
+    ) -> Result<(), Error> {
+        let row = Escalation {
+            id: self.engine.environment().id::<EscalationId>(),
+            call,
+            alert,
+            profile: named.name.clone(),
+            level,
+            due_at: self.now.plus(after),
+            state: "waiting".to_owned(),
+        };
+        Ok(notification::escalate(tx, &row).await?)
+    }
+
+    /// Goes up one level, unless somebody has taken the alert up.
+    async fn escalate(
+        &self,
+        tx: &mut Tx,
+        level: &Escalation,
+        case: Option<&Case>,
+        woken: &mut Woken,
+    ) -> Result<(), Error> {
+        let is_open = alerts::find(tx, level.alert).await?.is_some_and(|row| row.state == "open");
+        let named = self.profiles.find(&level.profile).filter(|named| named.is_enabled);
+        let place = usize::try_from(level.level - 1).unwrap_or(usize::MAX);
+        let (Some(case), Some(named), true) = (case, named, is_open) else {
+            notification::end_escalation(tx, level.id, "dropped", self.now).await?;
+            return Ok(());
+        };
+        let Some(wish) = named.profile.escalation.get(place) else {
+            notification::end_escalation(tx, level.id, "dropped", self.now).await?;
+            return Ok(());
+        };
+        if !notification::end_escalation(tx, level.id, "told", self.now).await? {
+            return Ok(());
+        }
+        let question = decide::Case {
+            profile: &named.profile,
+            directory: &self.directory,
+            event: case.sealed.event(),
+            subject: case.subject.as_ref(),
+            now: self.now,
+            repetition: None,
+            is_urgent: true,
+        };
+        let decisions = question.escalate(&wish.recipients, &wish.channels);
+        let sent = decisions.iter().filter(|one| one.verdict == Verdict::Send);
+        let payload = types::NotificationEscalated {
+            alert_id: level.alert,
+            profile: named.name.clone(),
+            level: u32::try_from(level.level).unwrap_or(u32::MAX),
+            told: u32::try_from(sent.count()).unwrap_or(u32::MAX),
+        };
+        let target = Target::new(TargetKind::Alert, level.alert);
+        let scribe = self.engine.scribe(&on_behalf(&self.engine, case.sealed.event()));
+        scribe.record(tx, Draft::new(&payload)?.target(target))?;
+        self.write(tx, named, case, decisions, level.level, Some(level.alert), woken).await?;
+        match named.profile.escalation.get(place + 1) {
+            Some(next) => {
+                let call = case.call.id;
+                self.plan(tx, named, call, level.alert, level.level + 1, next.after).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Writes decisions with their deliveries.
+    #[allow(clippy::too_many_arguments)] // Each is a part of one decision.
+    async fn write(
+        &self,
+        tx: &mut Tx,
+        named: &Named,
+        case: &Case,
+        decisions: Vec<Decision>,
+        level: i64,
+        alert: Option<AlertId>,
+        woken: &mut Woken,
+    ) -> Result<(), Error> {
+        let mut shared: BTreeMap<String, DeliveryId> = BTreeMap::new();
+        let mut rows = Vec::with_capacity(decisions.len());
+        for channel in shared_channels(&decisions, |channel| self.is_shared(channel)) {
+            let people: Vec<&Person> = decisions
+                .iter()
+                .filter(|one| one.channel == channel && one.verdict == Verdict::Send)
+                .filter_map(|one| one.person.as_ref())
+                .collect();
+            let mut notified = self.notified(named, case, &channel, people.first().copied());
+            notified.alert = alert;
+            let kind = self.kind(&channel);
+            let message = compose::one(&named.template, &notified, kind, &mentions(&people));
+            let message = raised_to(message, level);
+            shared.insert(channel.clone(), self.send(tx, &channel, &message, woken).await?);
+        }
+        for decision in decisions {
+            let person = decision.person.as_ref();
+            let delivery = match (&decision.verdict, shared.get(&decision.channel)) {
+                (Verdict::Send, Some(delivery)) => Some(*delivery),
+                (Verdict::Send, None) if decision.channel != BELL => {
+                    let mut notified = self.notified(named, case, &decision.channel, person);
+                    notified.alert = alert;
+                    let mut message = compose::one(&named.template, &notified, "email", "");
+                    message.recipients =
+                        person.and_then(|person| person.address.clone()).into_iter().collect();
+                    let message = raised_to(message, level);
+                    Some(self.send(tx, &decision.channel, &message, woken).await?)
+                }
+                _ => None,
+            };
+            rows.push(self.row(named, case, &decision, level, alert, delivery));
+        }
+        Ok(notice::insert(tx, &rows).await?)
+    }
+
+    fn kind(&self, channel: &str) -> &str {
+        self.directory.channels.get(channel).map_or("", |one| one.kind.as_str())
+    }
+
+    async fn send(
+        &self,
+        tx: &mut Tx,
+        channel: &str,
+        message: &Message,
+        woken: &mut Woken,
+    ) -> Result<DeliveryId, Error> {
+        let id = self.engine.environment().id::<DeliveryId>();
+        delivery::enqueue(tx, id, channel, "message", message, self.now).await?;
+        woken.channels.insert(channel.to_owned());
+        Ok(id)
+    }
+
+    fn row(
+        &self,
+        named: &Named,
+        case: &Case,
+        decision: &Decision,
+        level: i64,
+        alert: Option<AlertId>,
+        delivery: Option<DeliveryId>,
+    ) -> Notice {
+        let event = case.sealed.event();
+        let (word, reason, due_at) = match decision.verdict {
+            Verdict::Send => ("sent", "", None),
+            Verdict::Hold(reason, at) => ("held", reason, Some(at)),
+            Verdict::Skip(reason) => ("skipped", reason, None),
+        };
+        let person = decision.person.as_ref();
+        let (account, address) = whom(person, &decision.channel);
+        let paths = person.map(|person| person.paths.clone()).unwrap_or_default();
+        let grouping = named.profile.digest.as_ref().map(|digest| digest.group_by);
+        let heading = grouping.map(|by| decide::heading(by, event, case.subject.as_ref()));
+        Notice {
+            id: self.engine.environment().id(),
+            call: case.call.id,
+            log_index: Some(case.sealed.index()),
+            event_id: event.id,
+            event_type: event.type_name.to_string(),
+            object: case.call.object.clone(),
+            severity: event.severity.as_str().to_owned(),
+            profile: named.name.clone(),
+            profile_version: named.version,
+            level,
+            account,
+            address: address.map(str::to_owned),
+            channel: decision.channel.clone(),
+            paths: serde_json::Value::from(paths).to_string(),
+            decision: word.to_owned(),
+            reason: reason.to_owned(),
+            due_at,
+            heading: heading.unwrap_or_else(|| event.type_name.to_string()),
+            delivery,
+            alert,
+            at: self.now,
+        }
+    }
+
+    /// Sends what was held for one recipient and channel as one message.
+    async fn release(
+        &self,
+        tx: &mut Tx,
+        profile: &str,
+        channel: &str,
+        notices: &[HeldNotice],
+        woken: &mut Woken,
+    ) -> Result<(), Error> {
+        let ids: Vec<NoticeId> = notices.iter().map(|(row, _)| row.id).collect();
+        let named = self.profiles.find(profile).filter(|named| named.is_enabled);
+        let Some(named) = named else {
+            return Ok(notice::settle(tx, &ids, None, "profile_off").await?);
+        };
+        let Some((first, _)) = notices.first() else { return Ok(()) };
+        let person = first.account.and_then(|account| self.directory.account(account));
+        let person = person.or_else(|| first.address.as_deref().map(|a| self.directory.address(a)));
+        let kind = self.kind(channel).to_owned();
+        let own = (kind == "email").then_some(person.as_ref()).flatten();
+        if let Some(reason) = decide::obstacle(&self.directory, own, channel).filter(|_| {
+            kind == "email" || !self.directory.channels.get(channel).is_some_and(|c| c.enabled)
+        }) {
+            return Ok(notice::settle(tx, &ids, None, reason).await?);
+        }
+        let (mut sent, mut later, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut told, mut seen) = (Vec::new(), std::collections::HashSet::new());
+        for (row, found) in notices {
+            let Some((sealed, subject)) = found else {
+                lost.push(row.id);
+                continue;
+            };
+            let severity = sealed.event().severity;
+            if let Some(until) = decide::quiet_until(&named.profile, own, severity, self.now) {
+                later.push((row.id, until));
+                continue;
+            }
+            sent.push(row.id);
+            if seen.insert(row.event_id) {
+                let names = (named.name.as_str(), "", channel);
+                let texts = ("", "");
+                let mut notified =
+                    notified(&self.engine, names, texts, sealed, subject.clone(), own);
+                notified.alert = row.alert;
+                told.push((row.heading.clone(), notified));
+            }
+        }
+        notice::settle(tx, &lost, None, "event_missing").await?;
+        for (id, until) in later {
+            notice::hold(tx, id, "quiet_hours", until).await?;
+        }
+        if told.is_empty() {
+            return Ok(());
+        }
+        let mut message = compose::digest(&named.template, &told, &kind, "");
+        if kind == "email" {
+            message.recipients = person.and_then(|one| one.address).into_iter().collect();
+        }
+        let delivery = self.send(tx, channel, &message, woken).await?;
+        Ok(notice::settle(tx, &sent, Some(delivery), "").await?)
+    }
+}
+
+/// An event as it is shown to somebody.
+pub(crate) fn notified(
+    engine: &Engine,
+    (profile, trigger, channel): (&str, &str, &str),
+    (title, message): (&str, &str),
+    sealed: &Sealed,
+    subject: Option<Subject>,
+    person: Option<&Person>,
+) -> Notified {
+    let name = person.map(|person| person.name.clone()).unwrap_or_default();
+    let address = person.and_then(|person| person.address.clone()).unwrap_or_default();
+    Notified {
+        event: sealed.without_personal().event().clone(),
+        index: Some(sealed.index()),
+        subject,
+        title: title.to_owned(),
+        message: message.to_owned(),
+        recipient: (name, address),
+        names: [profile.to_owned(), trigger.to_owned(), channel.to_owned()],
+        alert: None,
+        public_url: engine.settings().public_url.clone(),
+    }
+}
+
+/// Account and address that a decision is kept under: mail goes to an address, the bell to an
+/// account.
+fn whom<'a>(
+    person: Option<&'a Person>,
+    channel: &str,
+) -> (Option<chancery_event::id::AccountId>, Option<&'a str>) {
+    let Some(person) = person else { return (None, None) };
+    let address = (channel != BELL).then_some(person.address.as_deref()).flatten();
+    (person.account, address)
+}
+
+/// Channels of which everybody reads the same message, and that have something to send.
+fn shared_channels(decisions: &[Decision], is_shared: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut channels: Vec<String> = decisions
+        .iter()
+        .filter(|one| one.verdict == Verdict::Send && is_shared(&one.channel))
+        .map(|one| one.channel.clone())
+        .collect();
+    channels.sort();
+    channels.dedup();
+    channels
+}
+
+/// How a chat mentions people: by their handle where they have one.
+fn mentions(people: &[&Person]) -> String {
+    let names: Vec<&str> =
+        people.iter().map(|person| person.chat.as_deref().unwrap_or(&person.name)).collect();
+    names.join(", ")
+}
+
+/// A message of an escalation says so.
+fn raised_to(mut message: Message, level: i64) -> Message {
+    if level > 0 {
+        message.subject = format!("Not acknowledged (level {level}): {}", message.subject);
+    }
+    message
+}
+
+fn object_of(call: &Call) -> String {
+    call.object.clone().unwrap_or_default()
+}
+
+/// Key of the alert of a notification.
+pub(super) fn alert_key(profile: &str, event: &chancery_event::Event) -> String {
+    let object = event.subject().map_or_else(|| event.id.to_string(), Target::reference);
+    format!("notification:{profile}:{}:{object}", event.type_name)
+}
+
+/// When the newest alert of a key was resolved, if it is.
+async fn resolved_at(tx: &mut Tx, key: &str) -> Result<Option<Timestamp>, Error> {
+    match alerts::newest(tx, key).await? {
+        Some(id) => Ok(alerts::find(tx, id).await?.and_then(|row| row.resolved_at)),
+        None => Ok(None),
+    }
+}
+
+/// On whose behalf the herald writes: the program's, caused by the event.
+pub(super) fn on_behalf(engine: &Engine, event: &chancery_event::Event) -> Context {
+    Context {
+        origin: Origin::Trigger,
+        transaction: event.transaction.unwrap_or_else(|| engine.environment().id()),
+        cause: Some(event.id),
+        depth: event.depth.saturating_add(1),
+        ..Context::system(engine.environment())
+    }
+}

@@ -1,0 +1,143 @@
+//! When sealing has stopped: what is wrong, and telling it.
+//!
+//! What does not verify stops sealing at once. So does a failure that does not go away: nothing
+//! else would tell anybody that events pile up unsealed.
+
+use chancery_event::types;
+use chancery_event::{Outcome, Target, TargetKind};
+use chancery_seal::Hash;
+use chancery_store::Tx;
+
+use super::Sealer;
+use crate::Error;
+use crate::alert::cause;
+use crate::inventory::hex;
+use crate::scribe::Draft;
+
+/// Rounds in a row that fail for no passing reason before sealing counts as stopped.
+const FAILURES_MAX: u32 = 3;
+
+/// Why a round failed.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    error: Error,
+    stopped_by: &'static str,
+    /// The root that was expected, and the one that was computed.
+    roots: Option<(Hash, Hash)>,
+}
+
+impl Trouble {
+    /// The tree does not have the root it ought to have.
+    pub(super) fn root(what: String, expected: Hash, computed: Hash) -> Self {
+        let error = Error::LogDamaged(what);
+        Self { error, stopped_by: "root_mismatch", roots: Some((expected, computed)) }
+    }
+
+    /// An entry is not there.
+    pub(super) fn missing(what: String) -> Self {
+        Self { error: Error::LogDamaged(what), stopped_by: "entry_missing", roots: None }
+    }
+
+    /// Another node has done it, or holds the lease.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(self.error, Error::Store(chancery_store::Error::Conflict(_)))
+    }
+
+    /// A row of this identity was there already.
+    pub(super) fn exists(&self) -> bool {
+        matches!(self.error, Error::Store(chancery_store::Error::Exists(_)))
+    }
+
+    pub(super) fn error(&self) -> &Error {
+        &self.error
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        let damaged = matches!(error, Error::LogDamaged(_));
+        let stopped_by = if damaged { "tree_damaged" } else { "store" };
+        Self { error, stopped_by, roots: None }
+    }
+}
+
+impl From<chancery_store::Error> for Trouble {
+    fn from(error: chancery_store::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        trouble.error
+    }
+}
+
+/// Rounds that failed one after another.
+#[derive(Default)]
+pub(super) struct Failures {
+    count: u32,
+    /// Sealing counts as stopped because of them.
+    told: bool,
+}
+
+impl Sealer {
+    /// A round went well.
+    pub(super) fn went_well(&self, failures: &mut Failures) {
+        if failures.told {
+            self.health.seals_again();
+        }
+        *failures = Failures::default();
+    }
+
+    /// A round failed: tells it if sealing has stopped.
+    pub(super) async fn failed(&self, trouble: &Trouble, failures: &mut Failures) {
+        tracing::error!(error = %trouble.error, "sealing failed");
+        if matches!(trouble.error, Error::LogDamaged(_)) {
+            return self.stopped(trouble).await;
+        }
+        if !trouble.error.is_transient() {
+            failures.count += 1;
+        }
+        if failures.count >= FAILURES_MAX && !failures.told {
+            failures.told = true;
+            self.stopped(trouble).await;
+        }
+    }
+
+    /// Raises health and records, once for this process, that sealing has stopped. The event stays
+    /// pending until somebody has put the log right.
+    async fn stopped(&self, trouble: &Trouble) {
+        let error = &trouble.error;
+        if !self.health.stop_sealing(&error.to_string()) {
+            return;
+        }
+        let scribe = self.scribe();
+        let root = |hash: &Hash| hex(hash.as_bytes());
+        let payload = types::log::SealStopped {
+            stopped_by: trouble.stopped_by.into(),
+            log_size: *self.sealed.borrow(),
+            expected_root: trouble.roots.as_ref().map(|(expected, _)| root(expected)),
+            computed_root: trouble.roots.as_ref().map(|(_, computed)| root(computed)),
+        };
+        let origin = self.signer.verifier().name().to_owned();
+        let why = error.to_string();
+        let outcome = Outcome::failure(error.reason(), why.clone());
+        let recorded = self
+            .store
+            .transaction("seal.stopped", move |tx: &mut Tx| {
+                let (scribe, payload) = (scribe.clone(), payload.clone());
+                let (origin, outcome, why) = (origin.clone(), outcome.clone(), why.clone());
+                Box::pin(async move {
+                    let target = Target::new(TargetKind::Log, origin);
+                    let draft = Draft::new(&payload)?.outcome(outcome).target(target.clone());
+                    let event = scribe.record(tx, draft)?;
+                    cause::seal_stopped(tx, &scribe, target, &why, event).await
+                })
+            })
+            .await;
+        if let Err(error) = recorded {
+            tracing::error!(%error, "that sealing has stopped was not recorded");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A commit whose fate cannot be found out.
+
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use chancery_throwaway::server;
+use futures::future::join_all;
+use tokio::sync::Semaphore;
+
+use crate::table::setting;
+use crate::{Error, Settings, Store, Tx};
+
+/// A wire to the server that can be cut.
+struct Wire {
+    port: u16,
+    ends: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Wire {
+    fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let ends: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
+        let kept = ends.clone();
+        std::thread::spawn(move || {
+            for near in listener.incoming() {
+                let near = near.unwrap();
+                let far = TcpStream::connect(("127.0.0.1", server)).unwrap();
+                kept.lock().unwrap().push(near.try_clone().unwrap());
+                let pairs = [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)];
+                for (mut from, mut to) in pairs {
+                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                }
+            }
+        });
+        Self { port, ends }
+    }
+
+    fn cut(&self) {
+        for end in self.ends.lock().unwrap().drain(..) {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// One more in the setting `count`.
+async fn count(store: &Store) -> Result<(), Error> {
+    store
+        .transaction("count", |tx: &mut Tx| {
+            Box::pin(async move {
+                let read = setting::find(tx, "count").await?;
+                let read: i64 = read.map_or(0, |value| value.parse().unwrap());
+                setting::put(tx, "count", &(read + 1).to_string()).await
+            })
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_group_whose_commit_may_have_happened_is_not_run_again() {
+    let server = server();
+    let name = server.database(None);
+    let wire = Wire::to(server.port());
+    let (far, near) = (format!(":{}/", server.port()), format!(":{}/", wire.port));
+    let url = server.url(&name).replace(&far, &near);
+    let store = Store::open(&Settings::postgres(url.parse().unwrap())).await.unwrap();
+    // The commit takes longer than anybody asks what became of it.
+    server.sql(
+        &name,
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN IF NEW.name = 'slow' THEN PERFORM pg_sleep(4); END IF; RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT OR UPDATE ON setting
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()",
+    );
+    let gate = Arc::new(Semaphore::new(0));
+    let behind = gate.clone();
+    let slow = store.transaction("slow", move |tx: &mut Tx| {
+        let gate = behind.clone();
+        Box::pin(async move {
+            let _open = gate.acquire().await.unwrap();
+            setting::put(tx, "first", "1").await
+        })
+    });
+    let last = store.transaction("last", |tx: &mut Tx| {
+        Box::pin(async move { setting::put(tx, "slow", "1").await })
+    });
+    let ask = |sql: &str| server.sql(&name, sql);
+    let cut = async {
+        gate.add_permits(1);
+        let asleep = "SELECT COUNT(*) FROM pg_stat_activity
+                      WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        while ask(asleep) != "1" {
+            tokio::task::yield_now().await;
+        }
+        wire.cut();
+    };
+    let units = join_all((0..10).map(|_| count(&store)));
+    let (_, counted, last, ()) = tokio::join!(slow, units, last, cut);
+    for told in counted.iter().chain([&last]) {
+        let error = told.as_ref().unwrap_err();
+        assert!(error.is_transient() && error.to_string().contains("not known"), "{error}");
+    }
+    while ask("SELECT COUNT(*) FROM setting WHERE name = 'slow'") != "1" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ask("SELECT value FROM setting WHERE name = 'count'"), "10");
+    // And the lane works on.
+    count(&store).await.unwrap();
+    assert_eq!(ask("SELECT value FROM setting WHERE name = 'count'"), "11");
+}

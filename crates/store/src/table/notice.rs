@@ -1,0 +1,278 @@
+//! Decisions: whether one recipient was told by one channel, and why not.
+
+use chancery_event::id::{AccountId, AlertId, DeliveryId, EventId, NoticeId, NotificationId};
+use chancery_event::{LogIndex, Timestamp};
+
+use super::newest_first;
+use crate::{Error, Link, Row, SqlValue, Tx, args, value};
+
+/// A decision as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its identifier.
+    pub id: NoticeId,
+    /// The call that was decided.
+    pub call: NotificationId,
+    /// Place of the event in the log.
+    pub log_index: Option<LogIndex>,
+    /// The event.
+    pub event_id: EventId,
+    /// Its type.
+    pub event_type: String,
+    /// `kind/id` of what it is about.
+    pub object: Option<String>,
+    /// Word of its severity.
+    pub severity: String,
+    /// The profile.
+    pub profile: String,
+    /// Its version.
+    pub profile_version: i64,
+    /// 0: at once; n: the n-th escalation.
+    pub level: i64,
+    /// Whom; `None`: an address, a group, or the channel itself.
+    pub account: Option<AccountId>,
+    /// Mail address it goes to.
+    pub address: Option<String>,
+    /// Name of the channel, or `bell`.
+    pub channel: String,
+    /// JSON: how the profile leads there.
+    pub paths: String,
+    /// `sent`, `held` or `skipped`.
+    pub decision: String,
+    /// Why it is held or skipped.
+    pub reason: String,
+    /// Until when it is held.
+    pub due_at: Option<Timestamp>,
+    /// Under which it stands in a digest.
+    pub heading: String,
+    /// What carries it.
+    pub delivery: Option<DeliveryId>,
+    /// The alert in the bell.
+    pub alert: Option<AlertId>,
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
+const COLUMNS: &str = "id, call, log_index, event_id, event_type, object, severity, profile,
+    profile_version, level, account, address, channel, paths, decision, reason, due_at, heading,
+    delivery, alert, at";
+
+fn read(row: &Row) -> Result<Notice, Error> {
+    let log_index = row.maybe_int("log_index")?.map(|index| u64::try_from(index).unwrap_or(0));
+    Ok(Notice {
+        id: row.id("id")?,
+        call: row.id("call")?,
+        log_index: log_index.map(LogIndex),
+        event_id: row.id("event_id")?,
+        event_type: row.text("event_type")?,
+        object: row.maybe_text("object")?,
+        severity: row.text("severity")?,
+        profile: row.text("profile")?,
+        profile_version: row.int("profile_version")?,
+        level: row.int("level")?,
+        account: row.maybe_id("account")?,
+        address: row.maybe_text("address")?,
+        channel: row.text("channel")?,
+        paths: row.text("paths")?,
+        decision: row.text("decision")?,
+        reason: row.text("reason")?,
+        due_at: row.maybe_time("due_at")?,
+        heading: row.text("heading")?,
+        delivery: row.maybe_id("delivery")?,
+        alert: row.maybe_id("alert")?,
+        at: row.time("at")?,
+    })
+}
+
+/// Inserts decisions.
+pub async fn insert(tx: &mut Tx, rows: &[Notice]) -> Result<(), Error> {
+    let values = rows.iter().map(|row| {
+        let mut values = vec![value::id(row.id), value::id(row.call)];
+        values.push(row.log_index.map(|index| index.0).into());
+        values.push(value::id(row.event_id));
+        values.extend(args![&row.event_type, row.object.as_deref(), &row.severity]);
+        values.extend(args![&row.profile, row.profile_version, row.level]);
+        values.push(row.account.map(|id| id.to_string()).into());
+        values.extend(args![row.address.as_deref(), &row.channel, &row.paths]);
+        values.extend(args![&row.decision, &row.reason, row.due_at, &row.heading]);
+        values.push(row.delivery.map(|id| id.to_string()).into());
+        values.push(row.alert.map(|id| id.to_string()).into());
+        values.push(row.at.into());
+        values
+    });
+    let head = format!("INSERT INTO notice ({COLUMNS})");
+    tx.insert_many(&head, "", values.collect()).await
+}
+
+/// Whether somebody was told, or will be, of an event by a channel: by their address, or else by
+/// their account.
+pub async fn told(
+    link: &mut Link,
+    event: EventId,
+    channel: &str,
+    account: Option<AccountId>,
+    address: Option<&str>,
+) -> Result<bool, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM notice WHERE event_id = $1 AND channel = $2
+               AND decision IN ('sent', 'held')";
+    let (column, whom) = match (address, account) {
+        (Some(address), _) => ("address", address.to_owned()),
+        (None, Some(account)) => ("account", account.to_string()),
+        (None, None) => return Ok(false),
+    };
+    let mut values = vec![value::id(event)];
+    values.extend(args![channel, whom]);
+    Ok(link.number(format!("{sql} AND {column} = $3"), values).await? > 0)
+}
+
+/// Whether anybody was told, or will be, of an event by a channel.
+pub async fn told_by(link: &mut Link, event: EventId, channel: &str) -> Result<bool, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM notice WHERE event_id = $1 AND channel = $2
+               AND decision IN ('sent', 'held')";
+    let mut values = vec![value::id(event)];
+    values.extend(args![channel]);
+    Ok(link.number(sql, values).await? > 0)
+}
+
+/// Holds a decision on.
+pub async fn hold(tx: &mut Tx, id: NoticeId, reason: &str, until: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE notice SET reason = $2, due_at = $3 WHERE id = $1 AND decision = 'held'";
+    let mut values = vec![value::id(id)];
+    values.extend(args![reason, until]);
+    tx.execute(sql, values).await.map(|_| ())
+}
+
+/// Decisions that are held and due, of the least recipient of the least profile: one digest.
+pub async fn due(link: &mut Link, now: Timestamp, limit: usize) -> Result<Vec<Notice>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM notice WHERE decision = 'held' AND due_at <= $1
+         ORDER BY due_at, profile, channel, account, address, id LIMIT $2"
+    );
+    link.rows(sql, args![now, limit]).await?.iter().map(read).collect()
+}
+
+/// When the next held decision is due.
+pub async fn next_due(link: &mut Link) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT MIN(due_at) AS due FROM notice WHERE decision = 'held'";
+    match link.row(sql, vec![]).await? {
+        Some(row) => row.maybe_time("due"),
+        None => Ok(None),
+    }
+}
+
+/// Ends held decisions: they were sent by a delivery, or skipped for a reason.
+pub async fn settle(
+    tx: &mut Tx,
+    ids: &[NoticeId],
+    delivery: Option<DeliveryId>,
+    reason: &str,
+) -> Result<(), Error> {
+    let decision = if delivery.is_some() { "sent" } else { "skipped" };
+    for chunk in ids.chunks(400) {
+        let places = vec!["?"; chunk.len()].join(",");
+        let sql = format!(
+            "UPDATE notice SET decision = ?, delivery = ?, reason = CASE WHEN ? = '' THEN reason
+             ELSE ? END, due_at = NULL WHERE decision = 'held' AND id IN ({places})"
+        );
+        let delivery = delivery.map(|id| id.to_string());
+        let mut values = args![decision, delivery, reason, reason];
+        values.extend(chunk.iter().map(|id| value::id(*id)));
+        tx.execute(sql, values).await?;
+    }
+    Ok(())
+}
+
+/// Deletes decisions made before a time; answers how many.
+pub async fn sweep(tx: &mut Tx, before: Timestamp, most: usize) -> Result<u64, Error> {
+    let sql = "DELETE FROM notice WHERE id IN (SELECT id FROM notice WHERE at < $1
+               AND decision <> 'held' ORDER BY at LIMIT $2)";
+    tx.execute(sql, args![before, most]).await
+}
+
+/// Which decisions.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Of this event.
+    pub event: Option<EventId>,
+    /// About this object, as `kind/id`.
+    pub object: Option<String>,
+    /// For this account.
+    pub account: Option<AccountId>,
+    /// By this profile.
+    pub profile: Option<String>,
+    /// By this channel.
+    pub channel: Option<String>,
+    /// `sent`, `held` or `skipped`.
+    pub decision: Option<String>,
+    /// Why it was held or skipped.
+    pub reason: Option<String>,
+    /// Carried by this delivery.
+    pub delivery: Option<DeliveryId>,
+    /// Made at this time or later.
+    pub from: Option<Timestamp>,
+    /// Made before this time.
+    pub to: Option<Timestamp>,
+    /// Older than this one.
+    pub before: Option<NoticeId>,
+    /// Newer than this one.
+    pub after: Option<NoticeId>,
+}
+
+fn conditions(query: &Query, values: &mut Vec<SqlValue>) -> String {
+    let mut text = "1 = 1".to_owned();
+    let mut also = |sql: &str, value: Option<SqlValue>| {
+        if let Some(value) = value {
+            text.push_str(sql);
+            values.push(value);
+        }
+    };
+    let texts = |text: &Option<String>| text.as_deref().map(SqlValue::from);
+    also(" AND event_id = ?", query.event.map(value::id));
+    also(" AND object = ?", texts(&query.object));
+    also(" AND account = ?", query.account.map(value::id));
+    also(" AND profile = ?", texts(&query.profile));
+    also(" AND channel = ?", texts(&query.channel));
+    also(" AND decision = ?", texts(&query.decision));
+    also(" AND reason = ?", texts(&query.reason));
+    also(" AND delivery = ?", query.delivery.map(value::id));
+    also(" AND at >= ?", query.from.map(SqlValue::from));
+    also(" AND at < ?", query.to.map(SqlValue::from));
+    text
+}
+
+/// Decisions that fit, newest first.
+pub async fn page(link: &mut Link, query: &Query, limit: usize) -> Result<Vec<Notice>, Error> {
+    let mut values = Vec::new();
+    let text = conditions(query, &mut values);
+    let select = format!("SELECT {COLUMNS} FROM notice WHERE {text}");
+    let between = (query.before.map(value::id), query.after.map(value::id));
+    newest_first(link, &select, values, between, limit).await?.iter().map(read).collect()
+}
+
+/// How many decisions of each kind fit: decision, reason, count.
+pub async fn counts(link: &mut Link, query: &Query) -> Result<Vec<(String, String, u64)>, Error> {
+    let mut values = Vec::new();
+    let text = conditions(query, &mut values);
+    let sql = format!(
+        "SELECT decision, reason, COUNT(*) AS n FROM notice WHERE {text}
+         GROUP BY decision, reason ORDER BY decision, reason"
+    );
+    let rows = link.rows(sql, values).await?;
+    rows.iter()
+        .map(|row| Ok((row.text("decision")?, row.text("reason")?, row.count("n")?)))
+        .collect()
+}
+
+/// When a channel last carried a message about an object that got through.
+pub async fn last_delivered(
+    link: &mut Link,
+    object: &str,
+    channel: &str,
+) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT MAX(d.completed_at) AS at FROM notice n JOIN delivery d ON d.id = n.delivery
+               WHERE n.object = $1 AND n.channel = $2 AND d.state = 'delivered'";
+    match link.row(sql, args![object, channel]).await? {
+        Some(row) => row.maybe_time("at"),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,229 @@
+//! How accounts and groups are reached: one's own, somebody else's, a group's with its members.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chancery_engine::configuration::LabelClass;
+use chancery_engine::notification::Contact;
+use chancery_engine::{Error, Permission};
+use chancery_event::Severity;
+use chancery_event::id::{AccountId, GroupId};
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use crate::edge::{Access, Problem, Routes, path_of};
+use crate::page::form::Fields;
+use crate::page::shell::Shell;
+use crate::page::typed::Typed;
+use crate::page::{GET, POST};
+use crate::ui::{self, AlertKind, Crumb, Field, Nav, Tone};
+
+const FIELDS: [&str; 6] =
+    ["email", "chat", "quiet_hours/from", "quiet_hours/to", "quiet_hours/time_zone", "members"];
+
+pub(super) fn add(routes: &mut Routes) {
+    let own = Access::Session(Permission::OwnWrite);
+    let accounts = Access::Session(Permission::AccountWrite);
+    let groups = Access::Session(Permission::ConfigurationWrite);
+    routes.add(GET, "/account/contact", own, async |shell: Shell| {
+        shell.answer(async { show(&shell, Whose::own(&shell)?, None).await }).await
+    });
+    routes.add(POST, "/account/contact", own, async |shell: Shell, Fields(typed): Fields| {
+        shell.answer(async { save(&shell, Whose::own(&shell)?, typed).await }).await
+    });
+    routes.add(
+        GET,
+        "/administration/accounts/{id}/contact",
+        accounts,
+        async |shell: Shell, Path(id): Path<String>| {
+            shell.answer(async { show(&shell, Whose::Account(path_of(&id)?), None).await }).await
+        },
+    );
+    routes.add(
+        POST,
+        "/administration/accounts/{id}/contact",
+        accounts,
+        async |shell: Shell, Path(id): Path<String>, Fields(typed): Fields| {
+            shell.answer(async { save(&shell, Whose::Account(path_of(&id)?), typed).await }).await
+        },
+    );
+    routes.add(
+        GET,
+        "/administration/groups/{id}/contact",
+        groups,
+        async |shell: Shell, Path(id): Path<String>| {
+            shell.answer(async { show(&shell, Whose::Group(path_of(&id)?), None).await }).await
+        },
+    );
+    routes.add(
+        POST,
+        "/administration/groups/{id}/contact",
+        groups,
+        async |shell: Shell, Path(id): Path<String>, Fields(typed): Fields| {
+            shell.answer(async { save(&shell, Whose::Group(path_of(&id)?), typed).await }).await
+        },
+    );
+}
+
+/// Whose contact data.
+#[derive(Clone, Copy)]
+enum Whose {
+    Own(AccountId),
+    Account(AccountId),
+    Group(GroupId),
+}
+
+impl Whose {
+    fn own(shell: &Shell) -> Result<Self, Problem> {
+        shell.context().account_id().map(Self::Own).ok_or_else(Problem::unauthenticated)
+    }
+
+    fn path(self) -> String {
+        match self {
+            Self::Own(_) => "/account/contact".to_owned(),
+            Self::Account(id) => format!("/administration/accounts/{id}/contact"),
+            Self::Group(id) => format!("/administration/groups/{id}/contact"),
+        }
+    }
+
+    fn nav(self) -> Nav {
+        match self {
+            Self::Own(_) => Nav::Elsewhere,
+            _ => Nav::Administration,
+        }
+    }
+}
+
+fn fill(contact: &Contact) -> Typed {
+    let quiet = &contact.quiet_hours;
+    let text = |member: &str| quiet[member].as_str().unwrap_or_default().to_owned();
+    let except = quiet["except"].as_array().into_iter().flatten();
+    let except: Vec<String> = except.filter_map(|one| one.as_str().map(str::to_owned)).collect();
+    Typed::default()
+        .or("email", contact.email.clone().unwrap_or_default())
+        .or("chat", contact.chat.clone().unwrap_or_default())
+        .or("quiet_hours/from", text("from"))
+        .or("quiet_hours/to", text("to"))
+        .or("quiet_hours/time_zone", text("time_zone"))
+        .or_all("quiet_hours/except", except)
+}
+
+fn contact(typed: &Typed) -> Contact {
+    let quiet = ["from", "to"].iter().any(|m| typed.some(&format!("quiet_hours/{m}")).is_some());
+    let quiet_hours = match quiet {
+        false => Value::Null,
+        true => {
+            let mut quiet = json!({ "except": typed.all("quiet_hours/except") });
+            for member in ["from", "to", "time_zone"] {
+                if let Some(text) = typed.some(&format!("quiet_hours/{member}")) {
+                    quiet[member] = text.into();
+                }
+            }
+            quiet
+        }
+    };
+    Contact { email: typed.some("email"), chat: typed.some("chat"), quiet_hours }
+}
+
+async fn show(shell: &Shell, whose: Whose, refused: Option<Typed>) -> Result<Response, Problem> {
+    let (engine, context) = (shell.engine(), shell.context());
+    let (title, crumbs, known) = match whose {
+        Whose::Own(id) => {
+            let known = fill(&engine.contact(context, id).await?);
+            ("How you are reached".to_owned(), ("Your account", "/account".to_owned()), known)
+        }
+        Whose::Account(id) => {
+            let known = fill(&engine.contact(context, id).await?);
+            let account = engine.account(context, id).await?;
+            let back = format!("/administration/accounts/{id}");
+            (format!("How {} is reached", account.name), ("Account", back), known)
+        }
+        Whose::Group(id) => {
+            let found = engine.group_contact(context, id).await?;
+            let names: Vec<String> = found.members.into_iter().map(|(_, name)| name).collect();
+            let known = fill(&found.contact).or("members", names.join("\n"));
+            let labels = engine.labels(context, LabelClass::Group).await?;
+            let label = labels.into_iter().find(|label| label.id == id.to_string());
+            let name = label.map(|label| label.name).unwrap_or_default();
+            let back = format!("/administration/groups/{id}");
+            (format!("How {name} is reached"), ("Group", back), known)
+        }
+    };
+    let typed = refused.unwrap_or(known);
+    let body = html! {
+        (ui::breadcrumbs(&[
+            Crumb { label: crumbs.0, href: Some(&crumbs.1) },
+            Crumb { label: "Contact", href: None },
+        ]))
+        (ui::page_header(&title, "Where notifications go, and when they wait.", html! {}))
+        @if let Some(error) = typed.general_error(&FIELDS) { (ui::alert_box(AlertKind::Error, error)) }
+        (ui::post_form(&whose.path(), shell.csrf(), false, fields(&typed, whose)))
+    };
+    let mut response = shell.page(whose.nav(), &title, body);
+    if typed.is_refused() {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    Ok(response)
+}
+
+fn fields(typed: &Typed, whose: Whose) -> Markup {
+    let is_group = matches!(whose, Whose::Group(_));
+    let email = match is_group {
+        true => "The address of its list. Members hear by themselves as well.",
+        false => "Only where it is another one than the account's.",
+    };
+    let chosen = typed.all("quiet_hours/except");
+    html! {
+        (ui::field(&Field { kind: "email", autocomplete: "off", ..typed.field("email", "email", "Mail address", email) }))
+        (ui::field(&typed.field("chat", "chat", "Chat handle", "How chats mention them, such as <@U024BE7LH> in Slack.")))
+        @if is_group {
+            (ui::text_area(&typed.field("members", "members", "Members", "Login names, one a line."), 6, true))
+        }
+        (ui::section("quiet", "Quiet hours", html! {}, html! {
+            p.hint { "What comes meanwhile is sent at their end. Those of the notification profile count as well." }
+            (ui::field(&typed.field("quiet-from", "quiet_hours/from", "From", "Such as 22:00. Empty: none.")))
+            (ui::field(&typed.field("quiet-to", "quiet_hours/to", "To", "Such as 07:00.")))
+            (ui::field(&typed.field("quiet-zone", "quiet_hours/time_zone", "Time zone", "Such as Europe/Prague. Empty: UTC.")))
+            fieldset { legend { "Gets through at any hour" }
+                @for severity in Severity::ALL {
+                    @let id = format!("except-{}", severity.as_str());
+                    (ui::check_field(&Field { id: &id, name: "quiet_hours/except", label: severity.as_str(),
+                        value: severity.as_str(), ..Field::default() },
+                        chosen.iter().any(|one| one == severity.as_str())))
+                }
+            }
+        }))
+        div.actions { (ui::submit("Save", Tone::Info)) }
+    }
+}
+
+async fn save(shell: &Shell, whose: Whose, typed: Typed) -> Result<Response, Problem> {
+    let (engine, context) = (shell.engine(), shell.context());
+    let contact = contact(&typed);
+    let saved = match whose {
+        Whose::Own(id) | Whose::Account(id) => engine.set_contact(context, id, contact).await,
+        Whose::Group(id) => {
+            let members = typed.text("members").lines().map(str::trim);
+            let members = members.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+            engine.set_group_contact(context, id, contact, members).await
+        }
+    };
+    match saved {
+        Ok(()) => Ok(shell.done(&whose.path(), "Saved.")),
+        Err(error) => show(shell, whose, Some(typed.refused(placed(error))?)).await,
+    }
+}
+
+/// Lists stand in one field.
+fn placed(error: Error) -> Error {
+    match error {
+        Error::Invalid { field, message } => {
+            let whole = match field.rsplit_once('/') {
+                Some((list, entry)) if entry.bytes().all(|byte| byte.is_ascii_digit()) => list,
+                _ => field.as_str(),
+            };
+            Error::Invalid { field: whole.to_owned(), message }
+        }
+        error => error,
+    }
+}

@@ -1,0 +1,320 @@
+//! Profiles: the list, one of them with whom it would tell of a past event, and trying it out.
+
+use axum::extract::Path;
+use axum::response::Response;
+use chancery_engine::Permission;
+use chancery_engine::automation::{Class, Object};
+use chancery_engine::notification::{NoticeQuery, Preview, PreviewRow};
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::places;
+use crate::edge::{Access, Problem, Routes};
+use crate::page::form::Fields;
+use crate::page::question::Question;
+use crate::page::shell::Shell;
+use crate::page::{GET, POST};
+use crate::ui::{self, AlertKind, Column, Crumb, Icon, Nav, Row, Table, Tone};
+
+const CLASS: Class = Class::Profile;
+/// Decisions shown on the page of a profile.
+const RECENT: usize = 20;
+
+pub(super) fn add(routes: &mut Routes) {
+    let read = Access::Session(Permission::AutomationRead);
+    let write = Access::Session(Permission::AutomationWrite);
+    routes.add(GET, "/notifications/profiles", read, async |shell: Shell| {
+        shell.answer(list(&shell)).await
+    });
+    routes.add(
+        GET,
+        "/notifications/profiles/{name}",
+        read,
+        async |shell: Shell, Path(name): Path<String>| shell.answer(one(&shell, &name)).await,
+    );
+    routes.add(
+        POST,
+        "/notifications/profiles/{name}/test",
+        write,
+        async |shell: Shell, Path(name): Path<String>, _: Fields| {
+            shell.answer(test(&shell, &name)).await
+        },
+    );
+    routes.add(
+        GET,
+        "/notifications/profiles/{name}/delete",
+        write,
+        async |shell: Shell, Path(name): Path<String>| {
+            let (action, back) = (at(&name, "delete"), href(&name));
+            question(&action).page(&shell, Nav::Notifications, &back)
+        },
+    );
+    routes.add(
+        POST,
+        "/notifications/profiles/{name}/delete",
+        write,
+        async |shell: Shell, Path(name): Path<String>, _: Fields| {
+            shell
+                .answer(async {
+                    shell.engine().delete_automation(shell.context(), CLASS, &name).await?;
+                    Ok(shell.done("/notifications/profiles", "The profile is deleted."))
+                })
+                .await
+        },
+    );
+}
+
+pub(super) fn href(name: &str) -> String {
+    format!("/notifications/profiles/{name}")
+}
+
+fn at(name: &str, what: &str) -> String {
+    format!("/notifications/profiles/{name}/{what}")
+}
+
+fn question(action: &str) -> Question<'_> {
+    Question {
+        id: "delete-dialog",
+        trigger: "Delete…",
+        title: "Delete this profile?",
+        text: "Its versions stay on record. It cannot go while an action tells through it.",
+        action,
+        submit: "Delete the profile",
+        is_final: true,
+        fields: None,
+    }
+}
+
+/// Texts of a list, joined.
+pub(super) fn joined(value: &Value) -> String {
+    let items = value.as_array().into_iter().flatten();
+    items.filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn channels(body: &Value) -> String {
+    match joined(&body["channels"]) {
+        empty if empty.is_empty() => "the bell and every mail channel".to_owned(),
+        some => some,
+    }
+}
+
+async fn list(shell: &Shell) -> Result<Response, Problem> {
+    let profiles = shell.engine().automation(shell.context(), CLASS).await?;
+    let columns = [
+        Column::new("Profile"),
+        Column::new("Tells"),
+        Column::new("By"),
+        Column::new("How often").optional(),
+        Column::new("State"),
+    ];
+    let rows: Vec<Row> = profiles
+        .iter()
+        .map(|object| Row {
+            href: Some(href(&object.name)),
+            tone: None,
+            cells: vec![
+                html! { (object.title()) },
+                html! { (joined(&object.body["recipients"])) },
+                html! { (channels(&object.body)) },
+                html! { (often(&object.body)) },
+                state(object),
+            ],
+        })
+        .collect();
+    let new = || ui::button("New profile", "/notifications/profiles/new", Some(Icon::Plus), true);
+    let may = shell.may(Permission::AutomationWrite);
+    let about = "A profile says who is told, by which channels, how often, and who comes next. The step notify of an action names one.";
+    let body = html! {
+        (ui::page_header("Notification profiles", about, html! { @if may && !profiles.is_empty() { (new()) } }))
+        (places("/notifications/profiles"))
+        @if profiles.is_empty() {
+            (ui::empty_state("No profile yet", "Make one, and name it in the step notify of an action: the triggers of that action tell through it.", may.then(new)))
+        } @else {
+            (ui::data_table(&Table { id: "profiles", caption: "Notification profiles, by name", columns: &columns, rows: &rows }))
+        }
+    };
+    Ok(shell.page(Nav::Notifications, "Notification profiles", body))
+}
+
+/// How often a profile tells of the same thing.
+fn often(body: &Value) -> String {
+    let mut parts = Vec::new();
+    if let Some(frequency) = body["frequency"].as_str() {
+        parts.push(format!("not within {frequency}"));
+    }
+    if let Some(most) = body["repetitions"].as_i64() {
+        parts.push(format!("at most {most} times"));
+    }
+    if let Some(cron) = body["digest"]["cron"].as_str() {
+        parts.push(format!("as a digest ({cron})"));
+    }
+    if parts.is_empty() { "each time, at once".to_owned() } else { parts.join(", ") }
+}
+
+pub(super) fn state(object: &Object) -> Markup {
+    match object.enabled {
+        true => ui::badge(Tone::Good, Icon::Check, "On"),
+        false => ui::badge(Tone::Neutral, Icon::Deny, "Off"),
+    }
+}
+
+async fn one(shell: &Shell, name: &str) -> Result<Response, Problem> {
+    let (engine, context) = (shell.engine(), shell.context());
+    let object = engine.automation_object(context, CLASS, name).await?;
+    let versions = engine.automation_versions(context, CLASS, name).await?;
+    let query = NoticeQuery { profile: Some(name.to_owned()), ..NoticeQuery::default() };
+    let recent = engine.notices(context, query, RECENT).await?;
+    let sees = shell.may(Permission::AccountRead);
+    let preview = match sees {
+        true => Some(engine.preview_notification(context, Some(name), None, None, None).await),
+        false => None,
+    };
+    let may = shell.may(Permission::AutomationWrite);
+    let body = html! {
+        (ui::breadcrumbs(&[
+            Crumb { label: "Notification profiles", href: Some("/notifications/profiles") },
+            Crumb { label: object.title(), href: None },
+        ]))
+        (ui::page_header(object.title(), object.description(), html! {
+            (state(&object))
+            @if may {
+                form method="post" action=(at(name, "test")) { (ui::csrf_input(shell.csrf()))
+                    button.primary type="submit" { "Send me a trial" } }
+                (ui::button("Change", &at(name, "edit"), None, false))
+                (question(&at(name, "delete")).dialog(shell))
+            }
+        }))
+        div.columns {
+            (ui::section("says", "What it says", html! {}, says(&object)))
+            (ui::section("versions", "Versions", html! {}, html! { ol reversed {
+                @for version in &versions { li {
+                    "Version " (version.version) ", " (ui::time(version.changed_at.micros()))
+                    @if !version.enabled { " " span.muted { "(off)" } }
+                } }
+            } }))
+        }
+        @match preview {
+            Some(Ok(preview)) => (ui::section("preview", "Whom it would tell now", html! {}, shown(&preview))),
+            Some(Err(error)) => (ui::alert_box(AlertKind::Error, &error.to_string())),
+            None => {}
+        }
+        (ui::section("recent", "Newest decisions",
+            html! { a href={"/notifications/notices?profile=" (name)} { "All of them" } },
+            html! {
+                @if recent.is_empty() { p.muted { "Nothing was decided yet: no trigger told through it." } }
+                @else { (super::notice::table("recent-notices", &recent)) }
+            }))
+    };
+    Ok(shell.page(Nav::Notifications, object.title(), body))
+}
+
+fn says(object: &Object) -> Markup {
+    let body = &object.body;
+    let text = |value: &Value| value.as_str().unwrap_or("—").to_owned();
+    let mut pairs = vec![
+        ("Name", ui::code(&object.name)),
+        ("Tells", html! { (joined(&body["recipients"])) }),
+        ("By", html! { (channels(body)) }),
+        ("How often", html! { (often(body)) }),
+    ];
+    let fallback = joined(&body["fallback"]);
+    if !fallback.is_empty() {
+        pairs.push(("If it reaches nobody", html! { (fallback) }));
+    }
+    pairs.push((
+        "Template",
+        match body["template"].as_str() {
+            Some(name) => html! { a href={"/notifications/templates/" (name)} { (name) } },
+            None => html! { "the built-in one" },
+        },
+    ));
+    if body["quiet_hours"].is_object() {
+        let quiet = &body["quiet_hours"];
+        let zone = quiet["time_zone"].as_str().unwrap_or("UTC").to_owned();
+        let except = joined(&quiet["except"]);
+        pairs.push((
+            "Quiet",
+            html! {
+                (text(&quiet["from"])) " to " (text(&quiet["to"])) ", " (zone)
+                @if !except.is_empty() { ", except " (except) }
+            },
+        ));
+    }
+    let levels = body["escalation"].as_array().cloned().unwrap_or_default();
+    if !levels.is_empty() {
+        pairs.push((
+            "Not acknowledged",
+            html! { ol { @for level in &levels { li {
+                "after " (text(&level["after"])) ": " (joined(&level["recipients"]))
+            } } } },
+        ));
+    }
+    ui::key_values(&pairs)
+}
+
+/// What a preview shows: the message, and everybody who would be told or not.
+pub(super) fn shown(preview: &Preview) -> Markup {
+    let columns = [
+        Column::new("Whom"),
+        Column::new("By"),
+        Column::new("Because").optional(),
+        Column::new("Now"),
+    ];
+    let rows: Vec<Row> = preview
+        .rows
+        .iter()
+        .map(|row| Row {
+            href: None,
+            tone: (row.decision == "skip").then_some(Tone::Warning),
+            cells: vec![
+                html! { (whom(row)) @if let Some(address) = &row.address { " " span.muted { (address) } } },
+                html! { (row.channel) },
+                html! { (row.paths.join("; ")) },
+                decided(row),
+            ],
+        })
+        .collect();
+    html! {
+        p.hint { "Tried on " a href={"/events/" (preview.event)} { (preview.event_type) } ", with the people as they are now. Nothing was sent." }
+        (ui::data_table(&Table { id: "preview-recipients", caption: "Recipients", columns: &columns, rows: &rows }))
+        p { strong { (preview.message.subject) } }
+        pre.message tabindex="0" aria-label="Text of the message" { (preview.message.text) }
+    }
+}
+
+fn whom(row: &PreviewRow) -> String {
+    match row.name.as_str() {
+        "" if row.reason.is_empty() => "Everybody who reads it".to_owned(),
+        "" => "Nobody".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+fn decided(row: &PreviewRow) -> Markup {
+    match row.decision {
+        "send" => ui::badge(Tone::Good, Icon::Check, "Told"),
+        "hold" => html! {
+            (ui::badge(Tone::Info, Icon::Hourglass, "Later")) " "
+            @if let Some(at) = row.due_at { (ui::time(at.micros())) }
+        },
+        _ => {
+            html! { (ui::badge(Tone::Warning, Icon::Deny, "Not told")) " " span.muted { (row.reason) } }
+        }
+    }
+}
+
+async fn test(shell: &Shell, name: &str) -> Result<Response, Problem> {
+    let sent = shell.engine().try_profile(shell.context(), name, None).await;
+    let notice = match sent {
+        Ok(sent) if sent.is_empty() => "It has no channel to send through but the bell.".to_owned(),
+        Ok(sent) => {
+            let names: Vec<&str> = sent.iter().map(|one| one.channel.as_str()).collect();
+            format!("A trial is on its way through {}.", names.join(", "))
+        }
+        Err(error @ chancery_engine::Error::Conflict { .. }) => {
+            format!("Nothing was sent: {error}.")
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(shell.done(&href(name), &notice))
+}

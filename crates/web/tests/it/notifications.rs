@@ -1,0 +1,588 @@
+//! Notifications through the API: from a certificate to a real mailbox, with every decision kept.
+
+use axum::http::Method;
+use chancery_engine::Role;
+use chancery_event::Environment;
+use chancery_event::environment::{ManualClock, SeededEntropy};
+use chancery_testkit::{Authority, Mailbox, Manner, Receiver, TestServer};
+use serde_json::{Value, json};
+
+use super::browser::Browser;
+
+const BASE: &str = "/api/v1/automation";
+
+/// A server with accounts, a mail channel and triggers that tell through the profile `p`.
+struct World {
+    server: TestServer,
+    mailbox: Mailbox,
+}
+
+impl World {
+    async fn start() -> Self {
+        let server = TestServer::start().await;
+        let mailbox = Mailbox::start().await;
+        let body = json!({ "kind": "email", "settings": { "server": mailbox.server(),
+            "security": "none", "from": "chancery@example.org" } });
+        let new = json!({ "name": "mail", "body": body });
+        server.post("/api/v1/channels").json(&new).send().await.expect(201);
+        Self { server, mailbox }
+    }
+
+    async fn account(&self, name: &str, role: &str, email: Option<&str>) -> String {
+        let wish = json!({ "name": name, "role": role, "email": email,
+            "display_name": name, "password": "a long enough passphrase" });
+        let made = self.server.post("/api/v1/accounts").json(&wish).send().await.expect(201);
+        made.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn make(&self, class: &str, name: &str, body: Value) {
+        let new = json!({ "name": name, "body": body });
+        self.server.post(&format!("{BASE}/{class}")).json(&new).send().await.expect(201);
+    }
+
+    /// A profile, and a trigger that tells of uploads through it.
+    async fn tells(&self, name: &str, profile: Value) {
+        self.make("notification_profiles", name, profile).await;
+        let steps = json!([{ "step": "notify", "profile": name,
+            "title": "{object.cn} came in", "message": "Look at it." }]);
+        self.make("actions", name, json!({ "steps": steps })).await;
+        let trigger = json!({ "event_types": ["certificate.status_changed",
+            "certificate.update"], "actions": [name] });
+        self.make("triggers", name, trigger).await;
+    }
+
+    /// Uploads a certificate, and makes `owner` its owner, which the triggers hear of.
+    async fn owned(&self, cn: &str, owner: &str) -> String {
+        let now = self.server.now();
+        let pem = Authority::new("Notify CA", now).leaf(cn, now, 50).to_pem();
+        let sent = self.server.post("/api/v1/certificates").body("application/x-pem-file", pem);
+        let taken = sent.send().await.expect(201).json();
+        let id = taken["id"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/certificates/{id}");
+        let change = json!({ "owner": owner });
+        self.server.patch(&path).json(&change).send().await.expect(200);
+        id
+    }
+
+    async fn notices(&self, query: &str, holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        for _ in 0..1_000 {
+            let path = format!("/api/v1/notices?{query}");
+            let list = self.server.get(&path).send().await.expect(200).json();
+            let items = list["items"].as_array().unwrap();
+            if holds(items) {
+                return items.clone();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let counts = self.server.get("/api/v1/notices").send().await.text();
+        panic!("{query}: {counts}");
+    }
+}
+
+#[tokio::test]
+async fn an_owner_gets_a_mail_that_links_to_its_event_and_the_decision_is_kept() {
+    let world = World::start().await;
+    let ada = world.account("ada", "operator", Some("ada@example.org")).await;
+    world.tells("p", json!({ "recipients": ["owner"] })).await;
+    let id = world.owned("www.example.org", "ada").await;
+    let mail = world.mailbox.wait_for(1).await.remove(0);
+    assert_eq!(mail.recipients, ["ada@example.org"]);
+    assert!(mail.header("Subject").contains("www.example.org came in"), "{}", mail.raw);
+    let notices = world
+        .notices("decision=sent&channel=mail", |items| {
+            items.iter().any(|one| one["delivery_state"] == "delivered")
+        })
+        .await;
+    let notice = &notices[0];
+    let event = notice["event"].as_str().unwrap();
+    assert!(mail.text().contains(&format!("/events/{event}")), "{}", mail.text());
+    assert!(mail.text().contains("Look at it."));
+    assert_eq!(notice["object"], format!("certificate/{id}"));
+    assert_eq!((&notice["account"], &notice["account_name"]), (&json!(ada), &json!("ada")));
+    assert_eq!(notice["paths"], json!(["owner"]));
+    let delivery = notice["delivery"].as_str().unwrap();
+    assert!(mail.header("Message-ID").contains(delivery), "the delivery keeps its identifier");
+    // Its page says so as well.
+    let mut browser = Browser::sign_in_as(&world.server, Role::Administrator).await;
+    let page = browser.get(&format!("/events/{event}")).await.expect(200).text();
+    assert!(
+        page.contains("Who was told") && page.contains("ada@example.org") || page.contains("ada")
+    );
+    for path in [
+        "/notifications",
+        "/notifications/profiles",
+        "/notifications/profiles/p",
+        "/notifications/profiles/p/edit",
+        "/notifications/notices",
+        "/notifications/coverage",
+        &format!("/notifications/why?event={event}&account={ada}"),
+    ] {
+        let page = browser.get(path).await.expect(200).text();
+        assert!(page.contains("Notifications"), "{path}");
+    }
+    // The bell rings for the same person, with an alert that the mail links to.
+    let bell = world.notices("channel=bell", |items| !items.is_empty()).await;
+    let alert = bell[0]["alert"].as_str().unwrap();
+    assert!(mail.text().contains(&format!("/alerts/{alert}")), "{}", mail.text());
+    // Why?
+    let path = format!("/api/v1/notices/why?event={event}&account={ada}");
+    let why = world.server.get(&path).send().await.expect(200).json();
+    let answer = why["answer"].to_string();
+    assert!(answer.contains("was told by mail") && answer.contains("it got through"), "{answer}");
+    let bob = world.account("bob", "viewer", Some("bob@example.org")).await;
+    let path = format!("/api/v1/notices/why?event={event}&account={bob}");
+    let why = world.server.get(&path).send().await.expect(200).json();
+    let answer = why["answer"].to_string();
+    assert!(answer.contains("bob is not among its recipients"), "{answer}");
+    // A viewer asks about nobody but themselves.
+    let viewer = world.server.token(Role::Viewer).await;
+    let call = |path: &str| world.server.call(Method::GET, path).bearer(&viewer);
+    call(&path).send().await.expect(403);
+    let own = call("/api/v1/notices").send().await.expect(200).json();
+    assert_eq!(own["items"], json!([]));
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn several_paths_to_one_person_are_one_message_and_nobody_is_told_as_such() {
+    let world = World::start().await;
+    world.account("ada", "operator", Some("team@example.org")).await;
+    world.account("grace", "operator", Some("team@example.org")).await;
+    world.account("mute", "viewer", None).await;
+    let profile = json!({ "recipients": ["owner", "account:ada", "role:operator",
+        "address:team@example.org", "account:mute"], "channels": ["mail"] });
+    world.tells("one", profile).await;
+    world.tells("two", json!({ "recipients": ["owner"], "channels": ["mail"] })).await;
+    world.owned("www.example.org", "ada").await;
+    let sent = |items: &[Value]| items.iter().any(|one| one["profile"] == "two");
+    world.notices("profile=two", sent).await;
+    world.server.settle().await;
+    let events: std::collections::BTreeSet<String> = world
+        .notices("decision=sent", |items| !items.is_empty())
+        .await
+        .iter()
+        .map(|one| one["event"].to_string())
+        .collect();
+    world.mailbox.wait_for(events.len()).await;
+    assert_eq!(world.mailbox.mails().len(), events.len(), "one for each event");
+    world.notices("reason=duplicate", |items| !items.is_empty()).await;
+    let mute = world.notices("reason=no_address", |items| !items.is_empty()).await;
+    assert_eq!(mute[0]["account_name"], "mute");
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn frequency_and_repetitions_keep_quiet_say_so_and_can_be_reset() {
+    let world = World::start().await;
+    world.account("ada", "operator", Some("ada@example.org")).await;
+    let profile = json!({ "recipients": ["owner"], "channels": ["mail"], "repetitions": 1 });
+    world.tells("p", profile).await;
+    let id = world.owned("www.example.org", "ada").await;
+    world.notices("decision=sent", |items| !items.is_empty()).await;
+    let path = format!("/api/v1/certificates/{id}");
+    let change = async |folder: &str| {
+        let change = json!({ "path": folder });
+        world.server.patch(&path).json(&change).send().await.expect(200);
+    };
+    change("/a").await;
+    let skipped = world.notices("reason=repetitions", |items| !items.is_empty()).await;
+    assert_eq!(skipped[0]["decision"], "skipped");
+    let sent = world.notices("decision=sent&profile=p", |_| true).await.len();
+    let reset = json!({ "object": format!("certificate/{id}") });
+    let done = world.server.post("/api/v1/notices/reset").json(&reset).send().await.expect(200);
+    assert!(done.json()["streams"].as_u64() >= Some(1));
+    change("/b").await;
+    world.notices("decision=sent", |items| items.len() > sent).await;
+    // Another policy begins anew as well.
+    let body = json!({ "recipients": ["owner"], "channels": ["mail"], "frequency": "24h" });
+    let at = format!("{BASE}/notification_profiles/p");
+    let update = json!({ "body": body });
+    world
+        .server
+        .call(Method::PUT, &at)
+        .bearer(world.server.admin())
+        .json(&update)
+        .send()
+        .await
+        .expect(200);
+    change("/c").await;
+    world.notices("decision=sent", |items| items.len() > sent + 1).await;
+    change("/d").await;
+    world.notices("reason=frequency", |items| !items.is_empty()).await;
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn a_refused_address_bounces_until_the_contact_data_change_and_the_channel_goes_on() {
+    let world = World::start().await;
+    let ada = world.account("ada", "operator", Some("gone@example.org")).await;
+    world.account("grace", "operator", Some("grace@example.org")).await;
+    world.mailbox.refuse("gone@example.org", true);
+    let profile = json!({ "recipients": ["role:operator"], "channels": ["mail"],
+        "fallback": ["role:administrator"] });
+    world.tells("p", profile).await;
+    let id = world.owned("www.example.org", "ada").await;
+    let refused = "/api/v1/notifications/refused-addresses";
+    for _ in 0..500 {
+        let list = world.server.get(refused).send().await.expect(200).json();
+        if list["items"][0]["address"] == "gone@example.org" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let path = format!("/api/v1/certificates/{id}");
+    world.server.patch(&path).json(&json!({ "path": "/a" })).send().await.expect(200);
+    let bouncing = world.notices("reason=bouncing", |items| !items.is_empty()).await;
+    assert_eq!(bouncing[0]["address"], "gone@example.org");
+    world.mailbox.wait_for(2).await;
+    assert!(world.mailbox.mails().iter().all(|mail| mail.recipients == ["grace@example.org"]));
+    let channel = world.server.get("/api/v1/channels/mail").send().await.expect(200).json();
+    assert_eq!(channel["failures"], 0, "the channel works: {channel}");
+    let events = "/api/v1/events?filter=type:recipient.refused";
+    let events = world.server.get(events).send().await.expect(200).json();
+    assert_eq!(events["items"].as_array().unwrap().len(), 1, "said once");
+    let contact = json!({ "email": "ada@example.org", "chat": "@ada" });
+    let at = format!("/api/v1/accounts/{ada}/contact");
+    world
+        .server
+        .call(Method::PUT, &at)
+        .bearer(world.server.admin())
+        .json(&contact)
+        .send()
+        .await
+        .expect(204);
+    world.server.patch(&path).json(&json!({ "path": "/b" })).send().await.expect(200);
+    for _ in 0..500 {
+        if !world.mailbox.to("ada@example.org").is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(!world.mailbox.to("ada@example.org").is_empty(), "the new address is used");
+    world.server.finish().await;
+}
+
+async fn what_is_referred_to_stays(server: &TestServer) {
+    for path in [
+        "/api/v1/channels/chat",
+        &format!("{BASE}/notification_templates/short"),
+        &format!("{BASE}/notification_profiles/p"),
+    ] {
+        let refused = server.delete(path).send().await.expect(409).json();
+        assert_eq!(refused["type"], "urn:chancery:problem:in_use", "{path}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn groups_object_contacts_chats_and_templates() {
+    let world = World::start().await;
+    world.account("ada", "viewer", Some("ada@example.org")).await;
+    let receiver = Receiver::plain().await;
+    let body = json!({ "kind": "webhook", "settings": { "url": receiver.url(),
+        "signature": "none" } });
+    let new = json!({ "name": "chat", "body": body });
+    world.server.post("/api/v1/channels").json(&new).send().await.expect(201);
+    let group = json!({ "name": "Web" });
+    let group = world.server.post("/api/v1/groups").json(&group).send().await.expect(201).json();
+    let contact = json!({ "email": "web@example.org", "chat": "@web", "members": ["ada"] });
+    let at = format!("/api/v1/groups/{}/contact", group["id"].as_str().unwrap());
+    world
+        .server
+        .call(Method::PUT, &at)
+        .bearer(world.server.admin())
+        .json(&contact)
+        .send()
+        .await
+        .expect(204);
+    let attribute = json!({ "name": "contact", "label": "Contact", "kind": "text" });
+    world.server.post("/api/v1/attributes").json(&attribute).send().await.expect(201);
+    let wrong =
+        json!({ "name": "short", "body": { "subject": "{{ object.colour }}", "text": "x" } });
+    let at = format!("{BASE}/notification_templates");
+    let refused = world.server.post(&at).json(&wrong).send().await.expect(422).json();
+    assert_eq!(refused["field"], "/subject", "{refused}");
+    let template = json!({ "event_types": ["certificate.update"],
+        "subject": "About {{ object.cn }}",
+        "text": "{{ recipient.name }}: {{ object.cn }} at {{ links.object }}" });
+    world.make("notification_templates", "short", template).await;
+    for (profile, field) in [
+        (json!({ "recipients": ["group:nobody"] }), "/recipients/0"),
+        (json!({ "recipients": ["account:nobody"] }), "/recipients/0"),
+        (json!({ "recipients": ["object_contact:nothing"] }), "/recipients/0"),
+        (json!({ "recipients": ["owner"], "channels": ["pager"] }), "/channels/0"),
+        (json!({ "recipients": ["owner"], "template": "long" }), "/template"),
+    ] {
+        let at = format!("{BASE}/notification_profiles");
+        let new = json!({ "name": "wrong", "body": profile });
+        let refused = world.server.post(&at).json(&new).send().await.expect(422).json();
+        assert_eq!(refused["field"], field, "{refused}");
+    }
+    let profile = json!({ "recipients": ["group:web", "object_contact:contact"],
+        "channels": ["mail", "chat"], "template": "short" });
+    world.tells("p", profile).await;
+    let now = world.server.now();
+    let pem = Authority::new("Notify CA", now).leaf("www.example.org", now, 50).to_pem();
+    let sent = world.server.post("/api/v1/certificates").body("application/x-pem-file", pem);
+    let taken = sent.send().await.expect(201).json();
+    let path = format!("/api/v1/certificates/{}", taken["id"].as_str().unwrap());
+    let change = json!({ "attributes": { "contact": "ops@example.org; pki@example.org" } });
+    world.server.patch(&path).json(&change).send().await.expect(200);
+    world.mailbox.wait_for(4).await;
+    for address in ["ada@example.org", "web@example.org", "ops@example.org", "pki@example.org"] {
+        let mails = world.mailbox.to(address);
+        assert!(mails.iter().any(|m| m.header("Subject") == "About www.example.org"), "{address}");
+    }
+    assert!(world.mailbox.to("ada@example.org")[0].text().starts_with("ada: www.example.org at "));
+    let chat: Value = serde_json::from_slice(&receiver.wait_for(1).await[0].body).unwrap();
+    assert!(chat["text"].as_str().unwrap().starts_with("For ada, @web"), "{chat}");
+    what_is_referred_to_stays(&world.server).await;
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn a_preview_shows_who_would_be_told_and_a_trial_goes_to_the_caller_alone() {
+    let world = World::start().await;
+    world.account("ada", "operator", Some("ada@example.org")).await;
+    world.account("gone", "operator", None).await;
+    let profile = json!({ "recipients": ["role:operator"] });
+    world.make("notification_profiles", "p", profile).await;
+    let preview = async |wish: Value| {
+        let path = "/api/v1/notifications/preview";
+        world.server.post(path).json(&wish).send().await.expect(200).json()
+    };
+    let shown = preview(json!({ "profile": "p" })).await;
+    assert_eq!(shown["event_type"], "certificate.expiring", "an example, where there is no event");
+    let id = world.owned("www.example.org", "ada").await;
+    world.server.settle().await;
+    let events = "/api/v1/events?filter=type:certificate.update";
+    let events = world.server.get(events).send().await.expect(200).json();
+    let event = events["items"][0]["event"]["id"].as_str().unwrap();
+    let shown = preview(json!({ "profile": "p", "event": event,
+        "template": { "subject": "{{ object.id }}", "text": "{{ event.sentence }}" } }))
+    .await;
+    assert_eq!(shown["subject"], id);
+    let row = |name: &str, channel: &str| {
+        let rows = shown["recipients"].as_array().unwrap();
+        rows.iter().find(|one| one["name"] == name && one["channel"] == channel).cloned()
+    };
+    assert_eq!(row("ada", "mail").unwrap()["decision"], "send");
+    assert_eq!(row("gone", "mail").unwrap()["reason"], "there is no mail address for them");
+    assert_eq!(row("gone", "bell").unwrap()["decision"], "send");
+    assert!(world.mailbox.mails().is_empty(), "nothing is sent");
+    let path = "/api/v1/notifications/profiles/p/test";
+    let refused = world.server.post(path).json(&json!({})).send().await.expect(409).json();
+    assert_eq!(refused["type"], "urn:chancery:problem:no_address", "{refused}");
+    let me = world.server.get("/api/v1/me").send().await.expect(200).json();
+    let at = format!("/api/v1/accounts/{}/contact", me["id"].as_str().unwrap_or(""));
+    let contact = json!({ "email": "me@example.org" });
+    world
+        .server
+        .call(Method::PUT, &at)
+        .bearer(world.server.admin())
+        .json(&contact)
+        .send()
+        .await
+        .expect(204);
+    world.server.post(path).json(&json!({ "event": event })).send().await.expect(200);
+    let mail = world.mailbox.wait_for(1).await.remove(0);
+    assert_eq!(mail.recipients, ["me@example.org"]);
+    assert!(mail.header("Subject").starts_with("Trial: "));
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn the_forms_of_profiles_and_templates_show_what_is_refused_where_it_stands() {
+    let world = World::start().await;
+    let mut browser = Browser::sign_in_as(&world.server, Role::Administrator).await;
+    let form = browser.get("/notifications/profiles/new").await.expect(200).text();
+    assert!(form.contains("Whom would it tell") && form.contains("channels-mail"), "{form}");
+    let wrong = [("name", "p"), ("recipients", "somebody"), ("enabled", "1")];
+    let refused = browser.post("/notifications/profiles/new", &wrong).await.expect(422).text();
+    assert!(refused.contains("recipients-error") && refused.contains("is no recipient"));
+    let wrong = [("name", "p"), ("recipients", "owner"), ("level1/after", "1h")];
+    let refused = browser.post("/notifications/profiles/new", &wrong).await.expect(422).text();
+    assert!(refused.contains("error"), "{refused}");
+    let right = [
+        ("name", "p"),
+        ("recipients", "owner\nrole:operator"),
+        ("channels", "mail"),
+        ("frequency", "24h"),
+        ("quiet_hours/from", "22:00"),
+        ("quiet_hours/to", "07:00"),
+        ("digest/cron", "0 8 * * *"),
+        ("level0/after", "30m"),
+        ("level0/recipients", "role:administrator"),
+        ("enabled", "1"),
+    ];
+    browser.post("/notifications/profiles/new", &right).await.expect(303);
+    let page = browser.get("/notifications/profiles/p").await.expect(200).text();
+    for words in ["22:00", "as a digest", "after 30m", "Whom it would tell now"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let wrong = [("name", "t"), ("subject", "{{ nothing }}"), ("text", "x")];
+    let refused = browser.post("/notifications/templates/new", &wrong).await.expect(422).text();
+    assert!(refused.contains("subject-error") && refused.contains("nothing"), "{refused}");
+    let right = [
+        ("name", "t"),
+        ("subject", "{{ title }}"),
+        ("text", "{{ event.sentence }}"),
+        ("event_types", "certificate.expiring"),
+    ];
+    browser.post("/notifications/templates/new", &right).await.expect(303);
+    let page = browser.get("/notifications/templates/t").await.expect(200).text();
+    assert!(page.contains("On a past event"), "{page}");
+    let preview = [("name", "t"), ("subject", "{{ title }}"), ("text", "x"), ("do", "preview")];
+    browser.post("/notifications/templates/new", &preview).await.expect(200);
+    browser.post("/notifications/templates/t/delete", &[]).await.expect(303);
+    let contact = [("email", "x"), ("chat", "@me")];
+    browser.post("/account/contact", &contact).await.expect(422);
+    let contact = [("email", "me@example.org"), ("chat", "@me")];
+    browser.post("/account/contact", &contact).await.expect(303);
+    assert!(browser.get("/account/contact").await.expect(200).text().contains("me@example.org"));
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn coverage_says_who_hears_of_a_certificate_and_counts_those_of_which_nobody_does() {
+    let world = World::start().await;
+    world.account("ada", "operator", Some("ada@example.org")).await;
+    let server = &world.server;
+    let estate = async |holds: &dyn Fn(&Value) -> bool| {
+        for _ in 0..1_000 {
+            let answer = server.get("/api/v1/notifications/coverage").send().await.expect(200);
+            let answer = answer.json();
+            if answer["complete"] == true && holds(&answer) {
+                return answer;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{}", server.get("/api/v1/notifications/coverage").send().await.text());
+    };
+    let owned = world.owned("owned.example.org", "ada").await;
+    let now = server.now();
+    let pem = Authority::new("Notify CA", now).leaf("lost.example.org", now, 50).to_pem();
+    let sent = server.post("/api/v1/certificates").body("application/x-pem-file", pem);
+    let lost = sent.send().await.expect(201).json()["id"].as_str().unwrap().to_owned();
+    // No trigger tells of ends.
+    let found = estate(&|answer| answer["nobody"] == 2).await;
+    assert_eq!(found["reasons"][0]["reason"], "no_trigger");
+    world.make("notification_profiles", "p", json!({ "recipients": ["default"] })).await;
+    let steps = json!([{ "step": "notify", "profile": "p" }]);
+    world.make("actions", "tell", json!({ "steps": steps })).await;
+    let trigger = json!({ "event_types": ["certificate.expiring"], "actions": ["tell"] });
+    world.make("triggers", "tell", trigger).await;
+    estate(&|answer| answer["nobody"] == 1).await;
+    let list = "/api/v1/notifications/unreached?state=nobody&reason=unowned";
+    let list = server.get(list).send().await.expect(200).json();
+    assert_eq!(list["items"][0]["certificate"], lost, "{list}");
+    let of = async |id: &str| {
+        let path = format!("/api/v1/certificates/{id}/coverage");
+        server.get(&path).send().await.expect(200).json()
+    };
+    let coverage = of(&owned).await;
+    assert_eq!((&coverage["state"], &coverage["reason"]), (&json!("reached"), &json!("")));
+    let routes = coverage["routes"].as_array().unwrap();
+    let mail = routes.iter().find(|route| route["channel"] == "mail").unwrap();
+    assert_eq!((&mail["address"], &mail["open"]), (&json!("ada@example.org"), &json!(true)));
+    assert_eq!(mail["tested_at"], Value::Null);
+    assert_eq!(of(&lost).await["state"], "nobody");
+    // Tested: the channel's last success.
+    let to = json!({ "recipients": ["ada@example.org"] });
+    server.post("/api/v1/channels/mail/test").json(&to).send().await.expect(200);
+    // The page and the home page say it.
+    let mut browser = Browser::sign_in_as(server, Role::Administrator).await;
+    let page = browser.get(&format!("/certificates/{lost}")).await.expect(200).text();
+    assert!(page.contains("Who will hear of it") && page.contains("nobody owns it"), "{page}");
+    assert!(browser.get("/").await.expect(200).text().contains("Reach nobody"));
+    let page = browser.get("/notifications/coverage?state=nobody").await.expect(200).text();
+    assert!(page.contains("lost.example.org") && !page.contains("owned.example.org"), "{page}");
+    // A channel that is off, an account that is disabled, an owner who comes.
+    let off = json!({ "enabled": false });
+    server.post("/api/v1/channels/mail/switch").json(&off).send().await.expect(204);
+    let found = estate(&|answer| answer["bell"] == 1).await;
+    assert_eq!(found["reasons"][0]["reason"], "no_channel", "{found}");
+    server.post("/api/v1/channels/mail/switch").json(&json!({ "enabled": true })).send().await;
+    let path = format!("/api/v1/certificates/{lost}");
+    server.patch(&path).json(&json!({ "owner": "ada" })).send().await.expect(200);
+    estate(&|answer| answer["nobody"] == 0 && answer["bell"] == 0).await;
+    server.delete(&path).send().await.expect(204);
+    world.server.finish().await;
+}
+
+async fn run_canary(server: &TestServer) {
+    server.post("/api/v1/schedules/canary/run").send().await.expect(200);
+    for _ in 0..500 {
+        let path = "/api/v1/certificates?filter=path:/canary";
+        let list = server.get(path).send().await.expect(200).json();
+        if list["items"].as_array().unwrap().len() == 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    server.settle().await;
+    server.post("/api/v1/monitors/certificate-expiry/run").send().await.expect(200);
+}
+
+async fn events(server: &TestServer, event_type: &str, count: usize) -> Vec<Value> {
+    for _ in 0..1_000 {
+        let path = format!("/api/v1/events?filter=type:{event_type}");
+        let list = server.get(&path).send().await.expect(200).json();
+        let items = list["items"].as_array().unwrap();
+        if items.len() >= count {
+            return items.clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{event_type} did not come");
+}
+
+#[tokio::test]
+async fn the_canary_arrives_through_every_channel_and_its_absence_is_told_by_another() {
+    let clock = ManualClock::new(Environment::system().now());
+    let environment = Environment::new(clock.clone(), SeededEntropy::new(3));
+    let mut server =
+        TestServer::start_in(environment, |settings, _| settings.monitors = true).await;
+    let (mailbox, receiver) = (Mailbox::start().await, Receiver::plain().await);
+    let mail = json!({ "kind": "email", "settings": { "server": mailbox.server(),
+        "security": "none", "from": "chancery@example.org" } });
+    let chat = json!({ "kind": "webhook", "settings": { "url": receiver.url(),
+        "signature": "none" } });
+    for (name, body) in [("mail", mail), ("chat", chat)] {
+        let new = json!({ "name": name, "body": body });
+        server.post("/api/v1/channels").json(&new).send().await.expect(201);
+    }
+    let me = server.get("/api/v1/me").send().await.expect(200).json();
+    let at = format!("/api/v1/accounts/{}/contact", me["id"].as_str().unwrap());
+    let contact = json!({ "email": "root@example.org" });
+    server.call(Method::PUT, &at).bearer(server.admin()).json(&contact).send().await.expect(204);
+    run_canary(&server).await;
+    let mails = mailbox.wait_for(1).await;
+    assert_eq!(mails[0].recipients, ["root@example.org"]);
+    receiver.wait_for(1).await;
+    // Judged well, and gone.
+    events(&server, "certificate.delete", 1).await;
+    let missed = server.get("/api/v1/events?filter=type:canary.missed").send().await.expect(200);
+    assert_eq!(missed.json()["items"], json!([]));
+    // The chat falls silent.
+    receiver.behave(Manner::Status(500, ""));
+    run_canary(&server).await;
+    mailbox.wait_for(2).await;
+    clock.advance(3 * 3_600 * chancery_event::Timestamp::SECOND);
+    server.renew().await;
+    let missed = events(&server, "canary.missed", 1).await;
+    let detail = &missed[0]["event"]["data"]["detail"];
+    assert_eq!((&detail["channel"], &detail["because"]), (&json!("chat"), &json!("not_delivered")));
+    let told = mailbox.wait_for(3).await;
+    let subject = "The canary did not arrive through chat";
+    assert!(told.iter().any(|mail| mail.header("Subject") == subject), "by a second path");
+    let alerts = server.get("/api/v1/alerts?filter=kind:canary_missed").send().await.expect(200);
+    assert_eq!(alerts.json()["items"].as_array().unwrap().len(), 1);
+    // It comes back.
+    receiver.behave(Manner::Well);
+    run_canary(&server).await;
+    events(&server, "canary.arrived", 1).await;
+    let path = "/api/v1/alerts?filter=kind:canary_missed%20state:resolved";
+    let alerts = server.get(path).send().await.expect(200).json();
+    assert_eq!(alerts["items"].as_array().unwrap().len(), 1);
+    server.finish().await;
+}

@@ -1,0 +1,215 @@
+//! Sources that are fetched from: another instance's `/okta/api/v1/logs`, and a receiver that
+//! answers as Okta does when it is asked too much, refuses the token, or lies.
+
+use std::sync::Arc;
+
+use axum::http::Method;
+use chancery_event::Timestamp;
+use chancery_event::environment::{Environment, ManualClock, SeededEntropy};
+use chancery_testkit::{Manner, Receiver, TestServer};
+use serde_json::{Value, json};
+
+/// A server that others can reach over the network.
+async fn reachable() -> (TestServer, String) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let told = base.clone();
+    let server = TestServer::start_with(move |_, options| options.public_url = told).await;
+    let router = server.router();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (server, base)
+}
+
+async fn source(server: &TestServer, name: &str) -> Value {
+    let all = server.get("/api/v1/intake-sources").send().await.expect(200).json();
+    let found = all["items"].as_array().unwrap().iter().find(|item| item["name"] == name);
+    found.unwrap().clone()
+}
+
+/// Waits until a source is as it should be.
+async fn until(server: &TestServer, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..1_500 {
+        let source = source(server, "okta").await;
+        if holds(&source) {
+            return source;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{what}: {}", source(server, "okta").await);
+}
+
+async fn found(server: &TestServer, filter: &str) -> Vec<Value> {
+    server.settle().await;
+    let path = format!("/api/v1/events?limit=500&filter={}", filter.replace(' ', "+"));
+    let page = server.get(&path).send().await.expect(200).json();
+    page["items"].as_array().unwrap().iter().map(|item| item["event"].clone()).collect()
+}
+
+#[tokio::test]
+async fn another_instance_is_fetched_from_and_every_event_comes_once() {
+    let (there, base) = reachable().await;
+    let here = TestServer::start().await;
+    for number in 0..5 {
+        let group = json!({ "name": format!("g{number}") });
+        there.post("/api/v1/groups").json(&group).send().await.expect(201);
+    }
+    there.settle().await;
+    let hour_ago = there.now().plus(-3_600 * Timestamp::SECOND).to_string();
+    let poll = json!({ "url": format!("{base}/okta/"), "token": there.admin(), "every_s": 86_400,
+        "since": hour_ago });
+    let wish = json!({ "name": "okta", "dialect": "okta", "poll": poll });
+    here.post("/api/v1/intake-sources").json(&wish).send().await.expect(201);
+    let first = until(&here, "everything is there", |source| {
+        source["poll"]["answered_at"].is_string() && source["accepted"].as_i64() >= Some(5)
+    })
+    .await;
+    assert!(!first.to_string().contains(there.admin()), "the token is not shown: {first}");
+    let groups = found(&here, "type:intake.received source:okta").await;
+    let made = |events: &[Value]| {
+        events.iter().filter(|e| e["data"]["detail"]["means"] == "configuration.create").count()
+    };
+    assert_eq!(made(&groups), 5, "{groups:?}");
+    let connected = found(&here, "type:third_party.connect outcome:success").await;
+    assert_eq!(connected.len(), 1, "{connected:?}");
+
+    // It goes on where it was: only what is new comes, and nothing comes twice.
+    there.post("/api/v1/groups").json(&json!({ "name": "late" })).send().await.expect(201);
+    there.settle().await;
+    let again = json!({ "poll": { "url": format!("{base}/okta"), "every_s": 86_400 } });
+    here.patch("/api/v1/intake-sources/okta").json(&again).send().await.expect(204);
+    let before = first["accepted"].as_i64().unwrap();
+    let second =
+        until(&here, "the late one is there", |source| source["accepted"].as_i64() > Some(before))
+            .await;
+    assert_eq!(second["repeated"], 0, "{second}");
+
+    // A token goes to the address that it was given for, and to no other.
+    let moved = json!({ "poll": { "url": format!("{base}/elsewhere") } });
+    let refused = here.patch("/api/v1/intake-sources/okta").json(&moved).send().await.expect(422);
+    assert!(refused.text().contains("poll/token"), "{}", refused.text());
+    there.finish().await;
+    here.finish().await;
+}
+
+struct Timed {
+    server: TestServer,
+    clock: Arc<ManualClock>,
+    receiver: Receiver,
+}
+
+/// A server whose time stands still, with a source that is fetched from a receiver.
+async fn timed(manner: Manner) -> Timed {
+    let receiver = Receiver::plain().await;
+    receiver.behave(manner);
+    let clock = ManualClock::new(Environment::system().now());
+    let environment = Environment::new(clock.clone(), SeededEntropy::new(5));
+    let server = TestServer::start_in(environment, |_, _| {}).await;
+    let poll = json!({ "url": format!("http://127.0.0.1:{}", receiver.port), "token": "00secret",
+        "filter": "eventType sw \"pki.\"", "every_s": 60 });
+    let wish = json!({ "name": "okta", "dialect": "okta", "poll": poll });
+    server.post("/api/v1/intake-sources").json(&wish).send().await.expect(201);
+    Timed { server, clock, receiver }
+}
+
+impl Timed {
+    async fn pass(&mut self, seconds: i64) {
+        self.server.settle().await;
+        self.clock.advance(seconds * Timestamp::SECOND);
+        self.server.renew().await;
+    }
+
+    /// An answer with one event.
+    fn event(&self, id: &str, link: &str) -> Manner {
+        let headers = match link {
+            "" => String::new(),
+            path => {
+                format!("link: <http://127.0.0.1:{}{path}>; rel=\"next\"\r\n", self.receiver.port)
+            }
+        };
+        let body = json!([{ "uuid": id, "eventType": "pki.cert.revoke",
+            "published": "2026-11-20T08:00:00.123Z", "outcome": { "result": "SUCCESS" } }]);
+        Manner::Says(200, headers, body.to_string())
+    }
+}
+
+#[tokio::test]
+async fn who_is_asked_too_much_is_left_alone_until_it_says() {
+    let mut world = timed(Manner::Well).await;
+    // A page that is no JSON counts as a failure; nothing of it is taken in.
+    world.receiver.wait_for(1).await;
+    until(&world.server, "it failed", |source| source["poll"]["failures"] == 1).await;
+    let reset = world.server.now().micros() / 1_000_000 + 5 + 120;
+    let headers = format!("x-rate-limit-remaining: 0\r\nx-rate-limit-reset: {reset}\r\n");
+    world.receiver.behave(Manner::Says(429, headers, String::new()));
+    world.pass(5).await;
+    world.receiver.wait_for(2).await;
+    let next = |source: &Value| source["poll"]["next_at"].as_str().unwrap().to_owned();
+    let due = Timestamp::from_micros(reset * Timestamp::SECOND);
+    until(&world.server, "it pauses", |source| {
+        next(source).parse::<Timestamp>().unwrap().since(due).abs() < 2 * Timestamp::SECOND
+    })
+    .await;
+    world.receiver.behave(world.event("u1", "/api/v1/logs?after=1"));
+    world.pass(60).await;
+    assert_eq!(world.receiver.received().len(), 2, "it is left alone");
+    world.pass(61).await;
+    let received = world.receiver.wait_for(3).await;
+    assert_eq!(received[2].headers["authorization"], "SSWS 00secret");
+    assert!(received[2].line.contains("filter=eventType%20sw%20%22pki.%22"), "{received:?}");
+    until(&world.server, "one came", |source| source["accepted"] == 1).await;
+    // The link is followed at once; the same event again changes nothing.
+    let received = world.receiver.wait_for(4).await;
+    assert!(received[3].line.contains("/api/v1/logs?after=1 "), "{:?}", received[3].line);
+    world.receiver.behave(Manner::Says(200, String::new(), "[]".to_owned()));
+    until(&world.server, "an empty page ends the round", |source| {
+        source["poll"]["failures"] == 0 && source["repeated"].as_i64() >= Some(1)
+    })
+    .await;
+    assert_eq!(source(&world.server, "okta").await["accepted"], 1);
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn a_refused_token_is_an_alert_and_a_page_elsewhere_is_not_followed() {
+    let mut world = timed(Manner::Status(401, "")).await;
+    for (failures, wait) in [(1, 5), (2, 15), (3, 60)] {
+        until(&world.server, "it fails", |source| source["poll"]["failures"] == failures).await;
+        world.pass(wait).await;
+    }
+    let told = found(&world.server, "type:third_party.connect outcome:failure").await;
+    assert_eq!(told.len(), 1, "once, not each time: {told:?}");
+    assert_eq!(told[0]["data"]["outcome"]["reason"], "unauthorized");
+    let alerts = world.server.get("/api/v1/alerts?state=open").send().await;
+    let alerts = match alerts.status.is_success() {
+        true => alerts.text(),
+        false => world.server.get("/api/v1/alerts").send().await.expect(200).text(),
+    };
+    assert!(alerts.contains("source_failing") && !alerts.contains("00secret"), "{alerts}");
+    let (cookie, _) = world.server.session();
+    let page = world.server.call(Method::GET, "/administration/sources").header("cookie", &cookie);
+    let status = page.send().await;
+    if status.status.is_success() {
+        assert!(status.text().contains("Fetching fails"), "{}", status.text());
+    }
+
+    // The next page would take the token elsewhere.
+    let evil = Receiver::plain().await;
+    let headers = format!("link: <http://127.0.0.1:{}/api/v1/logs>; rel=\"next\"\r\n", evil.port);
+    world.receiver.behave(Manner::Says(200, headers, "[]".to_owned()));
+    world.pass(600).await;
+    let failed = until(&world.server, "it is not followed", |source| {
+        source["poll"]["error"].as_str().is_some_and(|text| text.contains("not followed"))
+    })
+    .await;
+    assert_eq!(evil.connections(), 0, "{failed}");
+
+    world.receiver.behave(world.event("u9", ""));
+    world.pass(600).await;
+    until(&world.server, "it goes on", |source| {
+        source["accepted"] == 1 && source["poll"]["failures"] == 0
+    })
+    .await;
+    let connected = found(&world.server, "type:third_party.connect outcome:success").await;
+    assert_eq!(connected.len(), 1, "{connected:?}");
+    world.server.finish().await;
+}
