@@ -83,7 +83,7 @@ impl Sealer {
             committed.mark_unchanged();
             let done = self.turn(&mut keeper).await;
             if done.is_ok() {
-                self.went_well(&mut failures);
+                self.passed(&mut failures);
             }
             match done {
                 Ok(0) if *stop.borrow() => {
@@ -116,8 +116,7 @@ impl Sealer {
     async fn turn(&self, keeper: &mut Keeper) -> Result<usize, Trouble> {
         let standing = keeper.standing().await?;
         if matches!(standing, Standing::Other) {
-            let state = log::state(&mut self.store.read().await?).await?;
-            self.announce(state.signed_size);
+            self.watch().await?;
             return Ok(0);
         }
         match self.round(&standing).await {
@@ -128,6 +127,13 @@ impl Sealer {
             }
             done => done,
         }
+    }
+
+    /// Looks how far the log is.
+    async fn watch(&self) -> Result<(), Error> {
+        let state = log::state(&mut self.store.read().await?).await?;
+        self.announce(state.signed_size);
+        Ok(())
     }
 
     fn scribe(&self) -> Scribe {

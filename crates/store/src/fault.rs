@@ -54,6 +54,8 @@ pub enum Tampering {
     FirstHash,
     /// The first tile disappears.
     FirstTile,
+    /// It is there again.
+    SameTile,
     /// The newest checkpoint gets another root.
     NewestRoot,
 }

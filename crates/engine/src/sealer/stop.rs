@@ -1,7 +1,10 @@
 //! When sealing has stopped: what is wrong, and telling it.
 //!
-//! What does not verify stops sealing at once. So does a failure that does not go away: nothing
-//! else would tell anybody that events pile up unsealed.
+//! What does not verify counts as stopped at once. So does a failure that does not go away: nothing
+//! else would tell anybody that events pile up unsealed. Either way the sealer tries again, and
+//! sealing works again when the log has grown, whichever node did it: that node has compared the
+//! stored tree with the signed checkpoint, and the new entries with the tree. The event that tells
+//! of the stop is among the first that are sealed then.
 
 use chancery_event::types;
 use chancery_event::{Outcome, Target, TargetKind};
@@ -77,36 +80,39 @@ impl From<Trouble> for Error {
 #[derive(Default)]
 pub(super) struct Failures {
     count: u32,
-    /// Sealing counts as stopped because of them.
-    told: bool,
+    /// Sealing counts as stopped because of them: since the log had this size.
+    told: Option<u64>,
 }
 
 impl Sealer {
-    /// A round went well.
-    pub(super) fn went_well(&self, failures: &mut Failures) {
-        if failures.told {
+    /// A turn did not fail.
+    pub(super) fn passed(&self, failures: &mut Failures) {
+        failures.count = 0;
+        if failures.told.is_some_and(|size| size < *self.sealed.borrow()) {
+            failures.told = None;
             self.health.seals_again();
         }
-        *failures = Failures::default();
     }
 
     /// A round failed: tells it if sealing has stopped.
     pub(super) async fn failed(&self, trouble: &Trouble, failures: &mut Failures) {
         tracing::error!(error = %trouble.error, "sealing failed");
-        if matches!(trouble.error, Error::LogDamaged(_)) {
-            return self.stopped(trouble).await;
-        }
         if !trouble.error.is_transient() {
             failures.count += 1;
         }
-        if failures.count >= FAILURES_MAX && !failures.told {
-            failures.told = true;
+        let damaged = matches!(trouble.error, Error::LogDamaged(_));
+        if (damaged || failures.count >= FAILURES_MAX) && failures.told.is_none() {
+            // The first round after a start may have failed before anybody knew the size.
+            if let Err(error) = self.watch().await {
+                tracing::warn!(%error, "how far the log is could not be read");
+            }
+            failures.told = Some(*self.sealed.borrow());
             self.stopped(trouble).await;
         }
     }
 
-    /// Raises health and records, once for this process, that sealing has stopped. The event stays
-    /// pending until somebody has put the log right.
+    /// Raises health and records that sealing has stopped. The event stays pending until somebody
+    /// has put the log right.
     async fn stopped(&self, trouble: &Trouble) {
         let error = &trouble.error;
         if !self.health.stop_sealing(&error.to_string()) {

@@ -130,6 +130,40 @@ async fn nothing_is_signed_over_a_log_that_was_changed() {
     }
 }
 
+on_each_backend!(a_log_that_was_put_right_is_sealed_again_and_health_says_so, 2);
+
+async fn a_log_that_was_put_right_is_sealed_again_and_health_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine().clone();
+    record(&engine, 10).await;
+    assert!(engine.settle(PATIENCE).await);
+    let store = bench::store(&engine);
+    let until = async |stopped: bool| {
+        let reached = async {
+            while engine.health().sealing_stopped().is_some() != stopped {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap();
+    };
+    for times in 1..=2 {
+        store.tamper(Tampering::FirstTile).await.unwrap();
+        record(&engine, 1).await;
+        until(true).await;
+        store.tamper(Tampering::SameTile).await.unwrap();
+        until(false).await;
+        assert!(engine.settle(PATIENCE).await);
+        let mut link = store.read().await.unwrap();
+        let events = log::range(&mut link, LogIndex(0), 1_000).await.unwrap();
+        let stops: Vec<_> =
+            events.iter().filter(|e| e.event().type_name == "log.seal_stopped").collect();
+        assert_eq!(stops.len(), times, "each time is told once");
+        assert!(stops.iter().all(|stop| stop.event().detail["stopped_by"] == "tree_damaged"));
+    }
+    running.stop().await.unwrap();
+}
+
 on_each_backend!(entries_that_change_between_sequence_and_checkpoint_are_not_signed, 2);
 
 async fn entries_that_change_between_sequence_and_checkpoint_are_not_signed() {

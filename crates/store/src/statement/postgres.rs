@@ -69,7 +69,7 @@ pub(super) fn word_query(words: &[Word]) -> String {
 pub(super) fn tampering(how: crate::Tampering) -> &'static str {
     use crate::Tampering::{
         CopiedPending, EntryBehind, FirstHash, FirstTile, ForgedPending, NewestEntry, NewestRoot,
-        NothingBehind, ReplayedPending,
+        NothingBehind, ReplayedPending, SameTile,
     };
     match how {
         ForgedPending => {
@@ -88,7 +88,8 @@ pub(super) fn tampering(how: crate::Tampering) -> &'static str {
             "UPDATE log_tile SET hashes = '\\x00'::bytea || substr(hashes, 2)
              WHERE level = 0 AND tile_index = 0"
         }
-        FirstTile => "DELETE FROM log_tile WHERE level = 0 AND tile_index = 0",
+        FirstTile => "UPDATE log_tile SET level = 99 WHERE level = 0 AND tile_index = 0",
+        SameTile => "UPDATE log_tile SET level = 0 WHERE level = 99",
         NewestRoot => {
             "UPDATE log_checkpoint SET root = decode(repeat('00', 32), 'hex')
              WHERE size = (SELECT MAX(size) FROM log_checkpoint)"

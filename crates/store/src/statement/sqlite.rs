@@ -26,7 +26,7 @@ pub(super) const REMOVE_PENDING: &str = "DELETE FROM pending_event WHERE seq BET
 pub(super) fn tampering(how: crate::Tampering) -> &'static str {
     use crate::Tampering::{
         CopiedPending, EntryBehind, FirstHash, FirstTile, ForgedPending, NewestEntry, NewestRoot,
-        NothingBehind, ReplayedPending,
+        NothingBehind, ReplayedPending, SameTile,
     };
     match how {
         ForgedPending => {
@@ -44,7 +44,8 @@ pub(super) fn tampering(how: crate::Tampering) -> &'static str {
             "UPDATE log_tile SET hashes = x'00' || substr(hashes, 2)
              WHERE level = 0 AND tile_index = 0"
         }
-        FirstTile => "DELETE FROM log_tile WHERE level = 0 AND tile_index = 0",
+        FirstTile => "UPDATE log_tile SET level = 99 WHERE level = 0 AND tile_index = 0",
+        SameTile => "UPDATE log_tile SET level = 0 WHERE level = 99",
         NewestRoot => {
             "UPDATE log_checkpoint SET root = zeroblob(32)
              WHERE size = (SELECT MAX(size) FROM log_checkpoint)"
