@@ -11,14 +11,15 @@ use chancery_engine::Context;
 
 use crate::victim::{Caller, Server, engine, leaf};
 
-/// A small file system that goes with the test.
+/// A small file system that goes with the test. What is uploaded once there is space again must fit
+/// beside the write-ahead log, which may grow to 64 MB before its space is used again.
 struct SmallDisc(PathBuf);
 
 impl SmallDisc {
     fn mount(path: PathBuf) -> Self {
         std::fs::create_dir_all(&path).unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=24m", "chancery-small-disc"])
+            .args(["-t", "tmpfs", "-o", "size=48m", "chancery-small-disc"])
             .arg(&path)
             .output()
             .expect("the program `mount` is needed for this test");
