@@ -164,7 +164,7 @@ impl EventExport {
             let end = End::after(self.events).to_line() + "\n";
             return Ok((!std::mem::replace(&mut self.is_finished, true)).then_some(end));
         }
-        if self.filter == Filter::All {
+        if self.whole {
             return self.whole_page().await.map(Some);
         }
         let query = EventQuery {

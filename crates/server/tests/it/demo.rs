@@ -1,6 +1,6 @@
 //! `chancery serve --demo`: what a newcomer finds.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ fn a_newcomer_finds_certificates_alerts_and_a_trigger_that_acted() {
         .env_remove("CHANCERY_ADMIN_PASSWORD")
         .env("CHANCERY_DATA_DIR", installation.beside("demonstrations"))
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut said = Vec::new();
@@ -32,6 +32,10 @@ fn a_newcomer_finds_certificates_alerts_and_a_trigger_that_acted() {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
+    let mut logged = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut logged).unwrap();
+    assert!(logged.contains("schema step applied"), "{logged}");
+    assert!(!logged.contains('\x1b'), "colours are for terminals: {logged:?}");
 
     std::fs::rename(after("Data directory: ").unwrap(), installation.data_dir()).unwrap();
     let token = installation.token("administrator");

@@ -3,6 +3,7 @@
 use axum::http::Method;
 use chancery_engine::access::NewToken;
 use chancery_engine::{Context, Role};
+use chancery_event::Dialect;
 use chancery_event::id::AccountId;
 use chancery_testkit::{Answer, Authority, TestServer};
 use serde_json::{Value, json};
@@ -59,6 +60,13 @@ impl World {
     }
 }
 
+/// The parameters of every way to export events.
+fn every_export() -> Vec<String> {
+    let formats = ["ndjson", "csv", "jsonl"].map(|format| format!("format={format}"));
+    let dialects = Dialect::ALL.iter().filter(|d| **d != Dialect::CloudEventsBinary);
+    formats.into_iter().chain(dialects.map(|d| format!("dialect={d}"))).collect()
+}
+
 #[tokio::test]
 async fn a_scope_follows_the_account_wherever_events_are_read() {
     let world = World::open(Role::Auditor).await;
@@ -101,10 +109,18 @@ async fn a_scope_follows_the_account_wherever_events_are_read() {
     let export = world.ask("/api/v1/events/export").await.expect(200).text();
     assert!(export.contains("in.example.org") && !export.contains("out.example.org"), "{export}");
     assert!(!export.contains("service.start"), "{export}");
-    for dialect in ["okta", "cef", "cloudevents"] {
-        let export = world.ask(&format!("/api/v1/events/export?dialect={dialect}")).await;
+    for question in every_export() {
+        let export = world.ask(&format!("/api/v1/events/export?{question}")).await;
         let export = export.expect(200).text();
-        assert!(!export.contains("out.example.org"), "{dialect}: {export}");
+        assert!(export.contains("in.example.org"), "{question}: {export}");
+        for foreign in ["out.example.org", "service.start", "account.create"] {
+            assert!(!export.contains(foreign), "{question}: {export}");
+        }
+        if question == "format=jsonl" {
+            // Its header and its end are lines as well.
+            assert_eq!(export.lines().count() as u64, count + 2, "{export}");
+            assert_eq!(export.matches("\"inclusion\"").count() as u64, count, "{export}");
+        }
     }
     let okta = world.ask("/okta/api/v1/logs?limit=1000").await.expect(200).text();
     assert!(okta.contains("in.example.org") && !okta.contains("out.example.org"), "{okta}");
@@ -130,6 +146,13 @@ async fn none_is_nothing_and_bad_settings_are_refused_at_the_field() {
     let list = world.ask("/api/v1/events").await.expect(200).json();
     assert_eq!(list["items"].as_array().map(Vec::len), Some(0));
     world.ask(&format!("/api/v1/events/{}", world.inside)).await.expect(404);
+    for question in every_export() {
+        let export = world.ask(&format!("/api/v1/events/export?{question}")).await;
+        let export = export.expect(200).text();
+        for foreign in ["example.org", "service.start", "account.create"] {
+            assert!(!export.contains(foreign), "{question}: {export}");
+        }
+    }
     world.set(json!({ "events": "scoped", "filter": "type:certificate.*" }), 204).await;
     let text = world.ask("/api/v1/events?limit=500").await.expect(200).text();
     assert!(text.contains("out.example.org") && !text.contains("service.start"), "{text}");
