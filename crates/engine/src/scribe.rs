@@ -27,9 +27,13 @@ pub(crate) struct Desk {
     pub(crate) recent: Arc<Recent>,
 }
 
+/// Which form the seal of a pending event has.
+const SEAL_FORM: &[u8] = b"chancery pending event 1\n";
+
 impl Desk {
     /// The seal of a pending event: HMAC-SHA-256 over everything in its row, its bytes by their
-    /// leaf hash, which the sealer needs anyway.
+    /// leaf hash, which the sealer needs anyway. [`SEAL_FORM`] stands before: whoever changes what
+    /// goes in changes it too, and goes on taking the form before for a release.
     pub(crate) fn pending_seal(
         &self,
         event_id: &str,
@@ -38,6 +42,8 @@ impl Desk {
         part: Option<(&[u8; 32], &[u8])>,
     ) -> hmac::Tag {
         let mut mac = hmac::Context::with_key(&self.pending_key);
+        mac.update(SEAL_FORM);
+        mac.update(&(event_id.len() as u64).to_be_bytes());
         mac.update(event_id.as_bytes());
         mac.update(&recorded_at.micros().to_be_bytes());
         mac.update(&leaf.0);
@@ -50,8 +56,11 @@ impl Desk {
 
     /// An event ready to be recorded.
     pub(crate) fn recorded(&self, event: Event) -> Result<Recorded, Error> {
+        // Without a personal part in clear there is nothing to salt.
+        let salted = matches!(event.personal, PersonalPart::Clear(_));
+        let salt = if salted { self.environment.random() } else { [0; 32] };
         let entry = event
-            .entry(self.environment.random())
+            .entry(salt)
             .map_err(|error| Error::Internal(format!("event {}: {error}", event.type_name)))?;
         let part = entry.personal.map(|personal| (personal.salt, personal.part));
         let recorded_at = self.environment.now();

@@ -20,6 +20,12 @@ pub trait Clock: Send + Sync + 'static {
 pub trait Entropy: Send + Sync + 'static {
     /// Fills `bytes` with random bytes, fit for keys and salts.
     fn fill(&self, bytes: &mut [u8]);
+
+    /// Fills `bytes` with random bytes that need only be unlike all others: for identifiers, never
+    /// for keys, nonces, tokens or salts.
+    fn fill_unlike(&self, bytes: &mut [u8]) {
+        self.fill(bytes);
+    }
 }
 
 /// The clock and the source of randomness that a running program uses.
@@ -61,7 +67,9 @@ impl Environment {
     /// A new identifier: UUID version 7 of the present and ten random bytes.
     pub fn id<T: Id>(&self) -> T {
         let millis = u64::try_from(self.now().micros().max(0) / 1_000).unwrap_or(0);
-        T::from_uuid(Builder::from_unix_timestamp_millis(millis, &self.random()).into_uuid())
+        let mut random = [0; 10];
+        self.entropy.fill_unlike(&mut random);
+        T::from_uuid(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 }
 
@@ -75,8 +83,8 @@ impl Clock for SystemClock {
 
 struct SystemEntropy;
 
-/// Bytes that a thread draws at a time: an event takes about a hundred, in four pieces, and each
-/// call has a fixed price.
+/// Bytes that a thread draws at a time for identifiers: an event has some, and each call has a
+/// fixed price. Nothing secret is taken from here: whoever copies a machine copies this stock.
 const DRAWN_BYTES: usize = 1_024;
 
 /// Random bytes that were drawn and not handed out yet.
@@ -115,6 +123,10 @@ fn draw(bytes: &mut [u8]) {
 
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
+        draw(bytes);
+    }
+
+    fn fill_unlike(&self, bytes: &mut [u8]) {
         DRAWN.with_borrow_mut(|drawn| match drawn.take(bytes.len()) {
             Some(random) => {
                 bytes.copy_from_slice(random);
@@ -183,10 +195,23 @@ mod tests {
         for _ in 0..500 {
             for count in [16, 10, 32, 64, 65, 2_000] {
                 let mut bytes = vec![0; count];
-                entropy.fill(&mut bytes);
+                entropy.fill_unlike(&mut bytes);
                 assert!(bytes.iter().any(|byte| *byte != 0));
                 assert!(seen.insert(bytes[..10].to_vec()), "the same ten bytes again");
             }
         }
+    }
+
+    #[test]
+    fn what_is_secret_does_not_come_from_the_stock() {
+        let environment = Environment::system();
+        let used = || DRAWN.with_borrow(|drawn| drawn.used);
+        let _: crate::id::EventId = environment.id();
+        let before = used();
+        let (nonce, key): ([u8; 12], [u8; 32]) = (environment.random(), environment.random());
+        assert_eq!(used(), before);
+        assert!(nonce.iter().chain(&key).any(|byte| *byte != 0));
+        let _: crate::id::EventId = environment.id();
+        assert_ne!(used(), before);
     }
 }
