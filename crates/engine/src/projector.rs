@@ -99,7 +99,7 @@ pub(crate) async fn round(
     drop(events);
     let now = environment.now();
     store
-        .transaction_in(Lane::Last, "projection", move |tx: &mut Tx| {
+        .transaction_in(Lane::Behind, "projection", move |tx: &mut Tx| {
             let projection = projection.clone();
             Box::pin(async move { Ok::<(), Error>(log::project(tx, &projection, now).await?) })
         })

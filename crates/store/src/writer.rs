@@ -9,12 +9,17 @@
 //! Units wait in three lanes. The sealer's go first: a checkpoint must not queue behind the load
 //! that it is to cover. One joins the group that is at work, and a group that has one ends soon: on
 //! a slow disc commits are what everybody waits for, and two that share one are both done earlier.
-//! The projector's go last, when nobody else waits or when they have waited long enough.
+//! What readers do without for a moment goes last, when nobody else waits or when it has waited
+//! long enough.
 //!
 //! Nobody outside is answered for giving an event its index, nor for a projection: until something
 //! else is committed behind them, they may be lost with the power, and are then done again. Such a
-//! unit commits without waiting for the disc, unless others wait to share its commit. Whatever
-//! waits for the disc makes everything before it durable as well: there is one write-ahead log.
+//! unit ([`Lane::Step`], [`Lane::Behind`]) commits without waiting for the disc, unless others wait
+//! to share its commit. Whatever waits for the disc makes everything before it durable as well:
+//! there is one write-ahead log.
+//!
+//! A commit that fails fails for all who share it, but for the sealer: its units run once more,
+//! each alone. What some caller's unit broke must not look as if sealing had stopped.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -33,10 +38,10 @@ const UNITS_MAX: usize = 1_024;
 /// however slow the machine.
 const GROUP_MS: u128 = if cfg!(test) { u128::MAX } else { 25 };
 
-/// How long others still join a group that has a unit of [`Lane::First`].
+/// How long others still join a group after a unit that is of no caller.
 const SOON_MS: u128 = if cfg!(test) { u128::MAX } else { 5 };
 
-/// A unit of [`Lane::Last`] that has waited this long has its turn, whoever else waits.
+/// A unit that goes last has its turn when it has waited this long, whoever else waits.
 const LAST_MS: u128 = 150;
 
 /// In which order a unit is taken.
@@ -48,9 +53,23 @@ pub enum Lane {
     Step,
     /// As it comes.
     Common,
-    /// When nobody else waits, and durable only with what is committed after it: what readers do
-    /// without for a moment.
+    /// When nobody else waits.
     Last,
+    /// The same, and durable only with what is committed after it: what is made from sealed events
+    /// again if it is lost.
+    Behind,
+}
+
+impl Lane {
+    /// The caller may only be answered when the commit is durable.
+    fn lasts(self) -> bool {
+        matches!(self, Self::First | Self::Common | Self::Last)
+    }
+
+    /// It goes before everything else.
+    fn leads(self) -> bool {
+        matches!(self, Self::First | Self::Step)
+    }
 }
 
 /// The units that wait, by lane.
@@ -77,33 +96,32 @@ impl Senders {
         match lane {
             Lane::First | Lane::Step => &self.first,
             Lane::Common => &self.common,
-            Lane::Last => &self.last,
+            Lane::Last | Lane::Behind => &self.last,
         }
     }
 }
 
 impl Queues {
-    /// The next unit and its lane; `None`: all lanes are closed and empty.
-    async fn next(&mut self, since_last: Instant) -> Option<(Box<dyn Unit>, Lane)> {
+    /// The next unit; `None`: all lanes are closed and empty.
+    async fn next(&mut self, since_last: Instant) -> Option<Box<dyn Unit>> {
         if since_last.elapsed().as_millis() >= LAST_MS
             && self.first.is_empty()
             && let Ok(unit) = self.last.try_recv()
         {
-            return Some((unit, Lane::Last));
+            return Some(unit);
         }
         tokio::select! {
             biased;
-            Some(unit) = self.first.recv() => Some((unit, Lane::First)),
-            Some(unit) = self.common.recv() => Some((unit, Lane::Common)),
-            Some(unit) = self.last.recv() => Some((unit, Lane::Last)),
+            Some(unit) = self.first.recv() => Some(unit),
+            Some(unit) = self.common.recv() => Some(unit),
+            Some(unit) = self.last.recv() => Some(unit),
             else => None,
         }
     }
 
-    /// A unit that may join a group, without waiting, and its lane.
-    fn joining(&mut self) -> Option<(Box<dyn Unit>, Lane)> {
-        let first = self.first.try_recv().ok().map(|unit| (unit, Lane::First));
-        first.or_else(|| self.common.try_recv().ok().map(|unit| (unit, Lane::Common)))
+    /// A unit that may join a group, without waiting.
+    fn joining(&mut self) -> Option<Box<dyn Unit>> {
+        self.first.try_recv().or_else(|_| self.common.try_recv()).ok()
     }
 
     fn close(&mut self) {
@@ -121,8 +139,8 @@ pub(crate) trait Unit: Send {
     fn answer(self: Box<Self>, commit: Result<(), Arc<Error>>);
     /// The name of the transaction.
     fn name(&self) -> &'static str;
-    /// The caller may only be answered when the commit is durable.
-    fn lasts(&self) -> bool;
+    /// Where it waited.
+    fn lane(&self) -> Lane;
 }
 
 pub(crate) struct Work<T, E, F> {
@@ -164,8 +182,8 @@ where
         self.name
     }
 
-    fn lasts(&self) -> bool {
-        matches!(self.lane, Lane::First | Lane::Common)
+    fn lane(&self) -> Lane {
+        self.lane
     }
 }
 
@@ -188,28 +206,18 @@ pub(crate) async fn run(
             }
         };
         let Some(first) = first else { break };
-        if first.1 == Lane::Last {
+        if matches!(first.lane(), Lane::Last | Lane::Behind) {
             since_last = Instant::now();
         }
-        let mut group = Vec::new();
-        let result = commit_group(&mut tx, first, &mut units, &mut group).await;
-        let result = match result {
-            Ok(events) => {
-                if events > 0 {
-                    committed.send_modify(|count| *count += 1);
-                }
-                Ok(())
-            }
-            Err(error) => {
-                tx.forget();
-                // Some failures have already ended the transaction; then this is refused, rightly.
-                let _ = tx.link.execute("ROLLBACK", Vec::new()).await;
-                tracing::error!(error = %error, units = group.len(), "commit failed");
-                Err(Arc::new(error))
-            }
-        };
+        let (result, group) = commit(&mut tx, first, Some(&mut units), &committed).await;
+        let shared = result.is_err() && group.len() > 1;
         for unit in group {
-            unit.answer(result.clone());
+            if shared && unit.lane().leads() {
+                let (result, alone) = commit(&mut tx, unit, None, &committed).await;
+                alone.into_iter().for_each(|unit| unit.answer(result.clone()));
+            } else {
+                unit.answer(result.clone());
+            }
         }
     }
     if let Err(error) = tx.link.close().await {
@@ -222,21 +230,51 @@ pub(crate) async fn asked(closing: &mut watch::Receiver<bool>) {
     let _ = closing.wait_for(|closing| *closing).await;
 }
 
+/// A commit as its units are told of it, and the units that shared it.
+type Committed = (Result<(), Arc<Error>>, Vec<Box<dyn Unit>>);
+
+/// Commits a unit, with those of `units` that join it.
+async fn commit(
+    tx: &mut Tx,
+    first: Box<dyn Unit>,
+    units: Option<&mut Queues>,
+    committed: &watch::Sender<u64>,
+) -> Committed {
+    let mut group = Vec::new();
+    let result = match commit_group(tx, first, units, &mut group).await {
+        Ok(events) => {
+            if events > 0 {
+                committed.send_modify(|count| *count += 1);
+            }
+            Ok(())
+        }
+        Err(error) => {
+            tx.forget();
+            // Some failures have already ended the transaction; then this is refused, rightly.
+            let _ = tx.link.execute("ROLLBACK", Vec::new()).await;
+            tracing::error!(error = %error, units = group.len(), "commit failed");
+            Err(Arc::new(error))
+        }
+    };
+    (result, group)
+}
+
 async fn commit_group(
     tx: &mut Tx,
-    first: (Box<dyn Unit>, Lane),
-    units: &mut Queues,
+    first: Box<dyn Unit>,
+    mut units: Option<&mut Queues>,
     group: &mut Vec<Box<dyn Unit>>,
 ) -> Result<usize, Error> {
     let (mut since, mut limit) = (Instant::now(), GROUP_MS);
-    let lasts = first.0.lasts() || !units.common.is_empty();
+    let lasts =
+        first.lane().lasts() || units.as_ref().is_some_and(|units| !units.common.is_empty());
     let mut next = Some(first);
     if let Err(error) = begin(tx, lasts).await {
-        group.extend(next.map(|(unit, _)| unit));
+        group.extend(next);
         return Err(error);
     }
-    while let Some((mut unit, lane)) = next.take() {
-        let name = unit.name();
+    while let Some(mut unit) = next.take() {
+        let (name, lane) = (unit.name(), unit.lane());
         let kept = AssertUnwindSafe(unit.run(tx)).catch_unwind().await;
         group.push(unit);
         let kept = kept.unwrap_or_else(|panic| {
@@ -244,9 +282,11 @@ async fn commit_group(
             false
         });
         tx.end_unit(kept).await?;
-        if lane == Lane::First {
+        if lane != Lane::Common {
+            // However long this one took, whoever waits may share the commit.
             (since, limit) = (Instant::now(), SOON_MS);
         }
+        let Some(units) = &mut units else { continue };
         if lasts && group.len() < UNITS_MAX && since.elapsed().as_millis() < limit {
             next = units.joining();
             if next.is_none() && lane == Lane::Common {

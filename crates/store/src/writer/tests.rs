@@ -1,8 +1,11 @@
 //! Groups of units: what stays, what is undone, who is answered how.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
 use futures::future::join_all;
+use tokio::sync::Semaphore;
 
 use crate::table::setting;
 use crate::{Error, Lane, Settings, Store, Tx, args};
@@ -23,6 +26,35 @@ enum End {
     BreakingTheCommit,
 }
 
+/// Runs units that are all queued before the writer takes the first of them: one that commits alone
+/// keeps it busy until then.
+async fn queued<F: Future>(store: &Store, units: F) -> F::Output {
+    let (begun, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (at_work, release) = (begun.clone(), go.clone());
+    let gate = store.transaction_in(Lane::Behind, "gate", move |_: &mut Tx| {
+        let (at_work, release) = (at_work.clone(), release.clone());
+        Box::pin(async move {
+            at_work.add_permits(1);
+            drop(release.acquire().await);
+            Ok::<(), Error>(())
+        })
+    });
+    let units = async {
+        drop(begun.acquire().await);
+        let mut units = std::pin::pin!(units);
+        // Polled once, so that they are queued.
+        let early = futures::poll!(&mut units);
+        go.add_permits(1);
+        match early {
+            Poll::Ready(done) => done,
+            Poll::Pending => units.await,
+        }
+    };
+    let (gate, done) = futures::join!(gate, units);
+    gate.unwrap();
+    done
+}
+
 /// Runs one unit for each end; all of them are queued before the writer takes the first.
 async fn run(store: &Store, ends: &[End]) -> Vec<Result<usize, Error>> {
     let units = ends.iter().enumerate().map(|(number, &end)| {
@@ -33,17 +65,19 @@ async fn run(store: &Store, ends: &[End]) -> Vec<Result<usize, Error>> {
                     End::Well => {}
                     End::Refusing => return Err(Error::Conflict("the unit")),
                     End::Panicking => panic!("the unit panics, as it is to"),
-                    End::BreakingTheCommit => {
-                        tx.execute("PRAGMA defer_foreign_keys = ON", vec![]).await?;
-                        let sql = "INSERT INTO certificate_der (certificate, der) VALUES ($1, $2)";
-                        tx.execute(sql, args!["nobody", vec![1_u8]]).await?;
-                    }
+                    End::BreakingTheCommit => break_the_commit(tx).await?,
                 }
                 Ok(number)
             })
         })
     });
-    join_all(units).await
+    queued(store, join_all(units)).await
+}
+
+async fn break_the_commit(tx: &mut Tx) -> Result<(), Error> {
+    tx.execute("PRAGMA defer_foreign_keys = ON", vec![]).await?;
+    let sql = "INSERT INTO certificate_der (certificate, der) VALUES ($1, $2)";
+    tx.execute(sql, args!["nobody", vec![1_u8]]).await.map(|_| ())
 }
 
 async fn write(tx: &mut Tx, name: &str) -> Result<(), Error> {
@@ -135,22 +169,35 @@ async fn the_sealer_goes_first_and_the_projector_last() {
             Box::pin(async { Ok::<(), Error>(()) })
         })
     });
-    assert!(join_all(units).await.iter().all(Result::is_ok));
+    assert!(queued(&store, join_all(units)).await.iter().all(Result::is_ok));
     let expected = [Lane::First, Lane::First, Lane::Common, Lane::Common, Lane::Last, Lane::Last];
     assert_eq!(*order.lock().unwrap(), expected);
 }
 
 #[tokio::test]
-async fn the_sealer_shares_its_commit_with_those_who_wait() {
+async fn the_sealer_shares_its_commit_but_not_the_failure_of_others() {
     let (_dir, store) = store().await;
-    let sealing = store.transaction_in(Lane::First, "unit", |tx: &mut Tx| {
-        Box::pin(async move { write(tx, "sealed").await })
-    });
-    // The second is queued before the writer takes the first, and breaks the commit of both.
-    let (sealed, others) = futures::join!(sealing, run(&store, &[End::BreakingTheCommit]));
-    assert!(matches!(sealed, Err(Error::Commit(_))), "{sealed:?}");
-    assert!(matches!(others[..], [Err(Error::Commit(_))]));
-    assert_eq!(written(&store).await, [""; 0]);
+    let runs = Arc::new(AtomicUsize::new(0));
+    for lane in [Lane::First, Lane::Step] {
+        let counted = runs.clone();
+        let sealing = store.transaction_in(lane, "unit", move |tx: &mut Tx| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async move { write(tx, &format!("{lane:?}")).await })
+        });
+        let breaking = store.transaction("unit", |tx: &mut Tx| {
+            Box::pin(async move {
+                write(tx, "broken").await?;
+                break_the_commit(tx).await
+            })
+        });
+        let both = async { futures::join!(sealing, breaking) };
+        let (sealed, broken) = queued(&store, both).await;
+        assert!(matches!(sealed, Ok(())), "{sealed:?}");
+        assert!(matches!(broken, Err(Error::Commit(_))), "{broken:?}");
+    }
+    // Each shared the commit that failed, and was done again alone.
+    assert_eq!(runs.load(Ordering::Relaxed), 4);
+    assert_eq!(written(&store).await, ["First", "Step"]);
 }
 
 #[tokio::test]
@@ -168,15 +215,18 @@ async fn only_what_nobody_is_answered_for_commits_before_it_is_durable() {
     for (lane, expected) in [
         (Lane::Step, normal),
         (Lane::First, full),
-        (Lane::Last, normal),
-        (Lane::Last, normal),
+        (Lane::Behind, normal),
+        (Lane::Behind, normal),
+        (Lane::Last, full),
+        (Lane::Behind, normal),
         (Lane::Common, full),
         (Lane::Step, normal),
     ] {
         assert_eq!(synchronous(lane).await.unwrap(), expected, "{lane:?}");
     }
     // Queued together they share one commit, and it is durable.
-    let (step, common) = futures::join!(synchronous(Lane::Step), synchronous(Lane::Common));
+    let both = async { futures::join!(synchronous(Lane::Step), synchronous(Lane::Common)) };
+    let (step, common) = queued(&store, both).await;
     assert_eq!((step.unwrap(), common.unwrap()), (full, full));
 }
 
