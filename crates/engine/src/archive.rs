@@ -25,6 +25,9 @@ use crate::{Engine, Error};
 pub use directory::Directory;
 pub(crate) use write::run;
 
+/// Encoded bundles that follow each other.
+pub(crate) type Bundles = Vec<Option<Vec<u8>>>;
+
 /// Entries of a bundle.
 const WIDTH: u64 = TILE_WIDTH as u64;
 /// The name of its cursor.
@@ -130,6 +133,26 @@ impl Engine {
         Ok(entries)
     }
 
+    /// The bundles of entries `from..to`, of which `from` is the first of a bundle: what
+    /// [`Engine::whole_entries`] gives, encoded. One that lacks an entry is shorter; one with an
+    /// entry that fits none is left out.
+    ///
+    /// # Errors
+    /// As [`Engine::whole_entries`].
+    pub(crate) async fn whole_bundles(&self, from: u64, to: u64) -> Result<Bundles, Error> {
+        let mut link = self.link().await?;
+        let rows = log::entry_rows(&mut link, from, to).await?;
+        drop(link);
+        let wanted = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        if rows.len() < wanted {
+            let entries = self.whole_entries(from, to).await?;
+            let entries = entries.iter().map(|(index, entry)| (*index, entry.as_slice()));
+            return Ok(bundles(from, to, &entries.collect::<Vec<_>>()));
+        }
+        let entries = rows.iter().map(log::entry_of).collect::<Result<Vec<_>, _>>()?;
+        Ok(bundles(from, to, &entries))
+    }
+
     /// The sealed bytes of an entry that was removed.
     pub(crate) async fn archived_entry(&self, index: LogIndex) -> Result<Vec<u8>, Error> {
         let mut link = self.link().await?;
@@ -138,6 +161,17 @@ impl Engine {
         let entry = entries.into_iter().nth(place);
         entry.ok_or_else(|| Error::LogDamaged(format!("entry {index} is not in its bundle")))
     }
+}
+
+/// Encodes entries in order into the bundles of `from..to`.
+fn bundles(from: u64, to: u64, entries: &[(u64, &[u8])]) -> Bundles {
+    let encode = |number: u64| {
+        let start = entries.partition_point(|(index, _)| *index < number * WIDTH);
+        let end = entries.partition_point(|(index, _)| *index < (number + 1) * WIDTH);
+        let few = entries.get(start..end).unwrap_or_default();
+        bundle::encode(few.iter().map(|(_, entry)| entry)).ok()
+    };
+    (from / WIDTH..to.div_ceil(WIDTH)).map(encode).collect()
 }
 
 /// The hashes of a full tile as the database has them.

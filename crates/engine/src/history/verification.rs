@@ -4,6 +4,7 @@
 //! from the store directly.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,12 +15,13 @@ use chancery_seal::checkpoint::Opened;
 use chancery_seal::proof::TileSource;
 use chancery_seal::tile::TILE_WIDTH;
 use chancery_seal::verify::{LogSource, VerifyError, verify_log};
-use chancery_seal::{BundleId, Hash, TileId, Trust, bundle};
+use chancery_seal::{BundleId, Hash, TileId, Trust};
 use chancery_store::{Link, Store, log};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::archive::Bundles;
 use crate::job::{JobError, Kind, Progress};
 use crate::operation::{Done, Operation};
 use crate::row::Checkpoint;
@@ -42,11 +44,14 @@ pub struct VerifyReport {
     pub duration_ms: u64,
 }
 
-/// Entries that are read at once: a whole number of bundles.
-const CHUNK: u64 = 16 * TILE_WIDTH as u64;
+/// Bundles that are read at once.
+const CHUNK_BUNDLES: u64 = 16;
+/// Their entries.
+const CHUNK: u64 = CHUNK_BUNDLES * TILE_WIDTH as u64;
+/// Chunks that are read while one is verified. Reading takes longer than hashing.
+const CHUNKS_AHEAD: u64 = 2;
 
-type Entries = Vec<(u64, Vec<u8>)>;
-type Reading = JoinHandle<Result<Entries, chancery_store::Error>>;
+type Reading = JoinHandle<Result<Bundles, chancery_store::Error>>;
 
 /// The stored log as a source of published bytes. For use outside of asynchronous code.
 struct Stored {
@@ -72,13 +77,24 @@ impl Drop for GiveUp {
     }
 }
 
-/// What was read already: while one chunk is verified, the next is read.
+/// What was read already: while one chunk is verified, the next are read.
 #[derive(Default)]
 struct Ahead {
-    /// Number of the chunk in `entries`.
+    /// Number of the chunk in `bundles`.
     chunk: Option<u64>,
-    entries: Entries,
-    next: Option<(u64, Reading)>,
+    /// Those of the chunk that nobody has asked for yet.
+    bundles: Bundles,
+    /// What is being read, in order of its number.
+    next: VecDeque<(u64, Reading)>,
+}
+
+impl Ahead {
+    /// A bundle, if it is there. It is given away: verification asks for each once.
+    fn take(&mut self, id: BundleId) -> Option<Vec<u8>> {
+        let chunk = self.chunk?;
+        let place = id.index().checked_sub(chunk * CHUNK_BUNDLES)?;
+        self.bundles.get_mut(usize::try_from(place).ok()?)?.take()
+    }
 }
 
 impl Stored {
@@ -104,26 +120,32 @@ impl Stored {
         let (engine, from) = (self.engine.clone(), chunk * CHUNK);
         let to = self.size.min(from + CHUNK);
         self.handle.spawn(async move {
-            engine.whole_entries(from, to).await.map_err(|error| match error {
+            engine.whole_bundles(from, to).await.map_err(|error| match error {
                 Error::Store(error) => error,
                 other => chancery_store::Error::Damaged(other.to_string()),
             })
         })
     }
 
-    /// Makes `ahead` hold a chunk, and has the one behind it read meanwhile.
+    /// Makes `ahead` hold a chunk, and has those behind it read meanwhile.
     fn load(&self, ahead: &mut Ahead, chunk: u64) -> Result<(), chancery_store::Error> {
         self.is_wanted()?;
-        let reading = match ahead.next.take() {
+        let reading = match ahead.next.pop_front() {
             Some((number, reading)) if number == chunk => reading,
-            _ => self.begin(chunk),
+            _ => {
+                ahead.next.clear();
+                self.begin(chunk)
+            }
         };
-        if (chunk + 1) * CHUNK < self.size {
-            ahead.next = Some((chunk + 1, self.begin(chunk + 1)));
+        let behind = ahead.next.back().map_or(chunk, |(number, _)| *number);
+        for number in behind + 1..=chunk + CHUNKS_AHEAD {
+            if number * CHUNK < self.size {
+                ahead.next.push_back((number, self.begin(number)));
+            }
         }
         ahead.chunk = None;
         let read = self.handle.block_on(reading);
-        ahead.entries = read.map_err(|_| chancery_store::Error::Closed)??;
+        ahead.bundles = read.map_err(|_| chancery_store::Error::Closed)??;
         ahead.chunk = Some(chunk);
         Ok(())
     }
@@ -144,19 +166,15 @@ impl LogSource for Stored {
     }
 
     fn bundle(&self, id: BundleId) -> Result<Option<Cow<'_, [u8]>>, Self::Error> {
-        let from = id.index() * 256;
-        let to = from + u64::from(id.width());
         // A panic elsewhere leaves nothing half done that `load` would not do again.
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
-        if ahead.chunk != Some(from / CHUNK) {
-            self.load(&mut ahead, from / CHUNK)?;
+        let mut found = ahead.take(id);
+        if found.is_none() {
+            self.load(&mut ahead, id.index() / CHUNK_BUNDLES)?;
+            found = ahead.take(id);
         }
-        let start = ahead.entries.partition_point(|(index, _)| *index < from);
-        let end = ahead.entries.partition_point(|(index, _)| *index < to);
-        let entries = ahead.entries.get(start..end).unwrap_or_default();
         // A missing entry makes the bundle shorter than its width; verification names the place.
-        let encoded = bundle::encode(entries.iter().map(|(_, entry)| entry));
-        Ok(encoded.ok().map(Cow::Owned))
+        Ok(found.map(Cow::Owned))
     }
 }
 
