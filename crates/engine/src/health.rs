@@ -32,12 +32,11 @@ pub struct Finding {
 }
 
 impl Health {
-    /// Sealing has stopped. True the first time.
-    pub(crate) fn stop_sealing(&self, why: &str) -> bool {
-        let Ok(mut stopped) = self.stopped.lock() else { return false };
-        let first = stopped.is_none();
-        stopped.get_or_insert_with(|| why.to_owned());
-        first
+    /// Sealing has stopped, for this reason.
+    pub(crate) fn stop_sealing(&self, why: String) {
+        if let Ok(mut stopped) = self.stopped.lock() {
+            *stopped = Some(why);
+        }
     }
 
     /// What made sealing stop has gone away.

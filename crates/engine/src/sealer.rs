@@ -16,6 +16,7 @@
 //! Crash between the two: the next round publishes what was sequenced. Crash before the first
 //! commits: the events are still pending.
 
+mod checkpoint;
 mod stop;
 
 use std::collections::{HashMap, HashSet};
@@ -28,13 +29,15 @@ use chancery_event::entry::SaltedPart;
 use chancery_event::types;
 use chancery_event::{Event, LogIndex, Outcome, Target, TargetKind};
 use chancery_seal::hash::Hash;
-use chancery_seal::{Edge, Signer, leaf_hash};
+use chancery_seal::{Signer, leaf_hash};
 use chancery_store::log::{self, Indexed, PendingRow, Quarantine};
 use chancery_store::log::{QuarantineReason, Sequence, State};
 use chancery_store::{Lane, Link, Store, Tx};
 use tokio::sync::watch;
 
 use stop::{Failures, Trouble};
+
+pub(crate) use checkpoint::stored_edge;
 
 use crate::alert::cause;
 use crate::health::Health;
@@ -83,7 +86,7 @@ impl Sealer {
             committed.mark_unchanged();
             let done = self.turn(&mut keeper).await;
             if done.is_ok() {
-                self.passed(&mut failures);
+                self.passed(&mut failures).await;
             }
             match done {
                 Ok(0) if *stop.borrow() => {
@@ -199,6 +202,7 @@ impl Sealer {
         for row in rows {
             let leaf = leaf_hash(row.entry());
             let verdict = match row.seal() {
+                _ if !row.is_readable() => Err(QuarantineReason::Unreadable),
                 None => Err(QuarantineReason::Unsealed),
                 Some(seal) => self.open(&row, &leaf, seal),
             };
@@ -315,65 +319,6 @@ impl Sealer {
             .await?;
         Ok(indexed)
     }
-
-    /// Recomputes the root from what the store gives back, and signs it if it is right.
-    async fn publish(
-        &self,
-        link: &mut Link,
-        state: State,
-        standing: &Standing,
-    ) -> Result<(), Trouble> {
-        let State { size, signed_size } = state;
-        let mut edge = stored_edge(link, signed_size).await?;
-        if let Some(last) = log::checkpoint(link).await?
-            && (last.size != signed_size || edge.root() != last.root)
-        {
-            let what = format!(
-                "the stored tree over {signed_size} entries does not have the root of the signed checkpoint"
-            );
-            return Err(Trouble::root(what, last.root, edge.root()));
-        }
-        for (position, row) in log::entry_rows(link, signed_size, size).await?.iter().enumerate() {
-            let (index, entry) = log::entry_of(row)?;
-            if index != signed_size + position as u64 {
-                let missing = signed_size + position as u64;
-                let what = format!("entry {missing} is missing from the store");
-                return Err(Trouble::missing(what));
-            }
-            edge.append(leaf_hash(entry));
-        }
-        let root = edge.root();
-        if edge.size() != size {
-            let what = format!("entry {} is missing from the store", edge.size());
-            return Err(Trouble::missing(what));
-        }
-        let stored = stored_edge(link, size).await?.root();
-        if root != stored {
-            let what = format!(
-                "entries {signed_size} to {size}, read back, do not give the root of the stored tree"
-            );
-            return Err(Trouble::root(what, stored, root));
-        }
-        let damaged = |error: &dyn std::fmt::Display| Error::LogDamaged(error.to_string());
-        let note = chancery_seal::Checkpoint::new(self.signer.verifier().name(), size, root)
-            .and_then(|checkpoint| checkpoint.sign(&[&self.signer]))
-            .map_err(|error| damaged(&error))?
-            .to_string();
-        let signed_at = self.desk.environment.now();
-        let checkpoint = log::Checkpoint { size, root, note, signed_at };
-        let work = Arc::new((checkpoint, standing.clone()));
-        self.store
-            .transaction_in(Lane::First, "seal.publish", move |tx: &mut Tx| {
-                let work = work.clone();
-                Box::pin(async move {
-                    work.1.keep(tx).await?;
-                    Ok::<(), Error>(log::publish(tx, signed_size, &work.0).await?)
-                })
-            })
-            .await?;
-        self.health.sealed(signed_at, size);
-        Ok(())
-    }
 }
 
 /// Whether an event waits twice, or is among the newest of the log: where the log is in parts, none
@@ -385,18 +330,6 @@ async fn repeats(link: &mut Link, size: u64, events: &[Indexed]) -> Result<bool,
         return Ok(true);
     }
     Ok(log::any_sealed_since(link, size.saturating_sub(REPEATS_MAX), &ids).await?)
-}
-
-/// The edge of the tree over the first `size` entries, from the stored tiles.
-pub(crate) async fn stored_edge(link: &mut Link, size: u64) -> Result<Edge, Error> {
-    let wanted =
-        chancery_seal::tree::edge_tiles(size).map(|tile| (tile.level(), tile.index())).collect();
-    let tiles = log::tiles(link, wanted).await?;
-    Edge::from_tiles(size, |id| {
-        let hashes = tiles.get(&(id.level(), id.index()))?;
-        hashes.get(..id.byte_len()).map(<[u8]>::to_vec)
-    })
-    .map_err(|error| Error::LogDamaged(error.to_string()))
 }
 
 fn alarm(quarantined: &Quarantine) -> Result<Draft, Error> {

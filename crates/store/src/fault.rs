@@ -40,6 +40,8 @@ impl Faults {
 pub enum Tampering {
     /// A pending event without a seal appears.
     ForgedPending,
+    /// A pending event appears whose values are of other types, where the engine takes them.
+    OddPending,
     /// The newest pending event appears a second time.
     CopiedPending,
     /// An event that was set aside, and that the log has, waits again.
@@ -48,13 +50,15 @@ pub enum Tampering {
     EntryBehind,
     /// It is gone again.
     NothingBehind,
+    /// What waits to be sealed disappears.
+    NothingPending,
     /// The newest entry of the log gets other bytes.
     NewestEntry,
     /// The first hash of the first tile changes.
     FirstHash,
-    /// The first tile disappears.
+    /// The first tile is put where nobody looks for it.
     FirstTile,
-    /// It is there again.
+    /// It is where it was.
     SameTile,
     /// The newest checkpoint gets another root.
     NewestRoot,

@@ -3,8 +3,9 @@
 //! What does not verify counts as stopped at once. So does a failure that does not go away: nothing
 //! else would tell anybody that events pile up unsealed. Either way the sealer tries again, and
 //! sealing works again when the log has grown, whichever node did it: that node has compared the
-//! stored tree with the signed checkpoint, and the new entries with the tree. The event that tells
-//! of the stop is among the first that are sealed then.
+//! stored tree with the signed checkpoint, and the new entries with the tree. So it does when
+//! nothing waits any more and that comparison holds. The event that tells of the stop is written as
+//! soon as the store takes it, and is among the first that are sealed then.
 
 use chancery_event::types;
 use chancery_event::{Outcome, Target, TargetKind};
@@ -80,16 +81,31 @@ impl From<Trouble> for Error {
 #[derive(Default)]
 pub(super) struct Failures {
     count: u32,
-    /// Sealing counts as stopped because of them: since the log had this size.
-    told: Option<u64>,
+    /// Sealing counts as stopped because of them.
+    stopped: Option<Stopped>,
+}
+
+/// That sealing counts as stopped.
+#[derive(Default)]
+struct Stopped {
+    /// The size that the log had then, once somebody could read it.
+    size: Option<u64>,
+    /// The event that tells of it is recorded.
+    recorded: bool,
+    /// The log does not verify; else something failed again and again.
+    damaged: bool,
 }
 
 impl Sealer {
     /// A turn did not fail.
-    pub(super) fn passed(&self, failures: &mut Failures) {
+    pub(super) async fn passed(&self, failures: &mut Failures) {
         failures.count = 0;
-        if failures.told.is_some_and(|size| size < *self.sealed.borrow()) {
-            failures.told = None;
+        let Some(stopped) = &mut failures.stopped else { return };
+        let size = *self.sealed.borrow();
+        let grown = *stopped.size.get_or_insert(size) < size;
+        // What cannot be read now is looked at again in the next turn.
+        if grown || self.holds().await.unwrap_or(false) {
+            failures.stopped = None;
             self.health.seals_again();
         }
     }
@@ -101,23 +117,33 @@ impl Sealer {
             failures.count += 1;
         }
         let damaged = matches!(trouble.error, Error::LogDamaged(_));
-        if (damaged || failures.count >= FAILURES_MAX) && failures.told.is_none() {
-            // The first round after a start may have failed before anybody knew the size.
-            if let Err(error) = self.watch().await {
-                tracing::warn!(%error, "how far the log is could not be read");
-            }
-            failures.told = Some(*self.sealed.borrow());
-            self.stopped(trouble).await;
+        if !damaged && failures.count < FAILURES_MAX {
+            return;
+        }
+        let stopped = failures.stopped.get_or_insert_default();
+        if damaged && !stopped.damaged {
+            // Damage is told also where something else was told before.
+            *stopped = Stopped { damaged, ..Stopped::default() };
+        }
+        if stopped.recorded {
+            return;
+        }
+        self.health.stop_sealing(trouble.error.to_string());
+        // The first round after a start may have failed before anybody knew the size.
+        match self.watch().await {
+            Ok(()) => stopped.size = Some(*self.sealed.borrow()),
+            Err(error) => tracing::warn!(%error, "how far the log is could not be read"),
+        }
+        match self.record_stop(trouble).await {
+            Ok(()) => stopped.recorded = true,
+            Err(error) => tracing::error!(%error, "that sealing has stopped was not recorded"),
         }
     }
 
-    /// Raises health and records that sealing has stopped. The event stays pending until somebody
-    /// has put the log right.
-    async fn stopped(&self, trouble: &Trouble) {
+    /// Records that sealing has stopped. The event stays pending until somebody has put the log
+    /// right.
+    async fn record_stop(&self, trouble: &Trouble) -> Result<(), Error> {
         let error = &trouble.error;
-        if !self.health.stop_sealing(&error.to_string()) {
-            return;
-        }
         let scribe = self.scribe();
         let root = |hash: &Hash| hex(hash.as_bytes());
         let payload = types::log::SealStopped {
@@ -129,8 +155,7 @@ impl Sealer {
         let origin = self.signer.verifier().name().to_owned();
         let why = error.to_string();
         let outcome = Outcome::failure(error.reason(), why.clone());
-        let recorded = self
-            .store
+        self.store
             .transaction("seal.stopped", move |tx: &mut Tx| {
                 let (scribe, payload) = (scribe.clone(), payload.clone());
                 let (origin, outcome, why) = (origin.clone(), outcome.clone(), why.clone());
@@ -141,9 +166,6 @@ impl Sealer {
                     cause::seal_stopped(tx, &scribe, target, &why, event).await
                 })
             })
-            .await;
-        if let Err(error) = recorded {
-            tracing::error!(%error, "that sealing has stopped was not recorded");
-        }
+            .await
     }
 }

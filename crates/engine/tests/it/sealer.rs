@@ -164,6 +164,38 @@ async fn a_log_that_was_put_right_is_sealed_again_and_health_says_so() {
     running.stop().await.unwrap();
 }
 
+on_each_backend!(a_stop_is_told_once_the_store_takes_the_event_and_ends_also_when_nothing_waits, 2);
+
+async fn a_stop_is_told_once_the_store_takes_the_event_and_ends_also_when_nothing_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings =
+        Settings { allow_unencrypted_key: true, monitors: false, ..settings(dir.path()) };
+    let running = Engine::start(settings, Environment::system()).await.unwrap();
+    let engine = running.engine().clone();
+    record(&engine, 10).await;
+    assert!(engine.settle(PATIENCE).await);
+    let store = bench::store(&engine);
+    // Whatever stops sealing also keeps the event that tells of it from being written, twice.
+    store.inject("seal.stopped", Fault::NotPersisted);
+    store.inject("seal.stopped", Fault::NotPersisted);
+    store.tamper(Tampering::FirstTile).await.unwrap();
+    record(&engine, 1).await;
+    let mut link = store.read().await.unwrap();
+    let stop = tokio::time::timeout(PATIENCE, stop_event(&mut link)).await.unwrap();
+    assert!(stop.contains("tree_damaged"), "{stop}");
+    // Nothing waits any more, so that nothing will be sealed: the log is found in order as it is.
+    store.tamper(Tampering::NothingPending).await.unwrap();
+    store.tamper(Tampering::SameTile).await.unwrap();
+    let reached = async {
+        while engine.health().sealing_stopped().is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reached).await.unwrap();
+    drop(link);
+    running.stop().await.unwrap();
+}
+
 on_each_backend!(entries_that_change_between_sequence_and_checkpoint_are_not_signed, 2);
 
 async fn entries_that_change_between_sequence_and_checkpoint_are_not_signed() {
@@ -193,6 +225,23 @@ async fn entries_that_change_between_sequence_and_checkpoint_are_not_signed() {
     tokio::time::timeout(PATIENCE, stopped).await.expect("sealing stops");
     assert_eq!(log::state(&mut link).await.unwrap().signed_size, before.signed_size);
     drop(link);
+    running.stop().await.unwrap();
+}
+
+on_each_backend!(a_pending_row_of_other_types_is_set_aside_and_the_log_goes_on, 2);
+
+async fn a_pending_row_of_other_types_is_set_aside_and_the_log_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine().clone();
+    let store = bench::store(&engine);
+    store.tamper(Tampering::OddPending).await.unwrap();
+    let recorded = record(&engine, 3).await;
+    assert!(engine.settle(PATIENCE).await);
+    assert_eq!(store.quarantined().await.unwrap(), 1);
+    let logged = logged(&engine).await;
+    assert!(recorded.iter().all(|id| logged.contains(id)));
+    assert_eq!(engine.health().sealing_stopped(), None);
     running.stop().await.unwrap();
 }
 

@@ -18,19 +18,26 @@ pub struct PendingRow {
     /// When it was recorded.
     pub recorded_at: Timestamp,
     row: Row,
+    readable: bool,
 }
 
 impl PendingRow {
     fn new(row: Row) -> Result<Self, Error> {
-        // What the accessors read is of its type from here on.
-        row.read_text("event_id")?;
-        row.read_bytes("entry")?;
+        let recorded_at = row.time("recorded_at");
+        let mut readable = recorded_at.is_ok()
+            && row.read_text("event_id").is_ok()
+            && row.read_bytes("entry").is_ok();
         for column in ["salt", "part", "seal"] {
-            if !row.is_null(column)? {
-                row.read_bytes(column)?;
-            }
+            readable &= row.is_null(column)? || row.read_bytes(column).is_ok();
         }
-        Ok(Self { seq: row.int("seq")?, recorded_at: row.time("recorded_at")?, row })
+        let recorded_at = recorded_at.unwrap_or(Timestamp::from_micros(0));
+        Ok(Self { seq: row.int("seq")?, recorded_at, row, readable })
+    }
+
+    /// Whether each value is of its column's type: a column of the embedded engine takes any. What
+    /// is not reads as nothing.
+    pub fn is_readable(&self) -> bool {
+        self.readable
     }
 
     /// Identifier of the event, as text: a row may have been injected.

@@ -69,17 +69,23 @@ pub(super) fn word_query(words: &[Word]) -> String {
 pub(super) fn tampering(how: crate::Tampering) -> &'static str {
     use crate::Tampering::{
         CopiedPending, EntryBehind, FirstHash, FirstTile, ForgedPending, NewestEntry, NewestRoot,
-        NothingBehind, ReplayedPending, SameTile,
+        NothingBehind, NothingPending, OddPending, ReplayedPending, SameTile,
     };
     match how {
         ForgedPending => {
             "INSERT INTO pending_event (event_id, recorded_at, entry)
              VALUES ('forged', 0, '\\x00'::bytea)"
         }
+        // Its columns take nothing else.
+        OddPending => {
+            "INSERT INTO pending_event (event_id, recorded_at, entry)
+             VALUES ('odd', 0, '\\x00'::bytea)"
+        }
         CopiedPending => super::COPIED_PENDING,
         ReplayedPending => super::REPLAYED_PENDING,
         EntryBehind => super::ENTRY_BEHIND,
         NothingBehind => "DELETE FROM event WHERE id = 'behind'",
+        NothingPending => "DELETE FROM pending_event",
         NewestEntry => {
             "UPDATE event SET entry = '\\x7b7d'::bytea
              WHERE log_index = (SELECT MAX(log_index) FROM event)"

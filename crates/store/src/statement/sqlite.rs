@@ -26,16 +26,20 @@ pub(super) const REMOVE_PENDING: &str = "DELETE FROM pending_event WHERE seq BET
 pub(super) fn tampering(how: crate::Tampering) -> &'static str {
     use crate::Tampering::{
         CopiedPending, EntryBehind, FirstHash, FirstTile, ForgedPending, NewestEntry, NewestRoot,
-        NothingBehind, ReplayedPending, SameTile,
+        NothingBehind, NothingPending, OddPending, ReplayedPending, SameTile,
     };
     match how {
         ForgedPending => {
             "INSERT INTO pending_event (event_id, recorded_at, entry) VALUES ('forged', 0, x'00')"
         }
+        OddPending => {
+            "INSERT INTO pending_event (event_id, recorded_at, entry) VALUES (x'ff', 'soon', 1)"
+        }
         CopiedPending => super::COPIED_PENDING,
         ReplayedPending => super::REPLAYED_PENDING,
         EntryBehind => super::ENTRY_BEHIND,
         NothingBehind => "DELETE FROM event WHERE id = 'behind'",
+        NothingPending => "DELETE FROM pending_event",
         NewestEntry => {
             "UPDATE event SET entry = x'7b7d'
              WHERE log_index = (SELECT MAX(log_index) FROM event)"
