@@ -147,7 +147,8 @@ impl Store {
         self.transaction_in(Lane::Common, name, work).await
     }
 
-    /// Runs `work` as [`Store::transaction`] does, in a lane of its own.
+    /// Runs `work` as [`Store::transaction`] does, in another lane: in [`Lane::Step`] and
+    /// [`Lane::Behind`] the embedded engine answers before what was written is durable.
     ///
     /// # Errors
     /// As [`Store::transaction`].
@@ -188,7 +189,7 @@ impl Store {
         self.0.faults.add(name, fault);
     }
 
-    /// Changes one stored row behind the program's back.
+    /// Changes stored rows behind the program's back.
     ///
     /// # Errors
     /// [`Error::Damaged`] if there was no such row.
@@ -199,8 +200,8 @@ impl Store {
             Box::pin(async move { tx.execute(statement, Vec::new()).await })
         });
         match changed.await? {
-            1 => Ok(()),
-            rows => Err(Error::Damaged(format!("{rows} rows to tamper with"))),
+            0 => Err(Error::Damaged("no row to tamper with".to_owned())),
+            _ => Ok(()),
         }
     }
 
@@ -256,6 +257,19 @@ impl Store {
             Backend::Postgres(_) => Err(Error::NotHere(
                 "a database on a server is backed up with its own tools, for example: pg_dump --format=custom",
             )),
+        }
+    }
+
+    /// Writes the write-ahead log of the embedded database back and empties it, so that nothing of
+    /// what was erased stays there. False: readers kept it from that for too long. A server looks
+    /// after its files itself.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn write_back(&self) -> Result<bool, Error> {
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.write_back().await,
+            Backend::Postgres(_) => Ok(true),
         }
     }
 

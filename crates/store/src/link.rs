@@ -9,6 +9,9 @@ use crate::sheet::Sheet;
 use crate::transaction::values_statement;
 use crate::{Error, Row, SqlValue};
 
+/// Rows that go to a server with one statement at most.
+const TRIP_ROWS: usize = 8_192;
+
 /// A connection. Reads are open to everybody; writes go through [`crate::Tx`].
 pub struct Link {
     pub(crate) inner: Inner,
@@ -130,21 +133,28 @@ impl Link {
         self.execute(sql, rows.into_iter().flatten().collect()).await
     }
 
-    /// Inserts the rows of a sheet, `most` of them with one statement of the embedded engine.
-    pub(crate) async fn insert_sheet(
+    /// Inserts the rows of sheets, `most` of them with one statement of the embedded engine. To a
+    /// server they go in as few trips as they fit.
+    pub(crate) async fn insert_sheets(
         &mut self,
         head: &str,
         tail: &str,
-        sheet: &Sheet,
+        sheets: &[Sheet],
         most: usize,
     ) -> Result<(), Error> {
         match self.engine()? {
-            Engine::Sqlite(connection) => connection.insert(head, tail, sheet, most),
+            Engine::Sqlite(connection) => {
+                sheets.iter().try_for_each(|sheet| connection.insert(head, tail, sheet, most))
+            }
             Engine::Postgres(connection) => {
-                for from in (0..sheet.len()).step_by(8_192) {
-                    connection.insert_rows(head, tail, sheet.to_rows(from, 8_192)).await?;
+                let mut all = sheets.iter().flat_map(|sheet| sheet.to_rows(0, sheet.len()));
+                loop {
+                    let rows: Vec<_> = all.by_ref().take(TRIP_ROWS).collect();
+                    if rows.is_empty() {
+                        return Ok(());
+                    }
+                    connection.insert_rows(head, tail, rows).await?;
                 }
-                Ok(())
             }
         }
     }

@@ -122,6 +122,7 @@ impl Sheet {
 
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
+        debug_assert!(self.cells.len().is_multiple_of(self.width.max(1)), "half a row");
         self.cells.len() / self.width.max(1)
     }
 

@@ -169,11 +169,7 @@ impl Tx {
         sheet: &Sheet,
         most: usize,
     ) -> Result<(), Error> {
-        if sheet.len() == 0 {
-            return Ok(());
-        }
-        self.set_savepoint().await?;
-        self.link.insert_sheet(head, tail, sheet, most).await
+        self.insert_all(head, tail, std::slice::from_ref(sheet), most).await
     }
 
     /// The same for the rows of several sheets.
@@ -184,10 +180,21 @@ impl Tx {
         sheets: &Sheets,
         most: usize,
     ) -> Result<(), Error> {
-        for sheet in sheets.all() {
-            self.insert_sheet(head, tail, sheet, most).await?;
+        self.insert_all(head, tail, sheets.all(), most).await
+    }
+
+    async fn insert_all(
+        &mut self,
+        head: &str,
+        tail: &str,
+        sheets: &[Sheet],
+        most: usize,
+    ) -> Result<(), Error> {
+        if sheets.iter().all(|sheet| sheet.len() == 0) {
+            return Ok(());
         }
-        Ok(())
+        self.set_savepoint().await?;
+        self.link.insert_sheets(head, tail, sheets, most).await
     }
 
     async fn set_savepoint(&mut self) -> Result<(), Error> {

@@ -75,7 +75,13 @@ impl Engine {
                     Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
                 })
             })
-            .await
+            .await?;
+        match self.0.store.write_back().await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("what was erased goes from the write-ahead log later"),
+            Err(error) => tracing::warn!(%error, "the write-ahead log was not written back"),
+        }
+        Ok(())
     }
 
     /// Records that events were exported (operation `event.export`).

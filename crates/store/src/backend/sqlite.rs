@@ -53,7 +53,10 @@ const SETTINGS: &str = "
     PRAGMA mmap_size = 0;
     PRAGMA temp_store = MEMORY;
 ";
-const WRITER: &str = "PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -32768;";
+/// What is deleted is overwritten, so that what was erased about people is not left in the file.
+const WRITER: &str = "PRAGMA secure_delete = ON; PRAGMA cache_size = -32768;";
+/// Bytes that the write-ahead log grows to before it is written back.
+const LOG_BYTES: i64 = 64 * 1_024 * 1_024;
 /// What a database is made with. An event has about two kilobytes: of the usual pages of four each
 /// holds two events and wastes the rest, and each page is two writes. Sixteen would gain a little
 /// more under load, and cost those who commit alone.
@@ -70,6 +73,8 @@ fn open_writer(file: &Path) -> Result<Connection, Error> {
         connection.tell(NEW)?;
         connection.tell(SETTINGS)?;
         connection.tell(WRITER)?;
+        let page = connection.integer("PRAGMA page_size")?.max(512);
+        connection.tell(&format!("PRAGMA wal_autocheckpoint = {}", LOG_BYTES / page))?;
         Ok(connection)
     });
     opened.map_err(|error| match Error::from_sqlite("open", error) {
@@ -110,11 +115,14 @@ const PARTS: i64 = 8;
 /// Tells the text index of events how to write itself. It keeps that in the database.
 async fn tune(writer: &mut Link) -> Result<(), Error> {
     let sql = "SELECT v AS n FROM event_text_config WHERE k = 'automerge'";
-    if writer.number(sql, Vec::new()).await? != PARTS {
-        let sql = "INSERT INTO event_text (event_text, rank) VALUES ('automerge', $1)";
-        writer.execute(sql, vec![PARTS.into()]).await?;
+    match writer.number(sql, Vec::new()).await {
+        Ok(PARTS) => return Ok(()),
+        // No number is as good as none.
+        Ok(_) | Err(Error::Damaged(_)) => {}
+        Err(error) => return Err(error),
     }
-    Ok(())
+    let sql = "INSERT INTO event_text (event_text, rank) VALUES ('automerge', $1)";
+    writer.execute(sql, vec![PARTS.into()]).await.map(|_| ())
 }
 
 /// Opens the database for reading only, also while another process writes it.
@@ -207,6 +215,19 @@ impl Sqlite {
         });
         let copied = copied.await.map_err(|error| Error::Unavailable(error.to_string()))?;
         copied.map_err(|error| Error::from_sqlite("backup", error))
+    }
+
+    /// Writes the write-ahead log back and empties it; false if readers kept it from that.
+    pub(crate) async fn write_back(&self) -> Result<bool, Error> {
+        let file = self.file.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let mut connection = Connection::open(&file, false, true)?;
+            connection.tell("PRAGMA busy_timeout = 10000")?;
+            // Its first column: 1 if it was kept from it.
+            connection.integer("PRAGMA wal_checkpoint(TRUNCATE)")
+        });
+        let done = done.await.map_err(|error| Error::Unavailable(error.to_string()))?;
+        done.map(|busy| busy == 0).map_err(|error| Error::from_sqlite("write back", error))
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {

@@ -30,8 +30,10 @@ pub(super) fn words(rows: &Sheet) -> Sheet {
     let mut quoted = Sheet::new(2, rows.len(), 1_024);
     for row in 0..rows.len() {
         quoted.push(rows.value(row, 0));
-        let Held::Text(stored) = rows.value(row, 1) else { continue };
-        let stored = String::from_utf8_lossy(stored);
+        let stored = match rows.value(row, 1) {
+            Held::Text(stored) => String::from_utf8_lossy(stored),
+            _ => "".into(),
+        };
         let words = stored
             .split(' ')
             .map(|word| format!("'{}'", word.replace('\\', "\\\\").replace('\'', "''")));

@@ -10,6 +10,7 @@ mod order;
 mod place;
 mod search;
 mod server;
+mod sheets;
 mod speed;
 
 use chancery_store::{Settings, Store};

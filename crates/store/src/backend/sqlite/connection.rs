@@ -190,6 +190,11 @@ impl Connection {
             .map_err(|error| Error::from_sqlite(crate::link::context(head), error))
     }
 
+    /// The integer in the first column of the one row that a statement answers.
+    pub(crate) fn integer(&mut self, sql: &str) -> Result<i64, rusqlite::Error> {
+        self.database().query_row(sql, (), |row| row.get(0))
+    }
+
     /// Runs statements without arguments and answers that change nothing that is known.
     pub(crate) fn tell(&mut self, sql: &str) -> Result<(), rusqlite::Error> {
         self.database().execute_batch(sql)
@@ -229,12 +234,12 @@ fn run_known(
     let mut found = Vec::new();
     let mut sheet = Sheet::new(columns.len(), 0, 0);
     while let Some(row) = rows.next()? {
-        for place in 0..columns.len() {
-            sheet.push(row.get_ref(place)?);
-        }
         if sheet.bytes() > ANSWER_BYTES {
             let next = Sheet::new(columns.len(), sheet.len(), ANSWER_BYTES / sheet.len());
             hand_out(&mut found, columns, std::mem::replace(&mut sheet, next));
+        }
+        for place in 0..columns.len() {
+            sheet.push(row.get_ref(place)?);
         }
     }
     drop(rows);
