@@ -5,7 +5,7 @@
 //! which the personal part is replaced by `SHA-256(salt ‖ JCS(part))`; the part and its salt are
 //! handed back apart, to be kept where they can be erased. [`Event::open`] puts them together.
 //!
-//! Personal data must never leave this module inside [`Entry::bytes`] (invariant 12), and the bytes
+//! Personal data must never leave this module inside [`Entry::bytes`] (invariant 10), and the bytes
 //! of an event must never depend on anything but the event and the salt.
 
 mod read;
@@ -73,7 +73,7 @@ pub fn is_commitment(text: &str) -> bool {
     })
 }
 
-/// An event that cannot become an entry. The operation that made it must not happen (invariant 7).
+/// An event that cannot become an entry. The operation that made it must not happen (invariant 6).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
     /// A number in the event has no canonical form.

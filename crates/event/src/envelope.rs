@@ -3,7 +3,7 @@
 //! [`Event`] is the whole event as this program knows it. Its JSON is CloudEvents structured mode;
 //! everything of Chancery stands under `data`. Facts about people stand in one place,
 //! `data.personal` ([`Personal`]), because that place, and nothing else, is replaced by a salted
-//! commitment before the event is sealed (invariant 12): see [`crate::entry`].
+//! commitment before the event is sealed (invariant 10): see [`crate::entry`].
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -354,7 +354,7 @@ pub struct Event {
     pub transaction: Option<TransactionId>,
     /// The event that brought it about.
     pub cause: Option<EventId>,
-    /// How many causes stand behind it; bounded (invariant 9).
+    /// How many causes stand behind it; bounded (invariant 13).
     pub depth: u16,
     /// What it is about; the first is the subject.
     pub targets: Vec<Target>,

@@ -1,4 +1,4 @@
-//! Time and randomness as parameters (invariant 10): a test or a simulation hands in its own.
+//! Time and randomness as parameters (invariant 8): a test or a simulation hands in its own.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -3,7 +3,7 @@
 //! A payload's doc comment is the description of its type, and each field's doc comment that of the
 //! member; catalogue, schemas and `docs/EVENTS.md` take them from here. Absent members are left out
 //! of the JSON. What is about a person stands in the `personal` block of a payload and goes to
-//! [`crate::Personal::detail`], never into the sealed detail (invariant 12). A payload never holds
+//! [`crate::Personal::detail`], never into the sealed detail (invariant 10). A payload never holds
 //! a secret, a key or a whole certificate, and its numbers are whole (see [`crate::canonical`]).
 
 use std::borrow::Cow;

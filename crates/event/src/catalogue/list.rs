@@ -344,6 +344,8 @@ catalogue! {
         Operation 1 Info / Warning Destination Produced }
     DeliveryRecover "delivery.recover" delivery::Recover {
         Operation 1 Info / Warning Destination Produced }
+    DeliveryExport "delivery.export" delivery::Export {
+        Operation 1 Info / Warning Destination Produced }
     DestinationDisabled "destination.disabled" delivery::Disabled {
         Occurrence 1 Error Destination Produced }
     RecipientRefused "recipient.refused" delivery::RecipientRefused {

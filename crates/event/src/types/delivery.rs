@@ -141,6 +141,20 @@ payloads! {
         deliveries: Option<u64>,
     }
 
+    /// The list of deliveries was handed out as a file.
+    Export {
+        /// `csv` or `ndjson`.
+        format: Word,
+        /// How many were exported.
+        count: u64,
+        /// Whether a query chose them; without one they were all that the caller may see.
+        filtered: bool,
+    }
+    personal {
+        /// The query that chose them, as text; it may name people.
+        query,
+    }
+
     /// Events of the log were put in the queue of a forwarder once more.
     Replay {
         /// Name of the forwarder.
