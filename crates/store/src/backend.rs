@@ -133,7 +133,7 @@ impl Store {
     /// Runs `work` as one unit: all of it is committed, durably, or none.
     ///
     /// The answer comes after the commit. `work` may run more than once, and nothing it read is
-    /// final before the commit; it must not reach the network (invariant 6). `name` appears in logs
+    /// final before the commit; it must not reach the network (invariant 5). `name` appears in logs
     /// and metrics.
     ///
     /// # Errors

@@ -12,6 +12,8 @@ CREATE TABLE destination (
     changed_at      BIGINT NOT NULL,
     disabled_because TEXT,                         -- by_hand | failing | gone; NULL: it is enabled
     next_index      BIGINT NOT NULL,               -- cursor: the next log index it has not looked at
+    replay_to       BIGINT,                        -- it sends again up to this index; NULL: it does not
+    resume_at       BIGINT,                        -- where it goes on after that
     batch_at        BIGINT,                        -- when its next batch is due; NULL: at once
     lease           TEXT,                          -- token of the node that serves it; NULL: nobody
     lease_until     BIGINT,
@@ -58,10 +60,12 @@ CREATE TABLE delivery (
     error            TEXT                          -- why the last attempt failed
 );
 CREATE INDEX delivery_waiting ON delivery (destination, next_at, id) WHERE state = 'waiting';
-CREATE INDEX delivery_dead ON delivery (destination, id) WHERE state = 'dead';
+CREATE INDEX delivery_dead ON delivery (destination, created_at)
+    WHERE state = 'dead' AND reason <> 'test';
 CREATE INDEX delivery_by_destination ON delivery (destination, id);
 CREATE INDEX delivery_ended ON delivery (completed_at, id) WHERE completed_at IS NOT NULL;
 CREATE INDEX delivery_by_index ON delivery (first_index) WHERE first_index IS NOT NULL;
+CREATE INDEX delivery_by_span ON delivery (last_index) WHERE events > 1;
 
 -- One try. Never a body: it could hold what the one who set up the address must not see.
 CREATE TABLE delivery_attempt (

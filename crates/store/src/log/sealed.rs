@@ -42,18 +42,29 @@ impl Sealed {
         (self.index, Arc::new(self.event))
     }
 
+    /// An entry out of the archive, which the caller compared with the tree: it has neither its
+    /// personal part nor when it was sealed. The time of the event stands for that.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn archived(index: LogIndex, entry: Vec<u8>) -> Result<Self, Error> {
+        let event = Event::open(&entry, None)
+            .map_err(|error| Error::Damaged(format!("entry {index}: {error}")))?;
+        Ok(Self { index, sealed_at: event.time, event, entry, salt: None })
+    }
+
     /// The same without what is about people: their commitment alone.
     #[must_use]
     pub fn without_personal(&self) -> Self {
-        let mut shown = Self { salt: None, ..self.clone() };
-        if shown.event.personal != PersonalPart::None {
-            // What was opened with its part opens without it too.
-            match Event::open(&self.entry, None) {
-                Ok(event) => shown.event = event,
-                Err(_) => shown.event.personal = PersonalPart::None,
-            }
-        }
-        shown
+        let event = match &self.event.personal {
+            PersonalPart::Clear(_) => Event::open(&self.entry, None).unwrap_or_else(|_| {
+                // What was opened with its part opens without it too.
+                Event { personal: PersonalPart::None, ..self.event.clone() }
+            }),
+            PersonalPart::None | PersonalPart::Committed(_) => self.event.clone(),
+        };
+        let (index, sealed_at) = (self.index, self.sealed_at);
+        Self { index, sealed_at, event, entry: self.entry.clone(), salt: None }
     }
 
     /// The sealed bytes.

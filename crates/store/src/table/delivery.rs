@@ -268,7 +268,8 @@ pub async fn resend(tx: &mut Tx, id: DeliveryId, now: Timestamp) -> Result<bool,
     Ok(tx.execute(sql, values).await? == 1)
 }
 
-/// Puts the dead deliveries of a destination made since a time back to wait.
+/// Puts the dead deliveries of a destination made since a time back to wait; trials stay what they
+/// were.
 pub async fn recover(
     tx: &mut Tx,
     destination: &str,
@@ -276,7 +277,8 @@ pub async fn recover(
     now: Timestamp,
 ) -> Result<u64, Error> {
     let sql = "UPDATE delivery SET state = 'waiting', next_at = $3, first_attempt_at = NULL,
-               completed_at = NULL WHERE destination = $1 AND state = 'dead' AND created_at >= $2";
+               completed_at = NULL WHERE destination = $1 AND state = 'dead' AND reason <> 'test'
+               AND created_at >= $2";
     tx.execute(sql, args![destination, since, now]).await
 }
 

@@ -30,6 +30,8 @@ pub struct Destination {
     pub disabled_because: Option<String>,
     /// The next log index it has not looked at.
     pub next_index: LogIndex,
+    /// While it sends again: up to which index, and where it goes on after that.
+    pub replay: Option<(LogIndex, LogIndex)>,
     /// When its next batch is due.
     pub batch_at: Option<Timestamp>,
     /// How it goes.
@@ -75,10 +77,15 @@ pub struct Version {
 }
 
 const COLUMNS: &str = "name, class, kind, version, enabled, path, created_at, changed_at, \
-    disabled_because, next_index, batch_at, failures, failing_since, open_until, \
+    disabled_because, next_index, replay_to, resume_at, batch_at, failures, failing_since, \
+    open_until, \
     last_attempt_at, last_success_at, last_error, lagging";
 
 fn read(row: &Row) -> Result<Destination, Error> {
+    let index = |column| {
+        row.maybe_int(column).map(|value| value.and_then(|value| u64::try_from(value).ok()))
+    };
+    let replay = index("replay_to")?.zip(index("resume_at")?);
     Ok(Destination {
         name: row.text("name")?,
         class: row.text("class")?,
@@ -90,6 +97,7 @@ fn read(row: &Row) -> Result<Destination, Error> {
         changed_at: row.time("changed_at")?,
         disabled_because: row.maybe_text("disabled_because")?,
         next_index: LogIndex(row.count("next_index")?),
+        replay: replay.map(|(to, resume)| (LogIndex(to), LogIndex(resume))),
         batch_at: row.maybe_time("batch_at")?,
         course: Course {
             failures: row.int("failures")?,
@@ -141,8 +149,8 @@ pub async fn insert(tx: &mut Tx, new: &Destination) -> Result<(), Error> {
 pub async fn update(tx: &mut Tx, row: &Destination) -> Result<(), Error> {
     let sql = "UPDATE destination SET version = $2, enabled = $3, path = $4, changed_at = $5,
                disabled_because = $6, next_index = $7, batch_at = $8, failures = $9,
-               failing_since = $10, open_until = $11, lease = NULL, lease_until = NULL
-               WHERE name = $1";
+               failing_since = $10, open_until = $11, replay_to = $12, resume_at = $13,
+               lease = NULL, lease_until = NULL WHERE name = $1";
     let values = args![
         &row.name,
         row.version,
@@ -154,7 +162,9 @@ pub async fn update(tx: &mut Tx, row: &Destination) -> Result<(), Error> {
         row.batch_at,
         row.course.failures,
         row.course.failing_since,
-        row.course.open_until
+        row.course.open_until,
+        row.replay.map(|(to, _)| to),
+        row.replay.map(|(_, resume)| resume)
     ];
     tx.execute(sql, values).await.map(|_| ())
 }
@@ -236,6 +246,12 @@ pub async fn release(tx: &mut Tx, token: &str) -> Result<(), Error> {
     tx.execute(sql, args![token]).await.map(|_| ())
 }
 
+/// Takes every lease away: who held one is known to be gone.
+pub async fn release_all(tx: &mut Tx) -> Result<(), Error> {
+    let sql = "UPDATE destination SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL";
+    tx.execute(sql, Vec::new()).await.map(|_| ())
+}
+
 /// What `token` serves.
 pub async fn held(link: &mut Link, token: &str) -> Result<Vec<Destination>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM destination WHERE lease = $1 AND enabled = 1");
@@ -251,7 +267,10 @@ pub async fn move_cursor(
     (from, to): (LogIndex, LogIndex),
     batch_at: Option<Timestamp>,
 ) -> Result<bool, Error> {
-    let sql = "UPDATE destination SET next_index = $4, batch_at = $5
+    // Whoever comes to where it goes on has sent everything again.
+    let sql = "UPDATE destination SET next_index = $4, batch_at = $5,
+               replay_to = CASE WHEN $4 >= resume_at THEN NULL ELSE replay_to END,
+               resume_at = CASE WHEN $4 >= resume_at THEN NULL ELSE resume_at END
                WHERE name = $1 AND lease = $2 AND next_index = $3";
     let moved = tx.execute(sql, args![name, token, from, to, batch_at]).await?;
     Ok(moved == 1)
