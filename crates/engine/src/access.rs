@@ -10,9 +10,9 @@ mod credential;
 pub(crate) mod limit;
 mod password;
 mod refusal;
-mod refused;
 pub(crate) mod session;
 mod token;
+mod token_search;
 
 pub use account::{AccountChange, AccountView, NewAccount, OneTimePassword};
 pub use limit::{Answer, Limiter};

@@ -124,6 +124,16 @@ impl Role {
         }
     }
 
+    /// The role that `text` spells, of a member `role`.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub(crate) fn named(text: &str) -> Result<Self, crate::Error> {
+        let names = || Self::ALL.map(Self::as_str).join(", ");
+        Self::parse(text)
+            .ok_or_else(|| crate::Error::invalid("role", format!("one of {}", names())))
+    }
+
     /// The role that `text` spells.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == text)

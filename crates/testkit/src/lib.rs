@@ -14,6 +14,7 @@ mod server;
 
 pub use accessibility::{AXE_VERSION, Rules, Violation};
 pub use certificates::Authority;
+pub use chancery_throwaway::on_each_backend;
 pub use chromium::{Driver, Tab, Wishes};
 pub use log::PublishedLog;
 pub use mailbox::{Mail, Mailbox};

@@ -52,6 +52,8 @@ impl TestServer {
     ) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let mut settings = Settings::new(dir.path());
+        settings.database = chancery_throwaway::database_of(dir.path())
+            .map(|url| url.parse().expect("the address of a database"));
         settings.allow_unencrypted_key = true;
         settings.admin_password = Some(Secret::new(ADMIN_PASSWORD.to_owned()));
         settings.logins_per_minute = 0;
@@ -123,8 +125,8 @@ impl TestServer {
 
     /// A token of the administrator's account with another role.
     pub async fn token(&self, role: Role) -> String {
-        let new =
-            NewToken { name: format!("test, {role}"), account: None, role: Some(role), days: 1 };
+        let (name, role) = (format!("test, {role}"), Some(role.to_string()));
+        let new = NewToken { name, account: None, role, days: 1 };
         let made = self.engine().create_token(&self.identity.context, new).await.expect("a token");
         made.secret.expose().clone()
     }

@@ -5,7 +5,7 @@
 //! from the next request on: contexts are built per request.
 
 use chancery_event::id::AccountId;
-use chancery_event::types::account as types;
+use chancery_event::types::{Word, account as types};
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::Link;
 use chancery_store::table::account::{self, Account};
@@ -62,8 +62,8 @@ pub struct NewAccount {
     pub display_name: String,
     /// Mail address.
     pub email: Option<String>,
-    /// What it may do.
-    pub role: Role,
+    /// What it may do: the word of a [`Role`].
+    pub role: String,
     /// Its password; `None`: one is generated, to be changed at the first login.
     pub password: Option<Secret<String>>,
     /// From when on it may not be used; `None`: it has no end.
@@ -80,8 +80,8 @@ pub struct AccountChange {
     pub display_name: Option<String>,
     /// Mail address; empty clears.
     pub email: Option<String>,
-    /// What it may do.
-    pub role: Option<Role>,
+    /// What it may do: the word of a [`Role`].
+    pub role: Option<String>,
     /// It may not log in.
     pub disabled: Option<bool>,
     /// From when on it may not be used; `Some(None)` takes the end away.
@@ -125,7 +125,7 @@ impl Engine {
         let attempt = types::Create {
             account_id: None,
             account_kind: "person".into(),
-            role: new.role.as_str().into(),
+            role: known(&new.role),
             expires_at: new.expires_at,
             login_name: Some(shortened(&new.name)),
             display_name: None,
@@ -166,6 +166,7 @@ impl Engine {
     /// The row of a new account, still without its password, and the password.
     fn new_row(&self, new: &NewAccount) -> Result<(Account, Secret<String>), Error> {
         let login = login_name(&new.name)?;
+        let role = Role::named(&new.role)?;
         if let Some(given) = &new.password {
             password::check(given, &login)?;
         }
@@ -178,7 +179,7 @@ impl Engine {
             display_name: display_name(&new.display_name, &login)?,
             name: login,
             email: email(new.email.as_deref())?,
-            role: new.role.as_str().to_owned(),
+            role: role.as_str().to_owned(),
             password_hash: None,
             must_change: new.password.is_none(),
             password_set_at: Some(now),
@@ -211,7 +212,7 @@ impl Engine {
             account_id: Some(id),
             changed: Vec::new(),
             old_role: None,
-            new_role: change.role.map(|role| role.as_str().into()),
+            new_role: change.role.as_deref().map(known),
             expires_at: change.expires_at.flatten(),
             login_name: None,
             display_name: None,
@@ -299,6 +300,11 @@ impl Engine {
     }
 }
 
+/// A role as an event names it: what somebody typed instead of one is not sealed.
+fn known(role: &str) -> Word {
+    Role::parse(role).map_or("unknown", Role::as_str).into()
+}
+
 /// Whether an end, if there is one, has come.
 pub(super) fn is_over(end: Option<Timestamp>, now: Timestamp) -> bool {
     end.is_some_and(|end| end <= now)
@@ -338,8 +344,8 @@ fn changed(before: &Account, change: &AccountChange, now: Timestamp) -> Result<A
     if let Some(text) = &change.email {
         row.email = email(Some(text))?;
     }
-    if let Some(role) = change.role {
-        role.as_str().clone_into(&mut row.role);
+    if let Some(role) = &change.role {
+        Role::named(role)?.as_str().clone_into(&mut row.role);
     }
     row.disabled = change.disabled.unwrap_or(row.disabled);
     if let Some(end) = change.expires_at

@@ -8,6 +8,7 @@ use chancery_store::table::{account, token};
 use super::account::is_over;
 use super::session::{random_text, sha256};
 use crate::configuration::{name, shortened};
+use crate::delivery::ready;
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, Role, Secret};
@@ -20,10 +21,10 @@ pub const DAYS_MAX: u32 = 366;
 pub struct NewToken {
     /// What it is for.
     pub name: String,
-    /// On whose behalf; `None`: the caller's own account.
-    pub account: Option<AccountId>,
-    /// Its role; `None`: that of the account.
-    pub role: Option<Role>,
+    /// On whose behalf: the identifier of an account; `None`: the caller's own.
+    pub account: Option<String>,
+    /// Its role, by its word; `None`: that of the account.
+    pub role: Option<String>,
     /// How long it lives, in days.
     pub days: u32,
 }
@@ -73,24 +74,26 @@ impl Engine {
         new: NewToken,
     ) -> Result<CreatedToken, Error> {
         let own = context.account_id();
-        let account_id = new.account.or(own);
-        let permission =
-            if account_id == own { Permission::OwnWrite } else { Permission::AccountWrite };
+        let wished = new.account.as_deref().map_or(Ok(own), |text| account_of(text).map(Some));
+        let account_id: Option<AccountId> = wished.as_ref().ok().copied().flatten();
+        let permission = match wished {
+            Ok(account) if account == own => Permission::OwnWrite,
+            _ => Permission::AccountWrite,
+        };
+        let role = new.role.as_deref().map(Role::named).transpose();
         let attempt = types::TokenCreate {
             token_id: None,
             account_id,
-            scopes: new.role.map(|role| role.to_string()).into_iter().collect(),
+            scopes: role.iter().flatten().map(Role::to_string).collect(),
             expires_at: None,
             token_name: Some(shortened(&new.name)),
         };
         let operation = self.operation(context, permission, &attempt)?;
         let checked = context.require(permission).and_then(|()| check(&new)).and_then(|()| {
-            account_id.ok_or_else(|| Error::invalid("account", "name the account it acts for"))
+            let nobody = || Error::invalid("account", "name the account it acts for");
+            Ok((wished?.ok_or_else(nobody)?, role?))
         });
-        let account_id = match checked {
-            Ok(id) => id,
-            Err(error) => return Err(operation.fail(error).await),
-        };
+        let (operation, (account_id, role)) = ready(operation, checked).await?;
         let caller = context.role;
         operation
             .run(move |tx, scribe| {
@@ -99,7 +102,7 @@ impl Engine {
                     let account = account::find(tx, account_id).await?;
                     let account = account.ok_or_else(|| Error::not_found("account", account_id))?;
                     let now = scribe.now();
-                    let role = granted(&account, new.role, caller, now)?;
+                    let role = granted(&account, role, caller, now)?;
                     let ends = now.plus(i64::from(new.days) * Timestamp::DAY);
                     let secret = format!("chy_{}", random_text(scribe.environment()));
                     let row = token::Token {
@@ -200,6 +203,12 @@ impl Engine {
             })
             .collect())
     }
+}
+
+/// The account that a text names.
+fn account_of(text: &str) -> Result<AccountId, Error> {
+    let wrong = || Error::invalid("account", "this is not the identifier of an account");
+    text.parse().map_err(|_| wrong())
 }
 
 /// The role a token gets: no more than its account has, and no more than who makes it.

@@ -76,7 +76,7 @@ impl Trial {
             name: name.to_owned(),
             display_name: name.to_owned(),
             email: None,
-            role,
+            role: role.to_string(),
             password: Some(Secret::new("correct horse battery staple".to_owned())),
             expires_at: None,
         };

@@ -48,7 +48,7 @@ fn new_account(name: &str, role: Role) -> NewAccount {
         name: name.to_owned(),
         display_name: "Grace Hopper".to_owned(),
         email: Some("grace@example.org".to_owned()),
-        role,
+        role: role.to_string(),
         password: Some(secret(PASSWORD)),
         expires_at: None,
     }
@@ -72,7 +72,7 @@ pub(crate) async fn told(engine: &Engine, text: &str) -> Vec<String> {
 }
 
 fn role(role: Role) -> AccountChange {
-    AccountChange { role: Some(role), ..AccountChange::default() }
+    AccountChange { role: Some(role.to_string()), ..AccountChange::default() }
 }
 
 fn disabled(disabled: bool) -> AccountChange {
@@ -265,8 +265,8 @@ async fn an_account_with_an_end_is_closed_at_it() {
     assert_eq!(Some(session.expires_at), until(9), "no session outlasts its account");
     let wish = || NewToken {
         name: "feed".to_owned(),
-        account: Some(id),
-        role: Some(Role::Viewer),
+        account: Some(id.to_string()),
+        role: Some(Role::Viewer.to_string()),
         days: 30,
     };
     let token = engine.create_token(&admin.context, wish()).await.unwrap();
@@ -398,7 +398,7 @@ async fn an_account_logs_in_is_locked_and_unlocked() {
         name: "Grace".to_owned(),
         display_name: String::new(),
         email: Some("grace@example.org".to_owned()),
-        role: Role::Operator,
+        role: Role::Operator.to_string(),
         password: Some(secret("correct horse battery")),
         expires_at: None,
     };
@@ -420,9 +420,10 @@ async fn an_account_logs_in_is_locked_and_unlocked() {
     engine.unlock_account(&system, id).await.unwrap();
     log_in("correct horse battery").await.unwrap();
 
+    let role = |role: Role| Some(role.to_string());
     let new =
-        NewToken { name: "script".to_owned(), account: None, role: Some(Role::Viewer), days: 1 };
-    let too_much = NewToken { role: Some(Role::Administrator), ..new.clone() };
+        NewToken { name: "script".to_owned(), account: None, role: role(Role::Viewer), days: 1 };
+    let too_much = NewToken { role: role(Role::Administrator), ..new.clone() };
     let refused = engine.create_token(&identity.context, too_much).await;
     assert_eq!(refused.err().unwrap().reason(), "invalid");
     let token = engine.create_token(&identity.context, new).await.unwrap();

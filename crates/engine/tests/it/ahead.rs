@@ -130,7 +130,7 @@ async fn what_is_foretold_is_what_then_happens() {
         name: "ada".to_owned(),
         display_name: "Ada".to_owned(),
         email: None,
-        role: Role::Operator,
+        role: Role::Operator.to_string(),
         password: None,
         expires_at: None,
     };

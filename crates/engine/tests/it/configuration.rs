@@ -125,7 +125,7 @@ async fn views_are_ones_own_unless_shared() {
         name: "grace".to_owned(),
         display_name: String::new(),
         email: None,
-        role: Role::Viewer,
+        role: Role::Viewer.to_string(),
         password: Some(secret("correct horse battery")),
         expires_at: None,
     };

@@ -92,7 +92,7 @@ impl World {
             name: name.to_owned(),
             display_name: String::new(),
             email: Some(format!("{name}@example.org")),
-            role,
+            role: role.to_string(),
             password: None,
             expires_at: None,
         };

@@ -138,17 +138,10 @@ async fn directly(command: &TokenCommand) -> Result<Value> {
 async fn work(engine: &Engine, context: &Context, command: &TokenCommand) -> Result<Value> {
     match command {
         TokenCommand::Create(arguments) => {
-            let role = match arguments.role.as_deref() {
-                None => None,
-                Some(word) => Some(Role::parse(word).ok_or_else(|| {
-                    let roles = Role::ALL.map(Role::as_str).join(", ");
-                    anyhow!("there is no role “{word}”: one of {roles}")
-                })?),
-            };
             let new = NewToken {
                 name: arguments.name.clone(),
-                account: Some(administrator(engine).await?),
-                role,
+                account: Some(administrator(engine).await?.to_string()),
+                role: arguments.role.clone(),
                 days: arguments.days,
             };
             let made = engine.create_token(context, new).await?;

@@ -33,8 +33,8 @@ pub(crate) async fn prepare(dir: &Path) -> String {
     let admin = engine.accounts(&context).await.unwrap().remove(0);
     let new = NewToken {
         name: "test".to_owned(),
-        account: Some(admin.id),
-        role: Some(Role::Administrator),
+        account: Some(admin.id.to_string()),
+        role: Some(Role::Administrator.to_string()),
         days: 1,
     };
     let token = engine.create_token(&context, new).await.unwrap();

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use utoipa_axum::routes;
 
 use super::listing::Page;
-use super::token::role;
 use super::upload::located;
 use super::wire::{clearable, clearable_time};
 use super::{Operations, version};
@@ -194,17 +193,11 @@ async fn create_account(
     caller: Caller,
     Json(wish): Json<AccountWish>,
 ) -> Result<Response, Problem> {
-    let role = match role(&wish.role) {
-        Ok(role) => role,
-        Err(error) => {
-            return Err(engine.refuse_account(caller.context(), &wish.name, error).await.into());
-        }
-    };
     let new = NewAccount {
         name: wish.name,
         display_name: wish.display_name,
         email: wish.email,
-        role,
+        role: wish.role,
         password: wish.password.map(Secret::new),
         expires_at: wish.expires_at,
     };
@@ -234,16 +227,10 @@ async fn update_account(
     Json(patch): Json<AccountPatch>,
 ) -> Result<Json<Account>, Problem> {
     let condition = version::if_match(&headers)?;
-    let role = match patch.role.as_deref().map(role).transpose() {
-        Ok(role) => role,
-        Err(error) => {
-            return Err(engine.refuse_account_change(caller.context(), id, error).await.into());
-        }
-    };
     let change = AccountChange {
         display_name: patch.display_name,
         email: patch.email,
-        role,
+        role: patch.role,
         disabled: patch.disabled,
         expires_at: patch.expires_at,
     };

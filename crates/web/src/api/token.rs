@@ -4,16 +4,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chancery_engine::access::{NewToken, TokenView};
-use chancery_engine::{Engine, Error, Permission, Role};
+use chancery_engine::{Engine, Permission};
 use chancery_event::Timestamp;
-use chancery_event::id::{AccountId, TokenId};
+use chancery_event::id::TokenId;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::routes;
 
 use super::Operations;
-use super::listing::Page;
+use super::listing::{FilterParams, Page};
 use super::upload::located;
-use crate::edge::{Caller, Json, PathOf, Problem, Unrepeatable};
+use crate::edge::{Caller, Json, Params, PathOf, Problem, Unrepeatable};
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
@@ -96,24 +96,18 @@ struct MadeToken {
     expires_at: Timestamp,
 }
 
-/// The role that a text names.
-pub(super) fn role(text: &str) -> Result<Role, Error> {
-    Role::parse(text).ok_or_else(|| {
-        let names: Vec<_> = Role::ALL.iter().map(|role| role.as_str()).collect();
-        Error::invalid("role", format!("one of {}", names.join(", ")))
-    })
-}
-
 /// Tokens
 ///
 /// All of them for those with `account:read`, one's own for others.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "access",
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "access", params(FilterParams),
     responses((status = 200, description = "Newest first", body = Page<Token>)))]
 async fn list_tokens(
     State(engine): State<Engine>,
     caller: Caller,
+    Params(params): Params<FilterParams>,
 ) -> Result<Json<Page<Token>>, Problem> {
-    let tokens = engine.tokens(caller.context()).await?;
+    let filter = params.filter.as_deref().unwrap_or_default();
+    let tokens = engine.find_tokens(caller.context(), filter).await?;
     Ok(Json(Page::whole(tokens.into_iter().map(Token::from).collect())))
 }
 
@@ -145,22 +139,8 @@ async fn create_token(
     caller: Caller,
     Json(wish): Json<TokenWish>,
 ) -> Result<Response, Problem> {
-    let account = |text: &str| {
-        text.parse::<AccountId>().map_err(|error| Error::invalid("account", error.to_string()))
-    };
-    let understood = wish
-        .account
-        .as_deref()
-        .map(account)
-        .transpose()
-        .and_then(|account| Ok((account, wish.role.as_deref().map(role).transpose()?)));
-    let (account, role) = match understood {
-        Ok(understood) => understood,
-        Err(error) => {
-            return Err(engine.refuse_token(caller.context(), &wish.name, error).await.into());
-        }
-    };
-    let new = NewToken { name: wish.name, account, role, days: wish.days };
+    let TokenWish { name, account, role, days } = wish;
+    let new = NewToken { name, account, role, days };
     let made = engine.create_token(caller.context(), new).await?;
     let body = MadeToken {
         id: made.id.to_string(),

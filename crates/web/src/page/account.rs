@@ -7,7 +7,7 @@ use chancery_engine::{Error, Permission, Secret};
 use chancery_event::Timestamp;
 use maud::{Markup, html};
 
-use super::administration::{role_choices, role_of, shown_once, token_table};
+use super::administration::{role_choices, shown_once, token_table};
 use super::form::Fields;
 use super::shell::Shell;
 use super::typed::Typed;
@@ -107,7 +107,7 @@ async fn make_token(shell: Shell, Fields(typed): Fields) -> Response {
                 let new = NewToken {
                     name: typed.text("name").to_owned(),
                     account: None,
-                    role: Some(role_of(&typed)?),
+                    role: Some(typed.text("role").to_owned()),
                     days: days.map_err(|_| Error::invalid("days", "a whole number of days"))?,
                 };
                 shell.engine().create_token(shell.context(), new).await

@@ -92,12 +92,6 @@ pub(super) fn role_choices() -> Vec<ChoiceOption<'static>> {
     Role::ALL.iter().rev().map(choice).collect()
 }
 
-/// The role that was chosen.
-pub(super) fn role_of(typed: &Typed) -> Result<Role, chancery_engine::Error> {
-    let refuse = || chancery_engine::Error::invalid("role", "choose one of the roles");
-    Role::parse(typed.text("role")).ok_or_else(refuse)
-}
-
 async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
     let accounts = shell.engine().accounts(shell.context()).await?;
     let body = html! {
@@ -219,7 +213,7 @@ async fn create(shell: Shell, Fields(typed): Fields) -> Response {
                     name: typed.text("name").to_owned(),
                     display_name: typed.text("display_name").to_owned(),
                     email: typed.some("email"),
-                    role: role_of(&typed)?,
+                    role: typed.text("role").to_owned(),
                     password: None,
                     expires_at: end_of(&typed)?,
                 };

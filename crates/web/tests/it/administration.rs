@@ -5,6 +5,8 @@ use chancery_engine::Role;
 use chancery_testkit::{ADMIN_PASSWORD, Authority, TestServer};
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
+
 #[tokio::test]
 async fn accounts_are_made_changed_and_deleted() {
     let server = TestServer::start().await;
@@ -41,6 +43,28 @@ async fn accounts_are_made_changed_and_deleted() {
     server.delete(&location).send().await.expect(404);
     let all = server.get("/api/v1/accounts").send().await.expect(200).json();
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_word_that_is_no_role_is_an_attempt_through_the_pages_as_well() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::sign_in_as(&server, Role::Administrator).await;
+    let accounts = server.get("/api/v1/accounts").send().await.expect(200).json();
+    let id = accounts["items"][0]["id"].as_str().unwrap();
+    let own = format!("/administration/accounts/{id}");
+    for path in ["/administration/accounts", &own, "/account/tokens"] {
+        let fields = [("name", "x"), ("role", "king"), ("days", "7"), ("display_name", "x")];
+        let answer = browser.post(path, &fields).await;
+        assert!(answer.text().contains("of administrator, operator"), "{path}");
+    }
+    server.settle().await;
+    for kind in ["account.create", "account.update", "token.create"] {
+        let path = format!("/api/v1/events?filter=type:{kind}%20outcome:failure%20reason:invalid");
+        let found = server.get(&path).send().await.expect(200).json();
+        assert_eq!(found["items"].as_array().unwrap().len(), 1, "{kind}: {found:#}");
+        assert!(!found.to_string().contains("king"), "what was typed is not sealed: {found:#}");
+    }
     server.finish().await;
 }
 

@@ -30,7 +30,7 @@ impl<'a> Browser<'a> {
             name: name.clone(),
             display_name: "<b>bold</b>".to_owned(),
             email: None,
-            role,
+            role: role.to_string(),
             password: Some(Secret::new(FIRST.to_owned())),
             expires_at: None,
         };

@@ -27,8 +27,12 @@ impl World {
         let id = made["id"].as_str().or(made["account"]["id"].as_str());
         let account: AccountId = id.unwrap_or_else(|| panic!("{made}")).parse().unwrap();
         let context = Context::command_line(server.engine().environment());
-        let new =
-            NewToken { name: "t".to_owned(), account: Some(account), role: Some(role), days: 1 };
+        let new = NewToken {
+            name: "t".to_owned(),
+            account: Some(account.to_string()),
+            role: Some(role.to_string()),
+            days: 1,
+        };
         let token = server.engine().create_token(&context, new).await.unwrap();
         let token = token.secret.expose().clone();
         let authority = Authority::new("Scope CA", server.now());

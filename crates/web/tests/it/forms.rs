@@ -43,7 +43,7 @@ async fn a_password_for_one_time_leads_to_choosing_another() {
         name: "grace".to_owned(),
         display_name: "Grace".to_owned(),
         email: None,
-        role: Role::Viewer,
+        role: Role::Viewer.to_string(),
         password: None,
         expires_at: None,
     };

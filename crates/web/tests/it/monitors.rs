@@ -252,7 +252,7 @@ async fn a_password_of_age_is_changed_at_the_next_sign_in(office: &mut Office) {
         name: "eve".to_owned(),
         display_name: String::new(),
         email: None,
-        role: Role::Viewer,
+        role: Role::Viewer.to_string(),
         password: Some(words.0.to_owned().into()),
         expires_at: None,
     };

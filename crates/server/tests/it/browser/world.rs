@@ -210,7 +210,7 @@ async fn furnish(engine: &Engine) {
         name: "vera.viewer".to_owned(),
         display_name: "Vera Viewer".to_owned(),
         email: Some("vera@example.org".to_owned()),
-        role: Role::Viewer,
+        role: Role::Viewer.to_string(),
         password: Some("a first password of some length".to_owned().into()),
         expires_at: None,
     };
@@ -218,8 +218,8 @@ async fn furnish(engine: &Engine) {
     let admin = engine.accounts(&context).await.unwrap().remove(0);
     let token = NewToken {
         name: "for the nightly report".to_owned(),
-        account: Some(admin.id),
-        role: Some(Role::Auditor),
+        account: Some(admin.id.to_string()),
+        role: Some(Role::Auditor.to_string()),
         days: 1,
     };
     engine.create_token(&context, token).await.unwrap();

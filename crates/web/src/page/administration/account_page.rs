@@ -9,7 +9,7 @@ use chancery_engine::{Error, Permission};
 use chancery_event::id::AccountId;
 use maud::{Markup, html};
 
-use super::{end_of, last_day, last_day_field, parts, role_choices, role_of, shown_once, state};
+use super::{end_of, last_day, last_day_field, parts, role_choices, shown_once, state};
 use crate::edge::{Access, Problem, Routes, path_of};
 use crate::page::address::Address;
 use crate::page::form::Fields;
@@ -237,7 +237,7 @@ async fn save(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Re
                 let change = AccountChange {
                     display_name: Some(typed.text("display_name").to_owned()),
                     email: Some(typed.text("email").to_owned()),
-                    role: Some(role_of(&typed)?),
+                    role: Some(typed.text("role").to_owned()),
                     disabled: None,
                     expires_at: if touched { Some(end_of(&typed)?) } else { None },
                 };

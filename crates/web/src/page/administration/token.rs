@@ -10,9 +10,12 @@ use maud::{Markup, html};
 use super::parts;
 use crate::edge::{Access, Routes, path_of};
 use crate::page::form::Fields;
+use crate::page::listing::{self, Narrowed};
 use crate::page::shell::Shell;
 use crate::page::{GET, POST};
 use crate::ui::{self, Column, Icon, Nav, Row, Table, Tone};
+
+const PLACEHOLDER: &str = "state:active ends<30d role:operator";
 
 pub(super) fn add(routes: &mut Routes) {
     let read = Access::Session(Permission::AccountRead);
@@ -24,13 +27,25 @@ pub(super) fn add(routes: &mut Routes) {
 async fn show(shell: Shell) -> Response {
     shell
         .answer(async {
-            let tokens = shell.engine().tokens(shell.context()).await?;
+            let schema = shell.engine().token_schema();
+            let narrowed = Narrowed::read(&shell.address, &schema);
+            let text = if narrowed.error.is_some() { "" } else { narrowed.text.as_str() };
+            let tokens = shell.engine().find_tokens(shell.context(), text).await?;
+            let is_whole = narrowed.text.is_empty();
             let body = html! {
                 (ui::page_header("Administration", "API tokens of all accounts.", html! {
                     (ui::button("Make one of your own", "/account#tokens", Some(Icon::Key), true))
                 }))
                 (parts(&shell, "/administration/tokens"))
-                @if tokens.is_empty() {
+                @if !(is_whole && tokens.is_empty()) {
+                    (narrowed.search_box("token-search", &shell.address, "/administration/tokens", PLACEHOLDER))
+                }
+                @if narrowed.error.is_some() {
+                    (listing::not_understood())
+                } @else if tokens.is_empty() && !is_whole {
+                    (ui::empty_state("No token fits", "Take a condition away.",
+                        Some(ui::button("Show all", "/administration/tokens", None, true))))
+                } @else if tokens.is_empty() {
                     (ui::empty_state("No tokens", "Programs sign in with tokens. Everybody makes their own, on their account's page.", None))
                 } @else {
                     (table(&shell, &tokens, "/administration/tokens", shell.may(Permission::AccountWrite)))
