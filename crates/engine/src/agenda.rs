@@ -1,7 +1,7 @@
 //! What runs by the clock: sets monitors and schedules up from their definitions, keeps what is
 //! watched in step with the log, and runs what is due.
 //!
-//! The loop takes no input (invariant 8): it reads definitions and times from the store. Each task
+//! The loop takes no input (invariant 7): it reads definitions and times from the store. Each task
 //! has a lease, so that one runner has it at a time; a run that was missed while nobody ran happens
 //! once, at the first opportunity. A clock that was put back makes nothing wait: a task is due no
 //! later than its timetable says from now on.

@@ -19,8 +19,12 @@ mod change;
 pub(crate) mod courier;
 mod definition;
 mod fan_out;
+mod flight;
+mod prepare;
 mod query;
 mod receipt;
+mod search;
+mod second_path;
 mod secrets;
 mod selection;
 mod track;
@@ -41,7 +45,9 @@ use crate::Error;
 use crate::net::Network;
 
 pub use access::{ForwarderAccess, Reach};
-pub use chancery_store::table::delivery::search::Query as DeliveryQuery;
+pub use chancery_store::table::delivery::search::{
+    Query as DeliveryQuery, REASONS as DELIVERY_REASONS, STATES as DELIVERY_STATES,
+};
 pub use chancery_store::table::delivery::{Attempt, Delivery};
 pub use chancery_store::table::destination::{Course, Destination};
 pub(crate) use change::ready;
@@ -194,6 +200,8 @@ pub struct Sent {
     pub request: Value,
     /// Head of what came back.
     pub response: Value,
+    /// Addresses that were refused for good while others were taken, and what was said.
+    pub refused: Vec<(String, String)>,
 }
 
 impl Sent {
@@ -273,6 +281,16 @@ pub trait Sender: Send + Sync + 'static {
 
     /// One attempt. Ends within its own time limits; never follows where it is sent on to.
     fn send(&self, address: Arc<Address>, parcel: Parcel) -> BoxFuture<'static, Sent>;
+
+    /// Asks a receiver, before it is saved, whether it wants what it will be sent, where its kind
+    /// has a way to ask; `challenge` cannot be guessed.
+    fn verify(
+        &self,
+        _: Arc<Address>,
+        _challenge: String,
+    ) -> BoxFuture<'static, Result<(), SendError>> {
+        Box::pin(async { Ok(()) })
+    }
 
     /// What it will use to reach addresses.
     fn network(&self) -> Network;

@@ -1,4 +1,4 @@
-//! The operation guard (invariants 1, 2, 3 and 7): every attempted operation ends in exactly one
+//! The operation guard (invariants 1, 2 and 6): every attempted operation ends in exactly one
 //! completion event, whatever path it leaves by.
 //!
 //! [`Operation::run`] does the work and records the success in one transaction. If the work or its

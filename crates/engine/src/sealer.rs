@@ -5,7 +5,7 @@
 //! recomputes the root from them over the stored edge of the tree, and only signs if it is the root
 //! of the stored tiles. The second is durable before anybody hears of it, and the first with it.
 //! Every round starts from what the store says, never from memory, so the code after a crash is the
-//! code of every day (invariant 8).
+//! code of every day (invariant 7).
 //!
 //! Of several nodes one seals: the one that holds the lease, whose token every transaction here
 //! checks. The others only watch how far the log is. A transaction that recorded an event may

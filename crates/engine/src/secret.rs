@@ -1,4 +1,4 @@
-//! Secrets are a type that has no `Debug`, no `Serialize` and no way into an event (invariant 11).
+//! Secrets are a type that has no `Debug`, no `Serialize` and no way into an event (invariant 9).
 
 use zeroize::{Zeroize, Zeroizing};
 

@@ -14,7 +14,7 @@ use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
 /// The lists that have views.
-pub const LISTS: [&str; 4] = ["events", "certificates", "jobs", "alerts"];
+pub const LISTS: [&str; 5] = ["events", "certificates", "jobs", "alerts", "deliveries"];
 /// Longest query, in bytes.
 pub const QUERY_LENGTH_MAX: usize = 8_192;
 /// Views of one account at most.

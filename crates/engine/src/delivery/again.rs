@@ -3,16 +3,16 @@
 use chancery_event::id::DeliveryId;
 use chancery_event::types::delivery as types;
 use chancery_event::{LogIndex, Timestamp};
-use chancery_store::table::delivery as table;
-use chancery_store::table::destination;
+use chancery_store::table::delivery::{self as table, search};
+use chancery_store::table::destination::{self, Destination};
 use chancery_store::{Tx, log};
 
 use super::Class;
-use super::receipt::target;
+use super::receipt::{given_up_key, target};
 use crate::configuration::shortened;
 use crate::operation::Done;
-use crate::scribe::Draft;
-use crate::{Context, Engine, Error, Permission};
+use crate::scribe::{Draft, Scribe};
+use crate::{Context, Engine, Error, Permission, alert};
 
 /// Deliveries deleted in one transaction at most.
 const SWEEP_MAX: usize = 1_000;
@@ -29,9 +29,15 @@ impl Engine {
         let checked = async {
             context.require(Permission::ForwarderWrite)?;
             let row = self.delivery_row(id).await?;
+            if row.reason == "test" {
+                let message = "it was a trial: try the destination out once more".to_owned();
+                return Err(Error::Conflict { reason: "trial", message });
+            }
             let mut link = self.link().await?;
             let found = destination::find(&mut link, &row.destination).await?;
             drop(link);
+            // Another destination of the same name has nothing to do with it.
+            let found = found.filter(|destination| destination.created_at <= row.created_at);
             let destination = found.ok_or_else(|| Error::Conflict {
                 reason: "destination_gone",
                 message: "its destination was deleted".to_owned(),
@@ -40,6 +46,7 @@ impl Engine {
                 "forwarder" => Class::Forwarder,
                 _ => Class::Channel,
             };
+            self.may_carry(context, class).await?;
             self.manageable(context, class, &row.destination).await
         };
         let row = match checked.await {
@@ -56,6 +63,9 @@ impl Engine {
                     let row = table::find(tx, id).await?;
                     let row = row.ok_or_else(|| Error::not_found("delivery", id))?;
                     table::resend(tx, id, scribe.now()).await?;
+                    if let Some(row) = destination::find(tx, &name).await? {
+                        settle(tx, scribe, &row).await?;
+                    }
                     let payload = types::Resend {
                         delivery_id: Some(id),
                         destination: Some(name.clone()),
@@ -69,8 +79,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts back everything that was given up since a time (operation `delivery.recover`); answers
-    /// how many deliveries that is.
+    /// Puts back everything that was given up since a time (operation `delivery.recover`), trials
+    /// left out; answers how many deliveries that is.
     ///
     /// # Errors
     /// There is no such destination, or the caller may not manage it.
@@ -84,7 +94,11 @@ impl Engine {
         let attempt = types::Recover { destination: shortened(name), since, deliveries: None };
         let operation =
             self.operation(context, class.permission(), &attempt)?.about(target(&shortened(name)));
-        if let Err(error) = self.manageable(context, class, name).await {
+        let may = match self.manageable(context, class, name).await {
+            Ok(_) => self.may_carry(context, class).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = may {
             return Err(operation.fail(error).await);
         }
         let (name, woken) = (name.to_owned(), name);
@@ -92,7 +106,12 @@ impl Engine {
             .run(move |tx, scribe| {
                 let name = name.clone();
                 Box::pin(async move {
-                    let count = table::recover(tx, &name, since, scribe.now()).await?;
+                    let row = destination::find(tx, &name).await?;
+                    let row = row.ok_or_else(|| Error::not_found(class.as_str(), &name))?;
+                    // What was meant for another one of this name stays where it is.
+                    let begin = since.max(row.created_at);
+                    let count = table::recover(tx, &name, begin, scribe.now()).await?;
+                    settle(tx, scribe, &row).await?;
                     let payload = types::Recover {
                         destination: name.clone(),
                         since,
@@ -107,20 +126,23 @@ impl Engine {
     }
 
     /// Sets a forwarder back (or on) to a log index: everything from there that it selects is sent,
-    /// as new deliveries (operation `forwarder.replay`).
+    /// as new deliveries (operation `forwarder.replay`). With `to`, it is everything before that
+    /// index, and then it goes on where it was. Answers how many entries of that part of the log
+    /// have left the database: those are not sent.
     ///
     /// # Errors
-    /// There is no such forwarder, the index is not in the log, or the caller may not manage it.
+    /// There is no such forwarder, an index is not in the log, or the caller may not manage it.
     pub async fn replay_forwarder(
         &self,
         context: &Context,
         name: &str,
         from: u64,
-    ) -> Result<(), Error> {
+        to: Option<u64>,
+    ) -> Result<u64, Error> {
         let attempt = types::Replay {
             destination: shortened(name),
             from_index: from,
-            to_index: None,
+            to_index: to,
             deliveries: None,
         };
         let operation = self
@@ -134,33 +156,67 @@ impl Engine {
             return Err(operation.fail(error).await);
         }
         let name = name.to_owned();
-        operation
+        let removed = operation
             .run(move |tx, scribe| {
                 let name = name.clone();
                 Box::pin(async move {
                     let row = destination::find(tx, &name).await?;
                     let mut row = row.ok_or_else(|| Error::not_found("forwarder", &name))?;
                     let size = log::latest_index(tx).await?;
-                    if LogIndex(from) > size {
-                        let message = format!("the log has {size} entries");
-                        return Err(Error::invalid("from_index", message));
-                    }
-                    let before = row.next_index;
+                    // One that sends again already goes on where it was before that.
+                    let before = row.replay.map_or(row.next_index, |(_, resume)| resume);
+                    let end = replay_end(from, to, before, size)?;
+                    row.replay = (from < end.0).then_some((end, before));
                     row.next_index = LogIndex(from);
                     row.changed_at = scribe.now();
                     destination::update(tx, &row).await?;
+                    let spans = log::removed_spans(tx, from, end.0.max(from)).await?;
+                    let removed = spans.iter().map(|(first, last)| last - first + 1).sum();
                     let payload = types::Replay {
                         destination: name.clone(),
                         from_index: from,
-                        to_index: Some(before.0),
+                        to_index: Some(end.0),
                         deliveries: None,
                     };
-                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target(&name)) })
+                    let draft = Draft::new(&payload)?.target(target(&name));
+                    Ok(Done { value: removed, draft })
                 })
             })
             .await?;
         self.wake_courier();
-        Ok(())
+        Ok(removed)
+    }
+}
+
+/// Ends the alert that deliveries were given up, once none is.
+async fn settle(tx: &mut Tx, scribe: &Scribe, row: &Destination) -> Result<(), Error> {
+    if search::backlog(tx, &row.name, row.created_at).await?.1 == 0 {
+        alert::resolve(tx, scribe, &given_up_key(&row.name), "sent_again").await?;
+    }
+    Ok(())
+}
+
+/// Where sending again ends: before `to`, or where the forwarder stood.
+fn replay_end(
+    from: u64,
+    to: Option<u64>,
+    before: LogIndex,
+    size: LogIndex,
+) -> Result<LogIndex, Error> {
+    if LogIndex(from) > size {
+        return Err(Error::invalid("from_index", format!("the log has {size} entries")));
+    }
+    match to {
+        None => Ok(before),
+        Some(to) if to <= from => {
+            Err(Error::invalid("to_index", "it lies behind the index that it begins at"))
+        }
+        Some(to) if LogIndex(to) > before => {
+            let message =
+                format!("the forwarder has come to {before}; what follows is sent anyway");
+            Err(Error::invalid("to_index", message))
+        }
+        Some(to) => Ok(LogIndex(to)),
     }
 }
 

@@ -15,20 +15,13 @@ use chancery_store::{Link, Tx, log};
 use serde_json::Value;
 
 use super::definition::{Definition, Runner};
-use super::receipt::{disabled_key, failing_key, target};
-use super::{Address, Checked, Class, Secrets, Sender};
+use super::prepare::{Prepared, changes, check_recipients};
+use super::receipt::{disabled_key, failing_key, given_up_key, target, unusable_key};
+use super::{Address, Class, Secrets, Sender};
 use crate::configuration::{Changes, same_version, shortened};
-use crate::net::NetError;
 use crate::operation::{Done, Operation};
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, alert};
-
-/// Largest body, in bytes of JSON.
-const BODY_MAX: usize = 65_536;
-/// Largest secret, in bytes.
-const SECRET_MAX: usize = 32_768;
-/// Members that may name people or repeat what they wrote.
-const PRIVATE: [&str; 4] = ["title", "description", "select", "settings"];
 
 /// What somebody wants a destination to be.
 #[derive(Clone, Default)]
@@ -52,16 +45,6 @@ pub struct Saved {
     pub version: i64,
     /// Secrets that were made.
     pub generated: Generated,
-}
-
-/// What is ready to be written.
-#[derive(Clone)]
-struct Prepared {
-    definition: Definition,
-    secrets: Secrets,
-    sealed: Option<Vec<u8>>,
-    given: Vec<String>,
-    generated: Generated,
 }
 
 impl Class {
@@ -136,7 +119,7 @@ impl Engine {
             context.require(class.permission())?;
             crate::automation::check_name("name", name)?;
             self.may_carry(context, class).await?;
-            let prepared = self.prepare(class, name, &edit, Secrets::default()).await?;
+            let prepared = self.prepare(class, name, &edit, Secrets::default(), true).await?;
             check_recipients(class, &prepared.definition)?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
             Ok(prepared)
@@ -176,7 +159,7 @@ impl Engine {
     }
 
     /// Changes a destination (operation `configuration.update`). With `version`, only if it still
-    /// has it. The kind and the runner stay what they were.
+    /// has it. The kind stays what it was.
     ///
     /// # Errors
     /// There is none, somebody changed it first, or a member cannot be accepted.
@@ -189,7 +172,7 @@ impl Engine {
         edit: DestinationEdit,
     ) -> Result<Saved, Error> {
         let operation = self.changing(context, class, name)?;
-        self.update_in(operation, context, class, name, version, edit).await
+        self.update_in(operation, context, class, name, (version, edit)).await
     }
 
     /// Goes on with an operation that changes a destination.
@@ -199,27 +182,10 @@ impl Engine {
         context: &Context,
         class: Class,
         name: &str,
-        version: Option<i64>,
-        edit: DestinationEdit,
+        (version, edit): (Option<i64>, DestinationEdit),
     ) -> Result<Saved, Error> {
-        let prepared = async {
-            context.require(class.permission())?;
-            let mut link = self.link().await?;
-            let row = self.destination_row(&mut link, class, name).await?;
-            self.may_manage(context, class, name, &row.path).await?;
-            self.may_carry(context, class).await?;
-            let old = self.address(&mut link, &row).await?;
-            drop(link);
-            let prepared = self.prepare(class, name, &edit, old.secrets.clone()).await?;
-            check_recipients(class, &prepared.definition)?;
-            self.may_manage(context, class, name, &prepared.definition.path).await?;
-            if prepared.definition.kind != row.kind {
-                let message = format!("it is a {} and stays one: make another", row.kind);
-                return Err(Error::invalid("kind", message));
-            }
-            Ok((prepared, Arc::new(old)))
-        };
-        let (operation, (prepared, old)) = ready(operation, prepared.await).await?;
+        let prepared = self.prepare_change(context, class, name, &edit).await;
+        let (operation, (prepared, old)) = ready(operation, prepared).await?;
         let generated = prepared.generated.clone();
         let name = name.to_owned();
         let version = operation
@@ -241,6 +207,7 @@ impl Engine {
                     reschedule(&mut row, &prepared.definition, scribe.now());
                     if let Some(start) = edit.start {
                         row.next_index = LogIndex(start).min(log::latest_index(tx).await?);
+                        row.replay = None;
                     }
                     table::update(tx, &row).await?;
                     deliveries::hasten(tx, &name, scribe.now()).await?;
@@ -264,6 +231,36 @@ impl Engine {
         Ok(Saved { version, generated })
     }
 
+    /// What an edit makes of a destination, and what that was before.
+    async fn prepare_change(
+        &self,
+        context: &Context,
+        class: Class,
+        name: &str,
+        edit: &DestinationEdit,
+    ) -> Result<(Prepared, Arc<Address>), Error> {
+        context.require(class.permission())?;
+        let mut link = self.link().await?;
+        let row = self.destination_row(&mut link, class, name).await?;
+        self.may_manage(context, class, name, &row.path).await?;
+        self.may_carry(context, class).await?;
+        let old = self.address(&mut link, &row).await?;
+        drop(link);
+        // A new secret to sign with says nothing about where it leads: it is made while a name
+        // cannot be resolved as well.
+        let rotates = edit.body == old.definition.body()
+            && edit.secrets.keys().all(|name| name.starts_with("signing"));
+        let prepared = self.prepare(class, name, edit, old.secrets.clone(), !rotates).await?;
+        check_recipients(class, &prepared.definition)?;
+        self.may_manage(context, class, name, &prepared.definition.path).await?;
+        if prepared.definition.kind != row.kind {
+            let message = format!("it is a {} and stays one: make another", row.kind);
+            return Err(Error::invalid("kind", message));
+        }
+        self.keeps_secrets(&old, &prepared, edit)?;
+        Ok((prepared, Arc::new(old)))
+    }
+
     /// Replaces the secret that a destination signs with (operation `configuration.update`); for so
     /// many hours the old one signs as well. Answers the new one.
     ///
@@ -279,7 +276,7 @@ impl Engine {
         let operation = self.changing(context, class, name)?;
         let rotated = self.rotated(context, class, name, overlap_hours).await;
         let (operation, (version, edit)) = ready(operation, rotated).await?;
-        self.update_in(operation, context, class, name, Some(version), edit).await
+        self.update_in(operation, context, class, name, (Some(version), edit)).await
     }
 
     /// The version that signs with the present secret, and the edit that replaces it.
@@ -403,8 +400,10 @@ impl Engine {
                     };
                     table::add_version(tx, &gone).await?;
                     deliveries::give_up(tx, &name, scribe.now()).await?;
-                    settle_alerts(tx, scribe, &name, true).await?;
-                    alert::resolve(tx, scribe, &failing_key(&name), "deleted").await?;
+                    for key in [disabled_key, failing_key, given_up_key, unusable_key] {
+                        let key = key(&name);
+                        alert::resolve(tx, scribe, &key, "deleted").await?;
+                    }
                     Ok(Done { value: (), draft: Draft::new(&attempt)?.target(target(&name)) })
                 })
             })
@@ -461,70 +460,12 @@ impl Engine {
     }
 
     /// Refuses who may not see all events: a forwarder would carry them past the scope.
-    async fn may_carry(&self, context: &Context, class: Class) -> Result<(), Error> {
+    pub(super) async fn may_carry(&self, context: &Context, class: Class) -> Result<(), Error> {
         match class {
             Class::Forwarder => self.require_all_events(context).await,
             Class::Channel => Ok(()),
         }
     }
-
-    /// Checks a definition as it will be used: by its sender, and by where its hosts lead.
-    async fn prepare(
-        &self,
-        class: Class,
-        name: &str,
-        edit: &DestinationEdit,
-        mut secrets: Secrets,
-    ) -> Result<Prepared, Error> {
-        if edit.body.to_string().len() > BODY_MAX {
-            return Err(Error::invalid("body", format!("at most {BODY_MAX} bytes")));
-        }
-        let definition = Definition::read(&edit.body)?;
-        if class == Class::Channel {
-            definition.check_channel()?;
-        }
-        let sender = self.senders()?;
-        if !sender.kinds().contains(&definition.kind.as_str()) {
-            let message = format!("one of {}", sender.kinds().join(", "));
-            return Err(Error::invalid("kind", message));
-        }
-        for (secret, value) in &edit.secrets {
-            if value.len() > SECRET_MAX {
-                let message = format!("at most {SECRET_MAX} bytes");
-                return Err(Error::invalid(format!("secrets/{secret}"), message));
-            }
-            secrets.set(secret, value);
-        }
-        let before = secrets.names();
-        let checked: Checked = sender.check(&definition, &mut secrets)?;
-        let network = sender.network();
-        for (member, host, _) in &checked.hosts {
-            network
-                .addresses(host)
-                .await
-                .map_err(|error: NetError| Error::invalid(member.clone(), error.to_string()))?;
-        }
-        let made = secrets.names().into_iter().filter(|name| !before.contains(name));
-        let generated =
-            made.filter_map(|name| Some((name.clone(), secrets.find(&name)?.to_owned()))).collect();
-        let sealed = secrets.sealed(&self.0.secrets_key, name, self.environment())?;
-        let given = edit.secrets.keys().cloned().collect();
-        Ok(Prepared { definition, secrets, sealed, given, generated })
-    }
-}
-
-/// Mail of a forwarder has the recipients that its settings name; mail of a channel has those of
-/// each message.
-fn check_recipients(class: Class, definition: &Definition) -> Result<(), Error> {
-    let named = definition.settings.get("to").is_some_and(|to| match to {
-        serde_json::Value::Array(list) => !list.is_empty(),
-        serde_json::Value::String(text) => !text.trim().is_empty(),
-        _ => false,
-    });
-    if class == Class::Forwarder && definition.kind == "email" && !named {
-        return Err(Error::invalid("settings/to", "at least one mail address is needed"));
-    }
-    Ok(())
 }
 
 /// Goes on with an operation, or records that it failed.
@@ -560,6 +501,7 @@ fn made(
         changed_at: now,
         disabled_because: (!enabled).then(|| "by_hand".to_owned()),
         next_index: edit.start.map_or(size, |start| LogIndex(start).min(size)),
+        replay: None,
         batch_at: None,
         course: Course::default(),
     };
@@ -597,10 +539,14 @@ async fn settle_alerts(
     name: &str,
     enabled: bool,
 ) -> Result<(), Error> {
-    if enabled {
-        alert::resolve(tx, scribe, &disabled_key(name), "enabled").await?;
+    // Its failures were forgotten with the change, or it is not tried any more: a success would
+    // resolve nothing. What still fails is told again.
+    if !enabled {
+        alert::resolve(tx, scribe, &unusable_key(name), "disabled").await?;
+        return alert::resolve(tx, scribe, &failing_key(name), "disabled").await.map(|_| ());
     }
-    Ok(())
+    alert::resolve(tx, scribe, &failing_key(name), "changed").await?;
+    alert::resolve(tx, scribe, &disabled_key(name), "enabled").await.map(|_| ())
 }
 
 async fn add_version(
@@ -619,38 +565,4 @@ async fn add_version(
         created_by: by,
     };
     Ok(table::add_version(tx, &version).await?)
-}
-
-/// What changed, for the event: never a secret, and what may be about people apart.
-fn changes(
-    old: Option<&Address>,
-    new: Option<&Prepared>,
-    was: Option<bool>,
-    is: Option<bool>,
-) -> Changes {
-    let members = |body: Option<Value>| body.and_then(|body| body.as_object().cloned());
-    let before = members(old.map(|old| old.definition.body())).unwrap_or_default();
-    let after = members(new.map(|new| new.definition.body())).unwrap_or_default();
-    let mut changes = Changes::default();
-    changes.note("enabled", was.into(), is.into());
-    let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    for name in names {
-        let text = |value: Option<&Value>| match value {
-            None => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(value) => value.to_string(),
-        };
-        let (old, new) = (text(before.get(name)), text(after.get(name)));
-        if PRIVATE.contains(&name.as_str()) {
-            changes.note_private(name, &old, &new);
-        } else {
-            changes.note(name, old.into(), new.into());
-        }
-    }
-    let old = old.map(|old| old.secrets.names()).unwrap_or_default();
-    let names = new.map(|new| new.secrets.names()).unwrap_or_default();
-    changes.note("secrets", old.into(), names.into());
-    let given = new.map(|new| new.given.clone()).unwrap_or_default();
-    changes.note("secrets_set", Value::Null, given.into());
-    changes
 }

@@ -1,6 +1,6 @@
 //! The courier: serves the destinations that this node has a lease on.
 //!
-//! The loop takes no input (invariant 8): a signal, a timer and the end of an attempt wake the same
+//! The loop takes no input (invariant 7): a signal, a timer and the end of an attempt wake the same
 //! code. A round renews leases, turns sealed events into deliveries, starts attempts, and books
 //! what came of them. A destination is served by one node at a time; what is booked names the
 //! lease, so that a node that lost it changes nothing.
@@ -11,23 +11,22 @@
 //! that the log itself is the queue.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chancery_event::id::DeliveryId;
 use chancery_event::{LogIndex, Timestamp};
 use chancery_store::Tx;
-use chancery_store::log::{self, Sealed};
+use chancery_store::log::Sealed;
 use chancery_store::table::delivery::{self as table, Delivery};
 use chancery_store::table::destination::{self, Course, Destination};
 use futures::FutureExt as _;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::flight::Flight;
 use super::selection::Selector;
-use super::{Address, Content, Parcel, SendError, Sender, Sent, carried};
+use super::{Address, Sender, Sent};
 use crate::{Engine, Error};
 
 /// How long a lease lasts.
@@ -40,6 +39,8 @@ const PLACE: i64 = 2 * Timestamp::SECOND;
 const TRACKS_MAX: usize = 5_000;
 /// Attempts under way at a time.
 const FLIGHT_MAX: usize = 1_024;
+/// Attempts under way at destinations that fail: the others never wait for them.
+const FAILING_MAX: usize = FLIGHT_MAX / 2;
 /// Attempts under way at one destination.
 const WINDOW_MAX: usize = 64;
 const WINDOW_FIRST: usize = 4;
@@ -51,8 +52,6 @@ pub(super) const AHEAD_MAX: u64 = 4_096;
 const READ_MAX: usize = 512;
 /// Attempts booked in one transaction.
 const BOOK_MAX: usize = 512;
-/// One attempt ends after this, whatever the sender does.
-const ATTEMPT_MAX: Duration = Duration::from_secs(90);
 const TICK: Duration = Duration::from_secs(1);
 /// How often deliveries that are kept no longer are deleted.
 const SWEEP: Duration = Duration::from_secs(3_600);
@@ -105,6 +104,37 @@ impl Track {
         self.row = row;
     }
 
+    /// Where the cursor stands after everything before `end` was looked at: an end of what is sent
+    /// again leads to where it was before.
+    pub(super) fn place_after(&self, end: u64) -> u64 {
+        match self.row.replay {
+            Some((to, resume)) if self.sends_again() && end >= to.0 => resume.0.max(end),
+            _ => end,
+        }
+    }
+
+    /// Whether what is read next was read before.
+    pub(super) fn sends_again(&self) -> bool {
+        self.row.replay.is_some_and(|(to, _)| self.seen < to.0)
+    }
+
+    /// The index that is read up to.
+    pub(super) fn reads_to(&self, size: u64) -> u64 {
+        match self.row.replay {
+            Some((to, _)) if self.sends_again() => to.0.min(size),
+            _ => size,
+        }
+    }
+
+    /// Moves in memory as the cursor moved in the store.
+    pub(super) fn moved(&mut self, to: LogIndex) {
+        self.row.next_index = to;
+        self.seen = self.seen.max(to.0);
+        if self.row.replay.is_some_and(|(_, resume)| to >= resume) {
+            self.row.replay = None;
+        }
+    }
+
     /// Attempts that may be started now.
     fn room(&self, now: Timestamp) -> usize {
         let most = match self.row.course.open_until {
@@ -137,8 +167,11 @@ pub(crate) struct Courier {
     pub(super) tracks: HashMap<String, Track>,
     flights: JoinSet<Done>,
     done: Vec<Done>,
-    /// Destinations whose alert is known, with why they cannot work, if they cannot.
-    unusable: HashMap<String, Option<String>>,
+    /// The destination whose turn comes first.
+    turn: String,
+    /// Destinations whose alert is known: when they were changed, and why they cannot work, if they
+    /// cannot.
+    told: HashMap<String, (Timestamp, Option<String>)>,
     leased_at: Option<Timestamp>,
     placed_at: Option<Timestamp>,
     pub(super) lag_looked_at: Option<Timestamp>,
@@ -148,6 +181,11 @@ pub(crate) struct Courier {
 /// Serves destinations until `stop` is set.
 pub(crate) async fn run(engine: Engine, sender: Arc<dyn Sender>, mut stop: watch::Receiver<bool>) {
     let mut sealed = engine.sealed();
+    if engine.settings().database.is_none()
+        && let Err(error) = release_all(&engine).await
+    {
+        tracing::warn!(%error, "leases of a program that died are waited for");
+    }
     let mut courier = Courier::new(engine, sender);
     let mut wake = courier.changed.clone();
     let mut sweeping = tokio::time::interval(SWEEP);
@@ -205,7 +243,8 @@ impl Courier {
             tracks: HashMap::new(),
             flights: JoinSet::new(),
             done: Vec::new(),
-            unusable: HashMap::new(),
+            turn: String::new(),
+            told: HashMap::new(),
             leased_at: None,
             placed_at: None,
             lag_looked_at: None,
@@ -257,17 +296,7 @@ impl Courier {
             std::mem::take(&mut *kicked.lock().unwrap_or_else(PoisonError::into_inner))
         };
         self.persist_places().await?;
-        let (token, until) = (self.token.clone(), now.plus(LEASE));
-        let store = self.engine.0.store.clone();
-        store
-            .transaction("delivery.lease", move |tx: &mut Tx| {
-                let token = token.clone();
-                Box::pin(async move {
-                    destination::lease(tx, &token, TRACKS_MAX, !fresh, now, until).await?;
-                    Ok::<(), Error>(())
-                })
-            })
-            .await?;
+        self.lease(!fresh, now).await?;
         if !fresh {
             self.leased_at = Some(now);
         }
@@ -275,9 +304,11 @@ impl Courier {
         let held = destination::held(&mut link, &self.token).await?;
         let names: HashSet<&str> = held.iter().map(|row| row.name.as_str()).collect();
         self.tracks.retain(|name, _| names.contains(name.as_str()));
+        self.told.retain(|name, _| names.contains(name.as_str()));
         let attributes = chancery_store::table::attribute::all(&mut link).await?;
-        let mut works: Vec<(String, Option<String>)> = Vec::new();
+        let mut works: Vec<(String, (Timestamp, Option<String>))> = Vec::new();
         for row in held {
+            let changed_at = row.changed_at;
             let known = self.tracks.get_mut(&row.name).filter(|t| t.row.version == row.version);
             if let Some(track) = known {
                 // Somebody may have put deliveries back, set it back, or switched it off and on.
@@ -296,20 +327,35 @@ impl Courier {
                         track.flying = old.flying;
                     }
                     self.tracks.insert(name.clone(), track);
-                    works.push((name, None));
+                    works.push((name, (changed_at, None)));
                 }
                 Err(error) => {
                     tracing::error!(destination = name, %error, "a destination cannot work");
                     self.tracks.remove(&name);
-                    works.push((name, Some(error.to_string())));
+                    works.push((name, (changed_at, Some(error.to_string()))));
                 }
             }
         }
         drop(link);
-        works.retain(|one| self.unusable.get(&one.0) != Some(&one.1));
+        works.retain(|one| self.told.get(&one.0) != Some(&one.1));
         self.tell_whether_it_works(&works).await?;
-        self.unusable.extend(works);
+        self.told.extend(works);
         Ok(())
+    }
+
+    /// Takes destinations that nobody serves; with `renew`, keeps those that this node serves.
+    async fn lease(&self, renew: bool, now: Timestamp) -> Result<(), Error> {
+        let (token, until) = (self.token.clone(), now.plus(LEASE));
+        let store = self.engine.0.store.clone();
+        store
+            .transaction("delivery.lease", move |tx: &mut Tx| {
+                let token = token.clone();
+                Box::pin(async move {
+                    destination::lease(tx, &token, TRACKS_MAX, renew, now, until).await?;
+                    Ok::<(), Error>(())
+                })
+            })
+            .await
     }
 
     async fn track(
@@ -386,14 +432,26 @@ impl Courier {
     /// Starts attempts; true if any.
     async fn start_attempts(&mut self) -> Result<bool, Error> {
         let now = self.engine.environment().now();
-        let names: Vec<String> = self.tracks.keys().cloned().collect();
+        let mut names: Vec<String> = self.tracks.keys().cloned().collect();
+        names.sort_unstable();
+        // Whoever had no turn when the last round was full comes first in this one.
+        let first = names.partition_point(|name| *name < self.turn);
+        names.rotate_left(first);
+        let fails = |track: &Track| track.row.course.failures > 0;
+        let mut failing: usize =
+            self.tracks.values().filter(|track| fails(track)).map(|t| t.flying.len()).sum();
         let mut started = false;
         for name in names {
             if self.flights.len() >= FLIGHT_MAX {
+                self.turn = name;
                 break;
             }
             let Some(track) = self.tracks.get_mut(&name) else { continue };
-            let room = track.room(now).min(FLIGHT_MAX - self.flights.len());
+            let mut room = track.room(now).min(FLIGHT_MAX - self.flights.len());
+            if fails(track) {
+                room = room.min(FAILING_MAX.saturating_sub(failing));
+                failing += room;
+            }
             if room == 0 {
                 continue;
             }
@@ -455,7 +513,7 @@ impl Courier {
             .await?;
         for (name, _, to, _) in moved {
             if let Some(track) = self.tracks.get_mut(&name) {
-                track.row.next_index = to;
+                track.moved(to);
             }
         }
         Ok(())
@@ -485,6 +543,17 @@ impl Courier {
             tracing::warn!(%error, "the leases of destinations were not given back");
         }
     }
+}
+
+/// Takes back leases that a program which died has left. The embedded store has one program at a
+/// time, so that nobody else can hold one.
+async fn release_all(engine: &Engine) -> Result<(), Error> {
+    let store = engine.0.store.clone();
+    store
+        .transaction("delivery.release_all", |tx: &mut Tx| {
+            Box::pin(async move { Ok::<(), Error>(destination::release_all(tx).await?) })
+        })
+        .await
 }
 
 /// Reads deliveries that are due into the queue.
@@ -525,92 +594,4 @@ async fn fill(engine: &Engine, track: &mut Track, now: Timestamp) -> Result<(), 
         track.due_at = table::next_later(&mut link, &track.row.name, now).await?;
     }
     Ok(())
-}
-
-/// One attempt under way.
-struct Flight {
-    engine: Engine,
-    sender: Arc<dyn Sender>,
-    address: Arc<Address>,
-    item: Item,
-    now: Timestamp,
-}
-
-impl Flight {
-    async fn fly(self) -> Done {
-        let started = std::time::Instant::now();
-        let Self { engine, sender, address, item, now } = self;
-        let Item { row, events } = item;
-        let sending = async {
-            let parcel = match parcel(&engine, &address, &row, events, now).await {
-                Ok(parcel) => parcel,
-                Err(error) => {
-                    let failure = SendError::new("content", error.to_string());
-                    return Sent::failed(Value::Null, failure);
-                }
-            };
-            sender.send(address.clone(), parcel).await
-        };
-        let guarded = tokio::time::timeout(ATTEMPT_MAX, AssertUnwindSafe(sending).catch_unwind());
-        let sent = match guarded.await {
-            Ok(Ok(sent)) => sent,
-            Ok(Err(_)) => {
-                tracing::error!(destination = address.name, "a sender panicked");
-                let message = "the program has a fault; its log says more";
-                Sent::failed(Value::Null, SendError::new("internal", message))
-            }
-            Err(_) => {
-                Sent::failed(Value::Null, SendError::new("timeout", "the attempt took too long"))
-            }
-        };
-        Done {
-            track: address.name.clone(),
-            version: address.version,
-            row,
-            sent,
-            at: engine.environment().now(),
-            took_us: i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX),
-        }
-    }
-}
-
-/// Puts together what a delivery carries.
-pub(super) async fn parcel(
-    engine: &Engine,
-    address: &Address,
-    row: &Delivery,
-    events: Option<Vec<Arc<Sealed>>>,
-    now: Timestamp,
-) -> Result<Parcel, Error> {
-    let content = match events {
-        Some(events) => Content::Events(shown(events, address.definition.personal)),
-        None => {
-            let carried = carried(row)?;
-            match carried.message {
-                Some(message) => Content::Message(message),
-                None => {
-                    let mut link = engine.link().await?;
-                    let found = log::at_indexes(&mut link, &carried.events).await?;
-                    let found = found.into_iter().map(Arc::new).collect();
-                    Content::Events(shown(found, address.definition.personal))
-                }
-            }
-        }
-    };
-    Ok(Parcel {
-        id: row.id,
-        created_at: row.created_at,
-        now,
-        attempt: row.attempts + 1,
-        content,
-        public_url: engine.settings().public_url.clone(),
-    })
-}
-
-/// Events without what is about people, unless that is wanted.
-fn shown(events: Vec<Arc<Sealed>>, personal: bool) -> Vec<Arc<Sealed>> {
-    if personal {
-        return events;
-    }
-    events.into_iter().map(|sealed| Arc::new(sealed.without_personal())).collect()
 }

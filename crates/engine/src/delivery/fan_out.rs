@@ -22,7 +22,7 @@ use crate::{Engine, Error};
 /// Events looked at in one transaction at most.
 const EVENTS_MAX: usize = 2_048;
 /// Indexes looked through at a time.
-const WINDOW: u64 = 16_384;
+pub(super) const WINDOW: u64 = 16_384;
 /// The cursor is moved at the latest this many passed events behind.
 const LAG_MAX: u64 = 65_536;
 const HOUR: i64 = 3_600 * Timestamp::SECOND;
@@ -43,17 +43,18 @@ impl Courier {
         let mut link = self.engine.link().await?;
         let size = log::latest_index(&mut link).await?.0;
         drop(link);
-        let mut places: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        let mut places: BTreeMap<(u64, u64), Vec<String>> = BTreeMap::new();
         for (name, track) in &self.tracks {
             let due = track.row.batch_at.is_none_or(|at| at <= now);
             let is_stream = track.row.class == "forwarder";
             if is_stream && due && track.waiting < AHEAD_MAX && track.seen < size {
-                places.entry(track.seen).or_default().push(name.clone());
+                let place = (track.seen, track.reads_to(size));
+                places.entry(place).or_default().push(name.clone());
             }
         }
         let mut more = false;
-        for (from, names) in places {
-            more |= self.read(from, size, names, now).await?;
+        for ((from, to), names) in places {
+            more |= self.read(from, to, names, now).await? || to < size;
         }
         self.next_batches(size, now).await?;
         Ok(more)
@@ -99,7 +100,7 @@ impl Courier {
             let Some(track) = self.tracks.get_mut(&name) else { continue };
             match portion {
                 Some(portion) => portions.push(portion),
-                None => track.seen = end,
+                None => track.seen = track.place_after(end),
             }
         }
         self.insert(portions).await?;
@@ -127,11 +128,13 @@ impl Courier {
             return None;
         }
         let batch_at = track.row.batch_at;
+        let reason = if track.sends_again() { "replay" } else { "log" };
         let items = selected
             .chunks(track.batch_max)
-            .map(|batch| item(&self.engine, name, "log", batch, now))
+            .map(|batch| item(&self.engine, name, reason, batch, now))
             .collect();
-        Some(Portion { name: name.to_owned(), from, to: LogIndex(end), batch_at, items })
+        let to = LogIndex(track.place_after(end));
+        Some(Portion { name: name.to_owned(), from, to, batch_at, items })
     }
 
     /// Writes deliveries and moves cursors, then takes the deliveries up.
@@ -167,8 +170,7 @@ impl Courier {
         }
         for portion in portions.iter() {
             let Some(track) = self.tracks.get_mut(&portion.name) else { continue };
-            track.seen = portion.to.0;
-            track.row.next_index = portion.to;
+            track.moved(portion.to);
             track.waiting += portion.items.len() as u64;
             if track.complete && track.queue.len() + portion.items.len() <= QUEUE_MAX {
                 track.queue.extend(portion.items.iter().cloned());
@@ -210,7 +212,7 @@ impl Courier {
             .await?;
         for (name, _, to, at) in moved {
             if let Some(track) = self.tracks.get_mut(&name) {
-                track.row.next_index = to;
+                track.moved(to);
                 track.row.batch_at = Some(at);
             }
         }

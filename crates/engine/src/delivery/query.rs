@@ -1,17 +1,27 @@
 //! Looking at destinations, deliveries and attempts: each caller sees those in reach.
 
-use chancery_event::Timestamp;
+use chancery_event::filter::{Filter, Schema};
 use chancery_event::id::DeliveryId;
+use chancery_event::types::delivery::Export;
+use chancery_event::{LogIndex, Timestamp};
 use chancery_store::table::delivery::{self as table, Attempt, Delivery, search};
 use chancery_store::table::destination::{self, Destination};
 use chancery_store::{Link, log};
 use serde_json::Value;
 
-use super::{Class, Definition, DeliveryQuery, Reach};
+use super::fan_out::WINDOW;
+use super::{Class, Definition, DeliveryQuery, Reach, carried};
+use crate::history::ExportRecord;
+use crate::operation::Done;
+use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
 /// Deliveries of one list at most: a page of a thousand, and one to tell that there are more.
 const LIST_MAX: usize = 1_001;
+/// Deliveries that are shown of one event.
+const OF_EVENT_MAX: usize = 100;
+/// Deliveries that are looked at for them.
+const CANDIDATES_MAX: usize = 5_000;
 /// Attempts that are shown of one delivery.
 const ATTEMPTS_MAX: usize = 200;
 
@@ -97,10 +107,12 @@ impl Engine {
         class: Class,
         name: &str,
     ) -> Result<Vec<(i64, bool, Value, Timestamp, Option<String>)>, Error> {
-        self.destination(context, class, name).await?;
+        let row = self.destination(context, class, name).await?.row;
         let versions = destination::versions(&mut self.link().await?, name).await?;
         Ok(versions
             .into_iter()
+            // Those of another one that had this name are nobody's any more.
+            .filter(|one| one.created_at >= row.created_at)
             .map(|one| {
                 let body = serde_json::from_str(&one.body).unwrap_or(Value::Null);
                 (one.version, one.enabled, body, one.created_at, one.created_by)
@@ -122,6 +134,47 @@ impl Engine {
         let limit = limit.clamp(1, LIST_MAX);
         let rows = search::page(&mut self.link().await?, &query, limit).await?;
         Ok(rows.into_iter().map(shown).collect())
+    }
+
+    /// The fields deliveries are filtered by.
+    pub fn delivery_schema(&self) -> Schema {
+        search::schema()
+    }
+
+    /// Reads a search expression for deliveries; for [`DeliveryQuery::filter`].
+    ///
+    /// # Errors
+    /// It cannot be understood; the error says where and what may have been meant.
+    pub fn parse_delivery_filter(&self, text: &str) -> Result<Option<(Filter, Timestamp)>, Error> {
+        let filter = Filter::parse(text, &search::schema())?;
+        Ok((filter != Filter::All).then(|| (filter, self.environment().now())))
+    }
+
+    /// Records that deliveries were exported (operation `delivery.export`), before they are given
+    /// out.
+    ///
+    /// # Errors
+    /// The caller may not export.
+    pub async fn record_delivery_export(
+        &self,
+        context: &Context,
+        export: ExportRecord,
+    ) -> Result<(), Error> {
+        let payload = Export {
+            format: export.format.into(),
+            count: export.count,
+            filtered: !export.query.is_empty(),
+            query: (!export.query.is_empty()).then_some(export.query),
+        };
+        let operation = self.operation(context, Permission::Export, &payload)?;
+        let allowed = context.require(Permission::ForwarderRead);
+        let (operation, ()) = super::ready(operation, allowed).await?;
+        operation
+            .run(move |_, _| {
+                let payload = payload.clone();
+                Box::pin(async move { Ok(Done { value: (), draft: Draft::new(&payload)? }) })
+            })
+            .await
     }
 
     /// How many deliveries that fit are in which state, by destination.
@@ -159,18 +212,28 @@ impl Engine {
         Ok((shown(row), attempts))
     }
 
-    /// Deliveries whose first event is at this index of the log.
+    /// The newest deliveries that carry the event at this index of the log, alone or in a batch, of
+    /// those that the caller may see: 100 at most.
     ///
     /// # Errors
-    /// The caller may not see deliveries.
+    /// The caller may see no deliveries at all.
     pub async fn deliveries_of_event(
         &self,
         context: &Context,
-        index: u64,
+        index: LogIndex,
     ) -> Result<Vec<Delivery>, Error> {
-        context.require(Permission::ForwarderRead)?;
-        let found = search::of_event(&mut self.link().await?, index, 100).await?;
-        Ok(found.into_iter().map(shown).collect())
+        let Some(query) = self.within_sight(context, DeliveryQuery::default()).await? else {
+            return Ok(Vec::new());
+        };
+        let mut link = self.link().await?;
+        let found = search::of_event(&mut link, index.0, WINDOW, CANDIDATES_MAX).await?;
+        let seen = |row: &Delivery| {
+            query.destinations.is_empty() || query.destinations.contains(&row.destination)
+        };
+        let carries =
+            |row: &Delivery| carried(row).is_ok_and(|carried| carried.events.contains(&index.0));
+        let fits = found.into_iter().filter(|row| seen(row) && carries(row));
+        Ok(fits.take(OF_EVENT_MAX).map(shown).collect())
     }
 
     pub(super) async fn delivery_row(&self, id: DeliveryId) -> Result<Delivery, Error> {
@@ -224,7 +287,7 @@ impl Engine {
             };
             public_key = sender.public_key(&address.definition, &address.secrets);
         }
-        let (waiting, dead) = search::backlog(link, &row.name).await?;
+        let (waiting, dead) = search::backlog(link, &row.name, row.created_at).await?;
         let oldest = match waiting {
             0 => None,
             _ => table::oldest(link, &row.name, 1).await?.pop(),

@@ -14,7 +14,7 @@ use chancery_store::table::destination::{self, Course};
 
 use super::courier::{AHEAD_MAX, Courier, Done};
 use super::track::{self, Turn};
-use super::{Sent, carried};
+use super::{Sent, carried, second_path};
 use crate::alert::{self, NewAlert};
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Error};
@@ -32,6 +32,11 @@ pub(super) fn failing_key(name: &str) -> String {
 /// Key of the alert that a destination cannot be set up.
 pub(super) fn unusable_key(name: &str) -> String {
     format!("destination_unusable:destination/{name}")
+}
+
+/// Key of the alert that deliveries to a destination were given up.
+pub(super) fn given_up_key(name: &str) -> String {
+    format!("delivery_given_up:destination/{name}")
 }
 
 /// Key of the alert that a destination was switched off.
@@ -54,6 +59,36 @@ struct Page {
     accepted: Vec<String>,
 }
 
+impl Page {
+    fn new(name: String, kind: String, course: Course) -> Self {
+        Self {
+            name,
+            kind,
+            course,
+            rows: Vec::new(),
+            attempts: Vec::new(),
+            turns: Vec::new(),
+            words: Vec::new(),
+            refused: Vec::new(),
+            accepted: Vec::new(),
+        }
+    }
+
+    /// Takes up which mail addresses an attempt found taken or refused.
+    fn addresses(&mut self, row: &Delivery, sent: &Sent) {
+        if let Some(failure) = &sent.failure {
+            let refused = failure.refused_recipient.iter();
+            self.refused.extend(refused.map(|one| (one.clone(), failure.message.clone())));
+        } else if self.kind == "email" && row.first_index.is_none() {
+            let message = carried(row).ok().and_then(|carried| carried.message);
+            let taken = message.into_iter().flat_map(|message| message.recipients);
+            let refused = |one: &String| sent.refused.iter().any(|(address, _)| address == one);
+            self.accepted.extend(taken.filter(|one| !refused(one)));
+        }
+        self.refused.extend(sent.refused.iter().cloned());
+    }
+}
+
 impl Courier {
     /// Books attempts.
     pub(super) async fn book(&mut self, done: Vec<Done>) -> Result<(), Error> {
@@ -61,22 +96,27 @@ impl Courier {
         let (written, token) = (pages.clone(), self.token.clone());
         let scribe = self.engine.scribe(&Context::system(self.engine.environment()));
         let store = self.engine.0.store.clone();
-        let lost: Vec<String> = store
+        let public_url = self.engine.settings().public_url.clone();
+        let (lost, told): (Vec<String>, Vec<String>) = store
             .transaction("delivery.book", move |tx: &mut Tx| {
                 let (pages, token, scribe) = (written.clone(), token.clone(), scribe.clone());
+                let public_url = public_url.clone();
                 Box::pin(async move {
-                    let mut lost = Vec::new();
+                    let (mut lost, mut told) = (Vec::new(), Vec::new());
                     for page in pages.iter() {
                         if destination::book(tx, &page.name, &token, &page.course).await? {
-                            write(tx, &scribe, page).await?;
+                            told.extend(write(tx, &scribe, page, &public_url).await?);
                         } else {
                             lost.push(page.name.clone());
                         }
                     }
-                    Ok::<_, Error>(lost)
+                    Ok::<_, Error>((lost, told))
                 })
             })
             .await?;
+        for channel in told {
+            self.engine.wake_courier_for(&channel);
+        }
         for page in pages.iter() {
             let Some(track) = self.tracks.get_mut(&page.name) else { continue };
             track.row.course = page.course.clone();
@@ -85,6 +125,11 @@ impl Courier {
                     "waiting" => {
                         let due = track.due_at.map_or(row.next_at, |due| due.min(row.next_at));
                         track.due_at = Some(due);
+                        if track.address.definition.ordered {
+                            // What follows it stays behind it: the queue is read anew.
+                            track.queue.clear();
+                            track.complete = false;
+                        }
                     }
                     _ => track.waiting = track.waiting.saturating_sub(1),
                 }
@@ -120,16 +165,8 @@ impl Courier {
                 track.complete = false;
                 continue;
             }
-            let page = pages.entry(one.track.clone()).or_insert_with(|| Page {
-                name: one.track.clone(),
-                kind: track.row.kind.clone(),
-                course: track.course().clone(),
-                rows: Vec::new(),
-                attempts: Vec::new(),
-                turns: Vec::new(),
-                words: Vec::new(),
-                refused: Vec::new(),
-                accepted: Vec::new(),
+            let page = pages.entry(one.track.clone()).or_insert_with(|| {
+                Page::new(one.track.clone(), track.row.kind.clone(), track.course().clone())
             });
             let mut row = one.row;
             let random = u64::from_le_bytes(self.engine.environment().random());
@@ -149,16 +186,7 @@ impl Courier {
                 node: node.clone(),
             });
             page.words.push(failure.map_or("", |failure| failure.word));
-            match failure {
-                Some(failure) => page.refused.extend(
-                    failure.refused_recipient.iter().map(|a| (a.clone(), failure.message.clone())),
-                ),
-                None if page.kind == "email" && row.first_index.is_none() => {
-                    let message = carried(&row).ok().and_then(|carried| carried.message);
-                    page.accepted.extend(message.into_iter().flat_map(|m| m.recipients));
-                }
-                None => {}
-            }
+            page.addresses(&row, &one.sent);
             if turn != Turn::None {
                 page.turns.push((turn, page.rows.len()));
             }
@@ -171,7 +199,7 @@ impl Courier {
     /// for them, so nothing else would tell.
     pub(super) async fn tell_whether_it_works(
         &self,
-        works: &[(String, Option<String>)],
+        works: &[(String, (Timestamp, Option<String>))],
     ) -> Result<(), Error> {
         if works.is_empty() {
             return Ok(());
@@ -184,7 +212,7 @@ impl Courier {
             .transaction("delivery.works", move |tx: &mut Tx| {
                 let (works, scribe) = (works.clone(), scribe.clone());
                 Box::pin(async move {
-                    for (name, problem) in works {
+                    for (name, (_, problem)) in works {
                         let key = unusable_key(&name);
                         let Some(problem) = problem else {
                             alert::resolve(tx, &scribe, &key, "works").await?;
@@ -285,11 +313,21 @@ pub(super) fn target(name: &str) -> Target {
     Target::new(TargetKind::Destination, name).named(name)
 }
 
-async fn write(tx: &mut Tx, scribe: &Scribe, page: &Page) -> Result<(), Error> {
+/// Answers the channels that something was queued for.
+async fn write(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    page: &Page,
+    public_url: &str,
+) -> Result<Vec<String>, Error> {
     table::book(tx, &page.rows).await?;
     table::add_attempts(tx, &page.attempts).await?;
+    let mut woken = Vec::new();
     for (turn, place) in &page.turns {
-        if let Some(row) = page.rows.get(*place) {
+        let Some(row) = page.rows.get(*place) else { continue };
+        if let Turn::Off(because) = turn {
+            woken.extend(switched_off(tx, scribe, page, because, public_url).await?);
+        } else {
             told(tx, scribe, page, *turn, row, page.words[*place]).await?;
         }
     }
@@ -302,13 +340,38 @@ async fn write(tx: &mut Tx, scribe: &Scribe, page: &Page) -> Result<(), Error> {
             deliveries: u32::try_from(dead.len()).unwrap_or(u32::MAX),
             attempts: u32::try_from(first.attempts).unwrap_or(u32::MAX),
         };
-        scribe.record(tx, Draft::new(&payload)?.target(target(&page.name)))?;
+        let cause = scribe.record(tx, Draft::new(&payload)?.target(target(&page.name)))?;
+        // Who was refused for good is told of by itself.
+        let mut ended = page.rows.iter().zip(&page.words).filter(|(row, _)| row.state == "dead");
+        if ended.any(|(_, word)| *word != "recipient_refused") {
+            let new = NewAlert {
+                message: "A delivery was tried for three days and given up. It is kept: put right \
+                          what is wrong, then send again what was given up."
+                    .to_owned(),
+                object: Some(target(&page.name)),
+                source: "deliveries".to_owned(),
+                cause: Some(cause),
+                ..NewAlert::new(
+                    given_up_key(&page.name),
+                    "delivery_given_up",
+                    Severity::Warning,
+                    format!("Deliveries to {} were given up", page.name),
+                )
+            };
+            alert::raise(tx, scribe, &new).await?;
+        }
     }
     for (row, word) in page.rows.iter().zip(&page.words) {
         if row.state != "waiting" && row.first_index.is_none() {
             noticed(tx, scribe, page, row, word)?;
         }
     }
+    addresses_told(tx, scribe, page).await?;
+    Ok(woken)
+}
+
+/// Keeps which addresses were refused for good, and which are taken again.
+async fn addresses_told(tx: &mut Tx, scribe: &Scribe, page: &Page) -> Result<(), Error> {
     for (address, error) in &page.refused {
         if contact::refuse(tx, address, &page.name, error, scribe.now()).await? {
             refused_told(tx, scribe, page, address)?;
@@ -332,7 +395,8 @@ async fn told(
     let (name, kind) = (&page.name, &page.kind);
     let (destination, destination_kind) = (name.clone(), kind.clone().into());
     match turn {
-        Turn::None => Ok(()),
+        // One that is switched off is told of by itself.
+        Turn::None | Turn::Off(_) => Ok(()),
         Turn::Failing => {
             let payload = types::Failing {
                 destination,
@@ -371,22 +435,22 @@ async fn told(
             scribe.record(tx, Draft::new(&payload)?.target(target(name)))?;
             alert::resolve(tx, scribe, &failing_key(name), "delivered").await.map(|_| ())
         }
-        Turn::Off(because) => switched_off(tx, scribe, page, because).await,
     }
 }
 
-/// Switches a destination off, and says so.
+/// Switches a destination off, and says so: here, and through channels that work. Answers those.
 async fn switched_off(
     tx: &mut Tx,
     scribe: &Scribe,
     page: &Page,
     because: &'static str,
-) -> Result<(), Error> {
+    public_url: &str,
+) -> Result<Vec<String>, Error> {
     let (name, destination) = (&page.name, page.name.clone());
     let destination_kind = page.kind.clone().into();
 
     if !destination::disable(tx, name, because, scribe.now()).await? {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let payload = types::Disabled {
         destination,
@@ -415,8 +479,10 @@ async fn switched_off(
             format!("The destination {name} was switched off"),
         )
     };
-    alert::raise(tx, scribe, &new).await?;
-    alert::resolve(tx, scribe, &failing_key(name), "disabled").await.map(|_| ())
+    let raised = alert::raise(tx, scribe, &new).await?;
+    alert::resolve(tx, scribe, &failing_key(name), "disabled").await?;
+    let words = (new.title, new.message);
+    second_path::tell(tx, scribe, name, words, raised.id, public_url).await
 }
 
 /// Records that a notice was sent, or could not be.
@@ -456,7 +522,7 @@ fn noticed(
         })?
     };
     // What is told of sending a message has that message's cause behind it: a trigger that tells of
-    // it cannot feed itself (invariant 9).
+    // it cannot feed itself (invariant 13).
     let scribe = match message.event.as_deref().and_then(|event| event.parse().ok()) {
         None => scribe.clone(),
         Some(event) => {
@@ -511,21 +577,13 @@ pub(super) async fn trial(
         node,
     };
     table::add_attempts(tx, std::slice::from_ref(&attempt)).await?;
-    let page = Page {
-        name: row.destination.clone(),
-        kind: kind.unwrap_or_default(),
-        course: Course::default(),
-        rows: Vec::new(),
-        attempts: Vec::new(),
-        turns: Vec::new(),
-        words: Vec::new(),
-        refused: Vec::new(),
-        accepted: Vec::new(),
-    };
-    match row.first_index {
-        None => noticed(tx, scribe, &page, row, failure.map_or("", |failure| failure.word)),
-        Some(_) => Ok(()),
+    let mut page = Page::new(row.destination.clone(), kind.unwrap_or_default(), Course::default());
+    if row.first_index.is_some() {
+        return Ok(());
     }
+    page.addresses(row, sent);
+    noticed(tx, scribe, &page, row, failure.map_or("", |failure| failure.word))?;
+    addresses_told(tx, scribe, &page).await
 }
 
 /// The event of a trial with how it ended.

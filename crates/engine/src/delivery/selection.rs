@@ -2,12 +2,12 @@
 //!
 //! Pure. What it needs to know about the object of an event is passed in.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use chancery_event::filter::{Compiled, Filter, Schema};
 use chancery_event::{Event, EventType, LogIndex, Target, TargetKind, Timestamp};
 use chancery_store::table::attribute::Attribute;
+use serde_json::Value;
 
 use super::definition::{Locations, Selection};
 use crate::Error;
@@ -85,8 +85,8 @@ impl Selector {
                 Some("gateways") => &self.locations.gateways,
                 _ => return false,
             };
-            let place = place_of(target, subject);
-            list.iter().any(|pattern| lies_in(pattern, &place))
+            let places = places_of(event, target, subject);
+            list.iter().any(|pattern| places.iter().any(|place| lies_in(pattern, place)))
         })
     }
 }
@@ -111,15 +111,27 @@ fn class_of(kind: TargetKind) -> Option<&'static str> {
     })
 }
 
-/// The whole path of an object: its folder, and what it is called.
-fn place_of<'a>(target: &'a Target, subject: Option<&Subject>) -> Cow<'a, str> {
-    let name = target.name.as_deref().unwrap_or(&target.id);
-    let folder = subject
-        .filter(|subject| {
-            target.kind == TargetKind::Certificate && subject.row.id.to_string() == target.id
-        })
-        .map_or("", |subject| subject.row.path.trim_end_matches('/'));
-    Cow::Owned(format!("{folder}/{}", name.trim_start_matches('/')))
+/// The whole paths of an object: its folder, and what it is called. A certificate that moves or
+/// goes lies where the event says that it was, and where it is then.
+fn places_of(event: &Event, target: &Target, subject: Option<&Subject>) -> Vec<String> {
+    let name = target.name.as_deref().unwrap_or(&target.id).trim_start_matches('/');
+    let within = |folder: &str| format!("{}/{name}", folder.trim_end_matches('/'));
+    if target.kind != TargetKind::Certificate {
+        return vec![within("")];
+    }
+    let mut folders: Vec<&str> = Vec::new();
+    let changes = event.detail.get("changes").and_then(Value::as_array);
+    for change in changes.into_iter().flatten() {
+        if change["member"] == "path" {
+            folders.extend(change["before"].as_str());
+            folders.extend(change["after"].as_str());
+        }
+    }
+    if folders.is_empty() {
+        let row = subject.map(|subject| &subject.row).filter(|row| row.id.to_string() == target.id);
+        folders.push(row.map_or("", |row| row.path.as_str()));
+    }
+    folders.into_iter().map(within).collect()
 }
 
 /// Whether a whole path is the one named, or lies in the folder named with `/*`.
@@ -134,6 +146,8 @@ pub(super) fn lies_in(pattern: &str, place: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -178,5 +192,29 @@ mod tests {
             ..Selection::default()
         };
         assert!(!holds(&gateways), "another class");
+    }
+
+    #[test]
+    fn a_certificate_that_moved_or_went_lies_where_the_event_says() {
+        let mut event = EventType::CertificateDelete.example();
+        let name = event.targets[0].name.clone().unwrap();
+        let path = |before: Option<&str>, after: Option<&str>| {
+            json!([{ "member": "owner", "before": "/other" },
+                   { "member": "path", "before": before, "after": after }])
+        };
+        let lies = |event: &Event, place: &str| {
+            let locations = Locations { items: vec![place.to_owned()], ..Locations::default() };
+            let selection = Selection { locations, ..Selection::default() };
+            let selector = Selector::new(&selection, &[]).unwrap();
+            selector.holds(event, LogIndex(1), None, event.time)
+        };
+        event.detail.insert("changes".to_owned(), path(Some("/prod/web"), None));
+        assert!(lies(&event, "/prod/*") && lies(&event, &format!("/prod/web/{name}")));
+        assert!(!lies(&event, "/test/*") && !lies(&event, "/other/*"));
+        event.detail.insert("changes".to_owned(), path(Some("/prod"), Some("/test")));
+        assert!(
+            lies(&event, "/prod/*") && lies(&event, "/test/*"),
+            "where it was, and where it is"
+        );
     }
 }

@@ -2,26 +2,31 @@
 
 use std::sync::Arc;
 
-use chancery_event::LogIndex;
 use chancery_event::types::configuration as types;
-use chancery_store::log;
-use chancery_store::table::{account, destination as table};
+use chancery_event::{EventType, LogIndex};
+use chancery_store::log::{self, Sealed};
+use chancery_store::table::{account, attribute, destination as table};
 use serde_json::Value;
 
 use super::change::ready;
 use super::receipt::target;
+use super::selection::Selector;
 use super::{Address, Class, Content, Delivery, Message, Parcel, Sent};
 use crate::configuration::shortened;
 use crate::operation::Done;
+use crate::reaction::happening::{Subject, certificate_of};
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error};
 
+/// Entries of the log that are looked through for an event that a forwarder selects.
+const EXAMPLES_MAX: u64 = 2_048;
 /// Addresses that one trial goes to at most.
 const TRIAL_RECIPIENTS_MAX: usize = 20;
 
 impl Engine {
     /// Sends one trial at once and answers what came of it (operation `configuration.test`).
-    /// Nothing is queued. A stream gets its newest event, a channel for people a message.
+    /// Nothing is queued. A stream gets the newest event that it selects,
+    /// a channel for people a message.
     ///
     /// # Errors
     /// There is none, or the caller may not manage it. That the trial failed is in the answer.
@@ -46,10 +51,6 @@ impl Engine {
         name: &str,
         recipients: Vec<String>,
     ) -> Result<Sent, Error> {
-        if recipients.len() > TRIAL_RECIPIENTS_MAX {
-            let message = format!("at most {TRIAL_RECIPIENTS_MAX} addresses");
-            return Err(Error::invalid("recipients", message));
-        }
         self.try_out(context, Class::Channel, name, recipients).await
     }
 
@@ -69,6 +70,11 @@ impl Engine {
             self.operation(context, class.permission(), &attempt)?.about(target(&shortened(name)));
         let sent = async {
             let row = self.manageable(context, class, name).await?;
+            self.may_carry(context, class).await?;
+            if recipients.len() > TRIAL_RECIPIENTS_MAX {
+                let message = format!("at most {TRIAL_RECIPIENTS_MAX} addresses");
+                return Err(Error::invalid("recipients", message));
+            }
             let sender = self.senders()?;
             let mut link = self.link().await?;
             let address = Arc::new(self.address(&mut link, &row).await?);
@@ -129,11 +135,7 @@ impl Engine {
             }
             Content::Message(message)
         } else {
-            let mut link = self.link().await?;
-            let size = log::latest_index(&mut link).await?;
-            let newest = LogIndex(size.0.saturating_sub(1));
-            let sealed = log::by_index(&mut link, newest).await?;
-            let sealed = sealed.ok_or_else(|| Error::not_found("event", newest))?;
+            let sealed = self.example(address).await?;
             Content::Events(vec![Arc::new(sealed.without_personal())])
         };
         Ok(Parcel {
@@ -144,6 +146,33 @@ impl Engine {
             content,
             public_url: self.settings().public_url.clone(),
         })
+    }
+}
+
+impl Engine {
+    /// The newest event that a forwarder selects, of the last ones; or else the newest there is.
+    async fn example(&self, address: &Address) -> Result<Sealed, Error> {
+        let mut link = self.link().await?;
+        let size = log::latest_index(&mut link).await?;
+        let from = LogIndex(size.0.saturating_sub(EXAMPLES_MAX));
+        let attributes = attribute::all(&mut link).await?;
+        let selector = Selector::new(&address.definition.select, &attributes)?;
+        let types: Vec<&str> = selector.types().map(EventType::name).collect();
+        let limit = usize::try_from(EXAMPLES_MAX).unwrap_or(usize::MAX);
+        let found = log::of_types(&mut link, (from, size), &types, limit).await?;
+        let now = self.environment().now();
+        for sealed in found.into_iter().rev() {
+            let subject = match certificate_of(sealed.event()).filter(|_| selector.needs_object()) {
+                Some(id) => Subject::read(&mut link, id).await?,
+                None => None,
+            };
+            if selector.holds(sealed.event(), sealed.index(), subject.as_ref(), now) {
+                return Ok(sealed);
+            }
+        }
+        let newest = LogIndex(size.0.saturating_sub(1));
+        let sealed = log::by_index(&mut link, newest).await?;
+        sealed.ok_or_else(|| Error::not_found("event", newest))
     }
 }
 

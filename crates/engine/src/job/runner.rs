@@ -1,6 +1,6 @@
 //! The runner: leases jobs that are due and does them, each queue within its own limit.
 //!
-//! The loop takes no input (invariant 8): a signal, a timer and the end of a job wake the same
+//! The loop takes no input (invariant 7): a signal, a timer and the end of a job wake the same
 //! code. A job runs in a task of its own, so that a panic in it is a failed job and no more. While
 //! it runs its lease is renewed; if the program dies the lease runs out, and whoever comes next
 //! takes the job over. A job whose tries are used up by that has failed: it may be what kills the

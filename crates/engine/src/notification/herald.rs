@@ -1,6 +1,6 @@
 //! The herald: decides calls, sends what was held, goes up the levels of escalation.
 //!
-//! The loop takes no input (invariant 8): a signal and a timer wake the same code. One node at a
+//! The loop takes no input (invariant 7): a signal and a timer wake the same code. One node at a
 //! time has it. What is decided about a call is one transaction with the end of the call: a crash
 //! before it leaves the call waiting, one after it leaves the deliveries queued. No network here.
 

@@ -36,7 +36,7 @@ const BATCH_MAX: usize = 32;
 const WINDOW: u64 = 16_384;
 /// The cursor is moved at the latest this many passed events behind.
 const LAG_MAX: u64 = 65_536;
-/// With so many causes behind it, an event is not acted on any more (invariant 9).
+/// With so many causes behind it, an event is not acted on any more (invariant 13).
 pub(crate) const DEPTH_MAX: u16 = 8;
 const TICK: Duration = Duration::from_secs(1);
 /// Between two sweeps of old evaluations.

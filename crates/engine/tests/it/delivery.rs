@@ -6,13 +6,17 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chancery_engine::archive::Directory;
 use chancery_engine::delivery::{
     Address, Checked, Class, Content, Definition, DestinationEdit, Parcel, Secrets, Sender, Sent,
 };
 use chancery_engine::net::Network;
+use chancery_engine::retention::RuleDraft;
 use chancery_engine::{Context, Engine, Error, Running, Settings, bench};
-use chancery_event::Environment;
-use chancery_throwaway::{Backend, database_of, run};
+use chancery_event::environment::{ManualClock, SeededEntropy};
+use chancery_event::{Environment, LogIndex, Timestamp};
+use chancery_store::{Store, Tx, log};
+use chancery_throwaway::{Backend, database_of, on_each_backend, run};
 use futures::future::BoxFuture;
 use serde_json::json;
 
@@ -133,4 +137,78 @@ async fn a_restart_goes_on_where_it_was() {
     for (index, deliveries) in fake.seen() {
         assert_eq!(deliveries.len(), 1, "entry {index} came with {deliveries:?}");
     }
+}
+
+on_each_backend!(what_left_the_database_is_sent_again_from_the_archive, 2);
+
+async fn what_left_the_database_is_sent_again_from_the_archive() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::default();
+    let settings = Settings {
+        allow_unencrypted_key: true,
+        monitors: false,
+        database: database_of(dir.path()).map(|url| url.parse().unwrap()),
+        archive: Some(Arc::new(Directory::new(dir.path().join("archive")))),
+        archive_always: true,
+        sender: Some(Arc::new(fake.clone())),
+        ..Settings::new(dir.path())
+    };
+    let store = Store::open(&settings.store()).await.unwrap();
+    let narrow = store.transaction("narrow", |tx: &mut Tx| {
+        Box::pin(async move { log::set_width(tx, 256).await })
+    });
+    narrow.await.unwrap();
+    store.close().await;
+    let clock = ManualClock::new("2026-11-01T00:00:00Z".parse().unwrap());
+    let environment = Environment::new(clock.clone(), SeededEntropy::new(5));
+    let running = Engine::start(settings, environment).await.unwrap();
+    let engine = running.engine();
+    let context = Context::command_line(engine.environment());
+    make(engine).await;
+    bench::record(engine, &bench::context(engine.environment()), 600).await.unwrap();
+    all_of(engine, &fake).await;
+    until(async || places(engine).await.is_some_and(|place| place >= 512)).await;
+    clock.advance(10 * Timestamp::DAY);
+    let rule = RuleDraft {
+        name: "old".to_owned(),
+        filter: String::new(),
+        basis: "event".to_owned(),
+        after_days: 5,
+        enabled: true,
+    };
+    engine.create_retention_rule(&context, rule).await.unwrap();
+    until(async || {
+        engine.queue_retention(&context).await.unwrap();
+        let runs = engine.retention_runs(&context, 10).await.unwrap();
+        runs.iter().any(|run| run.removed > 256)
+    })
+    .await;
+    // A single one is sent again under its identifier, with what it carried.
+    let carried = engine.deliveries_of_event(&context, LogIndex(100)).await.unwrap();
+    assert_eq!(carried.len(), 1);
+    engine.resend_delivery(&context, carried[0].id).await.unwrap();
+    until(async || fake.seen()[&100].len() == 2).await;
+    assert_eq!(fake.seen()[&100][0], fake.seen()[&100][1]);
+    // A part of the log is: what is still there; the answer says how much is not.
+    let removed = engine.replay_forwarder(&context, "soc", 100, Some(110)).await.unwrap();
+    assert_eq!(removed, 10);
+    running.stop().await.unwrap();
+}
+
+/// How far archive, projection and dispatch have come.
+async fn places(engine: &Engine) -> Option<u64> {
+    let mut link = bench::store(engine).read().await.unwrap();
+    let places = log::cursors(&mut link).await.unwrap();
+    let of = |name: &str| places.iter().find(|(of, _)| of == name).map(|(_, place)| place.0);
+    ["archive", "projection", "dispatch", "coverage"].into_iter().map(of).min().flatten()
+}
+
+async fn until(done: impl AsyncFn() -> bool) {
+    for _ in 0..1_500 {
+        if done().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+    panic!("it does not come to be");
 }

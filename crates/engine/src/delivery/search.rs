@@ -1,0 +1,118 @@
+//! Searching destinations. There are few of them and most of what people search for is not stored
+//! (how it goes, what waits), so the filter is asked of each one that the caller may see.
+
+use std::borrow::Cow;
+
+use chancery_event::Timestamp;
+use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Object, Schema, Values};
+
+use super::{Class, DestinationView};
+use crate::{Context, Engine, Error};
+
+/// How it goes with a destination.
+const STATES: [&str; 5] = ["on", "behind", "retrying", "paused", "off"];
+
+/// The fields destinations are filtered by.
+fn schema() -> Schema {
+    let open = || FieldKind::Keyword(Keywords::open());
+    let text = |name: &str, doc: &str| Field::new(name, FieldKind::Text, doc);
+    let time = |name: &str, doc: &str| Field::new(name, FieldKind::Timestamp, doc);
+    let number = |name: &str, doc: &str| Field::new(name, FieldKind::Integer, doc);
+    Schema::new(
+        "destination",
+        vec![
+            Field::new("name", open(), "Its name"),
+            text("title", "What people call it"),
+            Field::new("kind", open(), "How it sends: webhook, syslog, email, …"),
+            Field::new("state", FieldKind::Keyword(Keywords::known(STATES)), "How it goes"),
+            text("to", "Where it sends").alias("endpoint"),
+            text("path", "The folder it lives in"),
+            text("error", "Why the last attempt failed"),
+            number("waiting", "Deliveries that wait"),
+            number("dead", "Deliveries that were given up").alias("given_up"),
+            number("failures", "Failed attempts in a row"),
+            time("got_through", "When something got through last").alias("last_success"),
+            time("changed", "When it was changed last"),
+            time("created", "When it was made"),
+        ],
+    )
+}
+
+struct Searchable<'a>(&'a DestinationView, Timestamp);
+
+impl Searchable<'_> {
+    fn state(&self) -> &'static str {
+        let (row, now) = (&self.0.row, self.1);
+        let is_paused = row.course.open_until.is_some_and(|until| until > now);
+        match row.course.failures {
+            _ if !row.enabled => "off",
+            0 if row.course.lagging => "behind",
+            0 => "on",
+            _ if is_paused => "paused",
+            _ => "retrying",
+        }
+    }
+}
+
+impl Object for Searchable<'_> {
+    fn values(&self, field: &str) -> Values<'_> {
+        let Self(view, _) = self;
+        let row = &view.row;
+        let count = |count: u64| Values::from(i64::try_from(count).unwrap_or(i64::MAX));
+        let time = |at: Option<Timestamp>| at.map_or(Values::None, |at| Values::time(at.micros()));
+        match field {
+            "name" => row.name.as_str().into(),
+            "title" => view.definition.title.as_str().into(),
+            "kind" => row.kind.as_str().into(),
+            "state" => self.state().into(),
+            "to" => view.endpoint.as_str().into(),
+            "path" => row.path.as_str().into(),
+            "error" => row.course.last_error.as_deref().into(),
+            "waiting" => count(view.backlog.waiting),
+            "dead" => count(view.backlog.dead),
+            "failures" => row.course.failures.into(),
+            "got_through" => time(row.course.last_success_at),
+            "changed" => time(Some(row.changed_at)),
+            "created" => time(Some(row.created_at)),
+            _ => Values::None,
+        }
+    }
+
+    fn texts(&self) -> Vec<Cow<'_, str>> {
+        let Self(view, _) = self;
+        let texts = [
+            view.row.name.as_str(),
+            &view.definition.title,
+            &view.definition.description,
+            &view.row.kind,
+            &view.endpoint,
+            &view.row.path,
+        ];
+        texts.into_iter().map(Cow::Borrowed).collect()
+    }
+}
+
+impl Engine {
+    /// The fields destinations are filtered by.
+    pub fn destination_schema(&self) -> Schema {
+        schema()
+    }
+
+    /// The destinations of a class that fit a filter and that the caller may see, by name.
+    ///
+    /// # Errors
+    /// The filter cannot be understood, or the caller may not see any.
+    pub async fn find_destinations(
+        &self,
+        context: &Context,
+        class: Class,
+        filter: &str,
+    ) -> Result<Vec<DestinationView>, Error> {
+        let schema = schema();
+        let filter = Filter::parse(filter, &schema)?.compile(&schema)?;
+        let now = self.environment().now();
+        let mut views = self.destinations(context, class).await?;
+        views.retain(|view| filter.holds(&Searchable(view, now), now.micros()));
+        Ok(views)
+    }
+}
