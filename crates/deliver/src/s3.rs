@@ -125,7 +125,7 @@ impl S3 {
                 headers: Vec::new(),
                 body: body.to_vec(),
                 tls: inner.tls.clone(),
-                hidden: &[],
+                secret_headers: Vec::new(),
                 path_is_secret: true,
             };
             match inner.client.fetch(call, OBJECT_MAX).await {

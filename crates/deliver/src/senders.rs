@@ -42,6 +42,8 @@ fn secrets_of(kind: &str) -> &'static [&'static str] {
             "signing_previous_until",
             "token",
             "password",
+            "headers",
+            "url",
             "client_key",
             "payload_key",
         ],
@@ -102,6 +104,20 @@ impl Sender for Senders {
         })
     }
 
+    fn verify(
+        &self,
+        address: Arc<Address>,
+        challenge: String,
+    ) -> BoxFuture<'static, Result<(), SendError>> {
+        let inner = self.0.clone();
+        Box::pin(async move {
+            match address.definition.kind.as_str() {
+                "webhook" => webhook::verify(&inner.client, &address, challenge).await,
+                _ => Ok(()),
+            }
+        })
+    }
+
     fn network(&self) -> Network {
         self.0.client.network().clone()
     }
@@ -121,10 +137,10 @@ impl Sender for Senders {
                 owner: fetch.owner,
                 target: Target::http("poll/url", &fetch.url).map_err(wrong)?,
                 method: http::Method::GET,
-                headers: fetch.headers,
+                headers: Vec::new(),
+                secret_headers: fetch.headers,
                 body: Vec::new(),
                 tls: tls::with_roots("poll/ca", fetch.ca.as_deref()).map_err(wrong)?,
-                hidden: &["authorization"],
                 path_is_secret: false,
             };
             inner.client.fetch_page(call, fetch.body_max).await

@@ -23,6 +23,8 @@ pub enum Manner {
     Status(u16, &'static str),
     /// With this status, these headers (each with its line end) and this body.
     Says(u16, String, String),
+    /// The challenge of an Okta event hook, as the receiver of one answers it.
+    Verifies,
     /// It takes what is sent and never answers.
     Silent,
     /// The head, and then a body without end.
@@ -226,9 +228,18 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared,
     loop {
         let Some(mut request) = read(&mut stream, &mut buffer).await else { return };
         request.client_certificate = shown;
+        let challenge = request.headers.get("x-okta-verification-challenge").cloned();
         shared.received.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         let manner = shared.manner.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if !answer(&mut stream, &manner.unwrap_or(Manner::Well)).await {
+        let manner = match manner.unwrap_or(Manner::Well) {
+            Manner::Verifies => {
+                let challenge = challenge.unwrap_or_default();
+                let body = format!("{{\"verification\": \"{challenge}\"}}");
+                Manner::Says(200, String::new(), body)
+            }
+            manner => manner,
+        };
+        if !answer(&mut stream, &manner).await {
             return;
         }
     }
@@ -291,7 +302,7 @@ async fn answer(stream: &mut (impl AsyncWrite + Unpin), manner: &Manner) -> bool
             let _ = stream.flush().await;
             return false;
         }
-        Manner::Closes => return false,
+        Manner::Closes | Manner::Verifies => return false,
         Manner::Nonsense => "220 mail.example.org ESMTP\r\n\r\n".to_owned(),
         Manner::Slow => {
             for byte in b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n" {

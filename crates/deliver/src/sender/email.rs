@@ -9,8 +9,8 @@
 //! | `ca` | see `wire/tls.rs` |
 //!
 //! `Message-ID` is made of the delivery's identifier, so that a message sent twice can be told.
-//! Each recipient is put to the server; one that is refused fails the attempt before anything is
-//! sent.
+//! Each recipient is put to the server; those that it takes get the mail, those that it refuses for
+//! good are told of. Of what a server says, its codes are kept, never its words.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use super::webhook::broken;
 use super::{cut, notices};
 use crate::settings::Settings;
 use crate::wire::address::Target;
-use crate::wire::http::refused;
+use crate::wire::http::refused as door;
 use crate::wire::line::Lines;
 use crate::wire::tls;
 
@@ -115,85 +115,159 @@ pub(crate) async fn send(network: &Network, address: &Address, parcel: &Parcel) 
         let error = SendError::new("recipients", "there is nobody to send it to");
         return Sent::failed(request, error);
     }
-    let mail = mail(&read.from, &to, parcel);
-    match deliver(network, &read, &to, &mail).await {
+    let name = host_of(&parcel.public_url);
+    let mut refused = Vec::new();
+    match deliver(network, &read, name, &to, parcel, &mut refused).await {
         Ok(answer) => {
             let answer: String = answer.chars().take(200).collect();
-            Sent {
-                status: Some(250),
-                request,
-                response: json!({ "answer": answer }),
-                failure: None,
-            }
+            let response = json!({ "answer": answer, "refused": refused.len() });
+            Sent { status: Some(250), request, response, refused, failure: None }
         }
-        Err((status, error)) => Sent { status, ..Sent::failed(request, error) },
+        Err((status, error)) => Sent { status, refused, ..Sent::failed(request, error) },
     }
 }
 
-/// A refusal of the only recipient for good (RFC 5321 §4.2.1) is about them, not about the server.
-fn of((status, mut error): Refusal, one: &str, to: &[String]) -> Refusal {
-    if to.len() == 1 && status.is_some_and(|status| (550..560).contains(&status)) {
-        error.refused_recipient = Some(one.to_owned());
-        error.word = "recipient_refused";
-    }
-    (status, error)
+/// The host of an address of HTTP, if it is a name that a mail server may be greeted by.
+fn host_of(url: &str) -> Option<String> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let is_name = host.contains('.') && host.ends_with(|c: char| c.is_ascii_alphabetic());
+    (is_name && host.chars().all(good)).then(|| host.to_owned())
 }
 
+/// Whether an answer to RCPT is about the recipient, for good: no such mailbox (RFC 5321 §4.2.3,
+/// RFC 3463 §3.2 and §3.3). That mail may not pass (5.7.x), or anything else, is about the server.
+fn is_theirs(status: u16, enhanced: Option<&str>) -> bool {
+    match (status, enhanced) {
+        (550 | 551 | 553, None) => true,
+        (550..560, Some(code)) => code.starts_with("5.1.") || code == "5.2.1",
+        _ => false,
+    }
+}
+
+/// The status of an answer, and why that is a failure.
 type Refusal = (Option<u16>, SendError);
 
 fn broken_off(error: SendError) -> Refusal {
     (None, error)
 }
 
-/// A whole conversation; answers what the server said in the end.
+/// A whole conversation; answers what the server said in the end. Who is refused for good while
+/// others are taken is added to `refused`.
 async fn deliver(
     network: &Network,
     read: &Read,
+    name: Option<String>,
     to: &[String],
-    mail: &str,
+    parcel: &Parcel,
+    refused: &mut Vec<(String, String)>,
 ) -> Result<String, Refusal> {
     let (host, port) = (&read.target.host, read.target.port);
-    let stream = network.connect(host, port).await.map_err(|e| broken_off(refused(e)))?;
+    let stream = network.connect(host, port).await.map_err(|e| broken_off(door(e)))?;
+    // RFC 5321 §4.1.1.1: a name that can be resolved, or else the address in brackets.
+    let name = name.unwrap_or_else(|| match stream.local_addr().map(|address| address.ip()) {
+        Ok(std::net::IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+        Ok(std::net::IpAddr::V4(address)) => format!("[{address}]"),
+        Err(_) => "localhost".to_owned(),
+    });
     let mut lines = match read.security {
         "tls" => {
             let stream = tls::wrap(stream, host, read.tls.clone()).await.map_err(broken_off)?;
             let mut lines = Lines::new(stream, PATIENCE);
-            expect(&mut lines, 220).await?;
+            expect(&mut lines, "the greeting", 220).await?;
             lines
         }
         "starttls" => {
-            let stream = start_tls(stream).await?;
+            let stream = start_tls(stream, &name).await?;
             let stream = tls::wrap(stream, host, read.tls.clone()).await.map_err(broken_off)?;
             Lines::new(stream, PATIENCE)
         }
         _ => {
             let mut lines = Lines::new(stream, PATIENCE);
-            expect(&mut lines, 220).await?;
+            expect(&mut lines, "the greeting", 220).await?;
             lines
         }
     };
-    say(&mut lines, "EHLO chancery", 250).await?;
-    if let Some((name, password)) = &read.login {
-        let plain = STANDARD.encode(format!("\0{name}\0{password}"));
-        say(&mut lines, &format!("AUTH PLAIN {plain}"), 235).await?;
+    let offered = say(&mut lines, "EHLO", &format!("EHLO {name}"), 250).await?;
+    if let Some(login) = &read.login {
+        log_in(&mut lines, &offered, login).await?;
     }
-    say(&mut lines, &format!("MAIL FROM:<{}>", read.from), 250).await?;
-    for one in to {
-        say(&mut lines, &format!("RCPT TO:<{one}>"), 250).await.map_err(|e| of(e, one, to))?;
-    }
-    say(&mut lines, "DATA", 354).await?;
+    say(&mut lines, "MAIL FROM", &format!("MAIL FROM:<{}>", read.from), 250).await?;
+    let taken = recipients(&mut lines, to, refused).await?;
+    say(&mut lines, "DATA", "DATA", 354).await?;
     // RFC 5321 §4.5.2: a line that begins with a dot gets another.
-    let stuffed = mail.replace("\r\n.", "\r\n..");
+    let stuffed = mail(&read.from, &taken, parcel).replace("\r\n.", "\r\n..");
     lines.write(format!("{stuffed}\r\n.\r\n").as_bytes()).await.map_err(broken_off)?;
-    let answer = expect(&mut lines, 250).await?;
+    let answer = expect(&mut lines, "the mail", 250).await?;
     // It is accepted; how the server parts does not matter.
     let _ = lines.write(b"QUIT\r\n").await;
-    Ok(answer)
+    Ok(answer.pop_last())
+}
+
+/// Puts the recipients to the server; answers those that it took. Where it took nobody, that is
+/// the failure; anything but a refusal for good fails the attempt for all: nobody gets it twice.
+async fn recipients(
+    lines: &mut Lines,
+    to: &[String],
+    refused: &mut Vec<(String, String)>,
+) -> Result<Vec<String>, Refusal> {
+    let mut taken = Vec::new();
+    let mut last = None;
+    for one in to {
+        match say(lines, "RCPT TO", &format!("RCPT TO:<{one}>"), 250).await {
+            Ok(_) => taken.push(one.clone()),
+            Err((Some(status), mut error)) => {
+                let enhanced = error.message.split(' ').find(|word| word.starts_with("5."));
+                if !is_theirs(status, enhanced) {
+                    return Err((Some(status), error));
+                }
+                refused.push((one.clone(), error.message.clone()));
+                error.word = "recipient_refused";
+                error.refused_recipient = Some(one.clone());
+                last = Some((Some(status), error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match last {
+        Some(error) if taken.is_empty() => Err(error),
+        _ => Ok(taken),
+    }
+}
+
+/// Logs in by what the server offers (RFC 4954); only called under TLS.
+async fn log_in(
+    lines: &mut Lines,
+    offered: &Answer,
+    (name, password): &(String, String),
+) -> Result<(), Refusal> {
+    let ways = offered.0.iter().filter_map(|line| {
+        let line = line.get(4..)?.to_ascii_uppercase();
+        line.strip_prefix("AUTH").map(|ways| ways.trim_start_matches('=').to_owned())
+    });
+    let ways = ways.collect::<Vec<_>>().join(" ");
+    let offers = |way: &str| ways.split_whitespace().any(|one| one == way);
+    if offers("PLAIN") {
+        let plain = STANDARD.encode(format!("\0{name}\0{password}"));
+        say(lines, "AUTH", &format!("AUTH PLAIN {plain}"), 235).await?;
+    } else if offers("LOGIN") {
+        say(lines, "AUTH", "AUTH LOGIN", 334).await?;
+        say(lines, "AUTH", &STANDARD.encode(name), 334).await?;
+        say(lines, "AUTH", &STANDARD.encode(password), 235).await?;
+    } else {
+        let message = "the mail server offers neither AUTH PLAIN nor AUTH LOGIN";
+        return Err(broken_off(SendError::new("login", message)));
+    }
+    Ok(())
 }
 
 /// Goes up to STARTTLS in clear. Nothing that was said in clear is used afterwards, and nothing may
 /// have been sent behind the server's consent (RFC 3207 §6).
-async fn start_tls(stream: tokio::net::TcpStream) -> Result<tokio::net::TcpStream, Refusal> {
+async fn start_tls(
+    stream: tokio::net::TcpStream,
+    name: &str,
+) -> Result<tokio::net::TcpStream, Refusal> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = stream;
     let talk = async {
@@ -217,14 +291,17 @@ async fn start_tls(stream: tokio::net::TcpStream) -> Result<tokio::net::TcpStrea
                     {
                         return Ok(());
                     }
-                    let status = last.get(..3).and_then(|code| code.parse().ok());
-                    let error = SendError::new("refused", format!("SMTP: {}", cut(last, 200)));
-                    return Err((status, error));
+                    let status: Option<u16> = last.get(..3).and_then(|code| code.parse().ok());
+                    let message = match status {
+                        Some(code) => format!("the mail server answered {code} before STARTTLS"),
+                        None => "this is no mail server".to_owned(),
+                    };
+                    return Err((status, SendError::new("refused", message)));
                 }
             }
         };
         answer("", "220").await?;
-        answer("EHLO chancery\r\n", "250").await?;
+        answer(&format!("EHLO {name}\r\n"), "250").await?;
         answer("STARTTLS\r\n", "220").await
     };
     match tokio::time::timeout(PATIENCE, talk).await {
@@ -234,30 +311,55 @@ async fn start_tls(stream: tokio::net::TcpStream) -> Result<tokio::net::TcpStrea
     }
 }
 
-async fn say(lines: &mut Lines, text: &str, wanted: u16) -> Result<String, Refusal> {
+/// What a server said: all lines of one answer.
+struct Answer(Vec<String>);
+
+impl Answer {
+    fn pop_last(mut self) -> String {
+        self.0.pop().unwrap_or_default()
+    }
+}
+
+async fn say(lines: &mut Lines, what: &str, text: &str, wanted: u16) -> Result<Answer, Refusal> {
     lines.write(format!("{text}\r\n").as_bytes()).await.map_err(broken_off)?;
-    expect(lines, wanted).await
+    expect(lines, what, wanted).await
 }
 
 /// Reads an answer of any number of lines.
-async fn expect(lines: &mut Lines, wanted: u16) -> Result<String, Refusal> {
+async fn expect(lines: &mut Lines, what: &str, wanted: u16) -> Result<Answer, Refusal> {
+    let mut said = Vec::new();
     for _ in 0..200 {
         let line = lines.line().await.map_err(broken_off)?;
         let code: Option<u16> = line.get(..3).and_then(|code| code.parse().ok());
         let Some(code) = code else {
             return Err(broken_off(SendError::new("protocol", "this is no mail server")));
         };
-        if line.as_bytes().get(3) == Some(&b'-') {
+        let goes_on = line.as_bytes().get(3) == Some(&b'-');
+        said.push(line);
+        if goes_on {
             continue;
         }
-        // What a server says may repeat an address: the code is kept, the words are not.
         return if code == wanted || wanted == 250 && code == 251 {
-            Ok(line)
+            Ok(Answer(said))
         } else {
-            Err((Some(code), SendError::new("refused", format!("the mail server answered {code}"))))
+            Err((Some(code), SendError::new("refused", refusal(&said, code, what))))
         };
     }
     Err(broken_off(SendError::new("protocol", "the server answers without end")))
+}
+
+/// A refusal by its codes. What a server says may repeat an address: its words are not kept.
+fn refusal(said: &[String], code: u16, what: &str) -> String {
+    let enhanced = said.last().and_then(|line| line.get(4..)?.split(' ').next());
+    let is_code = |text: &&str| {
+        let mut parts = text.split('.');
+        let numbers = text.split('.').all(|part| part.parse::<u16>().is_ok());
+        numbers && parts.next().is_some_and(|part| matches!(part, "4" | "5")) && parts.count() == 2
+    };
+    match enhanced.filter(is_code) {
+        Some(enhanced) => format!("the mail server answered {code} {enhanced} to {what}"),
+        None => format!("the mail server answered {code} to {what}"),
+    }
 }
 
 /// The message: headers, text, HTML (RFC 5322, RFC 2046).

@@ -10,7 +10,7 @@
 //! writes it again: lines carry the identifier of the event.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -106,14 +106,52 @@ fn append(path: &Path, bytes: &[u8], max_bytes: u64, keep: i64) -> std::io::Resu
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
-    let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let mut size = mended(path)?;
+    let mut is_new = size == 0;
     if size > 0 && size + bytes.len() as u64 > max_bytes {
         rotate(path, keep)?;
+        (size, is_new) = (0, true);
     }
     let mut file = File::options().create(true).append(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    Ok(file.metadata()?.len())
+    if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_data()) {
+        // Half of it may be there, and is sent again: the next line begins where this one did.
+        file.set_len(size)?;
+        return Err(error);
+    }
+    if is_new && let Some(directory) = path.parent() {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(size + bytes.len() as u64)
+}
+
+/// Takes away a last line that a crash left unfinished: its delivery is written again. Answers the
+/// size of the file.
+fn mended(path: &Path) -> std::io::Result<u64> {
+    let mut file = match File::options().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let whole = file.metadata()?.len();
+    let mut end = whole;
+    let mut chunk = vec![0; 65_536];
+    while end > 0 {
+        let from = end.saturating_sub(chunk.len() as u64);
+        let wanted = usize::try_from(end - from).unwrap_or(chunk.len());
+        file.seek(SeekFrom::Start(from))?;
+        file.read_exact(&mut chunk[..wanted])?;
+        match chunk[..wanted].iter().rposition(|byte| *byte == b'\n') {
+            Some(place) => {
+                end = from + place as u64 + 1;
+                break;
+            }
+            None => end = from,
+        }
+    }
+    if end < whole {
+        file.set_len(end)?;
+    }
+    Ok(end)
 }
 
 /// `name` becomes `name.1`, `name.1` becomes `name.2`, and so on.
@@ -140,7 +178,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("events.ndjson");
         for round in 0..8u8 {
-            append(&path, &[b'a' + round; 40], 100, 2).unwrap();
+            append(&path, &line(b'a' + round), 100, 2).unwrap();
         }
         let mut names: Vec<String> = fs::read_dir(directory.path())
             .unwrap()
@@ -148,7 +186,27 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["events.ndjson", "events.ndjson.1", "events.ndjson.2"]);
-        assert_eq!(fs::read(path).unwrap(), [[b'g'; 40], [b'h'; 40]].concat());
+        assert_eq!(fs::read(path).unwrap(), [line(b'g'), line(b'h')].concat());
+    }
+
+    fn line(letter: u8) -> Vec<u8> {
+        let mut line = vec![letter; 39];
+        line.push(b'\n');
+        line
+    }
+
+    #[test]
+    fn what_a_crash_left_of_a_line_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.ndjson");
+        for torn in [&b"{\"half"[..], &[b'x'; 200_000], b""] {
+            fs::write(&path, [&line(b'a')[..], torn].concat()).unwrap();
+            assert_eq!(append(&path, &line(b'b'), 1_000_000, 2).unwrap(), 80);
+            assert_eq!(fs::read(&path).unwrap(), [line(b'a'), line(b'b')].concat());
+        }
+        fs::write(&path, "nothing but half a line").unwrap();
+        append(&path, &line(b'b'), 1_000_000, 2).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), line(b'b'));
     }
 
     #[test]

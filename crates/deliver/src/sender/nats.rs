@@ -23,7 +23,7 @@ use chancery_engine::net::Network;
 use chancery_event::dialect::Dialect;
 use serde_json::{Value, json};
 
-use super::webhook::broken;
+use super::webhook::{broken, not_in_clear};
 use crate::body::{dialect, encrypted, message_json, shown, unusable};
 use crate::settings::Settings;
 use crate::wire::address::Target;
@@ -64,6 +64,9 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
             let message = "a user name with its password, or a token";
             return Err(Error::invalid("settings/username", message));
         }
+    }
+    if tls.is_none() && login != json!({}) {
+        not_in_clear("settings/tls", &target, true)?;
     }
     settings.finish()?;
     Ok(Read { target, subject, stream, tls, login })
@@ -155,8 +158,8 @@ async fn publish(
     while acknowledged < entries.len() {
         let receipt = receipt(&mut lines).await?;
         if let Some(error) = receipt.get("error") {
-            let text = error["description"].as_str().unwrap_or("refused").to_owned();
-            return Err(SendError::new("refused", format!("JetStream: {text}")));
+            let code = error["err_code"].as_i64().or(error["code"].as_i64()).unwrap_or(0);
+            return Err(SendError::new("refused", format!("JetStream refused: error {code}")));
         }
         duplicates += usize::from(receipt["duplicate"] == json!(true));
         acknowledged += 1;
@@ -194,8 +197,8 @@ async fn greet(network: &Network, read: &Read) -> Result<Lines, SendError> {
     } else {
         lines = Lines::new(stream, PATIENCE);
         let greeting = lines.line().await?;
-        let info = greeting.strip_prefix("INFO ").ok_or_else(|| strange(&greeting))?;
-        let info: Value = serde_json::from_str(info).map_err(|_| strange(&greeting))?;
+        let info = greeting.strip_prefix("INFO ").ok_or_else(strange)?;
+        let info: Value = serde_json::from_str(info).map_err(|_| strange())?;
         if info["tls_required"] == json!(true) {
             return Err(SendError::new("tls", "the server demands TLS: switch it on"));
         }
@@ -212,16 +215,24 @@ async fn greet(network: &Network, read: &Read) -> Result<Lines, SendError> {
         match line.split(' ').next().unwrap_or_default() {
             "PONG" => return Ok(lines),
             "PING" => lines.write(b"PONG\r\n").await?,
-            "-ERR" => return Err(SendError::new("refused", format!("NATS: {line}"))),
+            "-ERR" => return Err(complaint(&line)),
             "INFO" | "+OK" => {}
-            _ => return Err(strange(&line)),
+            _ => return Err(strange()),
         }
     }
 }
 
-fn strange(line: &str) -> SendError {
-    let line: String = line.chars().take(80).collect();
-    SendError::new("protocol", format!("this is no NATS server: it said “{line}”"))
+/// What was said is not repeated: whoever set up the address must not read what lives there.
+fn strange() -> SendError {
+    SendError::new("protocol", "this is no NATS server")
+}
+
+/// What a server complains about, in our words.
+fn complaint(line: &str) -> SendError {
+    let line = line.to_ascii_lowercase();
+    let known = ["authorization", "authentication", "permissions", "maximum", "slow consumer"];
+    let what = known.iter().find(|word| line.contains(**word)).unwrap_or(&"something else");
+    SendError::new("refused", format!("the NATS server refused: {what}"))
 }
 
 /// The next receipt of the stream.
@@ -232,20 +243,20 @@ async fn receipt(lines: &mut Lines) -> Result<Value, SendError> {
         let size = |place: usize| words.get(place).and_then(|word| word.parse::<usize>().ok());
         match words.first().copied().unwrap_or_default() {
             "MSG" => {
-                let size = size(words.len() - 1).ok_or_else(|| strange(&line))?.min(65_536);
+                let size = size(words.len() - 1).ok_or_else(strange)?.min(65_536);
                 let bytes = lines.bytes(size + 2).await?;
                 let body = bytes.get(..size).unwrap_or_default();
-                return serde_json::from_slice(body).map_err(|_| strange("an unreadable receipt"));
+                return serde_json::from_slice(body).map_err(|_| strange());
             }
             // A message with a head and no body: nobody listens on the subject.
             "HMSG" => {
-                let size = size(words.len() - 1).ok_or_else(|| strange(&line))?.min(65_536);
+                let size = size(words.len() - 1).ok_or_else(strange)?.min(65_536);
                 lines.bytes(size + 2).await?;
                 let message = "no stream of JetStream takes this subject";
                 return Err(SendError::new("refused", message));
             }
             "PING" => lines.write(b"PONG\r\n").await?,
-            "-ERR" => return Err(SendError::new("refused", format!("NATS: {line}"))),
+            "-ERR" => return Err(complaint(&line)),
             _ => {}
         }
     }

@@ -16,7 +16,7 @@ use chancery_event::Event;
 use chancery_event::dialect::Dialect;
 use serde_json::{Value, json};
 
-use super::webhook::{HIDDEN, authorization, broken};
+use super::webhook::{authorization, broken, not_in_clear};
 use super::{cut, notices};
 use crate::body::shown;
 use crate::settings::Settings;
@@ -43,6 +43,7 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
         return Err(Error::invalid("settings/table", "a name of lower-case letters, digits and _"));
     }
     let authorization = authorization(&settings, secrets)?;
+    not_in_clear("settings/url", &target, authorization.is_some())?;
     let tls = tls::config(&settings, secrets)?;
     settings.finish()?;
     let base = target.path.trim_end_matches('/').to_owned();
@@ -79,11 +80,11 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
         "table" => record(parcel, &read.table).to_string().into_bytes(),
         _ => Dialect::Akeyless.render_batch(&shown(&parcel.content)).bytes,
     };
-    let mut headers = vec![
+    let headers = vec![
         ("content-type".to_owned(), "application/json".to_owned()),
         ("accept".to_owned(), "application/json".to_owned()),
     ];
-    headers.extend(read.authorization.map(|value| ("authorization".to_owned(), value)));
+    let authorization = read.authorization.map(|value| ("authorization".to_owned(), value));
     let call = Call {
         owner: (address.name.clone(), address.version),
         target: read.target,
@@ -91,7 +92,7 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
         headers,
         body,
         tls: read.tls,
-        hidden: HIDDEN,
+        secret_headers: authorization.into_iter().collect(),
         path_is_secret: false,
     };
     client.send(call).await
@@ -138,6 +139,13 @@ fn of_event(event: &Event, public_url: &str) -> Value {
     let subject = event.subject();
     let resource = subject.map(|target| target.name.clone().unwrap_or_else(|| target.id.clone()));
     let subject = subject.map(chancery_event::Target::reference).unwrap_or_default();
+    // What is over closes the alert that its beginning opened: the same key, severity 0.
+    let opened = match event.type_name.as_ref() {
+        "alert.resolved" => Some("alert.raised"),
+        "delivery.recovered" => Some("delivery.failing"),
+        "forwarder.caught_up" => Some("forwarder.lagging"),
+        _ => None,
+    };
     let info = json!({
         "event_id": event.id.to_string(),
         "event_type": event.type_name,
@@ -153,12 +161,12 @@ fn of_event(event: &Event, public_url: &str) -> Value {
         "resource": resource,
         "metric_name": event.type_name.split('.').next().unwrap_or_default(),
         "type": event.type_name,
-        "severity": severity(event.severity.as_str()),
+        "severity": opened.map_or(severity(event.severity.as_str()), |_| "0"),
         "description": chancery_event::sentence::sentence(event),
         "additional_info": info.to_string(),
         "time_of_event": when(event.time),
-        "message_key": format!("{}:{subject}", event.type_name),
-        "resolution_state": "New",
+        "message_key": format!("{}:{subject}", opened.unwrap_or(&event.type_name)),
+        "resolution_state": opened.map_or("New", |_| "Closing"),
     })
 }
 

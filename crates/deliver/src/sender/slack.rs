@@ -6,7 +6,7 @@ use chancery_engine::Error;
 use chancery_engine::delivery::{Address, Checked, Definition, Parcel, Secrets, Sent};
 use serde_json::{Value, json};
 
-use super::webhook::broken;
+use super::webhook::{broken, not_in_clear};
 use super::{cut, notices};
 use crate::settings::Settings;
 use crate::wire::address::Target;
@@ -26,6 +26,7 @@ pub(crate) fn read(
         .find("url")
         .ok_or_else(|| Error::invalid("secrets/url", "the address of the webhook is needed"))?;
     let target = Target::http("secrets/url", url)?;
+    not_in_clear("secrets/url", &target, true)?;
     let tls = tls::config(&settings, secrets)?;
     settings.finish()?;
     Ok((target, tls))
@@ -62,7 +63,7 @@ pub(crate) async fn post(client: &Client, address: &Address, body: Value) -> Sen
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: body.to_string().into_bytes(),
         tls,
-        hidden: &[],
+        secret_headers: Vec::new(),
         path_is_secret: true,
     };
     client.send(call).await

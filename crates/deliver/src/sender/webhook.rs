@@ -3,14 +3,17 @@
 //!
 //! | setting | |
 //! |---|---|
-//! | `url` | where to |
+//! | `url` | where to; or the secret `url`, where the address holds a key |
 //! | `signature` | `hmac`, `ed25519` or `none` |
 //! | `headers` | more headers |
 //! | `username` | for basic authentication, with the secret `password` |
 //! | `ca`, `client_certificate` | see `wire/tls.rs` |
 //!
 //! Secrets: `signing`, and `signing_previous` until `signing_previous_until`; `token` (bearer),
-//! `password`, `client_key`, `payload_key`.
+//! `password`, `headers` (`Name: value`, one a line), `url`, `client_key`, `payload_key`.
+//!
+//! With the dialect of Okta's event hooks, the receiver has to answer the verification challenge
+//! before such a webhook is saved.
 
 use std::sync::Arc;
 
@@ -29,10 +32,12 @@ use crate::wire::address::Target;
 use crate::wire::http::{Call, Client};
 use crate::wire::tls;
 
-/// Headers whose values are not kept.
-pub(crate) const HIDDEN: &[&str] = &["authorization", "proxy-authorization", "cookie", "x-api-key"];
+/// Headers whose values are secrets.
+const SECRET: [&str; 3] = ["authorization", "cookie", "x-api-key"];
+/// Bytes of the answer to a challenge that are read.
+const CHALLENGE_MAX: usize = 4_096;
 /// Headers that nobody may set: they are HTTP's, or ours.
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 13] = [
     "host",
     "connection",
     "keep-alive",
@@ -46,12 +51,14 @@ const RESERVED: [&str; 14] = [
     "cache-control",
     "expires",
     "pragma",
-    "authorization",
 ];
 
 struct Read {
     target: Target,
+    /// The address is a secret.
+    hidden: bool,
     headers: Vec<(String, String)>,
+    secret_headers: Vec<(String, String)>,
     tls: Arc<rustls::ClientConfig>,
 }
 
@@ -64,27 +71,66 @@ fn scheme(settings: &Settings<'_>) -> Result<Option<Scheme>, Error> {
 }
 
 /// Headers as they were given.
-pub(crate) fn headers(settings: &Settings<'_>) -> Result<Vec<(String, String)>, Error> {
+fn headers(settings: &Settings<'_>) -> Result<Vec<(String, String)>, Error> {
     let mut headers = Vec::new();
     for (name, value) in settings.pairs("headers")? {
-        let lower = name.to_ascii_lowercase();
-        let refused = RESERVED.contains(&lower.as_str())
-            || lower.starts_with("content-")
-            || lower.starts_with("proxy-")
-            || lower.starts_with("webhook-");
         let place = format!("settings/headers/{name}");
-        if refused {
-            return Err(Error::invalid(place, "this header is set by HTTP or by Chancery"));
-        }
-        let valid = http::HeaderName::from_bytes(lower.as_bytes()).is_ok()
-            && http::HeaderValue::from_str(value).is_ok()
-            && value.len() <= 4_096;
-        if !valid {
-            return Err(Error::invalid(place, "no header: printable ASCII, at most 4,096 bytes"));
+        let lower = header(&place, name, value)?;
+        if SECRET.contains(&lower.as_str()) {
+            let message = "its value is a secret: give it among the secret headers";
+            return Err(Error::invalid(place, message));
         }
         headers.push((lower, value.to_owned()));
     }
     Ok(headers)
+}
+
+/// Headers with secret values: `Name: value`, one a line.
+fn secret_headers(secrets: &Secrets) -> Result<Vec<(String, String)>, Error> {
+    let place = "secrets/headers";
+    let mut headers = Vec::new();
+    for line in secrets.find("headers").unwrap_or_default().lines() {
+        let Some((name, value)) = line.split_once(':') else {
+            if line.trim().is_empty() {
+                continue;
+            }
+            return Err(Error::invalid(place, "one header a line, such as X-Api-Key: …"));
+        };
+        let value = value.trim().to_owned();
+        headers.push((header(place, name.trim(), &value)?, value));
+    }
+    Ok(headers)
+}
+
+/// The name of a header in lower case, if somebody may set it.
+fn header(place: &str, name: &str, value: &str) -> Result<String, Error> {
+    let lower = name.to_ascii_lowercase();
+    let refused = RESERVED.contains(&lower.as_str())
+        || lower.starts_with("content-")
+        || lower.starts_with("proxy-")
+        || lower.starts_with("webhook-");
+    if refused {
+        return Err(Error::invalid(place, "this header is set by HTTP or by Chancery"));
+    }
+    let valid = http::HeaderName::from_bytes(lower.as_bytes()).is_ok()
+        && http::HeaderValue::from_str(value).is_ok()
+        && value.len() <= 4_096;
+    if !valid {
+        return Err(Error::invalid(place, "no header: printable ASCII, at most 4,096 bytes"));
+    }
+    Ok(lower)
+}
+
+/// Refuses that what is secret crosses the network in clear. What stays on this machine may.
+pub(crate) fn not_in_clear(place: &str, target: &Target, secret: bool) -> Result<(), Error> {
+    let host = target.host.trim_start_matches('[').trim_end_matches(']');
+    let is_here = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    if secret && !target.tls && !is_here {
+        let message = "what is secret does not cross the network in clear: use TLS";
+        return Err(Error::invalid(place, message));
+    }
+    Ok(())
 }
 
 /// What the receiver is told about who calls.
@@ -117,22 +163,36 @@ pub(crate) fn authorization(
 
 fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
     let settings = Settings::new(&definition.settings);
-    let target = Target::http("settings/url", settings.needed("url", "the receiver's address")?)?;
-    scheme(&settings)?;
-    let mut headers = headers(&settings)?;
-    if let Some(value) = authorization(&settings, secrets)? {
-        if !target.tls && secrets.find("token").or(secrets.find("password")).is_some() {
-            tracing::debug!("credentials cross the network in clear");
+    let (target, hidden) = match (settings.text("url")?, secrets.find("url")) {
+        (Some(url), None) => (Target::http("settings/url", url)?, false),
+        (None, Some(url)) => (Target::http("secrets/url", url)?, true),
+        (None, None) => {
+            return Err(Error::invalid("settings/url", "the receiver's address is needed"));
         }
-        headers.push(("authorization".to_owned(), value));
+        (Some(_), Some(_)) => {
+            let message = "the address stands in the settings or is a secret, not both";
+            return Err(Error::invalid("secrets/url", message));
+        }
+    };
+    scheme(&settings)?;
+    let headers = headers(&settings)?;
+    let mut secret_headers = secret_headers(secrets)?;
+    if let Some(value) = authorization(&settings, secrets)? {
+        if secret_headers.iter().any(|(name, _)| name == "authorization") {
+            let message = "the token or the password makes this header already";
+            return Err(Error::invalid("secrets/headers", message));
+        }
+        secret_headers.push(("authorization".to_owned(), value));
     }
+    let place = if hidden { "secrets/url" } else { "settings/url" };
+    not_in_clear(place, &target, hidden || !secret_headers.is_empty())?;
     let tls = tls::config(&settings, secrets)?;
     settings.finish()?;
-    Ok(Read { target, headers, tls })
+    Ok(Read { target, hidden, headers, secret_headers, tls })
 }
 
 pub(crate) fn check(definition: &Definition, secrets: &mut Secrets) -> Result<Checked, Error> {
-    let target = read(definition, secrets)?.target;
+    let Read { target, hidden, .. } = read(definition, secrets)?;
     body::dialect(definition, Dialect::CloudEvents)?;
     body::check_key(secrets)?;
     let settings = Settings::new(&definition.settings);
@@ -148,10 +208,17 @@ pub(crate) fn check(definition: &Definition, secrets: &mut Secrets) -> Result<Ch
                 return Err(wrong("it belongs to the other kind of signature".to_owned()));
             }
         }
-        (None, _) => secrets.set("signing", ""),
+        (None, _) => {
+            secrets.set("signing", "");
+            secrets.set("signing_previous", "");
+        }
     }
-    let endpoint = format!("{}{}", target.origin(), target.path);
-    let hosts = vec![("settings/url".to_owned(), target.host, target.port)];
+    if secrets.find("signing_previous").is_some_and(|secret| Key::read(secret).is_err()) {
+        return Err(Error::invalid("secrets/signing_previous", "it is no secret to sign with"));
+    }
+    let endpoint = format!("{}{}", target.origin(), if hidden { "/…" } else { &target.path });
+    let place = if hidden { "secrets/url" } else { "settings/url" };
+    let hosts = vec![(place.to_owned(), target.host, target.port)];
     Ok(Checked { hosts, endpoint, batch_max: 1 })
 }
 
@@ -196,10 +263,46 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
         headers,
         body: body.bytes,
         tls: read.tls,
-        hidden: HIDDEN,
-        path_is_secret: false,
+        secret_headers: read.secret_headers,
+        path_is_secret: read.hidden,
     };
     client.send(call).await
+}
+
+/// Asks the receiver of an Okta event hook to show that it wants to be one: it answers a challenge
+/// with what it was asked. Receivers of other dialects are not asked.
+pub(crate) async fn verify(
+    client: &Client,
+    address: &Address,
+    challenge: String,
+) -> Result<(), SendError> {
+    let wrong = |error: Error| SendError::new("configuration", error.to_string());
+    let dialect = body::dialect(&address.definition, Dialect::CloudEvents).map_err(wrong)?;
+    if dialect != Dialect::OktaHook {
+        return Ok(());
+    }
+    let Read { target, headers, secret_headers, tls, hidden } =
+        read(&address.definition, &address.secrets).map_err(wrong)?;
+    let mut secret_headers = secret_headers;
+    secret_headers.push(("x-okta-verification-challenge".to_owned(), challenge.clone()));
+    let call = Call {
+        owner: (address.name.clone(), address.version),
+        target,
+        method: http::Method::GET,
+        headers,
+        secret_headers,
+        body: Vec::new(),
+        tls,
+        path_is_secret: hidden,
+    };
+    let page = client.fetch_page(call, CHALLENGE_MAX).await?;
+    let answer: Option<Value> = serde_json::from_slice(&page.body).ok();
+    let is_right = answer.is_some_and(|answer| answer["verification"] == challenge.as_str());
+    if page.status == 200 && is_right {
+        return Ok(());
+    }
+    let message = "it did not answer the verification challenge of an Okta event hook";
+    Err(SendError::new("challenge", message))
 }
 
 /// A definition that was good when it was saved and is not any more.

@@ -56,10 +56,10 @@ pub(crate) struct Call {
     pub(crate) target: Target,
     pub(crate) method: http::Method,
     pub(crate) headers: Vec<(String, String)>,
+    /// Headers whose values are not shown.
+    pub(crate) secret_headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) tls: Arc<ClientConfig>,
-    /// Names of headers whose values are not shown.
-    pub(crate) hidden: &'static [&'static str],
     /// The path holds a secret.
     pub(crate) path_is_secret: bool,
 }
@@ -109,6 +109,7 @@ impl Client {
             status: Some(head.status.as_u16()),
             request: request_head,
             response: shown_response(head.status, &head.headers),
+            refused: Vec::new(),
         }
     }
 
@@ -253,7 +254,7 @@ fn request(call: &Call) -> Result<Request<Full<Bytes>>, SendError> {
     };
     add("host", &call.target.host_header())?;
     add("user-agent", concat!("Chancery/", env!("CARGO_PKG_VERSION")))?;
-    for (name, value) in &call.headers {
+    for (name, value) in call.headers.iter().chain(&call.secret_headers) {
         add(name, value)?;
     }
     Ok(request)
@@ -309,8 +310,10 @@ fn failure(status: StatusCode, headers: &HeaderMap) -> Option<SendError> {
 fn shown_request(call: &Call) -> Value {
     let mut headers = Map::new();
     for (name, value) in &call.headers {
-        let hidden = call.hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(name));
-        headers.insert(name.clone(), if hidden { "…".into() } else { value.clone().into() });
+        headers.insert(name.clone(), value.clone().into());
+    }
+    for (name, _) in &call.secret_headers {
+        headers.insert(name.clone(), "…".into());
     }
     let path = if call.path_is_secret { "/…" } else { &call.target.path };
     json!({

@@ -7,6 +7,83 @@ use serde_json::json;
 
 use crate::world::{Program, World, free_port, listening, said};
 
+/// A mail server that tells what it is told: by TLS from the first byte, with a login, and with
+/// recipients that it does not take.
+const SERVER: &str = r#"
+import asyncio, ssl, sys
+from aiosmtpd.smtp import SMTP, AuthResult
+port, certificate, key, hidden = sys.argv[1:]
+class Handler:
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        session.host_name = hostname
+        print("EHLO", hostname, flush=True)
+        return responses
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("gone"):
+            return "550 5.1.1 nobody is called " + address
+        if address.startswith("relay"):
+            return "550 5.7.1 relaying denied for " + address
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+    async def handle_DATA(self, server, session, envelope):
+        print("MAIL", ",".join(envelope.rcpt_tos), flush=True)
+        return "250 2.0.0 queued"
+def login(server, session, envelope, mechanism, data):
+    print("AUTH", mechanism, data.login.decode(), data.password.decode(), flush=True)
+    return AuthResult(success=data.password == b"right", handled=True)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate, key)
+make = lambda: SMTP(Handler(), hostname="mx.example.org", authenticator=login,
+                    auth_require_tls=False, auth_exclude_mechanism=hidden.split(","))
+loop = asyncio.new_event_loop()
+loop.run_until_complete(loop.create_server(make, "127.0.0.1", int(port), ssl=context))
+loop.run_forever()
+"#;
+
+#[tokio::test]
+async fn a_server_with_tls_from_the_first_byte_is_logged_into_by_what_it_offers() {
+    let tls = TlsFiles::make();
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(path("cert"), &tls.certificate).unwrap();
+    std::fs::write(path("key"), &tls.key).unwrap();
+    for (hidden, way) in [("LOGIN", "PLAIN"), ("PLAIN", "LOGIN")] {
+        let (port, out) = (free_port(), dir.path().join(way));
+        let arguments = ["-c", SERVER, &port.to_string(), &path("cert"), &path("key"), hidden]
+            .map(String::from);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let _program = Program::start("/usr/bin/python3", &arguments, Some(&out));
+        listening(port).await;
+        let world = World::start().await;
+        let settings = |to: &[&str]| {
+            json!({ "server": format!("127.0.0.1:{port}"), "security": "tls", "ca": tls.ca,
+                "from": "chancery@example.org", "to": to, "username": "chancery" })
+        };
+        let to = ["gone.bob@example.org", "ada@example.org"];
+        let secrets = [("password", "right")];
+        world.forwarder("email", settings(&to), &secrets, json!({})).await.unwrap();
+        world.group("web").await;
+        world.delivered(1).await;
+        let text = said(&out, |text| text.contains("MAIL")).await;
+        assert!(text.contains("EHLO [127.0.0.1]"), "an address, where there is no name: {text}");
+        assert!(text.contains(&format!("AUTH {way} chancery right")), "{text}");
+        assert!(text.contains("MAIL ada@example.org"), "who is taken gets it: {text}");
+        let bouncing = world.bouncing().await;
+        assert_eq!(bouncing, ["gone.bob@example.org"], "and who is not is told of");
+        // That mail may not pass is said of the server, not of a person.
+        world.update(settings(&["relay@example.org"])).await;
+        let failure = world.try_out().await.failure.unwrap();
+        assert_eq!((failure.word, failure.refused_recipient.as_deref()), ("refused", None));
+        assert_eq!(failure.message, "the mail server answered 550 5.7.1 to RCPT TO");
+        world.update(settings(&["gone@example.org"])).await;
+        let failure = world.try_out().await.failure.unwrap();
+        let gone = (failure.word, failure.refused_recipient.as_deref());
+        assert_eq!(gone, ("recipient_refused", Some("gone@example.org")));
+        assert!(!failure.message.contains("nobody"), "its words are not kept: {failure:?}");
+        world.server.finish().await;
+    }
+}
+
 #[tokio::test]
 async fn a_mail_server_takes_text_and_html_with_and_without_starttls() {
     let tls = TlsFiles::make();

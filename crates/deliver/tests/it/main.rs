@@ -4,6 +4,7 @@
 mod chat;
 mod email;
 mod file;
+mod forbidden;
 mod nats;
 mod s3;
 mod speed;

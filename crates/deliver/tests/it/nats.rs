@@ -66,7 +66,7 @@ async fn jetstream_acknowledges_each_event_and_drops_what_it_has() {
     assert_eq!(first["message"]["subject"], "chancery.configuration.create");
     // The same events once more: new deliveries, the same identifiers of messages.
     world.delivered(1).await;
-    world.server.engine().replay_forwarder(&world.context, "it", 0).await.unwrap();
+    world.server.engine().replay_forwarder(&world.context, "it", 0, None).await.unwrap();
     world.group("the sixth").await;
     for _ in 0..500 {
         if count().await >= 6 {

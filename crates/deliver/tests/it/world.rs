@@ -47,6 +47,25 @@ impl World {
         made.await.unwrap();
     }
 
+    /// Gives the forwarder other settings.
+    pub async fn update(&self, settings: Value) {
+        let engine = self.server.engine();
+        let view = engine.destination(&self.context, Class::Forwarder, "it").await.unwrap();
+        let mut body = view.definition.body();
+        body["settings"] = settings;
+        let edit = DestinationEdit { body, ..DestinationEdit::default() };
+        let saved = engine.update_destination(&self.context, Class::Forwarder, "it", None, edit);
+        saved.await.unwrap();
+    }
+
+    /// Addresses that are refused for good.
+    pub async fn bouncing(&self) -> Vec<String> {
+        let path = "/api/v1/notifications/refused-addresses";
+        let found = self.server.get(path).send().await.expect(200).json();
+        let items = found["items"].as_array().unwrap();
+        items.iter().map(|item| item["address"].as_str().unwrap().to_owned()).collect()
+    }
+
     pub async fn try_out(&self) -> Sent {
         let engine = self.server.engine();
         engine.try_destination(&self.context, Class::Forwarder, "it").await.unwrap()
