@@ -19,7 +19,7 @@ pub enum ForwardersCommand {
     Enable(NameArguments),
     /// Switch a forwarder off.
     Disable(NameArguments),
-    /// Set a forwarder to an index of the log: everything from there is sent once more.
+    /// Send a part of the log once more: everything from an index on, or up to another.
     Replay(ReplayArguments),
     /// Send again everything that was given up since a time.
     Recover(RecoverArguments),
@@ -68,7 +68,8 @@ pub struct CreateArguments {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  chancery forwarders replay soc-webhook --from 0")]
+  chancery forwarders replay soc-webhook --from 0
+  chancery forwarders replay soc-webhook --from 1200 --to 1300")]
 pub struct ReplayArguments {
     /// Its name.
     #[arg(value_name = "NAME")]
@@ -76,6 +77,9 @@ pub struct ReplayArguments {
     /// The log index to go on from.
     #[arg(long, value_name = "INDEX")]
     pub from: u64,
+    /// The log index to end before; where the forwarder is now unless told otherwise.
+    #[arg(long, value_name = "INDEX")]
+    pub to: Option<u64>,
 }
 
 /// A forwarder and a time.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::forwarders::{print, say, state, wish, word};
+use super::forwarders::{print, say, state, tried, wish, word};
 use super::text;
 use crate::cli::GlobalArguments;
 use crate::cli::channels::ChannelsCommand;
@@ -36,7 +36,7 @@ pub async fn run(global: &GlobalArguments, command: ChannelsCommand) -> Result<(
             print(&saved.json::<Value>().await?)
         }
         Wanted::Test(of) => {
-            print(&post(at(&of.name, "test"), json!({ "recipients": of.to })).await?)
+            tried(&post(at(&of.name, "test"), json!({ "recipients": of.to })).await?)
         }
         Wanted::Enable(of) => {
             post(at(&of.name, "switch"), json!({ "enabled": true })).await?;

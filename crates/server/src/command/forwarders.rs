@@ -37,12 +37,7 @@ pub async fn run(global: &GlobalArguments, command: ForwardersCommand) -> Result
             let saved = client.send(Method::PUT, &path, &[], body, &[]).await?;
             print(&saved.json::<Value>().await?)
         }
-        Wanted::Test(of) => {
-            let tried = post(at(&of.name, "test"), json!({})).await?;
-            print(&tried)?;
-            ensure!(tried["delivered"] == json!(true), "it was not delivered");
-            Ok(())
-        }
+        Wanted::Test(of) => tried(&post(at(&of.name, "test"), json!({})).await?),
         Wanted::Enable(of) => {
             post(at(&of.name, "switch"), json!({ "enabled": true })).await?;
             let done = json!({ "forwarder": of.name, "enabled": true });
@@ -54,9 +49,16 @@ pub async fn run(global: &GlobalArguments, command: ForwardersCommand) -> Result
             say(global, "It is switched off.", &done)
         }
         Wanted::Replay(of) => {
-            post(at(&of.name, "replay"), json!({ "from_index": of.from })).await?;
-            let done = json!({ "forwarder": of.name, "from_index": of.from });
-            say(global, "It goes on from there.", &done)
+            let wish = json!({ "from_index": of.from, "to_index": of.to });
+            let answer = post(at(&of.name, "replay"), wish).await?;
+            let removed = answer["removed"].as_u64().unwrap_or(0);
+            let done = json!({ "forwarder": of.name, "from_index": of.from, "to_index": of.to,
+                "removed": removed });
+            let text = match removed {
+                0 => "It goes on from there.".to_owned(),
+                some => format!("It goes on from there. {some} events left the database."),
+            };
+            say(global, &text, &done)
         }
         Wanted::Recover(of) => {
             print(&post(at(&of.name, "recover"), json!({ "since": of.since })).await?)
@@ -76,6 +78,13 @@ pub async fn run(global: &GlobalArguments, command: ForwardersCommand) -> Result
             say(global, "The forwarder is deleted.", &done)
         }
     }
+}
+
+/// What came of a trial: a command that delivered nothing has failed.
+pub(super) fn tried(answer: &Value) -> Result<()> {
+    print(answer)?;
+    ensure!(answer["delivered"] == json!(true), "it was not delivered");
+    Ok(())
 }
 
 /// What was done, as a sentence or as one document.

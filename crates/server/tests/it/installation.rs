@@ -194,7 +194,14 @@ pub struct Server {
 impl Server {
     /// Starts one on the directory and waits until it listens.
     pub fn start(installation: &Installation) -> Self {
+        Self::start_with(installation, &[])
+    }
+
+    /// The same with settings.
+    pub fn start_with(installation: &Installation, settings: &[&str]) -> Self {
+        let sets = settings.iter().flat_map(|setting| ["--set", setting]);
         let mut child = program(&["serve"])
+            .args(sets)
             .env("CHANCERY_DATA_DIR", installation.data_dir())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

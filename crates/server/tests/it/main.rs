@@ -3,6 +3,7 @@
 mod browser;
 mod cli;
 mod demo;
+mod destinations;
 mod faults;
 mod fleet;
 mod full;

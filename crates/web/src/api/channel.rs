@@ -16,9 +16,9 @@ use utoipa_axum::routes;
 use super::destination::{
     DestinationVersion, RecoverWish, Recovered, Rotation, SavedDestination, Switch, Trial,
 };
-use super::listing::Page;
+use super::listing::{FilterParams, Page};
 use super::{Operations, destination, version};
-use crate::edge::{Caller, Json, PathOf, Problem};
+use crate::edge::{Caller, Json, Params, PathOf, Problem};
 
 const CLASS: Class = Class::Channel;
 
@@ -156,13 +156,15 @@ struct ChannelChange {
 }
 
 /// Channels
-#[utoipa::path(get, path = "/api/v1/channels", tag = "notifications",
+#[utoipa::path(get, path = "/api/v1/channels", tag = "notifications", params(FilterParams),
     responses((status = 200, description = "By name", body = Page<Channel>)))]
 async fn list_channels(
     State(engine): State<Engine>,
     caller: Caller,
+    Params(params): Params<FilterParams>,
 ) -> Result<Json<Page<Channel>>, Problem> {
-    let views = engine.destinations(caller.context(), CLASS).await?;
+    let filter = params.filter.as_deref().unwrap_or_default();
+    let views = engine.find_destinations(caller.context(), CLASS, filter).await?;
     Ok(Json(Page::whole(views.into_iter().map(Channel::from).collect())))
 }
 

@@ -1,28 +1,32 @@
 //! Deliveries: what was sent where, every attempt at it, and sending it again.
 
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use axum::response::Response;
-use chancery_engine::delivery::{self, DeliveryQuery};
-use chancery_engine::{Engine, Permission};
+use axum::response::{IntoResponse as _, Response};
+use chancery_engine::delivery::{self, DELIVERY_STATES as STATES, DeliveryQuery};
+use chancery_engine::history::ExportRecord;
+use chancery_engine::{Engine, Error, Permission};
 use chancery_event::Timestamp;
-use chancery_event::id::DeliveryId;
+use chancery_event::id::{DeliveryId, EventId};
+use futures::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::routes;
 
 use super::Operations;
-use super::listing::{Page, limit};
+use super::event::streamed;
+use super::export::Format;
+use super::listing::{LIMIT_MAX, Page, limit};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
-
-/// States of a delivery.
-const STATES: [&str; 3] = ["waiting", "delivered", "dead"];
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::ForwarderRead, routes!(list_deliveries));
     operations.any(Permission::ForwarderRead, routes!(count_deliveries));
+    operations.any(Permission::Export, routes!(export_deliveries));
     operations.any(Permission::ForwarderRead, routes!(read_delivery));
+    operations.any(Permission::ForwarderRead, routes!(event_deliveries));
     operations.any(Permission::ForwarderWrite, routes!(resend_delivery));
 }
 
@@ -33,7 +37,7 @@ struct Delivery {
     id: String,
     /// Name of the destination.
     destination: String,
-    /// Why it was made: `log`, `message` or `test`.
+    /// Why it was made: `log`, `replay`, `message` or `test`.
     reason: String,
     /// `waiting`, `delivered` or `dead`.
     state: String,
@@ -157,10 +161,12 @@ struct DeliveryParams {
     destination: Option<String>,
     /// `waiting`, `delivered` or `dead`.
     state: Option<String>,
-    /// `log`, `message` or `test`.
+    /// `log`, `replay`, `message` or `test`.
     reason: Option<String>,
     /// Whose first event is of this type.
     event_type: Option<String>,
+    /// Condition, such as `state:dead status>=500 error:timeout`.
+    filter: Option<String>,
     /// Made at this time or later.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
@@ -173,7 +179,7 @@ struct DeliveryParams {
     cursor: Option<String>,
 }
 
-fn query(params: &DeliveryParams) -> Result<DeliveryQuery, Problem> {
+fn query(engine: &Engine, params: &DeliveryParams) -> Result<DeliveryQuery, Problem> {
     if let Some(state) = params.state.as_deref().filter(|state| !STATES.contains(state)) {
         let message = format!("{state} is none of {}", STATES.join(", "));
         return Err(Problem::invalid("state", message));
@@ -189,6 +195,7 @@ fn query(params: &DeliveryParams) -> Result<DeliveryQuery, Problem> {
         event_type: params.event_type.clone(),
         from: params.from,
         to: params.to,
+        filter: engine.parse_delivery_filter(params.filter.as_deref().unwrap_or_default())?,
         before,
         after: None,
     })
@@ -205,7 +212,7 @@ async fn list_deliveries(
     Params(params): Params<DeliveryParams>,
 ) -> Result<Response, Problem> {
     let limit = limit(params.limit)?;
-    let mut rows = engine.deliveries(caller.context(), query(&params)?, limit + 1).await?;
+    let mut rows = engine.deliveries(caller.context(), query(&engine, &params)?, limit + 1).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| more).map(|row| row.id.to_string());
@@ -233,13 +240,153 @@ async fn count_deliveries(
     caller: Caller,
     Params(params): Params<DeliveryParams>,
 ) -> Result<Json<Page<DeliveryCount>>, Problem> {
-    let counts = engine.delivery_counts(caller.context(), query(&params)?).await?;
+    let counts = engine.delivery_counts(caller.context(), query(&engine, &params)?).await?;
     let counts = counts.into_iter().map(|(destination, state, count)| DeliveryCount {
         destination,
         state,
         count,
     });
     Ok(Json(Page::whole(counts.collect())))
+}
+
+/// Which deliveries, and how they are written.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct DeliveryExportParams {
+    /// `ndjson` (unless told otherwise) or `csv`.
+    #[param(example = "csv")]
+    format: Option<String>,
+    /// Of this destination.
+    destination: Option<String>,
+    /// `waiting`, `delivered` or `dead`.
+    state: Option<String>,
+    /// `log`, `replay`, `message` or `test`.
+    reason: Option<String>,
+    /// Whose first event is of this type.
+    event_type: Option<String>,
+    /// Condition, such as `state:dead status>=500 error:timeout`.
+    filter: Option<String>,
+    /// Made at this time or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Made before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+}
+
+impl Delivery {
+    /// Head line of a table of them.
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "destination",
+        "state",
+        "reason",
+        "event_type",
+        "events",
+        "first_index",
+        "last_index",
+        "attempts",
+        "status",
+        "error",
+        "created_at",
+        "last_attempt_at",
+        "completed_at",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
+        let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+        vec![
+            self.id.clone(),
+            self.destination.clone(),
+            self.state.clone(),
+            self.reason.clone(),
+            self.event_type.clone().unwrap_or_default(),
+            self.events.to_string(),
+            number(self.first_index),
+            number(self.last_index),
+            self.attempts.to_string(),
+            self.status.map(|status| status.to_string()).unwrap_or_default(),
+            self.error.clone().unwrap_or_default(),
+            self.created_at.to_string(),
+            time(self.last_attempt_at),
+            time(self.completed_at),
+        ]
+    }
+}
+
+/// Export deliveries
+///
+/// All deliveries that fit and that one may see, newest first.
+#[utoipa::path(get, path = "/api/v1/deliveries/export", tag = "deliveries",
+    params(DeliveryExportParams),
+    responses((status = 200, description = "Rows as they are read",
+        content((String = "application/x-ndjson"), (String = "text/csv")))))]
+async fn export_deliveries(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Params(params): Params<DeliveryExportParams>,
+) -> Result<Response, Problem> {
+    let format = Format::parse(params.format.as_deref())?;
+    let DeliveryExportParams { destination, state, reason, event_type, filter, from, to, .. } =
+        params;
+    let told: Vec<String> = [
+        ("destination", &destination),
+        ("state", &state),
+        ("reason", &reason),
+        ("type", &event_type),
+    ]
+    .into_iter()
+    .filter_map(|(name, word)| word.as_ref().map(|word| format!("{name}:{word}")))
+    .chain(filter.clone().filter(|text| !text.trim().is_empty()))
+    .chain(from.map(|at| format!("created>={at}")))
+    .chain(to.map(|at| format!("created<{at}")))
+    .collect();
+    let params = DeliveryParams {
+        destination,
+        state,
+        reason,
+        event_type,
+        filter,
+        from,
+        to,
+        ..DeliveryParams::default()
+    };
+    let query = query(&engine, &params)?;
+    let counts = engine.delivery_counts(caller.context(), query.clone()).await?;
+    let count = counts.iter().map(|(.., count)| count).sum();
+    let record =
+        ExportRecord { format: format.as_str(), count, query: told.join(" "), range: None };
+    engine.record_delivery_export(caller.context(), record).await?;
+    let state = DeliveryExport { engine, caller, query: Some(query), format, is_first: true };
+    let rows = stream::try_unfold(state, DeliveryExport::page);
+    let name = format!("deliveries.{}", format.as_str());
+    Ok((streamed(format.media_type(), Some(&name)), Body::from_stream(rows)).into_response())
+}
+
+struct DeliveryExport {
+    engine: Engine,
+    caller: Caller,
+    /// What to read next; `None` at the end.
+    query: Option<DeliveryQuery>,
+    format: Format,
+    is_first: bool,
+}
+
+impl DeliveryExport {
+    async fn page(mut self) -> Result<Option<(Bytes, Self)>, Error> {
+        let Some(query) = self.query.take() else { return Ok(None) };
+        let rows = self.engine.deliveries(self.caller.context(), query.clone(), LIMIT_MAX).await?;
+        if rows.len() == LIMIT_MAX {
+            let before = rows.last().map(|row| row.id);
+            self.query = Some(DeliveryQuery { before, ..query });
+        }
+        let rows: Vec<Delivery> = rows.into_iter().map(Delivery::from).collect();
+        let bytes = self.format.write(&rows, Delivery::COLUMNS, Delivery::cells, self.is_first)?;
+        self.is_first = false;
+        Ok(Some((bytes, self)))
+    }
 }
 
 /// One delivery with its attempts
@@ -254,6 +401,22 @@ async fn read_delivery(
     let (row, attempts) = engine.delivery(caller.context(), id).await?;
     let tries = attempts.into_iter().map(Attempt::from).collect();
     Ok(Json(DeliveryWhole { delivery: row.into(), tries }))
+}
+
+/// Deliveries of an event
+///
+/// Those that carry it, alone or in a batch, of the forwarders that one may see: 100 at most.
+#[utoipa::path(get, path = "/api/v1/events/{id}/deliveries", tag = "deliveries",
+    params(("id" = String, Path, description = "Identifier of the event")),
+    responses((status = 200, description = "Newest first", body = Page<Delivery>)))]
+async fn event_deliveries(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(id): PathOf<EventId>,
+) -> Result<Json<Page<Delivery>>, Problem> {
+    let seen = engine.event(caller.context(), id).await?;
+    let rows = engine.deliveries_of_event(caller.context(), seen.index).await?;
+    Ok(Json(Page::whole(rows.into_iter().map(Delivery::from).collect())))
 }
 
 /// Send a delivery again

@@ -59,7 +59,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    fn parse(text: Option<&str>) -> Result<Self, Problem> {
+    pub(super) fn parse(text: Option<&str>) -> Result<Self, Problem> {
         match text.unwrap_or("ndjson") {
             "ndjson" => Ok(Self::Ndjson),
             "csv" => Ok(Self::Csv),
@@ -67,14 +67,14 @@ impl Format {
         }
     }
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
         }
     }
 
-    fn media_type(self) -> &'static str {
+    pub(super) fn media_type(self) -> &'static str {
         match self {
             Self::Ndjson => "application/x-ndjson",
             Self::Csv => "text/csv; charset=utf-8",
@@ -82,7 +82,7 @@ impl Format {
     }
 
     /// One page of rows as bytes.
-    fn write<T: Serialize>(
+    pub(super) fn write<T: Serialize>(
         self,
         rows: &[T],
         columns: &[&str],

@@ -15,9 +15,9 @@ use utoipa_axum::routes;
 use super::destination::{
     DestinationVersion, RecoverWish, Recovered, Rotation, SavedDestination, Switch, Trial,
 };
-use super::listing::Page;
+use super::listing::{FilterParams, Page};
 use super::{Operations, destination, version};
-use crate::edge::{Caller, Json, PathOf, Problem};
+use crate::edge::{Caller, Json, Params, PathOf, Problem};
 
 const CLASS: Class = Class::Forwarder;
 
@@ -177,13 +177,15 @@ struct ForwarderChange {
 /// Forwarders
 ///
 /// Those that the caller may manage; all of them for administrators and auditors.
-#[utoipa::path(get, path = "/api/v1/forwarders", tag = "deliveries",
+#[utoipa::path(get, path = "/api/v1/forwarders", tag = "deliveries", params(FilterParams),
     responses((status = 200, description = "By name", body = Page<Forwarder>)))]
 async fn list_forwarders(
     State(engine): State<Engine>,
     caller: Caller,
+    Params(params): Params<FilterParams>,
 ) -> Result<Json<Page<Forwarder>>, Problem> {
-    let views = engine.destinations(caller.context(), CLASS).await?;
+    let filter = params.filter.as_deref().unwrap_or_default();
+    let views = engine.find_destinations(caller.context(), CLASS, filter).await?;
     Ok(Json(Page::whole(views.into_iter().map(Forwarder::from).collect())))
 }
 
@@ -320,28 +322,40 @@ async fn rotate_forwarder_secret(
     destination::rotate(&engine, &caller, CLASS, &name, &rotation).await
 }
 
-/// From where.
+/// From where, and up to where.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ReplayWish {
     /// The log index to go to.
     from_index: u64,
+    /// The log index to end before; where the forwarder is now unless told otherwise.
+    #[serde(default)]
+    to_index: Option<u64>,
+}
+
+/// What a replay does not send.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct Replay {
+    /// Entries of that part of the log that left the database.
+    removed: u64,
 }
 
 /// Replay the log to a forwarder
 ///
-/// It goes on from this index: everything from there that it selects is sent, as new deliveries.
+/// Everything of that part of the log that it selects is sent, as new deliveries; then it goes on
+/// where it was. What left the database is not sent, and counted in the answer.
 #[utoipa::path(post, path = "/api/v1/forwarders/{name}/replay", tag = "deliveries",
     params(("name" = String, Path, description = "Name")), request_body = ReplayWish,
-    responses((status = 202, description = "It goes on from there")))]
+    responses((status = 202, description = "It goes on from there", body = Replay)))]
 async fn replay_forwarder(
     State(engine): State<Engine>,
     caller: Caller,
     PathOf(name): PathOf<String>,
     Json(wish): Json<ReplayWish>,
-) -> Result<StatusCode, Problem> {
-    engine.replay_forwarder(caller.context(), &name, wish.from_index).await?;
-    Ok(StatusCode::ACCEPTED)
+) -> Result<(StatusCode, Json<Replay>), Problem> {
+    let (from, to) = (wish.from_index, wish.to_index);
+    let removed = engine.replay_forwarder(caller.context(), &name, from, to).await?;
+    Ok((StatusCode::ACCEPTED, Json(Replay { removed })))
 }
 
 /// Recover what a forwarder gave up

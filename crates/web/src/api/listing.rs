@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::edge::{Json, Problem};
 
@@ -17,6 +17,22 @@ pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
         limit @ 1..=LIMIT_MAX => Ok(limit),
         _ => Err(Problem::invalid("limit", format!("between 1 and {LIMIT_MAX}"))),
     }
+}
+
+/// What a list that is one page can be narrowed by.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FilterParams {
+    /// Condition, in the language of the search boxes; everything unless told otherwise.
+    pub(super) filter: Option<String>,
+    // Readers of lists ask for pages; here all are on one.
+    #[serde(rename = "limit")]
+    #[param(ignore)]
+    _limit: Option<usize>,
+    #[serde(rename = "cursor")]
+    #[param(ignore)]
+    _cursor: Option<String>,
 }
 
 /// One page of a list.

@@ -56,7 +56,8 @@ fn view(list: &str, saved: SavedView) -> View {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ViewParams {
-    /// `events`, `certificates` or `jobs`; all of them unless told otherwise.
+    /// `events`, `certificates`, `jobs`, `alerts` or `deliveries`; all of them unless told
+    /// otherwise.
     list: Option<String>,
 }
 
@@ -67,7 +68,7 @@ struct ViewParams {
     "list": "events", "name": "Failures", "query": "filter=outcome:failure", "shared": false
 }))]
 struct ViewWish {
-    /// `events`, `certificates` or `jobs`.
+    /// `events`, `certificates`, `jobs`, `alerts` or `deliveries`.
     list: String,
     /// What people call it.
     name: String,

@@ -8,24 +8,30 @@ use chancery_event::Timestamp;
 use chancery_event::id::DeliveryId;
 use maud::{Markup, html};
 
+use super::address::Address;
 use super::certificates::{Way, pages};
 use super::form::Fields;
-use super::listing::{CURSORS, toggles};
+use super::listing::{self, CURSORS, Narrowed, toggles};
 use super::shell::Shell;
 use super::typed::sentence;
-use super::{GET, POST};
+use super::{GET, POST, saved_view};
 use crate::edge::{Access, Problem, Routes, path_of};
-use crate::ui::{self, AlertKind, Column, Crumb, Nav, Row, Table, Tone};
+use crate::ui::{self, AlertKind, Column, Crumb, Icon, Nav, Row, Table, Tone};
 
 /// Deliveries on a page.
 const PAGE: usize = 50;
 const STATES: [(&str, &str); 3] =
     [("waiting", "Waiting"), ("delivered", "Delivered"), ("dead", "Given up")];
 /// Why a delivery was made.
-const REASONS: [(&str, &str); 3] =
-    [("log", "From the log"), ("message", "A message"), ("test", "A trial")];
-const NARROWING: [&str; 8] =
-    ["destination", "state", "reason", "event_type", "from", "to", "before", "after"];
+const REASONS: [(&str, &str); 4] = [
+    ("log", "From the log"),
+    ("replay", "Sent again"),
+    ("message", "A message"),
+    ("test", "A trial"),
+];
+const NARROWING: [&str; 9] =
+    ["q", "destination", "state", "reason", "event_type", "from", "to", "before", "after"];
+const PLACEHOLDER: &str = "state:dead status>=500 error:timeout";
 
 pub(super) fn add(routes: &mut Routes) {
     let read = Access::Session(Permission::ForwarderRead);
@@ -60,6 +66,7 @@ fn query(shell: &Shell) -> DeliveryQuery {
         event_type: text("event_type"),
         from: address.parsed("from"),
         to: address.parsed("to"),
+        filter: None,
         before: address.parsed("before"),
         after: address.parsed("after"),
     }
@@ -67,7 +74,16 @@ fn query(shell: &Shell) -> DeliveryQuery {
 
 async fn list(shell: &Shell) -> Result<Response, Problem> {
     let (engine, context, address) = (shell.engine(), shell.context(), &shell.address);
-    let query = query(shell);
+    let schema = engine.delivery_schema();
+    let narrowed = Narrowed::read(address, &schema);
+    let views = saved_view::panel(shell, "deliveries").await?;
+    let search = narrowed.search_box("delivery-search", address, "/deliveries", PLACEHOLDER);
+    if narrowed.error.is_some() {
+        let body = html! { (header(shell)) (search) (listing::not_understood()) (views) };
+        return Ok(shell.page(Nav::Forwarders, "Deliveries", body));
+    }
+    let filter = engine.parse_delivery_filter(&narrowed.text)?;
+    let query = DeliveryQuery { filter, ..query(shell) };
     let newer = query.after.is_some() && query.before.is_none();
     let mut rows = engine.deliveries(context, query.clone(), PAGE + 1).await?;
     let more = rows.len() > PAGE;
@@ -87,24 +103,50 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         previous: at("after", rows.first(), has_newer),
         next: at("before", rows.last(), has_older),
     };
-    let narrowed = NARROWING.iter().any(|name| address.value(name).is_some());
+    let narrow = NARROWING.iter().any(|name| address.value(name).is_some());
     let words = format!("{} shown", rows.len());
     let waits = rows.iter().any(|row| row.state == "waiting");
     let body = html! {
-        (ui::page_header("Deliveries", "Everything that was sent, newest first: one event, batch or message for one destination.", html! {}))
-        (super::forwarder::places("/deliveries"))
+        (header(shell))
+        (search)
         div.with-facets {
-            (facets(shell, &counts))
+            div { (facets(shell, &counts)) (views) }
             div id="delivery-list" data-refresh=[waits.then_some("5")] {
                 @if rows.is_empty() {
                     (ui::empty_state("No delivery here", "Forwarders and channels leave a delivery for whatever they send, with every attempt at it.",
-                        Some(if narrowed { ui::button("Show all deliveries", "/deliveries", None, true) }
+                        Some(if narrow { ui::button("Show all deliveries", "/deliveries", None, true) }
                             else { ui::button("Forwarders", "/forwarders", None, true) })))
                 } @else { (table("deliveries", &rows)) (pages(address, &way, &words)) }
             }
         }
     };
     Ok(shell.page(Nav::Forwarders, "Deliveries", body))
+}
+
+fn header(shell: &Shell) -> Markup {
+    html! {
+        (ui::page_header("Deliveries", "Everything that was sent, newest first: one event, batch or message for one destination.", html! {
+            @if shell.may(Permission::Export) {
+                (ui::button("CSV", &export(&shell.address, "csv"), Some(Icon::Download), false))
+                (ui::button("NDJSON", &export(&shell.address, "ndjson"), Some(Icon::Download), false))
+            }
+        }))
+        (super::forwarder::places("/deliveries"))
+    }
+}
+
+/// The address of the export of what the list shows.
+fn export(address: &Address, format: &str) -> String {
+    let mut to = Address::new("/api/v1/deliveries/export").with("format", format);
+    for name in ["destination", "state", "reason", "event_type", "from", "to"] {
+        if let Some(value) = address.value(name) {
+            to = to.with(name, value);
+        }
+    }
+    match address.value("q") {
+        Some(text) => to.with("filter", text).to_string(),
+        None => to.to_string(),
+    }
 }
 
 fn facets(shell: &Shell, counts: &[(String, String, u64)]) -> Markup {

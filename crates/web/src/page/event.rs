@@ -69,6 +69,10 @@ async fn view(shell: &Shell, text: &str, shape: Option<&str>) -> Result<Response
         true => shell.engine().notices(shell.context(), about, 100).await?,
         false => Vec::new(),
     };
+    let sent = match shell.may(Permission::ForwarderRead) {
+        true => Some(shell.engine().deliveries_of_event(shell.context(), seen.index).await?),
+        false => None,
+    };
     let body = html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Events", href: Some("/events") },
@@ -94,6 +98,12 @@ async fn view(shell: &Shell, text: &str, shape: Option<&str>) -> Result<Response
             @if told.is_empty() { p.muted { "No trigger told anybody of it through a profile." } }
             @else { (super::notification::notice_table("told", &told)) }
         }))
+        @if let Some(sent) = &sent {
+            (ui::section("sent", "Where it was forwarded", html! { a href="/deliveries" { "Deliveries" } }, html! {
+                @if sent.is_empty() { p.muted { "No forwarder that you may see carried it, or it is not kept any more." } }
+                @else { (super::deliveries::table("event-deliveries", sent)) }
+            }))
+        }
         div.columns {
             (ui::section("personal", "About people", html! {}, personal(shell, event)))
             (ui::section("dialects", "What other systems call it", html! {}, dialects(event)))

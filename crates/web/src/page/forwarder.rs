@@ -13,6 +13,7 @@ use maud::{Markup, html};
 
 use super::deliveries;
 use super::form::Fields;
+use super::listing::{self, Narrowed};
 use super::question::Question;
 use super::shell::Shell;
 use super::typed::sentence;
@@ -196,8 +197,14 @@ fn state(view: &DestinationView, now: i64) -> Markup {
     }
 }
 
+const PLACEHOLDER: &str = "state:paused kind:webhook waiting>100";
+
 async fn list(shell: &Shell, shelf: &Shelf) -> Result<Response, Problem> {
-    let views = shell.engine().destinations(shell.context(), shelf.class).await?;
+    let schema = shell.engine().destination_schema();
+    let narrowed = Narrowed::read(&shell.address, &schema);
+    let text = if narrowed.error.is_some() { "" } else { narrowed.text.as_str() };
+    let views = shell.engine().find_destinations(shell.context(), shelf.class, text).await?;
+    let is_whole = narrowed.text.is_empty();
     let columns = [
         Column::new("Name"),
         Column::new("State"),
@@ -237,9 +244,17 @@ async fn list(shell: &Shell, shelf: &Shelf) -> Result<Response, Problem> {
     let may = shell.may(shelf.write);
     let caption = format!("{}, by name", shelf.plural);
     let body = html! {
-        (ui::page_header(shelf.plural, shelf.about, html! { @if may && !views.is_empty() { (new()) } }))
+        (ui::page_header(shelf.plural, shelf.about, html! { @if may && !(is_whole && views.is_empty()) { (new()) } }))
         (shelf.tabs())
-        @if views.is_empty() {
+        @if !(is_whole && views.is_empty()) {
+            (narrowed.search_box("destination-search", &shell.address, shelf.root, PLACEHOLDER))
+        }
+        @if narrowed.error.is_some() {
+            (listing::not_understood())
+        } @else if views.is_empty() && !is_whole {
+            (ui::empty_state(&format!("No {} fits", shelf.noun), "Take a condition away.",
+                Some(ui::button("Show all", shelf.root, None, true))))
+        } @else if views.is_empty() {
             (ui::empty_state(&format!("No {} here", shelf.noun), shelf.empty, may.then(new)))
         } @else {
             (ui::data_table(&Table { id: "destinations", caption: &caption, columns: &columns, rows: &rows }))
@@ -395,7 +410,7 @@ fn recover_question(action: &str) -> Question<'_> {
 
 fn replay_field(index: u64) -> Markup {
     let value = index.to_string();
-    ui::field(&Field {
+    let from = Field {
         id: "from-index",
         name: "from_index",
         label: "From log index",
@@ -404,7 +419,16 @@ fn replay_field(index: u64) -> Markup {
         hint: "Every event of the log is numbered from 0.",
         required: true,
         ..Field::default()
-    })
+    };
+    let to = Field {
+        id: "to-index",
+        name: "to_index",
+        label: "Up to log index",
+        kind: "number",
+        hint: "Which is not sent any more. Empty: up to where the forwarder is now.",
+        ..Field::default()
+    };
+    html! { (ui::field(&from)) (ui::field(&to)) }
 }
 
 fn replay_question(action: &str, field: Markup) -> Question<'_> {
@@ -493,12 +517,22 @@ async fn ask_replay(shell: Shell, Path(name): Path<String>) -> Response {
 async fn replay(shell: Shell, Path(name): Path<String>, Fields(typed): Fields) -> Response {
     shell
         .answer(async {
-            let from = typed
-                .text("from_index")
-                .parse()
-                .map_err(|_| Problem::invalid("from_index", "a whole number".to_owned()))?;
-            shell.engine().replay_forwarder(shell.context(), &name, from).await?;
-            Ok(shell.done(&format!("/forwarders/{name}"), "It goes on from there."))
+            let number = |member: &'static str| {
+                let number = typed.text(member).trim().parse::<u64>();
+                number.map_err(|_| Problem::invalid(member, "a whole number".to_owned()))
+            };
+            let from = number("from_index")?;
+            let to = typed.some("to_index").map(|_| number("to_index")).transpose()?;
+            let removed =
+                shell.engine().replay_forwarder(shell.context(), &name, from, to).await?;
+            let notice = match removed {
+                0 => "It goes on from there.".to_owned(),
+                some => format!(
+                    "It goes on from there. {} events of that part left the database and are not sent.",
+                    ui::grouped(some)
+                ),
+            };
+            Ok(shell.done(&format!("/forwarders/{name}"), &notice))
         })
         .await
 }

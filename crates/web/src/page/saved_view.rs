@@ -20,7 +20,7 @@ pub(super) fn add(routes: &mut Routes) {
 }
 
 /// The lists that have views.
-const LISTS: &[&str] = &["events", "certificates", "alerts"];
+const LISTS: &[&str] = &["events", "certificates", "alerts", "deliveries"];
 
 /// The views of a list, and the form that saves what is shown now.
 pub(super) async fn panel(shell: &Shell, list: &str) -> Result<Markup, Problem> {

@@ -259,7 +259,8 @@ async fn pages_make_show_try_and_delete_a_forwarder_without_scripts() {
     assert!(told.contains("The trial got through"), "{told}");
     let list = session.get("/deliveries?destination=soc&reason=test").await.expect(200).text();
     assert!(list.contains("/deliveries/"), "{list}");
-    let id = list.split("/deliveries/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let id =
+        list.split("href=\"/deliveries/").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let delivery = session.get(&format!("/deliveries/{id}")).await.expect(200).text();
     assert!(delivery.contains("Attempt 1") && !delivery.contains("t0ken"));
     let edit = session.get("/forwarders/soc/edit").await.expect(200).text();

@@ -41,7 +41,8 @@ const OKTA: &str = r#"{"eventType":"com.okta.event_hook","data":{"events":[
      "displayMessage":"Revoke certificate","client":{"ipAddress":"192.0.2.7"}},
     {"eventType":"user.session.start","uuid":"u2","outcome":{"result":"FAILURE","reason":"VERIFICATION_ERROR"}}]}}"#;
 
-#[tokio::test]
+chancery_testkit::on_each_backend!(an_okta_hook_is_verified_and_its_events_stand_in_the_log_once);
+
 async fn an_okta_hook_is_verified_and_its_events_stand_in_the_log_once() {
     let server = TestServer::start().await;
     let secret = source(&server, "okta-production", "okta").await;
@@ -85,7 +86,8 @@ async fn an_okta_hook_is_verified_and_its_events_stand_in_the_log_once() {
     server.finish().await;
 }
 
-#[tokio::test]
+chancery_testkit::on_each_backend!(cloudevents_come_in_all_modes_after_the_handshake);
+
 async fn cloudevents_come_in_all_modes_after_the_handshake() {
     let server = TestServer::start().await;
     let secret = source(&server, "builds", "cloudevents").await;
@@ -159,7 +161,8 @@ fn bodies(fingerprint: &str, serial: &str) -> [(&'static str, String); 6] {
     ]
 }
 
-#[tokio::test]
+chancery_testkit::on_each_backend!(every_system_is_read_and_named_certificates_are_linked);
+
 async fn every_system_is_read_and_named_certificates_are_linked() {
     let server = TestServer::start().await;
     let authority = Authority::new("Intake CA", server.now());
@@ -204,7 +207,8 @@ async fn every_system_is_read_and_named_certificates_are_linked() {
     server.finish().await;
 }
 
-#[tokio::test]
+chancery_testkit::on_each_backend!(without_the_secret_of_an_enabled_source_nothing_comes_in);
+
 async fn without_the_secret_of_an_enabled_source_nothing_comes_in() {
     let server = TestServer::start().await;
     let secret = source(&server, "akeyless", "akeyless").await;
@@ -245,7 +249,8 @@ async fn without_the_secret_of_an_enabled_source_nothing_comes_in() {
     server.finish().await;
 }
 
-#[tokio::test]
+chancery_testkit::on_each_backend!(what_cannot_be_read_is_refused_whole_counted_and_recorded);
+
 async fn what_cannot_be_read_is_refused_whole_counted_and_recorded() {
     let server = TestServer::start().await;
     let secret = source(&server, "horizon", "horizon").await;
@@ -278,7 +283,8 @@ async fn what_cannot_be_read_is_refused_whole_counted_and_recorded() {
     server.finish().await;
 }
 
-#[tokio::test]
+chancery_testkit::on_each_backend!(a_foreign_event_fires_a_trigger_that_raises_an_alert);
+
 async fn a_foreign_event_fires_a_trigger_that_raises_an_alert() {
     let server = TestServer::start().await;
     let make = |class: &str, name: &str, body: Value| {

@@ -7,6 +7,7 @@ mod automation;
 mod browser;
 mod certificates;
 mod channels;
+mod deliveries;
 mod document;
 mod event_access;
 mod events;

@@ -69,15 +69,23 @@ async fn a_bounded_query_ends_and_goes_both_ways() {
     let size = server.engine().figures().await.unwrap().log_size;
     assert_eq!(found.len() as u64, size);
     let all = server.get(&path.replace("limit=4", "limit=1000&sortOrder=DESCENDING")).send().await;
-    let mut back = uuids(&events(&all.expect(200)));
+    let published = |events: &[Value]| -> Vec<String> {
+        events.iter().map(|event| event["published"].as_str().unwrap().to_owned()).collect()
+    };
+    let downwards = events(&all.expect(200));
+    let all = server.get(&path.replace("limit=4", "limit=1000")).send().await.expect(200);
+    let upwards = events(&all);
+    let mut times = published(&upwards);
+    assert!(times.is_sorted(), "oldest first: {times:?}");
+    let mut back = published(&downwards);
     back.reverse();
+    assert_eq!(back, times, "newest first");
+    assert_ne!(times.first(), times.last(), "there is an order to speak of");
+    let mut back = uuids(&downwards);
     back.sort();
     found.sort();
     assert_eq!(back, found);
     // Backwards it ends where it was told to, on whichever page.
-    let all = server.get(&path.replace("limit=4", "limit=1000")).send().await.expect(200);
-    let mut times: Vec<String> =
-        events(&all).iter().map(|event| event["published"].as_str().unwrap().to_owned()).collect();
     times.sort();
     let since = times[times.len() / 2].clone();
     let wanted = times.iter().filter(|time| **time >= since).count();

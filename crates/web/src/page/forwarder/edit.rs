@@ -426,7 +426,7 @@ fn secrets(typed: &Typed, kind: &Kind, exists: bool) -> Markup {
             @let id = id_of(&field);
             @let shown = Field { id: &id, name: &field, label: secret.1, hint: secret.2, error: typed.error(&field),
                 autocomplete: "off", ..Field::default() };
-            @if secret.0 == "client_key" { (ui::text_area(&shown, 3, true)) }
+            @if matches!(secret.0, "client_key" | "headers") { (ui::text_area(&shown, 3, true)) }
             @else { (ui::field(&Field { kind: "password", autocomplete: "new-password", ..shown })) }
             @if exists {
                 @let gone = format!("{field}/gone");

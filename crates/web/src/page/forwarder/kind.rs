@@ -94,6 +94,8 @@ pub(super) const KINDS: &[Kind] = &[
         secrets: &[
             TOKEN,
             PASSWORD,
+            SecretOf("headers", "Secret headers", "One a line, as in X-Api-Key: …. Never shown."),
+            SecretOf("url", "Secret address", "Instead of the address, where it holds a key."),
             CLIENT_KEY,
             SecretOf("signing", "Signing secret", "whsec_… or whsk_…; empty: one is made."),
             PAYLOAD_KEY,
