@@ -8,6 +8,7 @@ mod faults;
 mod fleet;
 mod full;
 mod fuzzed;
+mod heaps;
 mod installation;
 mod kill;
 mod moved;

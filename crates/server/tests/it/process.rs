@@ -50,6 +50,11 @@ impl Process {
 
     /// The same with more arguments.
     pub(crate) fn start_with(dir: &Path, more: &[&str]) -> Self {
+        Self::start_in(dir, more, &[])
+    }
+
+    /// The same with more variables as well.
+    pub(crate) fn start_in(dir: &Path, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_chancery"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(dir)
@@ -57,6 +62,7 @@ impl Process {
             .args(["--set", "log.allow_unencrypted_key=true"])
             .args(more)
             .envs(chancery_throwaway::database_of(dir).map(|url| ("CHANCERY_DATABASE", url)))
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -71,6 +77,13 @@ impl Process {
         // What it prints later must have somewhere to go.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url }
+    }
+
+    /// The variables that it runs with, as the system tells them.
+    pub(crate) fn variables(&self) -> Vec<String> {
+        let variables = std::fs::read(format!("/proc/{}/environ", self.child.id())).unwrap();
+        let texts = variables.split(|byte| *byte == 0);
+        texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
     }
 
     /// Asks it to stop, and waits until it has.
