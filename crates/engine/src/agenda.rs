@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::automation::{Class, Object};
 use crate::monitor::timetable::Timetable;
-use crate::monitor::{Definition, Kind, active::Active, defaults, enrolment};
+use crate::monitor::{Definition, Kind, active::Active, alarm, defaults, enrolment};
 use crate::recent::Reader;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, schedule};
@@ -219,14 +219,16 @@ async fn set_up(
 
 async fn remove(engine: &Engine, gone: &Task) -> Result<(), Error> {
     let gone = gone.clone();
+    let scribe = engine.scribe(&Context::system(engine.environment()));
     engine
         .0
         .store
         .transaction("task.remove", move |tx: &mut Tx| {
-            let gone = gone.clone();
+            let (gone, scribe) = (gone.clone(), scribe.clone());
             Box::pin(async move {
                 task::remove(tx, &gone.class, &gone.name).await?;
                 if gone.class == Class::Monitor.as_str() {
+                    alarm::forget(tx, &scribe, &gone.name).await?;
                     monitor::clear(tx, &gone.name).await?;
                 }
                 Ok::<(), Error>(())

@@ -23,7 +23,7 @@ pub(crate) mod watch;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use chancery_event::id::{AlertId, EventId};
+use chancery_event::id::{AccountId, AlertId, EventId};
 use chancery_event::types::alert as types;
 use chancery_event::{Outcome, Severity, Target, TargetKind, Timestamp, Verdict};
 use chancery_store::Tx;
@@ -151,10 +151,51 @@ fn opened(
     let severity = severity_of(new);
     let title = cut(&one_line(&new.title), TITLE_LENGTH_MAX);
     let message = cut(&new.message, MESSAGE_LENGTH_MAX);
+    let raised_event = scribe.record(tx, raised(new, id, previous)?)?;
+    Ok(Alert {
+        id,
+        cause_key: new.key.clone(),
+        kind: new.kind.to_string(),
+        severity: severity.as_str().to_owned(),
+        state: "open".to_owned(),
+        title,
+        message,
+        message_private: new.private,
+        object: new.object.as_ref().map(|object| (object.kind.to_string(), object.id.clone())),
+        object_name: new.object.as_ref().and_then(|object| object.name.clone()),
+        source: new.source.clone(),
+        occurrences: i64::from(new.times.max(1)),
+        created_at: now,
+        last_seen_at: now,
+        news_at: now,
+        acknowledged: None,
+        assigned_to: None,
+        assigned_by: None,
+        snoozed_until: None,
+        snooze_ends_on_change: false,
+        resolved_at: None,
+        resolved_by: None,
+        resolved_because: None,
+        previous,
+        raised_event,
+        last_event: scribe.operation.or(scribe.context.cause),
+        version: 1,
+    })
+}
+
+/// What the event says that tells of a new alert.
+pub(crate) fn raised(
+    new: &NewAlert,
+    id: AlertId,
+    previous: Option<AlertId>,
+) -> Result<Draft, Error> {
+    let severity = severity_of(new);
+    let title = cut(&one_line(&new.title), TITLE_LENGTH_MAX);
+    let message = cut(&new.message, MESSAGE_LENGTH_MAX);
     let (public, private) = match (message.is_empty(), new.private) {
         (true, _) => (None, None),
-        (false, true) => (None, Some(message.clone())),
-        (false, false) => (Some(message.clone()), None),
+        (false, true) => (None, Some(message)),
+        (false, false) => (Some(message), None),
     };
     let payload = types::Raised {
         alert_id: id.to_string(),
@@ -176,35 +217,7 @@ fn opened(
     if let Some(object) = &new.object {
         draft = draft.target(object.clone());
     }
-    let raised_event = scribe.record(tx, draft)?;
-    Ok(Alert {
-        id,
-        cause_key: new.key.clone(),
-        kind: new.kind.to_string(),
-        severity: severity.as_str().to_owned(),
-        state: "open".to_owned(),
-        title,
-        message,
-        message_private: new.private,
-        object: new.object.as_ref().map(|object| (object.kind.to_string(), object.id.clone())),
-        object_name: new.object.as_ref().and_then(|object| object.name.clone()),
-        source: new.source.clone(),
-        occurrences: i64::from(new.times.max(1)),
-        created_at: now,
-        last_seen_at: now,
-        news_at: now,
-        acknowledged: None,
-        assigned_to: None,
-        snoozed_until: None,
-        snooze_ends_on_change: false,
-        resolved_at: None,
-        resolved_by: None,
-        resolved_because: None,
-        previous,
-        raised_event,
-        last_event: scribe.operation.or(scribe.context.cause),
-        version: 1,
-    })
+    Ok(draft)
 }
 
 /// The cause has occurred again: counts up, and tells what is new about it.
@@ -219,6 +232,12 @@ async fn again(
     row.occurrences += i64::from(new.times.max(1));
     row.last_seen_at = now;
     row.last_event = scribe.operation.or(scribe.context.cause).or(row.last_event);
+    // It says what is so now: what was near its end may have reached it.
+    if row.kind != new.kind {
+        row.news_at = now;
+    }
+    row.kind = new.kind.to_string();
+    row.title = cut(&one_line(&new.title), TITLE_LENGTH_MAX);
     // What was public at first never becomes private: erasing its event would not reach it.
     if !new.message.is_empty() && (row.message_private || !new.private) {
         row.message = cut(&new.message, MESSAGE_LENGTH_MAX);
@@ -278,6 +297,30 @@ pub(crate) async fn resolve(
     row.snooze_ends_on_change = false;
     alert::update(tx, &row).await?;
     Ok(true)
+}
+
+/// The program gives an alert to somebody, unless somebody has it already; the caller writes the
+/// row. It does not count as taken up by a person.
+pub(crate) fn give(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    row: &mut Alert,
+    to: AccountId,
+) -> Result<(), Error> {
+    if row.assigned_to.is_some() || row.acknowledged.is_some() {
+        return Ok(());
+    }
+    let payload = types::Assign { alerts: 1, assigned_to: Some(to) };
+    scribe.record(tx, Draft::new(&payload)?.target(target(row)))?;
+    row.assigned_to = Some(to);
+    row.assigned_by = None;
+    Ok(())
+}
+
+/// Whether a person takes care of an alert: it is acknowledged, assigned, snoozed or resolved by
+/// somebody's hand, or its cause is gone.
+pub(crate) fn is_taken_up(row: &Alert) -> bool {
+    row.state != "open" || row.assigned_by.is_some()
 }
 
 /// Ends the snooze of an alert and records it; the caller writes the row.

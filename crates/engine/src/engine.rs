@@ -205,6 +205,7 @@ pub(crate) struct Inner {
     pub(crate) intake_refusals: Limiter,
     pub(crate) started: Instant,
     pub(crate) monitor_memory: crate::monitor::condition::Memory,
+    pub(crate) reach_memory: crate::notification::coverage::Memory,
     pub(crate) monitor_ahead: crate::monitor::enrolment::Ahead,
 }
 
@@ -350,6 +351,7 @@ impl Engine {
             intake_refusals: Limiter::new(crate::intake::REFUSALS_PER_MINUTE),
             started: Instant::now(),
             monitor_memory: crate::monitor::condition::Memory::default(),
+            reach_memory: crate::notification::coverage::Memory::default(),
             monitor_ahead: crate::monitor::enrolment::Ahead::default(),
         }));
         let one_time_password = engine.first_start(keys.created).await?;

@@ -20,7 +20,7 @@ use chancery_store::log::{self, Bucket, Count, FacetGroup, PageRequest, Sealed};
 use crate::{Context, Engine, Error, Permission};
 
 pub use access::EventAccess;
-pub use erasure::ExportRecord;
+pub use erasure::{ExportRecord, Exported};
 pub use export::{EventExport, bounds};
 pub use verification::VerifyReport;
 

@@ -27,7 +27,9 @@ use crate::operation::Done;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission, schedule};
 
-pub use listing::{JobQuery, QueueView, queue_limits};
+pub use listing::{
+    Counts, FACETS, JOBS_COUNTED_MAX, JobPage, JobQuery, QueueView, STATES, queue_limits,
+};
 
 /// Jobs of one list at most: a page of a thousand, and one to tell that there are more.
 const LIST_MAX: usize = 1_001;

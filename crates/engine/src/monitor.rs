@@ -10,7 +10,7 @@
 //! in `agenda.rs`.
 
 pub(crate) mod active;
-mod alarm;
+pub(crate) mod alarm;
 mod certificate;
 pub(crate) mod condition;
 pub(crate) mod defaults;

@@ -18,6 +18,7 @@ mod evaluate;
 pub(crate) mod field;
 pub(crate) mod happening;
 pub mod record;
+mod reference;
 pub(crate) mod snapshot;
 pub(crate) mod stage;
 mod step;

@@ -152,12 +152,14 @@ impl Scribe {
         self.operation.or(self.context.cause)
     }
 
-    /// The same scribe, for what an event recorded before has caused outside of any operation.
-    pub(crate) fn because_of(&self, cause: Option<EventId>) -> Self {
+    /// The same scribe, for what an event recorded before has caused outside of any operation; behind
+    /// that event stand `depth` others (invariant 9). Without a cause it is the same.
+    pub(crate) fn because_of(&self, cause: Option<EventId>, depth: u16) -> Self {
         let mut scribe = self.clone();
         if cause.is_some() {
+            scribe.operation = None;
             scribe.context.cause = cause;
-            scribe.context.depth = scribe.context.depth.saturating_add(1);
+            scribe.context.depth = depth.saturating_add(1);
         }
         scribe
     }

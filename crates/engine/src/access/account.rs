@@ -265,8 +265,8 @@ impl Engine {
     /// Deletes an account with its sessions, tokens and views (operation `account.delete`).
     ///
     /// # Errors
-    /// There is none, it is the caller's own or the last administrator, or it owns certificates:
-    /// those would have nobody who answers for them.
+    /// There is none, it is the caller's own or the last administrator, automation refers to it, or
+    /// it owns certificates: those would have nobody who answers for them.
     pub async fn delete_account(&self, context: &Context, id: AccountId) -> Result<(), Error> {
         let attempt = types::Delete { account_id: Some(id), login_name: None };
         let is_own = context.account_id() == Some(id);
@@ -288,6 +288,7 @@ impl Engine {
                         let message = format!("it owns {owned} {noun}; name another owner first");
                         return Err(Error::Conflict { reason: "in_use", message });
                     }
+                    crate::automation::check::unreferred(tx, "account", &row.name).await?;
                     session::end_all(tx, scribe, id, None, "revoked").await?;
                     account::delete(tx, id).await?;
                     let payload =

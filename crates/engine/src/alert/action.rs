@@ -206,7 +206,15 @@ impl Action {
                     awake(row);
                 }
             }
-            Self::Assign(to) if !resolved && row.assigned_to != *to => row.assigned_to = *to,
+            // What the program gave somebody, a person may give them as well: that stops whoever
+            // waits for a person.
+            Self::Assign(to)
+                if !resolved
+                    && (row.assigned_to != *to || (to.is_some() && row.assigned_by.is_none())) =>
+            {
+                row.assigned_to = *to;
+                row.assigned_by = to.map(|_| own);
+            }
             Self::Snooze { until, until_change } if !resolved => {
                 "snoozed".clone_into(&mut row.state);
                 row.snoozed_until = Some(*until);

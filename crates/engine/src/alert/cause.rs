@@ -12,8 +12,9 @@
 //! | `event_quarantined` | never by itself: a person must look |
 
 use chancery_event::id::{AccountId, EventId, JobId};
-use chancery_event::{Severity, Target, TargetKind, Timestamp};
+use chancery_event::{Event, Severity, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
+use chancery_store::table::alert::Alert;
 use chancery_store::table::certificate::{self, Certificate};
 use chancery_store::table::job::Job;
 
@@ -23,6 +24,14 @@ use crate::inventory::candidate;
 use crate::job::Kind;
 use crate::scribe::Scribe;
 
+/// Kind of an alert by which a notification profile rings the bell.
+pub(crate) const TOLD: &str = "notification";
+/// Kind of an alert by which a step tells somebody in the bell.
+pub(crate) const NOTICE: &str = "notice";
+/// Events that tell of the end of a certificate.
+const ENDS: [&str; 3] = ["certificate.expiring", "certificate.expired", "authority.expiring"];
+/// Open alerts about one object that are looked at.
+const OPEN_MAX: usize = 50;
 /// Cause of an alert that sealing has stopped.
 pub(crate) const SEAL_STOPPED: &str = "log_seal_stopped";
 /// Cause of an alert about pending events that were set aside.
@@ -33,6 +42,16 @@ const BACKUP_FAILED: &str = "backup_failed";
 const STORE_REFUSED: &str = "store_refused";
 /// Beginning of the causes of alerts about locked accounts.
 pub(crate) const ACCOUNT_LOCKED: &str = "account_locked:account/";
+
+/// The cause of an alert that a certificate ends.
+pub(crate) fn expiry_key(certificate: &str) -> String {
+    format!("certificate/{certificate}/expiry")
+}
+
+/// The cause of an alert that a token, an account or a password ends; `method` is the kind.
+pub(crate) fn method_key(method: &str, id: &str) -> String {
+    format!("{method}/{id}/expiry")
+}
 
 fn job_key(id: JobId) -> String {
     format!("job_failed:job/{id}")
@@ -197,6 +216,66 @@ pub(crate) async fn store_refused(
         ..NewAlert::new(STORE_REFUSED, "store_refused", Severity::Error, "The store refused writes")
     };
     raise(tx, scribe, &new).await.map(|_| ())
+}
+
+/// The alert that is open because of an event: the one it raised or counted up, or that of the same
+/// end of a certificate. Words that people were told directly are none.
+pub(crate) async fn open_of(tx: &mut Tx, event: &Event) -> Result<Option<Alert>, Error> {
+    let Some(object) = event.subject() else { return Ok(None) };
+    let text = |name: &str| event.detail.get(name).and_then(|value| value.as_str());
+    let end = match event.type_name.as_ref() {
+        name if ENDS.contains(&name) => Some(expiry_key(&object.id)),
+        "authentication_method.expiring" | "authentication_method.expired" => {
+            text("method_kind").zip(text("method_id")).map(|(method, id)| method_key(method, id))
+        }
+        _ => None,
+    };
+    let fits = |row: &Alert| {
+        !matches!(row.kind.as_str(), TOLD | NOTICE)
+            && (end.as_deref() == Some(&row.cause_key) || row.last_event == Some(event.id))
+    };
+    let open = chancery_store::table::alert::open_about(tx, &object.id, OPEN_MAX).await?;
+    Ok(open.into_iter().find(fits))
+}
+
+/// Whether a key is that of the end of a certificate.
+pub(crate) fn is_of_end(key: &str) -> bool {
+    key.starts_with("certificate/") && key.ends_with("/expiry")
+}
+
+/// Nobody has to look at the end of a certificate any more: resolves the alert about it, and what
+/// profiles have told of it by alerts of their own.
+pub(crate) async fn end_settled(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    certificate: &str,
+    reason: &str,
+) -> Result<(), Error> {
+    let told =
+        |row: &Alert| row.kind == TOLD && row.cause_key.split(':').any(|part| ENDS.contains(&part));
+    for row in chancery_store::table::alert::open_about(tx, certificate, OPEN_MAX).await? {
+        if is_of_end(&row.cause_key) || told(&row) {
+            resolve(tx, scribe, &row.cause_key, reason).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Resolves the open alerts of a kind about an object; true if there were any.
+pub(crate) async fn resolve_kind(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    object: &str,
+    kind: &str,
+    reason: &str,
+) -> Result<bool, Error> {
+    let mut was = false;
+    for row in chancery_store::table::alert::open_about(tx, object, OPEN_MAX).await? {
+        if row.kind == kind {
+            was |= resolve(tx, scribe, &row.cause_key, reason).await?;
+        }
+    }
+    Ok(was)
 }
 
 fn certificate_key(row: &Certificate) -> String {

@@ -241,7 +241,9 @@ async fn shown(
     for mut row in rows {
         let mut names = HashMap::new();
         let by = row.acknowledged.map(|(by, _)| by);
-        for id in by.into_iter().chain(row.assigned_to).chain(row.resolved_by) {
+        for id in
+            by.into_iter().chain(row.assigned_to).chain(row.assigned_by).chain(row.resolved_by)
+        {
             if !known.contains_key(&id)
                 && let Some(found) = account::find(link, id).await?
             {

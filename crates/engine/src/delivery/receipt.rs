@@ -523,14 +523,8 @@ fn noticed(
     };
     // What is told of sending a message has that message's cause behind it: a trigger that tells of
     // it cannot feed itself (invariant 13).
-    let scribe = match message.event.as_deref().and_then(|event| event.parse().ok()) {
-        None => scribe.clone(),
-        Some(event) => {
-            let depth = message.depth.saturating_add(1);
-            let context = Context { cause: Some(event), depth, ..scribe.context.clone() };
-            Scribe { desk: scribe.desk.clone(), context, operation: None }
-        }
-    };
+    let cause = message.event.as_deref().and_then(|event| event.parse().ok());
+    let scribe = scribe.because_of(cause, message.depth);
     scribe.record(tx, draft.outcome(outcome).target(target(&page.name))).map(|_| ())
 }
 

@@ -1,8 +1,9 @@
 //! Erasing what is about a person, and recording what was taken out.
 
+use chancery_event::catalogue::Payload;
 use chancery_event::id::EventId;
 use chancery_event::types::certificate::Export as CertificateExport;
-use chancery_event::types::log as types;
+use chancery_event::types::{alert as alerts, job as jobs, log as types, trigger as triggers};
 use chancery_event::{LogIndex, Target, TargetKind};
 use chancery_store::log;
 use chancery_store::table::alert;
@@ -22,6 +23,17 @@ pub struct ExportRecord {
     pub query: String,
     /// For events: first and last log index.
     pub range: Option<(LogIndex, LogIndex)>,
+}
+
+/// A list that was exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exported {
+    /// Alerts.
+    Alerts,
+    /// Jobs.
+    Jobs,
+    /// What triggers made of events.
+    Evaluations,
 }
 
 impl Engine {
@@ -128,6 +140,40 @@ impl Engine {
             filtered: !export.query.is_empty(),
             query: (!export.query.is_empty()).then_some(export.query),
         };
+        self.exported(context, payload).await
+    }
+
+    /// Records that a list was exported (operations `alert.export`, `job.export`,
+    /// `evaluation.export`).
+    ///
+    /// # Errors
+    /// The caller may not export.
+    pub async fn record_list_export(
+        &self,
+        context: &Context,
+        list: Exported,
+        export: ExportRecord,
+    ) -> Result<(), Error> {
+        let (format, count) = (export.format.into(), export.count);
+        let (filtered, query) = (!export.query.is_empty(), Some(export.query));
+        let query = query.filter(|_| filtered);
+        match list {
+            Exported::Alerts => {
+                self.exported(context, alerts::Export { format, count, filtered, query }).await
+            }
+            Exported::Jobs => {
+                self.exported(context, jobs::Export { format, count, filtered, query }).await
+            }
+            Exported::Evaluations => {
+                self.exported(context, triggers::Export { format, count, filtered, query }).await
+            }
+        }
+    }
+
+    async fn exported<P>(&self, context: &Context, payload: P) -> Result<(), Error>
+    where
+        P: Payload + Clone + Send + Sync + 'static,
+    {
         self.operation(context, Permission::Export, &payload)?
             .run(move |_, _| {
                 let payload = payload.clone();

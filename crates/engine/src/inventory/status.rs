@@ -128,7 +128,8 @@ async fn settle(engine: &Engine, judged: Judged, standing: &Standing) -> Result<
                     if !unchanged {
                         continue;
                     }
-                    apply(tx, &scribe.because_of(*cause), row, verdict).await?;
+                    let scribe = scribe.because_of(*cause, scribe.context.depth);
+                    apply(tx, &scribe, row, verdict).await?;
                     if row.status != verdict.status {
                         settled.insert(key);
                     }
@@ -147,6 +148,7 @@ async fn settle(engine: &Engine, judged: Judged, standing: &Standing) -> Result<
 /// `certificate.validate`).
 async fn sweep(
     engine: &Engine,
+    cause: Option<EventId>,
     progress: &crate::job::Progress,
 ) -> Result<serde_json::Value, Error> {
     let (mut after, mut count) = (String::new(), 0_u64);
@@ -158,7 +160,7 @@ async fn sweep(
         let made = engine.0.store.transaction("certificate.sweep", move |tx: &mut Tx| {
             let start = start.clone();
             Box::pin(async move {
-                Ok::<_, Error>(certificate::make_page_due(tx, &start, now, SWEEP_MAX).await?)
+                Ok::<_, Error>(certificate::make_page_due(tx, &start, now, cause, SWEEP_MAX).await?)
             })
         });
         let Some((last, made)) = made.await? else { break };
@@ -236,15 +238,16 @@ fn unreadable(why: &str, now: Timestamp) -> StatusRow {
 }
 
 /// Works off a job that has certificates checked again: the one that its payload names, or all; the
-/// background loop does it.
+/// background loop does it, and what it finds is caused by the event `cause`.
 pub(crate) async fn run_job(
     engine: &Engine,
+    cause: Option<EventId>,
     job: &Job,
     progress: &crate::job::Progress,
 ) -> Result<Value, JobError> {
     let payload: Value = serde_json::from_str(&job.payload).unwrap_or_default();
     if payload["certificate"].is_null() {
-        return sweep(engine, progress).await.map_err(JobError::of);
+        return sweep(engine, cause, progress).await.map_err(JobError::of);
     }
     let id = payload["certificate"].as_str().and_then(|id| id.parse::<CertificateId>().ok());
     let message = "the payload names no certificate that could be one".to_owned();
@@ -252,7 +255,7 @@ pub(crate) async fn run_job(
     let now = engine.environment().now();
     let due = engine.0.store.transaction("job.validate", move |tx: &mut Tx| {
         Box::pin(
-            async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now, None).await?) },
+            async move { Ok::<(), Error>(certificate::make_self_due(tx, id, now, cause).await?) },
         )
     });
     due.await.map_err(JobError::of)?;

@@ -4,13 +4,18 @@
 use std::collections::BTreeMap;
 
 use chancery_event::Timestamp;
-use chancery_event::filter::Filter;
+use chancery_event::filter::{Filter, Schema};
 use chancery_event::id::JobId;
-use chancery_store::table::job::{self, Job, JobFilter};
+use chancery_store::table::job::search::{self, Position};
+use chancery_store::table::job::{self, Job};
 
 use super::{LIST_MAX, runner, shown};
 use crate::history::{EventQuery, SeenEvent};
 use crate::{Context, Engine, Error, Permission};
+
+pub use chancery_store::table::job::search::{
+    COUNTED_MAX as JOBS_COUNTED_MAX, Counts, FACETS, STATES,
+};
 
 /// Causes that are followed at most: events stop causing each other long before.
 const CAUSES_MAX: usize = 16;
@@ -31,24 +36,27 @@ pub struct QueueView {
 }
 
 /// Which jobs, newest first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct JobQuery {
-    /// In this state.
-    pub state: Option<String>,
-    /// Of this kind.
-    pub kind: Option<String>,
-    /// In this queue.
-    pub queue: Option<String>,
-    /// Asked for at this time or later.
-    pub from: Option<Timestamp>,
-    /// Asked for before this time.
-    pub to: Option<Timestamp>,
+    /// The filter.
+    pub filter: Filter,
     /// From before this position.
-    pub before: Option<(Timestamp, JobId)>,
-    /// The next ones newer than this position: the way back.
-    pub after: Option<(Timestamp, JobId)>,
-    /// Jobs at most.
+    pub before: Option<Position>,
+    /// The next ones newer than this position: the way back. Counts where `before` is not set.
+    pub after: Option<Position>,
+    /// Jobs at most; bounded by [`LIST_MAX`].
     pub limit: usize,
+}
+
+/// A page of jobs with what lists show beside it.
+#[derive(Clone, Debug)]
+pub struct JobPage {
+    /// Newest first.
+    pub items: Vec<Job>,
+    /// There are newer ones.
+    pub newer: bool,
+    /// There are older ones.
+    pub older: bool,
 }
 
 /// Limits of queues as somebody wrote them: `upload=4 import=2`, by name of the queue.
@@ -71,24 +79,85 @@ pub fn queue_limits(text: &str) -> Result<BTreeMap<String, usize>, String> {
 }
 
 impl Engine {
-    /// Jobs, newest first.
+    /// The fields jobs are filtered by.
+    pub fn job_schema(&self) -> Schema {
+        search::schema()
+    }
+
+    /// Reads a search expression for jobs.
+    ///
+    /// # Errors
+    /// It cannot be understood; the error says where and what may have been meant.
+    pub fn parse_job_filter(&self, text: &str) -> Result<Filter, Error> {
+        Ok(Filter::parse(text, &search::schema())?)
+    }
+
+    /// A page of jobs, newest first.
     ///
     /// # Errors
     /// The caller may not see jobs.
-    pub async fn find_jobs(&self, context: &Context, query: &JobQuery) -> Result<Vec<Job>, Error> {
+    pub async fn find_jobs(&self, context: &Context, query: &JobQuery) -> Result<JobPage, Error> {
         context.require(Permission::JobRead)?;
-        let filter = JobFilter {
-            state: query.state.as_deref(),
-            kind: query.kind.as_deref(),
-            queue: query.queue.as_deref(),
-            from: query.from,
-            to: query.to,
-            before: query.before,
-            after: query.after,
-        };
         let limit = query.limit.clamp(1, LIST_MAX);
-        let found = job::search(&mut self.link().await?, &filter, limit).await?;
-        Ok(found.into_iter().map(shown).collect())
+        let upwards = query.before.is_none() && query.after.is_some();
+        let from = query.before.or(query.after);
+        let mut link = self.link().await?;
+        let schema = search::schema();
+        let mut items = self
+            .job_search(&query.filter, &schema)
+            .page(&mut link, from, upwards, limit + 1)
+            .await?;
+        let more = items.len() > limit;
+        let over = items.len().saturating_sub(limit);
+        if upwards {
+            items.drain(..over);
+        } else {
+            items.truncate(limit);
+        }
+        let (newer, older) = if upwards { (more, true) } else { (query.before.is_some(), more) };
+        Ok(JobPage { items: items.into_iter().map(shown).collect(), newer, older })
+    }
+
+    /// How many jobs a filter selects, and the counts of its facets, among the newest
+    /// [`JOBS_COUNTED_MAX`].
+    ///
+    /// # Errors
+    /// The caller may not see jobs.
+    pub async fn job_counts(&self, context: &Context, filter: &Filter) -> Result<Counts, Error> {
+        context.require(Permission::JobRead)?;
+        let schema = search::schema();
+        Ok(self.job_search(filter, &schema).counts(&mut self.link().await?).await?)
+    }
+
+    /// How many jobs a filter selects.
+    ///
+    /// # Errors
+    /// The caller may not see jobs.
+    pub async fn job_count(&self, context: &Context, filter: &Filter) -> Result<u64, Error> {
+        context.require(Permission::JobRead)?;
+        let schema = search::schema();
+        Ok(self.job_search(filter, &schema).count(&mut self.link().await?).await?)
+    }
+
+    /// How many jobs were asked for in each span of `width_us` microseconds.
+    ///
+    /// # Errors
+    /// The caller may not see jobs.
+    pub async fn job_histogram(
+        &self,
+        context: &Context,
+        filter: &Filter,
+        (from, to): (Timestamp, Timestamp),
+        width_us: i64,
+    ) -> Result<Vec<(Timestamp, u64)>, Error> {
+        context.require(Permission::JobRead)?;
+        let schema = search::schema();
+        let mut link = self.link().await?;
+        Ok(self.job_search(filter, &schema).histogram(&mut link, from, to, width_us).await?)
+    }
+
+    fn job_search<'a>(&self, filter: &'a Filter, schema: &'a Schema) -> search::Search<'a> {
+        search::Search { filter, schema, now_us: self.environment().now().micros() }
     }
 
     /// The named queues with their limits and what is in them.

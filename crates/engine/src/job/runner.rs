@@ -105,7 +105,7 @@ async fn execute(errand: Errand) -> Result<Value, JobError> {
             crate::inventory::bulk::run_import(&engine, context, &job, input, &progress).await
         }
         Some(Kind::CertificateValidate) => {
-            crate::inventory::status::run_job(&engine, &job, &progress).await
+            crate::inventory::status::run_job(&engine, context.cause, &job, &progress).await
         }
         Some(Kind::LogVerify) => engine.run_verification(&context, &progress).await,
         Some(Kind::BackupCreate) => engine.run_backup(&context, &job).await,

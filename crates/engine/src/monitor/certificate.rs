@@ -9,11 +9,12 @@ use chancery_store::Tx;
 use chancery_store::table::monitor::{self as table, Watch};
 
 use super::active::{Active, Silence, Subject, subjects, was_silent};
-use super::alarm::{self, Alarm, expiry_key};
+use super::alarm::{self, Alarm};
 use super::definition::Kind;
 use super::tally::Tally;
 use super::threshold::Crossed;
 use crate::Error;
+use crate::alert::cause::expiry_key;
 use crate::scribe::{Draft, Scribe};
 
 /// Looks at a batch.
@@ -40,13 +41,13 @@ pub(super) async fn look(
         let course = active.course(subject.row.not_before, subject.row.not_after);
         watch.looked_at = Some(now);
         if let Some(silence) = silences.get(&watch.object) {
-            hush(tx, scribe, active, &mut watch, silence).await?;
+            hush(tx, scribe, &active.name, &mut watch, silence).await?;
             // What is silent has not been reported: if it must speak again, it does so at once.
             watch.due_at = course.next_after(now).unwrap_or(table::NEVER);
             tally.skip(silence.reason);
         } else if let Some(crossed) = course.crossed(watch.handled, now) {
             scribe.record(tx, draft(active, subject, &crossed, now)?)?;
-            alarms.extend(alarm_of(active, subject, now));
+            alarms.push(alarm_of(subject, now));
             "fired".clone_into(&mut watch.verdict);
             watch.held_by = None;
             watch.handled = crossed.handled;
@@ -56,7 +57,7 @@ pub(super) async fn look(
             let reported = course.crossed(Timestamp::FIRST, watch.handled.min(now));
             if was_silent(&watch) && reported.is_some() {
                 // Its thresholds have fired before it fell silent: no event, but the alert is back.
-                alarms.extend(alarm_of(active, subject, now));
+                alarms.push(alarm_of(subject, now));
                 "fired".clone_into(&mut watch.verdict);
             } else if was_silent(&watch) {
                 watch.verdict.clear();
@@ -90,7 +91,7 @@ pub(super) async fn settle(
     let silences = active.silences(tx, &found, now).await?;
     for (id, silence) in &silences {
         if let Some(watch) = watches.get_mut(id) {
-            hush(tx, scribe, active, watch, silence).await?;
+            hush(tx, scribe, &active.name, watch, silence).await?;
         }
     }
     Ok(())
@@ -100,12 +101,12 @@ pub(super) async fn settle(
 async fn hush(
     tx: &mut Tx,
     scribe: &Scribe,
-    active: &Active,
+    monitor: &str,
     watch: &mut Watch,
     silence: &Silence,
 ) -> Result<(), Error> {
-    if watch.verdict == "fired" && active.definition.kind == Kind::CertificateExpiry {
-        alarm::resolve(tx, scribe, &expiry_key(&watch.object), silence.reason).await?;
+    if watch.verdict == "fired" {
+        alarm::silent(tx, scribe, monitor, &watch.object, silence.reason).await?;
     }
     silence.reason.clone_into(&mut watch.verdict);
     watch.held_by.clone_from(&silence.held_by);
@@ -157,11 +158,8 @@ pub(super) fn draft(
     Ok(draft.target(target))
 }
 
-/// The alert of a certificate that ends.
-fn alarm_of(active: &Active, subject: &Subject, now: Timestamp) -> Option<Alarm> {
-    if active.definition.kind != Kind::CertificateExpiry {
-        return None;
-    }
+/// The alert of a certificate that ends: one, also where it is watched as that of an authority too.
+pub(super) fn alarm_of(subject: &Subject, now: Timestamp) -> Alarm {
     let (_, target) = subject.told();
     let row = &subject.row;
     let left = row.not_after.since(now);
@@ -171,19 +169,18 @@ fn alarm_of(active: &Active, subject: &Subject, now: Timestamp) -> Option<Alarm>
     let severity = if pressing { Severity::Error } else { Severity::Warning };
     let kind = if left > 0 { "expiring_soon" } else { "expired" };
     let name = target.name.clone().unwrap_or_else(|| "A certificate of a person".to_owned());
-    let title = match (left > 0, days(left.abs())) {
-        (true, 0) => format!("{name} expires within a day"),
-        (true, 1) => format!("{name} expires in 1 day"),
-        (true, days) => format!("{name} expires in {days} days"),
-        (false, 0) => format!("{name} has expired"),
-        (false, 1) => format!("{name} expired 1 day ago"),
-        (false, days) => format!("{name} expired {days} days ago"),
+    // The day, not how far away it is: the title stays while time passes.
+    let end = row.not_after.to_string();
+    let day = end.get(..10).unwrap_or(&end);
+    let title = match left > 0 {
+        true => format!("{name} expires on {day}"),
+        false => format!("{name} expired on {day}"),
     };
     let message = "Nothing in the inventory takes its place. Renew it and upload the successor; \
                    the alert resolves itself when that is known."
         .to_owned();
     let key = expiry_key(&row.id.to_string());
-    Some(Alarm { key, kind, severity, title, message, object: Some(target) })
+    Alarm { key, kind, severity, title, message, object: Some(target) }
 }
 
 /// The authority that a certificate is for, as far as the inventory knows it.

@@ -38,6 +38,8 @@ const JUMP: i64 = 30 * Timestamp::SECOND;
 /// Free space that is too little: below both.
 const FREE_BYTES: u64 = 1 << 30;
 const FREE_PERCENT: u64 = 5;
+/// Jobs of schedules that failed are told this long, unless a later one goes well.
+const FAILED: i64 = 8 * Timestamp::DAY;
 
 /// One count against its limit.
 #[derive(Clone, Debug)]
@@ -326,6 +328,9 @@ pub(super) async fn findings(engine: &Engine, now: Timestamp) -> Result<Vec<Foun
     found.push(Found { part: "disk", bad: disk(engine) });
     let tasks = task::all(&mut link).await?;
     found.push(Found { part: "timetable", bad: timetable(&tasks, now) });
+    let failed = job::failed_schedules(&mut link, now.plus(-FAILED)).await?;
+    let text = || format!("the newest job of {} failed", failed.join(", "));
+    found.push(Found { part: "failed_jobs", bad: (!failed.is_empty()).then(text) });
     Ok(found)
 }
 

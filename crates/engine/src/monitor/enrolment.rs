@@ -14,9 +14,10 @@ use chancery_store::table::monitor::{self as table, Watch, Watched};
 use chancery_store::{Link, Tx};
 
 use super::active::Active;
-use super::alarm::{self, expiry_key};
 use super::certificate;
 use super::definition::Definition;
+use super::token;
+use crate::alert::cause;
 use crate::automation::{Class, Object};
 use crate::recent::Reader;
 use crate::scribe::Scribe;
@@ -189,6 +190,11 @@ async fn enrol(
             .collect();
         if of_certificates {
             certificate::settle(tx, scribe, monitor, &mut rows, now).await?;
+        } else {
+            for id in &ids {
+                let span = found.iter().find(|span| span.object == *id);
+                token::settle(tx, scribe, monitor, id, span, now).await?;
+            }
         }
         let mut rows: Vec<_> = rows.into_values().collect();
         rows.sort_by(|a, b| a.object.cmp(&b.object));
@@ -199,7 +205,7 @@ async fn enrol(
     }
     table::wake(tx, &holders, now).await?;
     for id in &touched.deleted {
-        alarm::resolve(tx, scribe, &expiry_key(id), "deleted").await?;
+        cause::end_settled(tx, scribe, id, "deleted").await?;
     }
     Ok(())
 }
@@ -208,26 +214,37 @@ async fn enrol(
 /// fired again. Answers how many objects it watches.
 pub(crate) async fn set_up(engine: &Engine, active: &Active) -> Result<u64, Error> {
     let Some(watched) = active.definition.kind.watched() else { return Ok(0) };
+    let of_certificates = matches!(watched, Watched::Certificates | Watched::Authorities);
     let active = Arc::new(active.clone());
     let now = engine.environment().now();
+    let scribe = engine.scribe(&Context::system(engine.environment()));
     let mut after = String::new();
     loop {
         let spans = watched.page(&mut engine.link().await?, &after, SET_UP_MAX).await?;
         let Some(last) = spans.last() else { break };
         after.clone_from(&last.object);
-        let work = (active.clone(), Arc::new(spans));
+        let work = (active.clone(), Arc::new(spans), scribe.clone());
         engine
             .0
             .store
             .transaction("monitor.set_up", move |tx: &mut Tx| {
-                let (active, spans) = work.clone();
+                let (active, spans, scribe) = work.clone();
                 Box::pin(async move {
                     let ids: Vec<_> = spans.iter().map(|span| span.object.clone()).collect();
                     let known = table::some(tx, &active.name, &ids).await?;
-                    let rows: Vec<_> = spans
+                    let mut rows: HashMap<String, Watch> = spans
                         .iter()
-                        .map(|span| active.watch(span, known.get(&span.object), now))
+                        .map(|span| {
+                            let row = active.watch(span, known.get(&span.object), now);
+                            (span.object.clone(), row)
+                        })
                         .collect();
+                    // What a narrower definition does not look at any more has no alert of it.
+                    if of_certificates {
+                        certificate::settle(tx, &scribe, &active, &mut rows, now).await?;
+                    }
+                    let rows: Vec<_> =
+                        spans.iter().filter_map(|s| rows.remove(&s.object)).collect();
                     Ok::<(), Error>(table::put(tx, &active.name, &rows).await?)
                 })
             })

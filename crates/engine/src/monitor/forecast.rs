@@ -14,7 +14,8 @@ use super::active::{Active, Subject};
 use super::definition::Definition;
 use super::threshold::{Course, Crossed};
 use super::timetable::Timetable;
-use super::{certificate, token};
+use super::{alarm, certificate, token};
+use crate::alert::NewAlert;
 use crate::automation::Class;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
@@ -116,6 +117,8 @@ pub(crate) struct Coming {
     /// The event that the run will record; none where nothing is reported, or runs were not asked
     /// for.
     pub(crate) draft: Option<Draft>,
+    /// The alert that it will raise, or count up.
+    pub(crate) alert: Option<NewAlert>,
 }
 
 /// Looks ahead for one monitor, batch by batch.
@@ -187,8 +190,17 @@ impl<'a> Lookout<'a> {
                     (_, _, _, Some(of)) => Some(token::draft(active, span, of, &crossed, at)?),
                     _ => None,
                 };
+                let kind = active.definition.kind;
+                let alarm = match (&draft, subject) {
+                    (None, _) => None,
+                    (Some(_), Some(of)) => Some(certificate::alarm_of(of, at)),
+                    (Some(_), None) => {
+                        (!kind.is_about_use()).then(|| token::alarm_of(kind, span, at))
+                    }
+                };
+                let alert = alarm.map(|alarm| alarm::made(&active.name, alarm));
                 let (object, name) = (watch.object.clone(), name.clone());
-                coming.push(Coming { at, object, name, crossed, silent, draft });
+                coming.push(Coming { at, object, name, crossed, silent, draft, alert });
             }
         }
         Ok(Some(coming))

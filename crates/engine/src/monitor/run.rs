@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 use super::active::Active;
 use super::definition::{Definition, Kind};
 use super::tally::Tally;
+use super::timetable::Timetable;
 use super::{certificate, condition, enrolment, token};
 use crate::automation::Object;
 use crate::scribe::{Draft, Scribe};
@@ -51,7 +52,8 @@ pub(crate) async fn perform(
     let mut work = begin(engine, context, object, due_at).await?;
     let mut tally = Tally::default();
     let done = work.work(object, &definition, &mut tally).await;
-    work.end(&definition, tally, done).await?;
+    let timetable = object.enabled.then_some(&definition.timetable);
+    work.end(timetable, tally, done).await?;
     Ok(work.run)
 }
 
@@ -214,9 +216,11 @@ impl AtWork {
         watched: table::Watched,
         tally: &mut Tally,
     ) -> Result<(), Error> {
-        let mut link = self.engine.link().await?;
-        tally.watched = table::count(&mut link, &active.name).await?;
-        tally.inventory = watched.count(&mut link).await?;
+        // Side by side: both look at every row of a large inventory.
+        let (mut link, mut other) = (self.engine.link().await?, self.engine.link().await?);
+        (tally.watched, tally.inventory) =
+            tokio::try_join!(table::count(&mut link, &active.name), watched.count(&mut other))?;
+        drop(other);
         let on_its_way = log::pending_count(&mut link).await? > 0;
         // Equal counts may hide that one is missing and another one gone.
         let by_name = self.engine.0.monitor_memory.compares(&active.name, self.run.started_at);
@@ -300,21 +304,24 @@ impl AtWork {
         Ok(())
     }
 
-    /// Ends the run and records it.
+    /// Ends the run and records it. Without a timetable, for a monitor that is paused, no other one
+    /// is due.
     async fn end(
         &mut self,
-        definition: &Definition,
+        timetable: Option<&Timetable>,
         tally: Tally,
         done: Result<(), Error>,
     ) -> Result<(), Error> {
         let now = self.engine.environment().now();
         self.run.ended_at = Some(now.max(self.run.started_at));
         self.run.counts = tally.counts();
-        let next = definition.timetable.next_after(now).unwrap_or(Timestamp::LAST);
+        let next = timetable.and_then(|timetable| timetable.next_after(now));
+        let again = timetable.map_or(Timestamp::LAST, |_| now.plus(RETRY));
+        let next = next.unwrap_or(Timestamp::LAST);
         let (outcome, severity, next) = match &done {
             Err(error) => {
                 let outcome = Outcome::failure(error.reason(), error.to_string());
-                (outcome, None, next.min(now.plus(RETRY)))
+                (outcome, None, next.min(again))
             }
             Ok(()) if !tally.findings.is_empty() => {
                 (Outcome::failure("unhealthy", tally.findings.join("; ")), None, next)

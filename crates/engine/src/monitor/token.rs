@@ -4,15 +4,17 @@
 use std::collections::HashMap;
 
 use chancery_event::types::{account, secret};
-use chancery_event::{Target, TargetKind, Timestamp};
+use chancery_event::{Severity, Target, TargetKind, Timestamp};
 use chancery_store::table::monitor::{self as table, Span, Watch, Watched, WatchedToken};
 use chancery_store::{Link, Tx};
 
 use super::active::Active;
+use super::alarm::{self, Alarm};
 use super::definition::Kind;
 use super::tally::Tally;
 use super::threshold::{Crossed, Threshold};
 use crate::Error;
+use crate::alert::cause::method_key;
 use crate::scribe::{Draft, Scribe};
 
 /// Looks at a batch.
@@ -34,6 +36,7 @@ pub(super) async fn look(
         let span = spans.iter().find(|span| span.object == watch.object);
         let (Some(span), Some(token)) = (span, credentials.get(&watch.object)) else {
             tally.skip("gone");
+            settle(tx, scribe, active, &watch.object, None, now).await?;
             gone.push(watch.object);
             continue;
         };
@@ -44,6 +47,10 @@ pub(super) async fn look(
             Some(crossed) => {
                 let draft = draft(active, span, token, &crossed, now)?;
                 scribe.record(tx, draft)?;
+                if !active.definition.kind.is_about_use() {
+                    let alarm = alarm_of(active.definition.kind, span, now);
+                    alarm::raise(tx, scribe, &active.name, alarm).await?;
+                }
                 "fired".clone_into(&mut watch.verdict);
                 watch.handled = crossed.handled;
                 tally.fired += 1;
@@ -55,6 +62,66 @@ pub(super) async fn look(
     table::put(tx, &active.name, &keep).await?;
     table::remove(tx, &active.name, &gone).await?;
     Ok(())
+}
+
+/// Resolves the alert of something that has no end near any more: it was renewed, or it is gone.
+pub(super) async fn settle(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    active: &Active,
+    object: &str,
+    span: Option<&Span>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let kind = active.definition.kind;
+    let is_near =
+        |span: &Span| active.course(span.start, span.end).crossed(Timestamp::FIRST, now).is_some();
+    if kind.is_about_use() || span.is_some_and(is_near) {
+        return Ok(());
+    }
+    let reason = if span.is_some() { "renewed" } else { "gone" };
+    alarm::resolve(tx, scribe, &method_key(kind.method(), object), reason).await
+}
+
+/// The alert about an end. It names nobody.
+pub(super) fn alarm_of(kind: Kind, span: &Span, now: Timestamp) -> Alarm {
+    let end = span.end.to_string();
+    let day = end.get(..10).unwrap_or(&end);
+    let left = span.end.since(now);
+    let (of, message) = match kind.method() {
+        "token" => (
+            TargetKind::Token,
+            "Whatever signs in with it will be refused. Make a new one, put it where this one is \
+             used, and revoke this one.",
+        ),
+        "password" => (
+            TargetKind::Account,
+            "Whoever uses the account has to choose a new password by then; until they have, they \
+             can do nothing else.",
+        ),
+        _ => (
+            TargetKind::Account,
+            "The account cannot be used from then on. Move its end, or delete it when nobody needs \
+             it.",
+        ),
+    };
+    let title = match (kind.method(), left > 0) {
+        ("token", true) => format!("An API token expires on {day}"),
+        ("token", false) => format!("An API token expired on {day}"),
+        ("password", true) => format!("A password has to be changed by {day}"),
+        ("password", false) => format!("A password had to be changed by {day}"),
+        (_, true) => format!("An account ends on {day}"),
+        (_, false) => format!("An account ended on {day}"),
+    };
+    let pressing = left <= 7 * Timestamp::DAY;
+    Alarm {
+        key: method_key(kind.method(), &span.object),
+        kind: if left > 0 { "expiring_soon" } else { "expired" },
+        severity: if pressing { Severity::Error } else { Severity::Warning },
+        title,
+        message: message.to_owned(),
+        object: Some(Target::new(of, &span.object)),
+    }
 }
 
 /// What a monitor of this kind has to know of its objects besides their spans.

@@ -6,7 +6,8 @@
 //! counted. For the estate a loop keeps what it found about the end of each certificate: it follows
 //! the log for those that changed, and walks all of them when what it depends on did.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use chancery_event::id::CertificateId;
 use chancery_event::{Event, EventType, LogIndex, Severity, Target, TargetKind, Timestamp};
@@ -103,6 +104,32 @@ pub struct EstateCoverage {
     pub reasons: Vec<(String, String, u64)>,
     /// Everything was looked at since the last change.
     pub is_complete: bool,
+}
+
+/// Counts of states and reasons.
+type Counts = Vec<(String, String, u64)>;
+/// So many rows take long enough to count that the first page does not wait for it each time.
+const MANY: u64 = 50_000;
+/// How long counts of many are good for.
+const GOOD: Duration = Duration::from_secs(10);
+
+/// What was counted last, where there was much to count; lost with the process.
+#[derive(Debug, Default)]
+pub(crate) struct Memory(Mutex<Option<(Instant, Counts)>>);
+
+impl Memory {
+    fn known(&self) -> Option<Counts> {
+        let memory = self.0.lock().ok()?;
+        let (at, counts) = memory.as_ref()?;
+        (at.elapsed() < GOOD).then(|| counts.clone())
+    }
+
+    fn keep(&self, counts: &Counts) {
+        let is_much = counts.iter().map(|(.., count)| count).sum::<u64>() >= MANY;
+        if let Ok(mut memory) = self.0.lock() {
+            *memory = is_much.then(|| (Instant::now(), counts.clone()));
+        }
+    }
 }
 
 /// What whom to tell depends on, at one time.
@@ -290,7 +317,14 @@ impl Engine {
     pub async fn estate_coverage(&self, context: &Context) -> Result<EstateCoverage, Error> {
         context.require(Permission::CertificateRead)?;
         let mut link = self.link().await?;
-        let reasons = table::counts(&mut link).await?;
+        let reasons = match self.0.reach_memory.known() {
+            Some(known) => known,
+            None => {
+                let counts = table::counts(&mut link).await?;
+                self.0.reach_memory.keep(&counts);
+                counts
+            }
+        };
         let sum = |word: &str| -> u64 {
             reasons.iter().filter(|(state, ..)| state == word).map(|(.., count)| count).sum()
         };

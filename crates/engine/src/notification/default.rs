@@ -25,8 +25,9 @@ pub(crate) fn defaults() -> Vec<(Class, (&'static str, Value))> {
         "steps": [{ "step": "notify", "profile": PROFILE }],
     });
     let trigger = json!({
-        "title": "Certificates and authorities near or past their end",
-        "event_types": ["certificate.expiring", "certificate.expired", "authority.expiring"],
+        "title": "Certificates, authorities, tokens, accounts and passwords near or past their end",
+        "event_types": ["certificate.expiring", "certificate.expired", "authority.expiring",
+            "authentication_method.expiring", "authentication_method.expired"],
         "actions": ["tell-whom-it-concerns"],
     });
     let canary = json!({

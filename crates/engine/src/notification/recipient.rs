@@ -79,6 +79,11 @@ impl Directory {
         })
     }
 
+    /// The login name of an account.
+    pub(crate) fn login_name(&self, id: AccountId) -> Option<&str> {
+        self.accounts.get(&id).map(|account| account.name.as_str())
+    }
+
     /// The people that recipients mean for an event, each once, with every path that leads to them.
     pub(crate) fn people(
         &self,

@@ -9,7 +9,7 @@ use chancery_event::types::delivery as types;
 use chancery_event::{Origin, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::log::Sealed;
-use chancery_store::table::alert as alerts;
+use chancery_store::table::alert::{self as alerts, Alert};
 use chancery_store::table::notice::{self, Notice};
 use chancery_store::table::notification::{self, Call, Escalation, Stream};
 
@@ -19,6 +19,7 @@ use super::decide::{self, Decision, Verdict};
 use super::herald::{BundleKey, Bundled, Channels};
 use super::profile::BELL;
 use super::recipient::{Directory, Person};
+use crate::alert::cause::TOLD;
 use crate::alert::{self, NewAlert};
 use crate::delivery::{self, Message};
 use crate::reaction::Subject;
@@ -111,8 +112,11 @@ impl Work {
             return Ok(());
         }
         let event = case.sealed.event();
-        let key = alert_key(&named.name, event);
-        let resolved_at = resolved_at(tx, &key).await?;
+        let joined = self.joined(tx, case).await?;
+        let resolved_at = match &joined {
+            Some(row) => resolved_before(tx, row).await?,
+            None => resolved_at(tx, &alert_key(&named.name, event)).await?,
+        };
         let stream = self.stream(tx, named, case).await?;
         let repetition = decide::repetition(&named.profile, stream.as_ref(), resolved_at, self.now);
         let question = decide::Case {
@@ -128,7 +132,7 @@ impl Work {
         self.without_duplicates(tx, case, &mut decisions).await?;
         let tells =
             decisions.iter().any(|one| matches!(one.verdict, Verdict::Send | Verdict::Hold(..)));
-        let alert = self.raise(tx, named, case, &decisions, &key, tells).await?;
+        let alert = self.raise(tx, named, case, &decisions, joined, tells).await?;
         self.write(tx, named, case, decisions, 0, alert, woken).await?;
         self.count(tx, named, case, stream, resolved_at, tells).await?;
         match (named.profile.escalation.first(), alert) {
@@ -258,6 +262,15 @@ impl Work {
         )
     }
 
+    /// The alert that the event has raised itself: the bell rings with it, and not with a second one
+    /// for the same cause. Words of the action's own have an alert of their own.
+    async fn joined(&self, tx: &mut Tx, case: &Case) -> Result<Option<Alert>, Error> {
+        if !(case.call.title.is_empty() && case.call.message.is_empty()) {
+            return Ok(None);
+        }
+        alert::cause::open_of(tx, case.sealed.event()).await
+    }
+
     /// Raises the alert of a notification, if the bell or an escalation needs one.
     async fn raise(
         &self,
@@ -265,7 +278,7 @@ impl Work {
         named: &Named,
         case: &Case,
         decisions: &[Decision],
-        key: &str,
+        joined: Option<Alert>,
         tells: bool,
     ) -> Result<Option<AlertId>, Error> {
         let rings = |one: &&Decision| one.channel == BELL && one.verdict == Verdict::Send;
@@ -274,6 +287,22 @@ impl Work {
             return Ok(None);
         }
         let event = case.sealed.event();
+        let scribe = self.engine.scribe(&on_behalf(&self.engine, event));
+        let only = match ringing.as_slice() {
+            [only] => only.person.as_ref().and_then(|person| person.account),
+            _ => None,
+        };
+        if let Some(mut row) = joined {
+            if let Some(account) = only {
+                alert::give(tx, &scribe, &mut row, account)?;
+            }
+            // Whoever has read it was told of an earlier threshold.
+            if !ringing.is_empty() && row.occurrences > 1 {
+                row.news_at = self.now;
+            }
+            alerts::update(tx, &row).await?;
+            return Ok(Some(row.id));
+        }
         let plain = case.sealed.without_personal();
         let title = match case.call.title.as_str() {
             "" => chancery_event::sentence::sentence(plain.event()),
@@ -291,16 +320,14 @@ impl Work {
             object: event.subject().map(|target| Target { name: None, ..target.clone() }),
             source: format!("profile/{}", named.name),
             cause: Some(event.id),
-            ..NewAlert::new(key, "notification", event.severity, title)
+            ..NewAlert::new(alert_key(&named.name, event), TOLD, event.severity, title)
         };
-        let scribe = self.engine.scribe(&on_behalf(&self.engine, event));
         let raised = alert::raise(tx, &scribe, &new).await?;
-        if let [only] = ringing.as_slice()
-            && let Some(account) = only.person.as_ref().and_then(|person| person.account)
+        if let Some(account) = only
             && raised.first
             && let Some(mut row) = alerts::find(tx, raised.id).await?
         {
-            row.assigned_to = Some(account);
+            alert::give(tx, &scribe, &mut row, account)?;
             alerts::update(tx, &row).await?;
         }
         Ok(Some(raised.id))
@@ -335,7 +362,8 @@ impl Work {
         case: Option<&Case>,
         woken: &mut Woken,
     ) -> Result<(), Error> {
-        let is_open = alerts::find(tx, level.alert).await?.is_some_and(|row| row.state == "open");
+        let row = alerts::find(tx, level.alert).await?;
+        let is_open = row.is_some_and(|row| !alert::is_taken_up(&row));
         let named = self.profiles.find(&level.profile).filter(|named| named.is_enabled);
         let place = usize::try_from(level.level - 1).unwrap_or(usize::MAX);
         let (Some(case), Some(named), true) = (case, named, is_open) else {
@@ -625,6 +653,14 @@ pub(super) fn alert_key(profile: &str, event: &chancery_event::Event) -> String 
 /// When the newest alert of a key was resolved, if it is.
 async fn resolved_at(tx: &mut Tx, key: &str) -> Result<Option<Timestamp>, Error> {
     match alerts::newest(tx, key).await? {
+        Some(id) => Ok(alerts::find(tx, id).await?.and_then(|row| row.resolved_at)),
+        None => Ok(None),
+    }
+}
+
+/// When the alert before this one, of the same cause, was resolved.
+async fn resolved_before(tx: &mut Tx, row: &Alert) -> Result<Option<Timestamp>, Error> {
+    match row.previous {
         Some(id) => Ok(alerts::find(tx, id).await?.and_then(|row| row.resolved_at)),
         None => Ok(None),
     }

@@ -2,23 +2,26 @@
 //! it, and whom it will reach. The present inventory and configuration, the runs of the timetables,
 //! the events that those runs would record, and the very function that evaluates live.
 //!
-//! Nothing is carried out, so that a step does not change what comes after it; what follows from
-//! what follows (the alert's own event, a change of status) is not simulated. Silences are those of
-//! now. Nothing is kept but the fact that something was tried.
+//! Nothing is carried out, so that a step does not change what comes after it. The alerts that
+//! monitors and steps would raise are followed: their events meet the triggers as well. Changes of
+//! status, and of what steps would place elsewhere, are not. Silences are those of now. Nothing is kept but the fact that something was tried.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod caused;
+mod reach;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chancery_event::id::{CertificateId, EventId};
-use chancery_event::{EventType, Timestamp};
-use chancery_store::table::account;
+use chancery_event::{Event, EventType, Timestamp};
 use chancery_store::{Link, table::task};
 use serde::{Deserialize, Serialize};
+
+use reach::{Reach, Told};
 
 use super::Configuration;
 use super::evaluate::{Evaluation, evaluate};
 use super::happening::{Happening, Subject, certificate_of};
-use super::step::{Audience, Effect};
 use super::trial::TrialEdit;
 use crate::automation::{Book, Class};
 use crate::monitor::active::Active;
@@ -38,16 +41,21 @@ const EVENTS_MAX: u64 = 200_000;
 pub struct Ahead {
     /// Events that monitors will record.
     pub events: u64,
+    /// Events that those will cause, and so on: alerts that are raised.
+    pub caused: u64,
     /// How many on each day (start of the day, UTC).
     pub by_day: BTreeMap<Timestamp, u64>,
     /// How many of each type.
     pub by_type: BTreeMap<String, u64>,
     /// How often each trigger will come to each verdict.
     pub verdicts: BTreeMap<String, BTreeMap<String, u64>>,
-    /// How many events will be told to whom: `account:NAME`, `role:NAME`.
+    /// How many events will be told to whom: `account:NAME`, `role:NAME`, `address:MAIL`;
+    /// `channel:NAME` where a channel has readers of its own.
     pub reach: BTreeMap<String, u64>,
-    /// Events that no trigger tells anybody about; those that raise an alert stand in the list of
-    /// alerts all the same.
+    /// How many events will be told through each channel; `bell` is one.
+    pub channels: BTreeMap<String, u64>,
+    /// Events that nobody is told of; those that raise an alert stand in the list of alerts all the
+    /// same.
     pub unheard: u64,
     /// Notices that cannot be given, by reason.
     pub undeliverable: BTreeMap<String, u64>,
@@ -66,6 +74,8 @@ pub struct AheadItem {
     pub at: Timestamp,
     /// The monitor.
     pub monitor: String,
+    /// The type of the event that causes it; absent: the run of the monitor does.
+    pub because_of: Option<String>,
     /// Its type.
     pub event_type: String,
     /// Identifier of what it is about.
@@ -78,6 +88,8 @@ pub struct AheadItem {
     pub reactions: Vec<Reaction>,
     /// Whom they tell.
     pub reaches: Vec<String>,
+    /// Through which channels.
+    pub channels: Vec<String>,
 }
 
 /// A trigger that acts.
@@ -107,16 +119,18 @@ impl Engine {
         if days == 0 || days > DAYS_MAX {
             return Err(Error::invalid("days", format!("1 to {DAYS_MAX}")));
         }
+        let now = self.environment().now();
         let mut link = self.link().await?;
         let (book, around) = self.book_with(&mut link, edits).await?;
         let mut work = Work {
             configuration: Configuration::compile(&book, &around)?,
+            reach: Reach::read(&mut link, &book, now).await?,
             scribe: self.as_monitor(),
             subjects: HashMap::new(),
+            alerts: HashSet::new(),
             expiring: i64::from(self.settings().expiring_days) * Timestamp::DAY,
             ahead: Ahead::default(),
         };
-        let now = self.environment().now();
         let until = now.plus(i64::from(days) * Timestamp::DAY);
         for monitor in running(&mut link, &book).await? {
             work.monitor(&mut link, &monitor, (now, until)).await?;
@@ -155,8 +169,11 @@ async fn running(link: &mut Link, book: &Book) -> Result<Vec<Active>, Error> {
 
 struct Work {
     configuration: Configuration,
+    reach: Reach,
     scribe: Scribe,
     subjects: HashMap<CertificateId, Option<Arc<Subject>>>,
+    /// Causes that have an alert by then.
+    alerts: HashSet<String>,
     /// A certificate counts as expiring this long before its end, in microseconds.
     expiring: i64,
     ahead: Ahead,
@@ -183,6 +200,9 @@ impl Work {
                         }
                         let told = (coming.object, coming.name);
                         self.event(link, &active.name, coming.at, draft, told).await?;
+                        if let Some(new) = coming.alert {
+                            self.raised(link, &active.name, coming.at, &new).await?;
+                        }
                     }
                     (None, Some(reason)) if silent.insert(coming.object) => {
                         *self.ahead.silent.entry(reason.to_owned()).or_default() += 1;
@@ -203,33 +223,58 @@ impl Work {
         draft: Draft,
         (object, name): (String, Option<String>),
     ) -> Result<(), Error> {
-        let event_type = draft.event_type;
         let mut event = self.scribe.occurrence(self.scribe.environment().id(), draft);
         event.time = at;
-        let certificate = certificate_of(&event);
-        let evaluations = match self.configuration.concerns(event_type) {
-            false => Vec::new(),
-            true => {
-                let subject = self.subject(link, certificate, at).await?;
-                let subject = subject.as_deref();
-                let happening =
-                    Happening { event: &event, event_type, index: None, subject, now: at };
-                evaluate(&self.configuration, &happening)
+        self.follow(link, monitor, event, (object, name), None).await
+    }
+
+    /// Asks the triggers about an event, and about what their steps would cause.
+    async fn follow(
+        &mut self,
+        link: &mut Link,
+        monitor: &str,
+        event: Event,
+        told_as: (String, Option<String>),
+        because_of: Option<String>,
+    ) -> Result<(), Error> {
+        let mut waiting = vec![(event, told_as, because_of)];
+        while let Some((event, (object, name), because_of)) = waiting.pop() {
+            let Some(event_type) = EventType::of(&event) else { continue };
+            let (at, certificate) = (event.time, certificate_of(&event));
+            let (evaluations, told) = match self.configuration.concerns(event_type) {
+                false => (Vec::new(), Told::default()),
+                true => {
+                    let subject = self.subject(link, certificate, at).await?;
+                    let subject = subject.as_deref();
+                    let happening =
+                        Happening { event: &event, event_type, index: None, subject, now: at };
+                    let evaluations = evaluate(&self.configuration, &happening);
+                    let told = self.reach.of(link, &event, subject, at, &evaluations).await?;
+                    (evaluations, told)
+                }
+            };
+            for new in caused::alerts(&event, &evaluations) {
+                if let Some(caused) = self.alert_event(link, &new, Some(&event)).await? {
+                    let told_as = caused::told_as(&caused);
+                    waiting.push((caused, told_as, Some(event_type.name().to_owned())));
+                }
             }
-        };
-        let reaches = self.reached(link, certificate, &evaluations).await?;
-        let threshold = event.detail.get("threshold").and_then(|value| value.as_str());
-        let item = AheadItem {
-            at,
-            monitor: monitor.to_owned(),
-            event_type: event_type.name().to_owned(),
-            object,
-            name,
-            threshold: threshold.map(str::to_owned),
-            reactions: evaluations.iter().filter(|one| one.verdict.held()).map(reaction).collect(),
-            reaches: reaches.iter().cloned().collect(),
-        };
-        self.ahead.count(event_type, item, &evaluations, &reaches);
+            let threshold = event.detail.get("threshold").and_then(|value| value.as_str());
+            let held = evaluations.iter().filter(|one| one.verdict.held());
+            let item = AheadItem {
+                at,
+                monitor: monitor.to_owned(),
+                because_of,
+                event_type: event_type.name().to_owned(),
+                object,
+                name,
+                threshold: threshold.map(str::to_owned),
+                reactions: held.map(reaction).collect(),
+                reaches: told.whom.iter().cloned().collect(),
+                channels: told.channels.iter().cloned().collect(),
+            };
+            self.ahead.count(event_type, item, &evaluations, &told);
+        }
         Ok(())
     }
 
@@ -268,44 +313,6 @@ impl Work {
             status => status,
         }
     }
-
-    /// Whom the notices of some evaluations will reach.
-    async fn reached(
-        &mut self,
-        link: &mut Link,
-        certificate: Option<CertificateId>,
-        evaluations: &[Evaluation],
-    ) -> Result<BTreeSet<String>, Error> {
-        let mut reached = BTreeSet::new();
-        for planned in evaluations.iter().flat_map(|one| &one.planned) {
-            let found = match &planned.effect {
-                Effect::Notify { to: Audience::Role(role), .. } => Ok(format!("role:{role}")),
-                Effect::Notify { to: Audience::Account(name), .. } => {
-                    match account::by_name(link, name).await? {
-                        Some(found) => Ok(format!("account:{}", found.name)),
-                        None => Err(format!("there is no account “{name}”")),
-                    }
-                }
-                Effect::Notify { to: Audience::Owner, .. } => {
-                    let subject = certificate.and_then(|id| self.subjects.get(&id));
-                    let owner = subject.and_then(|subject| subject.as_ref()?.owner.as_ref());
-                    match owner {
-                        Some(name) => Ok(format!("account:{name}")),
-                        None => Err("the certificate has no owner to tell".to_owned()),
-                    }
-                }
-                Effect::Impossible(reason) => Err(reason.clone()),
-                _ => continue,
-            };
-            match found {
-                Ok(whom) => {
-                    reached.insert(whom);
-                }
-                Err(why) => *self.ahead.undeliverable.entry(why).or_default() += 1,
-            }
-        }
-        Ok(reached)
-    }
 }
 
 fn reaction(evaluation: &Evaluation) -> Reaction {
@@ -322,20 +329,29 @@ impl Ahead {
         event_type: EventType,
         item: AheadItem,
         evaluations: &[Evaluation],
-        reaches: &BTreeSet<String>,
+        told: &Told,
     ) {
-        let day = item.at.micros().div_euclid(Timestamp::DAY) * Timestamp::DAY;
-        *self.by_day.entry(Timestamp::from_micros(day)).or_default() += 1;
         *self.by_type.entry(event_type.name().to_owned()).or_default() += 1;
-        self.events += 1;
+        if item.because_of.is_none() && event_type != EventType::AlertRaised {
+            let day = item.at.micros().div_euclid(Timestamp::DAY) * Timestamp::DAY;
+            *self.by_day.entry(Timestamp::from_micros(day)).or_default() += 1;
+            self.events += 1;
+            self.unheard += u64::from(told.whom.is_empty());
+        } else {
+            self.caused += 1;
+        }
         for one in evaluations {
             let of = self.verdicts.entry(one.trigger.name.clone()).or_default();
             *of.entry(one.verdict.as_str().to_owned()).or_default() += 1;
         }
-        for whom in reaches {
-            *self.reach.entry(whom.clone()).or_default() += 1;
+        for (of, names) in [(&mut self.reach, &told.whom), (&mut self.channels, &told.channels)] {
+            for name in names {
+                *of.entry(name.clone()).or_default() += 1;
+            }
         }
-        self.unheard += u64::from(reaches.is_empty());
+        for why in &told.failed {
+            *self.undeliverable.entry(why.clone()).or_default() += 1;
+        }
         self.items.push(item);
         // Bounded; the first ones in time are kept.
         if self.items.len() >= ITEMS_MAX * 20 {

@@ -121,7 +121,7 @@ async fn one(
             alert::raise(tx, scribe, &new).await.map(|_| Ending::Done)
         }
         Effect::Resolve { key } => {
-            let resolved = alert::resolve(tx, scribe, key, "trigger").await;
+            let resolved = resolve(tx, scribe, occasion, key).await;
             resolved.map(|was| if was { Ending::Done } else { Ending::Unchanged })
         }
         Effect::Notify { to, title, message } => {
@@ -165,6 +165,25 @@ fn new_alert(
     }
 }
 
+/// Resolves the alert of a key; where the key says no more than a kind and the object, also what
+/// monitors and the program itself have raised of that kind about it, whose keys are others.
+async fn resolve(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    occasion: &Occasion,
+    key: &str,
+) -> Result<bool, Error> {
+    let mut was = alert::resolve(tx, scribe, key, "trigger").await?;
+    let certificate = occasion.certificate.map(|id| Target::new(TargetKind::Certificate, id));
+    if let (Some(object), Some((kind, about))) =
+        (certificate.or_else(|| occasion.object.clone()), key.split_once(':'))
+        && about == object.reference()
+    {
+        was |= alert::cause::resolve_kind(tx, scribe, &object.id, kind, "trigger").await?;
+    }
+    Ok(was)
+}
+
 async fn notify(
     tx: &mut Tx,
     scribe: &Scribe,
@@ -202,13 +221,16 @@ async fn notify(
         Audience::Role(role) => format!("For everybody with the role {role}.\n\n{}", new.message),
         _ => new.message,
     };
-    let key = format!("notice:{whom}:{}:{}", new.source, occasion.event);
+    // One for what it is about, which counts up; not one for each event.
+    let about =
+        occasion.object.as_ref().map_or_else(|| occasion.event.to_string(), Target::reference);
+    let key = format!("notice:{whom}:{}:{}:{about}", new.source, occasion.event_type);
     let new = NewAlert { key, message, ..new };
     alert::raise(tx, scribe, &new).await?;
     if let Some(account) = account
         && let Some(mut row) = alert_table::unresolved(tx, &new.key).await?
     {
-        row.assigned_to = Some(account.id);
+        alert::give(tx, scribe, &mut row, account.id)?;
         alert_table::update(tx, &row).await?;
     }
     Ok(Ending::Done)

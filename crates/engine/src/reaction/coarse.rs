@@ -21,6 +21,8 @@ use crate::{Engine, Error};
 
 /// Indexes looked through at a time.
 const WINDOW: u64 = 65_536;
+/// Groups in one statement at most.
+const GROUPS_MAX: usize = 100;
 
 /// Fields that a type alone answers, and those that a column does.
 fn column(field: &str) -> Option<Option<Alike>> {
@@ -168,9 +170,8 @@ impl Count<'_> {
         window: (LogIndex, LogIndex),
         groups: &[Group],
     ) -> Result<(), Error> {
-        // Some hundred groups to a statement: each adds conditions to it.
         let mut events = Vec::new();
-        for part in groups.chunks(100) {
+        for part in groups.chunks(GROUPS_MAX) {
             let part: Vec<_> = part.iter().collect();
             let most = usize::try_from(WINDOW).unwrap_or(usize::MAX);
             events.extend(log::newest_of(link, window, &part, &self.columns, most).await?);
@@ -193,7 +194,7 @@ impl Count<'_> {
         subject: Option<&'h Subject>,
     ) -> Happening<'h> {
         let (event, index) = (sealed.event(), Some(sealed.index()));
-        Happening { event, event_type, index, subject, now: self.now }
+        Happening { event, event_type, index, subject, now: event.time }
     }
 
     /// The newest verdicts of a kind, the newest last.
@@ -205,9 +206,16 @@ impl Count<'_> {
     ) -> Result<Vec<Sample>, Error> {
         let mut list = Vec::new();
         for of in shown.iter().rev() {
-            let groups: Vec<_> = if near { &of.near } else { &of.held }.iter().take(400).collect();
+            let groups: Vec<_> = if near { &of.near } else { &of.held }.iter().collect();
             let left = SAMPLES_MAX - list.len();
-            let events = log::newest_of(link, of.window, &groups, &self.columns, left).await?;
+            // Each group adds conditions to its statement: the newest of some, then of others.
+            let mut events = Vec::new();
+            for part in groups.chunks(GROUPS_MAX) {
+                let columns = &self.columns;
+                events.extend(log::newest_of(link, of.window, part, columns, left).await?);
+            }
+            events.sort_by_key(|sealed| std::cmp::Reverse(sealed.index()));
+            events.truncate(left);
             for sealed in &events {
                 let Some(event_type) = EventType::of(sealed.event()) else { continue };
                 let subject = subject_of(link, sealed).await?;

@@ -14,7 +14,9 @@ use serde_json::Value;
 
 use super::body::Body;
 use super::definition::{ScopeBody, ScopeKind, ScopeRef, TriggerBody};
+use super::dispatcher::is_staged;
 use super::field;
+use super::reference;
 use super::step::{Source, Step, misfit};
 use crate::Error;
 use crate::automation::{Book, Class, Object, check::place};
@@ -150,6 +152,17 @@ impl Configuration {
         alone.objects.retain(|(class, of), _| *class != Class::Trigger || of == name);
         let enabled = Object { enabled: true, ..object.clone() };
         alone.objects.insert((Class::Trigger, name.to_owned()), enabled);
+        Self::compile(&alone, around)
+    }
+
+    /// The same with one trigger alone as far as it counts: nothing, if there is none of this name.
+    pub(crate) fn saved_alone(
+        book: &Book,
+        around: &Surroundings,
+        name: &str,
+    ) -> Result<Self, Error> {
+        let mut alone = book.clone();
+        alone.objects.retain(|(class, of), _| *class != Class::Trigger || of == name);
         Self::compile(&alone, around)
     }
 
@@ -379,6 +392,11 @@ fn usable(
             format!("{word}: what is ignored does not enter, so there is nothing to place");
         return Err(Error::invalid("", message));
     }
+    let is_kept_out = trigger.ignore && trigger.event_types.iter().any(|of| is_staged(*of));
+    if is_kept_out && step.needs_certificate() {
+        let message = format!("{word}: a certificate that is kept out has no owner and no job");
+        return Err(Error::invalid("", message));
+    }
     for event_type in &trigger.event_types {
         if step.places() && !field::can_place(*event_type) {
             let message = format!("{word} needs a certificate, and {event_type} is about none");
@@ -471,6 +489,9 @@ pub(crate) fn uses_of(book: &Book, noun: &str, name: &str) -> Vec<String> {
         | ("ra_profile", Step::SetRaProfile(source))
         | ("account", Step::SetOwner(source)) => fixed(source),
         ("attribute", Step::SetAttribute { attribute, .. }) => same(attribute),
+        ("account", Step::Notify { to: super::step::Audience::Account(account), .. }) => {
+            same(account)
+        }
         _ => false,
     };
     let mut users = HashMap::new();
@@ -491,7 +512,18 @@ pub(crate) fn uses_of(book: &Book, noun: &str, name: &str) -> Vec<String> {
                 .to_string()
                 .to_lowercase()
                 .contains(&format!("object.attribute.{}", name.to_lowercase()));
-        if bound || named || stepped || asked {
+        let field = match noun {
+            "account" => "owner",
+            noun => noun,
+        };
+        let filtered = match object.class {
+            Class::Monitor => reference::names(&object.body["filter"], field, &same),
+            Class::Rule => {
+                reference::names(&object.body["filter"], &format!("object.{field}"), &same)
+            }
+            _ => false,
+        };
+        if bound || named || stepped || asked || filtered {
             users.insert((object.class, object.name.clone()), ());
         }
     }

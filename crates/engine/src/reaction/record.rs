@@ -208,6 +208,17 @@ impl Engine {
         Ok((search.count(&mut link, COUNT_MAX).await?, facets))
     }
 
+    /// How many evaluations a filter selects.
+    ///
+    /// # Errors
+    /// The caller may not see them.
+    pub async fn evaluation_count(&self, context: &Context, filter: &Filter) -> Result<u64, Error> {
+        context.require(Permission::AutomationRead)?;
+        let schema = evaluation_schema();
+        let mut link = self.link().await?;
+        Ok(self.search(filter, &schema).count(&mut link, u64::from(u32::MAX)).await?)
+    }
+
     /// How many evaluations fall into each span of `width_us` microseconds.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 //! configuration would have done differently. The same function as live; nothing is carried out and
 //! nothing is kept but the fact that something was tried.
 //!
-//! Objects are seen as they are now: history has the events, not every state of every object.
+//! Objects are seen as they are now: history has the events, not every state of every object. Times
+//! that a rule counts from now on are counted from the event on.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -163,7 +164,8 @@ impl Engine {
             Some(id) => Subject::read(&mut link, id).await?,
             None => None,
         };
-        let (index, now) = (Some(sealed.index()), self.environment().now());
+        // What “within 30 days” means is a question of when it happened.
+        let (index, now) = (Some(sealed.index()), tried.time);
         let subject = subject.as_ref();
         let evaluations = match EventType::of(tried) {
             Some(event_type) => {
@@ -310,9 +312,13 @@ impl Engine {
             None => Configuration::compile(book, &around),
         };
         let with = compile(&book)?;
-        let saved = match trial.compare {
-            true => Some(Configuration::compile(&Book::read(link).await?, &around)?),
-            false => None,
+        let saved = match (trial.compare, &trial.trigger) {
+            (true, Some(name)) => {
+                let book = Book::read(link).await?;
+                Some(Configuration::saved_alone(&book, &around, name)?)
+            }
+            (true, None) => Some(Configuration::compile(&Book::read(link).await?, &around)?),
+            (false, _) => None,
         };
         let listened = |of: &EventType| {
             with.concerns(*of) || saved.as_ref().is_some_and(|saved| saved.concerns(*of))
@@ -365,6 +371,7 @@ impl Engine {
                     },
                 };
                 let (index, subject) = (Some(sealed.index()), subject.as_deref());
+                let now = event.time;
                 let happening = Happening { event, event_type, index, subject, now };
                 tried.concerned += 1;
                 tried.count(tested, &happening);

@@ -83,6 +83,11 @@ impl Bench {
         self.stepped.as_mut().unwrap().react().await.unwrap();
     }
 
+    /// Lets the herald decide what is to be told.
+    pub(crate) async fn notify(&mut self) {
+        self.stepped.as_mut().unwrap().notify().await.unwrap();
+    }
+
     pub(crate) async fn upload(&self, name: &str, from_days: i64, to_days: i64) -> CertificateId {
         let at = |days: i64| self.now().plus(days * DAY).micros();
         let template = Template::leaf(&[name], at(from_days), at(to_days));
@@ -526,4 +531,121 @@ async fn the_first_page_turns_red_when_a_run_is_missing() {
     bench.step().await;
     let again = bench.engine().watchfulness(&context).await.unwrap();
     assert!(!again.problems.iter().any(|problem| problem.contains("no run of")), "{again:?}");
+}
+
+chancery_throwaway::on_each_backend!(an_alert_stays_while_any_monitor_holds_it, 2);
+
+async fn an_alert_stays_while_any_monitor_holds_it() {
+    let mut bench = Bench::new().await;
+    let context = bench.context();
+    let body = |filter: &str| {
+        json!({ "kind": "certificate_expiry", "filter": filter, "thresholds": ["30d"],
+            "schedule": { "cron": "0 * * * *", "time_zone": "UTC" } })
+    };
+    let engine = bench.engine().clone();
+    let (own, other) = ("certificate-expiry", "production");
+    engine
+        .create_automation(&context, Class::Monitor, other, body("name:www.*"), true)
+        .await
+        .unwrap();
+    let change = async |bench: &mut Bench, name: &str, filter: &str| {
+        let body = body(filter);
+        engine.update_automation(&context, Class::Monitor, name, None, body, true).await.unwrap();
+        bench.step().await;
+    };
+    let id = bench.upload("www.example.com", -70, 20).await;
+    bench.pass(HOUR).await;
+    assert!(bench.is_alarmed(id).await);
+    change(&mut bench, other, "name:mail.*").await;
+    assert!(bench.is_alarmed(id).await, "the other monitor has reported it");
+    change(&mut bench, own, "name:mail.*").await;
+    assert!(!bench.is_alarmed(id).await, "nobody looks at it any more");
+    change(&mut bench, other, "name:www.*").await;
+    bench.pass(HOUR).await;
+    assert!(bench.is_alarmed(id).await, "somebody does again");
+    engine.delete_automation(&context, Class::Monitor, other).await.unwrap();
+    bench.step().await;
+    assert!(!bench.is_alarmed(id).await);
+    let resolved = bench.events("alert.resolved").await;
+    let why: Vec<_> = resolved.iter().map(|event| &event.detail["resolved_because"]).collect();
+    assert_eq!(why, ["filtered", "monitor_deleted"]);
+}
+
+chancery_throwaway::on_each_backend!(a_paused_monitor_that_is_run_by_hand_is_not_missing, 2);
+
+async fn a_paused_monitor_that_is_run_by_hand_is_not_missing() {
+    let mut bench = Bench::new().await;
+    let context = bench.context();
+    bench.upload("www.example.com", -1, 300).await;
+    bench.pass(HOUR).await;
+    let name = "certificate-expiry";
+    let engine = bench.engine().clone();
+    let object = engine.automation_object(&context, Class::Monitor, name).await.unwrap();
+    let paused = engine.update_automation(&context, Class::Monitor, name, None, object.body, false);
+    paused.await.unwrap();
+    bench.step().await;
+    engine.run_task(&context, Class::Monitor, name).await.unwrap();
+    bench.pass(3 * HOUR).await;
+    let store = bench.reader();
+    let mut link = store.read().await.unwrap();
+    let alarm = alert::unresolved(&mut link, "internal/timetable").await.unwrap();
+    assert!(alarm.is_none(), "{alarm:?}");
+}
+
+chancery_throwaway::on_each_backend!(a_scheduled_job_that_fails_is_found_by_the_program_itself, 2);
+
+async fn a_scheduled_job_that_fails_is_found_by_the_program_itself() {
+    let mut bench = Bench::new().await;
+    bench.pass(HOUR).await;
+    let failed = async |bench: &Bench| {
+        let store = bench.reader();
+        let mut link = store.read().await.unwrap();
+        alert::unresolved(&mut link, "internal/failed_jobs").await.unwrap()
+    };
+    assert!(failed(&bench).await.is_none());
+    let put = async |bench: &Bench, id: chancery_event::id::JobId, state: &'static str| {
+        let now = bench.now();
+        let job = job::Job {
+            id,
+            kind: "log.verify".to_owned(),
+            queue: "log".to_owned(),
+            name: "Verify the log".to_owned(),
+            state: String::new(),
+            payload: "{}".to_owned(),
+            result: None,
+            error: None,
+            attempts: 0,
+            attempts_max: 1,
+            done: 0,
+            total: 0,
+            triggered_by: "schedule/log-verification".to_owned(),
+            context: "{}".to_owned(),
+            scheduled_at: now,
+            run_at: now,
+            started_at: None,
+            completed_at: None,
+        };
+        let store = bench.reader();
+        let written = store.transaction("test", move |tx: &mut Tx| {
+            let new = job::NewJob { job: job.clone(), input: None, unique_key: None };
+            Box::pin(async move {
+                job::enqueue(tx, &new).await?;
+                let lease = job::lease(tx, "log", 1, "t", now, now.plus(HOUR)).await?.remove(0);
+                match state {
+                    "failed" => job::fail(tx, &lease, "the disk is full", now).await,
+                    _ => job::succeed(tx, &lease, "{}", now).await,
+                }
+            })
+        });
+        written.await.unwrap();
+    };
+    let id = || bench.environment.id();
+    let (first, second) = (id(), id());
+    put(&bench, first, "failed").await;
+    bench.pass(10 * 60 * Timestamp::SECOND).await;
+    let alarm = failed(&bench).await.expect("an alert");
+    assert!(alarm.message.contains("log-verification"), "{}", alarm.message);
+    put(&bench, second, "success").await;
+    bench.pass(10 * 60 * Timestamp::SECOND).await;
+    assert!(failed(&bench).await.is_none(), "the next one went well");
 }

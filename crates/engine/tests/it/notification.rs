@@ -270,6 +270,145 @@ async fn what_nobody_acknowledges_goes_up_level_by_level() {
     assert_eq!(escalations[0].state, "dropped");
 }
 
+on_each_backend!(who_is_given_it_by_hand_has_taken_it_up);
+async fn who_is_given_it_by_hand_has_taken_it_up() {
+    let mut world = World::start().await;
+    let ada = world.account("ada", Role::Operator).await;
+    let levels = json!([{ "after": "30m", "recipients": ["account:ada"], "channels": ["chat"] }]);
+    world
+        .tells(json!({ "recipients": ["account:ada"], "channels": ["bell"], "escalation": levels }))
+        .await;
+    let alert_of = async |world: &World| world.notices("sent").await[0].notice.alert.unwrap();
+    let assign = async |world: &World, alert, to| {
+        let selection = Selection::Ids(vec![alert]);
+        let action = Action::Assign(to);
+        world.engine().settle_alerts(&of(world, ada), &selection, &action).await.unwrap()
+    };
+    // The bell gave it to her: nobody has said anything about it yet.
+    world.group("a").await;
+    let alert = alert_of(&world).await;
+    let shown = world.engine().alert(&world.context, alert).await.unwrap().alert;
+    assert_eq!((shown.assigned_to, shown.assigned_by), (Some(ada), None));
+    world.wait(31 * MINUTE).await;
+    assert_eq!(world.mails().len(), 1, "the bell's choice is not hers");
+    // She takes the next one, which the bell gave her as well.
+    world.wait(MINUTE).await;
+    world.group("b").await;
+    let alert = alert_of(&world).await;
+    assert_eq!(assign(&world, alert, Some(ada)).await.changed, [alert]);
+    world.wait(3 * HOUR).await;
+    assert_eq!(world.mails().len(), 1, "somebody has it");
+    let escalations = world.engine().escalations(&world.context, alert).await.unwrap();
+    assert_eq!(escalations[0].state, "dropped");
+    // Given and taken back: nobody has it.
+    world.wait(MINUTE).await;
+    world.group("c").await;
+    let alert = alert_of(&world).await;
+    assign(&world, alert, Some(ada)).await;
+    assign(&world, alert, None).await;
+    world.wait(3 * HOUR).await;
+    assert_eq!(world.mails().len(), 2);
+}
+
+on_each_backend!(a_certificate_near_its_end_has_one_alert);
+async fn a_certificate_near_its_end_has_one_alert() {
+    let mut bench = crate::monitor::Bench::new().await;
+    let context = bench.context();
+    let leaf = bench.upload("web.example.org", -70, 12).await;
+    let authority = bench.upload_authority("Old CA", 20).await;
+    let settle = async |bench: &mut crate::monitor::Bench, micros| {
+        bench.pass(micros).await;
+        bench.react().await;
+        bench.notify().await;
+        bench.step().await;
+    };
+    settle(&mut bench, 24 * HOUR).await;
+    for (id, name) in [(leaf, "web.example.org"), (authority, "Old CA")] {
+        let shown = bench.engine().alerts_about(&context, &id.to_string()).await.unwrap();
+        let kinds: Vec<_> = shown.iter().map(|one| one.alert.kind.as_str()).collect();
+        assert_eq!(kinds, ["expiring_soon"], "{name}: {shown:?}");
+        assert!(shown[0].alert.title.starts_with(&format!("{name} expires on 2027-01-")));
+    }
+    let alert = bench.engine().alerts_about(&context, &leaf.to_string()).await.unwrap().remove(0);
+    let query = NoticeQuery { decision: Some("sent".to_owned()), ..NoticeQuery::default() };
+    let told = bench.engine().notices(&context, query, 100).await.unwrap();
+    let rung: Vec<_> = told
+        .iter()
+        .filter(|one| one.notice.alert == Some(alert.alert.id))
+        .map(|one| (one.notice.channel.as_str(), one.notice.account))
+        .collect();
+    // Nobody owns it, so the one administrator of a new installation is told.
+    assert_eq!(rung, [("bell", alert.alert.assigned_to)], "the bell rings with what is there");
+    assert!(alert.alert.assigned_to.is_some());
+    // At its end it is the same alert, and says so.
+    settle(&mut bench, 12 * 24 * HOUR).await;
+    let shown = bench.engine().alerts_about(&context, &leaf.to_string()).await.unwrap();
+    let kinds: Vec<_> = shown.iter().map(|one| (&*one.alert.kind, one.alert.id)).collect();
+    assert_eq!(kinds, [("expired", alert.alert.id)]);
+    assert!(shown[0].alert.title.starts_with("web.example.org expired on 2027-01-"));
+    let found = bench.engine().parse_alert_filter("kind:expired severity:error").unwrap();
+    assert_eq!(bench.engine().alert_count(&context, &found).await.unwrap(), 1);
+    // When it is replaced, nothing is left over.
+    bench.upload("web.example.org", -1, 90).await;
+    settle(&mut bench, HOUR).await;
+    let shown = bench.engine().alerts_about(&context, &leaf.to_string()).await.unwrap();
+    assert!(shown.iter().all(|one| one.alert.state == "resolved"), "{shown:?}");
+}
+
+on_each_backend!(a_step_resolves_what_a_monitor_has_raised);
+async fn a_step_resolves_what_a_monitor_has_raised() {
+    let mut bench = crate::monitor::Bench::new().await;
+    let context = bench.context();
+    let leaf = bench.upload("web.example.org", -70, 12).await;
+    let make = async |class, name: &str, body| {
+        bench.engine().create_automation(&context, class, name, body, true).await.unwrap()
+    };
+    let steps = json!([{ "step": "resolve_alert", "kind": "expiring_soon" }]);
+    make(Automation::Action, "settled", json!({ "steps": steps })).await;
+    make(Automation::Rule, "moved", json!({ "filter": "object.path:/planned" })).await;
+    let trigger = json!({ "event_types": ["certificate.update"], "rules": ["moved"],
+        "actions": ["settled"] });
+    make(Automation::Trigger, "settled", trigger).await;
+    bench.pass(HOUR).await;
+    let open = async |bench: &crate::monitor::Bench| {
+        let shown = bench.engine().alerts_about(&context, &leaf.to_string()).await.unwrap();
+        shown.iter().filter(|one| one.alert.state != "resolved").count()
+    };
+    assert_eq!(open(&bench).await, 1);
+    let wish = chancery_engine::inventory::PlacementRequest {
+        path: Some("/planned".to_owned()),
+        ..Default::default()
+    };
+    bench.engine().update_certificate(&context, leaf, None, wish).await.unwrap();
+    bench.step().await;
+    bench.react().await;
+    assert_eq!(open(&bench).await, 0);
+}
+
+on_each_backend!(what_a_filter_of_automation_names_is_not_taken_away);
+async fn what_a_filter_of_automation_names_is_not_taken_away() {
+    let world = World::start().await;
+    let (engine, context) = (world.engine(), &world.context);
+    let draft = LabelDraft { name: "Prod".to_owned(), description: String::new() };
+    let group = engine.create_label(context, LabelClass::Group, draft).await.unwrap();
+    let ada = world.account("ada", Role::Operator).await;
+    let make = async |class, name: &str, body| {
+        engine.create_automation(context, class, name, body, true).await.unwrap()
+    };
+    let monitor = json!({ "kind": "certificate_expiry", "filter": "path:/a OR group:prod",
+        "schedule": { "cron": "0 * * * *" }, "thresholds": ["30d"] });
+    make(Automation::Monitor, "production", monitor).await;
+    make(Automation::Rule, "hers", json!({ "filter": "object.owner:ada" })).await;
+    let refused = engine.delete_label(context, LabelClass::Group, &group).await.unwrap_err();
+    assert!(refused.to_string().contains("monitor “production”"), "{refused}");
+    let refused = engine.delete_account(context, ada).await.unwrap_err();
+    assert!(refused.to_string().contains("rule “hers”"), "{refused}");
+    engine.delete_automation(context, Automation::Monitor, "production").await.unwrap();
+    engine.delete_automation(context, Automation::Rule, "hers").await.unwrap();
+    engine.delete_label(context, LabelClass::Group, &group).await.unwrap();
+    engine.delete_account(context, ada).await.unwrap();
+}
+
 on_each_backend!(somebody_who_goes_while_it_waits_is_not_told);
 async fn somebody_who_goes_while_it_waits_is_not_told() {
     let mut world = World::start().await;

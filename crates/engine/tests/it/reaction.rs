@@ -188,6 +188,19 @@ async fn what_can_never_work_is_refused_at_its_place() {
         let Error::Invalid { field, message } = error else { panic!("{object:?}: {error}") };
         assert_eq!(field, place, "{object:?}: {message}");
     }
+    // What is kept out of the inventory has no owner, and no job can be about it.
+    for step in [
+        json!({ "step": "start_job", "job": "certificate.validate" }),
+        json!({ "step": "notify", "to": "owner", "title": "x" }),
+    ] {
+        let kept_out =
+            json!({ "event_types": ["certificate.uploaded"], "actions": ["b"], "ignore": true });
+        let objects =
+            [(Class::Action, "b", action(json!([step]))), (Class::Trigger, "k", kept_out)];
+        let error = save(engine, &objects).await.unwrap_err();
+        let Error::Invalid { field, message } = error else { panic!("{error}") };
+        assert_eq!(field, "trigger/k#/actions/0", "{message}");
+    }
     let referred = engine.delete_automation(&context(engine), Class::Action, "a").await;
     assert_eq!(referred.unwrap_err().to_string(), "trigger/t refers to it");
     assert_eq!(engine.automation_book(&context(engine)).await.unwrap().revision, 1);
@@ -634,5 +647,14 @@ async fn events_that_are_alike_are_decided_as_one_by_one() {
         let (coarse, fine) = (tried(filter, true).await, format!("({filter}) index>=0"));
         assert_eq!(coarse, tried(&fine, true).await, "{filter}");
     }
+    // One trigger alone is compared with itself, whatever else is saved.
+    let other = [(Class::Trigger, "other", trigger(&types, &[], &["x"]))];
+    save(engine, &other).await.unwrap();
+    let trial =
+        |edits| Trial { trigger: Some("t".to_owned()), edits, compare: true, ..Trial::default() };
+    let same = engine.back_test(&context(engine), trial(Vec::new())).await.unwrap().unwrap();
+    assert_eq!((same.differing, same.concerned > 0), (0, true), "{:?}", same.differences);
+    let changed = engine.back_test(&context(engine), trial(with("outcome:success"))).await;
+    assert!(changed.unwrap().unwrap().differing > 100);
     running.stop().await.unwrap();
 }

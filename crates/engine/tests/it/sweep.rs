@@ -18,10 +18,18 @@ async fn add(stepped: &Stepped, from: i64, to: i64, ends_at: Timestamp, now: Tim
     assert_eq!(added.unwrap(), u64::try_from(to - from).unwrap());
 }
 
+/// How many certificates: as `SWEEP_SIZES` says, or three sizes that show how the cost grows.
+fn sizes() -> Vec<i64> {
+    match std::env::var("SWEEP_SIZES") {
+        Ok(text) => text.split(',').map(|size| size.parse().unwrap()).collect(),
+        Err(_) => vec![10_000, 100_000, 1_000_000],
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, not a test"]
 async fn a_run_costs_what_is_due() {
-    for size in [10_000, 100_000, 1_000_000] {
+    for size in sizes() {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new("2027-01-01T00:30:00Z".parse().unwrap());
         let environment = Environment::new(clock.clone(), SeededEntropy::new(1));

@@ -281,7 +281,10 @@ fn text(event_type: EventType, name: &str) -> String {
         ("bootstrap.create_configuration", "parts") => "log",
         ("access.denied", "method") => "POST",
         ("service.stop", "stopped_by") => "signal",
-        ("log.verify" | "event.export", "format") => "ndjson",
+        (
+            "log.verify" | "event.export" | "alert.export" | "job.export" | "evaluation.export",
+            "format",
+        ) => "ndjson",
         ("certificate.revoke" | "acme.certificate.revoke" | "crmp.revoke", "revocation_reason") => {
             "superseded"
         }

@@ -332,6 +332,8 @@ catalogue! {
 
     // How events act.
     TriggerStopped "trigger.stopped" trigger::Stopped { Occurrence 1 Warning Trigger Produced }
+    EvaluationExport "evaluation.export" trigger::Export {
+        Operation 1 Info / Warning Trigger Produced }
 
     // What leaves the house.
     DeliveryFailing "delivery.failing" delivery::Failing {
@@ -401,6 +403,7 @@ catalogue! {
         Qcecuring "SUCCESS" S; Qcecuring "FAILED" F }
     JobRetry "job.retry" job::Retry { Operation 1 Info / Warning Job Produced }
     JobCancel "job.cancel" job::Cancel { Operation 1 Info / Warning Job Produced }
+    JobExport "job.export" job::Export { Operation 1 Info / Warning Job Produced }
     ScheduleStart "schedule.start" job::ScheduleStart { Operation 1 Debug / Error Schedule Produced;
         Horizon "SCHEDULED-TASK-RUN" SF }
     ScheduleFinished "schedule.finished" job::ScheduleFinished {
@@ -430,6 +433,7 @@ catalogue! {
     AlertSnooze "alert.snooze" alert::Snooze { Operation 1 Info / Warning Alert Produced }
     AlertResolve "alert.resolve" alert::Resolve { Operation 1 Info / Warning Alert Produced }
     AlertReopen "alert.reopen" alert::Reopen { Operation 1 Info / Warning Alert Produced }
+    AlertExport "alert.export" alert::Export { Operation 1 Info / Warning Alert Produced }
 
     // Secrets and gateways.
     SecretRotationDue "secret.rotation_due" secret::RotationDue { Monitoring 1 Info Secret Planned;

@@ -266,6 +266,13 @@ pub(super) const OPERATIONS: &[(&str, Templates, Templates)] = &[
         &["Erasure of personal data"],
     ),
     ("event.export", &["{actor} exported {count:event|events} as {format}"], &["Export of events"]),
+    ("alert.export", &["{actor} exported {count:alert|alerts} as {format}"], &["Export of alerts"]),
+    ("job.export", &["{actor} exported {count:job|jobs} as {format}"], &["Export of jobs"]),
+    (
+        "evaluation.export",
+        &["{actor} exported {count:record|records} of triggers as {format}"],
+        &["Export of what triggers made of events"],
+    ),
     (
         "license.check",
         &["the agreed limits are in force until {valid_until}", "the agreed limits are in force"],

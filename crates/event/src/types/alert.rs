@@ -119,4 +119,18 @@ payloads! {
         /// How many alerts.
         alerts: u64,
     }
+
+    /// Alerts were taken out as a file.
+    Export {
+        /// `ndjson` or `csv`.
+        format: Word,
+        /// How many were exported.
+        count: u64,
+        /// Whether a query chose them; without one they were all.
+        filtered: bool,
+    }
+    personal {
+        /// The query that chose them, as text; it may name people.
+        query,
+    }
 }

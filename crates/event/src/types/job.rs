@@ -146,4 +146,18 @@ payloads! {
         /// How many rows were removed.
         rows: Option<u64>,
     }
+
+    /// Jobs were taken out as a file.
+    Export {
+        /// `ndjson` or `csv`.
+        format: Word,
+        /// How many were exported.
+        count: u64,
+        /// Whether a query chose them; without one they were all.
+        filtered: bool,
+    }
+    personal {
+        /// The query that chose them, as text; it may name people.
+        query,
+    }
 }

@@ -15,4 +15,18 @@ payloads! {
         /// Names of the triggers.
         triggers: Vec<String>,
     }
+
+    /// Records of what triggers made of events were taken out as a file.
+    Export {
+        /// `ndjson` or `csv`.
+        format: Word,
+        /// How many were exported.
+        count: u64,
+        /// Whether a query chose them; without one they were all.
+        filtered: bool,
+    }
+    personal {
+        /// The query that chose them, as text; it may name people.
+        query,
+    }
 }

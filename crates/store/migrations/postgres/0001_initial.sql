@@ -613,6 +613,7 @@ CREATE TABLE alert (
     acknowledged_by TEXT COLLATE "C",              -- account; accounts may be deleted
     acknowledged_at BIGINT,
     assigned_to     TEXT COLLATE "C",              -- account
+    assigned_by     TEXT COLLATE "C",              -- account that gave it; NULL: nobody did, or the program
     snoozed_until   BIGINT,                        -- a snooze always ends
     snooze_ends_on_change BIGINT NOT NULL,
     resolved_at     BIGINT,

@@ -557,6 +557,7 @@ CREATE TABLE alert (
     acknowledged_by TEXT,                          -- account; accounts may be deleted
     acknowledged_at BIGINT,
     assigned_to     TEXT,                          -- account
+    assigned_by     TEXT,                          -- account that gave it; NULL: nobody did, or the program
     snoozed_until   BIGINT,                        -- a snooze always ends
     snooze_ends_on_change BIGINT NOT NULL,
     resolved_at     BIGINT,

@@ -106,14 +106,17 @@ CREATE INDEX evaluation_by_time ON evaluation (at);
 
 -- Alerts: what the table of the first file is searched and tidied by -------------------------------------
 
--- One row for each word of title and public message: finds what a rare word stands in. Frequent words are
--- looked for in alert.words, row by row.
+-- One row for each word of title and public message that is not common: finds what a rare word stands in.
+-- Other words are looked for in alert.words, row by row. Who deletes an alert deletes its words.
 CREATE TABLE alert_word (
     word  TEXT NOT NULL,
-    alert TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
+    alert TEXT NOT NULL,
     PRIMARY KEY (word, alert)
 ) WITHOUT ROWID;
-CREATE INDEX alert_word_by_alert ON alert_word (alert);
+-- Words that stood in very many alerts once: they have no rows from then on.
+CREATE TABLE alert_common_word (
+    word TEXT NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
 -- Resolved alerts are kept for a bounded time.
 CREATE INDEX alert_by_resolved ON alert (resolved_at) WHERE resolved_at IS NOT NULL;
 CREATE INDEX alert_by_previous ON alert (previous) WHERE previous IS NOT NULL;

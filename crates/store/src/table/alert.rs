@@ -57,6 +57,8 @@ pub struct Alert {
     pub acknowledged: Option<(AccountId, Timestamp)>,
     /// Whom it was given to.
     pub assigned_to: Option<AccountId>,
+    /// Who gave it to them; `None`: nobody did, or the program.
+    pub assigned_by: Option<AccountId>,
     /// Until when it is out of sight at most.
     pub snoozed_until: Option<Timestamp>,
     /// The snooze ends when the cause occurs again.
@@ -80,8 +82,8 @@ pub struct Alert {
 pub(crate) const COLUMNS: &str = "a.id, a.cause_key, a.kind, a.severity, a.state, a.title, \
     a.message, a.message_private, a.object_kind, a.object_id, a.object_name, a.source, \
     a.occurrences, a.created_at, a.last_seen_at, a.news_at, a.acknowledged_by, a.acknowledged_at, \
-    a.assigned_to, a.snoozed_until, a.snooze_ends_on_change, a.resolved_at, a.resolved_by, \
-    a.resolved_because, a.previous, a.raised_event, a.last_event, a.version";
+    a.assigned_to, a.assigned_by, a.snoozed_until, a.snooze_ends_on_change, a.resolved_at, \
+    a.resolved_by, a.resolved_because, a.previous, a.raised_event, a.last_event, a.version";
 
 pub(crate) fn read(row: &Row) -> Result<Alert, Error> {
     let object = row.maybe_text("object_kind")?.zip(row.maybe_text("object_id")?);
@@ -104,6 +106,7 @@ pub(crate) fn read(row: &Row) -> Result<Alert, Error> {
         news_at: row.time("news_at")?,
         acknowledged,
         assigned_to: row.maybe_id("assigned_to")?,
+        assigned_by: row.maybe_id("assigned_by")?,
         snoozed_until: row.maybe_time("snoozed_until")?,
         snooze_ends_on_change: row.flag("snooze_ends_on_change")?,
         resolved_at: row.maybe_time("resolved_at")?,
@@ -183,6 +186,13 @@ pub async fn unresolved_keys(link: &mut Link, prefix: &str) -> Result<Vec<String
     rows.iter().map(|row| row.text("cause_key")).collect()
 }
 
+/// The cause keys of alerts that are not resolved and that this has raised.
+pub async fn unresolved_from(link: &mut Link, source: &str) -> Result<Vec<String>, Error> {
+    let sql = "SELECT cause_key FROM alert WHERE source = $1 AND resolved_at IS NULL
+               ORDER BY cause_key";
+    link.rows(sql, args![source]).await?.iter().map(|row| row.text("cause_key")).collect()
+}
+
 /// The newest alert of a cause, resolved or not.
 pub async fn newest(link: &mut Link, key: &str) -> Result<Option<AlertId>, Error> {
     let sql = "SELECT id FROM alert WHERE cause_key = $1 ORDER BY created_at DESC LIMIT 1";
@@ -193,6 +203,19 @@ pub async fn newest(link: &mut Link, key: &str) -> Result<Option<AlertId>, Error
 pub async fn about(link: &mut Link, object_id: &str, limit: usize) -> Result<Vec<Alert>, Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM alert a WHERE a.object_id = $1
+         ORDER BY a.created_at DESC, a.id DESC LIMIT $2"
+    );
+    link.rows(sql, args![object_id, limit]).await?.iter().map(read).collect()
+}
+
+/// Alerts about an object that are not resolved, newest first.
+pub async fn open_about(
+    link: &mut Link,
+    object_id: &str,
+    limit: usize,
+) -> Result<Vec<Alert>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM alert a WHERE a.object_id = $1 AND a.resolved_at IS NULL
          ORDER BY a.created_at DESC, a.id DESC LIMIT $2"
     );
     link.rows(sql, args![object_id, limit]).await?.iter().map(read).collect()
@@ -263,7 +286,7 @@ pub async fn update(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
         message_private = $7, words = $8, occurrences = $9, last_seen_at = $10, news_at = $11,
         acknowledged_by = $12, acknowledged_at = $13, assigned_to = $14, snoozed_until = $15,
         snooze_ends_on_change = $16, resolved_at = $17, resolved_by = $18, resolved_because = $19,
-        last_event = $20, title = $21, version = version + 1 WHERE id = $1 AND version = $2";
+        last_event = $20, title = $21, assigned_by = $22, kind = $23, version = version + 1 WHERE id = $1 AND version = $2";
     let words = text::words(alert);
     let known = text::stored(tx, alert.id).await?;
     let account = |id: Option<AccountId>| SqlValue::from(id.map(|id| id.to_string()));
@@ -287,13 +310,15 @@ pub async fn update(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
         account(alert.resolved_by),
         alert.resolved_because.as_deref(),
         alert.last_event.map(|id| id.to_string()),
-        &alert.title
+        &alert.title,
+        account(alert.assigned_by),
+        &alert.kind
     ]);
     if tx.execute(sql, values).await? != 1 {
         return Err(Error::Conflict("the alert"));
     }
     if known.as_ref() != Some(&words) {
-        text::delete(tx, alert.id).await?;
+        text::delete(tx, &[(alert.id, known.unwrap_or_default())]).await?;
         text::insert(tx, &[(alert.id, words)]).await?;
     }
     Ok(())
@@ -331,6 +356,11 @@ pub async fn any_resolved_before(link: &mut Link, before: Timestamp) -> Result<b
 /// many. Later alerts of the same cause do not name them any more.
 pub async fn sweep(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64, Error> {
     let old = "SELECT id FROM alert WHERE resolved_at < $1 ORDER BY resolved_at, id LIMIT $2";
+    let going = format!("SELECT id, words FROM alert WHERE id IN ({old})");
+    let rows = tx.rows(going, args![before, limit]).await?;
+    let words: Result<Vec<_>, Error> =
+        rows.iter().map(|row| Ok((row.id::<AlertId>("id")?, row.text("words")?))).collect();
+    text::delete(tx, &words?).await?;
     let unlink = format!("UPDATE alert SET previous = NULL WHERE previous IN ({old})");
     tx.execute(unlink, args![before, limit]).await?;
     tx.execute(format!("DELETE FROM alert WHERE id IN ({old})"), args![before, limit]).await

@@ -3,6 +3,8 @@
 //! A [`Lease`] is needed to report progress, finish, fail or extend: without it there is no method.
 //! A lease that ran out is taken over by the next runner; its old holder finds its token refused.
 
+pub mod search;
+
 use chancery_event::Timestamp;
 use chancery_event::id::JobId;
 
@@ -232,6 +234,20 @@ pub async fn late(
     link.rows(sql, values).await?.iter().map(read).collect()
 }
 
+/// Schedules whose newest job that has ended failed for good, if that was asked for at `since` or
+/// later: names of schedules.
+pub async fn failed_schedules(link: &mut Link, since: Timestamp) -> Result<Vec<String>, Error> {
+    let sql = "SELECT DISTINCT j.triggered_by FROM job j WHERE j.state = 'failed'
+               AND j.scheduled_at >= $1 AND j.triggered_by >= 'schedule/'
+               AND j.triggered_by < 'schedule0' AND NOT EXISTS (
+                   SELECT 1 FROM job k WHERE k.state = 'success' AND k.scheduled_at > j.scheduled_at
+                   AND k.triggered_by = j.triggered_by)
+               ORDER BY j.triggered_by";
+    let rows = link.rows(sql, args![since]).await?;
+    let name = |text: String| text.trim_start_matches("schedule/").to_owned();
+    rows.iter().map(|row| row.text("triggered_by").map(name)).collect()
+}
+
 /// Whether [`forget`] or [`sweep`] has something to do.
 pub async fn any_over(link: &mut Link, failed: Timestamp, ended: Timestamp) -> Result<bool, Error> {
     let sql = "SELECT 1 AS n FROM job WHERE state = 'failed' AND scheduled_at < $1
@@ -357,69 +373,6 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool, Error
                started_at = NULL, completed_at = NULL
                WHERE id = $1 AND state = 'failed' AND context <> '{}'";
     Ok(tx.execute(sql, vec![value::id(id), now.into()]).await? == 1)
-}
-
-/// Which jobs.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct JobFilter<'a> {
-    /// In this state.
-    pub state: Option<&'a str>,
-    /// Of this kind.
-    pub kind: Option<&'a str>,
-    /// In this queue.
-    pub queue: Option<&'a str>,
-    /// Asked for at this time or later.
-    pub from: Option<Timestamp>,
-    /// Asked for before this time.
-    pub to: Option<Timestamp>,
-    /// From before this position.
-    pub before: Option<(Timestamp, JobId)>,
-    /// The next ones newer than this position.
-    pub after: Option<(Timestamp, JobId)>,
-}
-
-/// Jobs that fit, newest first.
-pub async fn search(
-    link: &mut Link,
-    filter: &JobFilter<'_>,
-    limit: usize,
-) -> Result<Vec<Job>, Error> {
-    let mut values: Vec<SqlValue> = args![limit];
-    let mut conditions = vec!["1 = 1".to_owned()];
-    let mut add = |condition: &str, value: SqlValue| {
-        values.push(value);
-        conditions.push(condition.replace('?', &format!("${}", values.len())));
-    };
-    let words = [("state", filter.state), ("kind", filter.kind), ("queue", filter.queue)];
-    for (column, word) in words {
-        if let Some(word) = word {
-            add(&format!("{column} = ?"), word.into());
-        }
-    }
-    if let Some(from) = filter.from {
-        add("scheduled_at >= ?", from.into());
-    }
-    if let Some(to) = filter.to {
-        add("scheduled_at < ?", to.into());
-    }
-    for (position, sign) in [(filter.before, "<"), (filter.after, ">")] {
-        if let Some((at, id)) = position {
-            values.extend([at.into(), value::id(id)]);
-            let (at, id) = (values.len() - 1, values.len());
-            conditions.push(format!("(scheduled_at, id) {sign} (${at}, ${id})"));
-        }
-    }
-    let order = if filter.after.is_some() { "ASC" } else { "DESC" };
-    let sql = format!(
-        "SELECT {COLUMNS} FROM job WHERE {} ORDER BY scheduled_at {order}, id {order} LIMIT $1",
-        conditions.join(" AND ")
-    );
-    let mut jobs: Vec<Job> =
-        link.rows(sql, values).await?.iter().map(read).collect::<Result<_, _>>()?;
-    if filter.after.is_some() {
-        jobs.reverse();
-    }
-    Ok(jobs)
 }
 
 /// How many jobs wait and run in each queue: name, state, count.

@@ -5,7 +5,7 @@
 //! [`Watched`] has the statements that differ between them. A row is written in the transaction
 //! that records what was found, so that no threshold fires twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chancery_event::Timestamp;
 use chancery_event::id::{AccountId, CertificateId, GroupId};
@@ -271,6 +271,37 @@ pub async fn some(
         .iter()
         .map(|row| read(row).map(|watch| (watch.object.clone(), watch)))
         .collect()
+}
+
+/// Those of these objects that another monitor has reported and that are not silent for it.
+pub async fn fired_elsewhere(
+    link: &mut Link,
+    monitor: &str,
+    objects: &[String],
+) -> Result<HashSet<String>, Error> {
+    if objects.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let sql = format!(
+        "SELECT object FROM monitor_watch WHERE verdict = 'fired' AND object IN ({})
+         AND monitor IN (SELECT name FROM task WHERE class = 'monitor' AND name <> ?)",
+        places(objects.len())
+    );
+    let values = objects.iter().map(SqlValue::from).chain([SqlValue::from(monitor)]);
+    link.rows(sql, values.collect()).await?.iter().map(|row| row.text("object")).collect()
+}
+
+/// What a monitor has reported and what is not silent for it, by identifier behind `after`.
+pub async fn fired(
+    link: &mut Link,
+    monitor: &str,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<String>, Error> {
+    let sql = "SELECT object FROM monitor_watch
+               WHERE monitor = $1 AND object > $2 AND verdict = 'fired' ORDER BY object LIMIT $3";
+    let rows = link.rows(sql, args![monitor, after, limit]).await?;
+    rows.iter().map(|row| row.text("object")).collect()
 }
 
 /// Writes rows, new or known.

@@ -12,7 +12,9 @@ use chancery_event::id::AlertId;
 use serde::Deserialize;
 use utoipa_axum::routes;
 
-use wire::{Alert, AlertSelection, Assignment, Closing, ReadSelection, Settled, Snooze, Unread};
+pub(super) use wire::Alert;
+
+use wire::{AlertSelection, Assignment, Closing, ReadSelection, Settled, Snooze, Unread};
 
 use super::Operations;
 use super::facet::{Bars, FacetGroup, Facets};
@@ -80,11 +82,11 @@ struct AlertSpan {
     buckets: Option<i64>,
 }
 
-fn filter(engine: &Engine, text: Option<&str>) -> Result<AlertFilter, Problem> {
+pub(super) fn filter(engine: &Engine, text: Option<&str>) -> Result<AlertFilter, Problem> {
     Ok(engine.parse_alert_filter(text.unwrap_or_default().trim())?)
 }
 
-fn sort(text: Option<&str>) -> Result<(Sort, bool), Problem> {
+pub(super) fn sort(text: Option<&str>) -> Result<(Sort, bool), Problem> {
     let text = text.filter(|text| !text.is_empty()).unwrap_or("-created");
     let (name, descending) = match text.strip_prefix('-') {
         Some(name) => (name, true),

@@ -62,6 +62,25 @@ pub(crate) struct Evaluation {
     at: Timestamp,
 }
 
+impl Evaluation {
+    /// The columns of an export.
+    pub(super) const COLUMNS: &[&str] = &[
+        "id",
+        "at",
+        "trigger",
+        "trigger_version",
+        "verdict",
+        "failed",
+        "event_type",
+        "event",
+        "log_index",
+        "object",
+        "scope",
+        "revision",
+        "took_us",
+    ];
+}
+
 impl From<Row> for Evaluation {
     fn from(row: Row) -> Self {
         Self {

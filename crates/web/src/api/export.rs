@@ -2,6 +2,8 @@
 //! stays bounded however much it is. The export itself is an event, recorded before the first byte
 //! leaves the house.
 
+mod list;
+
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -24,6 +26,7 @@ use crate::edge::{Caller, Params, Problem};
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::Export, routes!(export_events));
     operations.any(Permission::Export, routes!(export_certificates));
+    list::add(operations);
 }
 
 /// What is exported, and how.

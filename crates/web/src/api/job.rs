@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
-use chancery_engine::job::{JobQuery, Kind, QueueView};
+use chancery_engine::job::{JobQuery, Kind, QueueView, STATES};
 use chancery_engine::{Engine, Permission, row};
 use chancery_event::Timestamp;
 use chancery_event::id::JobId;
@@ -15,9 +15,6 @@ use super::Operations;
 use super::event::EventRecord;
 use super::listing::{Page, limit};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
-
-/// States of a job.
-const STATES: [&str; 5] = ["queued", "running", "success", "failed", "cancelled"];
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
@@ -31,7 +28,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// A job.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Job {
+pub(super) struct Job {
     /// Its identifier.
     id: String,
     /// What it does.
@@ -86,7 +83,27 @@ struct Job {
 }
 
 impl Job {
-    fn new(row: row::Job, now: Timestamp) -> Self {
+    /// The columns of an export.
+    pub(super) const COLUMNS: &[&str] = &[
+        "id",
+        "scheduled_at",
+        "kind",
+        "name",
+        "status",
+        "queue",
+        "triggered_by",
+        "run_at",
+        "started_at",
+        "completed_at",
+        "duration_ms",
+        "attempts",
+        "attempts_max",
+        "done",
+        "total",
+        "error",
+    ];
+
+    pub(super) fn new(row: row::Job, now: Timestamp) -> Self {
         let payload: Value = serde_json::from_str(&row.payload).unwrap_or_default();
         let result: Option<Value> =
             row.result.as_deref().and_then(|text| serde_json::from_str(text).ok());
@@ -127,6 +144,9 @@ impl Job {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct JobParams {
+    /// Condition, such as `state:failed asked:last(7d)`.
+    #[param(example = "state:failed")]
+    filter: Option<String>,
     /// `queued`, `running`, `success`, `failed` or `cancelled`.
     state: Option<String>,
     /// What they do, such as `certificate.import`.
@@ -178,22 +198,30 @@ async fn list_jobs(
         let kinds = Kind::ALL.map(Kind::as_str).join(", ");
         return Err(Problem::invalid("kind", format!("one of {kinds}")));
     }
-    let query = JobQuery {
-        state,
-        kind,
-        queue: given(params.queue),
-        from: params.from,
-        to: params.to,
-        before,
-        after: None,
-        // One more than asked for tells whether there is a next page.
-        limit: limit + 1,
+    let mut text = match params.filter.as_deref().map(str::trim) {
+        None | Some("") => String::new(),
+        Some(filter) => {
+            engine.parse_job_filter(filter)?;
+            format!("({filter})")
+        }
     };
-    let mut jobs = engine.find_jobs(caller.context(), &query).await?;
-    let more = jobs.len() > limit;
-    jobs.truncate(limit);
-    let next_cursor =
-        jobs.last().filter(|_| more).map(|job| format!("{}.{}", job.scheduled_at.micros(), job.id));
+    for (field, value) in [("state", state), ("kind", kind), ("queue", given(params.queue))] {
+        if let Some(value) = value {
+            let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
+            text.push_str(&format!(" {field}:\"{quoted}\""));
+        }
+    }
+    for (sign, at) in [(">=", params.from), ("<", params.to)] {
+        if let Some(at) = at {
+            text.push_str(&format!(" asked{sign}{at}"));
+        }
+    }
+    let filter = engine.parse_job_filter(&text)?;
+    let query = JobQuery { filter, before, after: None, limit };
+    let page = engine.find_jobs(caller.context(), &query).await?;
+    let last = page.items.last().filter(|_| page.older);
+    let next_cursor = last.map(|job| format!("{}.{}", job.scheduled_at.micros(), job.id));
+    let jobs = page.items;
     let now = engine.environment().now();
     let items = jobs.into_iter().map(|job| Job::new(job, now)).collect();
     Ok(Page { items, next_cursor, previous_cursor: None }.answer(&uri))

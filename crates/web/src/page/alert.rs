@@ -169,7 +169,12 @@ fn facts(shown: &ShownAlert) -> Markup {
         (
             "Assigned to",
             match alert.assigned_to {
-                Some(id) => html! { (shown.name_of(id)) },
+                Some(id) => html! { (shown.name_of(id))
+                    @match alert.assigned_by {
+                        Some(by) => { " by " (shown.name_of(by)) }
+                        None => { span.muted { " by the bell" } }
+                    }
+                },
                 None => none(),
             },
         ),
@@ -214,6 +219,7 @@ async fn actions(shell: &Shell, shown: &ShownAlert) -> Result<Markup, Problem> {
         name: "to",
         label: "Assign to",
         value: &present,
+        hint: "Whoever waits for somebody to take it up is told no more.",
         ..Field::default()
     };
     let span = Field {

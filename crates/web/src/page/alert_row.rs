@@ -55,8 +55,7 @@ pub(super) fn title(shown: &ShownAlert) -> Markup {
 pub(super) fn columns() -> Vec<Column> {
     vec![
         Column::new("Alert"),
-        Column::new("Severity"),
-        Column::new("State"),
+        Column::new("Severity, state"),
         Column::new("About"),
         Column::new("Raised"),
         Column::new("With").optional(),
@@ -72,8 +71,7 @@ pub(super) fn row(shown: &ShownAlert) -> Row {
         tone: tone(shown),
         cells: vec![
             html! { (title(shown)) br; span.muted { (alert.kind) } },
-            ui::severity(&alert.severity),
-            html! { span { (state(shown)) } },
+            html! { div.badges { (ui::severity(&alert.severity)) " " (state(shown)) } },
             html! { span { (object(shown)) } },
             html! { span {
                 (ui::time(alert.created_at.micros()))

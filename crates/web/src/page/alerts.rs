@@ -76,7 +76,7 @@ async fn list(shell: &Shell, undo: Option<Markup>) -> Result<Response, Problem> 
     let narrowed = Narrowed::read(address, &schema);
     let views = saved_view::panel(shell, "alerts").await?;
     let head = html! {
-        (header(shell))
+        (header(shell, &narrowed))
         @if let Some(undo) = undo { (undo) }
         (narrowed.search_box("alert-search", address, "/alerts", PLACEHOLDER))
     };
@@ -133,12 +133,13 @@ async fn list(shell: &Shell, undo: Option<Markup>) -> Result<Response, Problem> 
     Ok(shell.page(Nav::Alerts, "Alerts", body))
 }
 
-fn header(shell: &Shell) -> Markup {
+fn header(shell: &Shell, narrowed: &Narrowed) -> Markup {
     ui::page_header(
         "Alerts",
         "What somebody has to look at: one for each cause, resolved by itself when the cause is gone.",
         html! {
             (ui::button("Review", "/review", Some(Icon::Clock), false))
+            (listing::exports(shell, "/api/v1/alerts/export", narrowed, "created"))
             (ui::button("Refresh", &shell.address.to_string(), Some(Icon::Refresh), false))
             @if shell.unread().unwrap_or(0) > 0 {
                 form.inline method="post" action="/alerts/settle" {
@@ -230,8 +231,7 @@ fn table(
     };
     let columns = vec![
         Column::new("Alert"),
-        sorted("Severity", Sort::Severity),
-        Column::new("State"),
+        sorted("Severity, state", Sort::Severity),
         Column::new("About"),
         sorted("Raised", Sort::Created),
         Column::new("With").optional(),

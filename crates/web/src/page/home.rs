@@ -276,7 +276,7 @@ fn now(shell: &Shell, facts: &Facts) -> Markup {
                     href: Some(&list_href(expression)), tone: calm(*tone, *count) }))
             }
             (ui::stat_tile(&Stat { label: "Failed jobs", value: &ui::grouped(failed), hint: hint("try again or look why", failed),
-                href: Some("/jobs?state=failed"), tone: calm(Tone::Bad, failed) }))
+                href: Some("/jobs?q=state:failed"), tone: calm(Tone::Bad, failed) }))
             (ui::stat_tile(&Stat { label: "Reach nobody", value: &ui::grouped(facts.reach.nobody),
                 hint: hint("nobody would hear of their end", facts.reach.nobody),
                 href: Some("/notifications/coverage?state=nobody"), tone: calm(Tone::Bad, facts.reach.nobody) }))

@@ -4,26 +4,27 @@ use axum::extract::Path;
 use axum::response::Response;
 use chancery_engine::Permission;
 use chancery_engine::history::EventQuery;
-use chancery_engine::job::{JobQuery, Kind, QueueView};
+use chancery_engine::job::{JOBS_COUNTED_MAX, JobPage, JobQuery, QueueView};
 use chancery_engine::row::Job;
 use chancery_event::Timestamp;
 use chancery_event::filter::Filter;
 use chancery_event::id::JobId;
 use maud::{Markup, html};
 
+use super::address::Address;
 use super::certificates::{Way, pages};
 use super::form::Fields;
-use super::listing::CURSORS;
+use super::listing::{self, BARS, Bars, CURSORS, FacetCounts, Narrowed};
 use super::question::Question;
 use super::shell::Shell;
 use super::typed::sentence;
-use super::{GET, POST, event_row};
+use super::{GET, POST, event_row, saved_view};
 use crate::edge::{Access, Problem, Routes, path_of};
-use crate::ui::{self, AlertKind, Column, Crumb, Facet, FacetValue, Icon, Nav, Row, Table, Tone};
+use crate::ui::{self, AlertKind, Column, Crumb, Icon, Nav, Row, Table, Tone};
 
 /// Jobs on a page.
 const PAGE: usize = 50;
-const STATES: [&str; 5] = ["queued", "running", "success", "failed", "cancelled"];
+const PLACEHOLDER: &str = "state:failed kind:certificate.import asked:last(7d) took>60000";
 
 pub(super) fn add(routes: &mut Routes) {
     let (read, write) =
@@ -46,74 +47,88 @@ fn position(text: &str) -> Option<(Timestamp, JobId)> {
 }
 
 async fn list(shell: &Shell) -> Result<Response, Problem> {
-    let address = &shell.address;
-    let state = address.value("state").filter(|state| STATES.contains(state));
-    let kind = address.value("kind").filter(|kind| Kind::parse(kind).is_some());
-    let (jobs, way) = page(shell, state, kind).await?;
-    let queues = shell.engine().job_queues(shell.context()).await?;
-    let counts = shell.engine().figures().await?.jobs;
-    let running = jobs.iter().any(|job| matches!(job.state.as_str(), "queued" | "running"));
-    let words = format!("{} shown", jobs.len());
-    let body = html! {
-        (ui::page_header("Jobs", "What is done in the background, newest first.", html! {}))
+    let (engine, context, address) = (shell.engine(), shell.context(), &shell.address);
+    let schema = engine.job_schema();
+    let narrowed = Narrowed::read(address, &schema);
+    let views = saved_view::panel(shell, "jobs").await?;
+    let exports = listing::exports(shell, "/api/v1/jobs/export", &narrowed, "asked");
+    let head = html! {
+        (ui::page_header("Jobs", "What is done in the background, newest first.", exports))
         (super::task::places("/jobs"))
+        (narrowed.search_box("job-search", address, "/jobs", PLACEHOLDER))
+    };
+    if narrowed.error.is_some() {
+        let body = html! { (head) (listing::not_understood()) (views) };
+        return Ok(shell.page(Nav::Jobs, "Jobs", body));
+    }
+    let filter = narrowed.condition("asked");
+    let query = JobQuery {
+        filter: filter.clone(),
+        before: address.value("before").and_then(position),
+        after: address.value("after").and_then(position),
+        limit: PAGE,
+    };
+    let to = narrowed.to.unwrap_or(shell.now() + Timestamp::SECOND);
+    let from = narrowed.from.unwrap_or(to - 30 * Timestamp::DAY).min(to - BARS);
+    let width = ((to - from) / BARS).max(1);
+    let span = (Timestamp::from_micros(from), Timestamp::from_micros(to));
+    let (page, counts, bars, queues) = tokio::try_join!(
+        engine.find_jobs(context, &query),
+        engine.job_counts(context, &filter),
+        engine.job_histogram(context, &filter, span, width),
+        engine.job_queues(context),
+    )?;
+    let running = page.items.iter().any(|job| matches!(job.state.as_str(), "queued" | "running"));
+    let more = counts.all >= JOBS_COUNTED_MAX;
+    let words = format!("{} shown of {}", page.items.len(), listing::counted(counts.all, more));
+    let plot =
+        Bars { id: "job-histogram", label: "jobs asked for", series: "Jobs", from, to, width };
+    let group = |(field, values): (&str, Vec<(String, u64)>)| FacetCounts {
+        label: listing::label(field),
+        field: field.to_owned(),
+        values,
+    };
+    let groups: Vec<FacetCounts> = counts.facets.into_iter().map(group).collect();
+    let body = html! {
+        (head)
+        (listing::bars(&plot, address, &bars))
         div.with-facets {
-            (facets(shell, &counts, &queues))
+            div {
+                (listing::facets(address, &narrowed.filter, &schema, &groups))
+                @if more { (ui::sampled("Counts are of the newest 20,000 that fit.")) }
+                (at_work(&queues))
+                (views)
+            }
             div id="job-list" data-refresh=[running.then_some("5")] {
-                @if jobs.is_empty() {
+                @if page.items.is_empty() {
                     (ui::empty_state("No job here", "Large uploads run as jobs. They are kept here with what became of them.",
                         jobs_action(shell)))
-                } @else { (table("jobs", &jobs, shell.now())) (pages(address, &way, &words)) }
+                } @else {
+                    (table("jobs", &page.items, shell.now()))
+                    (pages(address, &beside(address, &page), &words))
+                }
             }
         }
     };
     Ok(shell.page(Nav::Jobs, "Jobs", body))
 }
 
-/// The jobs of the page that the address asks for (`before` a position, or `after` it: newer), and
-/// the pages beside it.
-async fn page(
-    shell: &Shell,
-    state: Option<&str>,
-    kind: Option<&str>,
-) -> Result<(Vec<Job>, Way), Problem> {
-    let (engine, context, address) = (shell.engine(), shell.context(), &shell.address);
-    let before = address.value("before").and_then(position);
-    let after = address.value("after").and_then(position).filter(|_| before.is_none());
-    let query = JobQuery {
-        state: state.map(str::to_owned),
-        kind: kind.map(str::to_owned),
-        queue: address.value("queue").map(str::to_owned),
-        from: address.parsed("from"),
-        to: address.parsed("to"),
-        before,
-        after,
-        limit: PAGE + 1,
-    };
-    let mut jobs = engine.find_jobs(context, &query).await?;
-    let more = jobs.len() > PAGE;
-    if after.is_some() {
-        jobs.drain(..jobs.len().saturating_sub(PAGE));
-    } else {
-        jobs.truncate(PAGE);
-    }
+/// The pages beside one.
+fn beside(address: &Address, page: &JobPage) -> Way {
     let at = |name: &str, job: Option<&Job>, is_there: bool| {
         let job = job.filter(|_| is_there)?;
         let position = format!("{}.{}", job.scheduled_at.micros(), job.id);
         Some(address.without(CURSORS).with(name, &position).to_string())
     };
-    let (newer, older) = match after {
-        Some(_) => (more, true),
-        None => (before.is_some(), more),
-    };
-    let way =
-        Way { previous: at("after", jobs.first(), newer), next: at("before", jobs.last(), older) };
-    Ok((jobs, way))
+    Way {
+        previous: at("after", page.items.first(), page.newer),
+        next: at("before", page.items.last(), page.older),
+    }
 }
 
 /// One thing to do where no job is listed.
 fn jobs_action(shell: &Shell) -> Option<Markup> {
-    let is_narrowed = ["state", "kind", "queue", "from", "to", "before", "after"]
+    let is_narrowed = ["q", "from", "to", "before", "after"]
         .iter()
         .any(|name| shell.address.value(name).is_some());
     if is_narrowed {
@@ -124,62 +139,17 @@ fn jobs_action(shell: &Shell) -> Option<Markup> {
     shell.may(Permission::CertificateWrite).then(upload)
 }
 
-/// Spans of time that the list is narrowed to: label, and how many days back.
-const SPANS: [(&str, i64); 3] = [("Last day", 1), ("Last week", 7), ("Last 30 days", 30)];
-
-fn facets(shell: &Shell, counts: &[(String, u64)], queues: &[QueueView]) -> Markup {
-    let address = shell.address.without(CURSORS);
-    let href = |name: &str, value: &str| match address.value(name) == Some(value) {
-        true => address.without(&[name]).to_string(),
-        false => address.with(name, value).to_string(),
-    };
-    let count = |state: &str| counts.iter().find(|(s, _)| s == state).map_or(0, |(_, n)| *n);
-    let state_hrefs = STATES.map(|state| href("state", state));
-    let states: Vec<FacetValue<'_>> = STATES
-        .iter()
-        .zip(&state_hrefs)
-        .map(|(state, href)| FacetValue {
-            label: state,
-            count: count(state),
-            href,
-            selected: address.value("state") == Some(state),
-        })
-        .collect();
-    let kind_hrefs = Kind::ALL.map(|kind| href("kind", kind.as_str()));
+/// The queues: how much of each is at work, whatever the search.
+fn at_work(queues: &[QueueView]) -> Markup {
     html! {
-        div {
-            (ui::facet_panel(&[Facet { label: "State", values: &states, more_href: None }]))
-            aside.facets aria-label="Kinds" { details open { summary { "Kind" } ul {
-                @for (kind, href) in Kind::ALL.iter().zip(&kind_hrefs) {
-                    li { a.facet href=(href) aria-current=[(address.value("kind") == Some(kind.as_str())).then_some("true")] {
-                        (ui::parted(kind.as_str()))
-                    } }
-                }
-            } } }
-            aside.facets aria-label="Queues" { details open { summary { "Queue" } ul {
-                @for queue in queues {
-                    li { a href=(href("queue", queue.name)) aria-current=[(address.value("queue") == Some(queue.name)).then_some("true")] {
-                        (queue.name)
-                    } " " span.muted {
-                        (queue.running) " of " (queue.at_a_time) " run, " (queue.queued) " wait"
-                    } }
-                }
-            } } }
-            aside.facets aria-label="Time" { details open { summary { "Asked for" } ul {
-                @for (label, days) in SPANS {
-                    li { a.facet href=(since(&address, shell.now(), days)) { (label) } }
-                }
-                @if address.value("from").is_some() {
-                    li { a.facet href=(address.without(&["from", "to"])) { "Any time" } }
-                }
-            } } }
-        }
+        aside.facets aria-label="Queues at work" { details open { summary { "At work now" } ul {
+            @for queue in queues {
+                li { (queue.name) " " span.muted {
+                    (queue.running) " of " (queue.at_a_time) " run, " (queue.queued) " wait"
+                } }
+            }
+        } } }
     }
-}
-
-fn since(address: &super::address::Address, now: i64, days: i64) -> String {
-    let from = ui::rfc3339(now - days * Timestamp::DAY).unwrap_or_default();
-    address.without(&["to"]).with("from", &from).to_string()
 }
 
 fn count(number: i64) -> u64 {

@@ -1,14 +1,18 @@
 //! What all lists share: the search expression with its error, the span of time, and facets whose
 //! values are links that narrow and widen.
 
+use chancery_engine::Permission;
 use chancery_event::Timestamp;
 use chancery_event::filter::error::Place;
 use chancery_event::filter::{Comparison, Filter, FilterError, Literal, Operator, Schema};
 use maud::{Markup, html};
 
 use super::address::Address;
+use super::shell::Shell;
 use super::typed::sentence;
-use crate::ui::{self, Facet, FacetValue, SearchBox, SearchError};
+use crate::ui::{
+    self, Bucket, Facet, FacetValue, Histogram, Icon, SearchBox, SearchError, Series, Tone,
+};
 
 /// Parameters that say which page of a list is shown; every change of the list drops them.
 pub(super) const CURSORS: &[&str] = &["before", "after", "cursor"];
@@ -187,6 +191,71 @@ pub(super) fn facets(
         .map(|(group, values)| Facet { label: &group.label, values, more_href: None })
         .collect();
     ui::facet_panel(&facets)
+}
+
+/// Bars of a histogram of one series.
+pub(super) const BARS: i64 = 60;
+
+/// A histogram of one series over a span of time, in microseconds since 1970.
+pub(super) struct Bars<'a> {
+    pub(super) id: &'a str,
+    pub(super) label: &'a str,
+    pub(super) series: &'a str,
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) width: i64,
+}
+
+/// The bars, each a link that narrows `address` to its span; `found` counts by the start of a span.
+pub(super) fn bars(of: &Bars<'_>, address: &Address, found: &[(Timestamp, u64)]) -> Markup {
+    let address = address.without(CURSORS);
+    let moment = |at: i64| ui::rfc3339(at).unwrap_or_default();
+    let starts: Vec<i64> = (0..BARS).map(|bar| of.from + bar * of.width).collect();
+    let counts: Vec<Vec<u64>> = starts
+        .iter()
+        .map(|start| {
+            let found = found.iter().find(|(at, _)| at.micros() == *start);
+            vec![found.map_or(0, |(_, count)| *count)]
+        })
+        .collect();
+    let hrefs: Vec<String> = starts
+        .iter()
+        .map(|start| {
+            let narrowed = address.with("from", &moment(*start));
+            narrowed.with("to", &moment(start + of.width)).to_string()
+        })
+        .collect();
+    let buckets: Vec<Bucket<'_>> = starts
+        .iter()
+        .zip(&hrefs)
+        .zip(&counts)
+        .map(|((start, href), counts)| Bucket { start: *start, href, counts })
+        .collect();
+    ui::histogram(&Histogram {
+        id: of.id,
+        label: of.label,
+        series: &[Series { label: of.series, tone: Tone::Info }],
+        buckets: &buckets,
+        from: of.from,
+        to: of.to,
+    })
+}
+
+/// Buttons that take out everything the list shows: its search and its span of time, which is about
+/// `field`.
+pub(super) fn exports(shell: &Shell, path: &str, narrowed: &Narrowed, field: &str) -> Markup {
+    if !shell.may(Permission::Export) || narrowed.error.is_some() {
+        return html! {};
+    }
+    let condition = text(&narrowed.condition(field));
+    let href = |format: &str| {
+        let address = Address::new(path).with("filter", &condition).with("format", format);
+        address.to_string()
+    };
+    html! {
+        (ui::button("CSV", &href("csv"), Some(Icon::Download), false))
+        (ui::button("NDJSON", &href("ndjson"), Some(Icon::Download), false))
+    }
 }
 
 /// The condition that a field has this value, as the schema understands it.

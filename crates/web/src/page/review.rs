@@ -101,7 +101,7 @@ async fn failed_jobs(shell: &Shell, from: i64) -> Result<Markup, Problem> {
     let found = shell.engine().jobs(shell.context(), Some("failed"), None, None, LISTED).await?;
     let is_new = |job: &Job| job.completed_at.is_some_and(|at| at.micros() >= from);
     let found: Vec<Job> = found.into_iter().filter(is_new).collect();
-    let aside = html! { a href="/jobs?state=failed" { "All" } };
+    let aside = html! { a href="/jobs?q=state:failed" { "All" } };
     Ok(ui::section(
         "failed-jobs",
         "Jobs that failed",
@@ -117,7 +117,7 @@ async fn long_running(shell: &Shell) -> Result<Markup, Problem> {
     let found = shell.engine().jobs(shell.context(), Some("running"), None, None, 200).await?;
     let found: Vec<Job> =
         found.into_iter().filter(|job| jobs::takes_long(job, shell.now())).take(LISTED).collect();
-    let aside = html! { a href="/jobs?state=running" { "All that run" } };
+    let aside = html! { a href="/jobs?q=state:running" { "All that run" } };
     Ok(ui::section(
         "long-jobs",
         "Jobs that take long",

@@ -20,7 +20,16 @@ pub(super) fn add(routes: &mut Routes) {
 }
 
 /// The lists that have views.
-const LISTS: &[&str] = &["events", "certificates", "alerts", "deliveries"];
+const LISTS: &[&str] =
+    &["events", "certificates", "alerts", "jobs", "deliveries", "evaluations"];
+
+/// The page of a list.
+fn page_of(list: &str) -> String {
+    match list {
+        "evaluations" => "/automation/history".to_owned(),
+        list => format!("/{list}"),
+    }
+}
 
 /// The views of a list, and the form that saves what is shown now.
 pub(super) async fn panel(shell: &Shell, list: &str) -> Result<Markup, Problem> {
@@ -42,7 +51,7 @@ pub(super) async fn panel(shell: &Shell, list: &str) -> Result<Markup, Problem> 
                 @if views.is_empty() { p.hint { "None yet. A view keeps search, time and order." } }
                 ul { @for view in &views {
                     li.view {
-                        a href={"/" (list) "?" (view.query)} aria-current=[(view.query == query).then_some("true")] {
+                        a href={(page_of(list)) "?" (view.query)} aria-current=[(view.query == query).then_some("true")] {
                             (view.name)
                         }
                         @if view.shared { " " span.muted { "shared" } }
@@ -90,7 +99,7 @@ async fn save(shell: Shell, Fields(typed): Fields) -> Response {
             };
             shell.engine().create_view(shell.context(), new).await?;
             let notice = format!("The view “{}” is saved.", typed.text("name"));
-            Ok(shell.done(&format!("/{list}?{query}"), &notice))
+            Ok(shell.done(&format!("{}?{query}", page_of(list)), &notice))
         })
         .await
 }
@@ -100,7 +109,7 @@ async fn delete(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> 
         .answer(async {
             let list = list_of(&typed)?;
             shell.engine().delete_view(shell.context(), path_of::<ViewId>(&id)?).await?;
-            Ok(shell.done(&format!("/{list}"), "The view is deleted."))
+            Ok(shell.done(&page_of(list), "The view is deleted."))
         })
         .await
 }

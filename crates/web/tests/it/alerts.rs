@@ -263,3 +263,121 @@ async fn parameters_that_nobody_knows_are_refused() {
     }
     server.finish().await;
 }
+
+#[tokio::test]
+async fn lists_are_taken_out_as_they_are_shown_and_that_is_an_event() {
+    let server = TestServer::start().await;
+    let (_, job) = failed_job(&server).await;
+    let taken = async |path: &str| server.get(path).send().await.expect(200).text();
+    let csv = taken("/api/v1/alerts/export?filter=kind:job_failed&format=csv").await;
+    let lines: Vec<_> = csv.lines().collect();
+    assert_eq!(lines.len(), 2, "{csv}");
+    assert!(lines[0].starts_with("id,created_at,last_seen_at,severity,kind,state,title,"), "{csv}");
+    assert!(lines[1].contains(",job_failed,open,"), "{csv}");
+    assert_eq!(taken("/api/v1/alerts/export?filter=state:resolved").await, "");
+    let jobs = taken("/api/v1/jobs/export?filter=state:failed").await;
+    let rows: Vec<Value> = jobs.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((rows.len(), &rows[0]["id"]), (1, &json!(job.to_string())), "{jobs}");
+    let csv = taken("/api/v1/evaluations/export?format=csv&filter=verdict:matched").await;
+    assert!(csv.starts_with("id,at,trigger,trigger_version,verdict,"), "{csv}");
+    server.get("/api/v1/jobs/export?format=xml").send().await.expect(422);
+    server.get("/api/v1/jobs/export?filter=colour:red").send().await.expect(400);
+    server.settle().await;
+    for (event, format, count) in [
+        ("alert.export", "ndjson", 0),
+        ("job.export", "ndjson", 1),
+        ("evaluation.export", "csv", 0),
+    ] {
+        let path = format!("/api/v1/events?limit=1&filter=type:{event}+outcome:success");
+        let told = server.get(&path).send().await.expect(200).json();
+        let detail = &told["items"][0]["event"]["data"]["detail"];
+        assert_eq!(
+            (&detail["format"], &detail["count"]),
+            (&json!(format), &json!(count)),
+            "{told}"
+        );
+        assert_eq!(detail["filtered"], true);
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn jobs_are_searched_like_every_list() {
+    let server = TestServer::start().await;
+    let (_, job) = failed_job(&server).await;
+    let found = async |filter: &str| {
+        let path = format!("/api/v1/jobs?filter={filter}");
+        let page = server.get(&path).send().await.expect(200).json();
+        page["items"].as_array().unwrap().iter().filter(|one| one["id"] == job.to_string()).count()
+    };
+    for (filter, count) in [
+        ("state:failed", 1),
+        ("state:success", 0),
+        ("kind:certificate.upload+asked:last(1h)", 1),
+        ("-kind:certificate.*", 0),
+        ("by:system/*+OR+took%3E=0", 1),
+        ("attempts%3E50", 0),
+        ("queue:upload+name:*pload*", 1),
+    ] {
+        assert_eq!(found(filter).await, count, "{filter}");
+    }
+    let wrong = server.get("/api/v1/jobs?filter=stat:failed").send().await.expect(400);
+    assert!(wrong.text().contains("state"), "it suggests what may have been meant");
+    let mut session = Browser::sign_in_as(&server, Role::Administrator).await;
+    let shown = session.get("/jobs?q=state:failed").await.expect(200).text();
+    assert!(shown.contains(&format!("/jobs/{job}")) && shown.contains("1 shown of 1"), "{shown}");
+    assert!(shown.contains("/api/v1/jobs/export?filter=state:failed&amp;format=csv"), "{shown}");
+    let none = session.get("/jobs?q=state:cancelled").await.expect(200).text();
+    assert!(none.contains("Show all jobs"));
+    let wrong = session.get("/jobs?q=stat:failed").await.expect(200).text();
+    assert!(wrong.contains("state:failed"), "a query that would work");
+    for (list, path) in [("jobs", "/jobs"), ("evaluations", "/automation/history")] {
+        let view = [("list", list), ("name", "Mine"), ("query", "q=state%3Afailed")];
+        session.post("/views", &view).await.expect(303);
+        let page = session.get(path).await.expect(200).text();
+        assert!(page.contains(&format!("{path}?q=state%3Afailed")), "{page}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn what_jobs_and_automation_do_is_recorded_under_its_name() {
+    let server = TestServer::start().await;
+    let (certificate, job) = failed_job(&server).await;
+    server.post(&format!("/api/v1/jobs/{job}/retry")).send().await.expect(200);
+    assert_eq!(ended(&server, job).await, "failed");
+    for action in ["archive", "restore"] {
+        let path = format!("/api/v1/certificates/{certificate}/{action}");
+        server.post(&path).json(&json!({})).send().await.expect(200);
+    }
+    let base = "/api/v1/automation/rules";
+    let rule = |filter: &str| json!({ "name": "r", "body": { "filter": filter } });
+    server.post(base).json(&rule("outcome:failure")).send().await.expect(201);
+    let changed = json!({ "body": { "filter": "outcome:success" } });
+    let path = format!("{base}/r");
+    let put = server.call(Method::PUT, &path).bearer(server.admin()).json(&changed);
+    put.send().await.expect(200);
+    server.delete(&path).send().await.expect(204);
+    let ahead = server.post("/api/v1/automation/fast-forward").json(&json!({ "days": 1 }));
+    ahead.send().await.expect(200);
+    server.settle().await;
+    for (name, least) in [
+        ("job.queued", 1),
+        ("job.started", 2),
+        ("job.finished", 2),
+        ("job.retry", 1),
+        ("alert.raised", 1),
+        ("certificate.archive", 1),
+        ("certificate.restore", 1),
+        ("configuration.create", 1),
+        ("configuration.update", 1),
+        ("configuration.delete", 1),
+        ("configuration.test", 1),
+    ] {
+        let path = format!("/api/v1/events?filter=type:{name}");
+        let events = server.get(&path).send().await.expect(200).json();
+        let found = events["items"].as_array().expect("items").len();
+        assert!(found >= least, "{name}: {found}");
+    }
+    server.finish().await;
+}

@@ -237,10 +237,22 @@ async fn accounts_and_passwords_are_told_before_and_at_their_end() {
     let expired = methods(&office, "authentication_method.expired").await;
     assert!(expired.iter().any(|(kind, _)| kind == "account"), "{expired:?}");
     assert!(expired.iter().any(|(kind, _)| kind == "password"), "{expired:?}");
+    let key = format!("cause:account/{}/expiry", made["id"].as_str().unwrap());
+    let alerts = async |office: &Office| {
+        let path = format!("/api/v1/alerts?filter={key}");
+        office.call(Method::GET, &path, None, 200).await["items"].as_array().unwrap().clone()
+    };
+    let alert = alerts(&office).await.remove(0);
+    assert_eq!((&alert["kind"], &alert["occurrences"]), (&json!("expired"), &json!(1)), "{alert}");
+    let title = alert["title"].as_str().unwrap();
+    assert!(title.starts_with("An account ended on 20") && !title.contains("grace"), "{title}");
     a_password_of_age_is_changed_at_the_next_sign_in(&mut office).await;
     let cleared = json!({ "expires_at": null });
     let account = office.call(Method::PATCH, &path, Some(&cleared), 200).await;
     assert_eq!((&account["expires_at"], &account["must_change"]), (&Value::Null, &json!(true)));
+    office.server.settle().await;
+    office.run("account-expiry").await;
+    assert!(alerts(&office).await.is_empty(), "it has no end any more");
     office.finish().await;
 }
 

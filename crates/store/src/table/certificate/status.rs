@@ -109,21 +109,24 @@ pub async fn make_due(
     tx.execute(sql, vec![subject_key.into(), value::id(except), at.into(), cause.into()]).await
 }
 
-/// Marks the certificates behind an identifier, in order, to be validated again; answers the last
+/// Marks the certificates behind an identifier, in order, to be validated again, because of the
+/// event `cause`; answers the last
 /// one and how many, `None` at the end.
 pub async fn make_page_due(
     tx: &mut Tx,
     after: &str,
     at: Timestamp,
+    cause: Option<EventId>,
     limit: usize,
 ) -> Result<Option<(String, u64)>, Error> {
     let sql = "SELECT MAX(id) AS last, COUNT(*) AS n FROM
                (SELECT id FROM certificate WHERE id > $1 ORDER BY id LIMIT $2) AS page";
     let Some(row) = tx.row(sql, args![after, limit]).await? else { return Ok(None) };
     let Some(last) = row.maybe_text("last")? else { return Ok(None) };
-    let sql = "UPDATE certificate SET status_due_at = $3
+    let sql = "UPDATE certificate SET status_due_at = $3, status_cause = $4
                WHERE id > $1 AND id <= $2 AND status_due_at > $3";
-    tx.execute(sql, args![after, &last, at]).await?;
+    let cause = cause.map(|cause| cause.to_string());
+    tx.execute(sql, args![after, &last, at, cause]).await?;
     Ok(Some((last, row.count("n")?)))
 }
 

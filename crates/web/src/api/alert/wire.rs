@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// An alert.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct Alert {
+pub(in crate::api) struct Alert {
     /// Its identifier.
     id: String,
     /// `info`, `warning`, `error` or `critical`.
@@ -51,6 +51,8 @@ pub(super) struct Alert {
     acknowledged_at: Option<Timestamp>,
     /// Login name of whom it was given to.
     assigned_to: Option<String>,
+    /// Who gave it to them; absent: nobody did, or the bell of a notification.
+    assigned_by: Option<String>,
     /// Until when it is out of sight at most.
     #[schema(value_type = Option<String>, format = DateTime)]
     snoozed_until: Option<Timestamp>,
@@ -69,6 +71,33 @@ pub(super) struct Alert {
     raised_event: String,
     /// The event that last brought its cause.
     last_event: Option<String>,
+}
+
+impl Alert {
+    /// The columns of an export.
+    pub(in crate::api) const COLUMNS: &[&str] = &[
+        "id",
+        "created_at",
+        "last_seen_at",
+        "severity",
+        "kind",
+        "state",
+        "title",
+        "message",
+        "object",
+        "object_name",
+        "occurrences",
+        "acknowledged_by",
+        "assigned_to",
+        "snoozed_until",
+        "resolved_at",
+        "resolved_by",
+        "resolved_because",
+        "source",
+        "cause",
+        "raised_event",
+        "last_event",
+    ];
 }
 
 impl From<&ShownAlert> for Alert {
@@ -94,6 +123,7 @@ impl From<&ShownAlert> for Alert {
             acknowledged_by: row.acknowledged.map(|(by, _)| shown.name_of(by)),
             acknowledged_at: row.acknowledged.map(|(_, at)| at),
             assigned_to: row.assigned_to.map(|id| shown.name_of(id)),
+            assigned_by: row.assigned_by.map(|id| shown.name_of(id)),
             snoozed_until: row.snoozed_until,
             snooze_ends_on_change: row.snooze_ends_on_change,
             resolved_at: row.resolved_at,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use utoipa_axum::routes;
 
 use crate::api::Operations;
-use crate::edge::{Caller, Json, Problem};
+use crate::edge::{Caller, Json, Params, Problem};
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
@@ -59,10 +59,28 @@ struct PlannedChange {
     members: Vec<String>,
 }
 
+/// How a file is written.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct FileParams {
+    /// `toml`, the only one there is.
+    #[param(example = "toml")]
+    format: Option<String>,
+}
+
 /// The automation as a file
 #[utoipa::path(get, path = "/api/v1/automation/export", tag = "automation",
+    params(FileParams),
     responses((status = 200, description = "TOML", body = String, content_type = "application/toml")))]
-async fn export(State(engine): State<Engine>, caller: Caller) -> Result<Response, Problem> {
+async fn export(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Params(params): Params<FileParams>,
+) -> Result<Response, Problem> {
+    if params.format.as_deref().is_some_and(|format| format != "toml") {
+        return Err(Problem::invalid("format", "`toml`; there is no other one"));
+    }
     let book = engine.automation_book(caller.context()).await?;
     let text = file::write(&book)?;
     Ok(([(header::CONTENT_TYPE, "application/toml")], text).into_response())

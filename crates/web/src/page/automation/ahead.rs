@@ -89,7 +89,7 @@ fn summary(ahead: &Ahead) -> Markup {
     html! {
         p.verdict id="ahead" {
             strong { (ui::grouped(ahead.events)) } @if ahead.events == 1 { " event" } @else { " events" }
-            " to come: " (counts(&ahead.by_type)) "."
+            " to come, and " (ui::grouped(ahead.caused)) " that they cause: " (counts(&ahead.by_type)) "."
             @if silent > 0 { " " (ui::grouped(silent)) " objects stay silent: " (counts(&ahead.silent)) "." }
         }
         @if ahead.cut { (ui::alert_box(AlertKind::Warning, "There is more than was simulated: ask for fewer days.")) }
@@ -109,12 +109,13 @@ fn counts(of: &BTreeMap<String, u64>) -> String {
 
 fn reach(ahead: &Ahead) -> Markup {
     html! {
-        @if ahead.reach.is_empty() { p { "No trigger tells anybody." } }
+        @if ahead.reach.is_empty() { p { "Nobody hears of anything." } }
         ul.plain { @for (whom, count) in &ahead.reach {
             li { strong { (person(whom)) } " hears of " (ui::grouped(*count)) }
         } }
+        @if !ahead.channels.is_empty() { p { "Through " (counts(&ahead.channels)) "." } }
         @if ahead.unheard > 0 {
-            p { (ui::grouped(ahead.unheard)) " reach nobody by a trigger: they stand in the list of alerts, for whoever looks there." }
+            p { (ui::grouped(ahead.unheard)) " reach nobody: those with an alert stand in the list of alerts, for whoever looks there." }
         }
         @for (why, count) in &ahead.undeliverable {
             p { (ui::badge(ui::Tone::Bad, ui::Icon::Cross, "Cannot be told")) " " (ui::grouped(*count)) ": " (why) }
@@ -127,6 +128,8 @@ fn person(whom: &str) -> String {
     match whom.split_once(':') {
         Some(("account", name)) => name.to_owned(),
         Some(("role", role)) => format!("Everybody with the role {role}"),
+        Some(("address", address)) => address.to_owned(),
+        Some(("channel", channel)) => format!("Whoever reads {channel}"),
         _ => whom.to_owned(),
     }
 }
@@ -166,6 +169,7 @@ fn table(items: &[AheadItem]) -> Markup {
                         @else { (about) }
                     },
                     html! { (item.event_type) " "
+                        @if let Some(cause) = &item.because_of { span.muted { "because of " (cause) " " } }
                         span.muted { (item.threshold.as_deref().unwrap_or_default()) } },
                     html! { @for reaction in &item.reactions {
                         div { a href=(href(Class::Trigger, &reaction.trigger)) { (reaction.trigger) }

@@ -311,7 +311,7 @@ async fn trigger(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
         }
         fieldset { legend { "Actions" }
             p.hint { "Carried out in this order. " a href="/automation/actions/new" { "Make an action" } }
-            @for number in 0..form::ACTION_PLACES {
+            @for number in 0..form::places(typed) {
                 @let id = format!("action{number}");
                 @let label = if number == 0 { "First".to_owned() } else { format!("Then ({})", number + 1) };
                 (ui::select_field(&typed.field(&id, &id, &label, ""), &options(&names)))

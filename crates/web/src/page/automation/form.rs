@@ -7,8 +7,16 @@ use serde_json::{Map, Value, json};
 
 use crate::page::typed::Typed;
 
-/// Actions that a form offers places for.
+/// Actions that a form offers places for, unless there are more.
 pub(super) const ACTION_PLACES: usize = 5;
+/// Actions that a trigger can have.
+pub(super) const ACTIONS_MAX: usize = 50;
+
+/// How many places for actions a form needs: all that are filled, and one more.
+pub(super) fn places(typed: &Typed) -> usize {
+    let filled = (0..ACTIONS_MAX).rev().find(|place| typed.has(&format!("action{place}")));
+    filled.map_or(0, |last| last + 2).clamp(ACTION_PLACES, ACTIONS_MAX)
+}
 
 /// Texts of a list.
 pub(super) fn texts(value: &Value) -> Vec<String> {
@@ -136,7 +144,7 @@ fn trigger(typed: &Typed, body: &mut Map<String, Value>) {
     body.insert("event_types".to_owned(), typed.all("event_types").into());
     body.insert("rules".to_owned(), typed.all("rules").into());
     let mut actions: Vec<String> = Vec::new();
-    for place in 0..ACTION_PLACES {
+    for place in 0..ACTIONS_MAX {
         let action = typed.text(&format!("action{place}"));
         if !action.is_empty() && !actions.iter().any(|known| known == action) {
             actions.push(action.to_owned());
@@ -197,7 +205,7 @@ mod tests {
     #[test]
     fn a_body_survives_its_form() {
         let trigger = json!({ "title": "T", "event_types": ["certificate.update"], "rules": ["r"],
-            "actions": ["a", "b"], "ignore": false, "order": 3,
+            "actions": ["a", "b", "c", "d", "e", "f", "g"], "ignore": false, "order": 3,
             "scope": { "kind": "group", "name": "web/prod" } });
         let action = json!({ "steps": [
             { "step": "set_owner", "owner": { "from": "object.attribute.team" } },
@@ -213,6 +221,8 @@ mod tests {
             let typed = fill(Typed::default(), class, &wanted, true);
             assert!(typed.has("enabled"));
             assert_eq!(body(&typed, class).unwrap(), wanted);
+            let wanted = if class == Class::Trigger { 8 } else { ACTION_PLACES };
+            assert_eq!(places(&typed), wanted);
         }
     }
 

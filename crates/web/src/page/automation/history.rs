@@ -13,14 +13,13 @@ use super::{href, parts, reason};
 use crate::edge::{Access, Problem, Routes, path_of};
 use crate::page::GET;
 use crate::page::certificates::{Way, pages};
-use crate::page::listing::{self, CURSORS, FacetCounts, Narrowed};
+use crate::page::listing::{self, BARS, Bars, CURSORS, FacetCounts, Narrowed};
+use crate::page::saved_view;
 use crate::page::shell::Shell;
-use crate::ui::{self, Bucket, Column, Crumb, Histogram, Nav, Row, Series, Table, Tone};
+use crate::ui::{self, Column, Crumb, Nav, Row, Table, Tone};
 
 /// Evaluations on a page.
 const PAGE: usize = 50;
-/// Bars of the histogram.
-const BARS: i64 = 60;
 
 pub(super) fn add(routes: &mut Routes) {
     let read = Access::Session(Permission::AutomationRead);
@@ -39,14 +38,16 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let (engine, context, address) = (shell.engine(), shell.context(), &shell.address);
     let schema = evaluation_schema();
     let narrowed = Narrowed::read(address, &schema);
+    let views = saved_view::panel(shell, "evaluations").await?;
+    let exports = listing::exports(shell, "/api/v1/evaluations/export", &narrowed, "at");
     let head = html! {
-        (ui::page_header("Automation", "What triggers made of events, and why.", html! {}))
+        (ui::page_header("Automation", "What triggers made of events, and why.", exports))
         (parts("/automation/history"))
         (narrowed.search_box("history-search", address, "/automation/history",
             "trigger:weak-keys verdict:nearly at:last(1d)"))
     };
     if narrowed.error.is_some() {
-        let body = html! { (head) (listing::not_understood()) };
+        let body = html! { (head) (listing::not_understood()) (views) };
         return Ok(shell.page(Nav::Automation, "History", body));
     }
     let filter = narrowed.condition("at");
@@ -82,9 +83,10 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     };
     let body = html! {
         (head)
-        (histogram(shell, (from, to, width), &bars))
+        (listing::bars(&Bars { id: "history-histogram", label: "evaluations", series: "Evaluations",
+            from, to, width }, address, &bars))
         div.with-facets {
-            (listing::facets(address, &narrowed.filter, &schema, &groups))
+            div { (listing::facets(address, &narrowed.filter, &schema, &groups)) (views) }
             div {
                 @if page.items.is_empty() {
                     (ui::empty_state("Nothing here", "Every trigger that listens to an event leaves a record here, also when it does not match.", None))
@@ -96,44 +98,6 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         }
     };
     Ok(shell.page(Nav::Automation, "History", body))
-}
-
-fn histogram(
-    shell: &Shell,
-    (from, to, width): (i64, i64, i64),
-    bars: &[(Timestamp, u64)],
-) -> Markup {
-    let address = shell.address.without(CURSORS);
-    let moment = |at: i64| ui::rfc3339(at).unwrap_or_default();
-    let starts: Vec<i64> = (0..BARS).map(|bar| from + bar * width).collect();
-    let counts: Vec<Vec<u64>> = starts
-        .iter()
-        .map(|start| {
-            let found = bars.iter().find(|(at, _)| at.micros() == *start);
-            vec![found.map_or(0, |(_, count)| *count)]
-        })
-        .collect();
-    let hrefs: Vec<String> = starts
-        .iter()
-        .map(|start| {
-            let narrowed = address.with("from", &moment(*start));
-            narrowed.with("to", &moment(start + width)).to_string()
-        })
-        .collect();
-    let buckets: Vec<Bucket<'_>> = starts
-        .iter()
-        .zip(&hrefs)
-        .zip(&counts)
-        .map(|((start, href), counts)| Bucket { start: *start, href, counts })
-        .collect();
-    ui::histogram(&Histogram {
-        id: "history-histogram",
-        label: "evaluations",
-        series: &[Series { label: "Evaluations", tone: Tone::Info }],
-        buckets: &buckets,
-        from,
-        to,
-    })
 }
 
 /// Evaluations as a table.
