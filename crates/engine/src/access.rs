@@ -11,9 +11,11 @@ pub(crate) mod limit;
 mod password;
 mod refusal;
 pub(crate) mod session;
+mod still;
 mod token;
 mod token_search;
 
+pub(crate) use account::is_over;
 pub use account::{AccountChange, AccountView, NewAccount, OneTimePassword};
 pub use limit::{Answer, Limiter};
 pub use password::{PASSWORD_LENGTH_MIN, check as check_password};

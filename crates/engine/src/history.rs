@@ -7,6 +7,7 @@ mod access;
 mod erasure;
 mod export;
 mod proof;
+mod scope;
 mod tiles;
 mod verification;
 
@@ -133,12 +134,14 @@ impl Engine {
         context.require(Permission::EventRead)?;
         let mut link = self.link().await?;
         if let Some(sealed) = log::by_id(&mut link, id).await? {
-            return self.shown(context, seen(context, sealed)).await;
+            let shown = self.shown(context, seen(context, sealed)).await;
+            return shown.map_err(|error| gone(error, id));
         }
         match log::removed_index(&mut link, id).await? {
             Some(index) => self.shown(context, self.removed_event(index).await?).await,
             None => Err(Error::not_found("event", id)),
         }
+        .map_err(|error| gone(error, id))
     }
 
     /// The event at an index.
@@ -263,6 +266,14 @@ impl Engine {
             return Ok(seen);
         }
         Err(Error::not_found("event", seen.index))
+    }
+}
+
+/// One that is not in sight answers as one that is not there, in the same words.
+fn gone(error: Error, id: EventId) -> Error {
+    match error {
+        Error::NotFound { .. } => Error::not_found("event", id),
+        other => other,
     }
 }
 

@@ -7,6 +7,7 @@
 //! request may be sent again. What the first one did is in the events either way.
 
 use chancery_event::Timestamp;
+use chancery_event::id::AccountId;
 use chancery_store::Tx;
 use chancery_store::table::idempotency as table;
 
@@ -140,6 +141,29 @@ impl Engine {
             })
             .await
     }
+}
+
+/// What a repetition gets whose first answer is not kept any more: its headers and its body.
+fn forgotten() -> (String, Vec<u8>) {
+    let body = serde_json::json!({
+        "type": "urn:chancery:problem:answer_not_repeatable",
+        "title": "The request was done, and its answer is not kept any more",
+        "status": 409,
+    });
+    let headers = serde_json::json!({ "content-type": "application/problem+json" });
+    (headers.to_string(), body.to_string().into_bytes())
+}
+
+/// What was answered may name a person who is erased now: nothing of it stays.
+pub(crate) async fn forget_all(tx: &mut Tx) -> Result<(), Error> {
+    let (headers, body) = forgotten();
+    Ok(table::forget_bodies(tx, &headers, &body).await.map(|_| ())?)
+}
+
+/// What an account was answered may be more than it may see now.
+pub(crate) async fn forget_of(tx: &mut Tx, account: AccountId) -> Result<(), Error> {
+    let (headers, body) = forgotten();
+    Ok(table::forget_of(tx, &account.to_string(), &headers, &body).await.map(|_| ())?)
 }
 
 fn owner(context: &Context) -> Result<String, Error> {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use chancery_event::catalogue::Payload;
 use chancery_event::id::JobId;
 use chancery_event::types::job as types;
-use chancery_event::{Environment, Target, TargetKind, Timestamp};
+use chancery_event::{Actor, Environment, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::job::{self, Job, Lease, NewJob};
 use serde_json::{Value, json};
@@ -213,11 +213,6 @@ pub(crate) fn of_kind(
 ) -> Result<NewJob, Error> {
     let carried = serde_json::to_string(&context.carried())
         .map_err(|error| Error::Internal(format!("context of a job: {error}")))?;
-    let actor = &context.actor;
-    let triggered_by = match &actor.id {
-        Some(id) => format!("{}/{id}", actor.kind),
-        None => actor.kind.to_string(),
-    };
     let now = environment.now();
     Ok(NewJob {
         job: Job {
@@ -233,7 +228,7 @@ pub(crate) fn of_kind(
             attempts_max: kind.attempts_max(),
             done: 0,
             total: 0,
-            triggered_by,
+            triggered_by: asked_by(&context.actor),
             context: carried,
             scheduled_at: now,
             run_at: now,
@@ -243,6 +238,14 @@ pub(crate) fn of_kind(
         input: None,
         unique_key: None,
     })
+}
+
+/// Who asked for a job.
+fn asked_by(actor: &Actor) -> String {
+    match &actor.id {
+        Some(id) => format!("{}/{id}", actor.kind),
+        None => actor.kind.to_string(),
+    }
 }
 
 /// Queues a job and records that.
@@ -317,9 +320,12 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<Job>, Error> {
         context.require(Permission::JobRead)?;
+        let own = self.own_jobs_alone(context).await?;
         let limit = limit.clamp(1, LIST_MAX);
-        let items = job::page(&mut self.link().await?, state, kind, before, limit).await?;
-        Ok(items.into_iter().map(shown).collect())
+        let asked_by = own.as_deref();
+        let mut link = self.link().await?;
+        let items = job::page(&mut link, (state, kind, asked_by), before, limit).await?;
+        Ok(items.into_iter().map(|job| shown(job, own.is_none())).collect())
     }
 
     /// One job.
@@ -329,7 +335,11 @@ impl Engine {
     pub async fn job(&self, context: &Context, id: JobId) -> Result<Job, Error> {
         context.require(Permission::JobRead)?;
         let found = job::find(&mut self.link().await?, id).await?;
-        found.map(shown).ok_or_else(|| Error::not_found("job", id))
+        let own = self.own_jobs_alone(context).await?;
+        found
+            .filter(|job| own.as_ref().is_none_or(|own| job.triggered_by == *own))
+            .map(|job| shown(job, own.is_none()))
+            .ok_or_else(|| Error::not_found("job", id))
     }
 
     /// Cancels a job that has not ended (operation `job.cancel`). One that is at work stops at its
@@ -413,9 +423,13 @@ fn target(job: &Job) -> Target {
     Target::new(TargetKind::Job, job.id).named(&job.name)
 }
 
-/// A job as it leaves the engine: without the context, which has names and addresses of people.
-fn shown(mut job: Job) -> Job {
+/// A job as it leaves the engine: without the context, which has names and addresses of people, and
+/// without events that it tells of where the reader may not see all of them.
+fn shown(mut job: Job, all_events: bool) -> Job {
     job.context = "{}".to_owned();
+    if !all_events && Kind::parse(&job.kind) == Some(Kind::BackTest) {
+        job.result = None;
+    }
     job
 }
 

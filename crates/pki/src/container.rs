@@ -207,7 +207,11 @@ pub struct Found {
 
 /// What the parts of an input are gathered in.
 #[derive(Default)]
-struct Finds(Vec<Found>);
+struct Finds {
+    list: Vec<Found>,
+    /// What PKCS#12 may still ask for, in the whole input.
+    budget: pkcs12::Budget,
+}
 
 impl Finds {
     fn push(&mut self, line: Option<usize>, der: &[u8]) -> Result<(), ContainerError> {
@@ -227,19 +231,19 @@ impl Finds {
         der: Vec<u8>,
         result: Result<Certificate, Broken>,
     ) -> Result<(), ContainerError> {
-        if self.0.len() >= CERTIFICATES_MAX {
+        if self.list.len() >= CERTIFICATES_MAX {
             return Err(ContainerError::TooMany);
         }
-        self.0.push(Found { index: self.0.len(), line, der, result });
+        self.list.push(Found { index: self.list.len(), line, der, result });
         Ok(())
     }
 
     /// The list, unless nothing in it can be used.
     fn finish(self) -> Result<Vec<Found>, ContainerError> {
-        if self.0.iter().any(|found| found.result.is_ok()) {
-            return Ok(self.0);
+        if self.list.iter().any(|found| found.result.is_ok()) {
+            return Ok(self.list);
         }
-        match self.0.into_iter().next() {
+        match self.list.into_iter().next() {
             Some(Found { result: Err(Broken::NotACertificate(kind)), .. }) => {
                 Err(ContainerError::NotACertificate { kind })
             }
@@ -257,6 +261,23 @@ impl Finds {
 /// See [`ContainerError`]. A list that is returned has at least one readable certificate;
 /// broken ones are in it at their place.
 pub fn read(bytes: &[u8], password: Option<&str>) -> Result<Vec<Found>, ContainerError> {
+    let mut finds = Finds::default();
+    gather(bytes, password, &mut finds)?;
+    finds.finish()
+}
+
+/// As [`read`] without a password; `None` if a key would have to be derived for it, which takes
+/// long and is not done here.
+pub fn read_at_once(bytes: &[u8]) -> Option<Result<Vec<Found>, ContainerError>> {
+    let mut finds = Finds { budget: pkcs12::Budget::none(), ..Finds::default() };
+    let gathered = gather(bytes, None, &mut finds);
+    if finds.budget.exceeded {
+        return None;
+    }
+    Some(gathered.and_then(|()| finds.finish()))
+}
+
+fn gather(bytes: &[u8], password: Option<&str>, finds: &mut Finds) -> Result<(), ContainerError> {
     if bytes.len() > INPUT_BYTES_MAX {
         return Err(ContainerError::TooLarge { bytes: bytes.len() });
     }
@@ -266,20 +287,18 @@ pub fn read(bytes: &[u8], password: Option<&str>) -> Result<Vec<Found>, Containe
     let text = look::as_text(bytes);
     let text = text.as_ref();
     if pem::is_pem(text) {
-        return pem::read(text, password);
+        return pem::read(text, password, finds);
     }
-    let mut finds = Finds::default();
     if bytes.first() == Some(&asn1::SEQUENCE) {
-        binary(bytes, None, password, &mut finds)?;
+        binary(bytes, None, password, finds)
     } else if let Some(der) = pem::bare_base64(text) {
-        binary(&der, Some(1), password, &mut finds)?;
+        binary(&der, Some(1), password, finds)
     } else {
-        return Err(match look::kind(text) {
+        Err(match look::kind(text) {
             Kind::Binary => ContainerError::UnknownFormat { first: bytes[0] },
             kind => ContainerError::NotACertificate { kind },
-        });
+        })
     }
-    finds.finish()
 }
 
 /// Takes DER of any supported kind in.
@@ -305,7 +324,7 @@ fn certificates(der: &[u8], line: Option<usize>, finds: &mut Finds) -> Result<()
     let mut rest = der;
     loop {
         finds.push(line, rest)?;
-        let taken = finds.0.last().map_or(0, |found| match found.result {
+        let taken = finds.list.last().map_or(0, |found| match found.result {
             Ok(_) => found.der.len(),
             Err(_) => rest.len(),
         });

@@ -79,6 +79,7 @@ impl Error {
         // Extended result codes carry the primary code in their low byte.
         match code.map(|code| (code, code & 0xff)) {
             Some((_, 13)) => Self::StorageFull,
+            Some((_, 9)) => Self::Unavailable("the question took too long".to_owned()),
             // 10 IOERR, 8 READONLY, 14 CANTOPEN, 5 BUSY, 6 LOCKED.
             Some((_, 5 | 6 | 8 | 10 | 14)) => Self::Unavailable(source.to_string()),
             Some((_, 11 | 26)) => Self::Damaged(source.to_string()),

@@ -12,6 +12,7 @@ mod body;
 mod caller;
 mod client;
 mod cookie;
+pub(crate) mod csrf;
 mod extract;
 mod fault;
 mod figures;
@@ -22,6 +23,7 @@ mod problem;
 mod routes;
 mod stack;
 mod state;
+pub(crate) mod streams;
 
 pub(crate) use access::is_for_programs;
 pub use access::{Access, LOGIN_PATH, PASSWORD_PATH, RouteInfo};

@@ -15,7 +15,7 @@ use super::{password, session};
 use crate::configuration::{name, same_version, shortened, taken};
 use crate::operation::Done;
 use crate::scribe::Draft;
-use crate::{Context, Engine, Error, Permission, Role, Secret};
+use crate::{Context, Engine, Error, Permission, Role, Secret, idempotency};
 
 /// Longest mail address, in characters (RFC 5321 §4.5.3.1.3 leaves 254 for the address itself).
 const EMAIL_LENGTH_MAX: usize = 254;
@@ -244,6 +244,9 @@ impl Engine {
                     } else if let Some(end) = row.expires_at {
                         sessions::cap(tx, id, end).await?;
                     }
+                    if before.role != row.role {
+                        idempotency::forget_of(tx, id).await?;
+                    }
                     let role = (before.role != row.role).then_some((before.role, &row.role));
                     let payload = types::Update {
                         account_id: Some(id),
@@ -307,7 +310,7 @@ fn known(role: &str) -> Word {
 }
 
 /// Whether an end, if there is one, has come.
-pub(super) fn is_over(end: Option<Timestamp>, now: Timestamp) -> bool {
+pub(crate) fn is_over(end: Option<Timestamp>, now: Timestamp) -> bool {
     end.is_some_and(|end| end <= now)
 }
 

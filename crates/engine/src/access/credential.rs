@@ -11,6 +11,7 @@ use chancery_store::table::session as table;
 
 use super::account::{own, target};
 use super::session::{end_all, minutes_until};
+use super::token::revoke_all;
 use super::{SessionView, password};
 use crate::alert::cause;
 use crate::operation::Done;
@@ -19,7 +20,8 @@ use crate::{Context, Engine, Error, Permission, Secret};
 
 impl Engine {
     /// Gives somebody a new password, which is answered once (operation `account.password_reset`),
-    /// opens a lock and ends all sessions.
+    /// opens a lock, ends all sessions and revokes all tokens: whoever had the account has it no
+    /// longer.
     ///
     /// # Errors
     /// There is no such account, or it is the caller's own.
@@ -65,7 +67,9 @@ impl Engine {
                     row.failures = 0;
                     row.locked_until = None;
                     account::update(tx, &row).await?;
+                    cause::account_unlocked(tx, scribe, id, "unlocked").await?;
                     let ended = end_all(tx, scribe, id, None, "password_changed").await?;
+                    revoke_all(tx, scribe, id).await?;
                     let payload = types::PasswordReset {
                         sessions_ended: Some(ended),
                         login_name: Some(row.name.clone()),
@@ -119,6 +123,10 @@ impl Engine {
                     if row.password_hash != checked {
                         // Somebody set it anew while the old one was being checked.
                         return Err(wrong_present());
+                    }
+                    let now = scribe.now();
+                    if let Some(until) = row.locked_until.filter(|until| *until > now) {
+                        return Err(Error::Locked { minutes: minutes_until(until, now) });
                     }
                     row.password_hash = Some(hash);
                     row.password_set_at = Some(scribe.now());

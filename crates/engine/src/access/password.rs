@@ -14,6 +14,11 @@ const LENGTH_MAX: usize = 1_024;
 
 /// Each hash takes 19 MiB and most of a core: so many at a time, the others wait.
 static AT_A_TIME: Semaphore = Semaphore::const_new(4);
+/// Passwords that are checked or wait for it: more are refused, so that a flood of logins costs a
+/// bounded time.
+static QUEUE: Semaphore = Semaphore::const_new(64);
+/// When whoever is refused may try again, in seconds.
+const AGAIN_S: u64 = 5;
 
 fn argon() -> Result<Argon2<'static>, Error> {
     // OWASP's second choice: 19 MiB, two passes.
@@ -81,11 +86,12 @@ pub(crate) async fn fits(password: Secret<String>, stored: Option<String>) -> Re
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
+    let place = QUEUE.try_acquire().map_err(|_| Error::RateLimited { seconds: AGAIN_S })?;
     // The semaphore is never closed; without a permit the work is done all the same.
     let permit = AT_A_TIME.acquire().await.ok();
     let work = move || {
         let done = work();
-        drop(permit);
+        drop((permit, place));
         done
     };
     tokio::task::spawn_blocking(work)

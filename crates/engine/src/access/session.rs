@@ -329,16 +329,21 @@ impl Engine {
                 Box::pin(async move {
                     let now = scribe.now();
                     let ends = now.plus(lifetime);
-                    // Disabled, or given another password, while this one was being checked?
+                    // Disabled, given another password, or locked by other tries, while this one
+                    // was being checked?
                     let account = account::find(tx, id).await?;
                     let mut account = account
                         .filter(|it| may_enter(it, now) && it.password_hash == checked)
                         .ok_or(Error::WrongCredentials)?;
+                    if let Some(until) = account.locked_until.filter(|until| *until > now) {
+                        return Err(Error::Locked { minutes: minutes_until(until, now) });
+                    }
                     account.failures = 0;
                     account.locked_until = None;
                     account.last_login_at = Some(now);
                     account::note_logins(tx, &account).await?;
                     cause::account_unlocked(tx, scribe, id, "logged_in").await?;
+                    over::make_room(tx, scribe, id).await?;
                     let cookie = random_text(scribe.environment());
                     let session = session::Session {
                         id: scribe.environment().id::<SessionId>(),
@@ -398,6 +403,11 @@ impl Engine {
                     let Some(mut account) = account::find(tx, id).await? else {
                         return Ok::<i64, Error>(0);
                     };
+                    if account.locked_until.is_some_and(|until| until > scribe.now()) {
+                        // Others locked it while this one was being checked: that is counted, and
+                        // the lock does not grow.
+                        return Ok(account.failures);
+                    }
                     account.failures += 1;
                     let failures = account.failures;
                     if failures >= FAILURES_MAX {

@@ -3,6 +3,7 @@
 use chancery_event::id::{AccountId, TokenId};
 use chancery_event::types::account as types;
 use chancery_event::{Target, TargetKind, Timestamp};
+use chancery_store::Tx;
 use chancery_store::table::{account, token};
 
 use super::account::is_over;
@@ -10,7 +11,7 @@ use super::session::{random_text, sha256};
 use crate::configuration::{name, shortened};
 use crate::delivery::ready;
 use crate::operation::Done;
-use crate::scribe::Draft;
+use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission, Role, Secret};
 
 /// Longest life of a token, in days.
@@ -63,7 +64,8 @@ pub struct CreatedToken {
 }
 
 impl Engine {
-    /// Makes an API token (operation `token.create`).
+    /// Makes an API token (operation `token.create`). One that a token makes goes with it when it
+    /// is revoked; one for the same account does not outlast it either.
     ///
     /// # Errors
     /// The name is empty, the life too long, the role more than the account's, or the caller may
@@ -94,7 +96,8 @@ impl Engine {
             Ok((wished?.ok_or_else(nobody)?, role?))
         });
         let (operation, (account_id, role)) = ready(operation, checked).await?;
-        let caller = context.role;
+        let (caller, maker) = (context.role, context.token_id());
+        let is_own = Some(account_id) == own;
         operation
             .run(move |tx, scribe| {
                 let (new, attempt) = (new.clone(), attempt.clone());
@@ -104,6 +107,14 @@ impl Engine {
                     let now = scribe.now();
                     let role = granted(&account, role, caller, now)?;
                     let ends = now.plus(i64::from(new.days) * Timestamp::DAY);
+                    // A token does not outlast its account.
+                    let ends = account.expires_at.map_or(ends, |end| end.min(ends));
+                    // … and cannot make itself last longer.
+                    let made_by = match maker {
+                        Some(id) => token::find(tx, id).await?,
+                        None => None,
+                    };
+                    let limit = made_by.as_ref().filter(|_| is_own).map(|token| token.expires_at);
                     let secret = format!("chy_{}", random_text(scribe.environment()));
                     let row = token::Token {
                         id: scribe.environment().id::<TokenId>(),
@@ -112,10 +123,10 @@ impl Engine {
                         account: account_id,
                         role: role.as_str().to_owned(),
                         created_at: now,
-                        // A token does not outlast its account.
-                        expires_at: account.expires_at.map_or(ends, |end| end.min(ends)),
+                        expires_at: limit.map_or(ends, |limit| limit.min(ends)),
                         revoked_at: None,
                         used_at: None,
+                        made_by: maker,
                     };
                     token::insert(tx, &row).await?;
                     let payload = types::TokenCreate {
@@ -139,7 +150,7 @@ impl Engine {
     }
 
     /// Revokes a token (operation `token.revoke`): one's own, or anybody's with
-    /// [`Permission::AccountWrite`].
+    /// [`Permission::AccountWrite`]. What it made is revoked with it, each with its own event.
     ///
     /// # Errors
     /// There is no such token, or it is revoked already.
@@ -168,6 +179,7 @@ impl Engine {
                             message: "the token is revoked already".to_owned(),
                         });
                     }
+                    revoke_made_by(tx, scribe, id).await?;
                     let draft = Draft::new(&attempt)?
                         .person(Target::new(TargetKind::Token, id), found.name)
                         .target(Target::new(TargetKind::Account, found.account));
@@ -209,6 +221,50 @@ impl Engine {
 fn account_of(text: &str) -> Result<AccountId, Error> {
     let wrong = || Error::invalid("account", "this is not the identifier of an account");
     text.parse().map_err(|_| wrong())
+}
+
+/// Revokes a token that is found, and records it (`token.revoke`).
+async fn revoke_one(tx: &mut Tx, scribe: &Scribe, found: &token::Token) -> Result<(), Error> {
+    if !token::revoke(tx, found.id, scribe.now()).await? {
+        return Ok(());
+    }
+    let payload = types::TokenRevoke {
+        token_id: Some(found.id),
+        account_id: Some(found.account),
+        last_used_at: found.used_at,
+        token_name: Some(found.name.clone()),
+    };
+    let draft = Draft::new(&payload)?
+        .person(Target::new(TargetKind::Token, found.id), &found.name)
+        .target(Target::new(TargetKind::Account, found.account));
+    scribe.record(tx, draft).map(|_| ())
+}
+
+/// Revokes what a token made, and what that made.
+async fn revoke_made_by(tx: &mut Tx, scribe: &Scribe, id: TokenId) -> Result<(), Error> {
+    let mut makers = vec![id];
+    while let Some(maker) = makers.pop() {
+        for made in token::made_by(tx, maker).await? {
+            revoke_one(tx, scribe, &made).await?;
+            makers.push(made.id);
+        }
+    }
+    Ok(())
+}
+
+/// Revokes every token of an account that still works, with what they made.
+pub(super) async fn revoke_all(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    account: AccountId,
+) -> Result<(), Error> {
+    for found in token::all(tx, Some(account)).await? {
+        if found.revoked_at.is_none() && found.expires_at > scribe.now() {
+            revoke_one(tx, scribe, &found).await?;
+            revoke_made_by(tx, scribe, found.id).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The role a token gets: no more than its account has, and no more than who makes it.

@@ -380,7 +380,12 @@ impl Engine {
                         return Err(Error::not_found("alert", id));
                     }
                 }
-                Ok(ids)
+                drop(link);
+                let sight = self.alerts_in_sight(context, &ids).await?;
+                match ids.iter().find(|id| !sight.contains(id)) {
+                    Some(id) => Err(Error::not_found("alert", id)),
+                    None => Ok(ids),
+                }
             }
             Selection::Filter(filter) => {
                 let request = alert::search::PageRequest {
@@ -389,6 +394,7 @@ impl Engine {
                     after: None,
                     limit: SELECTION_MAX + 1,
                 };
+                let filter = filter.in_sight(self, context).await?;
                 let rows = filter.search(self, context).page(&mut link, &request).await?;
                 if rows.len() > SELECTION_MAX {
                     return Err(too_many());

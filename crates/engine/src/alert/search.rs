@@ -1,5 +1,6 @@
 //! Lists of alerts, and what a reader may see of one.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use base64::Engine as _;
@@ -74,7 +75,24 @@ impl AlertFilter {
         &self.filter
     }
 
-    pub(super) fn search(&self, engine: &Engine, context: &Context) -> Search<'_> {
+    /// A filter over the fields of alerts.
+    pub(crate) fn of(filter: Filter) -> Self {
+        Self { filter, schema: schema() }
+    }
+
+    /// The same of what the caller may see.
+    pub(super) async fn in_sight(
+        &self,
+        engine: &Engine,
+        context: &Context,
+    ) -> Result<Cow<'_, Self>, Error> {
+        Ok(match engine.alert_scope(context).await? {
+            None => Cow::Borrowed(self),
+            Some(scope) => Cow::Owned(Self::of(Filter::And(vec![scope, self.filter.clone()]))),
+        })
+    }
+
+    pub(crate) fn search(&self, engine: &Engine, context: &Context) -> Search<'_> {
         Search {
             filter: &self.filter,
             schema: &self.schema,
@@ -111,9 +129,7 @@ impl Engine {
     /// # Errors
     /// It cannot be understood; the error says where and what may have been meant.
     pub fn parse_alert_filter(&self, text: &str) -> Result<AlertFilter, Error> {
-        let schema = schema();
-        let filter = Filter::parse(text, &schema)?;
-        Ok(AlertFilter { filter, schema })
+        Ok(AlertFilter::of(Filter::parse(text, &schema())?))
     }
 
     /// A page of alerts. Resolved ones are left out unless the filter names `state` or `resolved`.
@@ -132,8 +148,9 @@ impl Engine {
             after: place.map(|(value, id, _)| (value, id)),
             limit: limit + 1,
         };
+        let filter = query.filter.in_sight(self, context).await?;
         let mut link = self.link().await?;
-        let mut rows = query.filter.search(self, context).page(&mut link, &request).await?;
+        let mut rows = filter.search(self, context).page(&mut link, &request).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
         if backwards {
@@ -151,8 +168,9 @@ impl Engine {
     /// There is none with this identifier.
     pub async fn alert(&self, context: &Context, id: AlertId) -> Result<ShownAlert, Error> {
         context.require(Permission::AlertRead)?;
+        let sight = self.alerts_in_sight(context, &[id]).await?;
         let mut link = self.link().await?;
-        let found = alert::find(&mut link, id).await?;
+        let found = alert::find(&mut link, id).await?.filter(|_| sight.contains(&id));
         let row = found.ok_or_else(|| Error::not_found("alert", id))?;
         let mut items = shown(&mut link, context, vec![row]).await?;
         items.pop().ok_or_else(|| Error::not_found("alert", id))
@@ -169,7 +187,10 @@ impl Engine {
     ) -> Result<Vec<ShownAlert>, Error> {
         context.require(Permission::AlertRead)?;
         let mut link = self.link().await?;
-        let rows = alert::about(&mut link, object_id, ABOUT_MAX).await?;
+        let mut rows = alert::about(&mut link, object_id, ABOUT_MAX).await?;
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let sight = self.alerts_in_sight(context, &ids).await?;
+        rows.retain(|row| sight.contains(&row.id));
         shown(&mut link, context, rows).await
     }
 
@@ -179,6 +200,7 @@ impl Engine {
     /// The caller may not see alerts.
     pub async fn alert_count(&self, context: &Context, filter: &AlertFilter) -> Result<u64, Error> {
         context.require(Permission::AlertRead)?;
+        let filter = filter.in_sight(self, context).await?;
         Ok(filter.search(self, context).count(&mut self.link().await?).await?)
     }
 
@@ -192,6 +214,7 @@ impl Engine {
         filter: &AlertFilter,
     ) -> Result<Vec<(&'static str, Vec<(String, u64)>)>, Error> {
         context.require(Permission::AlertRead)?;
+        let filter = filter.in_sight(self, context).await?;
         Ok(filter.search(self, context).facets(&mut self.link().await?).await?)
     }
 
@@ -209,6 +232,7 @@ impl Engine {
         width: i64,
     ) -> Result<Vec<(Timestamp, u64)>, Error> {
         context.require(Permission::AlertRead)?;
+        let filter = filter.in_sight(self, context).await?;
         let search = filter.search(self, context);
         Ok(search.raised(&mut self.link().await?, from, to, width).await?)
     }
@@ -221,6 +245,10 @@ impl Engine {
     pub async fn unread_alerts(&self, context: &Context, most: u64) -> Result<u64, Error> {
         context.require(Permission::AlertRead)?;
         let Some(own) = context.account_id() else { return Ok(0) };
+        if !self.sees_all_events(context).await? {
+            let unread = self.parse_alert_filter("unread:true state:open,acknowledged")?;
+            return Ok(self.alert_count(context, &unread).await?.min(most));
+        }
         Ok(mark::unread_count(&mut self.link().await?, own, most).await?)
     }
 }

@@ -10,6 +10,7 @@ use chancery_store::table::{account, forwarder_access as table};
 
 use super::definition::check_path;
 use super::selection::lies_in;
+use crate::configuration::{Changes, same_version};
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, Role};
@@ -62,7 +63,7 @@ impl Reach {
 }
 
 impl Engine {
-    /// The forwarders that an account may manage.
+    /// The forwarders that an account may manage, and the version of that setting.
     ///
     /// # Errors
     /// The caller may not see accounts.
@@ -70,7 +71,7 @@ impl Engine {
         &self,
         context: &Context,
         account: AccountId,
-    ) -> Result<ForwarderAccess, Error> {
+    ) -> Result<(ForwarderAccess, i64), Error> {
         if context.account_id() != Some(account) {
             context.require(Permission::AccountRead)?;
         }
@@ -79,18 +80,20 @@ impl Engine {
             return Err(Error::not_found("account", account));
         }
         let found = table::find(&mut link, account).await?;
-        Ok(found.map(read).unwrap_or_default())
+        let version = version_of(found.as_ref());
+        Ok((found.map(read).unwrap_or_default(), version))
     }
 
     /// Sets the forwarders that an account may manage (operation `configuration.update` of the
-    /// class `forwarder_access`).
+    /// class `forwarder_access`). With `version`, only if the setting still has it.
     ///
     /// # Errors
-    /// There is no such account, or a word is unknown.
+    /// There is no such account, somebody changed it first, or a word is unknown.
     pub async fn set_forwarder_access(
         &self,
         context: &Context,
         account: AccountId,
+        version: Option<i64>,
         access: ForwarderAccess,
     ) -> Result<(), Error> {
         let attempt = types::Update {
@@ -112,7 +115,10 @@ impl Engine {
                     if account::find(tx, account).await?.is_none() {
                         return Err(Error::not_found("account", account));
                     }
-                    let before = table::find(tx, account).await?.map(read).unwrap_or_default();
+                    let before = table::find(tx, account).await?;
+                    let held = version_of(before.as_ref());
+                    same_version("the forwarders that it may manage", held, version)?;
+                    let before = before.map(read).unwrap_or_default();
                     let list = |items: &[String]| serde_json::Value::from(items.to_vec());
                     let row = table::ForwarderAccess {
                         account,
@@ -122,7 +128,7 @@ impl Engine {
                         changed_at: scribe.now(),
                     };
                     table::put(tx, &row).await?;
-                    let mut changes = crate::configuration::Changes::default();
+                    let mut changes = Changes::default();
                     let (old, new) = (&before, &access);
                     let words = (old.forwarders.clone(), new.forwarders.clone());
                     changes.note("forwarders", words.0.into(), words.1.into());
@@ -173,6 +179,11 @@ fn check(access: &ForwarderAccess) -> Result<(), Error> {
         return Err(Error::invalid("names", "at most 500 names and folders"));
     }
     access.paths.iter().try_for_each(|path| check_path("paths", path))
+}
+
+/// When it was set, in microseconds; 0 as long as nothing is.
+fn version_of(row: Option<&table::ForwarderAccess>) -> i64 {
+    row.map_or(0, |row| row.changed_at.micros())
 }
 
 fn read(row: table::ForwarderAccess) -> ForwarderAccess {

@@ -22,8 +22,9 @@ const SECRET_MAX: usize = 32_768;
 /// Members that may name people or repeat what they wrote.
 const PRIVATE: [&str; 4] = ["title", "description", "select", "settings"];
 
-/// Secrets that the receiver is sent.
-const SENT: [&str; 4] = ["token", "password", "headers", "url"];
+/// Secrets that stay with us; all others are sent.
+const STAY: [&str; 5] =
+    ["signing", "signing_previous", "signing_previous_until", "payload_key", "client_key"];
 /// Settings that say whom secrets are sent to, and how, beside the address.
 const TRUSTED: [&str; 4] = ["ca", "username", "security", "tls"];
 
@@ -58,9 +59,12 @@ impl Engine {
         if before.is_some() && before == receiver(&new.definition, &new.secrets) {
             return Ok(());
         }
-        let kept = |name: &str| old.secrets.find(name).and(new.secrets.find(name)).is_some();
-        let mut sent = SENT.iter().filter(|name| kept(name));
-        match sent.find(|name| !edit.secrets.contains_key(**name)) {
+        let kept = |name: &String| {
+            !STAY.contains(&name.as_str())
+                && !edit.secrets.contains_key(name)
+                && new.secrets.find(name).is_some()
+        };
+        match old.secrets.names().into_iter().find(kept) {
             None => Ok(()),
             Some(name) => Err(Error::invalid(
                 format!("secrets/{name}"),

@@ -249,13 +249,17 @@ impl Engine {
         }
     }
 
-    /// The query narrowed to what the caller may see; `None`: to nothing.
+    /// The query narrowed to what the caller may see; `None`: to nothing. Deliveries tell of events,
+    /// so who may not see all of those sees none of these.
     async fn within_sight(
         &self,
         context: &Context,
         mut query: DeliveryQuery,
     ) -> Result<Option<DeliveryQuery>, Error> {
         let sight = self.sight(context, Class::Forwarder).await?;
+        if !self.sees_all_events(context).await? {
+            return Ok(None);
+        }
         if sight == Reach::All {
             return Ok(Some(query));
         }

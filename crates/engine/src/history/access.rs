@@ -6,22 +6,18 @@
 //! and trials of automation need all of them. Administrators see everything, so that nobody is
 //! locked out for good. The published log stays what it is: its entries need `log:read`.
 
-use chancery_event::filter::{Comparison, Filter, Literal, Operand, Operator};
+use chancery_event::filter::Filter;
 use chancery_event::id::AccountId;
 use chancery_event::types::configuration as types;
 use chancery_event::{Target, TargetKind};
-use chancery_store::table::{account, certificate, event_access as table};
+use chancery_store::table::{account, event_access as table};
 
-use crate::configuration::Changes;
+use super::scope::one_of;
+use crate::configuration::{Changes, same_version};
 use crate::delivery::check_path;
 use crate::operation::Done;
 use crate::scribe::Draft;
-use crate::{Context, Engine, Error, Permission, Role};
-
-/// Certificates that folders may hold; of more, the newest are meant.
-const CERTIFICATES_MAX: usize = 10_000;
-/// Values of one list of a filter.
-const LIST: usize = 1_000;
+use crate::{Context, Engine, Error, Permission, Role, idempotency};
 
 /// The events that an account may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +37,7 @@ impl Default for EventAccess {
 }
 
 impl Engine {
-    /// The events that an account may see.
+    /// The events that an account may see, and the version of that setting.
     ///
     /// # Errors
     /// The caller may not see accounts.
@@ -49,7 +45,7 @@ impl Engine {
         &self,
         context: &Context,
         account: AccountId,
-    ) -> Result<EventAccess, Error> {
+    ) -> Result<(EventAccess, i64), Error> {
         if context.account_id() != Some(account) {
             context.require(Permission::AccountRead)?;
         }
@@ -57,18 +53,21 @@ impl Engine {
         if account::find(&mut link, account).await?.is_none() {
             return Err(Error::not_found("account", account));
         }
-        Ok(table::find(&mut link, account).await?.map(read).unwrap_or_default())
+        let found = table::find(&mut link, account).await?;
+        let version = version_of(found.as_ref());
+        Ok((found.map(read).unwrap_or_default(), version))
     }
 
     /// Sets the events that an account may see (operation `configuration.update` of the class
-    /// `event_access`).
+    /// `event_access`). With `version`, only if the setting still has it.
     ///
     /// # Errors
-    /// There is no such account, or a member cannot be accepted.
+    /// There is no such account, somebody changed it first, or a member cannot be accepted.
     pub async fn set_event_access(
         &self,
         context: &Context,
         account: AccountId,
+        version: Option<i64>,
         access: EventAccess,
     ) -> Result<(), Error> {
         let target = Target::new(TargetKind::Account, account);
@@ -90,7 +89,9 @@ impl Engine {
                     if account::find(tx, account).await?.is_none() {
                         return Err(Error::not_found("account", account));
                     }
-                    let old = table::find(tx, account).await?.map(read).unwrap_or_default();
+                    let old = table::find(tx, account).await?;
+                    same_version("the events that it may see", version_of(old.as_ref()), version)?;
+                    let old = old.map(read).unwrap_or_default();
                     let list = |items: &[String]| serde_json::Value::from(items.to_vec());
                     let row = table::EventAccess {
                         account,
@@ -100,6 +101,7 @@ impl Engine {
                         changed_at: scribe.now(),
                     };
                     table::put(tx, &row).await?;
+                    idempotency::forget_of(tx, account).await?;
                     let mut changes = Changes::default();
                     changes.note("events", old.events.into(), access.events.into());
                     changes.note("paths", list(&old.paths), list(&access.paths));
@@ -129,8 +131,11 @@ impl Engine {
         Ok(())
     }
 
-    /// What limits the events that the caller may see; `None`: nothing does.
-    pub(crate) async fn event_scope(&self, context: &Context) -> Result<Option<Filter>, Error> {
+    /// What is set for a caller who may not see all events; `None`: they may.
+    pub(crate) async fn limited_access(
+        &self,
+        context: &Context,
+    ) -> Result<Option<EventAccess>, Error> {
         let Some(account) = context.account_id() else { return Ok(None) };
         let mut link = self.link().await?;
         let Some(row) = table::find(&mut link, account).await? else { return Ok(None) };
@@ -139,30 +144,21 @@ impl Engine {
         if found.is_some_and(|found| found.role == Role::Administrator.as_str()) {
             return Ok(None);
         }
-        let access = read(row);
-        match access.events.as_str() {
-            "all" => return Ok(None),
-            "scoped" => {}
+        Ok(Some(read(row)).filter(|access| access.events != "all"))
+    }
+
+    /// What limits the events that the caller may see; `None`: nothing does.
+    pub(crate) async fn event_scope(&self, context: &Context) -> Result<Option<Filter>, Error> {
+        let Some(access) = self.limited_access(context).await? else { return Ok(None) };
+        if access.events != "scoped" {
             // What is not known is nothing.
-            _ => return Ok(Some(Filter::Or(Vec::new()))),
+            return Ok(Some(Filter::Or(Vec::new())));
         }
         let mut parts = Vec::new();
         if !access.filter.trim().is_empty() {
             parts.push(self.parse_event_filter(&access.filter)?);
         }
-        let mut certificates = Vec::new();
-        for path in &access.paths {
-            let left = CERTIFICATES_MAX.saturating_sub(certificates.len());
-            certificates.extend(certificate::in_folder(&mut link, path, left).await?);
-        }
-        for some in certificates.chunks(LIST) {
-            let ids = some.iter().map(|id| Literal::Text(id.to_string())).collect();
-            parts.push(Filter::Comparison(Comparison {
-                field: "certificate".to_owned(),
-                operator: Operator::In,
-                operand: Operand::Many(ids),
-            }));
-        }
+        parts.extend(one_of("certificate", &self.certificates_in(&access.paths).await?));
         Ok(Some(Filter::Or(parts)))
     }
 
@@ -188,14 +184,19 @@ impl Engine {
     /// # Errors
     /// [`Error::Forbidden`].
     pub(crate) async fn require_all_events(&self, context: &Context) -> Result<(), Error> {
-        match (self.event_scope(context).await?, context.role) {
-            (None, _) => Ok(()),
-            (Some(_), Some(role)) => {
+        match (self.sees_all_events(context).await?, context.role) {
+            (true, _) => Ok(()),
+            (false, Some(role)) => {
                 Err(Error::Forbidden { permission: Permission::EventRead, role })
             }
-            (Some(_), None) => Err(Error::Unauthenticated),
+            (false, None) => Err(Error::Unauthenticated),
         }
     }
+}
+
+/// When it was set, in microseconds; 0 as long as nothing is.
+fn version_of(row: Option<&table::EventAccess>) -> i64 {
+    row.map_or(0, |row| row.changed_at.micros())
 }
 
 fn read(row: table::EventAccess) -> EventAccess {

@@ -10,7 +10,7 @@ use chancery_store::table::alert;
 
 use crate::operation::Done;
 use crate::scribe::Draft;
-use crate::{Context, Engine, Error, Permission};
+use crate::{Context, Engine, Error, Permission, idempotency};
 
 /// What was exported.
 #[derive(Clone, Debug)]
@@ -78,6 +78,7 @@ impl Engine {
                         });
                     }
                     alert::erase_message(tx, id).await?;
+                    idempotency::forget_all(tx).await?;
                     let payload = types::EventErase {
                         first_index: Some(index.0),
                         last_index: Some(index.0),

@@ -15,7 +15,7 @@ use chancery_seal::{Note, TileId, leaf_hash, proof, range};
 use chancery_store::log;
 
 use super::{EventQuery, ExportRecord, PAGE_MAX, SeenEvent};
-use crate::{Context, Engine, Error};
+use crate::{Context, Engine, Error, Permission};
 
 /// An export under way: call [`EventExport::page`] until it answers `None`.
 pub struct EventExport {
@@ -154,8 +154,8 @@ impl EventExport {
     /// The next lines of the export, each with its newline; `None` behind the last one.
     ///
     /// # Errors
-    /// The store cannot be read, or its log is damaged. What was given out then lacks the last line
-    /// and is recognised as cut off.
+    /// The caller may not export any longer, the store cannot be read, or its log is damaged. What
+    /// was given out then lacks the last line and is recognised as cut off.
     pub async fn page(&mut self) -> Result<Option<String>, Error> {
         if let Some(header) = self.header.take() {
             return Ok(Some(header.to_line() + "\n"));
@@ -164,7 +164,11 @@ impl EventExport {
             let end = End::after(self.events).to_line() + "\n";
             return Ok((!std::mem::replace(&mut self.is_finished, true)).then_some(end));
         }
+        // Who was shut out, demoted or limited since it began gets no more of it.
+        self.context = self.engine.as_of_now(&self.context).await?;
+        self.context.require(Permission::Export)?;
         if self.whole {
+            self.engine.require_all_events(&self.context).await?;
             return self.whole_page().await.map(Some);
         }
         let query = EventQuery {

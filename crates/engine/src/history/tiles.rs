@@ -36,13 +36,14 @@ impl Engine {
     /// An entry bundle; `None` if the signed log does not have it.
     ///
     /// # Errors
-    /// The caller may not read the log, or the stored log is damaged.
+    /// The caller may not read the log or not see all events, or the stored log is damaged.
     pub async fn log_bundle(
         &self,
         context: &Context,
         id: BundleId,
     ) -> Result<Option<Vec<u8>>, Error> {
         context.require(Permission::LogRead)?;
+        self.require_all_events(context).await?;
         let mut link = self.link().await?;
         let size = log::state(&mut link).await?.signed_size;
         let from = id.index() * 256;

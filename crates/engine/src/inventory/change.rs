@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{PlacementRequest, candidate, placement};
 use crate::alert::cause;
+use crate::delivery::ready;
 use crate::operation::Done;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission};
@@ -109,13 +110,24 @@ impl Engine {
         wish: PlacementRequest,
     ) -> Result<(), Error> {
         let attempt = types::Update { certificate: None, changes: Vec::new() };
-        let wish = Arc::new(wish);
-        self.operation(context, Permission::CertificateWrite, &attempt)?
-            .about(Target::new(TargetKind::Certificate, id))
+        let operation = self
+            .operation(context, Permission::CertificateWrite, &attempt)?
+            .about(Target::new(TargetKind::Certificate, id));
+        let checked = self.check_move(context, id, &wish).await;
+        let (operation, lives) = ready(operation, checked).await?;
+        let wish = Arc::new((wish, lives));
+        operation
             .run(move |tx, scribe| {
                 let wish = wish.clone();
                 Box::pin(async move {
-                    let (draft, changed) = place(tx, scribe, id, version, &wish).await?;
+                    let (wish, lives) = &*wish;
+                    if let Some(lives) = lives
+                        && certificate::find(tx, id).await?.is_some_and(|row| row.path != *lives)
+                    {
+                        // Moved by somebody else since it was looked at.
+                        return Err(chancery_store::Error::Conflict("the certificate").into());
+                    }
+                    let (draft, changed) = place(tx, scribe, id, version, wish).await?;
                     let draft = if changed { draft } else { draft.outcome(unchanged()) };
                     Ok(Done { value: (), draft })
                 })
@@ -123,6 +135,22 @@ impl Engine {
             .await?;
         self.0.status_waiting.notify_one();
         Ok(())
+    }
+
+    /// Whether the caller may move a certificate as wished; answers where it lives, where that must
+    /// still be so when it is moved.
+    async fn check_move(
+        &self,
+        context: &Context,
+        id: CertificateId,
+        wish: &PlacementRequest,
+    ) -> Result<Option<String>, Error> {
+        let Some(path) = &wish.path else { return Ok(None) };
+        let to = placement::path(path)?;
+        let row = certificate::find(&mut self.link().await?, id).await?;
+        let Some(row) = row else { return Ok(None) };
+        let limited = self.require_move(context, &row.path, &to).await?;
+        Ok(Some(row.path).filter(|_| limited))
     }
 
     /// Archives a certificate or takes it back (operations `certificate.archive`,

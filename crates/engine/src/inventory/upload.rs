@@ -7,6 +7,7 @@ use chancery_event::types::certificate as types;
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_pki::container::{self, ContainerError, Found};
 use chancery_store::table::certificate;
+use tokio::sync::Semaphore;
 
 use super::candidate::{self, Candidate};
 use super::issuers::Issuers;
@@ -19,6 +20,9 @@ use crate::{Context, Engine, Error, Permission};
 
 /// Certificates in one upload that are processed one operation each; more become one import.
 pub(crate) const SINGLE_MAX: usize = 100;
+
+/// Containers that are read on threads of their own at a time: PKCS#12 may take a core for seconds.
+static READERS: Semaphore = Semaphore::const_new(2);
 
 /// The largest container that is read without a thread of its own: a chain or two.
 const AT_ONCE_BYTES: usize = 16 * 1024;
@@ -286,12 +290,20 @@ impl Engine {
 /// Reads a container. What takes long is read on a thread of its own; what takes less than the way
 /// there and back is read here.
 pub(super) async fn read(upload: &Upload) -> Result<Result<Vec<Found>, ContainerError>, Error> {
-    if upload.password.is_none() && upload.bytes.len() <= AT_ONCE_BYTES {
-        return Ok(container::read(&upload.bytes, None));
+    if upload.password.is_none()
+        && upload.bytes.len() <= AT_ONCE_BYTES
+        && let Some(read) = container::read_at_once(&upload.bytes)
+    {
+        return Ok(read);
     }
+    // The semaphore is never closed. The permit goes with the work, which outlasts its caller.
+    let permit = READERS.acquire().await.ok();
     let (bytes, password) = (upload.bytes.clone(), upload.password.clone());
     tokio::task::spawn_blocking(move || {
-        container::read(&bytes, password.as_ref().map(|secret| secret.expose().as_str()))
+        let read =
+            container::read(&bytes, password.as_ref().map(|secret| secret.expose().as_str()));
+        drop(permit);
+        read
     })
     .await
     .map_err(|error| Error::Internal(format!("upload: {error}")))

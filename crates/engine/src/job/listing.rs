@@ -92,7 +92,7 @@ impl Engine {
         Ok(Filter::parse(text, &search::schema())?)
     }
 
-    /// A page of jobs, newest first.
+    /// A page of jobs, newest first: their own for who may not see all events, here and in counts.
     ///
     /// # Errors
     /// The caller may not see jobs.
@@ -101,10 +101,11 @@ impl Engine {
         let limit = query.limit.clamp(1, LIST_MAX);
         let upwards = query.before.is_none() && query.after.is_some();
         let from = query.before.or(query.after);
+        let (filter, all) = self.jobs_in_sight(context, &query.filter).await?;
         let mut link = self.link().await?;
         let schema = search::schema();
         let mut items = self
-            .job_search(&query.filter, &schema)
+            .job_search(&filter, &schema)
             .page(&mut link, from, upwards, limit + 1)
             .await?;
         let more = items.len() > limit;
@@ -115,7 +116,7 @@ impl Engine {
             items.truncate(limit);
         }
         let (newer, older) = if upwards { (more, true) } else { (query.before.is_some(), more) };
-        Ok(JobPage { items: items.into_iter().map(shown).collect(), newer, older })
+        Ok(JobPage { items: items.into_iter().map(|job| shown(job, all)).collect(), newer, older })
     }
 
     /// How many jobs a filter selects, and the counts of its facets, among the newest
@@ -125,8 +126,9 @@ impl Engine {
     /// The caller may not see jobs.
     pub async fn job_counts(&self, context: &Context, filter: &Filter) -> Result<Counts, Error> {
         context.require(Permission::JobRead)?;
+        let (filter, _) = self.jobs_in_sight(context, filter).await?;
         let schema = search::schema();
-        Ok(self.job_search(filter, &schema).counts(&mut self.link().await?).await?)
+        Ok(self.job_search(&filter, &schema).counts(&mut self.link().await?).await?)
     }
 
     /// How many jobs a filter selects.
@@ -135,8 +137,9 @@ impl Engine {
     /// The caller may not see jobs.
     pub async fn job_count(&self, context: &Context, filter: &Filter) -> Result<u64, Error> {
         context.require(Permission::JobRead)?;
+        let (filter, _) = self.jobs_in_sight(context, filter).await?;
         let schema = search::schema();
-        Ok(self.job_search(filter, &schema).count(&mut self.link().await?).await?)
+        Ok(self.job_search(&filter, &schema).count(&mut self.link().await?).await?)
     }
 
     /// How many jobs were asked for in each span of `width_us` microseconds.
@@ -151,9 +154,32 @@ impl Engine {
         width_us: i64,
     ) -> Result<Vec<(Timestamp, u64)>, Error> {
         context.require(Permission::JobRead)?;
+        let (filter, _) = self.jobs_in_sight(context, filter).await?;
         let schema = search::schema();
         let mut link = self.link().await?;
-        Ok(self.job_search(filter, &schema).histogram(&mut link, from, to, width_us).await?)
+        Ok(self.job_search(&filter, &schema).histogram(&mut link, from, to, width_us).await?)
+    }
+
+    /// The filter over the jobs in sight, and whether those are all.
+    async fn jobs_in_sight(
+        &self,
+        context: &Context,
+        filter: &Filter,
+    ) -> Result<(Filter, bool), Error> {
+        let Some(own) = self.own_jobs_alone(context).await? else {
+            return Ok((filter.clone(), true));
+        };
+        let own = self.parse_job_filter(&format!("by:\"{own}\""))?;
+        Ok((Filter::And(vec![own, filter.clone()]), false))
+    }
+
+    /// Who the jobs in sight were asked for by, where it is not everybody: who may not see all
+    /// events sees their own.
+    pub(super) async fn own_jobs_alone(&self, context: &Context) -> Result<Option<String>, Error> {
+        if self.sees_all_events(context).await? {
+            return Ok(None);
+        }
+        Ok(Some(super::asked_by(&context.actor)))
     }
 
     fn job_search<'a>(&self, filter: &'a Filter, schema: &'a Schema) -> search::Search<'a> {

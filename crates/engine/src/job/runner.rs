@@ -312,7 +312,7 @@ impl Watch {
             retry: false,
             message: "on whose behalf it runs cannot be read".to_owned(),
         })?;
-        let context = as_of_now(&mut link, context).await?;
+        let context = as_of_now(&mut link, context, self.engine.environment().now()).await?;
         let progress = Progress::of(self.engine.clone(), self.lease.clone());
         let engine = self.engine.clone();
         Ok(Errand { engine, context, job, input: input.unwrap_or_default(), progress })
@@ -373,6 +373,7 @@ fn ended(job: &Job, done: Result<Result<Value, JobError>, tokio::task::JoinError
 async fn as_of_now(
     link: &mut chancery_store::Link,
     mut context: Context,
+    now: Timestamp,
 ) -> Result<Context, JobError> {
     if context.actor.kind != ActorKind::Account {
         return Ok(context);
@@ -381,7 +382,9 @@ async fn as_of_now(
         Some(id) => account::find(link, id).await.map_err(|e| JobError::of(e.into()))?,
         None => None,
     };
-    let role = found.filter(|row| !row.disabled).and_then(|row| Role::parse(&row.role));
+    let may =
+        |row: &account::Account| !row.disabled && !crate::access::is_over(row.expires_at, now);
+    let role = found.filter(may).and_then(|row| Role::parse(&row.role));
     let Some(today) = role else {
         let message = "the account that asked for it may not act any more".to_owned();
         return Err(JobError { retry: false, message });

@@ -137,7 +137,8 @@ impl Engine {
         id: AccountId,
         contact: Contact,
     ) -> Result<(), Error> {
-        let own = context.account_id() == Some(id);
+        // Where notices go is for people: a token, which may have leaked, does not divert them.
+        let own = context.account_id() == Some(id) && context.token_id().is_none();
         let permission = if own { Permission::OwnWrite } else { Permission::AccountWrite };
         let attempt = attempt("contact", id.to_string());
         let target = Target::new(TargetKind::Account, id);

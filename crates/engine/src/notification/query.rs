@@ -51,7 +51,8 @@ pub struct Why {
 }
 
 impl Engine {
-    /// Decisions that fit, newest first. Without the permission to see accounts, one's own.
+    /// Decisions that fit, newest first. Without the permission to see accounts, or to see all
+    /// events, one's own.
     ///
     /// # Errors
     /// The caller may not see alerts.
@@ -61,7 +62,8 @@ impl Engine {
         query: Query,
         limit: usize,
     ) -> Result<Vec<Told>, Error> {
-        let Some(query) = own(context, query)? else { return Ok(Vec::new()) };
+        let all = self.sees_all_events(context).await?;
+        let Some(query) = own(context, query, all)? else { return Ok(Vec::new()) };
         let mut link = self.link().await?;
         let rows = table::page(&mut link, &query, limit.clamp(1, LIST_MAX)).await?;
         told(&mut link, rows).await
@@ -76,7 +78,8 @@ impl Engine {
         context: &Context,
         query: Query,
     ) -> Result<Vec<(String, String, u64)>, Error> {
-        let Some(query) = own(context, query)? else { return Ok(Vec::new()) };
+        let all = self.sees_all_events(context).await?;
+        let Some(query) = own(context, query, all)? else { return Ok(Vec::new()) };
         Ok(table::counts(&mut self.link().await?, &query).await?)
     }
 
@@ -125,6 +128,7 @@ impl Engine {
         object: &str,
     ) -> Result<Vec<Stream>, Error> {
         context.require(Permission::AlertRead)?;
+        self.require_all_events(context).await?;
         Ok(notification::streams_of(&mut self.link().await?, object).await?)
     }
 
@@ -173,15 +177,15 @@ impl Engine {
         context: &Context,
         alert: AlertId,
     ) -> Result<Vec<Escalation>, Error> {
-        context.require(Permission::AlertRead)?;
+        self.alert(context, alert).await?;
         Ok(notification::escalations_of(&mut self.link().await?, alert).await?)
     }
 }
 
-/// The query, narrowed to the caller's own decisions unless they may see accounts.
-fn own(context: &Context, mut query: Query) -> Result<Option<Query>, Error> {
+/// The query, narrowed to the caller's own decisions unless they may see accounts and all events.
+fn own(context: &Context, mut query: Query, all_events: bool) -> Result<Option<Query>, Error> {
     context.require(Permission::AlertRead)?;
-    if context.require(Permission::AccountRead).is_ok() {
+    if all_events && context.require(Permission::AccountRead).is_ok() {
         return Ok(Some(query));
     }
     let Some(account) = context.account_id() else { return Ok(None) };

@@ -160,7 +160,7 @@ impl Engine {
         Ok(Filter::parse(text, &evaluation_schema())?)
     }
 
-    /// A page of evaluations, newest first.
+    /// A page of evaluations, newest first: none for who may not see all events.
     ///
     /// # Errors
     /// The caller may not see them.
@@ -170,6 +170,9 @@ impl Engine {
         query: &EvaluationQuery,
     ) -> Result<EvaluationPage, Error> {
         context.require(Permission::AutomationRead)?;
+        if !self.sees_all_events(context).await? {
+            return Ok(EvaluationPage { items: Vec::new(), newer: false, older: false });
+        }
         let schema = evaluation_schema();
         let limit = query.limit.clamp(1, PAGE_MAX - 1);
         let upwards = query.before.is_none() && query.after.is_some();
@@ -198,6 +201,9 @@ impl Engine {
         filter: &Filter,
     ) -> Result<(u64, Vec<(&'static str, Vec<(String, u64)>)>), Error> {
         context.require(Permission::AutomationRead)?;
+        if !self.sees_all_events(context).await? {
+            return Ok((0, FACETS.iter().map(|field| (*field, Vec::new())).collect()));
+        }
         let schema = evaluation_schema();
         let mut link = self.link().await?;
         let search = self.search(filter, &schema);
@@ -231,6 +237,9 @@ impl Engine {
         width_us: i64,
     ) -> Result<Vec<(Timestamp, u64)>, Error> {
         context.require(Permission::AutomationRead)?;
+        if !self.sees_all_events(context).await? {
+            return Ok(Vec::new());
+        }
         let schema = evaluation_schema();
         let mut link = self.link().await?;
         Ok(self.search(filter, &schema).histogram(&mut link, from, to, width_us).await?)
@@ -239,11 +248,15 @@ impl Engine {
     /// One evaluation.
     ///
     /// # Errors
-    /// There is none, or it is kept no longer.
+    /// There is none, it is kept no longer, or the caller may not see its event.
     pub async fn evaluation(&self, context: &Context, id: EvaluationId) -> Result<Row, Error> {
         context.require(Permission::AutomationRead)?;
         let found = table::find(&mut self.link().await?, id).await?;
-        found.ok_or_else(|| Error::not_found("evaluation", id))
+        let row = found.ok_or_else(|| Error::not_found("evaluation", id))?;
+        match self.require_event(context, row.event_id).await {
+            Err(Error::NotFound { .. }) => Err(Error::not_found("evaluation", id)),
+            may => may.map(|()| row),
+        }
     }
 
     /// What reacted to an event, what did not, and why: in the order in which it was asked.
@@ -252,6 +265,7 @@ impl Engine {
     /// The caller may not see it.
     pub async fn reactions(&self, context: &Context, event: EventId) -> Result<Vec<Row>, Error> {
         context.require(Permission::AutomationRead)?;
+        self.require_event(context, event).await?;
         Ok(table::of_event(&mut self.link().await?, event).await?)
     }
 

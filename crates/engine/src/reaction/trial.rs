@@ -492,6 +492,8 @@ pub(crate) async fn run_job(
     let payload: Value = serde_json::from_str(&job.payload).map_err(|_| damaged())?;
     let trial: Trial = serde_json::from_value(payload["trial"].clone()).map_err(|_| damaged())?;
     context.require(Permission::AutomationTry).map_err(JobError::of)?;
+    // The scope may have been set since the job was queued.
+    engine.require_all_events(&context).await.map_err(JobError::of)?;
     let work = async {
         let mut link = engine.link().await?;
         let tested = engine.tested(&mut link, &trial).await?;

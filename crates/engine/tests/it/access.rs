@@ -387,6 +387,28 @@ async fn without_the_permission_every_attempt_is_denied_and_recorded() {
     running.stop().await.unwrap();
 }
 
+on_each_backend!(a_lock_counts_for_guesses_that_were_under_way, 2);
+
+async fn a_lock_counts_for_guesses_that_were_under_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = start(dir.path()).await;
+    let engine = running.engine();
+    let machine = Context::command_line(engine.environment());
+    let id = engine.create_account(&machine, new_account("grace", Role::Viewer)).await.unwrap().0;
+    // All of them find the account open; the right one is the last to be checked.
+    let guess = |number: usize| {
+        let password = if number == 24 { PASSWORD } else { "a wrong guess" };
+        let client = Client { ip: Some(format!("192.0.2.{number}")), ..Client::default() };
+        engine.log_in(client, "grace", secret(password))
+    };
+    let answers = futures::future::join_all((0..25).map(guess)).await;
+    assert!(answers.iter().all(Result::is_err), "the right one came behind the lock");
+    assert_eq!(answers.into_iter().last().unwrap().err().unwrap().reason(), "locked");
+    assert!(engine.account(&machine, id).await.unwrap().locked_until.is_some());
+    assert_eq!(told(engine, "type:account.locked").await.len(), 1, "one lock, however many tries");
+    running.stop().await.unwrap();
+}
+
 on_each_backend!(an_account_logs_in_is_locked_and_unlocked, 2);
 
 async fn an_account_logs_in_is_locked_and_unlocked() {

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::{Broken, ContainerError, Finds, Found, KeyPlace, Kind, binary};
+use super::{Broken, ContainerError, Finds, KeyPlace, Kind, binary};
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
@@ -50,8 +50,11 @@ impl Lines<'_> {
 }
 
 /// Reads every block.
-pub(super) fn read(text: &[u8], password: Option<&str>) -> Result<Vec<Found>, ContainerError> {
-    let mut finds = Finds::default();
+pub(super) fn read(
+    text: &[u8],
+    password: Option<&str>,
+    finds: &mut Finds,
+) -> Result<(), ContainerError> {
     let mut lines = Lines { text, position: 0, line: 1 };
     let mut from = 0;
     while let Some(begin) = find(text, BEGIN, from..text.len()) {
@@ -82,11 +85,11 @@ pub(super) fn read(text: &[u8], password: Option<&str>) -> Result<Vec<Found>, Co
                     finds.add(Some(line), Vec::new(), Err(Broken::Base64 { line }))?;
                 }
             }
-            Ok(der) => block(&label, &der, line, password, &mut finds)?,
+            Ok(der) => block(&label, &der, line, password, finds)?,
         }
         from = end + END.len();
     }
-    finds.finish()
+    Ok(())
 }
 
 /// Whether a block of this label should hold certificates.

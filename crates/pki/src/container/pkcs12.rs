@@ -11,7 +11,8 @@ use crate::{ber, oid};
 
 mod crypt;
 
-use crypt::{Budget, Failure};
+pub(super) use crypt::Budget;
+use crypt::Failure;
 
 /// Bags inside bags inside …
 const DEPTH_MAX: usize = 4;
@@ -47,7 +48,6 @@ pub(super) fn read(
             take_bags(bags, line, 0, &mut None)?;
         }
     }
-    let mut budget = Budget::new();
     let password = crypt::Password::new(password.unwrap_or_default());
     // What a failure means: without a password, that one is needed.
     let refused = |failure| match failure {
@@ -55,13 +55,13 @@ pub(super) fn read(
         Failure::Password => ContainerError::PasswordWrong,
         Failure::Unsupported(what) => ContainerError::Pkcs12(what),
     };
+    finds.budget.open().map_err(refused)?;
     if let Some(mac) = &pfx.mac {
-        crypt::verify_mac(mac, pfx.content, &password, &mut budget).map_err(refused)?;
+        crypt::verify_mac(mac, pfx.content, &password, &mut finds.budget).map_err(refused)?;
     }
-    let mut finds = Some(finds);
     for safe in safes.inside().elements() {
         if let Some(bags) = data(&safe) {
-            take_bags(bags, line, 0, &mut finds)?;
+            take_bags(bags, line, 0, &mut Some(finds))?;
             continue;
         }
         let Some((algorithm, secret)) = encrypted(&safe) else {
@@ -69,12 +69,13 @@ pub(super) fn read(
                 "a safe is not encrypted with a password".to_owned(),
             ));
         };
-        let bags = crypt::decrypt(&algorithm, &secret, &password, &mut budget).map_err(refused)?;
+        let bags =
+            crypt::decrypt(&algorithm, &secret, &password, &mut finds.budget).map_err(refused)?;
         // Decryption with a wrong password can look right; what is no SEQUENCE shows it.
         if bags.first() != Some(&asn1::SEQUENCE) {
             return Err(refused(Failure::Password));
         }
-        take_bags(&bags, line, 0, &mut finds)?;
+        take_bags(&bags, line, 0, &mut Some(finds))?;
     }
     Ok(())
 }

@@ -173,6 +173,37 @@ fn pkcs12_in_older_and_odder_forms() {
 }
 
 #[test]
+fn many_pkcs12_files_in_one_text_pay_from_one_budget() {
+    use base64::Engine as _;
+    let folder = Folder::new();
+    let block = |der: &[u8]| {
+        let body = base64::engine::general_purpose::STANDARD.encode(der);
+        format!("-----BEGIN PKCS12-----\n{body}\n-----END PKCS12-----\n")
+    };
+    // Integrity alone: 300,000 iterations under the empty password, in its two forms.
+    folder.run(
+        "pkcs12 -export -nokeys -certpbe NONE -macalg sha1 -iter 300000 -in one.pem -passout pass: \
+         -out slow.p12",
+    );
+    let slow = block(&folder.bytes("slow.p12"));
+    assert_eq!(read(slow.as_bytes()).unwrap(), ["one.test"]);
+    let error = refused(slow.repeat(4).as_bytes());
+    assert!(error.to_string().contains("too many iterations"), "{error}");
+    // What derives no key costs nothing, but there is an end of that as well.
+    folder.run(
+        "pkcs12 -export -nokeys -certpbe NONE -nomac -in one.pem -passout pass: -out plain.p12",
+    );
+    let plain = block(&folder.bytes("plain.p12"));
+    assert_eq!(read(plain.repeat(64).as_bytes()).unwrap().len(), 64);
+    let error = refused(plain.repeat(65).as_bytes());
+    assert!(error.to_string().contains("at most 64"), "{error}");
+    // What is read at once derives no key.
+    assert!(container::read_at_once(slow.as_bytes()).is_none());
+    assert_eq!(container::read_at_once(plain.as_bytes()).unwrap().unwrap().len(), 1);
+    assert_eq!(container::read_at_once(b"").unwrap(), Err(ContainerError::Empty));
+}
+
+#[test]
 fn private_keys_are_refused_in_every_form() {
     let folder = Folder::new();
     folder.run("pkey -in ca.key -traditional -out rsa.key");

@@ -528,10 +528,12 @@ CREATE TABLE token (
     created_at  BIGINT NOT NULL,
     expires_at  BIGINT NOT NULL,
     revoked_at  BIGINT,
-    used_at     BIGINT
+    used_at     BIGINT,
+    made_by     TEXT COLLATE "C"                   -- the token that made it, if one did
 );
 CREATE UNIQUE INDEX token_by_secret ON token (secret_hash);
 CREATE INDEX token_by_account ON token (account);
+CREATE INDEX token_by_maker ON token (made_by);
 
 CREATE TABLE view (
     id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,

@@ -90,6 +90,7 @@ fn open_reader(file: &Path) -> Result<Connection, Error> {
     let opened = Connection::open(file, false, false).and_then(|mut connection| {
         connection.tell(SETTINGS)?;
         connection.tell(READER)?;
+        connection.limit(connection::QUESTION_MAX)?;
         Ok(connection)
     });
     opened.map_err(|error| Error::from_sqlite("open", error))

@@ -71,6 +71,26 @@ pub async fn release(tx: &mut Tx, account: &str, key: &str) -> Result<(), Error>
     tx.execute(sql, args![account, key]).await.map(|_| ())
 }
 
+/// Takes the bodies out of all stored answers that are not an error: they may tell of people. A
+/// repetition is told that the first answer is not kept.
+pub async fn forget_bodies(tx: &mut Tx, headers: &str, body: &[u8]) -> Result<u64, Error> {
+    let sql = "UPDATE idempotency SET status = 409, headers = $1, body = $2
+               WHERE status <> 0 AND status < 400";
+    tx.execute(sql, args![headers, body]).await
+}
+
+/// As [`forget_bodies`], those of one account: what it may see is less now.
+pub async fn forget_of(
+    tx: &mut Tx,
+    account: &str,
+    headers: &str,
+    body: &[u8],
+) -> Result<u64, Error> {
+    let sql = "UPDATE idempotency SET status = 409, headers = $2, body = $3
+               WHERE account = $1 AND status <> 0 AND status < 400";
+    tx.execute(sql, args![account, headers, body]).await
+}
+
 /// Removes answers older than `before`; returns how many.
 pub async fn delete_before(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
     tx.execute("DELETE FROM idempotency WHERE created_at < $1", args![before]).await

@@ -155,8 +155,7 @@ pub async fn input(link: &mut Link, id: JobId) -> Result<Option<Vec<u8>>, Error>
 /// Jobs, newest first, optionally in one state, from before a position.
 pub async fn page(
     link: &mut Link,
-    state: Option<&str>,
-    kind: Option<&str>,
+    (state, kind, asked_by): (Option<&str>, Option<&str>, Option<&str>),
     before: Option<(Timestamp, JobId)>,
     limit: usize,
 ) -> Result<Vec<Job>, Error> {
@@ -164,10 +163,12 @@ pub async fn page(
         before.map_or((i64::MAX, String::from("~")), |(t, i)| (t.micros(), i.to_string()));
     let sql = format!(
         "SELECT {COLUMNS} FROM job WHERE ($1 = '' OR state = $1) AND ($2 = '' OR kind = $2)
+         AND ($6 = '' OR triggered_by = $6)
          AND (scheduled_at < $3 OR (scheduled_at = $3 AND id < $4))
          ORDER BY scheduled_at DESC, id DESC LIMIT $5"
     );
-    let values = args![state.unwrap_or(""), kind.unwrap_or(""), time, id, limit];
+    let word = |word: Option<&str>| word.unwrap_or("").to_owned();
+    let values = args![word(state), word(kind), time, id, limit, word(asked_by)];
     link.rows(sql, values).await?.iter().map(read).collect()
 }
 

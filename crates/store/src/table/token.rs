@@ -26,10 +26,12 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub used_at: Option<Timestamp>,
+    /// The token that made it, if one did.
+    pub made_by: Option<TokenId>,
 }
 
 const COLUMNS: &str =
-    "id, secret_hash, name, account, role, created_at, expires_at, revoked_at, used_at";
+    "id, secret_hash, name, account, role, created_at, expires_at, revoked_at, used_at, made_by";
 
 fn read(row: &Row) -> Result<Token, Error> {
     Ok(Token {
@@ -42,6 +44,7 @@ fn read(row: &Row) -> Result<Token, Error> {
         expires_at: row.time("expires_at")?,
         revoked_at: row.maybe_time("revoked_at")?,
         used_at: row.maybe_time("used_at")?,
+        made_by: row.maybe_id("made_by")?,
     })
 }
 
@@ -68,7 +71,8 @@ pub async fn all(link: &mut Link, account: Option<AccountId>) -> Result<Vec<Toke
 
 /// Inserts a token.
 pub async fn insert(tx: &mut Tx, token: &Token) -> Result<(), Error> {
-    let sql = format!("INSERT INTO token ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+    let sql =
+        format!("INSERT INTO token ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
     let mut values = vec![value::id(token.id), token.secret_hash.into(), (&token.name).into()];
     values.push(value::id(token.account));
     values.extend(args![
@@ -76,9 +80,18 @@ pub async fn insert(tx: &mut Tx, token: &Token) -> Result<(), Error> {
         token.created_at,
         token.expires_at,
         token.revoked_at,
-        token.used_at
+        token.used_at,
+        token.made_by.map(|id| id.to_string())
     ]);
     tx.execute(sql, values).await.map(|_| ())
+}
+
+/// The tokens that a token made and that are not revoked.
+pub async fn made_by(link: &mut Link, id: TokenId) -> Result<Vec<Token>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM token WHERE made_by = $1 AND revoked_at IS NULL ORDER BY id"
+    );
+    link.rows(sql, vec![value::id(id)]).await?.iter().map(read).collect()
 }
 
 /// Revokes a token; true if it was not revoked before.

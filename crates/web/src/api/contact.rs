@@ -66,7 +66,7 @@ async fn read_contact(
 
 /// Set how an account is reached
 ///
-/// Everybody may set their own.
+/// Everybody may set their own, signed in with a browser; a token needs `account:write`.
 #[utoipa::path(put, path = "/api/v1/accounts/{id}/contact", tag = "notifications",
     params(("id" = String, Path, description = "Identifier of the account")),
     request_body = ContactShown,

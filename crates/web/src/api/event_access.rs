@@ -1,14 +1,15 @@
 //! Which events an account may see.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use chancery_engine::history::EventAccess;
 use chancery_engine::{Engine, Permission};
 use chancery_event::id::AccountId;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::routes;
 
-use super::Operations;
+use super::{Operations, version};
 use crate::edge::{Caller, Json, PathOf, Problem};
 
 /// Adds the operations.
@@ -39,16 +40,19 @@ struct EventAccessSetting {
 async fn read_event_access(
     State(engine): State<Engine>,
     caller: Caller,
+    headers: HeaderMap,
     PathOf(id): PathOf<AccountId>,
-) -> Result<Json<EventAccessSetting>, Problem> {
-    let EventAccess { events, paths, filter } = engine.event_access(caller.context(), id).await?;
-    Ok(Json(EventAccessSetting { events, paths, filter }))
+) -> Result<Response, Problem> {
+    let (access, version) = engine.event_access(caller.context(), id).await?;
+    let EventAccess { events, paths, filter } = access;
+    version::tagged(&headers, version, &EventAccessSetting { events, paths, filter })
 }
 
 /// Set the events that an account may see
 ///
 /// It holds for its tokens as well. Administrators see everything whatever is set here. Who may not
-/// see all events may not set up forwarders or try out automation either.
+/// see all events may not set up forwarders or try out automation either. With `If-Match`, only if
+/// nobody changed it since.
 #[utoipa::path(put, path = "/api/v1/accounts/{id}/event-access", tag = "access",
     params(("id" = String, Path, description = "Identifier of the account")),
     request_body = EventAccessSetting,
@@ -56,11 +60,13 @@ async fn read_event_access(
 async fn set_event_access(
     State(engine): State<Engine>,
     caller: Caller,
+    headers: HeaderMap,
     PathOf(id): PathOf<AccountId>,
     Json(setting): Json<EventAccessSetting>,
 ) -> Result<StatusCode, Problem> {
     let EventAccessSetting { events, paths, filter } = setting;
     let access = EventAccess { events, paths, filter };
-    engine.set_event_access(caller.context(), id, access).await?;
+    let version = version::if_match(&headers)?;
+    engine.set_event_access(caller.context(), id, version, access).await?;
     Ok(StatusCode::NO_CONTENT)
 }

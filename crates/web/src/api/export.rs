@@ -117,9 +117,13 @@ impl Format {
     }
 }
 
-/// Spreadsheets run cells that begin with these; a quote in front keeps them texts.
+/// Spreadsheets run cells that begin with these, also behind white space and in full width; a quote
+/// in front keeps them texts.
 fn harmless(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+    const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+    let begins = cell.trim_start_matches(|c: char| c.is_whitespace() || c.is_control());
+    let led = cell.starts_with(['\t', '\r', '\n']);
+    if led || begins.starts_with(FORMULA) { format!("'{cell}") } else { cell }
 }
 
 /// Export events
@@ -207,7 +211,10 @@ impl EventExport {
             limit: listing::LIMIT_MAX,
             oldest_first: true,
         };
-        let page = self.engine.events(self.caller.context(), query).await?;
+        // Who was shut out or demoted since it began gets no more of it.
+        let context = self.engine.as_of_now(self.caller.context()).await?;
+        context.require(Permission::Export)?;
+        let page = self.engine.events(&context, query).await?;
         self.next = match page.events.last() {
             Some(last) if page.more => last.index.0 + 1,
             _ => self.end,
@@ -276,7 +283,9 @@ struct CertificateExport {
 impl CertificateExport {
     async fn page(mut self) -> Result<Option<(Bytes, Self)>, Error> {
         let Some(query) = self.query.take() else { return Ok(None) };
-        let page = self.engine.certificates(self.caller.context(), &query).await?;
+        let context = self.engine.as_of_now(self.caller.context()).await?;
+        context.require(Permission::Export)?;
+        let page = self.engine.certificates(&context, &query).await?;
         self.query = page.next.map(|cursor| CertificateQuery { cursor: Some(cursor), ..query });
         let rows: Vec<CertificateSummary> =
             page.items.iter().map(CertificateSummary::from).collect();
@@ -298,11 +307,11 @@ mod tests {
     #[test]
     fn cells_are_never_formulas() {
         let write = |is_first| {
-            let rows = ["=cmd()", "a,b"];
+            let rows = ["=cmd()", "a,b", " =x", "\u{ff1d}x"];
             let bytes = Format::Csv.write(&rows, &["x"], |row| vec![(*row).to_owned()], is_first);
             String::from_utf8(bytes.unwrap().to_vec()).unwrap()
         };
-        assert_eq!(write(true), "x\n'=cmd()\n\"a,b\"\n");
-        assert_eq!(write(false), "'=cmd()\n\"a,b\"\n");
+        assert_eq!(write(true), "x\n'=cmd()\n\"a,b\"\n' =x\n'\u{ff1d}x\n");
+        assert_eq!(write(false), "'=cmd()\n\"a,b\"\n' =x\n'\u{ff1d}x\n");
     }
 }

@@ -395,16 +395,18 @@ struct Access {
 async fn read_forwarder_access(
     State(engine): State<Engine>,
     caller: Caller,
+    headers: HeaderMap,
     PathOf(id): PathOf<AccountId>,
-) -> Result<Json<Access>, Problem> {
-    let found = engine.forwarder_access(caller.context(), id).await?;
+) -> Result<Response, Problem> {
+    let (found, version) = engine.forwarder_access(caller.context(), id).await?;
     let ForwarderAccess { forwarders, names, paths } = found;
-    Ok(Json(Access { forwarders, names, paths }))
+    version::tagged(&headers, version, &Access { forwarders, names, paths })
 }
 
 /// Set the forwarders that an account may manage
 ///
-/// Administrators may everything whatever is set here; viewers never manage forwarders.
+/// Administrators may everything whatever is set here; viewers never manage forwarders. With
+/// `If-Match`, only if nobody changed it since.
 #[utoipa::path(put, path = "/api/v1/accounts/{id}/forwarder-access", tag = "access",
     params(("id" = String, Path, description = "Identifier of the account")),
     request_body = Access,
@@ -412,11 +414,13 @@ async fn read_forwarder_access(
 async fn set_forwarder_access(
     State(engine): State<Engine>,
     caller: Caller,
+    headers: HeaderMap,
     PathOf(id): PathOf<AccountId>,
     Json(access): Json<Access>,
 ) -> Result<StatusCode, Problem> {
     let Access { forwarders, names, paths } = access;
     let access = ForwarderAccess { forwarders, names, paths };
-    engine.set_forwarder_access(caller.context(), id, access).await?;
+    let version = version::if_match(&headers)?;
+    engine.set_forwarder_access(caller.context(), id, version, access).await?;
     Ok(StatusCode::NO_CONTENT)
 }

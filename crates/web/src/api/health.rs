@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use chancery_engine::Engine;
+use chancery_engine::{Engine, Finding};
 use serde::Serialize;
 use utoipa_axum::routes;
 
@@ -45,6 +45,16 @@ async fn live() -> Json<Health> {
     Json(Health { status: "ok", findings: Vec::new() })
 }
 
+/// What everybody may know of a finding: details name files and entries, and stand in the log of
+/// the program.
+fn sentence(finding: Finding) -> String {
+    match (finding.good, finding.part) {
+        (false, "log") => "sealing has stopped; the program's own log says why".to_owned(),
+        (false, "store") => "the store refuses writes; the program's own log says why".to_owned(),
+        _ => finding.message,
+    }
+}
+
 /// Ready
 ///
 /// The log is being sealed and the store takes writes. Sentences tell what is wrong, never more.
@@ -59,12 +69,13 @@ async fn ready(State(engine): State<Engine>) -> Response {
         .map(|finding| HealthFinding {
             part: finding.part,
             good: finding.good,
-            message: finding.message,
+            message: sentence(finding),
         })
         .collect();
     // A quarantined event is an alarm for people, and no reason to send requests elsewhere.
     let works = findings.iter().all(|finding| finding.good || finding.part == "pending_events");
-    let reads = engine.figures().await;
+    // One row: this is open to everybody.
+    let reads = engine.log_checkpoint().await;
     if let Err(error) = &reads {
         tracing::error!(%error, "the store cannot be read");
         let message = "the store cannot be read".to_owned();

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chancery_engine::Engine;
+use chancery_engine::access::Refusal;
 use chancery_engine::intake::{BODIES_PER_MINUTE, Sender, Taken};
 use chancery_event::Dialect;
 use chancery_event::dialect::{Foreign, Unreadable};
@@ -117,10 +118,24 @@ async fn sender(
 ) -> Result<Sender, Problem> {
     let secret = secret.ok_or_else(nobody)?;
     let client = caller.context().client.clone();
-    engine.sender(source, &secret, client).await.map_err(|error| match error {
-        chancery_engine::Error::Unauthenticated => nobody(),
-        error => error.into(),
-    })
+    match engine.sender(source, &secret, client).await {
+        Ok(sender) => Ok(sender),
+        Err(chancery_engine::Error::Unauthenticated) => {
+            // A wrong secret is on record like every other wrong credential.
+            let refusal = Refusal {
+                method: "POST".to_owned(),
+                route: "/intake/{source}".to_owned(),
+                permission: None,
+                reason: "unauthenticated",
+                message: "it is not the secret of a source".to_owned(),
+            };
+            if let Err(error) = engine.note_refusal(caller.context(), refusal).await {
+                tracing::warn!(%error, "a refusal was not recorded");
+            }
+            Err(nobody())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn nobody() -> Problem {

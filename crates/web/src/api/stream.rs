@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 
 use super::Operations;
 use super::event::{self, EventRecord};
+use crate::edge::streams::Open;
 use crate::edge::{AppState, Caller, Params, Problem};
 
 /// Events read at once.
@@ -65,6 +66,7 @@ async fn stream_events(
     headers: HeaderMap,
     Params(params): Params<StreamParams>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let open = state.streams.open(&caller)?;
     let engine = state.engine;
     let filter = event::filter(&engine, params.filter.as_deref())?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
@@ -91,6 +93,7 @@ async fn stream_events(
         next,
         batch: Vec::new(),
         until: Instant::now() + STREAM_MAX,
+        _open: open,
     };
     let begin = stream::iter(beginning(next).map(Ok));
     let events = stream::unfold(reader, |mut reader| async move {
@@ -116,11 +119,12 @@ struct Reader {
     next: u64,
     batch: Vec<EventRecord>,
     until: Instant,
+    _open: Open,
 }
 
 impl Reader {
-    /// The next event; `None` ends the stream: its time is over, the server stops, or the store
-    /// cannot be read.
+    /// The next event; `None` ends the stream: its time is over, its reader may read no longer, the
+    /// server stops, or the store cannot be read.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(record) = self.batch.pop() {
@@ -148,7 +152,9 @@ impl Reader {
             limit: BATCH,
             oldest_first: true,
         };
-        let page = self.engine.events(self.caller.context(), query).await?;
+        // Who was shut out or demoted since it began reads no further.
+        let context = self.engine.as_of_now(self.caller.context()).await?;
+        let page = self.engine.events(&context, query).await?;
         self.next = match page.events.last() {
             Some(last) if page.more => last.index.0 + 1,
             _ => size,

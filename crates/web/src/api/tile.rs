@@ -81,5 +81,8 @@ async fn entries(
     };
     let bundle = engine.log_bundle(caller.context(), id).await?;
     let bytes = bundle.ok_or_else(Problem::not_found)?;
-    Ok(answer("application/octet-stream", IMMUTABLE_PRIVATE, bytes))
+    // A browser would keep them past the end of the session.
+    let is_token = caller.context().token_id().is_some();
+    let caching = if is_token { IMMUTABLE_PRIVATE } else { "no-store" };
+    Ok(answer("application/octet-stream", caching, bytes))
 }

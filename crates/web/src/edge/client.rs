@@ -1,11 +1,14 @@
 //! Where a request comes from: the peer, or what a trusted proxy says.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, header};
 use chancery_engine::Client;
+
+/// A proxy that is not trusted was met: said once.
+static WARNED: Once = Once::new();
 
 /// Longest user agent that is kept, in characters.
 const USER_AGENT_MAX: usize = 256;
@@ -53,6 +56,16 @@ pub(crate) fn client(headers: &HeaderMap, extensions: &Extensions, proxies: &Pro
 /// written by somebody who is not trusted.
 fn forwarded(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> IpAddr {
     let mut address = peer;
+    if !proxies.trust(peer) && headers.contains_key("x-forwarded-for") {
+        // Behind such a proxy all clients have one address, and share one rate limit.
+        WARNED.call_once(|| {
+            tracing::warn!(
+                %peer,
+                "X-Forwarded-For came from a peer that is no trusted proxy, and is ignored: if it \
+                 is yours, name it in trusted_proxies"
+            );
+        });
+    }
     let lines: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
     let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(','));

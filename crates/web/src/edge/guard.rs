@@ -19,7 +19,9 @@ use http_body_util::Limited;
 
 use super::access::{FOR_OKTA, is_for_programs, is_open_before_password_change};
 use super::client::client;
-use super::{Access, AppState, Caller, LOGIN_PATH, PASSWORD_PATH, Problem, cookie, idempotency};
+use super::{
+    Access, AppState, Caller, LOGIN_PATH, PASSWORD_PATH, Problem, cookie, csrf, idempotency,
+};
 use crate::api::okta::fault::Fault;
 
 /// Longest form without files, in bytes.
@@ -66,7 +68,8 @@ pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next
         Ok((caller, mut request)) => {
             let transaction = caller.context().transaction.to_string();
             request.extensions_mut().insert(caller.clone());
-            let mut response = idempotency::run(&gate.state, &caller, request, next).await;
+            let mut response =
+                idempotency::run(&gate.state, gate.access, &caller, request, next).await;
             if let Ok(value) = transaction.parse() {
                 response.headers_mut().insert("x-request-id", value);
             }
@@ -166,7 +169,8 @@ impl Gate {
         }
         if !door.is_safe && by_cookie {
             let (token, request) = self.form_token(request).await?;
-            return if same(token.as_deref().unwrap_or_default(), caller.csrf()) {
+            let given = csrf::uncovered(token.as_deref().unwrap_or_default());
+            return if same(&given, caller.csrf()) {
                 Ok(request)
             } else {
                 Err(forged("the form has no valid csrf token; load the page again"))

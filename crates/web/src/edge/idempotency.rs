@@ -1,26 +1,29 @@
-//! `Idempotency-Key` on writes of the API: a repeated request gets the first answer.
+//! `Idempotency-Key` on writes of the API: a repeated request gets the first answer. What only
+//! reads (searches, previews, dry runs) may be repeated anyway, and its answer is not kept: it may
+//! be long, and tell of people.
 //!
 //! The handler runs in a task of its own, so that a client that goes away does not leave a claimed
 //! key behind. Answers of the kind "try again" (429 and 5xx) free the key. An answer that holds a
 //! secret is marked [`Unrepeatable`] by its handler: it is never stored, nor is one of more than
-//! 4 MiB, and a repetition is told so.
+//! 64 KiB, and a repetition is told so.
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use chancery_engine::Permission;
 use chancery_engine::idempotency::{Claim, Stored};
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Map, Value};
 
 use super::guard::read;
-use super::{AppState, Caller, Problem};
+use super::{Access, AppState, Caller, Problem};
 
 /// Longest key, in characters.
 const KEY_MAX: usize = 255;
 /// Longest answer that is stored, in bytes.
-const ANSWER_MAX: usize = 4 * 1024 * 1024;
+const ANSWER_MAX: usize = 64 * 1024;
 const REPLAYED: &str = "idempotency-replayed";
 /// Headers of an answer that are repeated.
 const KEPT: [HeaderName; 4] =
@@ -33,12 +36,13 @@ pub struct Unrepeatable;
 /// Runs the handler, or repeats what it answered before.
 pub(super) async fn run(
     state: &AppState,
+    access: Access,
     caller: &Caller,
     request: Request,
     next: Next,
 ) -> Response {
     let key = match key(&request) {
-        Ok(Some(key)) if caller.identity().is_some() => key,
+        Ok(Some(key)) if caller.identity().is_some() && changes(access) => key,
         Ok(_) => return next.run(request).await,
         Err(problem) => return problem.into_response(),
     };
@@ -46,6 +50,13 @@ pub(super) async fn run(
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Whether a route of this access changes anything that is worth doing once.
+fn changes(access: Access) -> bool {
+    access.permission().is_some_and(|permission| {
+        permission != Permission::AutomationTry && !permission.as_str().ends_with(":read")
+    })
 }
 
 fn key(request: &Request) -> Result<Option<String>, Problem> {

@@ -8,6 +8,7 @@ use chancery_engine::access::Limiter;
 
 use super::Proxies;
 use super::figures::HttpFigures;
+use super::streams::Streams;
 
 /// How the edge is to work.
 #[derive(Clone, Debug)]
@@ -46,6 +47,7 @@ pub struct AppState {
     pub options: Arc<Options>,
     pub(crate) figures: Arc<HttpFigures>,
     pub(crate) limiter: Arc<Limiter>,
+    pub(crate) streams: Streams,
 }
 
 impl AppState {
@@ -57,6 +59,7 @@ impl AppState {
             options: Arc::new(options),
             figures: Arc::new(HttpFigures::new()),
             limiter: Arc::new(Limiter::new(per_minute)),
+            streams: Streams::default(),
         }
     }
 }

@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use super::shell::Shell;
 use super::{GET, event_row};
 use crate::api::{STREAM_MAX, beginning};
+use crate::edge::streams::Open;
 use crate::edge::{Access, Problem, Routes};
 use crate::ui;
 
@@ -41,10 +42,15 @@ async fn alerts(shell: Shell) -> Response {
         Ok(filter) => filter,
         Err(error) => return Problem::from(error).into_response(),
     };
+    let open = match shell.state.streams.open(&shell.caller) {
+        Ok(open) => open,
+        Err(problem) => return problem.into_response(),
+    };
     let sealed = shell.engine().sealed();
     let next = *sealed.borrow();
     let until = Instant::now() + STREAM_MAX;
-    let reader = Reader { next, sealed, filter, shell, until, batch: VecDeque::new() };
+    let batch = VecDeque::new();
+    let reader = Reader { next, sealed, filter, shell, until, batch, _open: open };
     let events = stream::unfold(reader, |mut reader| async move {
         let last = reader.changed().await?;
         let event = Event::default().event("alerts").id(last.to_string()).data("changed");
@@ -59,6 +65,10 @@ async fn rows(shell: Shell, headers: HeaderMap) -> Response {
         Ok(filter) => filter,
         Err(error) => return Problem::from(error).into_response(),
     };
+    let open = match shell.state.streams.open(&shell.caller) {
+        Ok(open) => open,
+        Err(problem) => return problem.into_response(),
+    };
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let sealed = shell.engine().sealed();
     let size = *sealed.borrow();
@@ -71,6 +81,7 @@ async fn rows(shell: Shell, headers: HeaderMap) -> Response {
         shell,
         until: Instant::now() + STREAM_MAX,
         batch: VecDeque::new(),
+        _open: open,
     };
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
@@ -101,6 +112,7 @@ struct Reader {
     /// When the stream ends.
     until: Instant,
     batch: VecDeque<SeenEvent>,
+    _open: Open,
 }
 
 impl Reader {
@@ -153,7 +165,9 @@ impl Reader {
             limit: BATCH,
             oldest_first: true,
         };
-        let page = self.shell.engine().events(self.shell.context(), query).await?;
+        // Who was signed out since it began reads no further.
+        let context = self.shell.engine().as_of_now(self.shell.context()).await?;
+        let page = self.shell.engine().events(&context, query).await?;
         self.next = match page.events.last() {
             Some(last) if page.more => last.index.0 + 1,
             _ => size,

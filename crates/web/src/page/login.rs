@@ -11,6 +11,10 @@ use super::{GET, POST};
 use crate::edge::{Access, Routes, clear_session_cookie, session_cookie};
 use crate::ui::{self, LoginFrame};
 
+/// What whoever is not let in is told, whatever the reason.
+const WRONG: &str = "The name or the password is wrong. After five wrong passwords in a row an \
+                     account takes none for 15 minutes.";
+
 pub(super) fn add(routes: &mut Routes) {
     routes.add(GET, "/login", Access::Public, form);
     routes.add(POST, "/login", Access::Public, sign_in);
@@ -59,14 +63,15 @@ async fn sign_in(shell: Shell, Fields(typed): Fields) -> Response {
 
 fn refused(shell: &Shell, typed: &Typed, next: &str, error: Error) -> Response {
     let (status, retry) = match &error {
-        Error::WrongCredentials => (StatusCode::UNAUTHORIZED, None),
-        Error::Locked { minutes } => {
-            (StatusCode::TOO_MANY_REQUESTS, u64::try_from(minutes * 60).ok())
-        }
+        // One answer for both: whether there is an account of this name is nobody's business.
+        Error::WrongCredentials | Error::Locked { .. } => (StatusCode::UNAUTHORIZED, None),
         Error::RateLimited { seconds } => (StatusCode::TOO_MANY_REQUESTS, Some(*seconds)),
         _ => return shell.failed(&error.into()),
     };
-    let text = sentence(&error.to_string());
+    let text = match &error {
+        Error::RateLimited { .. } => sentence(&error.to_string()),
+        _ => WRONG.to_owned(),
+    };
     let mut response = login(shell, typed.text("name"), next, Some(&text));
     *response.status_mut() = status;
     if let Some(seconds) = retry {

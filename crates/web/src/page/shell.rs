@@ -14,7 +14,7 @@ use chancery_engine::{Context, Engine, Permission};
 use maud::{Markup, html};
 
 use super::address::{Address, decode, encode};
-use crate::edge::{AppState, Caller, Problem};
+use crate::edge::{AppState, Caller, Problem, csrf};
 use crate::ui::{self, AlertKind, Health, Nav, PageFrame, Preferences, SealStatus, Tone, Viewer};
 
 /// The cookie that carries a notice from a change to the page behind it.
@@ -29,6 +29,8 @@ pub(crate) struct Shell {
     preferences: Preferences,
     notice: Option<String>,
     unread: Option<u64>,
+    /// The token of the session for the forms of this page.
+    csrf: String,
 }
 
 impl FromRequestParts<AppState> for Shell {
@@ -48,6 +50,7 @@ impl FromRequestParts<AppState> for Shell {
             address: Address::read(uri),
             preferences: Preferences::from_cookies(theme, zone),
             notice: cookie(&parts.headers, NOTICE).map(decode).filter(|text| !text.is_empty()),
+            csrf: csrf::covered(caller.csrf(), state.engine.environment().random()),
             state: state.clone(),
             unread,
             caller,
@@ -65,7 +68,7 @@ impl Shell {
     }
 
     pub(crate) fn csrf(&self) -> &str {
-        self.caller.csrf()
+        &self.csrf
     }
 
     pub(crate) fn may(&self, permission: Permission) -> bool {

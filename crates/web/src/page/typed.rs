@@ -61,6 +61,15 @@ impl Typed {
         Some(self.text(name).to_owned()).filter(|text| !text.is_empty())
     }
 
+    /// The version of what a form was filled from.
+    ///
+    /// # Errors
+    /// There is none: what somebody else has changed since must not be lost.
+    pub(crate) fn version(&self, name: &str) -> Result<i64, Error> {
+        let message = "the form has none: load the page again";
+        self.text(name).parse().map_err(|_| Error::invalid(name, message))
+    }
+
     /// All values of a field that are not empty.
     pub(crate) fn all(&self, name: &str) -> Vec<String> {
         let all = self.values.get(name).into_iter().flatten();

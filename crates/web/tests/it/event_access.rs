@@ -201,5 +201,11 @@ async fn who_is_scoped_cannot_have_events_carried_past_the_scope() {
         .send()
         .await
         .expect(403);
+    call(Method::POST, "/api/v1/forwarders/before/test").send().await.expect(403);
+    call(Method::POST, "/api/v1/forwarders/before/recover")
+        .json(&json!({ "since": "2020-01-01T00:00:00Z" }))
+        .send()
+        .await
+        .expect(403);
     world.server.finish().await;
 }

@@ -16,6 +16,9 @@ use crate::{Context, Engine, Error};
 /// Sessions that one round of the sweep ends at most; the next one is right behind.
 const SWEEP_MAX: usize = 500;
 
+/// Sessions of one account at a time.
+const SESSIONS_MAX: usize = 100;
+
 /// Removes what is over: sessions, each with its event, stored answers to idempotent requests, and
 /// old jobs.
 pub(crate) async fn sweep(engine: Engine, mut stop: watch::Receiver<bool>) {
@@ -83,6 +86,19 @@ async fn end(
         .target(Target::new(TargetKind::Session, session.id))
         .target(Target::new(TargetKind::Account, session.account));
     scribe.record(tx, draft).map(|_| ())
+}
+
+/// Ends the oldest sessions of an account that has too many, to make room for one.
+pub(super) async fn make_room(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    account: AccountId,
+) -> Result<(), Error> {
+    let held = session::of_account(tx, account).await?;
+    for oldest in held.iter().skip(SESSIONS_MAX - 1) {
+        end(tx, scribe, oldest, "revoked").await?;
+    }
+    Ok(())
 }
 
 /// Ends all sessions of an account but `keep`; answers how many.

@@ -1,8 +1,8 @@
 //! Passwords of PKCS#12: integrity (RFC 7292 appendix A, RFC 9579) and decryption of safes (RFC
 //! 7292 appendices B and C, RFC 8018), also with the old ciphers that files still use.
 //!
-//! Iteration counts come from the file. They are paid from one budget, so a file cannot buy hours
-//! of work.
+//! Iteration counts come from the file. They are paid from one budget for the whole input, so
+//! neither a file nor many of them in one text can buy hours of work.
 
 use std::num::NonZeroU32;
 
@@ -16,8 +16,11 @@ use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit, bloc
 use crate::asn1::{self, Element};
 use crate::oid;
 
-/// Iterations that one file may ask for altogether: a few seconds.
-const ITERATIONS_MAX: u32 = 5_000_000;
+/// Iterations that one input may ask for altogether, for every block of every key: a second or
+/// three, by their hash.
+const ITERATIONS_MAX: u32 = 2_000_000;
+/// PKCS#12 structures in one input.
+const FILES_MAX: u32 = 64;
 
 /// Why something could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,20 +35,47 @@ fn unsupported(what: impl Into<String>) -> Failure {
     Failure::Unsupported(what.into())
 }
 
-/// Iterations left.
-pub(super) struct Budget(u32);
+/// What an input may still ask for.
+pub(in crate::container) struct Budget {
+    iterations: u32,
+    files: u32,
+    /// Something was asked for that could not be paid.
+    pub(in crate::container) exceeded: bool,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { iterations: ITERATIONS_MAX, files: FILES_MAX, exceeded: false }
+    }
+}
 
 impl Budget {
-    pub fn new() -> Self {
-        Self(ITERATIONS_MAX)
+    /// Pays for nothing: no key is derived.
+    pub(in crate::container) fn none() -> Self {
+        Self { iterations: 0, ..Self::default() }
     }
 
-    /// Pays for one derivation whose count is an INTEGER of the file.
-    fn pay(&mut self, count: &Element<'_>) -> Result<NonZeroU32, Failure> {
+    /// Pays for one more PKCS#12 structure.
+    pub(super) fn open(&mut self) -> Result<(), Failure> {
+        let left = self.files.checked_sub(1);
+        self.files = left.ok_or_else(|| {
+            unsupported(format!("one input may hold at most {FILES_MAX} of them"))
+        })?;
+        Ok(())
+    }
+
+    /// Pays for `blocks` derivations of one block each, whose count is an INTEGER of the file.
+    fn pay(&mut self, count: &Element<'_>, blocks: usize) -> Result<NonZeroU32, Failure> {
         let count = asn1::small_integer(count.content).and_then(NonZeroU32::new);
         let count = count.ok_or_else(|| unsupported("an iteration count is out of range"))?;
-        let left = self.0.checked_sub(count.get());
-        self.0 = left.ok_or_else(|| unsupported("it asks for too many iterations"))?;
+        let all = u32::try_from(blocks).ok().and_then(|blocks| count.get().checked_mul(blocks));
+        match all.and_then(|all| self.iterations.checked_sub(all)) {
+            Some(left) => self.iterations = left,
+            None => {
+                self.exceeded = true;
+                return Err(unsupported("it asks for too many iterations"));
+            }
+        }
         Ok(count)
     }
 }
@@ -168,7 +198,8 @@ pub(super) fn verify_mac(
         .and_then(hash)
         .ok_or_else(|| unsupported("its integrity hash is not supported"))?;
     let count = match count {
-        Some(count) => budget.pay(&count)?,
+        // Each form of the password that is tried is a derivation of one block.
+        Some(count) => budget.pay(&count, password.wide_forms().len())?,
         None => NonZeroU32::MIN,
     };
     let fits = password.wide_forms().into_iter().any(|form| {
@@ -195,20 +226,21 @@ fn pbkdf2_key(
     }
     let mut parameters = parameters.ok_or_else(odd)?.inside();
     let salt = parameters.optional(asn1::OCTET_STRING).ok_or_else(odd)?.content;
-    let count = budget.pay(&parameters.optional(asn1::INTEGER).ok_or_else(odd)?)?;
+    let count = parameters.optional(asn1::INTEGER).ok_or_else(odd)?;
     parameters.optional(asn1::INTEGER);
     let name = match parameters.optional(asn1::SEQUENCE).and_then(|function| identifier(&function))
     {
         Some((kind, _)) => oid::name(oid::KEYED_HASHES, kind),
         None => Some("SHA1"),
     };
-    let algorithm = match name {
-        Some("SHA1") => pbkdf2::PBKDF2_HMAC_SHA1,
-        Some("SHA256") => pbkdf2::PBKDF2_HMAC_SHA256,
-        Some("SHA384") => pbkdf2::PBKDF2_HMAC_SHA384,
-        Some("SHA512") => pbkdf2::PBKDF2_HMAC_SHA512,
+    let (algorithm, block) = match name {
+        Some("SHA1") => (pbkdf2::PBKDF2_HMAC_SHA1, 20),
+        Some("SHA256") => (pbkdf2::PBKDF2_HMAC_SHA256, 32),
+        Some("SHA384") => (pbkdf2::PBKDF2_HMAC_SHA384, 48),
+        Some("SHA512") => (pbkdf2::PBKDF2_HMAC_SHA512, 64),
         _ => return Err(unsupported("the hash of its key derivation is not supported")),
     };
+    let count = budget.pay(&count, length.div_ceil(block))?;
     let mut key = vec![0; length];
     pbkdf2::derive(algorithm, count, salt, password.utf8.as_bytes(), &mut key);
     Ok(key)
@@ -238,7 +270,7 @@ pub(super) fn decrypt(
             _ => Err(unsupported(format!("the cipher {} is not supported", oid::dotted(cipher)))),
         };
     }
-    let (name, length) = match oid::name(oid::PASSWORD_CIPHERS, kind) {
+    let (name, length): (_, usize) = match oid::name(oid::PASSWORD_CIPHERS, kind) {
         Some(name @ "PBE-3DES") => (name, 24),
         Some(name @ ("PBE-2DES" | "PBE-RC2-128")) => (name, 16),
         Some(name @ "PBE-RC2-40") => (name, 5),
@@ -250,7 +282,10 @@ pub(super) fn decrypt(
         }
     };
     let salt = parameters.optional(asn1::OCTET_STRING).ok_or_else(odd)?.content;
-    let count = budget.pay(&parameters.optional(asn1::INTEGER).ok_or_else(odd)?)?;
+    let count = parameters.optional(asn1::INTEGER).ok_or_else(odd)?;
+    // SHA-1 gives 20 bytes at a time; the initialisation vector is one block more.
+    let blocks = (length.div_ceil(20) + 1) * password.wide_forms().len();
+    let count = budget.pay(&count, blocks)?;
     let mut result = Err(Failure::Password);
     for form in password.wide_forms() {
         let sha1 = &digest::SHA1_FOR_LEGACY_USE_ONLY;

@@ -26,14 +26,14 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    /// The log at `url`. The token of the command line is for the server there only.
+    /// The log at `url`. The token is for the server that was named, and goes nowhere else.
     pub(super) fn new(global: &GlobalArguments, url: &str) -> Result<Self> {
         let mut base = client::address(url)?;
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
         let server = global.server.as_deref().map(client::address).transpose()?;
-        let is_there = server.is_none_or(|server| server.origin() == base.origin());
+        let is_there = server.is_some_and(|server| server.origin() == base.origin());
         let token = global.token.clone().filter(|_| is_there);
         Ok(Self { http: client::http()?, base, token })
     }

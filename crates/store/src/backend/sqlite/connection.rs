@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,11 @@ const KNOWN_MAX: usize = 1_024;
 const ANSWER_BYTES: usize = 128 * 1_024;
 /// Statements that stay prepared.
 const PREPARED_MAX: usize = 256;
+/// A question of a reader is broken off after this time, as `statement_timeout` does on a server:
+/// few connections read, and one question must not keep one from the others.
+pub(super) const QUESTION_MAX: Duration = Duration::from_secs(20);
+/// Steps of SQLite's machine between two looks at the clock.
+const STEPS: i32 = 10_000;
 
 /// A connection of its own.
 pub(crate) struct Connection {
@@ -35,6 +41,15 @@ pub(crate) struct Connection {
     known: HashMap<Cow<'static, str>, Known>,
     /// Whoever runs here has the thread for itself.
     alone: bool,
+    limit: Option<Limit>,
+}
+
+/// How long a statement may take.
+struct Limit {
+    most: Duration,
+    /// When the present one has to end, in microseconds since `since`.
+    until_us: Arc<AtomicU64>,
+    since: Instant,
 }
 
 /// What is known of a statement that ran before.
@@ -129,7 +144,17 @@ impl Connection {
     fn over(database: rusqlite::Connection, alone: bool) -> Result<Self, rusqlite::Error> {
         database.set_prepared_statement_cache_capacity(PREPARED_MAX);
         super::regexp::define(&database)?;
-        Ok(Self { database: Mutex::new(database), known: HashMap::new(), alone })
+        Ok(Self { database: Mutex::new(database), known: HashMap::new(), alone, limit: None })
+    }
+
+    /// Breaks statements off that take longer than this.
+    pub(super) fn limit(&mut self, most: Duration) -> Result<(), rusqlite::Error> {
+        let (until_us, since) = (Arc::new(AtomicU64::new(u64::MAX)), Instant::now());
+        let until = until_us.clone();
+        let over = move || micros(since.elapsed()) > until.load(Ordering::Relaxed);
+        self.database().progress_handler(STEPS, Some(over))?;
+        self.limit = Some(Limit { most, until_us, since });
+        Ok(())
     }
 
     /// Whether no transaction is open.
@@ -162,6 +187,10 @@ impl Connection {
         args: &[SqlValue],
     ) -> Result<(Vec<Row>, u64), (String, rusqlite::Error)> {
         let started = Instant::now();
+        if let Some(limit) = &self.limit {
+            let until = micros(limit.since.elapsed() + limit.most);
+            limit.until_us.store(until, Ordering::Relaxed);
+        }
         let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut known = self.known.remove(&sql);
         let done = run_known(database, &mut known, &sql, args)
@@ -214,6 +243,10 @@ impl Connection {
         let database = self.database.into_inner().unwrap_or_else(PoisonError::into_inner);
         database.close().map_err(|(_, error)| Error::from_sqlite("close", error))
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn run_known(

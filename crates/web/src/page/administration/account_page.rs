@@ -49,8 +49,9 @@ async fn show(shell: Shell, Path(id): Path<String>) -> Response {
 }
 
 async fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Result<Response, Problem> {
-    let access = shell.engine().event_access(shell.context(), account.id).await?;
+    let (access, access_version) = shell.engine().event_access(shell.context(), account.id).await?;
     let typed = typed
+        .or("access_version", access_version.to_string())
         .or("events", access.events.clone())
         .or("paths", access.paths.join(", "))
         .or("filter", access.filter.clone());
@@ -133,6 +134,7 @@ fn access_form(shell: &Shell, account: &AccountView, typed: &Typed) -> Markup {
         shell.csrf(),
         false,
         html! {
+            input type="hidden" name="access_version" value=(typed.text("access_version"));
             (ui::select_field(&events, &choices)) (ui::field(&paths)) (ui::field(&filter))
             div.actions { (ui::submit("Set", Tone::Info)) }
         },
@@ -149,7 +151,11 @@ async fn set_access(shell: Shell, Path(id): Path<String>, Fields(typed): Fields)
                 paths: paths.filter(|path| !path.is_empty()).map(str::to_owned).collect(),
                 filter: typed.text("filter").to_owned(),
             };
-            match shell.engine().set_event_access(shell.context(), id, access).await {
+            let set = async {
+                let version = Some(typed.version("access_version")?);
+                shell.engine().set_event_access(shell.context(), id, version, access).await
+            };
+            match set.await {
                 Ok(()) => Ok(shell.done(&format!("/administration/accounts/{id}"), "Saved.")),
                 Err(error) => {
                     let account = find(&shell, id).await?;
@@ -204,7 +210,7 @@ fn password_question(action: &str) -> Question<'_> {
         id: "password-dialog",
         trigger: "Reset password…",
         title: "Make a new password?",
-        text: "It is shown once. The account is signed out everywhere and must change it at the next sign-in.",
+        text: "It is shown once. The account is signed out everywhere, its tokens are revoked, and it must change the password at the next sign-in.",
         action,
         submit: "Make a new password",
         is_final: false,
@@ -229,7 +235,7 @@ async fn save(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Re
     shell
         .answer(async {
             let id: AccountId = path_of(&id)?;
-            let version = typed.text("version").parse().ok();
+            let version = Some(typed.version("version")?);
             // What was not touched stays to the second: an end need not be at midnight.
             let before = find(&shell, id).await?.expires_at;
             let saved = async {

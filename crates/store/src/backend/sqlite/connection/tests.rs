@@ -81,3 +81,14 @@ fn bytes_that_are_called_text_and_are_none_stay_readable() {
     let found = one(&mut connection, "SELECT CAST(x'ff00' AS TEXT) AS n", &[]);
     assert_eq!(found, SqlValue::Bytes(vec![0xff, 0]));
 }
+
+#[test]
+fn a_question_without_end_is_broken_off_and_the_next_one_is_answered() {
+    let mut connection = opened();
+    connection.limit(std::time::Duration::from_millis(20)).unwrap();
+    let endless = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c)
+                   SELECT COUNT(*) AS n FROM c";
+    let broken = connection.run(endless.into(), &[]);
+    assert!(matches!(broken, Err(Error::Unavailable(_))), "{:?}", broken.err());
+    assert_eq!(one(&mut connection, "SELECT 7 AS n", &[]), SqlValue::Int(7));
+}
