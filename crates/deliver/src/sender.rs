@@ -24,6 +24,8 @@ pub(crate) struct Notice {
     pub(crate) link: Option<String>,
     /// More text, where there is some.
     pub(crate) text: String,
+    /// Whom it is for, where the chat can mention people: handles and names.
+    pub(crate) mentions: Vec<String>,
 }
 
 /// A parcel as notices: one for each event, or the message.
@@ -35,6 +37,7 @@ pub(crate) fn notices(parcel: &Parcel) -> Vec<Notice> {
             facts: message.facts.clone(),
             link: message.link.clone(),
             text: message.text.clone(),
+            mentions: message.mentions.clone(),
         }],
         Content::Events(events) => {
             events.iter().map(|sealed| of_event(sealed.event(), &parcel.public_url)).collect()
@@ -58,6 +61,7 @@ fn of_event(event: &Event, public_url: &str) -> Notice {
         facts,
         link: Some(format!("{}/events/{}", public_url.trim_end_matches('/'), event.id)),
         text: String::new(),
+        mentions: Vec::new(),
     }
 }
 

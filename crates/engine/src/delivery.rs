@@ -107,6 +107,9 @@ pub struct Message {
     /// Messages of one key replace each other at the receiver, where it knows such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Whom a chat is to mention, where it has a markup for that: handles and names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<String>,
 }
 
 impl Message {

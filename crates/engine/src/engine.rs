@@ -273,7 +273,7 @@ impl Engine {
             tokio::spawn(crate::job::runner::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::reaction::dispatcher::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::notification::herald::run(engine.clone(), stopped.clone())),
-            tokio::spawn(crate::notification::coverage::run(engine.clone(), stopped.clone())),
+            tokio::spawn(crate::notification::coverage::walk::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::alert::watch::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::node::run(engine.clone(), stopped.clone())),
             tokio::spawn(crate::remembered::run(engine.clone(), stopped.clone())),

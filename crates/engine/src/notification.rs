@@ -3,7 +3,8 @@
 //! A trigger's step names a profile and leaves a call; the herald decides it. Read in this order:
 //! `profile` and `template` (what is configured), `recipient` (who is meant), `decide` (who is told
 //! by which channel, when, and who not: pure), `compose` (what they read), `write` (decisions and
-//! what follows from them), `herald` (the loop). See docs/decisions/0013-notifications.md.
+//! what follows from them), `release` (what was held and is due), `herald` (the loop). See
+//! docs/decisions/0013-notifications.md.
 //!
 //! Nothing here opens a connection: messages are queued as deliveries.
 
@@ -15,12 +16,15 @@ mod contact;
 pub(crate) mod coverage;
 pub(crate) mod decide;
 mod default;
+mod duplicate;
+mod failure;
 pub(crate) mod herald;
 mod preview;
 pub(crate) mod profile;
 mod query;
 mod quiet;
 pub(crate) mod recipient;
+mod release;
 mod template;
 mod write;
 
@@ -32,7 +36,7 @@ pub use contact::{Contact, GroupContact, RefusedAddress};
 pub use coverage::{Coverage, EstateCoverage, Route};
 pub(crate) use default::defaults;
 pub use preview::{Preview, PreviewRow, Sending};
-pub use profile::{ALL, BELL, Digest, Grouping, Level, Profile, Recipient, is_address};
+pub use profile::{ALL, BELL, Digest, Grouping, LEVELS_MAX, Level, Profile, Recipient, is_address};
 pub use query::{SENT, Told, Why};
 pub use quiet::{DAYS, Quiet};
 pub use template::{Rendered, Template, example as template_example, fields as template_fields};

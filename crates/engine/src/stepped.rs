@@ -6,6 +6,8 @@ use chancery_event::Environment;
 use crate::agenda::Agenda;
 use crate::delivery::courier::Courier;
 use crate::engine::Opened;
+use crate::notification::canary::Lookout;
+use crate::notification::coverage::walk::Walk;
 use crate::notification::herald::Herald;
 use crate::reaction::dispatcher::{Place, round};
 use crate::sealer::Sealer;
@@ -20,6 +22,8 @@ pub struct Stepped {
     place: Place,
     herald: Herald,
     courier: Option<Courier>,
+    walk: Walk,
+    canary: Lookout,
 }
 
 impl Stepped {
@@ -36,7 +40,8 @@ impl Stepped {
         let sender = engine.settings().sender.clone();
         let courier = sender.map(|sender| Courier::new(engine.clone(), sender));
         let (place, herald) = (Place::default(), Herald::default());
-        Ok(Self { engine, sealer, agenda, place, herald, courier })
+        let (walk, canary) = (Walk::default(), Lookout::default());
+        Ok(Self { engine, sealer, agenda, place, herald, courier, walk, canary })
     }
 
     /// The engine.
@@ -78,6 +83,24 @@ impl Stepped {
     pub async fn notify(&mut self) -> Result<(), Error> {
         while self.herald.round(&self.engine).await? {}
         Ok(())
+    }
+
+    /// Looks at whom every certificate reaches, and at the canary under way.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn cover(&mut self) -> Result<(), Error> {
+        while self.walk.round(&self.engine).await? {}
+        self.canary.judge(&self.engine).await
+    }
+
+    /// Puts a canary in, as its schedule does; answers what its job would.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn put_canary(&self) -> Result<serde_json::Value, Error> {
+        let context = crate::Context::system(self.engine.environment());
+        self.engine.put_canary(&context).await
     }
 
     /// Sends what is due, and books what came of it.

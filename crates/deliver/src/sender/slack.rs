@@ -6,8 +6,8 @@ use chancery_engine::Error;
 use chancery_engine::delivery::{Address, Checked, Definition, Parcel, Secrets, Sent};
 use serde_json::{Value, json};
 
+use super::notices;
 use super::webhook::{broken, not_in_clear};
-use super::{cut, notices};
 use crate::settings::Settings;
 use crate::wire::address::Target;
 use crate::wire::http::{Call, Client};
@@ -69,9 +69,53 @@ pub(crate) async fn post(client: &Client, address: &Address, body: Value) -> Sen
     client.send(call).await
 }
 
-/// The characters that Slack's markup gives a meaning.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+/// Characters of a section at most: Slack refuses a message with a longer one.
+const SECTION_MAX: usize = 2_900;
+/// People that one message mentions at most.
+const MENTIONS_MAX: usize = 20;
+
+/// A text with the characters escaped that Slack's markup gives a meaning, cut so that it has at
+/// most so many characters then.
+fn escaped(text: &str, most: usize) -> String {
+    let mut escaped = String::new();
+    let mut left = most.saturating_sub(1);
+    for c in text.chars() {
+        let shown = match c {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            _ => "",
+        };
+        let length = if shown.is_empty() { 1 } else { shown.len() };
+        let Some(rest) = left.checked_sub(length) else {
+            escaped.push('…');
+            break;
+        };
+        left = rest;
+        match shown {
+            "" => escaped.push(c),
+            shown => escaped.push_str(shown),
+        }
+    }
+    escaped
+}
+
+/// Whom a message is for. A handle is markup only if it means one person or one group of them: what
+/// people enter about themselves wakes no whole channel.
+fn mentioned(whom: &[String]) -> String {
+    let one = |handle: &String| {
+        let id = handle.strip_prefix("<@").or_else(|| handle.strip_prefix("<!subteam^"));
+        let is_id = id.and_then(|id| id.strip_suffix('>')).is_some_and(|id| {
+            let good = id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+            good && (1..=40).contains(&id.len())
+        });
+        if is_id { handle.clone() } else { escaped(handle, 60) }
+    };
+    let mut names: Vec<String> = whom.iter().take(MENTIONS_MAX).map(one).collect();
+    if whom.len() > names.len() {
+        names.push(format!("{} more", whom.len() - names.len()));
+    }
+    names.join(", ")
 }
 
 fn card(parcel: &Parcel) -> Value {
@@ -83,11 +127,15 @@ fn card(parcel: &Parcel) -> Value {
             "warning" => ":large_yellow_circle:",
             _ => ":large_blue_circle:",
         };
-        let title = escaped(&cut(&notice.title, 300));
+        let title = escaped(&notice.title, 500);
         let mut text = format!("{mark} *{title}* ({})", notice.severity);
+        if !notice.mentions.is_empty() {
+            text.push_str(&format!("\nFor {}", mentioned(&notice.mentions)));
+        }
         if !notice.text.is_empty() {
+            let left = SECTION_MAX.saturating_sub(text.chars().count() + 1);
             text.push('\n');
-            text.push_str(&escaped(&cut(&notice.text, 2_000)));
+            text.push_str(&escaped(&notice.text, left));
         }
         blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } }));
         let fields: Vec<Value> = notice
@@ -95,7 +143,7 @@ fn card(parcel: &Parcel) -> Value {
             .iter()
             .take(10)
             .map(|(name, value)| {
-                let text = format!("*{}*\n{}", escaped(name), escaped(&cut(value, 500)));
+                let text = format!("*{}*\n{}", escaped(name, 200), escaped(value, 1_000));
                 json!({ "type": "mrkdwn", "text": text })
             })
             .collect();
@@ -109,5 +157,28 @@ fn card(parcel: &Parcel) -> Value {
         }
     }
     let title = notices.first().map_or("Chancery", |notice| notice.title.as_str());
-    json!({ "text": escaped(&cut(title, 300)), "blocks": blocks })
+    json!({ "text": escaped(title, 500), "blocks": blocks })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_person_or_a_group_is_mentioned_by_markup() {
+        let whom = ["<@U024BE7LH>", "<!subteam^S01>", "<!channel>", "<!here|x>", "ada", "<@u1>"];
+        let whom: Vec<String> = whom.iter().map(|one| (*one).to_owned()).collect();
+        assert_eq!(
+            mentioned(&whom),
+            "<@U024BE7LH>, <!subteam^S01>, &lt;!channel&gt;, &lt;!here|x&gt;, ada, &lt;@u1&gt;"
+        );
+        assert!(mentioned(&vec!["<@U1>".to_owned(); 100]).ends_with(", 80 more"));
+    }
+
+    #[test]
+    fn a_text_is_cut_after_it_is_escaped_and_between_characters() {
+        assert_eq!(escaped("a&b", 100), "a&amp;b");
+        let cut = escaped(&"&".repeat(2_000), 100);
+        assert!(cut.chars().count() <= 100 && cut.ends_with("&amp;…"), "{cut}");
+    }
 }

@@ -36,6 +36,11 @@ fn card(parcel: &Parcel) -> Value {
     })
 }
 
+/// Lines of one message at most.
+const LINES_MAX: usize = 60;
+
+/// What a card shows of one notice. Texts are runs of plain text, because a card gives others'
+/// words, such as the name in a certificate, the meaning of markup: links in an official message.
 fn items(notice: &Notice) -> Vec<Value> {
     let colour = match notice.severity.as_str() {
         "critical" | "error" => "attention",
@@ -43,19 +48,46 @@ fn items(notice: &Notice) -> Vec<Value> {
         _ => "default",
     };
     let title = format!("{} ({})", cut(&notice.title, 300), notice.severity);
-    let mut items = vec![json!({ "type": "TextBlock", "text": title, "weight": "bolder",
-        "color": colour, "wrap": true })];
-    if !notice.text.is_empty() {
-        items.push(json!({ "type": "TextBlock", "text": cut(&notice.text, 2_000), "wrap": true }));
+    let run = json!({ "type": "TextRun", "text": title, "weight": "bolder", "color": colour });
+    let mut items = vec![json!({ "type": "RichTextBlock", "inlines": [run] })];
+    let text = cut(&notice.text, 2_000);
+    for line in text.lines().filter(|line| !line.trim().is_empty()).take(LINES_MAX) {
+        let run = json!({ "type": "TextRun", "text": line });
+        items.push(json!({ "type": "RichTextBlock", "inlines": [run], "spacing": "small" }));
     }
+    // A table knows no plain text: what would be a link is taken apart.
+    let plain = |text: &str| text.replace("](", "] (");
     let facts: Vec<Value> = notice
         .facts
         .iter()
         .take(20)
-        .map(|(name, value)| json!({ "title": name, "value": cut(value, 500) }))
+        .map(|(name, value)| json!({ "title": plain(name), "value": plain(&cut(value, 500)) }))
         .collect();
     if !facts.is_empty() {
         items.push(json!({ "type": "FactSet", "facts": facts }));
     }
     items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_no_markup() {
+        let link = "[Renew now](https://evil.example)";
+        let notice = Notice {
+            title: link.to_owned(),
+            severity: "warning".to_owned(),
+            facts: vec![("certificate".to_owned(), link.to_owned())],
+            link: None,
+            text: format!("one\n\n{link}"),
+            mentions: Vec::new(),
+        };
+        let items = items(&notice);
+        let kinds: Vec<&str> = items.iter().map(|item| item["type"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["RichTextBlock", "RichTextBlock", "RichTextBlock", "FactSet"]);
+        assert_eq!(items[2]["inlines"][0]["text"], link);
+        assert_eq!(items[3]["facts"][0]["value"], "[Renew now] (https://evil.example)");
+    }
 }

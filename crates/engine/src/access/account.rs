@@ -9,6 +9,7 @@ use chancery_event::types::{Word, account as types};
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::Link;
 use chancery_store::table::account::{self, Account};
+use chancery_store::table::contact;
 use chancery_store::table::session as sessions;
 
 use super::{password, session};
@@ -294,6 +295,7 @@ impl Engine {
                     crate::automation::check::unreferred(tx, "account", &row.name).await?;
                     session::end_all(tx, scribe, id, None, "revoked").await?;
                     account::delete(tx, id).await?;
+                    contact::delete(tx, "account", &id.to_string()).await?;
                     let payload =
                         types::Delete { account_id: Some(id), login_name: Some(row.name.clone()) };
                     let draft = Draft::new(&payload)?.person(target(id), row.name);

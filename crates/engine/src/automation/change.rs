@@ -10,6 +10,7 @@ use chancery_event::types::configuration as types;
 use chancery_event::{Target, TargetKind};
 use chancery_store::Tx;
 use chancery_store::table::automation as table;
+use chancery_store::table::notice;
 use serde_json::{Map, Value};
 
 use super::{Book, Class, Object, check, check_name};
@@ -267,6 +268,10 @@ pub(super) async fn change(
             (_, Some(new)) => {
                 let object = Object { revision, ..new.clone() };
                 table::put(tx, &object.row()).await?;
+                if edit.class == Class::Profile && object.enabled {
+                    // What it holds is decided again: digest and quiet hours may be others.
+                    notice::hasten_profile(tx, &edit.name, scribe.now()).await?;
+                }
                 object
             }
             (Some(_), None) => {

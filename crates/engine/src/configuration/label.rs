@@ -3,6 +3,7 @@
 use chancery_event::id::{GroupId, RaProfileId};
 use chancery_event::types::configuration as types;
 use chancery_event::{Target, TargetKind};
+use chancery_store::table::contact;
 use chancery_store::table::label::{self, Class, Label};
 
 use super::{Changes, description, name, same_version, shortened, taken, unused};
@@ -199,6 +200,9 @@ impl Engine {
                     unreferred(tx, class.word(), &old.name).await?;
                     unused(class.noun(), label::uses(tx, class.class(), &id).await?)?;
                     label::delete(tx, class.class(), &id).await?;
+                    if class == LabelClass::Group {
+                        contact::delete(tx, "group", &id).await?;
+                    }
                     let payload = types::Delete {
                         object_name: Some(old.name.clone()),
                         certificates: Some(0),

@@ -82,6 +82,13 @@ impl Active {
         Ok(Self { name: name.to_owned(), version, definition, filter })
     }
 
+    /// Whether a certificate is among those it looks at, as far as its filter says at a time.
+    pub(crate) fn covers(&self, subject: &crate::reaction::Subject, at: Timestamp) -> bool {
+        let Some(scope) = &self.filter else { return true };
+        let compiled = scope.filter.compile(&scope.schema);
+        compiled.is_ok_and(|filter| filter.holds(&subject.searchable(), at.micros()))
+    }
+
     /// The thresholds of an object.
     pub(crate) fn course(&self, start: Timestamp, end: Timestamp) -> Course {
         let repeat = self.definition.repeat.as_ref().map(|(_, micros)| *micros);

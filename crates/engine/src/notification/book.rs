@@ -30,6 +30,8 @@ pub(crate) struct Named {
     pub(crate) profile: Profile,
     /// The template it names, or the built-in one.
     pub(crate) template: Template,
+    /// It names one that is switched off or cannot be read: the built-in one stands in.
+    pub(crate) lacks_template: bool,
 }
 
 impl Profiles {
@@ -56,11 +58,13 @@ impl Profiles {
         let named = |object: &Object| {
             let profile = Profile::read(&object.body).ok()?;
             let own = profile.template.as_ref().and_then(|name| templates.get(name)).cloned();
+            let lacks_template = profile.template.is_some() && own.is_none();
             let named = Named {
                 name: object.name.clone(),
                 version: object.version,
                 is_enabled: object.enabled,
                 template: own.unwrap_or_else(Template::built_in),
+                lacks_template,
                 profile,
             };
             Some((object.name.clone(), named))

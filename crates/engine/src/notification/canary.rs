@@ -4,23 +4,30 @@
 //!
 //! The job puts the certificate in; another loop looks whether the message arrived through every
 //! channel in time. Absence is an event and an alert (the bell is one path), and a message through
-//! a channel that works (the other). The certificate is deleted when it was judged.
+//! a channel that works (the other). The certificate is deleted when it was judged. A setting says
+//! how far it has come before every step, so that a crash leaves no certificate that nobody knows.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chancery_event::id::{AlertId, CertificateId, DeliveryId};
 use chancery_event::types::delivery as types;
 use chancery_event::{Severity, Target, TargetKind, Timestamp};
 use chancery_pki::make::{self, Key, Template};
 use chancery_store::table::notice::{self, Query};
-use chancery_store::table::{alert as alerts, delivery as deliveries, setting};
-use chancery_store::{Link, Tx};
+use chancery_store::table::{
+    alert as alerts, certificate as inventory, delivery as deliveries, setting,
+};
+use chancery_store::{Link, Tx, log};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::profile::BELL;
+use super::book::Profiles;
+use super::decide;
+use super::profile::{ALL, BELL};
 use super::recipient::Directory;
 use crate::alert::{self, NewAlert};
+use crate::automation::Book;
 use crate::delivery::{self, Message};
 use crate::inventory::{PlacementRequest, Source, Upload, UploadAnswer, UploadMode};
 use crate::job::JobError;
@@ -38,12 +45,63 @@ const AGE: i64 = 200 * Timestamp::DAY;
 /// It ends so long after it came in.
 const REST: i64 = 12 * 3_600 * Timestamp::SECOND;
 
+/// One that is being put in for longer than this was left behind by a program that ended.
+const ABANDONED: i64 = 600 * Timestamp::SECOND;
+/// One that nobody judged for so long makes room for the next.
+const STALE: i64 = Timestamp::DAY;
+/// Name in its certificate: nothing else is ever deleted.
+const NAME: &str = "canary.chancery.invalid";
+/// So far may the dispatcher be behind, in indexes, without being behind.
+const BEHIND: u64 = 256;
+
 /// The canary under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Canary {
-    certificate: CertificateId,
+    /// `None`: it is being put in.
+    certificate: Option<CertificateId>,
     /// Microseconds.
     since: i64,
+    /// The channels that its profile names, as it was put in.
+    channels: Vec<String>,
+    /// How it went is told; what is left is to take it away.
+    is_judged: bool,
+}
+
+impl Canary {
+    fn stored(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|error| Error::Internal(format!("canary: {error}")))
+    }
+}
+
+/// The canary under way, as it is stored and as it is read.
+async fn current(link: &mut Link) -> Result<Option<(String, Canary)>, Error> {
+    let text = setting::find(link, CURRENT).await?;
+    let read = text.map(|text| (serde_json::from_str(&text).ok(), text));
+    Ok(read.and_then(|(canary, text)| canary.map(|canary| (text, canary))))
+}
+
+/// Puts the setting if it still says what was read; false if somebody else changed it.
+async fn exchange(
+    engine: &Engine,
+    name: &'static str,
+    old: Option<String>,
+    new: String,
+) -> Result<bool, Error> {
+    let work = Arc::new((old, new));
+    let store = &engine.0.store;
+    let exchanged = store.transaction(name, move |tx: &mut Tx| {
+        let work = work.clone();
+        Box::pin(async move {
+            let (old, new) = &*work;
+            let known = setting::find(tx, CURRENT).await?;
+            if known.as_deref().unwrap_or_default() != old.as_deref().unwrap_or_default() {
+                return Ok::<bool, Error>(false);
+            }
+            setting::put(tx, CURRENT, new).await?;
+            Ok(true)
+        })
+    });
+    exchanged.await
 }
 
 /// How it went with one channel.
@@ -54,23 +112,61 @@ struct Arrival {
     missed: Option<String>,
 }
 
+/// The profile that tells of it.
+const PROFILE: &str = "canary";
+/// Between two looks.
+const TICK: Duration = Duration::from_secs(1);
+
 /// Key of the alert that the canary did not arrive through a channel.
 fn alert_key(channel: &str) -> String {
     format!("canary_missed:destination/{channel}")
 }
 
 impl Engine {
-    /// Puts a canary into the inventory; the one before it goes.
+    /// Puts a canary into the inventory, unless one is under way: what does not arrive of that one
+    /// is found out first.
     pub(crate) async fn run_canary(&self, context: &Context) -> Result<Value, JobError> {
         self.put_canary(context).await.map_err(JobError::of)
     }
 
-    async fn put_canary(&self, context: &Context) -> Result<Value, Error> {
-        let found = setting::find(&mut self.link().await?, CURRENT).await?;
-        if let Some(known) = found.and_then(|text| serde_json::from_str::<Canary>(&text).ok()) {
-            self.remove_canary(known.certificate).await?;
-        }
+    pub(crate) async fn put_canary(&self, context: &Context) -> Result<Value, Error> {
         let now = self.environment().now();
+        let mut link = self.link().await?;
+        let known = setting::find(&mut link, CURRENT).await?;
+        if let Some((_, canary)) = current(&mut link).await?
+            && now.since(Timestamp::from_micros(canary.since)) < STALE
+        {
+            return Ok(json!({ "skipped": "one is under way" }));
+        }
+        let directory = Directory::read(&mut link, now).await?;
+        let profiles = Profiles::of(&Book::read(&mut link).await?);
+        drop(link);
+        let names = match profiles.find(PROFILE).filter(|named| named.is_enabled) {
+            Some(named) => named.profile.channels.clone(),
+            None => vec![ALL.to_owned()],
+        };
+        let channels = decide::channels(&names, &directory);
+        let planned = Canary { certificate: None, since: now.micros(), channels, is_judged: false };
+        let text = planned.stored()?;
+        if !exchange(self, "canary.plan", known, text.clone()).await? {
+            return Ok(json!({ "skipped": "one is under way" }));
+        }
+        self.remove_canaries().await?;
+        match self.hatch(context, now).await {
+            Ok(id) => {
+                let canary = Canary { certificate: Some(id), ..planned };
+                exchange(self, "canary.put", Some(text), canary.stored()?).await?;
+                Ok(json!({ "certificate": id.to_string() }))
+            }
+            Err(error) => {
+                exchange(self, "canary.clear", Some(text), String::new()).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Uploads the certificate of a canary.
+    async fn hatch(&self, context: &Context, now: Timestamp) -> Result<CertificateId, Error> {
         let seed = self.environment().random::<16>();
         let der =
             certificate(now, &seed).map_err(|error| Error::Internal(format!("canary: {error}")))?;
@@ -88,91 +184,150 @@ impl Engine {
             UploadAnswer::Done(items) => items.into_iter().find_map(|item| item.result.ok()),
             UploadAnswer::Queued(_) => None,
         };
-        let id = id.ok_or_else(|| Error::Internal("the canary was not let in".to_owned()))?;
-        let canary = Canary { certificate: id, since: now.micros() };
-        let text = serde_json::to_string(&canary)
-            .map_err(|error| Error::Internal(format!("canary: {error}")))?;
-        self.0
-            .store
-            .transaction("canary.put", move |tx: &mut Tx| {
-                let text = text.clone();
-                Box::pin(async move { Ok::<(), Error>(setting::put(tx, CURRENT, &text).await?) })
-            })
-            .await?;
-        Ok(json!({ "certificate": id.to_string() }))
+        id.ok_or_else(|| Error::Internal("the canary was not let in".to_owned()))
     }
 
-    async fn remove_canary(&self, id: CertificateId) -> Result<(), Error> {
+    /// Takes every canary out of the inventory, also one that a program left behind when it ended.
+    async fn remove_canaries(&self) -> Result<(), Error> {
         let context = Context::system(self.environment());
-        match self.delete_certificate(&context, id, None).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
+        let mut link = self.link().await?;
+        let mut ids = Vec::new();
+        for id in inventory::in_folder(&mut link, FOLDER, 1_000).await? {
+            let row = inventory::find(&mut link, id).await?;
+            if row.is_some_and(|row| row.path == FOLDER && row.subject_dn.contains(NAME)) {
+                ids.push(id);
+            }
         }
+        drop(link);
+        for id in ids {
+            match self.delete_certificate(&context, id, None).await {
+                Ok(()) | Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 
 fn certificate(now: Timestamp, seed: &[u8; 16]) -> Result<Vec<u8>, make::MakeError> {
     let key = Key::from_seed(&[seed.as_slice(), b"canary"].concat())?;
     let (from, until) = (now.plus(-AGE).micros(), now.plus(REST).micros());
-    let mut template = Template::leaf(&["canary.chancery.invalid"], from, until);
+    let mut template = Template::leaf(&[NAME], from, until);
     template.serial = make::serial(&[seed.as_slice(), b"canary"].concat());
     make::certificate(&template, &key, None)
 }
 
-/// Looks whether the canary under way arrived, and judges it when it did everywhere or its time is
-/// over; true if it was judged.
-pub(crate) async fn look(engine: &Engine) -> Result<bool, Error> {
-    let mut link = engine.link().await?;
-    let Some(text) = setting::find(&mut link, CURRENT).await? else { return Ok(false) };
-    let Ok(canary) = serde_json::from_str::<Canary>(&text) else { return Ok(false) };
-    let now = engine.environment().now();
-    let waited = now.since(Timestamp::from_micros(canary.since));
-    let directory = Directory::read(&mut link, now).await?;
-    let arrivals = arrivals(&mut link, &directory, &canary).await?;
-    drop(link);
-    let all = arrivals.iter().all(|arrival| arrival.missed.is_none());
-    if !all && waited < PATIENCE {
-        return Ok(false);
+/// Looks after the canary under way.
+#[derive(Default)]
+pub(crate) struct Lookout {
+    /// Since when this node looks: what happened while nobody worked is nobody's fault.
+    since: Option<Timestamp>,
+    looked_at: Option<Instant>,
+}
+
+impl Lookout {
+    /// Looks whether the canary arrived, and judges it when it did everywhere or its time is over.
+    pub(crate) async fn look(&mut self, engine: &Engine) -> Result<(), Error> {
+        if self.looked_at.is_some_and(|at| at.elapsed() < TICK) {
+            return Ok(());
+        }
+        self.looked_at = Some(Instant::now());
+        self.judge(engine).await
     }
-    let work = Arc::new((arrivals, directory, text));
+
+    /// As [`Lookout::look`], however short ago it looked.
+    pub(crate) async fn judge(&mut self, engine: &Engine) -> Result<(), Error> {
+        let now = engine.environment().now();
+        let since = *self.since.get_or_insert(now);
+        let mut link = engine.link().await?;
+        let Some((text, canary)) = current(&mut link).await? else { return Ok(()) };
+        let waited = now.since(since.max(Timestamp::from_micros(canary.since)));
+        let Some(id) = canary.certificate.filter(|_| !canary.is_judged) else {
+            drop(link);
+            return match canary.is_judged || waited > ABANDONED {
+                true => take_away(engine, text).await,
+                false => Ok(()),
+            };
+        };
+        let directory = Directory::read(&mut link, now).await?;
+        let arrivals = arrivals(&mut link, &directory, &canary, id).await?;
+        let patience = match is_behind(&mut link).await? {
+            true => 2 * PATIENCE,
+            false => PATIENCE,
+        };
+        drop(link);
+        let all = arrivals.iter().all(|arrival| arrival.missed.is_none());
+        if !all && waited < patience {
+            return Ok(());
+        }
+        let judged = Canary { is_judged: true, ..canary }.stored()?;
+        let verdict = Verdict { arrivals, directory, waited };
+        if pass(engine, verdict, &text, &judged).await? {
+            take_away(engine, judged).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the triggers are still busy with what came before.
+async fn is_behind(link: &mut Link) -> Result<bool, Error> {
+    let seen = log::cursor(link, crate::reaction::dispatcher::CURSOR).await?;
+    Ok(seen.0 + BEHIND < log::latest_index(link).await?.0)
+}
+
+/// Deletes the certificate, and then forgets it: not the other way round, because one that nobody
+/// knows would end as a real one does.
+async fn take_away(engine: &Engine, text: String) -> Result<(), Error> {
+    engine.remove_canaries().await?;
+    exchange(engine, "canary.clear", Some(text), String::new()).await.map(|_| ())
+}
+
+/// How it went, all in all.
+struct Verdict {
+    arrivals: Vec<Arrival>,
+    directory: Directory,
+    waited: i64,
+}
+
+/// Tells how it went; false if somebody else has.
+async fn pass(engine: &Engine, verdict: Verdict, old: &str, new: &str) -> Result<bool, Error> {
+    let work = Arc::new((verdict, old.to_owned(), new.to_owned()));
     let scribe = engine.scribe(&Context::system(engine.environment()));
     let public_url = engine.settings().public_url.clone();
-    let woken = engine
-        .0
-        .store
-        .transaction("canary.judge", move |tx: &mut Tx| {
-            let (work, scribe) = (work.clone(), scribe.clone());
-            let public_url = public_url.clone();
-            Box::pin(async move {
-                let (arrivals, directory, text) = &*work;
-                // Another one was put in meanwhile, or somebody else judged it.
-                if setting::find(tx, CURRENT).await?.as_deref() != Some(text.as_str()) {
-                    return Ok::<Option<String>, Error>(None);
-                }
-                setting::put(tx, CURRENT, "").await?;
-                judge(tx, &scribe, arrivals, directory, waited, &public_url).await
-            })
+    let store = &engine.0.store;
+    let passed = store.transaction("canary.judge", move |tx: &mut Tx| {
+        let (work, scribe) = (work.clone(), scribe.clone());
+        let public_url = public_url.clone();
+        Box::pin(async move {
+            let (verdict, old, new) = &*work;
+            if setting::find(tx, CURRENT).await?.as_deref() != Some(old.as_str()) {
+                return Ok::<_, Error>(None);
+            }
+            setting::put(tx, CURRENT, new).await?;
+            judge(tx, &scribe, verdict, &public_url).await.map(Some)
         })
-        .await?;
+    });
+    let Some(woken) = passed.await? else { return Ok(false) };
     if let Some(channel) = woken {
         engine.wake_courier_for(&channel);
     }
-    engine.remove_canary(canary.certificate).await?;
     Ok(true)
 }
 
-/// How it went with every channel that is on, and with the bell.
+/// How it went with every channel that was named and is still on, and with the bell.
 async fn arrivals(
     link: &mut Link,
     directory: &Directory,
     canary: &Canary,
+    id: CertificateId,
 ) -> Result<Vec<Arrival>, Error> {
-    let object = format!("certificate/{}", canary.certificate);
+    let object = format!("certificate/{id}");
     let query = Query { object: Some(object), ..Query::default() };
     let told = notice::page(link, &query, 1_000).await?;
-    let on = directory.channels.values().filter(|row| row.enabled).map(|row| row.name.as_str());
+    let is_on =
+        |name: &str| name == BELL || directory.channels.get(name).is_some_and(|row| row.enabled);
     let mut arrivals = Vec::new();
-    for channel in std::iter::once(BELL).chain(on) {
+    for channel in canary.channels.iter().map(String::as_str).filter(|name| is_on(name)) {
         let own: Vec<_> = told.iter().filter(|notice| notice.channel == channel).collect();
         let mut missed = Some("not_told".to_owned());
         for notice in own {
@@ -198,9 +353,7 @@ async fn arrivals(
 async fn judge(
     tx: &mut Tx,
     scribe: &crate::scribe::Scribe,
-    arrivals: &[Arrival],
-    directory: &Directory,
-    waited: i64,
+    Verdict { arrivals, directory, waited }: &Verdict,
     public_url: &str,
 ) -> Result<Option<String>, Error> {
     let waited_s = u64::try_from(waited / Timestamp::SECOND).unwrap_or(0);
@@ -225,7 +378,7 @@ async fn judge(
         let new = NewAlert {
             message: format!(
                 "A synthetic certificate was about to end, and its message did not arrive through \
-                 {}: {}. Notices says what was decided; the page of the channel how it goes with it.",
+                 {}: {}. Notices says what was decided; the page of the channel how it goes there.",
                 arrival.channel,
                 why.replace('_', " ")
             ),
@@ -260,24 +413,32 @@ async fn second_path(
     let names: Vec<&str> = lost.iter().map(|(name, _)| *name).collect();
     let is_mail =
         directory.channels.get(&path.channel).is_some_and(|channel| channel.kind == "email");
-    let recipients = if is_mail { directory.addresses_of(Role::Administrator) } else { Vec::new() };
-    if is_mail && recipients.is_empty() {
-        return Ok(None);
-    }
-    let subject = format!("The canary did not arrive through {}", names.join(", "));
-    let message = Message {
-        text: format!(
-            "A synthetic certificate was about to end, and nothing told of it by: {}.\n\
-             Real certificates would not be heard of there either.",
-            names.join(", ")
-        ),
-        subject,
-        recipients,
-        severity: Some(Severity::Error.as_str().to_owned()),
-        link: Some(format!("{}/alerts/{alert}", public_url.trim_end_matches('/'))),
-        ..Message::default()
+    // Each by itself: one address that is refused must not keep it from the others.
+    let recipients: Vec<Vec<String>> = match is_mail {
+        true => {
+            let mut addresses = directory.addresses_of(Role::Administrator);
+            addresses.sort();
+            addresses.dedup();
+            addresses.into_iter().map(|address| vec![address]).collect()
+        }
+        false => vec![Vec::new()],
     };
-    let id = scribe.environment().id::<DeliveryId>();
-    delivery::enqueue(tx, id, &path.channel, "message", &message, scribe.now()).await?;
-    Ok(Some(path.channel.clone()))
+    let subject = format!("The canary did not arrive through {}", names.join(", "));
+    for recipients in &recipients {
+        let message = Message {
+            text: format!(
+                "A synthetic certificate was about to end, and nothing told of it by: {}.\n\
+                 Real certificates would not be heard of there either.",
+                names.join(", ")
+            ),
+            subject: subject.clone(),
+            recipients: recipients.clone(),
+            severity: Some(Severity::Error.as_str().to_owned()),
+            link: Some(format!("{}/alerts/{alert}", public_url.trim_end_matches('/'))),
+            ..Message::default()
+        };
+        let id = scribe.environment().id::<DeliveryId>();
+        delivery::enqueue(tx, id, &path.channel, "message", &message, scribe.now()).await?;
+    }
+    Ok((!recipients.is_empty()).then(|| path.channel.clone()))
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chancery_event::filter::{Object as _, Value as Held};
+use chancery_event::filter::{FieldKind, Object as _, Value as Held};
 use chancery_event::id::AlertId;
 use chancery_event::{Event, EventType, LogIndex, TargetKind, Timestamp, sentence};
+use chancery_store::table::attribute::Attribute;
 use chancery_store::table::certificate::search as inventory;
 use serde_json::{Map, Value, json};
 
@@ -12,8 +13,10 @@ use super::template::{Rendered, Template, weight};
 use crate::delivery::Message;
 use crate::reaction::Subject;
 
-/// Notices that one digest shows in full at most; the others are counted.
-const DIGEST_MAX: usize = 100;
+/// Notices that one digest shows at most; the others are counted.
+pub(super) const DIGEST_MAX: usize = 100;
+/// Characters of a digest in a chat, as the chat counts them.
+const CHAT_MAX: usize = 1_800;
 /// Fields of a certificate that have several values.
 const LISTS: [&str; 2] = ["name", "group"];
 
@@ -133,6 +136,34 @@ fn object(subject: &Subject) -> Value {
     Value::Object(members)
 }
 
+/// A plausible certificate, as templates see one.
+pub(super) fn example_object(attributes: &[Attribute]) -> Value {
+    let value = |kind: &FieldKind| match kind {
+        FieldKind::Integer => json!(7),
+        FieldKind::Decimal => json!(7.5),
+        FieldKind::Boolean => json!(true),
+        FieldKind::Timestamp => json!("2027-01-31T12:00:00.000000Z"),
+        _ => json!("example"),
+    };
+    let (mut members, mut own) = (Map::new(), Map::new());
+    for field in inventory::schema(attributes).fields() {
+        let value = match LISTS.contains(&&*field.name) {
+            true => json!(["www.example.org", "example.org"]),
+            false => value(&field.kind),
+        };
+        match field.name.strip_prefix("attribute.") {
+            Some(name) => drop(own.insert(name.to_owned(), value)),
+            None => {
+                for name in field.aliases.iter().chain([&field.name]) {
+                    members.insert(name.clone(), value.clone());
+                }
+            }
+        }
+    }
+    members.insert("attribute".to_owned(), Value::Object(own));
+    Value::Object(members)
+}
+
 fn shown(values: &[Held<'_>], is_list: bool) -> Value {
     let one = |value: &Held<'_>| match value {
         Held::Text(text) => json!(text),
@@ -149,29 +180,60 @@ fn shown(values: &[Held<'_>], is_list: bool) -> Value {
     }
 }
 
-/// One notice, filled: what a template made of it, or the built-in one if it cannot be filled.
-pub(crate) fn render(template: &Template, notified: &Notified) -> (Rendered, bool) {
+/// A message, and what kept the template from being used for it: the built-in one was then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Composed {
+    /// What is sent.
+    pub(crate) message: Message,
+    /// Why it does not read as it should.
+    pub(crate) problem: Option<String>,
+}
+
+/// One notice, filled, and what kept the template from it.
+fn render(template: &Template, notified: &Notified) -> (Rendered, Option<String>) {
     let context = context(notified);
     match template.fill(&context) {
-        Ok(rendered) => (rendered, true),
-        Err(_) => (Template::built_in().fill(&context).unwrap_or_default(), false),
+        Ok(rendered) => (rendered, None),
+        Err(error) => {
+            let rendered = Template::built_in().fill(&context).unwrap_or_default();
+            (rendered, Some(error.to_string()))
+        }
+    }
+}
+
+/// Whether messages of a kind of channel are read in a chat, which shows little.
+fn is_chat(kind: &str) -> bool {
+    matches!(kind, "slack" | "teams")
+}
+
+/// Says whom a message is for. Slack mentions people by a markup of its own, which only its sender
+/// may write: everything else in a text is somebody's words.
+fn addressed(message: &mut Message, kind: &str, whom: &[String]) {
+    if kind == "email" || whom.is_empty() {
+        return;
+    }
+    match kind {
+        "slack" => message.mentions = whom.to_vec(),
+        _ => message.text = format!("For {}\n{}", whom.join(", "), message.text),
     }
 }
 
 /// The message for one notice.
-pub(crate) fn one(template: &Template, notified: &Notified, kind: &str, whom: &str) -> Message {
-    let (rendered, _) = render(template, notified);
+pub(crate) fn one(
+    template: &Template,
+    notified: &Notified,
+    kind: &str,
+    whom: &[String],
+) -> Composed {
+    let (rendered, problem) = render(template, notified);
     let mut text = rendered.text;
     if kind != "email" {
         // A chat shows the subject above the text.
         let title = notified.title();
         text = text.strip_prefix(title.as_str()).unwrap_or(&text).trim_start().to_owned();
-        if !whom.is_empty() {
-            text = format!("For {whom}\n{text}");
-        }
     }
     let html = rendered.html.unwrap_or_else(|| html_of(&text));
-    Message {
+    let mut message = Message {
         subject: rendered.subject,
         html: (kind == "email").then_some(html),
         text,
@@ -181,35 +243,81 @@ pub(crate) fn one(template: &Template, notified: &Notified, kind: &str, whom: &s
         key: notified.event.subject().map(|target| target.reference()),
         depth: notified.event.depth.saturating_add(1),
         ..Message::default()
+    };
+    addressed(&mut message, kind, whom);
+    Composed { message, problem }
+}
+
+/// What a digest tells of: some of it in full, the rest counted.
+#[derive(Default)]
+pub(crate) struct Many {
+    /// Events with the heading that each stands under.
+    pub(crate) shown: Vec<(String, Notified)>,
+    /// How many more there are under each heading.
+    pub(crate) more: BTreeMap<String, usize>,
+}
+
+impl Many {
+    fn count(&self) -> usize {
+        self.shown.len() + self.more.values().sum::<usize>()
+    }
+
+    fn parts(&self) -> BTreeMap<&str, (Vec<&Notified>, usize)> {
+        let mut parts: BTreeMap<&str, (Vec<&Notified>, usize)> = BTreeMap::new();
+        for (heading, notified) in &self.shown {
+            parts.entry(heading).or_default().0.push(notified);
+        }
+        for (heading, more) in &self.more {
+            parts.entry(heading).or_default().1 += more;
+        }
+        parts
     }
 }
 
 /// One message for many notices, each under its heading.
-pub(crate) fn digest(
-    template: &Template,
-    notices: &[(String, Notified)],
-    kind: &str,
-    whom: &str,
-) -> Message {
-    if let [(_, only)] = notices {
+pub(crate) fn digest(template: &Template, many: &Many, kind: &str, whom: &[String]) -> Composed {
+    if let ([(_, only)], true) = (many.shown.as_slice(), many.more.is_empty()) {
         return one(template, only, kind, whom);
     }
-    let mut parts: BTreeMap<&str, Vec<&Notified>> = BTreeMap::new();
-    for (heading, notified) in notices {
-        parts.entry(heading).or_default().push(notified);
-    }
-    let worst = notices.iter().max_by_key(|(_, notified)| notified.event.severity);
+    let parts = many.parts();
+    let (text, html, problem) = match is_chat(kind) {
+        true => (titles(many, &parts), String::new(), None),
+        false => in_full(template, &parts),
+    };
+    let worst = many.shown.iter().map(|(_, notified)| notified.event.severity).max();
+    let first = many.shown.first().map(|(_, notified)| notified);
+    let depth = many.shown.iter().map(|(_, one)| one.event.depth).max().unwrap_or(0);
+    let mut message = Message {
+        subject: match parts.len() {
+            1 => format!("{} notices: {}", many.count(), parts.keys().next().unwrap_or(&"")),
+            headings => format!("{} notices under {headings} headings", many.count()),
+        },
+        text,
+        html: (kind == "email").then_some(html),
+        severity: worst.map(|severity| severity.as_str().to_owned()),
+        link: first.map(|notified| notified.at("/notifications/notices")),
+        facts: vec![("Notices".to_owned(), many.count().to_string())],
+        event: first.map(|notified| notified.event.id.to_string()),
+        depth: depth.saturating_add(1),
+        ..Message::default()
+    };
+    addressed(&mut message, kind, whom);
+    Composed { message, problem }
+}
+
+type Parts<'a> = BTreeMap<&'a str, (Vec<&'a Notified>, usize)>;
+
+/// Every notice as its template has it, as text and as HTML.
+fn in_full(template: &Template, parts: &Parts<'_>) -> (String, String, Option<String>) {
     let (mut text, mut html) = (String::new(), String::from("<!doctype html><html><body>"));
-    if kind != "email" && !whom.is_empty() {
-        text.push_str(&format!("For {whom}\n\n"));
-    }
-    let mut left = DIGEST_MAX;
-    for (heading, list) in &parts {
-        let counted = format!("{heading} ({})", list.len());
+    let mut problem = None;
+    for (heading, (list, more)) in parts {
+        let counted = format!("{heading} ({})", list.len() + more);
         text.push_str(&format!("{counted}\n{}\n\n", "=".repeat(counted.chars().count().min(60))));
         html.push_str(&format!("<h2>{}</h2>", escaped(&counted)));
-        for notified in list.iter().take(left) {
-            let (rendered, _) = render(template, notified);
+        for notified in list {
+            let (rendered, why) = render(template, notified);
+            problem = problem.or(why);
             let mark = weight(notified.event.severity);
             let whole =
                 if mark.is_empty() { rendered.text } else { format!("{mark} {}", rendered.text) };
@@ -217,28 +325,40 @@ pub(crate) fn digest(
             html.push_str(&rendered.html.unwrap_or_else(|| paragraphs(&whole)));
             html.push_str("<hr>");
         }
-        let more = list.len().saturating_sub(left);
-        left = left.saturating_sub(list.len());
-        if more > 0 {
+        if *more > 0 {
             text.push_str(&format!("and {more} more\n\n"));
             html.push_str(&format!("<p>and {more} more</p>"));
         }
     }
     html.push_str("</body></html>");
-    let first = notices.first().map(|(_, notified)| notified);
-    Message {
-        subject: match parts.len() {
-            1 => format!("{} notices: {}", notices.len(), parts.keys().next().unwrap_or(&"")),
-            many => format!("{} notices under {many} headings", notices.len()),
-        },
-        text: text.trim_end().to_owned(),
-        html: (kind == "email").then_some(html),
-        severity: worst.map(|(_, notified)| notified.event.severity.as_str().to_owned()),
-        link: first.map(|notified| notified.at("/notifications/notices")),
-        facts: vec![("Notices".to_owned(), notices.len().to_string())],
-        event: first.map(|notified| notified.event.id.to_string()),
-        depth: notices.iter().map(|(_, one)| one.event.depth).max().unwrap_or(0).saturating_add(1),
-        ..Message::default()
+    (text.trim_end().to_owned(), html, problem)
+}
+
+/// A line for each notice, as far as a chat shows them, and how many there are besides.
+fn titles(many: &Many, parts: &Parts<'_>) -> String {
+    // A chat may need several characters for one that its markup gives a meaning.
+    let length = |line: &str| -> usize {
+        line.chars().map(|c| if matches!(c, '&' | '<' | '>') { 5 } else { 1 }).sum::<usize>() + 1
+    };
+    let (mut text, mut left, mut shown) = (String::new(), CHAT_MAX, 0);
+    'all: for (heading, (list, more)) in parts {
+        let heading = format!("{heading} ({})", list.len() + more);
+        let Some(rest) = left.checked_sub(length(&heading)) else { break };
+        left = rest;
+        text.push_str(&format!("{heading}\n"));
+        for notified in list {
+            let mark = weight(notified.event.severity);
+            let title: String = notified.title().chars().take(200).collect();
+            let line = format!("{mark} {title}").trim_start().to_owned();
+            let Some(rest) = left.checked_sub(length(&line)) else { break 'all };
+            left = rest;
+            text.push_str(&format!("{line}\n"));
+            shown += 1;
+        }
+    }
+    match many.count() - shown {
+        0 => text.trim_end().to_owned(),
+        more => format!("{text}and {more} more"),
     }
 }
 
@@ -276,27 +396,60 @@ mod tests {
     #[test]
     fn one_notice_is_text_and_html_with_its_link() {
         let notified = Notified::example(EventType::CertificateExpiring);
-        let mail = one(&Template::built_in(), &notified, "email", "");
+        let mail = one(&Template::built_in(), &notified, "email", &[]).message;
         let link = notified.link();
         assert!(mail.text.contains(&link) && mail.subject.starts_with("[warning] "), "{mail:?}");
         assert!(mail.html.unwrap().contains(&format!("<a href=\"{link}\">")));
-        let chat = one(&Template::built_in(), &notified, "slack", "<@U1>");
-        assert!(chat.html.is_none() && chat.text.starts_with("For <@U1>\n"), "{}", chat.text);
+        let whom = ["<@U1>".to_owned(), "ada".to_owned()];
+        let chat = one(&Template::built_in(), &notified, "teams", &whom).message;
+        assert!(chat.html.is_none() && chat.text.starts_with("For <@U1>, ada\n"), "{}", chat.text);
         assert!(!chat.text.contains(&notified.title()), "the title stands above");
+        let slack = one(&Template::built_in(), &notified, "slack", &whom).message;
+        assert_eq!(slack.mentions, whom);
+        assert!(!slack.text.contains("U1"), "{}", slack.text);
+    }
+
+    fn many(notified: &Notified, count: usize) -> Many {
+        let heading = |n: usize| if n.is_multiple_of(3) { "web" } else { "mail" }.to_owned();
+        let shown = (0..count).map(|n| (heading(n), notified.clone())).collect();
+        Many { shown, more: BTreeMap::from([("web".to_owned(), 20)]) }
     }
 
     #[test]
     fn a_digest_has_one_heading_for_each_group_and_shows_each_notice_once() {
         let notified = Notified::example(EventType::CertificateExpiring);
-        let many: Vec<_> = (0..120)
-            .map(|n| (if n % 3 == 0 { "web" } else { "mail" }.to_owned(), notified.clone()))
-            .collect();
-        let message = digest(&Template::built_in(), &many, "email", "");
-        assert_eq!(message.subject, "120 notices under 2 headings");
-        assert!(message.text.contains("mail (80)") && message.text.contains("web (40)"));
-        assert_eq!(message.text.matches(&notified.link()).count(), 100);
-        assert!(message.text.contains("and 20 more"), "{}", message.text);
-        let single = digest(&Template::built_in(), &many[..1], "email", "");
-        assert_eq!(single, one(&Template::built_in(), &notified, "email", ""));
+        let all = many(&notified, 99);
+        let message = digest(&Template::built_in(), &all, "email", &[]).message;
+        assert_eq!(message.subject, "119 notices under 2 headings");
+        assert!(message.text.contains("mail (66)") && message.text.contains("web (53)"));
+        assert_eq!(message.text.matches(&notified.link()).count(), 99);
+        assert!(message.text.ends_with("and 20 more"), "{}", message.text);
+        let single = Many { shown: all.shown[..1].to_vec(), more: BTreeMap::new() };
+        assert_eq!(
+            digest(&Template::built_in(), &single, "email", &[]),
+            one(&Template::built_in(), &notified, "email", &[])
+        );
+    }
+
+    #[test]
+    fn a_chat_says_how_many_it_does_not_show() {
+        let mut notified = Notified::example(EventType::CertificateExpiring);
+        notified.title = "a&b ".repeat(60);
+        for kind in ["slack", "teams"] {
+            let text = digest(&Template::built_in(), &many(&notified, 99), kind, &[]).message.text;
+            let lines = text.lines().filter(|line| line.contains("a&b")).count();
+            assert!((2..20).contains(&lines), "{lines}");
+            assert!(text.ends_with(&format!("and {} more", 119 - lines)), "{text}");
+            assert!(text.replace('&', "&amp;").chars().count() < 2_000);
+        }
+    }
+
+    #[test]
+    fn a_template_that_cannot_be_filled_says_so() {
+        let notified = Notified::example(EventType::CertificateExpiring);
+        let template = Template { text: "{{ title - 3 }}".to_owned(), ..Template::built_in() };
+        let sent = one(&template, &notified, "email", &[]);
+        assert!(sent.problem.unwrap().contains("line 1"));
+        assert!(sent.message.text.contains(&notified.link()), "the built-in one is used");
     }
 }

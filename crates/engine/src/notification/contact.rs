@@ -9,6 +9,7 @@ use chancery_event::{Target, TargetKind};
 use chancery_store::table::account;
 use chancery_store::table::contact as table;
 use chancery_store::table::label::{self, Class as Label};
+use chancery_store::table::notice;
 use serde_json::Value;
 
 use super::profile::is_address;
@@ -150,13 +151,15 @@ impl Engine {
                     let Some(known) = account::find(tx, id).await? else {
                         return Err(Error::not_found("account", id));
                     };
-                    let id = id.to_string();
+                    let (account, id) = (id, id.to_string());
                     let before = Contact::of(table::find(tx, "account", &id).await?);
                     let row = contact.row("account", &id, scribe.now())?;
                     for address in [&row.email, &known.email].into_iter().flatten() {
                         table::accept(tx, address).await?;
                     }
                     table::put(tx, &row).await?;
+                    // What waits for the end of quiet hours is decided again.
+                    notice::hasten_account(tx, account, scribe.now()).await?;
                     let changes = changed(&before, &Contact::of(Some(row)));
                     let payload = types::Update { changes: changes.sealed(), ..attempt };
                     let draft = Draft::new(&payload)?.target(target);

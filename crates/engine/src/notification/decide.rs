@@ -8,6 +8,7 @@ use chancery_event::{Event, Severity, Timestamp};
 use chancery_store::table::notification::Stream;
 
 use super::profile::{ALL, BELL, Grouping, Profile, Recipient};
+use super::quiet::{self, Quiet};
 use super::recipient::{Directory, Person};
 use crate::reaction::Subject;
 
@@ -34,6 +35,13 @@ pub(crate) struct Decision {
     pub(crate) channel: String,
     /// What is decided.
     pub(crate) verdict: Verdict,
+}
+
+impl Decision {
+    /// Whether somebody is told by it, now or later.
+    pub(crate) fn tells(&self) -> bool {
+        matches!(self.verdict, Verdict::Send | Verdict::Hold(..))
+    }
 }
 
 /// What one call is about.
@@ -82,10 +90,14 @@ pub(crate) fn begins_anew(
     resolved_at: Option<Timestamp>,
     now: Timestamp,
 ) -> bool {
-    let forget = FORGET.max(profile.frequency.unwrap_or(0).saturating_mul(2));
     stream.policy != profile.policy()
-        || now.since(stream.seen_at) > forget
+        || now.since(stream.seen_at) > forgotten_after(profile)
         || resolved_at.is_some_and(|at| at > stream.last_at)
+}
+
+/// After how long a stream that nothing came for begins anew, in microseconds.
+pub(crate) fn forgotten_after(profile: &Profile) -> i64 {
+    FORGET.max(profile.frequency.unwrap_or(0).saturating_mul(2))
 }
 
 /// The channels of a list: those it names, every one for `all`, or the bell and every mail channel.
@@ -133,8 +145,7 @@ impl Case<'_> {
         }
         let mut decisions = Vec::new();
         for channel in channels {
-            let kind = self.directory.channels.get(channel).map(|one| one.kind.as_str());
-            let is_shared = channel != BELL && kind != Some("email");
+            let is_shared = self.directory.is_shared(channel);
             if is_shared && !people.iter().any(|person| !person.is_disabled) {
                 // A chat has readers of its own, also where nobody is named.
                 let verdict = self.judge(None, channel);
@@ -163,31 +174,33 @@ impl Case<'_> {
     }
 
     /// Whether it has to wait for a digest, or for the end of quiet hours.
-    pub(crate) fn later(&self, person: Option<&Person>) -> Verdict {
-        let severity = self.event.severity;
-        if let Some(digest) = &self.profile.digest
-            && !digest.except.contains(&severity)
-            && let Some(at) = digest.timetable.next_after(self.now)
-        {
-            return Verdict::Hold("digest", at);
-        }
-        match quiet_until(self.profile, person, severity, self.now) {
-            Some(at) => Verdict::Hold("quiet_hours", at),
+    fn later(&self, person: Option<&Person>) -> Verdict {
+        let own = person.and_then(|person| person.quiet.as_ref());
+        match later(self.profile, own, self.event.severity, self.now, self.now) {
+            Some((reason, at)) => Verdict::Hold(reason, at),
             None => Verdict::Send,
         }
     }
 }
 
-/// When quiet hours of the profile or the person end, if it is quiet now.
-pub(crate) fn quiet_until(
+/// Until when something decided at `decided_at` waits by what counts at `now`, and for what;
+/// `None`: for nothing more. What waited for its digest is due when the first digest after it is.
+pub(crate) fn later(
     profile: &Profile,
-    person: Option<&Person>,
+    own: Option<&Quiet>,
     severity: Severity,
+    decided_at: Timestamp,
     now: Timestamp,
-) -> Option<Timestamp> {
-    let own = person.and_then(|person| person.quiet.as_ref());
+) -> Option<(&'static str, Timestamp)> {
+    if let Some(digest) = &profile.digest
+        && !digest.except.contains(&severity)
+        && let Some(at) = digest.timetable.next_after(decided_at)
+        && at > now
+    {
+        return Some(("digest", at));
+    }
     let both = profile.quiet.iter().chain(own).filter(|quiet| !quiet.excepts(severity));
-    both.filter_map(|quiet| quiet.ends(now)).max()
+    quiet::end(&both.collect::<Vec<_>>(), now).map(|at| ("quiet_hours", at))
 }
 
 /// What keeps somebody from being reached by a channel, whatever is to be told.

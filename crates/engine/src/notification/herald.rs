@@ -4,7 +4,7 @@
 //! time has it. What is decided about a call is one transaction with the end of the call: a crash
 //! before it leaves the call waiting, one after it leaves the deliveries queued. No network here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,17 +15,18 @@ use tokio::sync::watch;
 
 use super::book::Profiles;
 use super::recipient::Directory;
-use super::write::{self, Case, Woken};
+use super::release::Bundle;
+use super::write::{Case, Woken, Work};
 use crate::reaction::Subject;
 use crate::reaction::happening::certificate_of;
 use crate::{Engine, Error};
 
 /// Calls decided in one transaction at most.
 const CALLS_MAX: usize = 32;
-/// Held notices sent in one transaction at most.
-pub(super) const HELD_MAX: usize = 1_000;
 /// Escalations in one transaction at most.
 const LEVELS_MAX: usize = 32;
+/// Things done one by one after a batch failed: more than a batch has.
+const CAREFUL: usize = CALLS_MAX + LEVELS_MAX + 1;
 /// A call whose event is not in the log after this long is given up.
 const PATIENCE: i64 = 600 * Timestamp::SECOND;
 const TICK: Duration = Duration::from_secs(1);
@@ -48,7 +49,8 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
             Ok(None) => false,
             Ok(Some(Err(error))) | Err(error) => {
                 tracing::error!(%error, "notifications failed");
-                herald = Herald { careful: !error.is_transient(), ..Herald::default() };
+                let careful = if error.is_transient() { 0 } else { CAREFUL };
+                herald = Herald { careful, ..Herald::default() };
                 false
             }
         };
@@ -78,106 +80,130 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
 #[derive(Default)]
 pub(crate) struct Herald {
     profiles: Option<Arc<Profiles>>,
-    /// A batch failed: go call by call, and give up the one that fails again.
-    careful: bool,
+    /// A batch failed: so many things are done one by one, and what fails again is given up.
+    careful: usize,
 }
 
 impl Herald {
     /// Does what can be done now; true if there may be more.
     pub(crate) async fn round(&mut self, engine: &Engine) -> Result<bool, Error> {
-        let now = engine.environment().now();
-        let mut link = engine.link().await?;
-        let limit = if self.careful { 1 } else { CALLS_MAX };
-        let calls = notification::waiting(&mut link, limit.max(2)).await?;
-        let held = notice::due(&mut link, now, HELD_MAX).await?;
-        let levels = notification::escalations_due(&mut link, now, LEVELS_MAX).await?;
-        if calls.is_empty() && held.is_empty() && levels.is_empty() {
-            return Ok(false);
+        let mut woken = Woken::default();
+        let Some(works) = self.prepare(engine).await? else { return Ok(false) };
+        let more = !works.is_empty();
+        for work in works {
+            woken.channels.extend(self.write(engine, Arc::new(work)).await?.channels);
         }
-        let profiles = Profiles::current(&mut link, self.profiles.take()).await?;
-        self.profiles = Some(profiles.clone());
-        let directory = Arc::new(Directory::read(&mut link, now).await?);
-        let (mut cases, mut outcomes) = (Vec::new(), Vec::new());
-        for call in calls.into_iter().take(limit) {
-            match case(&mut link, call, now).await? {
-                Found::Case(case) => cases.push(*case),
-                Found::Waits => {}
-                Found::Never(id) => outcomes.push((id, "event_missing")),
-            }
-        }
-        let mut escalated = Vec::new();
-        for level in levels {
-            let call = notification::find(&mut link, level.call).await?;
-            let found = match call {
-                Some(call) => case(&mut link, call, now.plus(-PATIENCE)).await?,
-                None => Found::Never(level.call),
-            };
-            let found = match found {
-                Found::Case(case) => Some(*case),
-                Found::Waits | Found::Never(_) => None,
-            };
-            escalated.push((level, found));
-        }
-        let mut bundles = Vec::new();
-        for (key, rows) in write::bundles(held, &directory) {
-            let mut notices = Vec::with_capacity(rows.len());
-            for row in rows {
-                let found = log::by_id(&mut link, row.event_id).await?;
-                let found = match found {
-                    Some(sealed) => {
-                        let subject = subject(&mut link, sealed.event()).await?;
-                        Some((sealed, subject))
-                    }
-                    None => None,
-                };
-                notices.push((row, found));
-            }
-            bundles.push((key, notices));
-        }
-        drop(link);
-        let any = !cases.is_empty() || !outcomes.is_empty();
-        let more = any || !bundles.is_empty() || !escalated.is_empty();
-        let work = Arc::new(write::Work {
-            engine: engine.clone(),
-            profiles,
-            directory,
-            cases,
-            outcomes,
-            escalated,
-            bundles,
-            now,
-        });
-        let woken = self.write(engine, work).await?;
-        self.careful = false;
         for channel in &woken.channels {
             engine.wake_courier_for(channel);
         }
         Ok(more)
     }
 
-    async fn write(&self, engine: &Engine, work: Arc<write::Work>) -> Result<Woken, Error> {
-        let run = async |refusal: bool| {
+    /// Reads what can be done now, as one transaction each; `None`: nothing waits.
+    pub(super) async fn prepare(&mut self, engine: &Engine) -> Result<Option<Vec<Work>>, Error> {
+        let now = engine.environment().now();
+        let mut link = engine.link().await?;
+        let calls = notification::waiting(&mut link, CALLS_MAX).await?;
+        let levels = notification::escalations_due(&mut link, now, LEVELS_MAX).await?;
+        let due = notice::first_due(&mut link, now).await?;
+        if calls.is_empty() && due.is_none() && levels.is_empty() {
+            self.careful = 0;
+            return Ok(None);
+        }
+        let profiles = Profiles::current(&mut link, self.profiles.take()).await?;
+        self.profiles = Some(profiles.clone());
+        let directory = Arc::new(Directory::read(&mut link, now).await?);
+        let mut first = Work {
+            engine: engine.clone(),
+            profiles,
+            directory,
+            cases: Vec::new(),
+            outcomes: Vec::new(),
+            escalated: Vec::new(),
+            bundle: None,
+            now,
+        };
+        let mut second = first.empty();
+        for call in calls {
+            if self.careful > 0 && first.is_begun() {
+                break;
+            }
+            let (id, profile) = (call.id, call.profile.clone());
+            match case(&mut link, call, now).await {
+                Ok(Found::Case(case)) => first.cases.push(*case),
+                Ok(Found::Waits) => {}
+                Ok(Found::Never(id)) => first.outcomes.push((id, "event_missing", profile)),
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => {
+                    tracing::error!(%error, %id, "what a notification is about cannot be read");
+                    first.outcomes.push((id, "failed", profile));
+                }
+            }
+        }
+        for level in levels {
+            if self.careful > 0 && first.is_begun() {
+                break;
+            }
+            let found = level_case(&mut link, &level, now).await?;
+            first.escalated.push((level, found));
+        }
+        if let Some(due) = due.filter(|_| self.careful == 0 || !first.is_begun()) {
+            let (profiles, directory) = (&second.profiles, &second.directory);
+            let bundle = Bundle::read(&mut link, profiles, directory, &due, now).await?;
+            second.bundle = Some(bundle);
+        }
+        Ok(Some([first, second].into_iter().filter(Work::is_begun).collect()))
+    }
+
+    pub(super) async fn write(&mut self, engine: &Engine, work: Arc<Work>) -> Result<Woken, Error> {
+        let run = async |refusal: Option<String>| {
             let work = work.clone();
             engine
                 .0
                 .store
                 .transaction("notify", move |tx: &mut Tx| {
-                    let work = work.clone();
+                    let (work, refusal) = (work.clone(), refusal.clone());
                     Box::pin(async move {
                         match refusal {
-                            false => work.carry_out(tx).await,
-                            true => work.give_up(tx).await,
+                            None => work.carry_out(tx).await,
+                            Some(why) => work.give_up(tx, &why).await,
                         }
                     })
                 })
                 .await
         };
-        match run(false).await {
-            Err(error) if self.careful && !error.is_transient() => {
+        let result = match run(None).await {
+            Err(error) if self.careful > 0 && !error.is_transient() => {
                 tracing::error!(%error, "a notification cannot be decided");
-                run(true).await
+                self.careful = 1;
+                run(Some(error.to_string())).await
             }
             result => result,
+        };
+        self.careful = self.careful.saturating_sub(1);
+        result
+    }
+}
+
+/// The call that a level goes on from. What cannot be read drops the level.
+async fn level_case(
+    link: &mut Link,
+    level: &notification::Escalation,
+    now: Timestamp,
+) -> Result<Option<Case>, Error> {
+    let found = async {
+        match notification::find(link, level.call).await? {
+            Some(call) => case(link, call, now.plus(-PATIENCE)).await,
+            None => Ok(Found::Never(level.call)),
+        }
+    };
+    match found.await {
+        Ok(Found::Case(case)) => Ok(Some(*case)),
+        Ok(Found::Waits | Found::Never(_)) => Ok(None),
+        Err(error) if error.is_transient() => Err(error),
+        Err(error) => {
+            tracing::error!(%error, id = %level.id, "what an escalation is about cannot be read");
+            Ok(None)
         }
     }
 }
@@ -211,7 +237,8 @@ pub(super) async fn subject(
 /// Deletes decisions that are kept no longer.
 async fn sweep(engine: &Engine) -> Result<(), Error> {
     let days = i64::from(engine.settings().keep_evaluations_days);
-    let before = engine.environment().now().plus(-days * Timestamp::DAY);
+    let now = engine.environment().now();
+    let before = now.plus(-days * Timestamp::DAY);
     loop {
         let deleted = engine
             .0
@@ -219,7 +246,7 @@ async fn sweep(engine: &Engine) -> Result<(), Error> {
             .transaction("notify.sweep", move |tx: &mut Tx| {
                 Box::pin(async move {
                     let notices = notice::sweep(tx, before, SWEEP_MAX).await?;
-                    let calls = notification::sweep(tx, before, SWEEP_MAX).await?;
+                    let calls = notification::sweep(tx, before, now, SWEEP_MAX).await?;
                     Ok::<u64, Error>(notices + calls)
                 })
             })
@@ -230,9 +257,8 @@ async fn sweep(engine: &Engine) -> Result<(), Error> {
     }
 }
 
-/// A digest's recipient and channel.
-pub(super) type BundleKey = (String, String, String);
-/// Held notices by what they are bundled under.
-pub(super) type Bundled = BTreeMap<BundleKey, Vec<notice::Notice>>;
 /// Channels that have something new to send.
 pub(super) type Channels = BTreeSet<String>;
+
+#[cfg(test)]
+mod tests;

@@ -85,6 +85,10 @@ impl Engine {
     ) -> Result<Preview, Error> {
         context.require(Permission::AutomationRead)?;
         context.require(Permission::AccountRead)?;
+        if body.is_some() || template.is_some() {
+            // What is not saved yet is for those who may try things out.
+            context.require(Permission::AutomationTry)?;
+        }
         let (preview, ..) = self.previewed(name, body, template, event).await?;
         Ok(preview)
     }
@@ -209,7 +213,8 @@ impl Engine {
                 continue;
             }
             let Some(row) = directory.channels.get(&channel) else { continue };
-            let mut message = compose::one(&template, &notified, &row.kind, "a trial");
+            let whom = ["a trial".to_owned()];
+            let mut message = compose::one(&template, &notified, &row.kind, &whom).message;
             message.subject = format!("Trial: {}", message.subject);
             let is_mail = row.kind == "email";
             if is_mail {
@@ -314,6 +319,5 @@ async fn newest(
     let names: Vec<&str> = types.iter().map(|one| one.name()).collect();
     let size = log::latest_index(link).await?;
     let from = chancery_event::LogIndex(size.0.saturating_sub(WINDOW));
-    let found = log::of_types(link, (from, size), &names, 10_000).await?;
-    Ok(found.into_iter().last())
+    Ok(log::newest_of_types(link, (from, size), &names).await?)
 }

@@ -11,7 +11,7 @@ use crate::{Error, Role};
 /// Recipients, channels or levels of one profile at most.
 const LIST_MAX: usize = 50;
 /// Levels of escalation at most.
-const LEVELS_MAX: usize = 5;
+pub const LEVELS_MAX: usize = 5;
 /// The bell of the program itself.
 pub const BELL: &str = "bell";
 

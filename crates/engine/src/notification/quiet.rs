@@ -4,7 +4,7 @@
 //! midnight and belongs to the day it began on. Where clocks change, the wall decides.
 
 use chancery_event::{Severity, Timestamp};
-use jiff::civil::{Date, Time, Weekday};
+use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, Zoned};
 use serde_json::{Value, json};
@@ -79,32 +79,30 @@ impl Quiet {
         self.except.contains(&severity)
     }
 
-    /// When the quiet that holds at `now` ends; `None`: it is not quiet.
+    /// When the quiet that holds at `now` ends; `None`: it is not quiet, or never ends.
     pub fn ends(&self, now: Timestamp) -> Option<Timestamp> {
         let zoned = now.to_jiff().to_zoned(self.zone.clone());
         if !self.is_quiet(&zoned) {
             return None;
         }
-        // Quiet ends at an end of hours or at a midnight: the first of them that is not quiet.
-        let mut best: Option<Timestamp> = None;
+        // Quiet ends at an end of hours, at a midnight, or where the clock jumps over such.
+        let jumps = self.zone.following(now.to_jiff()).map(|jump| jump.timestamp()).take(2);
+        let mut moments: Vec<_> = jumps.collect();
         for ahead in 0..AHEAD_MAX {
             let Ok(date) = zoned.date().checked_add(ahead.days()) else { continue };
             for time in [Time::midnight(), self.to] {
-                let Some(moment) = self.moment(date, time) else { continue };
-                let at = Timestamp::from_micros(moment.timestamp().as_microsecond());
-                if at > now && !self.is_quiet(&moment) && best.is_none_or(|known| at < known) {
-                    best = Some(at);
-                }
-            }
-            if best.is_some() {
-                break;
+                // An hour that the clock shows twice ends twice.
+                let wall = || self.zone.to_ambiguous_zoned(date.to_datetime(time));
+                let both = [wall().earlier(), wall().later()];
+                moments.extend(both.into_iter().flatten().map(|moment| moment.timestamp()));
             }
         }
-        best
-    }
-
-    fn moment(&self, date: Date, time: Time) -> Option<Zoned> {
-        date.to_datetime(time).to_zoned(self.zone.clone()).ok()
+        let ends = moments.into_iter().filter_map(|moment| {
+            let at = Timestamp::from_micros(moment.as_microsecond());
+            let is_end = at > now && !self.is_quiet(&moment.to_zoned(self.zone.clone()));
+            is_end.then_some(at)
+        });
+        ends.min()
     }
 
     fn is_quiet(&self, at: &Zoned) -> bool {
@@ -118,6 +116,19 @@ impl Quiet {
         }
         (holds(day) && time >= self.from) || (holds(day.previous()) && time < self.to)
     }
+}
+
+/// When none of several quiet hours holds any more; `None`: none holds, or there is no such time in
+/// the days to come. Hours that leave no time at all keep nothing back: nobody would be told.
+pub(crate) fn end(hours: &[&Quiet], now: Timestamp) -> Option<Timestamp> {
+    let mut at = now;
+    while at.since(now) <= AHEAD_MAX * Timestamp::DAY {
+        match hours.iter().filter_map(|quiet| quiet.ends(at)).max() {
+            Some(end) => at = end,
+            None => return (at > now).then_some(at),
+        }
+    }
+    None
 }
 
 fn clock(body: &mut Body<'_>, name: &'static str) -> Result<Time, Error> {
@@ -193,6 +204,34 @@ mod tests {
         ] {
             assert_eq!(ends(&night, at).as_deref(), end, "{at}");
         }
+    }
+
+    #[test]
+    fn an_end_that_the_clock_shows_twice_or_never_is_found() {
+        let night = quiet(json!({ "from": "22:00", "to": "02:30", "time_zone": "Europe/Prague" }));
+        for (at, end) in [
+            // 2027-10-31: 03:00 becomes 02:00. 02:10 for the first time, 02:40, 02:10 again.
+            ("2027-10-31T00:10:00Z", Some("2027-10-31T00:30")),
+            ("2027-10-31T00:40:00Z", None),
+            ("2027-10-31T01:10:00Z", Some("2027-10-31T01:30")),
+            // 2027-03-28: 02:00 becomes 03:00; half past two never comes.
+            ("2027-03-27T22:00:00Z", Some("2027-03-28T01:00")),
+            ("2027-03-28T01:00:00Z", None),
+        ] {
+            assert_eq!(ends(&night, at).as_deref(), end, "{at}");
+        }
+    }
+
+    #[test]
+    fn several_quiet_hours_end_when_none_of_them_holds() {
+        let night = quiet(json!({ "from": "22:00", "to": "07:00" }));
+        let early = quiet(json!({ "from": "06:00", "to": "09:30" }));
+        let day = quiet(json!({ "from": "07:00", "to": "22:00" }));
+        let at: Timestamp = "2027-01-10T23:00:00Z".parse().unwrap();
+        let both = end(&[&night, &early], at).unwrap();
+        assert_eq!(both.to_string(), "2027-01-11T09:30:00.000000Z");
+        assert_eq!(end(&[&early], at), None, "it is not quiet");
+        assert_eq!(end(&[&night, &day], at), None, "they leave no time: nothing is kept back");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A directory is read once for many calls. Nothing is decided here: somebody without an address is
 //! listed as somebody without an address.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chancery_event::id::AccountId;
 use chancery_event::{Event, TargetKind, Timestamp};
@@ -33,6 +33,40 @@ pub(crate) struct Directory {
     pub(crate) refused: HashMap<String, Refused>,
     /// Channels by name.
     pub(crate) channels: BTreeMap<String, Destination>,
+    /// Channels that refused one address after the other and took none: it is not the people.
+    pub(crate) suspects: BTreeSet<String>,
+}
+
+/// An address that was refused for good is tried again after so long.
+const LAPSES: i64 = 7 * Timestamp::DAY;
+/// So many addresses refused in a row are no accident: the server refuses us, not them.
+const SUSPICIOUS: usize = 3;
+
+/// Which refusals are about people, and which channels are to be suspected instead.
+fn judged(
+    refused: Vec<Refused>,
+    channels: &BTreeMap<String, Destination>,
+    now: Timestamp,
+) -> (HashMap<String, Refused>, BTreeSet<String>) {
+    let is_newest = |one: &Refused| {
+        let taken = channels.get(&one.channel).and_then(|row| row.course.last_success_at);
+        taken.is_none_or(|taken| one.last_at > taken)
+    };
+    let mut in_a_row: BTreeMap<String, usize> = BTreeMap::new();
+    for one in refused.iter().filter(|one| is_newest(one)) {
+        *in_a_row.entry(one.channel.clone()).or_default() += 1;
+    }
+    let suspects: BTreeSet<String> = in_a_row
+        .into_iter()
+        .filter(|(channel, count)| *count >= SUSPICIOUS && channels.contains_key(channel))
+        .map(|(channel, _)| channel)
+        .collect();
+    let counts = |one: &Refused| {
+        let is_fresh = now.since(one.last_at) < LAPSES;
+        is_fresh && !(suspects.contains(&one.channel) && is_newest(one))
+    };
+    let counting = refused.into_iter().filter(counts);
+    (counting.map(|one| (one.address.clone(), one)).collect(), suspects)
 }
 
 /// Somebody who is meant.
@@ -69,13 +103,17 @@ impl Directory {
         let groups = label::all(link, Label::Group).await?;
         let refused = contact::refused(link).await?;
         let channels = destination::all(link, Some("channel")).await?;
+        let channels: BTreeMap<String, Destination> =
+            channels.into_iter().map(|one| (one.name.clone(), one)).collect();
+        let (refused, suspects) = judged(refused, &channels, now);
         Ok(Self {
             accounts: accounts.into_iter().map(|one| (one.id, one)).collect(),
             contacts: contacts.into_iter().map(|c| ((c.kind.clone(), c.id.clone()), c)).collect(),
             members,
             groups: groups.into_iter().map(|one| (one.name.to_lowercase(), one.id)).collect(),
-            refused: refused.into_iter().map(|one| (one.address.clone(), one)).collect(),
-            channels: channels.into_iter().map(|one| (one.name.clone(), one)).collect(),
+            refused,
+            channels,
+            suspects,
         })
     }
 
@@ -114,13 +152,19 @@ impl Directory {
                 Recipient::Group(name) => self.group(&mut found, name, &path),
                 Recipient::ObjectContact(attribute) => {
                     for address in addresses(subject, attribute) {
-                        found.add(self.by_address(&address, &path));
+                        found.add(by_address(&address, &path));
                     }
                 }
-                Recipient::Address(address) => found.add(self.by_address(address, &path)),
+                Recipient::Address(address) => found.add(by_address(address, &path)),
             }
         }
         found.list
+    }
+
+    /// Whether everybody reads the same message of a channel.
+    pub(crate) fn is_shared(&self, channel: &str) -> bool {
+        let kind = self.channels.get(channel).map(|one| one.kind.as_str());
+        channel != super::profile::BELL && kind != Some("email")
     }
 
     /// An account as somebody who is told.
@@ -138,9 +182,15 @@ impl Directory {
             .collect()
     }
 
-    /// An address as somebody who is told.
+    /// An address as somebody who is told: the list of a group, if it is one.
     pub(crate) fn address(&self, address: &str) -> Person {
-        self.by_address(address, "")
+        let list = |contact: &&Contact| {
+            contact.kind == "group" && contact.email.as_deref() == Some(address)
+        };
+        let group = self.contacts.values().find(list);
+        let known = by_address(address, "");
+        let Some(group) = group else { return known };
+        Person { chat: group.chat.clone(), quiet: quiet(group), ..known }
     }
 
     /// Whom an event concerns by itself.
@@ -209,20 +259,19 @@ impl Directory {
             paths: vec![path.to_owned()],
         }
     }
+}
 
-    /// An address: the account that has it, if there is one.
-    fn by_address(&self, address: &str, path: &str) -> Person {
-        let people = self.accounts.values().map(|account| self.person(account, path));
-        let known = people.into_iter().find(|person| person.address.as_deref() == Some(address));
-        known.unwrap_or_else(|| Person {
-            account: None,
-            name: address.to_owned(),
-            address: Some(address.to_owned()),
-            chat: None,
-            quiet: None,
-            is_disabled: false,
-            paths: vec![path.to_owned()],
-        })
+/// An address is an address. That an account says it is its own changes nothing about it: neither
+/// its quiet hours nor its end silence what others rely on.
+fn by_address(address: &str, path: &str) -> Person {
+    Person {
+        account: None,
+        name: address.to_owned(),
+        address: Some(address.to_owned()),
+        chat: None,
+        quiet: None,
+        is_disabled: false,
+        paths: vec![path.to_owned()],
     }
 }
 

@@ -1,8 +1,9 @@
 //! Templates: how a notice reads. minijinja over the catalogue's fields.
 //!
 //! A template is refused when it is saved if it names a field, a filter or a test that does not
-//! exist, or if it cannot be filled from an example of an event it is for. It has no includes, no
-//! files and bounded fuel: whoever may write one can spend little and read nothing else.
+//! exist, or if it cannot be filled from an example of an event it is for, with its certificate and
+//! without. What it may say is in `language`: whoever may write one can spend little and read
+//! nothing else.
 //!
 //! | name | what it holds |
 //! |---|---|
@@ -17,21 +18,21 @@
 use chancery_event::filter::Schema;
 use chancery_event::{EventType, Severity};
 use chancery_store::table::attribute::Attribute;
+use minijinja::ErrorKind;
 use minijinja::value::{Serde, Value as Filled};
-use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_json::{Value, json};
 
-use super::compose::{Notified, context};
+use super::compose::{Notified, context, example_object};
 use crate::Error;
 use crate::reaction::body::Body;
 use crate::reaction::field;
 
+mod language;
+
 /// Longest part of a template, in characters.
 const PART_MAX: usize = 8_000;
-/// Longest text that comes of one, in characters.
-const FILLED_MAX: usize = 60_000;
-/// Steps that filling a template may take.
-const FUEL: u64 = 50_000;
+/// Longest text that comes of one, in bytes.
+const FILLED_MAX: usize = 120_000;
 
 /// Members of `event`.
 const EVENT: [&str; 8] =
@@ -115,8 +116,12 @@ impl Template {
             some => some,
         };
         for event_type in examples {
-            let notified = Notified::example(*event_type);
-            template.fill(&context(&notified))?;
+            let mut seen = context(&Notified::example(*event_type));
+            template.fill(&seen)?;
+            if field::has_certificate(*event_type) {
+                seen["object"] = example_object(attributes);
+                template.fill(&seen)?;
+            }
         }
         Ok(())
     }
@@ -148,26 +153,20 @@ impl Template {
     }
 }
 
-fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.set_fuel(Some(FUEL));
-    environment.set_auto_escape_callback(|name| match name {
-        "html" => minijinja::AutoEscape::Html,
-        _ => minijinja::AutoEscape::None,
-    });
-    environment
-}
-
 fn fill(member: &'static str, source: &str, context: &Value) -> Result<String, Error> {
-    let environment = environment();
+    let environment = language::environment();
+    let template = environment
+        .template_from_named_str(member, source)
+        .map_err(|error| wrong(member, &error))?;
+    let mut filled = language::Sheet::new(FILLED_MAX);
     let context = Filled::from(Serde(context));
-    let filled = environment.render_named_str(member, source, context);
-    let filled = filled.map_err(|error| wrong(member, &error))?;
-    if filled.chars().count() > FILLED_MAX {
-        return Err(Error::invalid(format!("/{member}"), "what comes of it is too long"));
+    match template.render_captured_to(context, &mut filled) {
+        Ok(_) => Ok(filled.into_text()),
+        Err(_) if filled.is_full() => {
+            Err(Error::invalid(format!("/{member}"), "what comes of it is too long"))
+        }
+        Err(error) => Err(wrong(member, &error)),
     }
-    Ok(filled)
 }
 
 fn wrong(member: &str, error: &minijinja::Error) -> Error {
@@ -180,7 +179,8 @@ fn wrong(member: &str, error: &minijinja::Error) -> Error {
 }
 
 fn check_part(member: &'static str, source: &str, schema: &Schema) -> Result<(), Error> {
-    let environment = environment();
+    language::check(member, source)?;
+    let environment = language::environment();
     let template = environment
         .template_from_named_str(member, source)
         .map_err(|error| wrong(member, &error))?;
@@ -189,17 +189,6 @@ fn check_part(member: &'static str, source: &str, schema: &Schema) -> Result<(),
     for name in names {
         if !is_known(&name, schema) {
             let message = format!("there is no field “{name}” for the events it is for");
-            return Err(Error::invalid(format!("/{member}"), message));
-        }
-    }
-    for (mark, word) in applied(source) {
-        let known = match mark {
-            '|' => FILTERS.contains(&word.as_str()),
-            _ => TESTS.contains(&word.as_str()),
-        };
-        if !known {
-            let what = if mark == '|' { "filter" } else { "test" };
-            let message = format!("there is no {what} “{word}”");
             return Err(Error::invalid(format!("/{member}"), message));
         }
     }
@@ -222,102 +211,9 @@ fn is_known(name: &str, schema: &Schema) -> bool {
             schema.field(name).is_some()
                 || schema.fields().iter().any(|field| field.name.starts_with(&below))
         }
-        // What loops and functions of the language bring.
-        "range" | "loop" => true,
+        // What loops of the language bring.
+        "loop" => true,
         root => PLAIN.contains(&root) && rest.is_none(),
-    }
-}
-
-/// Filters that a template may use.
-const FILTERS: [&str; 26] = [
-    "abs",
-    "capitalize",
-    "count",
-    "default",
-    "d",
-    "e",
-    "escape",
-    "first",
-    "float",
-    "int",
-    "join",
-    "last",
-    "length",
-    "lines",
-    "list",
-    "lower",
-    "max",
-    "min",
-    "replace",
-    "reverse",
-    "round",
-    "sort",
-    "string",
-    "title",
-    "trim",
-    "upper",
-];
-/// Tests that a template may use.
-const TESTS: [&str; 16] = [
-    "defined",
-    "undefined",
-    "none",
-    "true",
-    "false",
-    "odd",
-    "even",
-    "number",
-    "string",
-    "eq",
-    "ne",
-    "lt",
-    "gt",
-    "in",
-    "startingwith",
-    "endingwith",
-];
-
-/// Filters (`|`) and tests (`i`) that a template applies, outside of texts and comments.
-fn applied(source: &str) -> Vec<(char, String)> {
-    let mut found = Vec::new();
-    let mut rest = source;
-    while let Some(start) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
-        let inside = &rest[start + 2..];
-        let close = if rest[start..].starts_with("{{") { "}}" } else { "%}" };
-        let end = inside.find(close).unwrap_or(inside.len());
-        words(&inside[..end], &mut found);
-        rest = &inside[end..];
-    }
-    found
-}
-
-fn words(code: &str, found: &mut Vec<(char, String)>) {
-    // Texts are blanked: what stands in them is no code.
-    let mut plain = String::new();
-    let mut quote = None;
-    for c in code.chars() {
-        match (quote, c) {
-            (None, '\'' | '"') => quote = Some(c),
-            (Some(open), c) if c == open => quote = None,
-            (None, c) => plain.push(c),
-            _ => {}
-        }
-    }
-    let word = |text: &str| -> String {
-        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
-    };
-    for (place, _) in plain.match_indices('|') {
-        let name = word(&plain[place + 1..]);
-        if !name.is_empty() {
-            found.push(('|', name));
-        }
-    }
-    for (place, _) in plain.match_indices(" is ") {
-        let after = plain[place + 4..].trim_start();
-        let name = word(after.strip_prefix("not ").unwrap_or(after));
-        if !name.is_empty() {
-            found.push(('i', name));
-        }
     }
 }
 
@@ -402,11 +298,42 @@ mod tests {
             ("x", "{% if title %}", "/text", ""),
             ("x", "{{ title", "/text", ""),
             ("{% include 'x' %}", "x", "/subject", ""),
+            // A filter behind a text that ends like an expression.
+            ("x", "{{ ('}}' ~ title) | safe }}", "/text", "safe"),
+            ("x", "{{ ('}}' ~ title) | shout }}", "/text", "shout"),
+            // What would take the memory of the server.
+            ("x", "{% set a = title %}{{ a ~ a }}", "/text", "set"),
+            ("x", "{{ 'x' * 100000000 }}", "/text", "*"),
+            ("x", "{{ title * 900 * 900 }}", "/text", "*"),
             (
                 "x",
-                "{% for a in range(100000) %}{% for b in range(100000) %}y{% endfor %}{% endfor %}",
+                "{% for a in [title, title] %}{% for b in [a, a] %}y{% endfor %}{% endfor %}",
                 "/text",
-                "",
+                "in",
+            ),
+            ("x", "{% for a in title ~ title %}y{% endfor %}", "/text", "in"),
+            ("x", "{{ range(100000) | join('xxxxxxxxxxxxxxxx') }}", "/text", "range"),
+            (
+                "x",
+                "{{ title | replace('e', event.sentence) | replace('e', event.sentence) | replace('e', event.sentence) | replace('e', event.sentence) | replace('e', event.sentence) }}",
+                "/text",
+                "long",
+            ),
+            (
+                "x",
+                "{{ event | string | list | string | list | string | list | string | list | string | list | string }}",
+                "/text",
+                "long",
+            ),
+            ("x", "{% macro m() %}x{% endmacro %}", "/text", ""),
+            // It cannot be filled where there is a certificate.
+            ("x", "{% if object %}{{ object.expires - 3 }}{% endif %}", "/text", ""),
+            (
+                "x",
+                "{% for a in event.sentence %}{% for b in event.sentence %}\
+                 {% for c in event.sentence %}{% if c %}{% endif %}{% endfor %}{% endfor %}{% endfor %}",
+                "/text",
+                "steps",
             ),
         ] {
             let body = json!({ "subject": subject, "text": text, "event_types": expiring });
@@ -429,6 +356,32 @@ mod tests {
             assert!(!filled.subject.is_empty() && filled.text.contains(event_type.name()));
         }
         Template::check(&example(), &[]).unwrap();
+    }
+
+    #[test]
+    fn what_templates_are_for_can_be_said() {
+        for text in [
+            "{{ object.name | join(', ') }} {{ title | replace('a', 'b') | upper }}",
+            "{% for name in object.name | sort %}{{ loop.index }}. {{ name }}\n{% endfor %}",
+            "{% if event.severity in ['error', 'critical'] %}!{% else %}-{% endif %}",
+            "{{ 'far' if detail.days_left > 30 else 'near: ' ~ detail.days_left * 24 ~ ' h' }}",
+            "{{ object.cn | default('?') }} {{ object.serial[:8] }} {{ detail | length | string }}",
+            "{% raw %}{{ not this }}{% endraw %}{# nor {{ this }} #}{{ '{% set x %}' }}",
+        ] {
+            let body = json!({ "subject": "x", "text": text,
+                "event_types": ["certificate.expiring"] });
+            Template::check(&body, &[]).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_off_while_it_is_written() {
+        let template = Template {
+            text: "{% for a in title %}{{ title }}{% endfor %}".to_owned(),
+            ..Template::built_in()
+        };
+        let error = template.fill(&json!({ "title": "x".repeat(5_000) })).unwrap_err();
+        assert!(error.to_string().contains("too long"), "{error}");
     }
 
     #[test]

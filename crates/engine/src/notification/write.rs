@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chancery_event::id::{AlertId, DeliveryId, EscalationId, NoticeId, NotificationId};
+use chancery_event::id::{AccountId, AlertId, DeliveryId, EscalationId, NotificationId};
 use chancery_event::types::delivery as types;
 use chancery_event::{Origin, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
@@ -16,9 +16,10 @@ use chancery_store::table::notification::{self, Call, Escalation, Stream};
 use super::book::{Named, Profiles};
 use super::compose::{self, Notified};
 use super::decide::{self, Decision, Verdict};
-use super::herald::{BundleKey, Bundled, Channels};
+use super::herald::Channels;
 use super::profile::BELL;
 use super::recipient::{Directory, Person};
+use super::release::Bundle;
 use crate::alert::cause::TOLD;
 use crate::alert::{self, NewAlert};
 use crate::delivery::{self, Message};
@@ -39,41 +40,48 @@ pub(crate) struct Woken {
     pub(crate) channels: Channels,
 }
 
-type HeldNotice = (Notice, Option<(Sealed, Option<Subject>)>);
-
 /// One transaction's work.
 pub(crate) struct Work {
     pub(crate) engine: Engine,
     pub(crate) profiles: Arc<Profiles>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) cases: Vec<Case>,
-    pub(crate) outcomes: Vec<(NotificationId, &'static str)>,
+    /// Calls that end without a decision: why, and the profile.
+    pub(crate) outcomes: Vec<(NotificationId, &'static str, String)>,
     pub(crate) escalated: Vec<(Escalation, Option<Case>)>,
-    pub(crate) bundles: Vec<(BundleKey, Vec<HeldNotice>)>,
+    pub(crate) bundle: Option<Bundle>,
     pub(crate) now: Timestamp,
 }
 
-/// Held notices by profile, channel and whom they go to. Whoever reads a chat reads it together.
-pub(crate) fn bundles(held: Vec<Notice>, directory: &Directory) -> Bundled {
-    let mut bundles: Bundled = BTreeMap::new();
-    for row in held {
-        let is_mail = directory.channels.get(&row.channel).is_none_or(|one| one.kind == "email");
-        let whom = match (is_mail, row.account, &row.address) {
-            (false, ..) => String::new(),
-            (true, Some(account), _) => account.to_string(),
-            (true, None, address) => address.clone().unwrap_or_default(),
-        };
-        bundles.entry((row.profile.clone(), row.channel.clone(), whom)).or_default().push(row);
-    }
-    bundles
-}
-
 impl Work {
+    /// The same circumstances with nothing to do.
+    pub(crate) fn empty(&self) -> Self {
+        Self {
+            engine: self.engine.clone(),
+            profiles: self.profiles.clone(),
+            directory: self.directory.clone(),
+            cases: Vec::new(),
+            outcomes: Vec::new(),
+            escalated: Vec::new(),
+            bundle: None,
+            now: self.now,
+        }
+    }
+
+    /// Whether there is anything to do.
+    pub(crate) fn is_begun(&self) -> bool {
+        let is_idle =
+            self.cases.is_empty() && self.outcomes.is_empty() && self.escalated.is_empty();
+        !is_idle || self.bundle.is_some()
+    }
+
     /// Decides and writes everything.
     pub(crate) async fn carry_out(&self, tx: &mut Tx) -> Result<Woken, Error> {
         let mut woken = Woken::default();
-        for (id, outcome) in &self.outcomes {
-            notification::end(tx, *id, outcome, self.now).await?;
+        for (id, outcome, profile) in &self.outcomes {
+            if notification::end(tx, *id, outcome, self.now).await? {
+                self.given_up(tx, profile, &outcome.replace('_', " ")).await?;
+            }
         }
         for case in &self.cases {
             self.decide(tx, case, &mut woken).await?;
@@ -81,25 +89,10 @@ impl Work {
         for (level, case) in &self.escalated {
             self.escalate(tx, level, case.as_ref(), &mut woken).await?;
         }
-        for ((profile, channel, _), notices) in &self.bundles {
-            self.release(tx, profile, channel, notices, &mut woken).await?;
+        if let Some(bundle) = &self.bundle {
+            self.release(tx, bundle, &mut woken).await?;
         }
         Ok(woken)
-    }
-
-    /// Ends what cannot be decided, so that it does not stand in the way.
-    pub(crate) async fn give_up(&self, tx: &mut Tx) -> Result<Woken, Error> {
-        for case in &self.cases {
-            notification::end(tx, case.call.id, "failed", self.now).await?;
-        }
-        for (level, _) in &self.escalated {
-            notification::end_escalation(tx, level.id, "dropped", self.now).await?;
-        }
-        for (_, notices) in &self.bundles {
-            let ids: Vec<NoticeId> = notices.iter().map(|(row, _)| row.id).collect();
-            notice::settle(tx, &ids, None, "failed").await?;
-        }
-        Ok(Woken::default())
     }
 
     async fn decide(&self, tx: &mut Tx, case: &Case, woken: &mut Woken) -> Result<(), Error> {
@@ -129,9 +122,10 @@ impl Work {
             is_urgent: false,
         };
         let mut decisions = question.decide();
+        // Whom it reaches is asked before what they know already: that another profile told them is
+        // no reason to leave out this one's levels.
+        let tells = decisions.iter().any(Decision::tells);
         self.without_duplicates(tx, case, &mut decisions).await?;
-        let tells =
-            decisions.iter().any(|one| matches!(one.verdict, Verdict::Send | Verdict::Hold(..)));
         let alert = self.raise(tx, named, case, &decisions, joined, tells).await?;
         self.write(tx, named, case, decisions, 0, alert, woken).await?;
         self.count(tx, named, case, stream, resolved_at, tells).await?;
@@ -148,49 +142,6 @@ impl Work {
 
     async fn end(&self, tx: &mut Tx, case: &Case, outcome: &str) -> Result<(), Error> {
         notification::end(tx, case.call.id, outcome, self.now).await.map(|_| ()).map_err(Into::into)
-    }
-
-    /// What was told already of the same event, by another path.
-    async fn without_duplicates(
-        &self,
-        tx: &mut Tx,
-        case: &Case,
-        decisions: &mut [Decision],
-    ) -> Result<(), Error> {
-        let mut once = std::collections::HashSet::new();
-        for decision in decisions {
-            if !matches!(decision.verdict, Verdict::Send | Verdict::Hold(..)) {
-                continue;
-            }
-            // Two accounts may share an address.
-            let address = decision.person.as_ref().and_then(|person| person.address.clone());
-            if !self.is_shared(&decision.channel)
-                && decision.channel != BELL
-                && !once.insert((decision.channel.clone(), address))
-            {
-                decision.verdict = Verdict::Skip("duplicate");
-                continue;
-            }
-            let event = case.sealed.event().id;
-            let is_told = match self.is_shared(&decision.channel) {
-                true => notice::told_by(tx, event, &decision.channel).await?,
-                false => {
-                    let person = decision.person.as_ref();
-                    let (account, address) = whom(person, &decision.channel);
-                    notice::told(tx, event, &decision.channel, account, address).await?
-                }
-            };
-            if is_told {
-                decision.verdict = Verdict::Skip("duplicate");
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether everybody reads the same message of a channel.
-    fn is_shared(&self, channel: &str) -> bool {
-        let kind = self.directory.channels.get(channel).map(|one| one.kind.as_str());
-        channel != BELL && kind != Some("email")
     }
 
     async fn stream(
@@ -222,13 +173,18 @@ impl Work {
             return Ok(());
         }
         let event = case.sealed.event();
+        let forget_at = self.now.plus(decide::forgotten_after(profile));
         let known =
             stream.filter(|stream| !decide::begins_anew(profile, stream, resolved_at, self.now));
         let row = match (known, tells) {
-            (Some(known), true) => {
-                Stream { sent: known.sent + 1, last_at: self.now, seen_at: self.now, ..known }
-            }
-            (Some(known), false) => Stream { seen_at: self.now, ..known },
+            (Some(known), true) => Stream {
+                sent: known.sent + 1,
+                last_at: self.now,
+                seen_at: self.now,
+                forget_at,
+                ..known
+            },
+            (Some(known), false) => Stream { seen_at: self.now, forget_at, ..known },
             (None, false) => return Ok(()),
             (None, true) => Stream {
                 profile: named.name.clone(),
@@ -240,6 +196,7 @@ impl Work {
                 first_at: self.now,
                 last_at: self.now,
                 seen_at: self.now,
+                forget_at,
             },
         };
         Ok(notification::put_stream(tx, &row).await?)
@@ -386,7 +343,8 @@ impl Work {
             repetition: None,
             is_urgent: true,
         };
-        let decisions = question.escalate(&wish.recipients, &wish.channels);
+        let mut decisions = question.escalate(&wish.recipients, &wish.channels);
+        self.once_each(&mut decisions);
         let sent = decisions.iter().filter(|one| one.verdict == Verdict::Send);
         let payload = types::NotificationEscalated {
             alert_id: level.alert,
@@ -421,7 +379,8 @@ impl Work {
     ) -> Result<(), Error> {
         let mut shared: BTreeMap<String, DeliveryId> = BTreeMap::new();
         let mut rows = Vec::with_capacity(decisions.len());
-        for channel in shared_channels(&decisions, |channel| self.is_shared(channel)) {
+        let mut problem = None;
+        for channel in shared_channels(&decisions, |channel| self.directory.is_shared(channel)) {
             let people: Vec<&Person> = decisions
                 .iter()
                 .filter(|one| one.channel == channel && one.verdict == Verdict::Send)
@@ -430,9 +389,12 @@ impl Work {
             let mut notified = self.notified(named, case, &channel, people.first().copied());
             notified.alert = alert;
             let kind = self.kind(&channel);
-            let message = compose::one(&named.template, &notified, kind, &mentions(&people));
-            let message = raised_to(message, level);
-            shared.insert(channel.clone(), self.send(tx, &channel, &message, woken).await?);
+            let composed = compose::one(&named.template, &notified, kind, &mentions(&people));
+            problem = problem.or(composed.problem);
+            let message = raised_to(composed.message, level);
+            let id = self.engine.environment().id::<DeliveryId>();
+            self.send(tx, id, &channel, &message, woken).await?;
+            shared.insert(channel, id);
         }
         for decision in decisions {
             let person = decision.person.as_ref();
@@ -441,34 +403,48 @@ impl Work {
                 (Verdict::Send, None) if decision.channel != BELL => {
                     let mut notified = self.notified(named, case, &decision.channel, person);
                     notified.alert = alert;
-                    let mut message = compose::one(&named.template, &notified, "email", "");
+                    let composed = compose::one(&named.template, &notified, "email", &[]);
+                    problem = problem.or(composed.problem);
+                    let mut message = composed.message;
                     message.recipients =
                         person.and_then(|person| person.address.clone()).into_iter().collect();
                     let message = raised_to(message, level);
-                    Some(self.send(tx, &decision.channel, &message, woken).await?)
+                    let id = self.engine.environment().id::<DeliveryId>();
+                    self.send(tx, id, &decision.channel, &message, woken).await?;
+                    Some(id)
                 }
                 _ => None,
             };
             rows.push(self.row(named, case, &decision, level, alert, delivery));
         }
-        Ok(notice::insert(tx, &rows).await?)
+        if named.lacks_template || problem.is_some() {
+            for row in rows.iter_mut().filter(|row| row.delivery.is_some()) {
+                "template".clone_into(&mut row.reason);
+            }
+        }
+        let is_sent = rows.iter().any(|row| row.delivery.is_some());
+        notice::insert(tx, &rows).await?;
+        match is_sent {
+            true => self.template_told(tx, named, case.sealed.event().id, problem).await,
+            false => Ok(()),
+        }
     }
 
-    fn kind(&self, channel: &str) -> &str {
+    pub(super) fn kind(&self, channel: &str) -> &str {
         self.directory.channels.get(channel).map_or("", |one| one.kind.as_str())
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         tx: &mut Tx,
+        id: DeliveryId,
         channel: &str,
         message: &Message,
         woken: &mut Woken,
-    ) -> Result<DeliveryId, Error> {
-        let id = self.engine.environment().id::<DeliveryId>();
+    ) -> Result<(), Error> {
         delivery::enqueue(tx, id, channel, "message", message, self.now).await?;
         woken.channels.insert(channel.to_owned());
-        Ok(id)
+        Ok(())
     }
 
     fn row(
@@ -515,67 +491,6 @@ impl Work {
             at: self.now,
         }
     }
-
-    /// Sends what was held for one recipient and channel as one message.
-    async fn release(
-        &self,
-        tx: &mut Tx,
-        profile: &str,
-        channel: &str,
-        notices: &[HeldNotice],
-        woken: &mut Woken,
-    ) -> Result<(), Error> {
-        let ids: Vec<NoticeId> = notices.iter().map(|(row, _)| row.id).collect();
-        let named = self.profiles.find(profile).filter(|named| named.is_enabled);
-        let Some(named) = named else {
-            return Ok(notice::settle(tx, &ids, None, "profile_off").await?);
-        };
-        let Some((first, _)) = notices.first() else { return Ok(()) };
-        let person = first.account.and_then(|account| self.directory.account(account));
-        let person = person.or_else(|| first.address.as_deref().map(|a| self.directory.address(a)));
-        let kind = self.kind(channel).to_owned();
-        let own = (kind == "email").then_some(person.as_ref()).flatten();
-        if let Some(reason) = decide::obstacle(&self.directory, own, channel).filter(|_| {
-            kind == "email" || !self.directory.channels.get(channel).is_some_and(|c| c.enabled)
-        }) {
-            return Ok(notice::settle(tx, &ids, None, reason).await?);
-        }
-        let (mut sent, mut later, mut lost) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut told, mut seen) = (Vec::new(), std::collections::HashSet::new());
-        for (row, found) in notices {
-            let Some((sealed, subject)) = found else {
-                lost.push(row.id);
-                continue;
-            };
-            let severity = sealed.event().severity;
-            if let Some(until) = decide::quiet_until(&named.profile, own, severity, self.now) {
-                later.push((row.id, until));
-                continue;
-            }
-            sent.push(row.id);
-            if seen.insert(row.event_id) {
-                let names = (named.name.as_str(), "", channel);
-                let texts = ("", "");
-                let mut notified =
-                    notified(&self.engine, names, texts, sealed, subject.clone(), own);
-                notified.alert = row.alert;
-                told.push((row.heading.clone(), notified));
-            }
-        }
-        notice::settle(tx, &lost, None, "event_missing").await?;
-        for (id, until) in later {
-            notice::hold(tx, id, "quiet_hours", until).await?;
-        }
-        if told.is_empty() {
-            return Ok(());
-        }
-        let mut message = compose::digest(&named.template, &told, &kind, "");
-        if kind == "email" {
-            message.recipients = person.and_then(|one| one.address).into_iter().collect();
-        }
-        let delivery = self.send(tx, channel, &message, woken).await?;
-        Ok(notice::settle(tx, &sent, Some(delivery), "").await?)
-    }
 }
 
 /// An event as it is shown to somebody.
@@ -604,10 +519,10 @@ pub(crate) fn notified(
 
 /// Account and address that a decision is kept under: mail goes to an address, the bell to an
 /// account.
-fn whom<'a>(
+pub(super) fn whom<'a>(
     person: Option<&'a Person>,
     channel: &str,
-) -> (Option<chancery_event::id::AccountId>, Option<&'a str>) {
+) -> (Option<AccountId>, Option<&'a str>) {
     let Some(person) = person else { return (None, None) };
     let address = (channel != BELL).then_some(person.address.as_deref()).flatten();
     (person.account, address)
@@ -626,10 +541,9 @@ fn shared_channels(decisions: &[Decision], is_shared: impl Fn(&str) -> bool) -> 
 }
 
 /// How a chat mentions people: by their handle where they have one.
-fn mentions(people: &[&Person]) -> String {
-    let names: Vec<&str> =
-        people.iter().map(|person| person.chat.as_deref().unwrap_or(&person.name)).collect();
-    names.join(", ")
+pub(super) fn mentions(people: &[&Person]) -> Vec<String> {
+    let of = |person: &&Person| person.chat.clone().unwrap_or_else(|| person.name.clone());
+    people.iter().map(of).collect()
 }
 
 /// A message of an escalation says so.

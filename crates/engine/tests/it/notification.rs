@@ -7,7 +7,7 @@ use chancery_engine::automation::Class as Automation;
 use chancery_engine::configuration::{LabelClass, LabelDraft};
 use chancery_engine::delivery::{
     Address, Checked, Class, Content, Definition, DestinationEdit, Message, Parcel, Secrets,
-    Sender, Sent,
+    SendError, Sender, Sent,
 };
 use chancery_engine::net::Network;
 use chancery_engine::notification::{NoticeQuery, Told};
@@ -20,12 +20,12 @@ use chancery_throwaway::{database_of, on_each_backend};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-const MINUTE: i64 = 60 * Timestamp::SECOND;
-const HOUR: i64 = 60 * MINUTE;
+pub(crate) const MINUTE: i64 = 60 * Timestamp::SECOND;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
 
-/// Keeps every message.
+/// Keeps every message, and refuses whom it is told to: addresses, or a channel altogether.
 #[derive(Clone, Default)]
-struct Post(Arc<Mutex<Vec<(String, Message)>>>);
+struct Post(Arc<Mutex<Vec<(String, Message)>>>, Arc<Mutex<Vec<String>>>);
 
 impl Sender for Post {
     fn kinds(&self) -> Vec<&'static str> {
@@ -38,6 +38,18 @@ impl Sender for Post {
 
     fn send(&self, address: Arc<Address>, parcel: Parcel) -> BoxFuture<'static, Sent> {
         if let Content::Message(message) = parcel.content {
+            let refused = self.1.lock().unwrap();
+            if refused.contains(&address.name) {
+                let error = SendError::new("connect", "nobody answers");
+                return Box::pin(async { Sent::failed(json!({}), error) });
+            }
+            if let Some(one) = message.recipients.iter().find(|one| refused.contains(one)) {
+                let error = SendError {
+                    refused_recipient: Some(one.clone()),
+                    ..SendError::new("recipient_refused", "550")
+                };
+                return Box::pin(async { Sent::failed(json!({}), error) });
+            }
             self.0.lock().unwrap().push((address.name.clone(), message));
         }
         Box::pin(async { Sent { status: Some(250), ..Sent::default() } })
@@ -48,31 +60,43 @@ impl Sender for Post {
     }
 }
 
-struct World {
-    stepped: Stepped,
-    clock: Arc<ManualClock>,
+pub(crate) struct World {
+    stepped: Option<Stepped>,
+    environment: Environment,
+    settings: Settings,
+    pub(crate) clock: Arc<ManualClock>,
     post: Post,
-    context: Context,
+    pub(crate) context: Context,
     _dir: tempfile::TempDir,
 }
 
 impl World {
     /// Starts on a Saturday at noon, with the channels `mail` and `chat`.
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(false).await
+    }
+
+    /// The same with monitors, and what else a new installation has.
+    pub(crate) async fn start_watching() -> Self {
+        Self::start_with(true).await
+    }
+
+    async fn start_with(monitors: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new("2026-11-21T12:00:00Z".parse().unwrap());
         let environment = Environment::new(clock.clone(), SeededEntropy::new(11));
         let post = Post::default();
         let settings = Settings {
             allow_unencrypted_key: true,
-            monitors: false,
+            monitors,
             database: database_of(dir.path()).map(|url| url.parse().unwrap()),
             sender: Some(Arc::new(post.clone())),
             ..Settings::new(dir.path())
         };
-        let stepped = Stepped::open(settings, environment).await.unwrap();
+        let stepped = Stepped::open(settings.clone(), environment.clone()).await.unwrap();
         let context = Context::command_line(stepped.engine().environment());
-        let mut world = Self { stepped, clock, post, context, _dir: dir };
+        let stepped = Some(stepped);
+        let mut world = Self { stepped, environment, settings, clock, post, context, _dir: dir };
         for (name, kind) in [("mail", "email"), ("chat", "slack")] {
             let edit = DestinationEdit { body: json!({ "kind": kind }), ..Default::default() };
             let made =
@@ -83,11 +107,22 @@ impl World {
         world
     }
 
-    fn engine(&self) -> &Engine {
-        self.stepped.engine()
+    /// Ends as a program does that is killed, and starts again.
+    pub(crate) async fn restart(&mut self) {
+        self.stepped.take().unwrap().kill().await;
+        let (settings, environment) = (self.settings.clone(), self.environment.clone());
+        self.stepped = Some(Stepped::open(settings, environment).await.unwrap());
     }
 
-    async fn account(&self, name: &str, role: Role) -> AccountId {
+    pub(crate) fn engine(&self) -> &Engine {
+        self.stepped.as_ref().unwrap().engine()
+    }
+
+    pub(crate) fn stepped(&mut self) -> &mut Stepped {
+        self.stepped.as_mut().unwrap()
+    }
+
+    pub(crate) async fn account(&self, name: &str, role: Role) -> AccountId {
         let new = chancery_engine::access::NewAccount {
             name: name.to_owned(),
             display_name: String::new(),
@@ -99,53 +134,82 @@ impl World {
         self.engine().create_account(&self.context, new).await.unwrap().0
     }
 
-    /// A profile, and a trigger that tells of new groups through it.
-    async fn tells(&self, profile: Value) {
-        let make = async |class, name: &str, body| {
-            self.engine().create_automation(&self.context, class, name, body, true).await.unwrap()
-        };
-        make(Automation::Profile, "p", profile).await;
-        let steps = json!([{ "step": "notify", "profile": "p" }]);
-        make(Automation::Action, "tell", json!({ "steps": steps })).await;
-        make(Automation::Rule, "group", json!({ "filter": "detail.class:group" })).await;
-        let trigger = json!({ "event_types": ["configuration.create"], "rules": ["group"],
-            "actions": ["tell"] });
-        make(Automation::Trigger, "tell", trigger).await;
+    /// The profile `p`, and a trigger that tells of new groups through it.
+    pub(crate) async fn tells(&self, profile: Value) {
+        self.tells_through("p", profile).await;
     }
 
-    async fn group(&mut self, name: &str) {
-        let draft = LabelDraft { name: name.to_owned(), description: String::new() };
-        self.engine().create_label(&self.context, LabelClass::Group, draft).await.unwrap();
+    /// A profile, and a trigger of the same name that tells of new groups through it.
+    pub(crate) async fn tells_through(&self, name: &str, profile: Value) {
+        let make = async |class, body| {
+            self.engine().create_automation(&self.context, class, name, body, true).await.unwrap()
+        };
+        make(Automation::Profile, profile).await;
+        let steps = json!([{ "step": "notify", "profile": name }]);
+        make(Automation::Action, json!({ "steps": steps })).await;
+        make(Automation::Rule, json!({ "filter": "detail.class:group" })).await;
+        let trigger = json!({ "event_types": ["configuration.create"], "rules": [name],
+            "actions": [name] });
+        make(Automation::Trigger, trigger).await;
+    }
+
+    pub(crate) async fn group(&mut self, name: &str) {
+        self.new_group(name).await;
         self.settle().await;
     }
 
+    /// Makes a group, and lets nobody look; answers its identifier.
+    pub(crate) async fn new_group(&self, name: &str) -> String {
+        let draft = LabelDraft { name: name.to_owned(), description: String::new() };
+        let made = self.engine().create_label(&self.context, LabelClass::Group, draft);
+        made.await.unwrap()
+    }
+
+    /// Decides and sends what is due, and seals nothing.
+    pub(crate) async fn tell(&mut self) {
+        self.stepped().notify().await.unwrap();
+        self.stepped().deliver().await.unwrap();
+    }
+
     /// Everything that can be done now.
-    async fn settle(&mut self) {
+    pub(crate) async fn settle(&mut self) {
         for _ in 0..3 {
-            self.stepped.seal().await.unwrap();
-            self.stepped.react().await.unwrap();
-            self.stepped.notify().await.unwrap();
-            self.stepped.deliver().await.unwrap();
+            let stepped = self.stepped();
+            stepped.seal().await.unwrap();
+            stepped.react().await.unwrap();
+            stepped.notify().await.unwrap();
+            stepped.deliver().await.unwrap();
         }
     }
 
-    async fn wait(&mut self, micros: i64) {
+    pub(crate) async fn wait(&mut self, micros: i64) {
         self.clock.advance(micros);
         self.settle().await;
     }
 
-    fn mails(&self) -> Vec<(String, Message)> {
+    /// From now on the server refuses these people.
+    pub(crate) fn refuse(&self, names: &[&str]) {
+        let addresses = names.iter().map(|name| format!("{name}@example.org")).collect();
+        *self.post.1.lock().unwrap() = addresses;
+    }
+
+    /// From now on these channels do not answer, and these addresses are refused.
+    pub(crate) fn dead(&self, names: &[&str]) {
+        *self.post.1.lock().unwrap() = names.iter().map(|name| (*name).to_owned()).collect();
+    }
+
+    pub(crate) fn mails(&self) -> Vec<(String, Message)> {
         self.post.0.lock().unwrap().clone()
     }
 
-    async fn notices(&self, decision: &str) -> Vec<Told> {
+    pub(crate) async fn notices(&self, decision: &str) -> Vec<Told> {
         let query = NoticeQuery { decision: Some(decision.to_owned()), ..NoticeQuery::default() };
         self.engine().notices(&self.context, query, 100).await.unwrap()
     }
 }
 
-on_each_backend!(a_digest_is_one_message_for_many_and_grave_ones_do_not_wait);
-async fn a_digest_is_one_message_for_many_and_grave_ones_do_not_wait() {
+on_each_backend!(a_digest_is_one_message_for_many_and_what_is_excepted_does_not_wait);
+async fn a_digest_is_one_message_for_many_and_what_is_excepted_does_not_wait() {
     let mut world = World::start().await;
     world.account("ada", Role::Operator).await;
     world.account("grace", Role::Operator).await;
@@ -189,6 +253,14 @@ async fn a_digest_is_one_message_for_many_and_grave_ones_do_not_wait() {
     assert_eq!(carried.len(), 3, "many decisions, three deliveries");
     world.wait(48 * HOUR).await;
     assert_eq!(world.mails().len(), 3, "nothing is sent twice");
+    // Grave ones do not wait: a profile that excepts what new groups are.
+    let body = json!({ "recipients": ["role:operator"], "channels": ["mail"],
+        "digest": { "cron": "0 15 * * *", "except": ["info"] } });
+    let class = Automation::Profile;
+    let changed = world.engine().update_automation(&world.context, class, "p", None, body, true);
+    changed.await.unwrap();
+    world.group("d").await;
+    assert_eq!(world.mails().len(), 5, "ada and grace, at once");
 }
 
 on_each_backend!(quiet_hours_hold_until_the_morning_and_let_exceptions_through);
@@ -207,7 +279,6 @@ async fn quiet_hours_hold_until_the_morning_and_let_exceptions_through() {
     let held = world.notices("held").await;
     assert_eq!(held[0].notice.reason, "quiet_hours");
     assert_eq!(held[0].notice.due_at.unwrap().to_string(), "2026-11-22T07:00:00.000000Z");
-    // The address goes while it waits: that is found out when it is due.
     world.wait(19 * HOUR + MINUTE).await;
     assert_eq!(world.mails().len(), 1);
     assert!(world.notices("held").await.is_empty());
@@ -233,6 +304,20 @@ async fn quiet_hours_hold_until_the_morning_and_let_exceptions_through() {
     assert_eq!(held[0].notice.due_at.unwrap().to_string(), "2026-11-22T09:30:00.000000Z");
     world.wait(3 * HOUR).await;
     assert_eq!(world.mails().len(), 2);
+    // Exceptions get through at any hour: it is quiet by the profile now, and news is info.
+    let quiet = json!({ "from": "09:00", "to": "07:00", "except": ["info"] });
+    let body = json!({ "recipients": ["account:ada"], "channels": ["mail"], "quiet_hours": quiet });
+    let changed = world.engine().update_automation(
+        &world.context,
+        Automation::Profile,
+        "p",
+        None,
+        body,
+        true,
+    );
+    changed.await.unwrap();
+    world.group("c").await;
+    assert_eq!(world.mails().len(), 3);
 }
 
 on_each_backend!(what_nobody_acknowledges_goes_up_level_by_level);
@@ -434,7 +519,7 @@ async fn somebody_who_goes_while_it_waits_is_not_told() {
 }
 
 /// An account at the API.
-fn of(world: &World, account: AccountId) -> Context {
+pub(crate) fn of(world: &World, account: AccountId) -> Context {
     let environment = world.engine().environment();
     let authentication = Authentication { method: "password".into(), credential: None };
     Context::account(

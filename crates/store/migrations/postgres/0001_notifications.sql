@@ -41,7 +41,7 @@ CREATE TABLE notice (
     channel         TEXT COLLATE "C" NOT NULL,     -- name of the channel; bell
     paths           TEXT COLLATE "C" NOT NULL,     -- JSON: how the profile leads there, such as owner
     decision        TEXT COLLATE "C" NOT NULL,     -- sent | held | skipped
-    reason          TEXT COLLATE "C" NOT NULL,     -- why it is held or skipped; empty: sent
+    reason          TEXT COLLATE "C" NOT NULL,     -- why it is held or skipped, or what was wrong with it
     due_at          BIGINT,                        -- until when it is held
     heading         TEXT COLLATE "C" NOT NULL,     -- under which it stands in a digest
     delivery        TEXT COLLATE "C",              -- what carries it
@@ -49,11 +49,13 @@ CREATE TABLE notice (
     at              BIGINT NOT NULL
 );
 CREATE INDEX notice_due ON notice (due_at, profile) WHERE decision = 'held';
+CREATE INDEX notice_held_call ON notice (call) WHERE decision = 'held';
 CREATE INDEX notice_by_event ON notice (event_id);
 CREATE INDEX notice_by_account ON notice (account, id) WHERE account IS NOT NULL;
 CREATE INDEX notice_by_object ON notice (object, id) WHERE object IS NOT NULL;
 CREATE INDEX notice_by_decision ON notice (decision, reason, id);
 CREATE INDEX notice_by_profile ON notice (profile, id);
+CREATE INDEX notice_by_channel ON notice (channel, id);
 CREATE INDEX notice_by_delivery ON notice (delivery) WHERE delivery IS NOT NULL;
 CREATE INDEX notice_by_time ON notice (at);
 
@@ -68,9 +70,11 @@ CREATE TABLE notice_stream (
     first_at        BIGINT NOT NULL,
     last_at         BIGINT NOT NULL,               -- when it was told last
     seen_at         BIGINT NOT NULL,               -- when it came up last, told or not
+    forget_at       BIGINT NOT NULL,               -- when it is forgotten unless it comes up again
     PRIMARY KEY (profile, object, event_type, threshold)
 );
-CREATE INDEX notice_stream_by_time ON notice_stream (seen_at);
+CREATE INDEX notice_stream_by_time ON notice_stream (forget_at);
+CREATE INDEX notice_stream_by_object ON notice_stream (object);
 
 -- An alert that must be acknowledged by a time.
 CREATE TABLE escalation (
@@ -84,6 +88,8 @@ CREATE TABLE escalation (
     ended_at        BIGINT
 );
 CREATE INDEX escalation_due ON escalation (due_at) WHERE state = 'waiting';
+CREATE INDEX escalation_ended ON escalation (due_at) WHERE state <> 'waiting';
+CREATE INDEX escalation_waiting_call ON escalation (call) WHERE state = 'waiting';
 CREATE INDEX escalation_by_alert ON escalation (alert);
 
 -- How accounts and groups are reached, besides an account's own mail address.

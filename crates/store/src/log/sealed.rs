@@ -144,6 +144,25 @@ pub async fn of_types(
     link.rows(sql, values).await?.iter().map(read).collect()
 }
 
+/// The newest sealed event of some types with an index of `from..to`.
+pub async fn newest_of_types(
+    link: &mut Link,
+    (from, to): (LogIndex, LogIndex),
+    types: &[&str],
+) -> Result<Option<Sealed>, Error> {
+    if types.is_empty() || from >= to {
+        return Ok(None);
+    }
+    let places = vec!["?"; types.len()].join(",");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM event e WHERE e.log_index >= ? AND e.log_index < ?
+         AND (e.type || '') IN ({places}) AND {COVERED} ORDER BY e.log_index DESC LIMIT 1"
+    );
+    let mut values = args![from, to];
+    values.extend(types.iter().map(|name| crate::SqlValue::from(*name)));
+    link.row(sql, values).await?.as_ref().map(read).transpose()
+}
+
 /// The sealed events at these indexes, in order; those that are not there are left out.
 pub async fn at_indexes(link: &mut Link, indexes: &[u64]) -> Result<Vec<Sealed>, Error> {
     let mut found = Vec::with_capacity(indexes.len());

@@ -152,7 +152,8 @@ pub async fn input(link: &mut Link, id: JobId) -> Result<Option<Vec<u8>>, Error>
     }
 }
 
-/// Jobs, newest first, optionally in one state, from before a position.
+/// Jobs, newest first, optionally in one state, of one kind or asked for by one, from before a
+/// position.
 pub async fn page(
     link: &mut Link,
     (state, kind, asked_by): (Option<&str>, Option<&str>, Option<&str>),

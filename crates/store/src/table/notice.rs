@@ -1,5 +1,7 @@
 //! Decisions: whether one recipient was told by one channel, and why not.
 
+use std::collections::HashSet;
+
 use chancery_event::id::{AccountId, AlertId, DeliveryId, EventId, NoticeId, NotificationId};
 use chancery_event::{LogIndex, Timestamp};
 
@@ -104,82 +106,177 @@ pub async fn insert(tx: &mut Tx, rows: &[Notice]) -> Result<(), Error> {
     tx.insert_many(&head, "", values.collect()).await
 }
 
-/// Whether somebody was told, or will be, of an event by a channel: by their address, or else by
-/// their account.
-pub async fn told(
-    link: &mut Link,
-    event: EventId,
-    channel: &str,
-    account: Option<AccountId>,
-    address: Option<&str>,
-) -> Result<bool, Error> {
-    let sql = "SELECT COUNT(*) AS n FROM notice WHERE event_id = $1 AND channel = $2
-               AND decision IN ('sent', 'held')";
-    let (column, whom) = match (address, account) {
-        (Some(address), _) => ("address", address.to_owned()),
-        (None, Some(account)) => ("account", account.to_string()),
-        (None, None) => return Ok(false),
+/// A decision by which somebody is told of an event, now or later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// The decision.
+    pub id: NoticeId,
+    /// It waits for its time.
+    pub is_held: bool,
+    /// The channel.
+    pub channel: String,
+    /// Whom.
+    pub account: Option<AccountId>,
+    /// Mail address it goes to.
+    pub address: Option<String>,
+}
+
+/// Who is told of an event, now or later.
+pub async fn reached(link: &mut Link, event: EventId) -> Result<Vec<Reached>, Error> {
+    let sql = "SELECT id, decision, channel, account, address FROM notice
+               WHERE event_id = $1 AND decision IN ('sent', 'held') ORDER BY id";
+    let rows = link.rows(sql, vec![value::id(event)]).await?;
+    let read = |row: &Row| {
+        Ok(Reached {
+            id: row.id("id")?,
+            is_held: row.text("decision")? == "held",
+            channel: row.text("channel")?,
+            account: row.maybe_id("account")?,
+            address: row.maybe_text("address")?,
+        })
     };
-    let mut values = vec![value::id(event)];
-    values.extend(args![channel, whom]);
-    Ok(link.number(format!("{sql} AND {column} = $3"), values).await? > 0)
+    rows.iter().map(read).collect()
 }
 
-/// Whether anybody was told, or will be, of an event by a channel.
-pub async fn told_by(link: &mut Link, event: EventId, channel: &str) -> Result<bool, Error> {
-    let sql = "SELECT COUNT(*) AS n FROM notice WHERE event_id = $1 AND channel = $2
-               AND decision IN ('sent', 'held')";
-    let mut values = vec![value::id(event)];
-    values.extend(args![channel]);
-    Ok(link.number(sql, values).await? > 0)
+/// Which of these events were told of by a channel: to an address, or to anybody.
+pub async fn sent_of(
+    link: &mut Link,
+    channel: &str,
+    address: Option<&str>,
+    events: &[EventId],
+) -> Result<HashSet<EventId>, Error> {
+    let mut found = HashSet::new();
+    for chunk in events.chunks(400) {
+        let places = vec!["?"; chunk.len()].join(",");
+        let mut sql = format!(
+            "SELECT DISTINCT event_id FROM notice WHERE event_id IN ({places})
+             AND decision = 'sent' AND channel = ?"
+        );
+        let mut values: Vec<SqlValue> = chunk.iter().map(|id| value::id(*id)).collect();
+        values.extend(args![channel]);
+        if let Some(address) = address {
+            sql.push_str(" AND address = ?");
+            values.extend(args![address]);
+        }
+        for row in link.rows(sql, values).await? {
+            found.insert(row.id("event_id")?);
+        }
+    }
+    Ok(found)
 }
 
-/// Holds a decision on.
-pub async fn hold(tx: &mut Tx, id: NoticeId, reason: &str, until: Timestamp) -> Result<(), Error> {
-    let sql = "UPDATE notice SET reason = $2, due_at = $3 WHERE id = $1 AND decision = 'held'";
-    let mut values = vec![value::id(id)];
-    values.extend(args![reason, until]);
+/// Holds decisions on.
+pub async fn hold(
+    tx: &mut Tx,
+    ids: &[NoticeId],
+    reason: &str,
+    until: Timestamp,
+) -> Result<(), Error> {
+    for chunk in ids.chunks(400) {
+        let places = vec!["?"; chunk.len()].join(",");
+        let sql = format!(
+            "UPDATE notice SET reason = ?, due_at = ? WHERE decision = 'held' AND id IN ({places})"
+        );
+        let mut values = args![reason, until];
+        values.extend(chunk.iter().map(|id| value::id(*id)));
+        tx.execute(sql, values).await?;
+    }
+    Ok(())
+}
+
+/// The decision that has been held and due for longest.
+pub async fn first_due(link: &mut Link, now: Timestamp) -> Result<Option<Notice>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM notice WHERE decision = 'held' AND due_at <= $1
+         ORDER BY due_at, profile, id LIMIT 1"
+    );
+    link.row(sql, args![now]).await?.as_ref().map(read).transpose()
+}
+
+/// To whom what is held goes as one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// To everybody who reads the channel.
+    Everybody,
+    /// To an account.
+    Account(AccountId),
+    /// To an address without an account.
+    Address(Option<&'a str>),
+}
+
+/// All that is held and due of one profile and channel for the same recipient, in order.
+pub async fn due(
+    link: &mut Link,
+    (profile, channel): (&str, &str),
+    whose: Whose<'_>,
+    now: Timestamp,
+) -> Result<Vec<Notice>, Error> {
+    let mut values = args![now, profile, channel];
+    let whose = match whose {
+        Whose::Everybody => "",
+        Whose::Account(account) => {
+            values.push(value::id(account));
+            " AND account = $4"
+        }
+        Whose::Address(None) => " AND account IS NULL AND address IS NULL",
+        Whose::Address(Some(address)) => {
+            values.extend(args![address]);
+            " AND account IS NULL AND address = $4"
+        }
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM notice WHERE decision = 'held' AND due_at <= $1
+         AND profile = $2 AND channel = $3{whose} ORDER BY id"
+    );
+    link.rows(sql, values).await?.iter().map(read).collect()
+}
+
+/// Lets what a profile holds be decided again now: it says something else.
+pub async fn hasten_profile(tx: &mut Tx, profile: &str, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE notice SET due_at = $2 WHERE decision = 'held' AND profile = $1";
+    tx.execute(sql, args![profile, now]).await.map(|_| ())
+}
+
+/// Lets what is held for an account be decided again now: its contact data changed.
+pub async fn hasten_account(tx: &mut Tx, account: AccountId, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE notice SET due_at = $2 WHERE decision = 'held' AND account = $1";
+    let mut values = vec![value::id(account)];
+    values.extend(args![now]);
     tx.execute(sql, values).await.map(|_| ())
 }
 
-/// Decisions that are held and due, of the least recipient of the least profile: one digest.
-pub async fn due(link: &mut Link, now: Timestamp, limit: usize) -> Result<Vec<Notice>, Error> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM notice WHERE decision = 'held' AND due_at <= $1
-         ORDER BY due_at, profile, channel, account, address, id LIMIT $2"
-    );
-    link.rows(sql, args![now, limit]).await?.iter().map(read).collect()
-}
-
-/// When the next held decision is due.
-pub async fn next_due(link: &mut Link) -> Result<Option<Timestamp>, Error> {
-    let sql = "SELECT MIN(due_at) AS due FROM notice WHERE decision = 'held'";
-    match link.row(sql, vec![]).await? {
-        Some(row) => row.maybe_time("due"),
-        None => Ok(None),
-    }
-}
-
-/// Ends held decisions: they were sent by a delivery, or skipped for a reason.
+/// Ends held decisions: they were sent by a delivery, or skipped for a reason. Answers those that
+/// were held until now: what somebody else has ended is theirs.
 pub async fn settle(
     tx: &mut Tx,
     ids: &[NoticeId],
     delivery: Option<DeliveryId>,
     reason: &str,
-) -> Result<(), Error> {
+) -> Result<HashSet<NoticeId>, Error> {
     let decision = if delivery.is_some() { "sent" } else { "skipped" };
+    let mut settled = HashSet::with_capacity(ids.len());
     for chunk in ids.chunks(400) {
         let places = vec!["?"; chunk.len()].join(",");
         let sql = format!(
             "UPDATE notice SET decision = ?, delivery = ?, reason = CASE WHEN ? = '' THEN reason
-             ELSE ? END, due_at = NULL WHERE decision = 'held' AND id IN ({places})"
+             ELSE ? END, due_at = NULL WHERE decision = 'held' AND id IN ({places}) RETURNING id"
         );
         let delivery = delivery.map(|id| id.to_string());
         let mut values = args![decision, delivery, reason, reason];
         values.extend(chunk.iter().map(|id| value::id(*id)));
-        tx.execute(sql, values).await?;
+        for row in tx.rows(sql, values).await? {
+            settled.insert(row.id("id")?);
+        }
     }
-    Ok(())
+    Ok(settled)
+}
+
+/// Notes about decisions how they were carried out.
+pub async fn remark(tx: &mut Tx, delivery: DeliveryId, reason: &str) -> Result<(), Error> {
+    let sql = "UPDATE notice SET reason = $2 WHERE delivery = $1";
+    let mut values = vec![value::id(delivery)];
+    values.extend(args![reason]);
+    tx.execute(sql, values).await.map(|_| ())
 }
 
 /// Deletes decisions made before a time; answers how many.

@@ -99,16 +99,30 @@ pub async fn end(
     Ok(tx.execute(sql, values).await? == 1)
 }
 
-/// Deletes calls and streams that ended before a time; answers how many.
-pub async fn sweep(tx: &mut Tx, before: Timestamp, most: usize) -> Result<u64, Error> {
-    let sql = "DELETE FROM notification_call WHERE id IN (SELECT id FROM notification_call
-               WHERE at < $1 AND state = 'done' ORDER BY at LIMIT $2)";
+/// Deletes calls and escalations that ended before a time, and streams that are to be forgotten by
+/// now; answers how many. A call that a held decision or a waiting escalation refers to stays.
+pub async fn sweep(
+    tx: &mut Tx,
+    before: Timestamp,
+    now: Timestamp,
+    most: usize,
+) -> Result<u64, Error> {
+    let sql = "DELETE FROM notification_call WHERE id IN (SELECT c.id FROM notification_call c
+               WHERE c.at < $1 AND c.state = 'done'
+               AND NOT EXISTS (SELECT 1 FROM escalation e
+                               WHERE e.call = c.id AND e.state = 'waiting')
+               AND NOT EXISTS (SELECT 1 FROM notice n
+                               WHERE n.call = c.id AND n.decision = 'held')
+               ORDER BY c.at LIMIT $2)";
     let calls = tx.execute(sql, args![before, most]).await?;
-    let sql = "DELETE FROM notice_stream WHERE seen_at < $1";
-    tx.execute(sql, args![before]).await?;
-    let sql = "DELETE FROM escalation WHERE state <> 'waiting' AND due_at < $1";
-    tx.execute(sql, args![before]).await?;
-    Ok(calls)
+    let sql = "DELETE FROM notice_stream WHERE (profile, object, event_type, threshold) IN
+               (SELECT profile, object, event_type, threshold FROM notice_stream
+                WHERE forget_at < $1 ORDER BY forget_at LIMIT $2)";
+    let streams = tx.execute(sql, args![now, most]).await?;
+    let sql = "DELETE FROM escalation WHERE id IN (SELECT id FROM escalation
+               WHERE state <> 'waiting' AND due_at < $1 ORDER BY due_at LIMIT $2)";
+    let levels = tx.execute(sql, args![before, most]).await?;
+    Ok(calls + streams + levels)
 }
 
 /// Repetitions of one thing that goes on.
@@ -132,6 +146,8 @@ pub struct Stream {
     pub last_at: Timestamp,
     /// When it came up last, told or not.
     pub seen_at: Timestamp,
+    /// When it is forgotten unless it comes up again.
+    pub forget_at: Timestamp,
 }
 
 fn read_stream(row: &Row) -> Result<Stream, Error> {
@@ -145,6 +161,7 @@ fn read_stream(row: &Row) -> Result<Stream, Error> {
         first_at: row.time("first_at")?,
         last_at: row.time("last_at")?,
         seen_at: row.time("seen_at")?,
+        forget_at: row.time("forget_at")?,
     })
 }
 
@@ -172,12 +189,14 @@ pub async fn streams_of(link: &mut Link, object: &str) -> Result<Vec<Stream>, Er
 /// Writes a stream.
 pub async fn put_stream(tx: &mut Tx, row: &Stream) -> Result<(), Error> {
     let sql = "INSERT INTO notice_stream (profile, object, event_type, threshold, policy, sent,
-               first_at, last_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+               first_at, last_at, seen_at, forget_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                ON CONFLICT (profile, object, event_type, threshold) DO UPDATE SET
                policy = excluded.policy, sent = excluded.sent, first_at = excluded.first_at,
-               last_at = excluded.last_at, seen_at = excluded.seen_at";
+               last_at = excluded.last_at, seen_at = excluded.seen_at,
+               forget_at = excluded.forget_at";
     let mut values = args![&row.profile, &row.object, &row.event_type, &row.threshold, &row.policy];
-    values.extend(args![row.sent, row.first_at, row.last_at, row.seen_at]);
+    values.extend(args![row.sent, row.first_at, row.last_at, row.seen_at, row.forget_at]);
     tx.execute(sql, values).await.map(|_| ())
 }
 

@@ -136,18 +136,39 @@ fn listed(row: &Row) -> Result<Listed, Error> {
 /// What who is told depends on besides the certificates: a text that changes when any of it does.
 pub async fn circumstances(link: &mut Link, now: Timestamp) -> Result<String, Error> {
     let mut parts = Vec::new();
+    // Counts and sums that no exchange of rows leaves as they are; times are taken modulo a prime,
+    // so that their sum fits.
     for sql in [
-        "SELECT CAST(COUNT(*) AS BIGINT) AS a, CAST(coalesce(SUM(version), 0) AS BIGINT) AS b FROM account",
-        "SELECT CAST(COUNT(*) AS BIGINT) AS a, CAST(coalesce(MAX(changed_at), 0) AS BIGINT) AS b FROM contact",
-        "SELECT CAST(COUNT(*) AS BIGINT) AS a, CAST(coalesce(MAX(last_at), 0) AS BIGINT) AS b FROM address_state",
-        "SELECT CAST(coalesce(SUM(version), 0) AS BIGINT) AS a, CAST(coalesce(SUM(enabled), 0) AS BIGINT) AS b FROM destination WHERE class = 'channel'",
-        "SELECT CAST(COUNT(*) AS BIGINT) AS a, CAST(COUNT(*) AS BIGINT) AS b FROM destination WHERE class = 'channel' AND failures >= 3",
-        "SELECT CAST(COUNT(*) AS BIGINT) AS a, CAST(coalesce(SUM(version), 0) AS BIGINT) AS b FROM certificate_group",
+        "SELECT COUNT(*) AS a, CAST(coalesce(SUM(version), 0) AS BIGINT) AS b,
+         CAST(coalesce(SUM(created_at % 1000000007), 0) AS BIGINT) AS c FROM account",
+        "SELECT COUNT(*) AS a, CAST(coalesce(SUM(changed_at % 1000000007), 0) AS BIGINT) AS b,
+         coalesce(MAX(changed_at), 0) AS c FROM contact",
+        "SELECT COUNT(*) AS a, CAST(coalesce(SUM(last_at % 1000000007), 0) AS BIGINT) AS b,
+         coalesce(MAX(last_at), 0) AS c FROM address_state",
+        "SELECT COUNT(*) AS a, CAST(coalesce(SUM(version), 0) AS BIGINT) AS b,
+         CAST(coalesce(SUM(created_at % 1000000007), 0) AS BIGINT) AS c FROM certificate_group",
+        "SELECT COUNT(*) AS a, CAST(coalesce(SUM(version), 0) AS BIGINT) AS b,
+         CAST(coalesce(SUM(created_at % 1000000007), 0) AS BIGINT) AS c FROM attribute",
     ] {
         if let Some(row) = link.row(sql, vec![]).await? {
-            parts.push(format!("{}.{}", row.int("a")?, row.int("b")?));
+            parts.push(format!("{}.{}.{}", row.int("a")?, row.int("b")?, row.int("c")?));
         }
     }
+    let sql = "SELECT name, version, enabled, CASE WHEN failures >= 3 THEN 1 ELSE 0 END AS fails
+               FROM destination WHERE class = 'channel' ORDER BY name";
+    for row in link.rows(sql, vec![]).await? {
+        let (name, version) = (row.text("name")?, row.int("version")?);
+        parts.push(format!("{name}.{version}.{}.{}", row.int("enabled")?, row.int("fails")?));
+    }
+    let sql = "SELECT s.channel FROM address_state s JOIN destination d ON d.name = s.channel
+               WHERE s.last_at > coalesce(d.last_success_at, 0)
+               GROUP BY s.channel HAVING COUNT(*) >= 3 ORDER BY s.channel";
+    for row in link.rows(sql, vec![]).await? {
+        parts.push(row.text("channel")?);
+    }
+    let lapsed = "SELECT COUNT(*) AS n FROM address_state WHERE last_at <= $1";
+    let week = now.plus(-7 * Timestamp::DAY);
+    parts.push(link.number(lapsed, args![week]).await?.to_string());
     let ended = "SELECT COUNT(*) AS n FROM account WHERE expires_at <= $1";
     parts.push(link.number(ended, args![now]).await?.to_string());
     let revision = super::automation::revision(link).await?;

@@ -6,6 +6,7 @@ mod insert;
 mod inventory;
 mod lease;
 mod log;
+mod notice;
 mod order;
 mod place;
 mod search;

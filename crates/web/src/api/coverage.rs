@@ -67,12 +67,15 @@ struct AheadShown {
 /// Who will be told of a certificate.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 struct CoverageShown {
-    /// `reached`, `bell` (only the bell), `fallback` (only the fallback of a profile) or `nobody`.
+    /// `reached`, `bell` (only the bell), `fallback` (only the fallback of a profile) or `nobody`;
+    /// `not_counted` for one that is archived or replaced.
     state: &'static str,
     /// Why it is not `reached`, in one word, such as `unowned`.
     reason: &'static str,
-    /// Every route.
+    /// The routes; without the permission to see accounts one's own, and how many others there are.
     routes: Vec<RouteShown>,
+    /// How many routes there are besides.
+    more: usize,
     /// When which threshold will be crossed.
     ahead: Vec<AheadShown>,
 }
@@ -109,6 +112,7 @@ async fn read_coverage(
         state: coverage.state,
         reason: coverage.reason,
         routes: coverage.routes.into_iter().map(route).collect(),
+        more: coverage.more,
         ahead: coverage.ahead.into_iter().map(ahead).collect(),
     }))
 }

@@ -129,7 +129,8 @@ impl Reach {
             told.failed.push(format!("by the profile {name}: {}", why.join(", ")));
         }
         if counts {
-            let next = counted(stream, named.profile.policy(), &key, at, tells);
+            let forget_at = at.plus(decide::forgotten_after(&named.profile));
+            let next = counted(stream, named.profile.policy(), &key, (at, forget_at), tells);
             self.streams.insert(key, next);
         }
         Ok(())
@@ -141,14 +142,14 @@ fn counted(
     known: Option<&Stream>,
     policy: String,
     key: &[String; 4],
-    at: Timestamp,
+    (at, forget_at): (Timestamp, Timestamp),
     tells: bool,
 ) -> Option<Stream> {
     match (known.cloned(), tells) {
         (Some(known), true) if known.policy == policy => {
-            Some(Stream { sent: known.sent + 1, last_at: at, seen_at: at, ..known })
+            Some(Stream { sent: known.sent + 1, last_at: at, seen_at: at, forget_at, ..known })
         }
-        (Some(known), false) => Some(Stream { seen_at: at, ..known }),
+        (Some(known), false) => Some(Stream { seen_at: at, forget_at, ..known }),
         (None, false) => None,
         (_, true) => {
             let [profile, object, event_type, threshold] = key.clone();
@@ -162,6 +163,7 @@ fn counted(
                 first_at: at,
                 last_at: at,
                 seen_at: at,
+                forget_at,
             })
         }
     }

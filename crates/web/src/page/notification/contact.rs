@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chancery_engine::configuration::LabelClass;
-use chancery_engine::notification::Contact;
+use chancery_engine::notification::{Contact, DAYS};
 use chancery_engine::{Error, Permission};
 use chancery_event::Severity;
 use chancery_event::id::{AccountId, GroupId};
@@ -18,8 +18,17 @@ use crate::page::typed::Typed;
 use crate::page::{GET, POST};
 use crate::ui::{self, AlertKind, Crumb, Field, Nav, Tone};
 
-const FIELDS: [&str; 6] =
-    ["email", "chat", "quiet_hours/from", "quiet_hours/to", "quiet_hours/time_zone", "members"];
+const FIELDS: [&str; 9] = [
+    "email",
+    "chat",
+    "quiet_hours/from",
+    "quiet_hours/to",
+    "quiet_hours/time_zone",
+    "quiet_hours/days",
+    "quiet_hours/whole_days",
+    "quiet_hours/except",
+    "members",
+];
 
 pub(super) fn add(routes: &mut Routes) {
     let own = Access::Session(Permission::OwnWrite);
@@ -97,15 +106,19 @@ impl Whose {
 fn fill(contact: &Contact) -> Typed {
     let quiet = &contact.quiet_hours;
     let text = |member: &str| quiet[member].as_str().unwrap_or_default().to_owned();
-    let except = quiet["except"].as_array().into_iter().flatten();
-    let except: Vec<String> = except.filter_map(|one| one.as_str().map(str::to_owned)).collect();
+    let all = |member: &str| -> Vec<String> {
+        let items = quiet[member].as_array().into_iter().flatten();
+        items.filter_map(|one| one.as_str().map(str::to_owned)).collect()
+    };
     Typed::default()
         .or("email", contact.email.clone().unwrap_or_default())
         .or("chat", contact.chat.clone().unwrap_or_default())
         .or("quiet_hours/from", text("from"))
         .or("quiet_hours/to", text("to"))
         .or("quiet_hours/time_zone", text("time_zone"))
-        .or_all("quiet_hours/except", except)
+        .or_all("quiet_hours/days", all("days"))
+        .or_all("quiet_hours/whole_days", all("whole_days"))
+        .or_all("quiet_hours/except", all("except"))
 }
 
 fn contact(typed: &Typed) -> Contact {
@@ -113,7 +126,9 @@ fn contact(typed: &Typed) -> Contact {
     let quiet_hours = match quiet {
         false => Value::Null,
         true => {
-            let mut quiet = json!({ "except": typed.all("quiet_hours/except") });
+            let mut quiet = json!({ "days": typed.all("quiet_hours/days"),
+                "whole_days": typed.all("quiet_hours/whole_days"),
+                "except": typed.all("quiet_hours/except") });
             for member in ["from", "to", "time_zone"] {
                 if let Some(text) = typed.some(&format!("quiet_hours/{member}")) {
                     quiet[member] = text.into();
@@ -172,7 +187,7 @@ fn fields(typed: &Typed, whose: Whose) -> Markup {
         true => "The address of its list. Members hear by themselves as well.",
         false => "Only where it is another one than the account's.",
     };
-    let chosen = typed.all("quiet_hours/except");
+    let severities: Vec<&str> = Severity::ALL.iter().map(|one| one.as_str()).collect();
     html! {
         (ui::field(&Field { kind: "email", autocomplete: "off", ..typed.field("email", "email", "Mail address", email) }))
         (ui::field(&typed.field("chat", "chat", "Chat handle", "How chats mention them, such as <@U024BE7LH> in Slack.")))
@@ -184,17 +199,26 @@ fn fields(typed: &Typed, whose: Whose) -> Markup {
             (ui::field(&typed.field("quiet-from", "quiet_hours/from", "From", "Such as 22:00. Empty: none.")))
             (ui::field(&typed.field("quiet-to", "quiet_hours/to", "To", "Such as 07:00.")))
             (ui::field(&typed.field("quiet-zone", "quiet_hours/time_zone", "Time zone", "Such as Europe/Prague. Empty: UTC.")))
-            fieldset { legend { "Gets through at any hour" }
-                @for severity in Severity::ALL {
-                    @let id = format!("except-{}", severity.as_str());
-                    (ui::check_field(&Field { id: &id, name: "quiet_hours/except", label: severity.as_str(),
-                        value: severity.as_str(), ..Field::default() },
-                        chosen.iter().any(|one| one == severity.as_str())))
-                }
-            }
+            (ticks(typed, "days", "On these days (none ticked: every day)", &DAYS))
+            (ticks(typed, "whole_days", "Quiet all day", &DAYS))
+            (ticks(typed, "except", "Gets through at any hour", &severities))
         }))
         div.actions { (ui::submit("Save", Tone::Info)) }
     }
+}
+
+/// Boxes for several values of one member of the quiet hours.
+fn ticks(typed: &Typed, member: &str, legend: &str, words: &[&str]) -> Markup {
+    let name = format!("quiet_hours/{member}");
+    let chosen = typed.all(&name);
+    html! { fieldset { legend { (legend) }
+        @if !typed.error(&name).is_empty() { p.field-error { (typed.error(&name)) } }
+        @for word in words {
+            @let id = format!("{}-{word}", member.replace('_', "-"));
+            (ui::check_field(&Field { id: &id, name: &name, label: word, value: word, ..Field::default() },
+                chosen.iter().any(|one| one == word)))
+        }
+    } }
 }
 
 async fn save(shell: &Shell, whose: Whose, typed: Typed) -> Result<Response, Problem> {
@@ -225,5 +249,21 @@ fn placed(error: Error) -> Error {
             Error::Invalid { field: whole.to_owned(), message }
         }
         error => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quiet_hours_survive_their_form() {
+        let wanted = Contact {
+            email: Some("ada@example.org".to_owned()),
+            chat: Some("@ada".to_owned()),
+            quiet_hours: json!({ "from": "22:00", "to": "07:00", "time_zone": "Europe/Prague",
+                "days": ["mon", "tue"], "whole_days": ["sun"], "except": ["critical"] }),
+        };
+        assert_eq!(contact(&fill(&wanted)), wanted);
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn add(routes: &mut Routes) {
 pub(in crate::page) fn reason(word: &str) -> &'static str {
     match word {
         "unowned" => "nobody owns it, and no group of it can be reached",
+        "no_monitor" => "no monitor will find its end",
         "no_trigger" => "no trigger tells of its end through a profile",
         "ignored" => "a trigger ignores its end",
         "profile_off" => "the profile is switched off or gone",
@@ -172,6 +173,7 @@ fn badge(state: &str) -> Markup {
         "nobody" => ui::badge(Tone::Bad, Icon::CrossCircle, "Nobody"),
         "fallback" => ui::badge(Tone::Warning, Icon::Warning, "Only the fallback"),
         "bell" => ui::badge(Tone::Warning, Icon::Bell, "Only the bell"),
+        "not_counted" => ui::badge(Tone::Neutral, Icon::Deny, "Nobody has to"),
         _ => ui::badge(Tone::Good, Icon::Check, "Reached"),
     }
 }
@@ -188,9 +190,11 @@ pub(in crate::page) fn section(coverage: &Coverage) -> Markup {
     ];
     let rows: Vec<Row> = coverage.routes.iter().map(row).collect();
     let body = html! {
+        @if coverage.state == "not_counted" { p { "It is archived or replaced: what its triggers would tell stands below." } }
         p { (badge(coverage.state)) @if !coverage.reason.is_empty() { " " (reason(coverage.reason)) "." } }
         @if rows.is_empty() { p { "No trigger tells of it through a profile." } }
         @else { (ui::data_table(&Table { id: "routes", caption: "Who will be told of it", columns: &columns, rows: &rows })) }
+        @if coverage.more > 0 { p.muted { "And " (coverage.more) " more." } }
         @if !coverage.ahead.is_empty() {
             h3 { "When" }
             ul { @for (at, monitor, threshold) in &coverage.ahead { li {

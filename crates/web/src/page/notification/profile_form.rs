@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chancery_engine::automation::Class;
 use chancery_engine::delivery::Class as Destination;
-use chancery_engine::notification::{BELL, DAYS};
+use chancery_engine::notification::{BELL, DAYS, LEVELS_MAX};
 use chancery_engine::{Error, Permission};
 use chancery_event::Severity;
 use maud::{Markup, html};
@@ -20,8 +20,8 @@ use crate::page::{GET, POST};
 use crate::ui::{self, AlertKind, ChoiceOption, Crumb, Field, Nav, Tone};
 
 const CLASS: Class = Class::Profile;
-/// Levels of escalation that the form has places for.
-const LEVELS: usize = 3;
+/// Levels of escalation that the form shows at least; one more than are filled in.
+const LEVELS_SHOWN: usize = 3;
 
 pub(super) fn add(routes: &mut Routes) {
     let write = Access::Session(Permission::AutomationWrite);
@@ -148,27 +148,36 @@ fn body(typed: &Typed) -> Value {
     }
     let level = |number: usize| {
         let at = |member: &str| format!("level{number}/{member}");
-        let recipients = lines(typed.text(&at("recipients")));
-        let after = typed.some(&at("after"));
-        (after.is_some() || !recipients.is_empty()).then(|| {
-            json!({ "after": after, "recipients": recipients,
-                "channels": lines(typed.text(&at("channels"))) })
-        })
+        json!({ "after": typed.some(&at("after")),
+            "recipients": lines(typed.text(&at("recipients"))),
+            "channels": lines(typed.text(&at("channels"))) })
     };
-    let levels: Vec<Value> = (0..LEVELS).filter_map(level).collect();
+    let levels: Vec<Value> = levels(typed).into_iter().map(level).collect();
     if !levels.is_empty() {
         put("escalation", levels.into());
     }
     Value::Object(body)
 }
 
-/// A fault of the body as one of a field.
-fn placed(error: Error) -> Error {
+/// The levels of the form that are filled in.
+fn levels(typed: &Typed) -> Vec<usize> {
+    let is_filled = |number: &usize| {
+        let at = |member: &str| format!("level{number}/{member}");
+        ["after", "recipients", "channels"].iter().any(|m| typed.some(&at(m)).is_some())
+    };
+    (0..LEVELS_MAX).filter(is_filled).collect()
+}
+
+/// A fault of the body as one of a field. The body has the levels that are filled in.
+fn placed(error: Error, levels: &[usize]) -> Error {
     match error {
         Error::Invalid { field, message } => {
             let parts: Vec<&str> = field.trim_start_matches('/').split('/').collect();
             let field = match parts.as_slice() {
-                ["escalation", number, member, ..] => format!("level{number}/{member}"),
+                ["escalation", number, member, ..] => {
+                    let place: usize = number.parse().unwrap_or_default();
+                    format!("level{}/{member}", levels.get(place).unwrap_or(&place))
+                }
                 ["escalation", ..] => "level0/after".to_owned(),
                 [part @ ("digest" | "quiet_hours"), member, ..] => format!("{part}/{member}"),
                 ["digest"] => "digest/cron".to_owned(),
@@ -197,7 +206,10 @@ async fn save(shell: &Shell, name: Option<&str>, typed: Typed) -> Result<Respons
     };
     match saved {
         Ok(_) => Ok(shell.done(&href(&wanted), "Saved.")),
-        Err(error) => form(shell, name, typed.refused(placed(error))?).await,
+        Err(error) => {
+            let levels = levels(&typed);
+            form(shell, name, typed.refused(placed(error, &levels))?).await
+        }
     }
 }
 
@@ -221,7 +233,7 @@ fn known_fields() -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    for number in 0..LEVELS {
+    for number in 0..LEVELS_MAX {
         known.extend(["after", "recipients", "channels"].map(|m| format!("level{number}/{m}")));
     }
     known
@@ -365,9 +377,10 @@ fn quiet(typed: &Typed) -> Markup {
 }
 
 fn escalation(typed: &Typed) -> Markup {
+    let last = levels(typed).last().map_or(0, |last| last + 2);
     html! {
         p.hint { "A notification opens an alert. If nobody acknowledges, assigns, snoozes or resolves it in time, the next ones are told; neither quiet hours nor a digest hold that up." }
-        @for number in 0..LEVELS {
+        @for number in 0..last.clamp(LEVELS_SHOWN, LEVELS_MAX) {
             @let place = number + 1;
             @let at = |member: &str| format!("level{number}/{member}");
             @let (after, recipients, channels) = (at("after"), at("recipients"), at("channels"));
@@ -398,6 +411,10 @@ mod tests {
             "escalation": [{ "after": "30m", "recipients": ["role:administrator"],
                 "channels": ["pager"] }] });
         assert_eq!(body(&fill(&wanted)), wanted);
+        let level = json!({ "after": "30m", "recipients": ["owner"], "channels": [] });
+        let wanted = json!({ "recipients": ["owner"], "fallback": [], "channels": [],
+            "escalation": [level, level, level, level, level] });
+        assert_eq!(body(&fill(&wanted)), wanted, "as many levels as a profile may have");
     }
 
     #[test]
@@ -410,10 +427,16 @@ mod tests {
             ("/escalation/0/recipients/0", "level0/recipients"),
             ("name", "name"),
         ] {
-            match placed(Error::invalid(pointer, "m")) {
+            match placed(Error::invalid(pointer, "m"), &[0, 1]) {
                 Error::Invalid { field: found, .. } => assert_eq!(found, field),
                 error => panic!("{error}"),
             }
+        }
+        // The first level of the form is empty: what is wrong stands in the second.
+        let typed = Typed::default().or("level1/after", "soon").or("level1/recipients", "owner");
+        match placed(Error::invalid("/escalation/0/after", "m"), &levels(&typed)) {
+            Error::Invalid { field, .. } => assert_eq!(field, "level1/after"),
+            error => panic!("{error}"),
         }
     }
 }

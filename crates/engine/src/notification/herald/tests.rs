@@ -1,0 +1,84 @@
+//! Two heralds at once, as when a node wakes that lost its lease while it was frozen.
+
+use chancery_event::Environment;
+use chancery_event::environment::{ManualClock, SeededEntropy};
+use chancery_store::table::delivery;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::automation::Class;
+use crate::configuration::{LabelClass, LabelDraft};
+use crate::delivery::{
+    Address, Checked, Class as Destinations, Definition, DestinationEdit, Parcel, Secrets, Sender,
+    Sent,
+};
+use crate::net::Network;
+use crate::{Context, Settings, Stepped};
+
+struct Silent;
+
+impl Sender for Silent {
+    fn kinds(&self) -> Vec<&'static str> {
+        vec!["email"]
+    }
+
+    fn check(&self, _: &Definition, _: &mut Secrets) -> Result<Checked, Error> {
+        Ok(Checked { batch_max: 1, ..Checked::default() })
+    }
+
+    fn send(&self, _: Arc<Address>, _: Parcel) -> futures::future::BoxFuture<'static, Sent> {
+        Box::pin(async { Sent::default() })
+    }
+
+    fn network(&self) -> Network {
+        Network::default()
+    }
+}
+
+async fn deliveries(engine: &Engine) -> usize {
+    delivery::oldest(&mut engine.link().await.unwrap(), "mail", 100).await.unwrap().len()
+}
+
+chancery_throwaway::on_each_backend!(what_was_held_is_sent_once_although_two_heralds_prepared_it);
+async fn what_was_held_is_sent_once_although_two_heralds_prepared_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = ManualClock::new("2026-11-21T12:00:00Z".parse().unwrap());
+    let environment = Environment::new(clock.clone(), SeededEntropy::new(5));
+    let database = chancery_throwaway::database_of(dir.path());
+    let settings = Settings {
+        allow_unencrypted_key: true,
+        monitors: false,
+        database: database.map(|url| url.parse().unwrap()),
+        sender: Some(Arc::new(Silent)),
+        ..Settings::new(dir.path())
+    };
+    let mut stepped = Stepped::open(settings, environment).await.unwrap();
+    let engine = stepped.engine().clone();
+    let context = Context::command_line(engine.environment());
+    let edit = DestinationEdit { body: json!({ "kind": "email" }), ..Default::default() };
+    engine.create_destination(&context, Destinations::Channel, "mail", edit).await.unwrap();
+    let make = async |class, body: Value| {
+        engine.create_automation(&context, class, "p", body, true).await.unwrap()
+    };
+    let profile = json!({ "recipients": ["address:a@example.org", "address:b@example.org"],
+        "channels": ["mail"], "digest": { "cron": "0 15 * * *" } });
+    make(Class::Profile, profile).await;
+    make(Class::Action, json!({ "steps": [{ "step": "notify", "profile": "p" }] })).await;
+    let trigger = json!({ "event_types": ["configuration.create"], "actions": ["p"] });
+    make(Class::Trigger, trigger).await;
+    let draft = LabelDraft { name: "x".to_owned(), description: String::new() };
+    engine.create_label(&context, LabelClass::Group, draft).await.unwrap();
+    stepped.seal().await.unwrap();
+    stepped.react().await.unwrap();
+    stepped.notify().await.unwrap();
+    assert_eq!(deliveries(&engine).await, 0);
+    clock.advance(4 * 3_600 * Timestamp::SECOND);
+    let (mut frozen, mut awake) = (Herald::default(), Herald::default());
+    let old = frozen.prepare(&engine).await.unwrap().unwrap();
+    while awake.round(&engine).await.unwrap() {}
+    assert_eq!(deliveries(&engine).await, 2);
+    for work in old {
+        frozen.write(&engine, Arc::new(work)).await.unwrap();
+    }
+    assert_eq!(deliveries(&engine).await, 2, "whoever comes late finds nothing left");
+}
