@@ -79,7 +79,7 @@ impl Agenda {
     pub(crate) async fn round(&mut self, engine: &Engine) -> Result<(), Error> {
         self.sync(engine).await?;
         enrolment::catch_up(engine).await?;
-        let now = engine.environment().now();
+        let (now, lease_time) = (engine.environment().now(), engine.lease_time());
         let tasks = task::all(&mut engine.link().await?).await?;
         for item in &self.items {
             let (Some(timetable), true) = (&item.timetable, item.object.enabled) else { continue };
@@ -92,7 +92,7 @@ impl Agenda {
             if task.next_at > latest {
                 plan(engine, task, latest).await?;
             }
-            if task.next_at <= now && !is_held(task, now) {
+            if task.next_at <= now && !task.is_held(lease_time) {
                 run_one(engine, &item.object, timetable, task.next_at).await?;
             }
         }
@@ -139,11 +139,6 @@ impl Agenda {
         self.revision = Some(revision);
         Ok(())
     }
-}
-
-/// Whether somebody holds the lease of a task.
-pub(crate) fn is_held(task: &Task, now: Timestamp) -> bool {
-    task.lease_until.is_some_and(|until| until > now && until <= now.plus(task::LEASE))
 }
 
 /// A definition that can run.
@@ -207,6 +202,13 @@ async fn set_up(
             Box::pin(async move {
                 let (object, problem, draft) = &*work;
                 let (class, version) = (object.class.as_str(), object.version);
+                // The node that has the clock may have done it, if this one was frozen.
+                let known = task::find(tx, class, &object.name).await?;
+                if known.is_some_and(|known| {
+                    (known.version, known.problem) == (version, problem.clone())
+                }) {
+                    return Ok(());
+                }
                 task::put(tx, class, &object.name, version, problem.as_deref(), next).await?;
                 if is_monitor {
                     scribe.record(tx, draft.clone())?;

@@ -25,6 +25,7 @@ use crate::inventory::hex;
 use crate::job::{JobError, Kind};
 use crate::operation::Done;
 use crate::scribe::Draft;
+use crate::sealer::halt;
 use crate::{Context, Engine, Error, Permission};
 
 /// A backup that was made.
@@ -174,7 +175,11 @@ impl Engine {
     ///
     /// # Errors
     /// It cannot be recorded.
-    pub async fn note_restore(&self, context: &Context, restored: &Restored) -> Result<(), Error> {
+    pub(crate) async fn note_restore(
+        &self,
+        context: &Context,
+        restored: &Restored,
+    ) -> Result<(), Error> {
         let published = restored.published.as_ref();
         let payload = types::Restore {
             log_size: restored.log_size,
@@ -190,6 +195,9 @@ impl Engine {
                     if let Some(known) = known {
                         crate::remembered::note_loss(tx, payload.log_size, known).await?;
                     }
+                    // What a node said is missing is covered by that; what else it said, the first
+                    // round finds again.
+                    halt::remove(tx).await?;
                     Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
                 })
             })

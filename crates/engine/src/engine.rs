@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chancery_event::catalogue::Payload;
 use chancery_event::id::NodeId;
 use chancery_event::types;
-use chancery_event::{Environment, Target, TargetKind};
+use chancery_event::{Environment, Target, TargetKind, Timestamp};
 use chancery_seal::{Signer, Verifier};
 use chancery_store::table::setting;
 use chancery_store::{Link, Store, Tx, log};
@@ -19,6 +19,7 @@ use crate::access::limit::Limiter;
 use crate::agenda::Agenda;
 use crate::key::{KeyError, Keys};
 use crate::operation::Operation;
+use crate::remembered::known::Known;
 use crate::scribe::{Desk, Draft, Scribe};
 use crate::sealer::Sealer;
 use crate::tenure::Keeper;
@@ -31,6 +32,10 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The database, where it is not the embedded one.
     pub database: Option<chancery_store::DatabaseUrl>,
+    /// Connections for reading from a server at most.
+    pub database_connections: u32,
+    /// What this node is called; `None`: as its machine.
+    pub node_name: Option<String>,
     /// Directory under which backups are made that were asked of the running server.
     pub backup_dir: PathBuf,
     /// Where people reach this installation; the `source` of its events.
@@ -74,9 +79,9 @@ pub struct Settings {
     pub archive_always: bool,
     /// Deliveries that have ended are kept this many days.
     pub keep_deliveries_days: u32,
-    /// The database was put back from a copy: that the log lacks what this node knows is no reason
-    /// not to start. For the command that records it.
-    pub accept_restored: bool,
+    /// The data was put back from a copy, with this loss: it is recorded before anything else is
+    /// done, and that the log lacks what this node knows is no reason not to start.
+    pub restored: Option<crate::backup::Restored>,
     /// Resolved alerts are kept this many days.
     pub keep_resolved_alerts_days: u32,
     /// Jobs that have ended are kept this many days.
@@ -95,6 +100,8 @@ impl Settings {
             archive_always: false,
             data_dir,
             database: None,
+            database_connections: 8,
+            node_name: None,
             public_url: "http://127.0.0.1:8080".to_owned(),
             log_origin: "localhost/log".to_owned(),
             key_passphrase: None,
@@ -113,7 +120,7 @@ impl Settings {
             keep_evaluations_max: 1_000_000,
             sender: None,
             keep_deliveries_days: 30,
-            accept_restored: false,
+            restored: None,
             keep_resolved_alerts_days: 400,
             keep_jobs_days: 90,
             jobs_at_a_time: std::collections::BTreeMap::new(),
@@ -125,7 +132,10 @@ impl Settings {
     /// How the store is opened.
     pub fn store(&self) -> chancery_store::Settings {
         match &self.database {
-            Some(url) => chancery_store::Settings::postgres(url.clone()),
+            Some(url) => chancery_store::Settings {
+                readers_max: self.database_connections,
+                ..chancery_store::Settings::postgres(url.clone())
+            },
             None => chancery_store::Settings::embedded(&self.data_dir),
         }
     }
@@ -180,6 +190,8 @@ pub(crate) struct Inner {
     pub(crate) desk: Arc<Desk>,
     pub(crate) signer: Arc<Signer>,
     pub(crate) health: Arc<Health>,
+    /// What this process knows was sealed.
+    pub(crate) known: Arc<Known>,
     pub(crate) sealed: watch::Receiver<u64>,
     pub(crate) stop: watch::Sender<bool>,
     /// Set last: what the other loops still record is sealed before the end.
@@ -236,6 +248,8 @@ pub struct Figures {
     pub log_size: u64,
     /// Events that wait to be sealed.
     pub pending: u64,
+    /// When the oldest of them was recorded, by the clock of the node that did.
+    pub pending_since: Option<Timestamp>,
     /// Events that wait for the projection.
     pub unprojected: u64,
     /// Jobs by state.
@@ -304,10 +318,12 @@ impl Engine {
         check_first(&settings)?;
         let store = Store::open(&settings.store()).await?;
         let keys = keys_of(&store, &settings, &environment).await?;
-        if !settings.accept_restored {
+        if settings.restored.is_none() {
             crate::remembered::compare(&store, &settings.data_dir).await?;
         }
+        let known = Arc::new(Known::of(&mut store.read().await?).await?);
         let health = Arc::new(Health::default());
+        health.stopped_elsewhere(known.halt().map(|halt| halt.told()));
         let desk = Arc::new(Desk {
             health: health.clone(),
             node: environment.id::<NodeId>(),
@@ -325,6 +341,7 @@ impl Engine {
             desk: desk.clone(),
             signer: signer.clone(),
             health: health.clone(),
+            known: known.clone(),
             sealed: announce,
         };
         let logins = Limiter::new(settings.logins_per_minute);
@@ -334,6 +351,7 @@ impl Engine {
             desk,
             signer,
             health,
+            known,
             sealed,
             stop,
             stop_sealer,
@@ -354,6 +372,14 @@ impl Engine {
             reach_memory: crate::notification::coverage::Memory::default(),
             monitor_ahead: crate::monitor::enrolment::Ahead::default(),
         }));
+        if let Some(restored) = &engine.settings().restored {
+            // Before any loop runs: whoever dies here has lost nothing of what is known.
+            let context = Context::command_line(engine.environment());
+            engine.note_restore(&context, restored).await?;
+            let known = &engine.0.known;
+            known.look(&mut engine.link().await?).await?;
+            engine.health().stopped_elsewhere(known.halt().map(|halt| halt.told()));
+        }
         let one_time_password = engine.first_start(keys.created).await?;
         let mut agenda = engine.settings().monitors.then(Agenda::default);
         if let Some(agenda) = &mut agenda {
@@ -376,6 +402,19 @@ impl Engine {
     pub(crate) fn lease_token(&self) -> String {
         let random = crate::access::session::random_text(self.environment());
         format!("{}/{random}", self.0.desk.node)
+    }
+
+    /// The time that leases on rows go by: that of the server, where several nodes share one, and
+    /// whatever the clock of this machine shows.
+    pub(crate) fn lease_time(&self) -> Timestamp {
+        let environment = self.environment();
+        let shared = self.0.store.shared_time().filter(|_| !environment.is_simulated());
+        shared.unwrap_or_else(|| environment.now())
+    }
+
+    /// Microseconds that the clock of this node is ahead of that time.
+    pub(crate) fn ahead(&self) -> i64 {
+        self.environment().now().since(self.lease_time())
     }
 
     /// Records the start, and on an empty database what the first start makes.
@@ -506,6 +545,7 @@ impl Engine {
         Ok(Figures {
             log_size: state.signed_size,
             pending: log::pending_count(&mut link).await? + (state.size - state.signed_size),
+            pending_since: log::pending(&mut link, 1).await?.first().map(|row| row.recorded_at),
             unprojected: state.signed_size.saturating_sub(projected.0),
             jobs: chancery_store::table::job::counts(&mut link).await?,
             certificates: u64::try_from(

@@ -4,7 +4,7 @@
 //! across an await.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use chancery_event::Timestamp;
 
@@ -14,7 +14,10 @@ pub struct Health {
     sealed_at: AtomicI64,
     sealed_size: AtomicU64,
     quarantined: AtomicU64,
+    leaving: AtomicBool,
     stopped: Mutex<Option<String>>,
+    /// What some node of this database tells of it.
+    stopped_elsewhere: Mutex<Option<String>>,
     writes: Mutex<Option<String>>,
     /// Since when the store refused writes, and why, until that has been written down.
     refusal: Mutex<Option<(Timestamp, String)>>,
@@ -32,10 +35,17 @@ pub struct Finding {
 }
 
 impl Health {
-    /// Sealing has stopped, for this reason.
+    /// This node found that sealing has stopped, for this reason.
     pub(crate) fn stop_sealing(&self, why: String) {
         if let Ok(mut stopped) = self.stopped.lock() {
             *stopped = Some(why);
+        }
+    }
+
+    /// What the nodes of this database tell about sealing having stopped; `None`: nothing.
+    pub(crate) fn stopped_elsewhere(&self, why: Option<String>) {
+        if let Ok(mut stopped) = self.stopped_elsewhere.lock() {
+            *stopped = why;
         }
     }
 
@@ -46,21 +56,33 @@ impl Health {
         }
     }
 
-    /// Why sealing has stopped, if it has.
+    /// Why sealing has stopped, if it has: what this node found, else what another one tells.
     pub fn sealing_stopped(&self) -> Option<String> {
-        self.stopped.lock().ok()?.clone()
+        let own = self.stopped.lock().ok()?.clone();
+        own.or_else(|| self.stopped_elsewhere.lock().ok()?.clone())
     }
 
-    /// A checkpoint over `size` entries was signed.
+    /// A checkpoint over `size` entries was signed, by whichever node.
     pub(crate) fn sealed(&self, at: Timestamp, size: u64) {
-        self.sealed_at.store(at.micros(), Ordering::Relaxed);
-        self.sealed_size.fetch_max(size, Ordering::Relaxed);
+        if self.sealed_size.fetch_max(size, Ordering::Relaxed) <= size {
+            self.sealed_at.store(at.micros(), Ordering::Relaxed);
+        }
     }
 
-    /// When the last checkpoint of this process was signed.
+    /// When the newest checkpoint that this process knows was signed.
     pub fn sealed_at(&self) -> Option<Timestamp> {
         let micros = self.sealed_at.load(Ordering::Relaxed);
         (micros != 0).then(|| Timestamp::from_micros(micros))
+    }
+
+    /// This node was told to stop: no more requests are to be sent to it.
+    pub fn leaves(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this node was told to stop.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count_quarantined(&self, rows: u64) {

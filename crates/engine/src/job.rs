@@ -171,7 +171,7 @@ impl Progress {
     pub(crate) async fn report(&self, done: u64, total: u64) -> Result<(), Error> {
         let Some((engine, lease)) = &self.0 else { return Ok(()) };
         let lease = lease.clone();
-        let until = engine.environment().now().plus(runner::LEASE);
+        let until = engine.lease_time().plus(runner::LEASE);
         engine
             .0
             .store

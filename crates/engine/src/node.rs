@@ -15,7 +15,7 @@ use chancery_event::types::log as types;
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::table::lease;
 use chancery_store::table::node::{self as table, Node};
-use chancery_store::{Lane, Tx, log};
+use chancery_store::{Lane, Store, Tx, log};
 use tokio::sync::watch;
 
 use crate::scribe::Draft;
@@ -43,6 +43,8 @@ pub struct NodeView {
     pub leases: Vec<String>,
     /// Sealed entries that it did not know of when it last showed that it lives.
     pub lag: u64,
+    /// Milliseconds that its clock is ahead of the server's, when it last showed that it lives.
+    pub clock_ahead_ms: i64,
     /// When it started.
     pub started_at: Timestamp,
     /// When it last showed that it lives, by its own clock.
@@ -77,6 +79,7 @@ impl Engine {
                 } else {
                     size.saturating_sub(node.log_size)
                 },
+                clock_ahead_ms: node.ahead / 1_000,
                 id: node.id,
                 host: node.host,
                 version: node.version,
@@ -104,14 +107,15 @@ impl Engine {
             log_size: Some(size),
             clean: (!shared).then_some(left.is_empty()),
         };
-        let draft = Draft::new(&payload)?.target(target(self.0.desk.node, &host()));
+        let draft = Draft::new(&payload)?.target(target(self.0.desk.node, &self.host()));
         let node = Node {
             id: self.0.desk.node,
-            host: host(),
+            host: self.host(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: "running".to_owned(),
             beat: 0,
             log_size: size,
+            ahead: self.ahead(),
             started_at: now,
             seen_at: now,
             ended_at: None,
@@ -143,7 +147,7 @@ impl Engine {
             stopped_by: "signal".into(),
             uptime_s: self.0.started.elapsed().as_secs(),
         };
-        let draft = Draft::new(&payload)?.target(target(id, &host()));
+        let draft = Draft::new(&payload)?.target(target(id, &self.host()));
         let scribe = self.scribe(&Context::system(self.environment()));
         self.0
             .store
@@ -162,12 +166,38 @@ fn target(id: NodeId, host: &str) -> Target {
     Target::new(TargetKind::Node, id).named(host)
 }
 
+impl Engine {
+    /// What this node is called.
+    fn host(&self) -> String {
+        self.settings().node_name.clone().unwrap_or_else(machine)
+    }
+}
+
 /// The name of this machine.
-fn host() -> String {
+fn machine() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| std::fs::read_to_string("/etc/hostname"));
     let name = name.unwrap_or_default().trim().to_owned();
     if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
+/// Names and hosts of the nodes that work on a database: those whose beat moves while it is watched
+/// for a few seconds. A copy of a database names nodes as running that are long gone.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn living(store: &Store) -> Result<Vec<(NodeId, String)>, Error> {
+    let before = table::running(&mut store.read().await?).await?;
+    if before.is_empty() || !store.is_shared() {
+        return Ok(Vec::new());
+    }
+    tokio::time::sleep(BEAT * 2 + BEAT / 2).await;
+    let after = table::running(&mut store.read().await?).await?;
+    let lives = |node: &Node| {
+        let known = before.iter().find(|known| known.id == node.id);
+        known.is_none_or(|known| known.beat != node.beat)
+    };
+    Ok(after.into_iter().filter(lives).map(|node| (node.id, node.host)).collect())
 }
 
 /// Shows that this node lives and watches the others, until `stop` is set.
@@ -212,20 +242,22 @@ async fn round(engine: &Engine, watched: &mut Watched) -> Result<(), Error> {
 }
 
 async fn beat(engine: &Engine) -> Result<(), Error> {
-    let (id, size) = (engine.0.desk.node, *engine.0.sealed.borrow());
+    engine.0.store.look_at_clock().await?;
+    let (id, known) = (engine.0.desk.node, (*engine.0.sealed.borrow(), engine.ahead()));
     let now = engine.environment().now();
     let counted = engine.0.store.transaction_in(Lane::First, "node.beat", move |tx: &mut Tx| {
-        Box::pin(async move { table::beat(tx, id, size, now).await })
+        Box::pin(async move { table::beat(tx, id, known, now).await })
     });
     if counted.await? {
         return Ok(());
     }
     let scribe = engine.scribe(&Context::system(engine.environment()));
+    let host = engine.host();
     engine
         .0
         .store
         .transaction("node.return", move |tx: &mut Tx| {
-            let scribe = scribe.clone();
+            let (scribe, host) = (scribe.clone(), host.clone());
             Box::pin(async move {
                 let Some(since) = table::come_back(tx, id, scribe.now()).await? else {
                     return Ok(());
@@ -233,7 +265,7 @@ async fn beat(engine: &Engine) -> Result<(), Error> {
                 let away = scribe.now().since(since) / Timestamp::SECOND;
                 let payload = types::NodeReturned {
                     node_id: id,
-                    host: host(),
+                    host,
                     away_s: u64::try_from(away).unwrap_or(0),
                 };
                 let draft = Draft::new(&payload)?.target(target(id, &payload.host));

@@ -4,10 +4,13 @@
 //!
 //! At the start the two are compared. A log that ends before the remembered checkpoint, or has
 //! another tree under it, is refused until somebody says so (`chancery restore --in-place`), which
-//! compares, tells what is lost and records it.
+//! compares, tells what is lost and records it. While the node runs, [`known`] compares the
+//! database with what the node knows, and the file never follows a database that lacks it.
 //!
 //! Crash here: the file is renamed when it is whole and on the disk, and may be a second old. It is
 //! never ahead of what was committed.
+
+pub(crate) mod known;
 
 use std::fs;
 use std::path::Path;
@@ -121,9 +124,11 @@ pub(crate) async fn note_loss(
     Ok(setting::put(tx, RESTORED, &losses.text()).await?)
 }
 
-/// Keeps the file in step until `stop` is set.
+/// Watches the log in the database and keeps the file in step, until `stop` is set.
 pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     let mut sealed = engine.sealed();
+    // Where other nodes work, the database may change without a word.
+    let shared = engine.0.store.is_shared();
     loop {
         sealed.mark_unchanged();
         if let Err(error) = keep(&engine).await {
@@ -131,6 +136,7 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
         }
         tokio::select! {
             _ = sealed.changed() => {}
+            () = tokio::time::sleep(PAUSE), if shared => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
         if tokio::time::timeout(PAUSE, stop.wait_for(|stop| *stop)).await.is_ok() {
@@ -139,16 +145,23 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Writes down the newest checkpoint.
+/// Looks at the database, and writes down the newest checkpoint that this node knows: that of the
+/// database, unless the database lacks what was sealed.
 pub(crate) async fn keep(engine: &Engine) -> Result<(), Error> {
     let mut link = engine.link().await?;
-    let Some(newest) = log::checkpoint(&mut link).await? else { return Ok(()) };
+    let known = &engine.0.known;
+    known.look(&mut link).await?;
+    engine.health().stopped_elsewhere(known.halt().map(|halt| halt.told()));
+    let Some(newest) = known.checkpoint() else { return Ok(()) };
+    engine.health().sealed(newest.signed_at, newest.size);
     let losses = losses(&mut link).await?.text();
     drop(link);
     let path = engine.settings().data_dir.join(FILE);
     let seen = engine.settings().data_dir.join(SEEN);
     let write = move || {
-        key::write(&path, newest.note.as_bytes(), 0o644)?;
+        if !fs::read(&path).is_ok_and(|kept| kept == newest.note.as_bytes()) {
+            key::write(&path, newest.note.as_bytes(), 0o644)?;
+        }
         // Behind it: dying here, this node goes along with the loss once more.
         if losses.is_empty() || fs::read_to_string(&seen).is_ok_and(|seen| seen == losses) {
             return Ok(());
@@ -159,4 +172,13 @@ pub(crate) async fn keep(engine: &Engine) -> Result<(), Error> {
     let failed = |what: String| Error::Internal(format!("the newest checkpoint: {what}"));
     let written = written.map_err(|error| failed(error.to_string()))?;
     written.map_err(|error: key::KeyError| failed(error.to_string()))
+}
+
+/// What another node knows was sealed, if one says that the database lacks it: size and root.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn told(store: &Store) -> Result<Option<(u64, Hash)>, Error> {
+    let halt = crate::sealer::halt::find(&mut store.read().await?).await?;
+    Ok(halt.and_then(|halt| halt.known()))
 }

@@ -11,6 +11,7 @@ use chancery_event::types::job as types;
 use chancery_event::{Outcome, Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::job::{self as jobs, Job};
+use chancery_store::table::lease::Term;
 use chancery_store::table::task::{self, Counts, Run};
 use serde_json::Value;
 
@@ -95,7 +96,8 @@ pub(crate) async fn fire(
     };
     let next = timetable.next_after(now).unwrap_or(Timestamp::LAST);
     let scribe = engine.scribe(context);
-    let work = Arc::new((run, new, engine.lease_token(), object.enabled));
+    let term = Term::of(engine.lease_time(), task::LEASE);
+    let work = Arc::new((run, new, (engine.lease_token(), term), object.enabled));
     let run = engine
         .0
         .store
@@ -123,7 +125,7 @@ async fn start(
     scribe: &Scribe,
     mut run: Run,
     new: &jobs::NewJob,
-    token: &str,
+    (token, term): &(String, Term),
     next: Timestamp,
 ) -> Result<Run, Error> {
     let open = task::open_run(tx, &run.class, &run.name).await?;
@@ -136,7 +138,7 @@ async fn start(
         run.message = Some(message.clone());
         outcome = Outcome::failure("overlap", message);
     }
-    if task::begin(tx, token, &run).await?.is_none() {
+    if task::begin(tx, token, &run, *term).await?.is_none() {
         return Err(Error::Conflict {
             reason: "running",
             message: "this schedule is being started already".to_owned(),

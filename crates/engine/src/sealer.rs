@@ -13,10 +13,13 @@
 //! that number is no order anybody relies on. An event gets its index when the sealer finds it, and
 //! only what the sealer found is taken out.
 //!
+//! A log that is not the one this node knows is not continued (`remembered/known.rs`).
+//!
 //! Crash between the two: the next round publishes what was sequenced. Crash before the first
 //! commits: the events are still pending.
 
 mod checkpoint;
+pub(crate) mod halt;
 mod stop;
 
 use std::collections::{HashMap, HashSet};
@@ -41,6 +44,7 @@ pub(crate) use checkpoint::stored_edge;
 
 use crate::alert::cause;
 use crate::health::Health;
+use crate::remembered::known::Known;
 use crate::scribe::{Desk, Draft, Scribe};
 use crate::tenure::{Keeper, Standing};
 use crate::{Context, Error};
@@ -70,6 +74,8 @@ pub(crate) struct Sealer {
     pub(crate) desk: Arc<Desk>,
     pub(crate) signer: Arc<Signer>,
     pub(crate) health: Arc<Health>,
+    /// What this node knows was sealed.
+    pub(crate) known: Arc<Known>,
     /// The size of the log that signed checkpoints cover; everybody who waits for events watches
     /// it.
     pub(crate) sealed: watch::Sender<u64>,
@@ -105,8 +111,12 @@ impl Sealer {
                 Ok(_) => tokio::time::sleep(GATHER).await,
                 Err(trouble) => {
                     self.failed(&trouble, &mut failures).await;
-                    if *stop.borrow() {
+                    let ends = *stop.borrow();
+                    // Another node may see the log as it ought to be.
+                    if ends || trouble.is_damage() {
                         keeper.give_back().await;
+                    }
+                    if ends {
                         return;
                     }
                     tokio::time::sleep(PAUSE).await;
@@ -120,7 +130,10 @@ impl Sealer {
         let standing = keeper.standing().await?;
         if matches!(standing, Standing::Other) {
             self.watch().await?;
-            return Ok(0);
+            return match self.known.missing().filter(|missing| missing.own) {
+                Some(missing) => Err(Trouble::lost(missing)),
+                None => Ok(0),
+            };
         }
         match self.round(&standing).await {
             Err(trouble) if trouble.is_conflict() && self.store.is_shared() => {
@@ -128,7 +141,13 @@ impl Sealer {
                 keeper.lost();
                 Ok(1)
             }
-            done => done,
+            Ok(done) => {
+                if self.known.halt().is_some() && (done > 0 || self.holds().await?) {
+                    self.unhalt(&standing).await?;
+                }
+                Ok(done)
+            }
+            failed => failed,
         }
     }
 
@@ -151,6 +170,9 @@ impl Sealer {
     pub(crate) async fn round(&self, standing: &Standing) -> Result<usize, Trouble> {
         let mut link = self.store.read().await?;
         let state = log::state(&mut link).await?;
+        if let Some(missing) = self.known.lacks(&mut link, state.signed_size).await? {
+            return Err(Trouble::lost(missing));
+        }
         if state.signed_size < state.size {
             self.publish(&mut link, state, standing).await?;
             self.announce(state.size);

@@ -14,6 +14,11 @@ use crate::time::Timestamp;
 pub trait Clock: Send + Sync + 'static {
     /// The present, UTC.
     fn now(&self) -> Timestamp;
+
+    /// Whether somebody moves it by hand, so that its time has nothing to do with anybody else's.
+    fn is_simulated(&self) -> bool {
+        false
+    }
 }
 
 /// Gives random bytes.
@@ -55,6 +60,11 @@ impl Environment {
     /// The present.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Whether time is what a test or a simulation makes it.
+    pub fn is_simulated(&self) -> bool {
+        self.clock.is_simulated()
     }
 
     /// `N` random bytes.
@@ -157,6 +167,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+
+    fn is_simulated(&self) -> bool {
+        true
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod sqlite;
 
 use std::sync::{Arc, Mutex};
 
+use chancery_event::Timestamp;
 use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -117,9 +118,39 @@ impl Store {
         }
     }
 
+    /// Closes the store in order; what is answered keeps other processes from the directory.
+    pub(crate) async fn close_and_hold(&self) -> Option<sqlite::Lock> {
+        let held = match &self.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.hold(),
+            Backend::Postgres(_) => None,
+        };
+        self.close().await;
+        held
+    }
+
     /// Whether other nodes may work on the same database.
     pub fn is_shared(&self) -> bool {
         matches!(self.0.backend, Backend::Postgres(_))
+    }
+
+    /// The time that all nodes of a shared database go by: that of its server; `None` on the
+    /// embedded engine.
+    pub fn shared_time(&self) -> Option<Timestamp> {
+        match &self.0.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(postgres) => postgres.time(),
+        }
+    }
+
+    /// Asks the server for its time.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn look_at_clock(&self) -> Result<(), Error> {
+        match &self.0.backend {
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(postgres) => postgres.look_at_clock().await,
+        }
     }
 
     /// Which database this is, for people: never with a password.

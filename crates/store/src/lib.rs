@@ -62,6 +62,6 @@ pub use fault::{Fault, Tampering};
 pub use link::Link;
 pub use row::Row;
 pub use transaction::{Recorded, Tx};
-pub use transfer::{Transferred, transfer};
+pub use transfer::{Held, Transferred, transfer};
 pub use value::SqlValue;
 pub use writer::Lane;

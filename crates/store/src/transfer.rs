@@ -39,6 +39,13 @@ pub struct Transferred {
     pub log_size: u64,
 }
 
+/// Keeps every process from the directory that was copied, until it is dropped: its log must not go
+/// on there as well.
+#[must_use = "whoever starts on the directory meanwhile forks the log"]
+pub struct Held {
+    _lock: Option<crate::backend::sqlite::Lock>,
+}
+
 /// A column and how its values are stored.
 struct Column {
     name: String,
@@ -52,7 +59,8 @@ struct Table {
     key: Vec<Column>,
 }
 
-/// Copies the store of a data directory; `told` hears of each table with its rows.
+/// Copies the store of a data directory; `told` hears of each table with its rows. The directory
+/// stays locked as long as the caller keeps what holds it.
 ///
 /// # Errors
 /// A process is at work on the directory, the database on the server is not empty or cannot be
@@ -61,7 +69,7 @@ pub async fn transfer(
     from: &Settings,
     to: &DatabaseUrl,
     mut told: impl FnMut(&str, u64) + Send,
-) -> Result<Transferred, Error> {
+) -> Result<(Transferred, Held), Error> {
     let source = Store::open(from).await?;
     let mut target = postgres::plain(to).await?;
     if !is_empty(&mut target).await? {
@@ -69,7 +77,7 @@ pub async fn transfer(
         return Err(Error::Server { place: to.place().to_owned(), what: what.to_owned() });
     }
     let mut link = source.read().await?;
-    target.script("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '1h'").await?;
+    target.script("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL idle_in_transaction_session_timeout = '1h'").await?;
     let sealed = link.number("SELECT size AS n FROM log_state", Vec::new()).await?;
     log::make_room(&mut target, u64::try_from(sealed).unwrap_or(0)).await?;
     let mut done = Transferred::default();
@@ -94,8 +102,8 @@ pub async fn transfer(
     target.script("ANALYZE").await?;
     target.close().await?;
     drop(link);
-    source.close().await;
-    Ok(done)
+    let _lock = source.close_and_hold().await;
+    Ok((done, Held { _lock }))
 }
 
 async fn is_empty(target: &mut Link) -> Result<bool, Error> {

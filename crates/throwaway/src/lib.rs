@@ -12,11 +12,12 @@
 //! did not start.
 
 mod harness;
+mod wire;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -24,6 +25,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 pub use harness::{Backend, Database, database_of, run};
+pub use wire::Wire;
 
 /// What to do where there is no PostgreSQL.
 pub const MISSING: &str = "PostgreSQL is not installed (15 or later): apt-get install postgresql";
@@ -196,6 +198,27 @@ impl Server {
         self.run("dropdb", &["--force", "--if-exists", name]);
     }
 
+    /// Lets two databases change names; whoever is connected to them is cut off, and finds the other
+    /// one when it comes back.
+    pub fn swap(&self, one: &str, other: &str) {
+        let turn = self.making.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for name in [one, other] {
+            self.sql("postgres", &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+        }
+        let between = format!("{one}_between");
+        for (from, to) in [(one, between.as_str()), (other, one), (&between, other)] {
+            let cut = format!(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{from}'"
+            );
+            self.sql("postgres", &cut);
+            self.sql("postgres", &format!("ALTER DATABASE {from} RENAME TO {to}"));
+        }
+        for name in [one, other] {
+            self.sql("postgres", &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+        }
+        drop(turn);
+    }
+
     /// Runs statements and answers what they print.
     pub fn sql(&self, database: &str, statements: &str) -> String {
         let more = ["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"];
@@ -211,6 +234,37 @@ impl Server {
     pub fn load(&self, name: &str, file: &Path) {
         let more = ["--exit-on-error", "--dbname", name];
         self.run("pg_restore", &[&more[..], &[&file.display().to_string()]].concat());
+    }
+
+    /// Lets the server encrypt, with a certificate and its key in PEM.
+    pub fn encrypt(&self, certificate: &str, key: &str) {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.dir.join("data").join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = self.owner {
+                chown(&path, Some(user), Some(group)).unwrap();
+            }
+        }
+        self.sql("postgres", "ALTER SYSTEM SET ssl = on");
+        self.restart(Stop::Fast);
+    }
+
+    /// Stops the server and starts it again as a standby of nobody: it can be read, and waits for a
+    /// primary that never comes.
+    pub fn demote(&self) {
+        self.stop(Stop::Fast);
+        let signal = self.dir.join("data").join("standby.signal");
+        fs::write(&signal, "").unwrap();
+        if let Some((user, group)) = self.owner {
+            chown(&signal, Some(user), Some(group)).unwrap();
+        }
+        self.resume();
+    }
+
+    /// Makes a standby a primary, whose log takes another course from here.
+    pub fn promote(&self) {
+        self.control(&["-t", "60", "promote"]);
     }
 
     /// Stops the server and starts it again.

@@ -20,6 +20,7 @@ use chancery_store::Tx;
 use chancery_store::log::Sealed;
 use chancery_store::table::delivery::{self as table, Delivery};
 use chancery_store::table::destination::{self, Course, Destination};
+use chancery_store::table::lease::Term;
 use futures::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -296,7 +297,7 @@ impl Courier {
             std::mem::take(&mut *kicked.lock().unwrap_or_else(PoisonError::into_inner))
         };
         self.persist_places().await?;
-        self.lease(!fresh, now).await?;
+        self.lease(!fresh).await?;
         if !fresh {
             self.leased_at = Some(now);
         }
@@ -344,14 +345,14 @@ impl Courier {
     }
 
     /// Takes destinations that nobody serves; with `renew`, keeps those that this node serves.
-    async fn lease(&self, renew: bool, now: Timestamp) -> Result<(), Error> {
-        let (token, until) = (self.token.clone(), now.plus(LEASE));
+    async fn lease(&self, renew: bool) -> Result<(), Error> {
+        let (token, term) = (self.token.clone(), Term::of(self.engine.lease_time(), LEASE));
         let store = self.engine.0.store.clone();
         store
             .transaction("delivery.lease", move |tx: &mut Tx| {
                 let token = token.clone();
                 Box::pin(async move {
-                    destination::lease(tx, &token, TRACKS_MAX, renew, now, until).await?;
+                    destination::lease(tx, &token, TRACKS_MAX, renew, term).await?;
                     Ok::<(), Error>(())
                 })
             })

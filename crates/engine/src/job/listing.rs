@@ -104,10 +104,8 @@ impl Engine {
         let (filter, all) = self.jobs_in_sight(context, &query.filter).await?;
         let mut link = self.link().await?;
         let schema = search::schema();
-        let mut items = self
-            .job_search(&filter, &schema)
-            .page(&mut link, from, upwards, limit + 1)
-            .await?;
+        let mut items =
+            self.job_search(&filter, &schema).page(&mut link, from, upwards, limit + 1).await?;
         let more = items.len() > limit;
         let over = items.len().saturating_sub(limit);
         if upwards {

@@ -15,6 +15,7 @@ use chancery_event::{ActorKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::account;
 use chancery_store::table::job::{self, Job, Lease};
+use chancery_store::table::lease::Term;
 use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -188,7 +189,10 @@ impl Runner {
         for (place, queue) in self.queues.clone().iter().enumerate() {
             // The end of one of its jobs wakes the loop when there is no room.
             while let Some(room) = self.room(place, queue) {
-                let due = job::next_due(&mut self.engine.link().await?, queue.name).await?;
+                let ahead = self.engine.ahead();
+                let mut link = self.engine.link().await?;
+                let due = job::next_due(&mut link, queue.name, ahead).await?;
+                drop(link);
                 let now = self.engine.environment().now();
                 if due.is_none_or(|due| due > now) {
                     next = next.into_iter().chain(due).min();
@@ -234,6 +238,7 @@ impl Runner {
     async fn lease(&self, queue: &'static str, room: usize) -> Result<Vec<Lease>, Error> {
         let token = self.engine.lease_token();
         let now = self.engine.environment().now();
+        let term = Term::of(self.engine.lease_time(), LEASE);
         let engine = self.engine.clone();
         self.engine
             .0
@@ -241,7 +246,7 @@ impl Runner {
             .transaction("job.lease", move |tx: &mut Tx| {
                 let (token, engine) = (token.clone(), engine.clone());
                 Box::pin(async move {
-                    let leases = job::lease(tx, queue, room, &token, now, now.plus(LEASE)).await?;
+                    let leases = job::lease(tx, queue, room, &token, now, term).await?;
                     for lease in &leases {
                         starting::record(tx, &engine, lease.job())?;
                     }
@@ -345,7 +350,7 @@ impl Watch {
 
     async fn renew(&self) -> Result<(), Error> {
         let lease = self.lease.clone();
-        let until = self.engine.environment().now().plus(LEASE);
+        let until = self.engine.lease_time().plus(LEASE);
         self.engine
             .0
             .store

@@ -327,7 +327,7 @@ pub(super) async fn findings(engine: &Engine, now: Timestamp) -> Result<Vec<Foun
     found.push(Found { part: "clock", bad: clock(engine, &mut link, now).await? });
     found.push(Found { part: "disk", bad: disk(engine) });
     let tasks = task::all(&mut link).await?;
-    found.push(Found { part: "timetable", bad: timetable(&tasks, now) });
+    found.push(Found { part: "timetable", bad: timetable(&tasks, now, engine.lease_time()) });
     let failed = job::failed_schedules(&mut link, now.plus(-FAILED)).await?;
     let text = || format!("the newest job of {} failed", failed.join(", "));
     found.push(Found { part: "failed_jobs", bad: (!failed.is_empty()).then(text) });
@@ -368,6 +368,12 @@ async fn clock(engine: &Engine, link: &mut Link, now: Timestamp) -> Result<Optio
             return Ok(Some(format!("the clock jumped {way} by {} s", seconds(jump.abs()))));
         }
     }
+    let ahead = engine.ahead();
+    if ahead.abs() > JUMP {
+        let way = if ahead > 0 { "ahead of" } else { "behind" };
+        let by = seconds(ahead.abs());
+        return Ok(Some(format!("the clock is {by} s {way} that of the database server")));
+    }
     let latest = log::latest_time(link).await?;
     let behind = latest.map_or(0, |latest| latest.since(now));
     let text = || format!("the clock is {} s behind the newest event of the log", seconds(behind));
@@ -382,9 +388,9 @@ fn disk(engine: &Engine) -> Option<String> {
         .then(|| format!("{} MiB are left on the disk, {percent} %", free >> 20))
 }
 
-fn timetable(tasks: &[Task], now: Timestamp) -> Option<String> {
+fn timetable(tasks: &[Task], now: Timestamp, lease_time: Timestamp) -> Option<String> {
     let late = |task: &&Task| {
-        let running = task.lease_until.is_some_and(|until| until > now);
+        let running = task.is_held(lease_time);
         task.problem.is_none() && !running && now.since(task.next_at) > MISSING
     };
     let missing: Vec<_> = tasks.iter().filter(late).map(|task| task.name.as_str()).collect();

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use chancery_event::id::EventId;
 use chancery_event::types::job as types;
 use chancery_event::{Outcome, Severity, Target, TargetKind, Timestamp, Verdict};
+use chancery_store::table::lease::Term;
 use chancery_store::table::monitor as table;
 use chancery_store::table::task::{self, Run};
 use chancery_store::{Tx, log};
@@ -79,13 +80,16 @@ async fn begin(
     let token = engine.lease_token();
     let scribe = Scribe { operation: Some(run.id), ..engine.scribe(context) };
     let claim = (token.clone(), run.clone(), scribe.clone());
+    let term = Term::of(engine.lease_time(), task::LEASE);
     let begun = engine
         .0
         .store
         .transaction("monitor.begin", move |tx: &mut Tx| {
             let (token, run, scribe) = claim.clone();
             Box::pin(async move {
-                let Some(broken) = task::begin(tx, &token, &run).await? else { return Ok(false) };
+                let Some(broken) = task::begin(tx, &token, &run, term).await? else {
+                    return Ok(false);
+                };
                 for broken in broken {
                     let outcome = Outcome {
                         result: Verdict::Abandoned,
@@ -273,7 +277,7 @@ impl AtWork {
             + Sync
             + 'static,
     {
-        let now = self.engine.environment().now();
+        let term = Term::of(self.engine.lease_time(), task::LEASE);
         let (work, scribe) = (Arc::new(work), Arc::new(self.scribe.clone()));
         let (token, run) = (self.token.clone(), self.run.clone());
         let start = tally.clone();
@@ -289,7 +293,7 @@ impl AtWork {
                 Box::pin(async move {
                     work(tx, &scribe, run.started_at, &mut tally).await?;
                     run.counts = tally.counts();
-                    task::progress(tx, &token, &run, now).await?;
+                    task::progress(tx, &token, &run, term).await?;
                     if let Ok(mut result) = result.lock() {
                         *result = tally;
                     }

@@ -10,7 +10,7 @@ use super::condition::MISSING;
 use super::definition::{Definition, Kind};
 use super::timetable::{Timetable, time_of_day};
 use crate::automation::{Class, Object};
-use crate::{Context, Engine, Error, Permission, agenda, schedule};
+use crate::{Context, Engine, Error, Permission, schedule};
 
 /// Runs on one page at most.
 const RUNS_MAX: usize = 1_000;
@@ -71,7 +71,7 @@ impl Engine {
         let tasks = task::all(&mut link).await?;
         let runs = task::latest_runs(&mut link).await?;
         let rows = definitions::of_class(&mut link, class.as_str()).await?;
-        let now = self.environment().now();
+        let now = (self.environment().now(), self.lease_time());
         rows.into_iter().map(|row| Ok(view(Object::read(row)?, &tasks, &runs, now))).collect()
     }
 
@@ -233,11 +233,16 @@ pub(super) fn timetable_of(object: &Object) -> Option<Timetable> {
     }
 }
 
-fn view(object: Object, tasks: &[Task], runs: &[Run], now: Timestamp) -> TaskView {
+fn view(
+    object: Object,
+    tasks: &[Task],
+    runs: &[Run],
+    (now, lease_time): (Timestamp, Timestamp),
+) -> TaskView {
     let class = object.class.as_str();
     let task = tasks.iter().find(|task| task.class == class && task.name == object.name);
     let last = runs.iter().find(|run| run.class == class && run.name == object.name);
-    let running = task.is_some_and(|task| agenda::is_held(task, now));
+    let running = task.is_some_and(|task| task.is_held(lease_time));
     let next_at = match task {
         Some(task) if task.version == object.version => Some(task.next_at),
         // It is about to be set up.

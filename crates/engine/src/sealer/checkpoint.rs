@@ -30,6 +30,9 @@ impl Sealer {
             );
             return Err(Trouble::root(what, last.root, edge.root()));
         }
+        if let Some(missing) = self.known.lacks_root(signed_size, &edge.root()) {
+            return Err(Trouble::lost(missing));
+        }
         while edge.size() < size {
             let (from, to) = (edge.size(), size.min(edge.size() + BATCH_MAX as u64));
             for row in &log::entry_rows(link, from, to).await? {
@@ -60,6 +63,7 @@ impl Sealer {
             .to_string();
         let signed_at = self.desk.environment.now();
         let checkpoint = log::Checkpoint { size, root, note, signed_at };
+        let newest = checkpoint.clone();
         let work = Arc::new((checkpoint, standing.clone()));
         self.store
             .transaction_in(Lane::First, "seal.publish", move |tx: &mut Tx| {
@@ -70,6 +74,7 @@ impl Sealer {
                 })
             })
             .await?;
+        self.known.learn(&newest);
         self.health.sealed(signed_at, size);
         Ok(())
     }

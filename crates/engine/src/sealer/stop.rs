@@ -7,16 +7,21 @@
 //! nothing waits any more and that comparison holds. The event that tells of the stop is written as
 //! soon as the store takes it, and is among the first that are sealed then.
 
+use std::sync::Arc;
+
 use chancery_event::types;
 use chancery_event::{Outcome, Target, TargetKind};
 use chancery_seal::Hash;
 use chancery_store::Tx;
 
 use super::Sealer;
+use super::halt::{self, Halt};
 use crate::Error;
 use crate::alert::cause;
 use crate::inventory::hex;
+use crate::remembered::known::Missing;
 use crate::scribe::Draft;
+use crate::tenure::Standing;
 
 /// Rounds in a row that fail for no passing reason before sealing counts as stopped.
 const FAILURES_MAX: u32 = 3;
@@ -28,18 +33,32 @@ pub(crate) struct Trouble {
     stopped_by: &'static str,
     /// The root that was expected, and the one that was computed.
     roots: Option<(Hash, Hash)>,
+    /// What was sealed and the database lacks.
+    missing: Option<Missing>,
 }
 
 impl Trouble {
+    /// The database lacks what is known to have been sealed.
+    pub(super) fn lost(missing: Missing) -> Self {
+        let error = Error::LogDamaged(missing.to_string());
+        Self { error, stopped_by: "log_lost", roots: None, missing: Some(missing) }
+    }
+
     /// The tree does not have the root it ought to have.
     pub(super) fn root(what: String, expected: Hash, computed: Hash) -> Self {
         let error = Error::LogDamaged(what);
-        Self { error, stopped_by: "root_mismatch", roots: Some((expected, computed)) }
+        Self {
+            error,
+            stopped_by: "root_mismatch",
+            roots: Some((expected, computed)),
+            missing: None,
+        }
     }
 
     /// An entry is not there.
     pub(super) fn missing(what: String) -> Self {
-        Self { error: Error::LogDamaged(what), stopped_by: "entry_missing", roots: None }
+        let error = Error::LogDamaged(what);
+        Self { error, stopped_by: "entry_missing", roots: None, missing: None }
     }
 
     /// Another node has done it, or holds the lease.
@@ -52,6 +71,11 @@ impl Trouble {
         matches!(self.error, Error::Store(chancery_store::Error::Exists(_)))
     }
 
+    /// The log does not verify; another node may see it otherwise.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self.error, Error::LogDamaged(_)) && self.missing.is_none()
+    }
+
     pub(super) fn error(&self) -> &Error {
         &self.error
     }
@@ -61,7 +85,7 @@ impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
         let damaged = matches!(error, Error::LogDamaged(_));
         let stopped_by = if damaged { "tree_damaged" } else { "store" };
-        Self { error, stopped_by, roots: None }
+        Self { error, stopped_by, roots: None, missing: None }
     }
 }
 
@@ -140,32 +164,61 @@ impl Sealer {
         }
     }
 
-    /// Records that sealing has stopped. The event stays pending until somebody has put the log
-    /// right.
+    /// Takes away the notice that sealing has stopped: this node seals.
+    pub(super) async fn unhalt(&self, standing: &Standing) -> Result<(), Error> {
+        let standing = standing.clone();
+        self.store
+            .transaction("seal.resumed", move |tx: &mut Tx| {
+                let standing = standing.clone();
+                Box::pin(async move {
+                    standing.keep(tx).await?;
+                    halt::remove(tx).await
+                })
+            })
+            .await?;
+        self.known.no_halt();
+        self.health.stopped_elsewhere(None);
+        Ok(())
+    }
+
+    /// Records that sealing has stopped, unless another node of this database did. The event stays
+    /// pending until somebody has put the log right.
     async fn record_stop(&self, trouble: &Trouble) -> Result<(), Error> {
         let error = &trouble.error;
         let scribe = self.scribe();
         let root = |hash: &Hash| hex(hash.as_bytes());
+        let missing = trouble.missing.as_ref();
+        let expected = trouble.roots.as_ref().map(|(expected, _)| expected);
         let payload = types::log::SealStopped {
             stopped_by: trouble.stopped_by.into(),
-            log_size: *self.sealed.borrow(),
-            expected_root: trouble.roots.as_ref().map(|(expected, _)| root(expected)),
+            log_size: missing.map_or(*self.sealed.borrow(), |missing| missing.known.0),
+            expected_root: expected.or(missing.map(|missing| &missing.known.1)).map(root),
             computed_root: trouble.roots.as_ref().map(|(_, computed)| root(computed)),
         };
-        let origin = self.signer.verifier().name().to_owned();
+        let target = Target::new(TargetKind::Log, self.signer.verifier().name().to_owned());
         let why = error.to_string();
-        let outcome = Outcome::failure(error.reason(), why.clone());
+        let known = missing.map(|missing| missing.known);
+        let told = (trouble.stopped_by, why.clone());
+        let halt = Halt::new(self.desk.node.to_string(), scribe.now(), told, known);
+        let draft = Draft::new(&payload)?
+            .outcome(Outcome::failure(error.reason(), why))
+            .target(target.clone());
+        let work = Arc::new((scribe, draft, target, halt));
+        let told = work.clone();
         self.store
             .transaction("seal.stopped", move |tx: &mut Tx| {
-                let (scribe, payload) = (scribe.clone(), payload.clone());
-                let (origin, outcome, why) = (origin.clone(), outcome.clone(), why.clone());
+                let work = work.clone();
                 Box::pin(async move {
-                    let target = Target::new(TargetKind::Log, origin);
-                    let draft = Draft::new(&payload)?.outcome(outcome).target(target.clone());
-                    let event = scribe.record(tx, draft)?;
-                    cause::seal_stopped(tx, &scribe, target, &why, event).await
+                    let (scribe, draft, target, halt) = &*work;
+                    if halt::put(tx, halt).await? {
+                        let event = scribe.record(tx, draft.clone())?;
+                        cause::seal_stopped(tx, scribe, target.clone(), &halt.why, event).await?;
+                    }
+                    Ok::<(), Error>(())
                 })
             })
-            .await
+            .await?;
+        self.known.halted(&told.3);
+        Ok(())
     }
 }

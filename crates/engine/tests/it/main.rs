@@ -11,6 +11,7 @@ mod delivery;
 mod history;
 mod inventory;
 mod job;
+mod lost;
 mod monitor;
 mod nodes;
 mod notification;

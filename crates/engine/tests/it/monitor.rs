@@ -10,6 +10,7 @@ use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::id::CertificateId;
 use chancery_event::{Environment, Event, LogIndex, Timestamp};
 use chancery_pki::make::{self, Key, Template};
+use chancery_store::table::lease::Term;
 use chancery_store::table::{alert, job, monitor as table};
 use chancery_store::{Fault, Store, Tx, log};
 use serde_json::{Value, json};
@@ -630,7 +631,8 @@ async fn a_scheduled_job_that_fails_is_found_by_the_program_itself() {
             let new = job::NewJob { job: job.clone(), input: None, unique_key: None };
             Box::pin(async move {
                 job::enqueue(tx, &new).await?;
-                let lease = job::lease(tx, "log", 1, "t", now, now.plus(HOUR)).await?.remove(0);
+                let lease =
+                    job::lease(tx, "log", 1, "t", now, Term::of(now, HOUR)).await?.remove(0);
                 match state {
                     "failed" => job::fail(tx, &lease, "the disk is full", now).await,
                     _ => job::succeed(tx, &lease, "{}", now).await,

@@ -1,15 +1,19 @@
 //! Several nodes on one database: one log, one sealer, every event once.
 
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use chancery_engine::automation::Class;
 use chancery_engine::{Context, Engine, Running, Settings, StartError, bench};
+use chancery_event::environment::SeededEntropy;
 use chancery_event::id::{JobId, NodeId};
-use chancery_event::{Environment, LogIndex, Timestamp};
+use chancery_event::{Clock, Environment, LogIndex, Timestamp};
 use chancery_store::table::job::{self, NewJob};
-use chancery_store::table::lease;
+use chancery_store::table::lease::{self, Term};
 use chancery_store::table::node::{self, Node};
-use chancery_store::{DatabaseUrl, Lane, Tx, log};
+use chancery_store::table::task;
+use chancery_store::{DatabaseUrl, Lane, Tampering, Tx, log};
 use chancery_throwaway::{Backend, database_of, run};
 
 use crate::upload::{leaf, upload_of};
@@ -31,7 +35,7 @@ async fn start(dir: &Path, database: DatabaseUrl) -> Result<Running, StartError>
     Engine::start(settings, Environment::system()).await
 }
 
-fn copy_keys(from: &Path, to: &Path) {
+pub(crate) fn copy_keys(from: &Path, to: &Path) {
     std::fs::create_dir_all(to.join("keys")).unwrap();
     for file in std::fs::read_dir(from.join("keys")).unwrap() {
         let file = file.unwrap();
@@ -134,6 +138,7 @@ async fn ghost(engine: &Engine) -> Node {
         state: "running".to_owned(),
         beat: 7,
         log_size: 0,
+        ahead: 0,
         started_at: now,
         seen_at: now,
         ended_at: None,
@@ -162,7 +167,7 @@ async fn held_by(engine: &Engine, node: NodeId) -> JobId {
         let (new, queue, token) = (new.clone(), queue.clone(), token.clone());
         Box::pin(async move {
             job::enqueue(tx, &new).await?;
-            let far = now.plus(Timestamp::HOUR);
+            let far = Term::of(now, Timestamp::HOUR);
             Ok::<_, chancery_store::Error>(job::lease(tx, &queue, 9, &token, now, far).await?.len())
         })
     });
@@ -277,6 +282,145 @@ fn a_node_that_lost_the_lease_seals_nothing_until_it_has_it_again() {
         assert_eq!(again.token, ours.token + 2);
         assert_eq!(again.holder, ours.holder);
         running.stop().await.unwrap();
+    });
+}
+
+/// The clock of a machine that is off by so many microseconds.
+struct Off(i64);
+
+impl Clock for Off {
+    fn now(&self) -> Timestamp {
+        let passed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        Timestamp::from_micros(i64::try_from(passed.as_micros()).unwrap() + self.0)
+    }
+}
+
+#[test]
+fn a_node_whose_clock_is_off_takes_nobodys_lease() {
+    on_server(async {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let database = url(one.path());
+        let first = start(one.path(), database.clone()).await.unwrap();
+        copy_keys(one.path(), two.path());
+        let context = Context::command_line(first.engine().environment());
+        holds_everything(first.engine()).await;
+        let nodes = first.engine().nodes(&context).await.unwrap();
+        let token = format!("{}/token", nodes.into_iter().find(|node| node.own).unwrap().id);
+        let monitors = first.engine().tasks(&context, Class::Monitor).await.unwrap();
+        let name = monitors[0].object.name.clone();
+        let store = bench::store(first.engine());
+        // What a node holds that works at it: a monitor for some minutes, a job for an hour.
+        let term = Term::of(store.shared_time().unwrap(), 9 * 60 * Timestamp::SECOND);
+        let run = task::Run {
+            id: first.engine().environment().id(),
+            class: "monitor".to_owned(),
+            name: name.clone(),
+            version: 1,
+            due_at: None,
+            started_at: term.from,
+            ended_at: None,
+            state: "running".to_owned(),
+            counts: task::Counts { reasons: "{}".to_owned(), ..task::Counts::default() },
+            message: None,
+            job: None,
+        };
+        let claimed = store.transaction("claim", move |tx: &mut Tx| {
+            let (token, run) = (token.clone(), run.clone());
+            Box::pin(async move { task::begin(tx, &token, &run, term).await })
+        });
+        assert!(claimed.await.unwrap().is_some());
+        let gone = first.engine().nodes(&context).await.unwrap();
+        let job = held_by(first.engine(), gone.iter().find(|node| node.own).unwrap().id).await;
+        first.stop().await.unwrap();
+        for off in [-3 * Timestamp::HOUR, 3 * Timestamp::HOUR] {
+            let settings = Settings {
+                allow_unencrypted_key: true,
+                database: Some(database.clone()),
+                ..Settings::new(two.path())
+            };
+            let seed = u64::try_from(off.abs()).unwrap() + u64::from(off > 0);
+            let environment = Environment::new(Arc::new(Off(off)), SeededEntropy::new(seed));
+            let running = Engine::start(settings, environment).await.unwrap();
+            let engine = running.engine();
+            let context = Context::command_line(engine.environment());
+            let refused = engine.run_task(&context, Class::Monitor, &name).await.err();
+            assert_eq!(refused.map(|error| error.reason()), Some("running"), "{off}");
+            // It takes what is due from the same queue, and leaves what somebody is at.
+            let done = engine.queue_log_verification(&context).await.unwrap();
+            let deadline = tokio::time::Instant::now() + PATIENCE;
+            while engine.job(&context, done).await.unwrap().state != "success" {
+                assert!(tokio::time::Instant::now() < deadline, "{off}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let held = engine.job(&context, job).await.unwrap();
+            assert_eq!((held.state.as_str(), held.attempts), ("running", 1), "{off}");
+            // People see that it is off.
+            let seen = async {
+                loop {
+                    let nodes = engine.nodes(&context).await.unwrap();
+                    let own = nodes.into_iter().find(|node| node.own).unwrap();
+                    if (own.clock_ahead_ms * 1_000 - off).abs() < 30 * Timestamp::SECOND {
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, seen).await.unwrap();
+            running.stop().await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn every_node_tells_that_sealing_has_stopped_and_how_long_events_wait() {
+    on_server(async {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let database = url(one.path());
+        let first = start(one.path(), database.clone()).await.unwrap();
+        copy_keys(one.path(), two.path());
+        let second = start(two.path(), database).await.unwrap();
+        let nodes = [first.engine().clone(), second.engine().clone()];
+        for node in &nodes {
+            assert!(node.settle(PATIENCE).await);
+            assert_eq!(node.figures().await.unwrap().pending_since, None);
+        }
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let until = async |met: &dyn Fn(&Engine) -> bool| {
+            while !nodes.iter().all(met) {
+                assert!(tokio::time::Instant::now() < deadline);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        // Also the one that never sealed knows when the newest checkpoint was signed.
+        until(&|node| node.health().sealed_at().is_some()).await;
+        let began = nodes[0].environment().now();
+        bench::store(&nodes[0]).tamper(Tampering::FirstHash).await.unwrap();
+        record(&nodes[1], 1).await;
+        until(&|node| node.health().sealing_stopped().is_some()).await;
+        for node in &nodes {
+            let told = node.health().findings();
+            assert!(told.iter().any(|finding| finding.part == "log" && !finding.good), "{told:?}");
+            let since = node.figures().await.unwrap().pending_since.unwrap();
+            assert!(since >= began);
+        }
+        // One of them recorded it, though each tried in its turn.
+        let mut link = bench::store(&nodes[0]).read().await.unwrap();
+        let told = async |link: &mut chancery_store::Link| {
+            let pending = log::pending(link, 1_000).await.unwrap();
+            let is_stop =
+                |entry: &[u8]| String::from_utf8_lossy(entry).contains("log.seal_stopped");
+            pending.iter().filter(|row| is_stop(row.entry())).count()
+        };
+        assert_eq!(told(&mut link).await, 1);
+        let before = lease::look(&mut link, "sealer").await.unwrap().unwrap();
+        while lease::look(&mut link, "sealer").await.unwrap().unwrap().token < before.token + 2 {
+            assert!(tokio::time::Instant::now() < deadline, "the lease stays where it was");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(told(&mut link).await, 1);
+        drop(link);
+        first.stop().await.unwrap();
+        second.stop().await.unwrap();
     });
 }
 

@@ -4,22 +4,21 @@ use std::fs;
 use std::path::Path;
 
 use chancery_engine::backup::Restored;
-use chancery_engine::{Context, Engine, Running, Settings, StartError, bench, remembered};
-use chancery_event::Environment;
+use chancery_engine::{Engine, Running, Settings, StartError, Stepped, bench, remembered};
+use chancery_event::{Environment, LogIndex};
+use chancery_store::log;
 
-async fn open(dir: &Path, accept_restored: bool) -> Result<Running, StartError> {
-    let settings = Settings {
-        allow_unencrypted_key: true,
-        monitors: false,
-        accept_restored,
-        ..Settings::new(dir)
-    };
-    Engine::start(settings, Environment::system()).await
+fn settings(dir: &Path, restored: Option<Restored>) -> Settings {
+    Settings { allow_unencrypted_key: true, monitors: false, restored, ..Settings::new(dir) }
+}
+
+async fn open(dir: &Path, restored: Option<Restored>) -> Result<Running, StartError> {
+    Engine::start(settings(dir, restored), Environment::system()).await
 }
 
 /// Records so many events, and ends; answers how many entries the node remembers.
 async fn grow(dir: &Path, count: usize) -> u64 {
-    let running = open(dir, false).await.unwrap();
+    let running = open(dir, None).await.unwrap();
     let engine = running.engine().clone();
     let context = bench::context(engine.environment());
     if count > 0 {
@@ -45,13 +44,11 @@ async fn a_loss_that_was_recorded_excuses_no_other() {
     fs::copy(dir.join("chancery.db"), &old).unwrap();
     grow(dir, 200).await;
     put_back(&old, dir);
-    assert!(matches!(open(dir, false).await, Err(StartError::LogLost { .. })));
+    assert!(matches!(open(dir, None).await, Err(StartError::LogLost { .. })));
 
     let published = remembered::read(dir).unwrap();
-    let running = open(dir, true).await.unwrap();
-    let context = Context::command_line(running.engine().environment());
     let restored = Restored { log_size, published };
-    running.engine().note_restore(&context, &restored).await.unwrap();
+    let running = open(dir, Some(restored)).await.unwrap();
     running.stop().await.unwrap();
     fs::copy(dir.join("chancery.db"), &after).unwrap();
 
@@ -60,7 +57,34 @@ async fn a_loss_that_was_recorded_excuses_no_other() {
     assert!(size < published.unwrap().0, "still shorter than what was lost");
     fs::copy(dir.join("chancery.db"), &newest).unwrap();
     put_back(&after, dir);
-    assert!(matches!(open(dir, false).await, Err(StartError::LogLost { .. })));
+    assert!(matches!(open(dir, None).await, Err(StartError::LogLost { .. })));
     put_back(&newest, dir);
     assert!(grow(dir, 0).await > size);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loss_is_recorded_before_what_is_known_of_it_is_forgotten() {
+    let (data, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let dir = data.path();
+    let old = copies.path().join("old");
+    let log_size = grow(dir, 5).await;
+    fs::copy(dir.join("chancery.db"), &old).unwrap();
+    let known = grow(dir, 50).await;
+    put_back(&old, dir);
+    let published = remembered::read(dir).unwrap();
+    let restored = Restored { log_size, published };
+    // It dies as early as it can: before any loop runs.
+    let settings = settings(dir, Some(restored));
+    Stepped::open(settings, Environment::system()).await.unwrap().kill().await;
+    assert_eq!(remembered::read(dir).unwrap().unwrap().0, known);
+    let running = open(dir, None).await.unwrap();
+    let engine = running.engine();
+    assert!(engine.settle(std::time::Duration::from_secs(60)).await);
+    let mut link = bench::store(engine).read().await.unwrap();
+    let events = log::range(&mut link, LogIndex(log_size), 100).await.unwrap();
+    let first = events.first().unwrap().event();
+    assert_eq!(first.type_name, "log.restore");
+    assert_eq!(first.detail["lost"], known - log_size);
+    drop(link);
+    running.stop().await.unwrap();
 }

@@ -123,8 +123,8 @@ payloads! {
     /// The sealer stopped: what it read back is not what it had sealed, or it failed again and
     /// again.
     SealStopped {
-        /// Why: `root_mismatch`, `entry_missing`, `tree_damaged`, or `store` for a failure that did
-        /// not pass.
+        /// Why: `root_mismatch`, `entry_missing`, `tree_damaged`, `log_lost` where the database
+        /// lacks what is known to have been sealed, or `store` for a failure that did not pass.
         stopped_by: Word,
         /// Size of the log at its last good checkpoint, in entries.
         log_size: u64,

@@ -28,9 +28,11 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
     }
     let to: DatabaseUrl =
         arguments.to.parse().map_err(|error: String| anyhow::anyhow!("--to: {error}"))?;
+    let to = config.serving.database_password.with(to);
     let key = verify::of_data_dir(data_dir)?;
     let before = DataDir::open(data_dir).await?.checkpoint().await?;
-    let done = transfer(&Settings::embedded(data_dir), &to, |table, rows| {
+    // Held until the old database has another name: a supervisor may start the server meanwhile.
+    let (done, held) = transfer(&Settings::embedded(data_dir), &to, |table, rows| {
         if rows > 0 {
             errln!("{table}: {}", counted(rows, "row", "rows"));
         }
@@ -51,6 +53,7 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
     let aside = data_dir.join("chancery.db.moved");
     std::fs::rename(&original, &aside)
         .with_context(|| format!("cannot rename {}", original.display()))?;
+    drop(held);
     if global.json {
         let document = json!({ "rows": done.rows, "log_size": done.log_size, "to": to.place() });
         outln!("{document:#}")?;

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use chancery_engine::backup::{self, Restored};
-use chancery_engine::{Context, Engine, Settings as EngineSettings, remembered};
+use chancery_engine::{Engine, Settings as EngineSettings, node, remembered};
 use chancery_event::Environment;
 use chancery_seal::proof::{consistency_proof, tiles_for_consistency, verify_consistency};
 use chancery_seal::{Hash, TileId};
@@ -53,7 +53,7 @@ pub async fn run(global: &GlobalArguments, arguments: &RestoreArguments) -> Resu
     backup::copy(&store, from, to, environment.now()).await.context("nothing was put back")?;
     drop(store);
     let restored = Restored { log_size, published };
-    if let Err(error) = record(&config, &environment, &restored, false).await {
+    if let Err(error) = record(&config, &environment, &restored).await {
         let _ = std::fs::remove_dir_all(to);
         return Err(error.context("the restoring cannot be recorded: nothing was put back"));
     }
@@ -73,6 +73,7 @@ async fn in_place(
         None => DataDir::open(data_dir).await,
     };
     let key = verify::of_data_dir(data_dir)?;
+    let told = nobody_else(config, data_dir).await?;
     let (archive, _) = super::serve::archive(config, data_dir)?;
     let stored = open().await?.with_archive(archive);
     let report = verify::log(stored, key.clone(), None, None).await?;
@@ -88,10 +89,30 @@ async fn in_place(
         let found = published(&file, open().await?, &key, log_size).await?;
         newest = newest.filter(|newest| newest.0 >= found.0).or(Some(found));
     }
+    // A node that ran when the database lost its end told how far the log had been.
+    let newest = [newest, told].into_iter().flatten().max_by_key(|(size, _)| *size);
     let restored = Restored { log_size, published: newest };
-    record(config, &Environment::system(), &restored, true).await?;
+    record(config, &Environment::system(), &restored).await?;
     tell(global, "The database is as it was put back", data_dir, &restored)?;
     Ok(())
+}
+
+/// Refuses while a node works on the database; answers what one told of a loss.
+async fn nobody_else(config: &Config, data_dir: &Path) -> Result<Option<(u64, Hash)>> {
+    let settings = match config.serving.database.url() {
+        Some(url) => Settings::postgres(url),
+        None => Settings::embedded(data_dir),
+    };
+    let store = Store::open_to_read(&settings).await?;
+    let living = node::living(&store).await?;
+    let told = remembered::told(&store).await?;
+    store.close().await;
+    if let Some((id, host)) = living.first() {
+        bail!(
+            "the node {id} on {host} works on this database: stop every node first, so that nothing is recorded in a log that is about to change"
+        );
+    }
+    Ok(told)
 }
 
 /// Size and root of a published checkpoint, after it was compared with the backup.
@@ -129,19 +150,11 @@ async fn published(
     Ok((later.size(), *later.root()))
 }
 
-async fn record(
-    config: &Config,
-    environment: &Environment,
-    restored: &Restored,
-    accept_restored: bool,
-) -> Result<()> {
+async fn record(config: &Config, environment: &Environment, restored: &Restored) -> Result<()> {
     let settings = super::serve::settings(config, config.serving.data_dir.clone(), false)?;
-    let settings = EngineSettings { accept_restored, ..settings };
+    let settings = EngineSettings { restored: Some(restored.clone()), ..settings };
     let running = Engine::start(settings, environment.clone()).await?;
-    let context = Context::command_line(environment);
-    let noted = running.engine().note_restore(&context, restored).await;
-    running.stop().await.context("the stop could not be recorded")?;
-    Ok(noted?)
+    running.stop().await.context("the stop could not be recorded")
 }
 
 fn tell(

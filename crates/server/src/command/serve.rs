@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use axum::Router;
@@ -78,6 +78,16 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
         let _ = outln!("Syslog over {transport}: {address}");
     }
     let router = crate::wiring::router(running.engine().clone(), &config, arguments.demo);
+    let drain = Duration::from_secs(config.serving.drain_seconds.into());
+    let leaving = running.engine().clone();
+    let stop = async move {
+        stop.await;
+        if !drain.is_zero() {
+            tracing::info!(seconds = drain.as_secs(), "stopping; requests are still taken");
+            leaving.health().leaves();
+            tokio::time::sleep(drain).await;
+        }
+    };
     serve(listener, identity, router, stop).await?;
     lines.stop().await;
     running.stop().await.context("the stop could not be recorded")?;
@@ -119,7 +129,9 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Result<Settin
         keep_deliveries_days: config.network.keep_deliveries_days,
         keep_evaluations_days: config.reaction.keep_evaluations_days,
         keep_evaluations_max: config.reaction.keep_evaluations_max,
-        accept_restored: false,
+        restored: None,
+        database_connections: config.serving.database_connections,
+        node_name: config.serving.node_name.clone(),
         keep_resolved_alerts_days: config.reaction.keep_resolved_alerts_days,
     };
     Ok(settings)

@@ -9,6 +9,7 @@ use chancery_store::DatabaseUrl;
 use super::public_url::PublicUrl;
 use super::raw::{Raw, Value};
 use super::reader::Reader;
+use super::secret::Secret;
 use super::setting::Setting;
 use super::source::Source;
 
@@ -71,6 +72,30 @@ pub const SETTINGS: &[Setting] = &[
         is_secret: false,
     },
     Setting {
+        key: "database_connections",
+        default: "8",
+        expected: "a number from 1 to 200",
+        meaning: "Connections for reading that a node keeps to the PostgreSQL server at most; up to six more are for writing and for hearing of other nodes.",
+        flag: None,
+        is_secret: false,
+    },
+    Setting {
+        key: "node_name",
+        default: "the name of the machine",
+        expected: "a text that is not empty",
+        meaning: "What this node is called in the list of nodes and in its events.",
+        flag: None,
+        is_secret: false,
+    },
+    Setting {
+        key: "drain_seconds",
+        default: "0",
+        expected: "a number from 0 to 300",
+        meaning: "How long a node that is told to stop still takes requests while /health/ready says that it stops, so that load balancers send no more.",
+        flag: None,
+        is_secret: false,
+    },
+    Setting {
         key: "trusted_proxies",
         default: "none",
         expected: "addresses or ranges such as 10.0.0.0/8",
@@ -93,8 +118,36 @@ pub struct Serving {
     pub public_url: PublicUrl,
     /// The store.
     pub database: Database,
+    /// The password for a database on a server, where it stands apart from its address.
+    pub database_password: Password,
+    /// Connections for reading.
+    pub database_connections: u32,
+    /// What this node is called; `None`: as its machine.
+    pub node_name: Option<String>,
+    /// How long it takes requests after it was told to stop.
+    pub drain_seconds: u32,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<AddressRange>,
+}
+
+/// A password for a database, if there is one. Its `Debug` does not show it.
+#[derive(Clone)]
+pub struct Password(Option<Secret>);
+
+impl Password {
+    /// The address with this password, if there is one.
+    pub fn with(&self, url: DatabaseUrl) -> DatabaseUrl {
+        match &self.0 {
+            Some(password) => url.with_password(password.expose()),
+            None => url,
+        }
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password")
+    }
 }
 
 /// The store that is used.
@@ -149,19 +202,32 @@ impl Serving {
         let data_dir = reader.value("data_dir", default_data_dir(reader.demo));
         let backup_dir = reader.optional("backup_dir");
         let public_url = reader.value("public_url", PublicUrl::of_listener(listen, has_tls));
-        let database = Self::read_database(reader);
+        let (database, database_password) = Self::read_database(reader);
+        let database_connections = reader.number("database_connections", 8, 1..=200) as u32;
+        let node_name = reader.optional("node_name");
+        let drain_seconds = reader.number("drain_seconds", 0, 0..=300) as u32;
         let trusted_proxies = reader.value("trusted_proxies", Vec::new());
-        Self { listen, data_dir, backup_dir, public_url, database, trusted_proxies }
+        Self {
+            listen,
+            data_dir,
+            backup_dir,
+            public_url,
+            database,
+            database_password,
+            database_connections,
+            node_name,
+            drain_seconds,
+            trusted_proxies,
+        }
     }
 
-    fn read_database(reader: &mut Reader) -> Database {
+    fn read_database(reader: &mut Reader) -> (Database, Password) {
         let given = reader.value("database", Store(Database::Sqlite)).0;
-        let password = reader.secret("database_password", "database_password_file");
-        match (given, password) {
-            (Database::Postgres(url), Some(password)) => {
-                Database::Postgres(url.with_password(password.expose()))
-            }
-            (given, _) => given,
-        }
+        let password = Password(reader.secret("database_password", "database_password_file"));
+        let database = match given {
+            Database::Postgres(url) => Database::Postgres(password.with(url)),
+            Database::Sqlite => Database::Sqlite,
+        };
+        (database, password)
     }
 }

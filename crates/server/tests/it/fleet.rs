@@ -176,8 +176,13 @@ impl Node {
 
     /// Starts it where it is to be refused; answers what it says.
     pub fn refused(&self) -> String {
-        let ended = program(&self.dir, &self.database).arg("serve").output().unwrap();
-        assert!(!ended.status.success(), "it started");
+        self.fails(&["serve"])
+    }
+
+    /// Runs a command that has to fail; answers what it complains about.
+    pub fn fails(&self, arguments: &[&str]) -> String {
+        let ended = program(&self.dir, &self.database).args(arguments).output().unwrap();
+        assert!(!ended.status.success(), "{arguments:?}: {ended:?}");
         String::from_utf8(ended.stderr).unwrap()
     }
 

@@ -43,6 +43,9 @@ async fn an_older_copy_is_refused_until_its_loss_is_recorded() {
     fleet.nodes[0].start();
     fleet.nodes[1].start();
     upload(&fleet, 1, 3..6).await;
+    // Nobody changes a log that nodes work on.
+    let told = fleet.nodes[1].fails(&["restore", "--in-place"]);
+    assert!(told.contains("works on this database"), "{told}");
     for node in &mut fleet.nodes {
         node.stop();
     }

@@ -12,6 +12,7 @@ CREATE TABLE node (
     state      TEXT COLLATE "C" NOT NULL,          -- running | stopped | vanished
     beat       BIGINT NOT NULL,                    -- grows while it lives
     log_size   BIGINT NOT NULL,                    -- sealed entries that it knew of at that beat
+    ahead      BIGINT NOT NULL DEFAULT 0,          -- microseconds, of its clock before the server's
     started_at BIGINT NOT NULL,
     seen_at    BIGINT NOT NULL,                    -- when it last beat, by its own clock
     ended_at   BIGINT                              -- when it stopped, or was found to be gone

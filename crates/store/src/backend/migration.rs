@@ -11,8 +11,11 @@ use crate::{Error, Link};
 pub(crate) type Step = (i64, &'static str);
 
 /// Names the lock that one node holds while it brings the schema up to date.
-const TURN: &str = "SELECT pg_advisory_lock(7234806139) IS NULL AS n";
+const TURN: &str = "SELECT pg_advisory_lock(7234806139)";
 const TURN_OVER: &str = "SELECT pg_advisory_unlock(7234806139) AS n";
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_step (
+    number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)";
 
 /// Runs the steps that are missing, each in a transaction of its own. Of several nodes that start
 /// together one does it, and the others wait.
@@ -20,17 +23,15 @@ pub(crate) async fn migrate(link: &mut Link, steps: &'static [Step]) -> Result<(
     if link.dialect() == Dialect::Sqlite {
         return apply(link, steps).await;
     }
-    link.row(TURN, Vec::new()).await?;
+    // As a script, which may take as long as the steps of another node do.
+    link.script(TURN).await?;
     let applied = apply(link, steps).await;
     let given_back = link.row(TURN_OVER, Vec::new()).await;
     applied.and(given_back.map(|_| ()))
 }
 
 async fn apply(link: &mut Link, steps: &'static [Step]) -> Result<(), Error> {
-    link.script(
-        "CREATE TABLE IF NOT EXISTS schema_step (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)",
-    )
-    .await?;
+    link.script(TABLE).await?;
     let found = link.number("SELECT MAX(number) AS n FROM schema_step", Vec::new()).await?;
     let known = steps.last().map_or(0, |step| step.0);
     if found > known {
@@ -62,4 +63,33 @@ pub(crate) async fn check(link: &mut Link, steps: &'static [Step]) -> Result<(),
     let found = link.number("SELECT MAX(number) AS n FROM schema_step", Vec::new()).await?;
     let known = steps.last().map_or(0, |step| step.0);
     if found == known { Ok(()) } else { Err(Error::UnknownSchema { found, known }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chancery_throwaway::server;
+
+    use crate::backend::postgres::ANSWER_MAX;
+    use crate::{Settings, Store};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_node_waits_for_the_steps_of_another_one_longer_than_for_an_answer() {
+        let name = server().database(None);
+        let settings = Settings::postgres(server().url(&name).parse().unwrap());
+        let seconds = ANSWER_MAX.as_secs() + 2;
+        let (database, began) = (name.clone(), std::time::Instant::now());
+        let other = tokio::task::spawn_blocking(move || {
+            let sql = format!("SELECT pg_advisory_lock(7234806139), pg_sleep({seconds})");
+            server().sql(&database, &sql);
+        });
+        let held = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+        while server().sql(&name, held) == "0" {
+            tokio::task::yield_now().await;
+        }
+        Store::open(&settings).await.unwrap().close().await;
+        assert!(began.elapsed() > ANSWER_MAX + Duration::from_secs(1));
+        other.await.unwrap();
+    }
 }

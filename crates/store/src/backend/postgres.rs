@@ -1,7 +1,7 @@
 //! The engine for several nodes: a PostgreSQL server, version 15 or later.
 //!
-//! Read in this order: `connection` (statements and their troubles), `writer` (units of work),
-//! `wake` (nodes tell each other of commits).
+//! Read in this order: `session` (how sessions begin), `connection` (statements and their
+//! troubles), `writer` (units of work), `wake` (nodes tell each other of commits).
 //!
 //! Units of work run `SERIALIZABLE`: what a unit read still holds when it commits, as on the
 //! embedded engine, where units run one after another. Only sealing does not. Readers see each
@@ -11,16 +11,19 @@ mod check;
 mod columns;
 mod connection;
 mod placeholders;
+mod session;
 #[cfg(test)]
 mod tests;
 mod wake;
 mod writer;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _};
+use chancery_event::Timestamp;
+
+use sqlx::Connection as _;
+use sqlx::postgres::PgPool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -30,7 +33,10 @@ use crate::link::Inner;
 use crate::writer::{Senders, lanes};
 use crate::{Error, Link};
 
+#[cfg(test)]
+pub(crate) use connection::ANSWER_MAX;
 pub(crate) use connection::{Connection, Trouble, storable};
+use session::{Kind, Session, connect};
 
 pub(super) const STEPS: &[Step] = &[(
     1,
@@ -45,16 +51,22 @@ pub(super) const STEPS: &[Step] = &[(
     ),
 )];
 
-/// How long reaching the server may take.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection to read by.
 const ACQUIRE_MAX: Duration = Duration::from_secs(8);
 /// A connection that rested longer is asked whether it still lives before it is lent.
 const REST_MAX: Duration = Duration::from_secs(1);
 
+/// Names of the tables that the steps make.
+fn tables() -> impl Iterator<Item = &'static str> {
+    let lines = STEPS.iter().flat_map(|(_, statements)| statements.lines());
+    lines.filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split([' ', '(']).next())
+}
+
 pub(crate) struct Postgres {
     readers: PgPool,
     url: DatabaseUrl,
+    /// The time of the server when it was last asked, in microseconds, and when that was.
+    asked_time: Mutex<Option<(i64, Instant)>>,
 }
 
 /// A store on a server, at work.
@@ -65,65 +77,22 @@ pub(crate) struct Opened {
     pub(crate) tasks: Vec<JoinHandle<()>>,
 }
 
-/// Settings of every session. They travel with the connection request, so that no session is ever
-/// without them.
-fn session(url: &DatabaseUrl, more: &[(&str, &str)]) -> PgConnectOptions {
-    let common = [
-        ("statement_timeout", "20s"),
-        ("lock_timeout", "15s"),
-        ("idle_in_transaction_session_timeout", "10s"),
-        ("client_min_messages", "warning"),
-        // Statements are short; compiling them costs more than it saves.
-        ("jit", "off"),
-        // A client that vanished frees its locks within a minute.
-        ("tcp_keepalives_idle", "20"),
-        ("tcp_keepalives_interval", "10"),
-        ("tcp_keepalives_count", "3"),
-    ];
-    PgConnectOptions::clone(&url.options)
-        .application_name("chancery")
-        .statement_cache_capacity(512)
-        .options(common)
-        .options(more.iter().copied())
-}
-
-/// The sealer compares and swaps what it relies on, under its lease: it needs no more than `READ
-/// COMMITTED`. Tracked, its reads and writes at the end of the log would meet everybody's.
-fn writing(url: &DatabaseUrl, lane: &str) -> PgConnectOptions {
-    let isolation = if lane == "sealing" { "read committed" } else { "serializable" };
-    session(url, &[("default_transaction_isolation", isolation)])
-}
-
-fn reading(url: &DatabaseUrl) -> PgConnectOptions {
-    // A plan is made for the values at hand: it depends on how many rows they name.
-    session(
-        url,
-        &[("default_transaction_read_only", "on"), ("plan_cache_mode", "force_custom_plan")],
-    )
-}
-
-/// A connection of its own.
-async fn connect(options: &PgConnectOptions) -> Result<Link, Error> {
-    match tokio::time::timeout(CONNECT_MAX, options.connect()).await {
-        Ok(Ok(connection)) => {
-            Ok(Link { inner: Inner::Postgres(Box::new(Connection::own(connection))) })
-        }
-        Ok(Err(error)) => Err(Error::from_sqlx("connect", error)),
-        Err(_) => Err(Error::Unavailable(format!(
-            "the server did not answer within {} s",
-            CONNECT_MAX.as_secs()
-        ))),
-    }
-}
-
 /// Opens the database, brings its schema up to date, starts the writers and the waking.
 pub(crate) async fn open(
     url: &DatabaseUrl,
     readers_max: u32,
     closing: watch::Receiver<bool>,
 ) -> Result<Opened, Error> {
+    if url.is_unverified() {
+        tracing::warn!(
+            database = url.place(),
+            "the certificate of the database server is not verified: add ?sslmode=verify-full to the URL, and &sslrootcert=FILE where its authority is your own"
+        );
+    }
     plain(url).await?.close().await?;
-    let postgres = Postgres { readers: readers(url, readers_max), url: url.clone() };
+    let reading = Session::new(url, Kind::Reading);
+    let postgres = Postgres::new(readers(&reading, readers_max), url);
+    postgres.look_at_clock().await?;
     migration::check(&mut postgres.read().await?, STEPS).await?;
     let (commits, committed) = watch::channel(0);
     let commits = Arc::new(commits);
@@ -135,7 +104,12 @@ pub(crate) async fn open(
     let queues =
         [("sealing", queues.first), ("common", queues.common), ("projecting", queues.last)];
     for (lane, queue) in queues {
-        let writer = writer::Writer::new(lane, writing(url, lane), commits.clone(), news.clone());
+        // The sealer compares and swaps what it relies on, under its lease: it needs no more than
+        // `READ COMMITTED`. Tracked, its reads and writes at the end of the log would meet
+        // everybody's.
+        let kind = if lane == "sealing" { Kind::Sealing } else { Kind::Working };
+        let session = Session::new(url, kind);
+        let writer = writer::Writer::new(lane, session, commits.clone(), news.clone());
         tasks.push(tokio::spawn(writer.run(queue, closing.clone())));
     }
     tasks.extend(wake::start(url, commits, news.subscribe()));
@@ -144,16 +118,18 @@ pub(crate) async fn open(
 
 /// Opens the database for reading only.
 pub(crate) async fn open_to_read(url: &DatabaseUrl, readers_max: u32) -> Result<Postgres, Error> {
-    let mut link = check::reached(url, connect(&reading(url)).await)?;
+    let session = Session::new(url, Kind::Looking);
+    let mut link = check::reached(url, connect(&session).await)?;
     check::schema(&mut link, url).await?;
     migration::check(&mut link, STEPS).await?;
     link.close().await?;
-    Ok(Postgres { readers: readers(url, readers_max), url: url.clone() })
+    Ok(Postgres::new(readers(&session, readers_max), url))
 }
 
 /// A writing connection without a writer behind it, its schema up to date.
 pub(crate) async fn plain(url: &DatabaseUrl) -> Result<Link, Error> {
-    let mut link = check::reached(url, connect(&session(url, &[])).await)?;
+    let session = Session::new(url, Kind::Plain);
+    let mut link = check::reached(url, connect(&session).await)?;
     check::server(&mut link, url).await?;
     if let Some(connection) = link.server() {
         // Another node may be at work on the schema.
@@ -165,15 +141,16 @@ pub(crate) async fn plain(url: &DatabaseUrl) -> Result<Link, Error> {
 
 /// Runs one statement by itself.
 pub(crate) async fn run(url: &DatabaseUrl, sql: &str) -> Result<(), Error> {
-    let mut link = check::reached(url, connect(&session(url, &[])).await)?;
+    let mut link = check::reached(url, connect(&Session::new(url, Kind::Plain)).await)?;
     if let Some(connection) = link.server() {
         connection.script(sql).await?;
     }
     link.close().await
 }
 
-fn readers(url: &DatabaseUrl, most: u32) -> PgPool {
-    PgPoolOptions::new()
+fn readers(session: &Session, most: u32) -> PgPool {
+    session
+        .pool()
         .max_connections(most.max(1))
         .acquire_timeout(ACQUIRE_MAX)
         .idle_timeout(Duration::from_secs(300))
@@ -187,19 +164,46 @@ fn readers(url: &DatabaseUrl, most: u32) -> PgPool {
                 Ok(matches!(answer, Ok(Ok(()))))
             })
         })
-        .connect_lazy_with(reading(url))
+        .connect_lazy_with(session.options())
 }
 
 impl Postgres {
+    fn new(readers: PgPool, url: &DatabaseUrl) -> Self {
+        Self { readers, url: url.clone(), asked_time: Mutex::new(None) }
+    }
+
+    /// Asks the server for its time.
+    pub(crate) async fn look_at_clock(&self) -> Result<(), Error> {
+        let mut link = self.read().await?;
+        let began = Instant::now();
+        let sql = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) AS n";
+        let time = link.number(sql, Vec::new()).await?;
+        // The server answered some time in between.
+        let asked = began + began.elapsed() / 2;
+        if let Ok(mut kept) = self.asked_time.lock() {
+            *kept = Some((time, asked));
+        }
+        Ok(())
+    }
+
+    /// The time of the server, by how much has passed since it was asked: no step of the clock of
+    /// this machine changes it.
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        let (time, asked) = (*self.asked_time.lock().ok()?)?;
+        let passed = i64::try_from(asked.elapsed().as_micros()).ok()?;
+        Some(Timestamp::from_micros(time.saturating_add(passed)))
+    }
+
     pub(crate) async fn read(&self) -> Result<Link, Error> {
         let connection = self.readers.acquire().await;
-        let connection = connection.map_err(|error| Error::from_sqlx("read", error))?;
+        let connection =
+            connection.map_err(|error| session::away(Error::from_sqlx("read", error)))?;
         Ok(Link { inner: Inner::Postgres(Box::new(Connection::pooled(connection))) })
     }
 
     /// A writing connection outside of the lanes.
     pub(crate) async fn alone(&self) -> Result<Link, Error> {
-        connect(&session(&self.url, &[])).await
+        Ok(connect(&Session::new(&self.url, Kind::Plain)).await?)
     }
 
     pub(crate) async fn close(&self) {

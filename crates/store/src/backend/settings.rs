@@ -1,10 +1,13 @@
 //! Where the data are, and how many connections are used.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use sqlx::postgres::PgConnectOptions;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -68,6 +71,18 @@ impl DatabaseUrl {
         self
     }
 
+    /// Whether what goes over the network may be read or answered by somebody else: the server is on
+    /// another machine, and its certificate is not looked at.
+    pub(crate) fn is_unverified(&self) -> bool {
+        let host = self.options.get_host();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        let is_here = self.options.get_socket().is_some()
+            || host.starts_with('/')
+            || host == "localhost"
+            || address.is_ok_and(|address| address.is_loopback());
+        !is_here && !is_verifying(&self.options)
+    }
+
     /// Server, port, database and user, without password.
     pub fn place(&self) -> &str {
         &self.place
@@ -89,6 +104,13 @@ impl FromStr for DatabaseUrl {
         if options.get_database().is_none_or(str::is_empty) {
             return Err(format!("it names no database: it must look like {form}"));
         }
+        let names_authority = ["sslrootcert=", "ssl-root-cert="].iter().any(|n| text.contains(n))
+            || std::env::var_os("PGSSLROOTCERT").is_some();
+        let options = if is_verifying(&options) && !names_authority {
+            options.ssl_root_cert_from_pem(machine_authorities())
+        } else {
+            options
+        };
         let host = match options.get_socket() {
             Some(socket) => socket.display().to_string(),
             None => options.get_host().to_owned(),
@@ -101,6 +123,24 @@ impl FromStr for DatabaseUrl {
         );
         Ok(Self { options: Box::new(options), place })
     }
+}
+
+fn is_verifying(options: &PgConnectOptions) -> bool {
+    matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull)
+}
+
+/// The authorities that this machine trusts, or those that SSL_CERT_FILE names.
+fn machine_authorities() -> Vec<u8> {
+    let found = rustls_native_certs::load_native_certs();
+    for error in found.errors {
+        tracing::warn!(%error, "an authority that this machine trusts cannot be read");
+    }
+    let mut text = String::new();
+    for certificate in found.certs {
+        let body = STANDARD.encode(&certificate);
+        text.push_str(&format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"));
+    }
+    text.into_bytes()
 }
 
 impl fmt::Debug for DatabaseUrl {
@@ -120,6 +160,21 @@ mod tests {
         let settings = Settings::postgres(url.with_password("other"));
         assert!(!format!("{settings:?}").contains("s3cret"));
         assert!(!format!("{settings:?}").contains("other"));
+    }
+
+    #[test]
+    fn who_may_listen_in_is_known_from_the_url() {
+        for (url, unverified) in [
+            ("postgres://ada@db.example/rolls", true),
+            ("postgres://ada@db.example/rolls?sslmode=require", true),
+            ("postgres://ada@db.example/rolls?sslmode=verify-full", false),
+            ("postgres://ada@127.0.0.1/rolls", false),
+            ("postgres://ada@localhost/rolls", false),
+            ("postgres://ada@%2Frun%2Fpostgresql/rolls", false),
+        ] {
+            let parsed: DatabaseUrl = url.parse().unwrap();
+            assert_eq!(parsed.is_unverified(), unverified, "{url}");
+        }
     }
 
     #[test]

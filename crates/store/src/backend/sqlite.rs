@@ -141,7 +141,7 @@ pub(crate) async fn open_to_read(settings: &Settings) -> Result<Sqlite, Error> {
 
 /// The lock on a data directory. It is given back by name: a process that was forked off a moment
 /// ago may still hold the file open.
-struct Lock(File);
+pub(crate) struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
@@ -193,6 +193,11 @@ fn lock(dir: &Path) -> Result<Lock, Error> {
 impl Sqlite {
     pub(crate) async fn read(&self) -> Result<Link, Error> {
         Ok(Link { inner: Inner::Lent(self.readers.lend().await?) })
+    }
+
+    /// Takes the lock on the directory out of the store: it outlives it.
+    pub(crate) fn hold(&self) -> Option<Lock> {
+        self.lock.lock().ok()?.take()
     }
 
     pub(crate) async fn close(&self) {

@@ -165,7 +165,10 @@ impl Database {
                 let mut connection = runtime.block_on(options.connect()).unwrap();
                 let tables = sqlx::raw_sql(AssertSqlSafe(tables_of_postgres()));
                 runtime.block_on(tables.execute(&mut connection)).unwrap();
-                (Inner::Postgres(Box::new(postgres::Connection::own(connection))), Some(database))
+                (
+                    Inner::Postgres(Box::new(postgres::Connection::own(connection, "".into()))),
+                    Some(database),
+                )
             }
         };
         Self { runtime, link: Link { inner }, _kept: kept }

@@ -130,9 +130,13 @@ pub async fn drop_part(
     holds: i64,
 ) -> Result<u64, Error> {
     let mut link = store.alone().await?;
+    if let Some(connection) = link.server() {
+        // There may be millions of rows to count.
+        connection.be_patient();
+    }
     let dropped = async {
         link.script(
-            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '2s'; \
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '2s'; \
              SET LOCAL statement_timeout = '1h'; \
              SET LOCAL idle_in_transaction_session_timeout = '1h'",
         )

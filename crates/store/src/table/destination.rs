@@ -5,6 +5,7 @@
 
 use chancery_event::{LogIndex, Timestamp};
 
+use super::lease::Term;
 use crate::{Error, Link, Row, Tx, args};
 
 /// A destination as stored, without its body.
@@ -227,17 +228,18 @@ pub async fn lease(
     token: &str,
     limit: usize,
     renew: bool,
-    now: Timestamp,
-    until: Timestamp,
+    term: Term,
 ) -> Result<(), Error> {
     let sql = "UPDATE destination SET lease = $1, lease_until = $4 WHERE name IN (
                    SELECT name FROM destination WHERE enabled = 1
                    AND (lease IS NULL OR (lease = $1 AND $5 = 1) OR lease_until <= $3
-                        OR lease_until > $4)
+                        OR lease_until > $6)
                    ORDER BY CASE WHEN lease = $1 THEN 0 ELSE 1 END, name LIMIT $2)
-               AND (lease IS NULL OR lease = $1 OR lease_until <= $3 OR lease_until > $4)";
+               AND (lease IS NULL OR lease = $1 OR lease_until <= $3 OR lease_until > $6)";
     // The condition stands twice: two nodes may choose the same row, and the second looks again.
-    tx.execute(sql, args![token, limit, now, until, i64::from(renew)]).await.map(|_| ())
+    let renew = i64::from(renew);
+    let values = args![token, limit, term.from, term.until, renew, term.latest()];
+    tx.execute(sql, values).await.map(|_| ())
 }
 
 /// Gives back everything that `token` serves.

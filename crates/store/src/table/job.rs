@@ -8,6 +8,7 @@ pub mod search;
 use chancery_event::Timestamp;
 use chancery_event::id::JobId;
 
+use super::lease::Term;
 use crate::{Error, Link, Row, SqlValue, Tx, args, value};
 
 /// A job as stored, without its input.
@@ -182,14 +183,14 @@ pub async fn counts(link: &mut Link) -> Result<Vec<(String, u64)>, Error> {
         .collect()
 }
 
-/// Leases up to `limit` jobs of a queue that are due, or whose holder's lease ran out.
+/// Leases up to `limit` jobs of a queue that are due at `now`, or whose holder's lease ran out.
 pub async fn lease(
     tx: &mut Tx,
     queue: &str,
     limit: usize,
     token: &str,
     now: Timestamp,
-    until: Timestamp,
+    term: Term,
 ) -> Result<Vec<Lease>, Error> {
     let leaving = tx.dialect().leaving_taken();
     let sql = format!(
@@ -197,22 +198,27 @@ pub async fn lease(
          started_at = COALESCE(started_at, $4), attempts = attempts + 1
          WHERE id IN (
              SELECT id FROM job WHERE queue = $1 AND run_at <= $4
-             AND (state = 'queued' OR (state = 'running' AND lease_until <= $4))
+             AND (state = 'queued' OR (state = 'running' AND lease_until <= $6))
              ORDER BY run_at LIMIT $2 {leaving})
          RETURNING {COLUMNS}"
     );
-    tx.execute_returning(sql, args![queue, limit, token, now, until])
+    tx.execute_returning(sql, args![queue, limit, token, now, term.until, term.from])
         .await?
         .iter()
         .map(|row| Ok(Lease { job: read(row)?, token: token.to_owned() }))
         .collect()
 }
 
-/// When the next job of a queue becomes due, if any waits.
-pub async fn next_due(link: &mut Link, queue: &str) -> Result<Option<Timestamp>, Error> {
-    let sql = "SELECT MIN(CASE WHEN state = 'running' THEN lease_until ELSE run_at END) AS due
+/// When the next job of a queue becomes due, if any waits, by a clock that is so many microseconds
+/// ahead of the time that leases go by.
+pub async fn next_due(
+    link: &mut Link,
+    queue: &str,
+    ahead: i64,
+) -> Result<Option<Timestamp>, Error> {
+    let sql = "SELECT MIN(CASE WHEN state = 'running' THEN lease_until + $2 ELSE run_at END) AS due
                FROM job WHERE queue = $1 AND state IN ('queued', 'running')";
-    match link.row(sql, args![queue]).await? {
+    match link.row(sql, args![queue, ahead]).await? {
         Some(row) => row.maybe_time("due"),
         None => Ok(None),
     }

@@ -1,12 +1,42 @@
 //! Leases: what only one node may do at a time.
 //!
-//! No clock of one node is compared with that of another. A holder counts its beat up; who would
+//! Two kinds. Those in the table `lease` have no time: no clock of one node is compared with that of
+//! another. A holder counts its beat up; who would
 //! take over watches the beat by its own clock, and takes the lease when it has stood still for the
 //! agreed time. Taking it gives the next token. What is done under the lease calls [`keep`] in its
 //! own transaction: a holder that was frozen, and woke up after another one took over, finds its
 //! token refused, and nothing of that transaction is written.
+//!
+//! Those on rows (jobs, tasks, destinations) last for a [`Term`], in the time that all nodes share:
+//! that of the server (`Store::shared_time`). Clocks of nodes may differ as they like.
+
+use chancery_event::Timestamp;
 
 use crate::{Error, Link, Tx, args};
+
+/// From when to when a lease on a row lasts, in the time that all nodes share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// The present.
+    pub from: Timestamp,
+    /// When it ends unless it is renewed.
+    pub until: Timestamp,
+}
+
+impl Term {
+    /// A lease that ends so many microseconds later than this is nobody's: the clock was put back.
+    const SLACK: i64 = 10 * 60 * Timestamp::SECOND;
+
+    /// From now on for so many microseconds.
+    pub fn of(from: Timestamp, micros: i64) -> Self {
+        Self { from, until: from.plus(micros) }
+    }
+
+    /// What ends later than that was never given.
+    pub fn latest(&self) -> Timestamp {
+        self.until.plus(Self::SLACK)
+    }
+}
 
 /// How a lease was seen to stand.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,6 +27,8 @@ pub struct Node {
     pub beat: i64,
     /// Sealed entries that it knew of at that beat.
     pub log_size: u64,
+    /// Microseconds that its clock was ahead of the server's at that beat.
+    pub ahead: i64,
     /// When it started.
     pub started_at: Timestamp,
     /// When it last beat, by its own clock.
@@ -35,7 +37,8 @@ pub struct Node {
     pub ended_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "id, host, version, state, beat, log_size, started_at, seen_at, ended_at";
+const COLUMNS: &str =
+    "id, host, version, state, beat, log_size, ahead, started_at, seen_at, ended_at";
 
 fn read(row: &Row) -> Result<Node, Error> {
     Ok(Node {
@@ -45,6 +48,7 @@ fn read(row: &Row) -> Result<Node, Error> {
         state: row.text("state")?,
         beat: row.int("beat")?,
         log_size: row.count("log_size")?,
+        ahead: row.int("ahead")?,
         started_at: row.time("started_at")?,
         seen_at: row.time("seen_at")?,
         ended_at: row.maybe_time("ended_at")?,
@@ -68,7 +72,8 @@ pub async fn running(link: &mut Link) -> Result<Vec<Node>, Error> {
 
 /// Adds a node that starts, and forgets the oldest of those that ended.
 pub async fn enter(tx: &mut Tx, node: &Node) -> Result<(), Error> {
-    let sql = format!("INSERT INTO node ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+    let sql =
+        format!("INSERT INTO node ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
     let mut values = vec![value::id(node.id)];
     values.extend(args![
         &node.host,
@@ -76,6 +81,7 @@ pub async fn enter(tx: &mut Tx, node: &Node) -> Result<(), Error> {
         &node.state,
         node.beat,
         node.log_size,
+        node.ahead,
         node.started_at,
         node.seen_at,
         node.ended_at,
@@ -88,11 +94,16 @@ pub async fn enter(tx: &mut Tx, node: &Node) -> Result<(), Error> {
 }
 
 /// Shows that a node lives; false if it does not count as running any more.
-pub async fn beat(tx: &mut Tx, id: NodeId, log_size: u64, now: Timestamp) -> Result<bool, Error> {
-    let sql = "UPDATE node SET beat = beat + 1, log_size = $2, seen_at = $3
+pub async fn beat(
+    tx: &mut Tx,
+    id: NodeId,
+    (log_size, ahead): (u64, i64),
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let sql = "UPDATE node SET beat = beat + 1, log_size = $2, seen_at = $3, ahead = $4
                WHERE id = $1 AND state = 'running'";
     let mut values = vec![value::id(id)];
-    values.extend(args![log_size, now]);
+    values.extend(args![log_size, now, ahead]);
     Ok(tx.execute(sql, values).await? == 1)
 }
 
@@ -106,22 +117,22 @@ pub async fn vanish(tx: &mut Tx, id: NodeId, beat: i64, now: Timestamp) -> Resul
     let gone = tx.execute(sql, values).await? == 1;
     if gone {
         // If it wakes up again, its token is refused as soon as somebody else has one.
-        free_leases(tx, id, now).await?;
+        free_leases(tx, id).await?;
     }
     Ok(gone)
 }
 
 /// Lets others have at once what a node that is gone held by itself: jobs, monitors and schedules,
 /// destinations. Their tokens begin with the node.
-async fn free_leases(tx: &mut Tx, id: NodeId, now: Timestamp) -> Result<(), Error> {
+async fn free_leases(tx: &mut Tx, id: NodeId) -> Result<(), Error> {
     // What begins with the node and a stroke; the sign after the stroke ends the range.
     let (from, to) = (format!("{id}/"), format!("{id}0"));
     for table in ["job", "task", "destination"] {
         let sql = format!(
-            "UPDATE {table} SET lease_until = $3
-             WHERE lease >= $1 AND lease < $2 AND lease_until > $3"
+            "UPDATE {table} SET lease_until = 0
+             WHERE lease >= $1 AND lease < $2 AND lease_until > 0"
         );
-        tx.execute(sql, args![&from, &to, now]).await?;
+        tx.execute(sql, args![&from, &to]).await?;
     }
     Ok(())
 }

@@ -14,3 +14,8 @@ pub async fn put(tx: &mut Tx, name: &str, value: &str) -> Result<(), Error> {
                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     tx.execute(sql, args![name, value]).await.map(|_| ())
 }
+
+/// Takes a setting away, if it is there.
+pub async fn remove(tx: &mut Tx, name: &str) -> Result<(), Error> {
+    tx.execute("DELETE FROM setting WHERE name = $1", args![name]).await.map(|_| ())
+}

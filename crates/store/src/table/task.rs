@@ -1,11 +1,12 @@
 //! What runs by the clock: monitors and schedules, one runner at a time, and every run of theirs.
 //!
 //! A [`Task`] is claimed by writing a lease into its row. A lease that ran out, or that ends later
-//! than any lease can (the clock was put back), is nobody's.
+//! than any lease can (the server's clock was put back), is nobody's.
 
 use chancery_event::Timestamp;
 use chancery_event::id::{EventId, JobId};
 
+use super::lease::Term;
 use crate::{Error, Link, Row, Tx, args, value};
 
 /// Runs that are kept of each task.
@@ -26,7 +27,7 @@ pub struct Task {
     pub problem: Option<String>,
     /// When it is due next.
     pub next_at: Timestamp,
-    /// Until when somebody runs it.
+    /// Until when somebody runs it, in the time that leases go by.
     pub lease_until: Option<Timestamp>,
 }
 
@@ -72,6 +73,14 @@ pub struct Counts {
     pub reasons: String,
     /// Objects that were watched wrongly or not at all, and are put right.
     pub repaired: u64,
+}
+
+impl Task {
+    /// Whether somebody runs it, at this moment of the time that leases go by.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        let latest = Term::of(now, LEASE).latest();
+        self.lease_until.is_some_and(|until| until > now && until <= latest)
+    }
 }
 
 fn read(row: &Row) -> Result<Task, Error> {
@@ -156,12 +165,17 @@ pub async fn plan(tx: &mut Tx, class: &str, name: &str, next_at: Timestamp) -> R
 
 /// Claims a task and begins a run of it. Answers runs of it that nobody ended: their runner died.
 /// `None`: somebody else runs it.
-pub async fn begin(tx: &mut Tx, token: &str, run: &Run) -> Result<Option<Vec<Run>>, Error> {
+pub async fn begin(
+    tx: &mut Tx,
+    token: &str,
+    run: &Run,
+    term: Term,
+) -> Result<Option<Vec<Run>>, Error> {
     let sql = "UPDATE task SET lease = $3, lease_until = $4
                WHERE class = $1 AND name = $2
-               AND (lease IS NULL OR lease_until <= $5 OR lease_until > $4)";
+               AND (lease IS NULL OR lease_until <= $5 OR lease_until > $6)";
     let now = run.started_at;
-    let values = args![&run.class, &run.name, token, now.plus(LEASE), now];
+    let values = args![&run.class, &run.name, token, term.until, term.from, term.latest()];
     if tx.execute(sql, values).await? != 1 {
         return Ok(None);
     }
@@ -206,9 +220,9 @@ pub async fn insert_run(tx: &mut Tx, run: &Run) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Conflict`] if the lease is lost: nothing of this transaction may be kept.
-pub async fn progress(tx: &mut Tx, token: &str, run: &Run, now: Timestamp) -> Result<(), Error> {
+pub async fn progress(tx: &mut Tx, token: &str, run: &Run, term: Term) -> Result<(), Error> {
     let sql = "UPDATE task SET lease_until = $4 WHERE class = $1 AND name = $2 AND lease = $3";
-    if tx.execute(sql, args![&run.class, &run.name, token, now.plus(LEASE)]).await? != 1 {
+    if tx.execute(sql, args![&run.class, &run.name, token, term.until]).await? != 1 {
         return Err(Error::Conflict("the task"));
     }
     update_run(tx, run).await

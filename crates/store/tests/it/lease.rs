@@ -3,6 +3,7 @@
 use chancery_event::id::JobId;
 use chancery_event::{Environment, Timestamp};
 use chancery_store::table::job::{self, Job, Lease, NewJob};
+use chancery_store::table::lease::Term;
 use chancery_store::{Error, Store, Tx};
 use chancery_throwaway::on_each_backend;
 
@@ -46,9 +47,13 @@ async fn enqueue(store: &Store) -> JobId {
 }
 
 /// Leases for two minutes.
+fn term(minute: i64) -> Term {
+    Term { from: at(minute), until: at(minute + 2) }
+}
+
 async fn lease(store: &Store, token: &'static str, minute: i64) -> Vec<Lease> {
     let leased = store.transaction("lease", move |tx: &mut Tx| {
-        Box::pin(async move { job::lease(tx, "bulk", 8, token, at(minute), at(minute + 2)).await })
+        Box::pin(async move { job::lease(tx, "bulk", 8, token, at(minute), term(minute)).await })
     });
     leased.await.unwrap()
 }

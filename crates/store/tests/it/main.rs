@@ -6,11 +6,13 @@ mod insert;
 mod inventory;
 mod lease;
 mod log;
+mod moved;
 mod notice;
 mod order;
 mod place;
 mod search;
 mod server;
+mod session;
 mod sheets;
 mod speed;
 

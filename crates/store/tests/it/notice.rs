@@ -2,9 +2,9 @@
 
 use chancery_event::Environment;
 use chancery_event::Timestamp;
-use chancery_store::{Error, Tx};
 use chancery_store::table::notice::{self, Notice};
 use chancery_store::table::notification::{self, Call, Escalation, Stream};
+use chancery_store::{Error, Tx};
 use chancery_throwaway::on_each_backend;
 
 use crate::store;
@@ -100,9 +100,7 @@ async fn what_something_waits_for_is_kept_and_streams_have_their_own_time() {
     written.await.unwrap();
     let sweep = async |now: Timestamp| {
         let swept = store.transaction("test", move |tx: &mut Tx| {
-            Box::pin(async move {
-                notification::sweep(tx, now.plus(-30 * DAY), now, 100).await
-            })
+            Box::pin(async move { notification::sweep(tx, now.plus(-30 * DAY), now, 100).await })
         });
         swept.await.unwrap()
     };

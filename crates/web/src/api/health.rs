@@ -1,5 +1,7 @@
 //! Health: is the process alive, and does it do its work.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -9,6 +11,9 @@ use utoipa_axum::routes;
 
 use super::Operations;
 use crate::edge::Json;
+
+/// How long the store may take to be read.
+const ANSWER_MAX: Duration = Duration::from_secs(3);
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
@@ -28,7 +33,7 @@ struct Health {
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 struct HealthFinding {
-    /// Which part: `log`, `store` or `pending_events`.
+    /// Which part: `log`, `store`, `pending_events`, or `node` for one that is stopping.
     part: &'static str,
     /// As it should be.
     good: bool,
@@ -73,15 +78,29 @@ async fn ready(State(engine): State<Engine>) -> Response {
         })
         .collect();
     // A quarantined event is an alarm for people, and no reason to send requests elsewhere.
+    if engine.health().is_leaving() {
+        let message = "this node is stopping".to_owned();
+        findings.push(HealthFinding { part: "node", good: false, message });
+    }
     let works = findings.iter().all(|finding| finding.good || finding.part == "pending_events");
-    // One row: this is open to everybody.
-    let reads = engine.log_checkpoint().await;
-    if let Err(error) = &reads {
-        tracing::error!(%error, "the store cannot be read");
+    // One row, since this is open to everybody. Balancers wait for seconds, and a server that is
+    // silent for longer than that.
+    let reads = match tokio::time::timeout(ANSWER_MAX, engine.log_checkpoint()).await {
+        Ok(Ok(_)) => true,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the store cannot be read");
+            false
+        }
+        Err(_) => {
+            tracing::error!(seconds = ANSWER_MAX.as_secs(), "the store does not answer");
+            false
+        }
+    };
+    if !reads {
         let message = "the store cannot be read".to_owned();
         findings.push(HealthFinding { part: "store", good: false, message });
     }
-    if works && reads.is_ok() {
+    if works && reads {
         return Json(Health { status: "ok", findings }).into_response();
     }
     let condition = Health { status: "failing", findings };

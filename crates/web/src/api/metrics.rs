@@ -31,14 +31,12 @@ struct JobState {
 async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
     let figures = state.engine.figures().await?;
     let now = state.engine.environment().now();
-    let sealed_at = state.engine.health().sealed_at();
-    // Nothing waits: sealing is not behind, however long ago it was.
-    let lag = match sealed_at {
-        Some(at) if figures.pending > 0 => now.since(at).max(0) as f64 / 1e6,
-        _ => 0.0,
-    };
+    // From the database: the node that is asked may never have sealed.
+    let lag = figures.pending_since.map_or(0.0, |since| now.since(since).max(0) as f64 / 1e6);
     let mut registry = Registry::with_prefix("chancery");
-    describe(&mut registry, &figures, lag, state.engine.health().quarantined());
+    let health = state.engine.health();
+    let stopped = health.sealing_stopped().is_some();
+    describe(&mut registry, &figures, (lag, stopped), health.quarantined());
     state.figures.register(&mut registry);
     let mut out = String::new();
     text::encode(&mut out, &registry).map_err(|_| Problem::internal())?;
@@ -46,13 +44,20 @@ async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, media_type)], out).into_response())
 }
 
-fn describe(registry: &mut Registry, figures: &Figures, lag: f64, quarantined: u64) {
+fn describe(
+    registry: &mut Registry,
+    figures: &Figures,
+    (lag, stopped): (f64, bool),
+    quarantined: u64,
+) {
     let sealed = ConstCounter::new(figures.log_size);
     registry.register("events_sealed", "Events in the sealed log", sealed);
     let recorded = ConstCounter::new(figures.log_size + figures.pending);
     registry.register("events_recorded", "Events recorded, sealed or not", recorded);
     let set_aside = ConstCounter::new(quarantined);
     registry.register("events_quarantined", "Pending events set aside by this process", set_aside);
+    let stopped = ConstGauge::new(i64::from(stopped));
+    registry.register("sealing_stopped", "1: sealing has stopped, as any node found", stopped);
     let whole = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
     registry.register("events_pending", "Events that wait to be sealed", whole(figures.pending));
     registry.register(
@@ -62,7 +67,7 @@ fn describe(registry: &mut Registry, figures: &Figures, lag: f64, quarantined: u
     );
     registry.register(
         "seal_lag_seconds",
-        "Age of the last checkpoint while events wait for the next",
+        "How long the oldest event that waits has waited for its seal",
         ConstGauge::new(lag),
     );
     registry.register("log_size", "Entries a signed checkpoint covers", whole(figures.log_size));

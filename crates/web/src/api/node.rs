@@ -32,6 +32,8 @@ struct Node {
     leases: Vec<String>,
     /// Sealed entries that it did not know of when it last showed that it lives.
     lag: u64,
+    /// Milliseconds that its clock was ahead of the database server's then; behind where negative.
+    clock_ahead_ms: i64,
     /// When it started.
     started_at: String,
     /// When it last showed that it lives, by its own clock.
@@ -50,6 +52,7 @@ impl From<NodeView> for Node {
             own: node.own,
             leases: node.leases,
             lag: node.lag,
+            clock_ahead_ms: node.clock_ahead_ms,
             started_at: node.started_at.to_string(),
             seen_at: node.seen_at.to_string(),
             ended_at: node.ended_at.map(|at| at.to_string()),

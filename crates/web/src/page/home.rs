@@ -363,7 +363,7 @@ fn watched(shell: &Shell, facts: &Facts) -> Markup {
     let health = shell.engine().health();
     let checkpoint = match health.sealed_at() {
         Some(at) => html! { (ui::relative(at.micros(), shell.now())) },
-        None => html! { "none since the start" },
+        None => html! { "none yet" },
     };
     let lag = |count: u64| match count {
         0 => html! { (ui::badge(Tone::Good, Icon::Check, "Up to date")) },

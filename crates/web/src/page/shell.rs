@@ -155,7 +155,7 @@ impl Shell {
         }
         match health.sealed_at() {
             Some(at) => (format!("sealed {}", ui::distance(at.micros(), self.now())), true),
-            None => ("nothing sealed since the start".to_owned(), true),
+            None => ("nothing sealed yet".to_owned(), true),
         }
     }
 

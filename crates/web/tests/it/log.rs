@@ -141,6 +141,7 @@ async fn health_and_figures_tell_how_it_is() {
         format!("chancery_events_sealed_total {size}"),
         "chancery_events_pending 0".to_owned(),
         "chancery_seal_lag_seconds 0".to_owned(),
+        "chancery_sealing_stopped 0".to_owned(),
         "chancery_certificates 0".to_owned(),
         "chancery_http_requests_total{method=\"GET\",route=\"/health/ready\",status=\"200\"} 1"
             .to_owned(),
@@ -148,6 +149,11 @@ async fn health_and_figures_tell_how_it_is() {
         assert!(text.contains(&line), "{line} is not in\n{text}");
     }
     assert!(text.ends_with("# EOF\n"));
+    // It was told to stop: balancers are to know before it does.
+    server.engine().health().leaves();
+    let leaving = server.call(Method::GET, "/health/ready").send().await.expect(503).json();
+    let told = leaving["findings"].as_array().unwrap().iter().find(|f| f["part"] == "node");
+    assert_eq!(told.unwrap()["message"], "this node is stopping");
     server.finish().await;
 }
 

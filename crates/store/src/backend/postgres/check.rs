@@ -1,5 +1,6 @@
 //! Whether a server can be used at all, said so that one knows what to do.
 
+use super::session::Unfit;
 use crate::backend::settings::DatabaseUrl;
 use crate::{Error, Link};
 
@@ -11,8 +12,13 @@ fn refuse(url: &DatabaseUrl, what: impl Into<String>) -> Error {
 }
 
 /// Explains why there is no connection.
-pub(super) fn reached(url: &DatabaseUrl, link: Result<Link, Error>) -> Result<Link, Error> {
-    link.map_err(|error| match error {
+pub(super) fn reached(url: &DatabaseUrl, link: Result<Link, Unfit>) -> Result<Link, Error> {
+    let error = match link {
+        Ok(link) => return Ok(link),
+        Err(Unfit::Wrong(what)) => return Err(refuse(url, what)),
+        Err(Unfit::Away(error)) => error,
+    };
+    Err(match error {
         Error::Database { source, .. } => {
             let said = source.downcast_ref::<sqlx::Error>().and_then(|e| e.as_database_error());
             let code = said.and_then(|said| said.code());
@@ -36,7 +42,7 @@ pub(super) fn reached(url: &DatabaseUrl, link: Result<Link, Error>) -> Result<Li
 }
 
 /// Refuses a server that is too old, cannot be written, or stores another encoding; and a user who
-/// may not make tables.
+/// may not make tables, or not do with those that are there what has to be done.
 pub(super) async fn server(link: &mut Link, url: &DatabaseUrl) -> Result<(), Error> {
     let sql = "SELECT CAST(current_setting('server_version_num') AS BIGINT) AS number,
                       current_setting('server_version') AS version,
@@ -84,11 +90,53 @@ pub(super) async fn server(link: &mut Link, url: &DatabaseUrl) -> Result<(), Err
     if schema.is_empty() {
         return Err(refuse(url, format!("no schema of the search path exists for {who}")));
     }
-    if !row.flag("may_create")? && !migrated(link).await? {
+    if !row.flag("may_create")? {
+        // Also later: the log gets new parts as it grows.
         return Err(refuse(
             url,
             format!(
                 "{who} may not make tables in the schema {schema}: GRANT CREATE, USAGE ON SCHEMA {schema} TO {who}"
+            ),
+        ));
+    }
+    if migrated(link).await? { rights(link, url, &schema, &who).await } else { Ok(()) }
+}
+
+/// Refuses a user whose rights would fail some day: what the program made it also changes, and the
+/// log gets parts that only an owner can add and drop.
+async fn rights(link: &mut Link, url: &DatabaseUrl, schema: &str, who: &str) -> Result<(), Error> {
+    let sql = "SELECT c.relname AS name, pg_get_userbyid(c.relowner) AS owner
+               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = current_schema()
+               AND c.relkind IN ('r', 'p')
+               AND (c.oid = to_regclass('schema_step') OR c.relname LIKE 'event%'
+                    OR c.relname LIKE 'log\\_%')
+               AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY c.relname LIMIT 1";
+    if let Some(row) = link.row(sql, Vec::new()).await? {
+        let (name, owner) = (row.text("name")?, row.text("owner")?);
+        return Err(refuse(
+            url,
+            format!(
+                "{who} does not own the table {name}, {owner} does, and only an owner can add and drop the parts of the log: connected to the database as {owner} or as an administrator, ALTER TABLE each of them OWNER TO {who}, or all that {owner} has with REASSIGN OWNED BY {owner} TO {who}"
+            ),
+        ));
+    }
+    let sql = "SELECT c.relname AS name
+               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = current_schema()
+               AND c.oid IN (SELECT to_regclass(t) FROM unnest(string_to_array($1, ' ')) AS t)
+               AND NOT (has_table_privilege(c.oid, 'SELECT')
+                    AND has_table_privilege(c.oid, 'INSERT')
+                    AND has_table_privilege(c.oid, 'UPDATE')
+                    AND has_table_privilege(c.oid, 'DELETE'))
+               ORDER BY c.relname LIMIT 1";
+    let names = super::tables().collect::<Vec<_>>().join(" ");
+    if let Some(row) = link.row(sql, crate::args![names]).await? {
+        let name = row.text("name")?;
+        return Err(refuse(
+            url,
+            format!(
+                "{who} may not read and write the table {name}: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {who}"
             ),
         ));
     }

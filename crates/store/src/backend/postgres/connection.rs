@@ -9,6 +9,7 @@
 //! still come back on it could be taken for the answer to another question.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::encode::IsNull;
@@ -24,7 +25,7 @@ use crate::{Error, SqlValue};
 
 /// How long a statement may take before its connection is given up. The server gives up before
 /// that (`statement_timeout`); this is for a network that swallows the answer.
-pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(25);
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(if cfg!(test) { 8 } else { 25 });
 /// The same for a step of the schema.
 const STEP_MAX: Duration = Duration::from_secs(3_600);
 
@@ -33,6 +34,10 @@ pub(crate) struct Connection {
     held: Held,
     trouble: Trouble,
     careful: bool,
+    /// How long a statement may take.
+    limit: Duration,
+    /// Which server, course of its log and database this is; empty where nobody asks.
+    origin: Arc<str>,
 }
 
 enum Held {
@@ -94,8 +99,8 @@ fn bind(args: Vec<SqlValue>) -> Result<PgArguments, Error> {
 }
 
 impl Connection {
-    pub(crate) fn own(connection: PgConnection) -> Self {
-        Self::new(Held::Own(Box::new(connection)))
+    pub(crate) fn own(connection: PgConnection, origin: Arc<str>) -> Self {
+        Self { origin, ..Self::new(Held::Own(Box::new(connection))) }
     }
 
     pub(crate) fn pooled(connection: sqlx::pool::PoolConnection<Postgres>) -> Self {
@@ -103,7 +108,19 @@ impl Connection {
     }
 
     fn new(held: Held) -> Self {
-        Self { held, trouble: Trouble::default(), careful: false }
+        let (trouble, origin) = (Trouble::default(), Arc::from(""));
+        Self { held, trouble, careful: false, limit: ANSWER_MAX, origin }
+    }
+
+    /// Which server, course of its log and database this is. Numbers of transactions are to be
+    /// compared within one of them only.
+    pub(crate) fn origin(&self) -> Arc<str> {
+        self.origin.clone()
+    }
+
+    /// From now on a statement may take as long as a step of the schema.
+    pub(crate) fn be_patient(&mut self) {
+        self.limit = STEP_MAX;
     }
 
     /// What went wrong since this was last asked.
@@ -208,14 +225,15 @@ impl Connection {
         wants_rows: bool,
     ) -> Result<(Vec<PgRow>, u64), Error> {
         let context = context(&sql);
+        let limit = self.limit;
         let connection = self.connection()?;
         let statement = AssertSqlSafe(numbered(sql).into_owned()).into_sql_str();
         let query = sqlx::query_with(statement, bound);
         let done = if wants_rows {
-            let rows = tokio::time::timeout(ANSWER_MAX, query.fetch_all(connection)).await;
+            let rows = tokio::time::timeout(limit, query.fetch_all(connection)).await;
             rows.map(|rows| rows.map(|rows| (rows, 0)))
         } else {
-            let done = tokio::time::timeout(ANSWER_MAX, query.execute(connection)).await;
+            let done = tokio::time::timeout(limit, query.execute(connection)).await;
             done.map(|done| done.map(|done| (Vec::new(), done.rows_affected())))
         };
         self.judged(context, done)
@@ -243,7 +261,7 @@ impl Connection {
             Ok(Err(error)) => error,
             Err(_) => {
                 self.give_up();
-                let what = format!("it did not answer in {} s ({context})", ANSWER_MAX.as_secs());
+                let what = format!("it did not answer in time ({context})");
                 return Err(Error::Unavailable(what));
             }
         };
@@ -252,8 +270,9 @@ impl Connection {
         match code.as_deref() {
             // Serialization failure, deadlock.
             Some("40001" | "40P01") => self.trouble.again = true,
-            // Shut down, crashed, starting; the session was ended.
-            Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03") => self.give_up(),
+            // Shut down, crashed, starting; the session was ended. Read only: the server is no
+            // primary any more, or never was one; the next connection may lead to one.
+            Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25006") => self.give_up(),
             Some(_) => {}
             None if matches!(
                 error,

@@ -4,15 +4,19 @@
 //! A hint, no more: it may come late, twice or never, and every loop that waits for it has a timer
 //! as well. It is sent beside the commits, not within them, because a transaction that notifies
 //! makes all others that do so wait until it is on disk.
+//!
+//! A connection that only listens does not notice that a firewall has dropped it. So each node
+//! tells a pulse now and then, its own ears included; who hears nothing for some pulses listens
+//! anew.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgPool};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::session;
+use super::session::{Kind, Session};
 use crate::backend::settings::DatabaseUrl;
 
 const CHANNEL: &str = "chancery";
@@ -21,6 +25,12 @@ const GATHER: Duration = Duration::from_millis(4);
 /// How long a node that lost the server waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(500);
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How often a node tells that it lives when there is nothing else to tell.
+const PULSE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
+/// Who hears nothing for so long listens anew.
+const SILENCE: Duration = Duration::from_secs(if cfg!(test) { 4 } else { 100 });
+/// What a pulse says.
+const ALIVE: &str = "alive";
 
 /// Starts hearing and telling. `commits` is counted up by what others tell; `news` counts what
 /// they are to be told. Both end when the writers do.
@@ -29,10 +39,9 @@ pub(super) fn start(
     commits: Arc<watch::Sender<u64>>,
     news: watch::Receiver<u64>,
 ) -> [JoinHandle<()>; 2] {
-    let pool = PgPoolOptions::new()
-        .max_connections(3)
-        .acquire_timeout(ANSWER_MAX)
-        .connect_lazy_with(session(url, &[]));
+    let session = Session::new(url, Kind::Plain);
+    let pool = session.pool().max_connections(3).acquire_timeout(ANSWER_MAX);
+    let pool = pool.connect_lazy_with(session.options());
     let name = own_name();
     let done = watch::Sender::new(false);
     let ended = done.subscribe();
@@ -64,11 +73,14 @@ async fn hear(
             {
                 // Something may have been missed before.
                 commits.send_modify(|count| *count += 1);
-                while let Ok(Some(heard)) = listener.try_recv().await {
-                    if heard.payload() != name {
+                while let Ok(Ok(Some(heard))) =
+                    tokio::time::timeout(SILENCE, listener.try_recv()).await
+                {
+                    if heard.payload() != name && heard.payload() != ALIVE {
                         commits.send_modify(|count| *count += 1);
                     }
                 }
+                tracing::info!("what other nodes tell is listened to anew");
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -85,8 +97,13 @@ async fn tell(
     mut news: watch::Receiver<u64>,
     done: watch::Sender<bool>,
 ) {
-    while news.changed().await.is_ok() {
-        let told = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(&name);
+    loop {
+        let what = match tokio::time::timeout(PULSE, news.changed()).await {
+            Ok(Ok(())) => name.as_str(),
+            Ok(Err(_)) => break,
+            Err(_) => ALIVE,
+        };
+        let told = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(what);
         if !matches!(tokio::time::timeout(ANSWER_MAX, told.execute(&pool)).await, Ok(Ok(_))) {
             tokio::time::sleep(PAUSE).await;
         }
@@ -94,4 +111,44 @@ async fn tell(
     }
     done.send_replace(true);
     pool.close().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chancery_throwaway::{Wire, server};
+
+    use crate::table::setting;
+    use crate::{Lane, Settings, Store, Tx};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_listens_on_a_dead_wire_listens_anew() {
+        let name = server().database(None);
+        let wire = Wire::to(server().port());
+        let url = wire.url(&server().url(&name), server().port());
+        let open =
+            async |url: &str| Store::open(&Settings::postgres(url.parse().unwrap())).await.unwrap();
+        let (here, there) = (open(&server().url(&name)).await, open(&url).await);
+        let mut heard = there.committed();
+        let hears = async |heard: &mut tokio::sync::watch::Receiver<u64>| {
+            let told = async {
+                loop {
+                    heard.mark_unchanged();
+                    let unit = here.transaction_in(Lane::First, "seal", |tx: &mut Tx| {
+                        Box::pin(async move { setting::put(tx, "sealed", "1").await })
+                    });
+                    unit.await.unwrap();
+                    if tokio::time::timeout(Duration::from_secs(1), heard.changed()).await.is_ok() {
+                        return;
+                    }
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(60), told).await.expect("it hears")
+        };
+        hears(&mut heard).await;
+        // A firewall forgets the connection: no byte comes, and no end of it either.
+        assert!(wire.go_silent() > 0);
+        hears(&mut heard).await;
+    }
 }

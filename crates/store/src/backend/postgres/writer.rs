@@ -18,10 +18,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
-use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{mpsc, watch};
 
-use super::{Trouble, connect};
+use super::Trouble;
+use super::session::{Kind, Session, connect};
 use crate::writer::{Unit, asked, panic_text};
 use crate::{Error, Tx, args};
 
@@ -38,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// One lane: a connection and what it is to run.
 pub(super) struct Writer {
     lane: &'static str,
-    options: PgConnectOptions,
+    session: Session,
     /// None: not connected.
     tx: Option<Tx>,
     /// Counts commits that recorded events.
@@ -88,11 +88,11 @@ type Units = [Box<dyn Unit>];
 impl Writer {
     pub(super) fn new(
         lane: &'static str,
-        options: PgConnectOptions,
+        session: Session,
         commits: Arc<watch::Sender<u64>>,
         news: Arc<watch::Sender<u64>>,
     ) -> Self {
-        Self { lane, options, tx: None, commits, news, wary_until: Instant::now() }
+        Self { lane, session, tx: None, commits, news, wary_until: Instant::now() }
     }
 
     /// Runs until all senders are gone or `closing` is set; what was sent before is still done, and
@@ -206,12 +206,14 @@ impl Writer {
     /// Tries to commit units in one transaction; answers how many events they recorded.
     async fn attempt(&mut self, units: &mut Units, manner: Manner) -> Result<usize, Failure> {
         if self.tx.is_none() {
-            self.tx = Some(Tx::new(connect(&self.options).await.map_err(Failure::Lost)?));
+            let link = connect(&self.session).await;
+            self.tx = Some(Tx::new(link.map_err(|unfit| Failure::Lost(unfit.into()))?));
         }
         let Some(tx) = &mut self.tx else {
             return Err(Failure::Lost(Error::Closed));
         };
-        let done = perform(tx, units, manner).await;
+        let origin = tx.link.server().map(|connection| connection.origin()).unwrap_or_default();
+        let done = perform(tx, units, manner, self.session.kind()).await;
         if done.is_err() {
             tx.forget();
             if tx.control("ROLLBACK").await.is_err() {
@@ -219,6 +221,7 @@ impl Writer {
             }
         }
         let (events, transaction) = done?;
+        let transaction = transaction.map(|number| (number, origin));
         match self.finish().await {
             Ok(()) => Ok(events),
             Err(Failure::Lost(error)) => {
@@ -243,16 +246,24 @@ impl Writer {
     }
 
     /// Asks what became of a transaction whose commit was not answered.
-    async fn fate_of(&self, transaction: Option<String>, error: Error) -> Result<(), Failure> {
+    async fn fate_of(
+        &self,
+        transaction: Option<(String, Arc<str>)>,
+        error: Error,
+    ) -> Result<(), Failure> {
         // Without a number it wrote nothing; it can be run again.
-        let Some(transaction) = transaction else { return Err(Failure::Lost(error)) };
+        let Some((transaction, origin)) = transaction else { return Err(Failure::Lost(error)) };
         tracing::warn!(%error, lane = self.lane, "a commit was not answered; asking for its fate");
         let asked = Instant::now();
         let sql = "SELECT pg_xact_status(CAST($1 AS xid8)) AS fate";
         while asked.elapsed() < UNCERTAIN_MAX {
-            if let Ok(mut link) = connect(&self.options).await
+            if let Ok(mut link) = connect(&self.session).await
                 && let Ok(Some(row)) = link.row(sql, args![&transaction]).await
             {
+                // Another server has taken over: there the number may be somebody else's.
+                if link.server().is_none_or(|connection| connection.origin() != origin) {
+                    break;
+                }
                 match row.maybe_text("fate").ok().flatten().as_deref() {
                     Some("committed") => return Ok(()),
                     Some("aborted") => return Err(Failure::Lost(error)),
@@ -285,19 +296,18 @@ async fn perform(
     tx: &mut Tx,
     units: &mut Units,
     manner: Manner,
+    kind: Kind,
 ) -> Result<(usize, Option<String>), Failure> {
     tx.trouble();
     if let Some(connection) = tx.link.server() {
         connection.set_careful(false);
     }
     // LOCK waits before the transaction's view is taken, so that the view is of after the wait.
-    let begin = if manner.in_turn {
-        "BEGIN; LOCK TABLE turn IN EXCLUSIVE MODE; SAVEPOINT unit"
-    } else {
-        "BEGIN; SAVEPOINT unit"
-    };
+    let lock = if manner.in_turn { "LOCK TABLE turn IN EXCLUSIVE MODE; " } else { "" };
+    let begin =
+        format!("BEGIN ISOLATION LEVEL {} READ WRITE; {lock}SAVEPOINT unit", kind.isolation());
     for (place, unit) in units.iter_mut().enumerate() {
-        let sql = if place == 0 { begin } else { "RELEASE unit; SAVEPOINT unit" };
+        let sql = if place == 0 { begin.as_str() } else { "RELEASE unit; SAVEPOINT unit" };
         if let Err(error) = tx.control(sql).await {
             return Err(Failure::of(tx.trouble(), error));
         }

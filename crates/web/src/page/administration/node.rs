@@ -50,12 +50,23 @@ fn state(node: &NodeView) -> Markup {
     }
 }
 
+/// How far a clock is off; what is less than two seconds harms nothing.
+fn clock(ahead_ms: i64) -> Markup {
+    let seconds = ahead_ms.abs() / 1_000;
+    match (seconds, ahead_ms > 0) {
+        (0 | 1, _) => html! { "right" },
+        (_, true) => ui::badge(Tone::Warning, Icon::Warning, &format!("{seconds} s ahead")),
+        (_, false) => ui::badge(Tone::Warning, Icon::Warning, &format!("{seconds} s behind")),
+    }
+}
+
 fn table(nodes: &[NodeView], now: i64) -> Markup {
     let columns = [
         Column::new("Machine"),
         Column::new("State"),
         Column::new("Alone does"),
         Column::new("Behind").number(),
+        Column::new("Clock"),
         Column::new("Last sign of life"),
         Column::new("Started").optional(),
         Column::new("Version").optional(),
@@ -73,6 +84,7 @@ fn table(nodes: &[NodeView], now: i64) -> Markup {
                     @if node.leases.is_empty() { span.muted { "—" } }
                 } },
                 html! { @if node.lag == 0 { "0" } @else { (ui::grouped(node.lag)) } },
+                clock(node.clock_ahead_ms),
                 ui::relative(node.seen_at.micros(), now),
                 ui::date(node.started_at.micros()),
                 html! { (node.version) },
