@@ -81,7 +81,10 @@ fn tests(run: &Run) -> Result<()> {
         println!("      not checked: the full length of long tests, and time limits of webhooks;");
         println!("      `cargo xtask test --full` does");
     }
-    run.cargo(&["test", "--workspace"], long)
+    run.cargo(&["test", "--workspace"], long)?;
+    // Tests of the web do not say which engine they want: once more, on the other one.
+    let web = ["test", "--package", "chancery-web", "--test", "it"];
+    run.cargo(&web, &[("CHANCERY_TEST_BACKEND", "postgres")])
 }
 
 fn documentation(run: &Run) -> Result<()> {

@@ -75,11 +75,7 @@ impl Engine {
     ///
     /// # Errors
     /// There is no archive, it does not answer, or what it has is not what was sealed.
-    pub(crate) async fn archived(
-        &self,
-        link: &mut Link,
-        index: u64,
-    ) -> Result<Vec<Vec<u8>>, Error> {
+    pub(crate) async fn archived(&self, index: u64) -> Result<Vec<Vec<u8>>, Error> {
         let damaged = |what: String| Error::LogDamaged(what);
         // Also where nothing is written: a log that moved to a server may have been trimmed before.
         let archive = self.settings().archive.clone().ok_or_else(|| {
@@ -91,7 +87,8 @@ impl Engine {
         let bytes = bytes.ok_or_else(|| damaged(format!("the archive {place} lacks {id}")))?;
         let entries =
             bundle::decode(id, &bytes).map_err(|error| damaged(format!("{id}: {error}")))?;
-        let hashes = stored_hashes(link, id.tile()).await?;
+        // Only now: nobody waits for a connection while an archive takes its time.
+        let hashes = stored_hashes(&mut self.link().await?, id.tile()).await?;
         let fits = hashes.len() == entries.len()
             && entries.iter().zip(&hashes).all(|(entry, hash)| leaf_hash(entry) == *hash);
         if !fits {
@@ -111,26 +108,25 @@ impl Engine {
         to: u64,
     ) -> Result<Vec<(u64, Vec<u8>)>, Error> {
         let mut link = self.link().await?;
-        let mut entries = log::entries(&mut link, from, to).await?;
+        let entries = log::entries(&mut link, from, to).await?;
         let wanted = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
         if entries.len() >= wanted {
             return Ok(entries);
         }
         let removed = log::removed_spans(&mut link, from, to).await?;
+        drop(link);
         let mut found = Vec::new();
         let mut bundle: Option<(u64, Vec<Vec<u8>>)> = None;
         for index in removed.into_iter().flat_map(|(first, last)| first..=last) {
             let number = index / WIDTH;
             if bundle.as_ref().is_none_or(|(known, _)| *known != number) {
-                bundle = Some((number, self.archived(&mut link, number).await?));
+                bundle = Some((number, self.archived(number).await?));
             }
             let place = usize::try_from(index % WIDTH).unwrap_or(usize::MAX);
             let entry = bundle.as_ref().and_then(|(_, entries)| entries.get(place)).cloned();
             found.extend(entry.map(|entry| (index, entry)));
         }
-        entries.extend(found);
-        entries.sort_unstable_by_key(|(index, _)| *index);
-        Ok(entries)
+        Ok(together(entries, found))
     }
 
     /// The bundles of entries `from..to`, of which `from` is the first of a bundle: what
@@ -155,12 +151,21 @@ impl Engine {
 
     /// The sealed bytes of an entry that was removed.
     pub(crate) async fn archived_entry(&self, index: LogIndex) -> Result<Vec<u8>, Error> {
-        let mut link = self.link().await?;
-        let entries = self.archived(&mut link, index.0 / WIDTH).await?;
+        let entries = self.archived(index.0 / WIDTH).await?;
         let place = usize::try_from(index.0 % WIDTH).unwrap_or(usize::MAX);
         let entry = entries.into_iter().nth(place);
         entry.ok_or_else(|| Error::LogDamaged(format!("entry {index} is not in its bundle")))
     }
+}
+
+/// Entries of the database and of the archive, each index once and in order: what is removed
+/// between the two readings is in both.
+fn together(stored: Vec<(u64, Vec<u8>)>, archived: Vec<(u64, Vec<u8>)>) -> Vec<(u64, Vec<u8>)> {
+    let mut entries = stored;
+    entries.extend(archived);
+    entries.sort_by_key(|(index, _)| *index);
+    entries.dedup_by_key(|(index, _)| *index);
+    entries
 }
 
 /// Encodes entries in order into the bundles of `from..to`.
@@ -179,4 +184,17 @@ async fn stored_hashes(link: &mut Link, id: TileId) -> Result<Vec<chancery_seal:
     let stored = log::tile(link, id.level(), id.index()).await?;
     let stored = stored.ok_or_else(|| Error::LogDamaged(format!("the tile {id} is missing")))?;
     id.hashes(&stored).map_err(|error| Error::LogDamaged(format!("{id}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_removed_while_it_is_read_is_there_once() {
+        let entry = |index: u64| (index, vec![u8::try_from(index).unwrap()]);
+        let stored = vec![entry(1), entry(2), entry(5)];
+        let archived = vec![entry(2), entry(3), entry(4), entry(5)];
+        assert_eq!(together(stored, archived), (1..=5).map(entry).collect::<Vec<_>>());
+    }
 }

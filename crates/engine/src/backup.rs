@@ -192,7 +192,7 @@ impl Engine {
             .run(move |tx, _| {
                 let (payload, target) = (payload.clone(), target.clone());
                 Box::pin(async move {
-                    if let Some(known) = known {
+                    if let Some(known) = known.filter(|known| known.0 > payload.log_size) {
                         crate::remembered::note_loss(tx, payload.log_size, known).await?;
                     }
                     // What a node said is missing is covered by that; what else it said, the first

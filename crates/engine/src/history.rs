@@ -134,11 +134,11 @@ impl Engine {
         context.require(Permission::EventRead)?;
         let mut link = self.link().await?;
         if let Some(sealed) = log::by_id(&mut link, id).await? {
-            let shown = self.shown(context, seen(context, sealed)).await;
+            let shown = self.shown(context, sealed).await;
             return shown.map_err(|error| gone(error, id));
         }
         match log::removed_index(&mut link, id).await? {
-            Some(index) => self.shown(context, self.removed_event(index).await?).await,
+            Some(index) => self.shown_from_archive(context, index).await,
             None => Err(Error::not_found("event", id)),
         }
         .map_err(|error| gone(error, id))
@@ -152,8 +152,8 @@ impl Engine {
         context.require(Permission::EventRead)?;
         let found = log::by_index(&mut self.link().await?, index).await?;
         match found {
-            Some(sealed) => self.shown(context, seen(context, sealed)).await,
-            None => self.shown(context, self.removed_event(index).await?).await,
+            Some(sealed) => self.shown(context, sealed).await,
+            None => self.shown_from_archive(context, index).await,
         }
     }
 
@@ -257,15 +257,40 @@ impl Engine {
         Ok(low)
     }
 
-    /// The event, if the caller may see it; otherwise it is as if it were not there.
-    async fn shown(&self, context: &Context, seen: SeenEvent) -> Result<SeenEvent, Error> {
-        let Some(scope) = self.event_scope(context).await? else { return Ok(seen) };
-        let scope = scope.compile(self.event_schema())?;
-        let searchable = Searchable { event: &seen.event, index: seen.index };
-        if scope.holds(&searchable, self.environment().now().micros()) {
-            return Ok(seen);
+    /// What the caller may see of an event, if of it at all; otherwise it is as if it were not
+    /// there. The scope is asked about all of it, as lists ask, also where the caller may not see
+    /// who acted.
+    async fn shown(&self, context: &Context, sealed: Sealed) -> Result<SeenEvent, Error> {
+        let scope = self.event_scope(context).await?;
+        match scope.is_none_or(|scope| self.is_within(&scope, sealed.event(), sealed.index())) {
+            true => Ok(seen(context, sealed)),
+            false => Err(Error::not_found("event", sealed.index())),
         }
-        Err(Error::not_found("event", seen.index))
+    }
+
+    /// As [`Engine::shown`], of an event that was removed. Who acted is not in the archive: a scope
+    /// that asks for that cannot be judged there, and nothing is shown.
+    async fn shown_from_archive(
+        &self,
+        context: &Context,
+        index: LogIndex,
+    ) -> Result<SeenEvent, Error> {
+        let scope = self.event_scope(context).await?;
+        if scope.as_ref().is_some_and(asks_for_people) {
+            return Err(Error::not_found("event", index));
+        }
+        let seen = self.removed_event(index).await?;
+        match scope.is_none_or(|scope| self.is_within(&scope, &seen.event, index)) {
+            true => Ok(seen),
+            false => Err(Error::not_found("event", index)),
+        }
+    }
+
+    fn is_within(&self, scope: &Filter, event: &Event, index: LogIndex) -> bool {
+        let searchable = Searchable { event, index };
+        let now = self.environment().now().micros();
+        // A scope that cannot be asked holds nothing.
+        scope.compile(self.event_schema()).is_ok_and(|scope| scope.holds(&searchable, now))
     }
 }
 
@@ -302,9 +327,14 @@ fn may_search(context: &Context, filter: &Filter) -> Result<(), Error> {
     context.require(Permission::EventRead)?;
     // A tree built by a program may not fit; that is the caller's fault, not the store's.
     filter.compile(chancery_event::search::schema())?;
+    if asks_for_people(filter) { context.require(Permission::PersonalRead) } else { Ok(()) }
+}
+
+/// Whether a filter compares what only the personal part of an event tells.
+fn asks_for_people(filter: &Filter) -> bool {
     let mut personal = false;
     filter.each_comparison(&mut |comparison| {
         personal |= matches!(comparison.field.as_str(), "actor" | "ip");
     });
-    if personal { context.require(Permission::PersonalRead) } else { Ok(()) }
+    personal
 }

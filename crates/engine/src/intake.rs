@@ -103,22 +103,15 @@ impl Engine {
     /// # Errors
     /// The store cannot be written; nothing was taken in then.
     pub async fn take_in(&self, sender: &Sender, events: Vec<Foreign>) -> Result<Taken, Error> {
-        self.take_in_by(sender, events, Identity::Whole).await
-    }
-
-    async fn take_in_by(
-        &self,
-        sender: &Sender,
-        events: Vec<Foreign>,
-        identity: Identity,
-    ) -> Result<Taken, Error> {
         let (sender, scribe) = (sender.clone(), self.scribe(&sender.context));
         let events = std::sync::Arc::new(events);
         self.0
             .store
             .transaction("intake.take", move |tx: &mut Tx| {
                 let (sender, scribe, events) = (sender.clone(), scribe.clone(), events.clone());
-                Box::pin(async move { take_all(tx, &scribe, &sender, &events, identity).await })
+                Box::pin(
+                    async move { take_all(tx, &scribe, &sender, &events, Identity::Whole).await },
+                )
             })
             .await
     }
@@ -137,9 +130,13 @@ impl Engine {
             .await
     }
 
+    /// Whether another refusal of a source becomes an event of its own this minute.
+    fn tells_refusal(&self, sender: &Sender) -> bool {
+        self.0.intake_refusals.take(&sender.name, self.environment().now()) == Answer::Allowed
+    }
+
     async fn refuse(&self, sender: &Sender, refused: Refused) -> Result<(), Error> {
-        let now = self.environment().now();
-        let told = self.0.intake_refusals.take(&sender.name, now) == Answer::Allowed;
+        let told = self.tells_refusal(sender);
         let (sender, scribe) = (sender.clone(), self.scribe(&sender.context));
         self.0
             .store

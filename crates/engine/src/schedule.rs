@@ -138,6 +138,10 @@ async fn start(
         run.message = Some(message.clone());
         outcome = Outcome::failure("overlap", message);
     }
+    if task::find(tx, &run.class, &run.name).await?.is_none() {
+        // Right after a start its task may not be set up yet: that follows, because of the version.
+        task::put(tx, &run.class, &run.name, 0, None, next).await?;
+    }
     if task::begin(tx, token, &run, *term).await?.is_none() {
         return Err(Error::Conflict {
             reason: "running",

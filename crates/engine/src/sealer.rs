@@ -189,7 +189,7 @@ impl Sealer {
         }
         if !events.is_empty() {
             let size = state.size + events.len() as u64;
-            if self.store.is_shared() && repeats(&mut link, state.size, &events).await? {
+            if repeats(&mut link, self.store.is_shared(), state.size, &events).await? {
                 let trouble = Error::Internal("an event is there twice".to_owned()).into();
                 return self.set_aside_known(&mut link, state.size, trouble, standing).await;
             }
@@ -343,10 +343,21 @@ impl Sealer {
     }
 }
 
-/// Whether an event waits twice, or is among the newest of the log: where the log is in parts, none
-/// of them knows the identifiers of the others.
-async fn repeats(link: &mut Link, size: u64, events: &[Indexed]) -> Result<bool, Error> {
+/// Whether an event was removed from the database, or, where the log is in parts and none of them
+/// knows the identifiers of the others, waits twice or is among the newest of the log.
+async fn repeats(
+    link: &mut Link,
+    in_parts: bool,
+    size: u64,
+    events: &[Indexed],
+) -> Result<bool, Error> {
     let ids: Vec<_> = events.iter().map(|indexed| indexed.event.id).collect();
+    if log::any_removed(link, &ids).await? {
+        return Ok(true);
+    }
+    if !in_parts {
+        return Ok(false);
+    }
     let mut seen = HashSet::with_capacity(ids.len());
     if !ids.iter().all(|id| seen.insert(*id)) {
         return Ok(true);

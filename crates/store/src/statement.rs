@@ -110,6 +110,14 @@ impl Dialect {
         }
     }
 
+    /// What a statement ends in whose rows nobody may change until the transaction has ended.
+    pub(crate) fn sharing(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR SHARE",
+        }
+    }
+
     /// What is stored where a text is to be stored.
     pub(crate) fn storable(self, text: &str) -> Cow<'_, str> {
         match self {

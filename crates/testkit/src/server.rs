@@ -55,6 +55,9 @@ impl TestServer {
         settings.database = chancery_throwaway::database_of(dir.path())
             .map(|url| url.parse().expect("the address of a database"));
         settings.allow_unencrypted_key = true;
+        // On the engine that the test, or the whole run, is for.
+        let database = chancery_throwaway::database_of(dir.path());
+        settings.database = database.map(|url| url.parse().expect("an address"));
         settings.admin_password = Some(Secret::new(ADMIN_PASSWORD.to_owned()));
         settings.logins_per_minute = 0;
         // Most tests count events; those of monitors turn them on.

@@ -20,11 +20,23 @@ pub enum Backend {
 }
 
 thread_local! {
-    static BACKEND: Cell<Backend> = const { Cell::new(Backend::Embedded) };
+    static BACKEND: Cell<Backend> = Cell::new(Backend::wanted());
     static DATABASES: RefCell<HashMap<PathBuf, Database>> = RefCell::default();
 }
 
+/// Names the engine of tests that do not say which they want: `postgres`.
+pub const WANTED: &str = "CHANCERY_TEST_BACKEND";
+
 impl Backend {
+    /// What the environment asks for.
+    fn wanted() -> Self {
+        match std::env::var(WANTED).as_deref() {
+            Ok("postgres") => Self::Postgres,
+            Ok(other) if other != "embedded" => panic!("{WANTED} is postgres or embedded: {other}"),
+            _ => Self::Embedded,
+        }
+    }
+
     /// The engine that the test of this thread is to run on.
     pub fn current() -> Self {
         BACKEND.get()

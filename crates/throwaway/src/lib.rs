@@ -24,7 +24,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-pub use harness::{Backend, Database, database_of, run};
+pub use harness::{Backend, Database, WANTED, database_of, run};
 pub use wire::Wire;
 
 /// What to do where there is no PostgreSQL.
@@ -265,6 +265,19 @@ impl Server {
     /// Makes a standby a primary, whose log takes another course from here.
     pub fn promote(&self) {
         self.control(&["-t", "60", "promote"]);
+    }
+
+    /// Puts another database in the place of one, whoever is using it: as when an older copy of a
+    /// server takes over its address.
+    pub fn replace(&self, name: &str, by: &str) {
+        let old = format!("{name}_old");
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        self.sql("postgres", &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+        self.sql("postgres", &end);
+        self.sql("postgres", &format!("ALTER DATABASE {name} RENAME TO {old}"));
+        self.sql("postgres", &format!("ALTER DATABASE {by} RENAME TO {name}"));
     }
 
     /// Stops the server and starts it again.

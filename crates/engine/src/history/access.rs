@@ -2,9 +2,9 @@
 //!
 //! What is set here follows the account and its tokens everywhere events are read: every question
 //! is asked together with the scope, so that pages, facets, counts, exports and the live stream
-//! cannot differ. Who is scoped may not set up what carries events past this, either: forwarders
-//! and trials of automation need all of them. Administrators see everything, so that nobody is
-//! locked out for good. The published log stays what it is: its entries need `log:read`.
+//! cannot differ. Who is scoped may not set up what carries events past this, either: forwarders,
+//! trials of automation, previews, and the entries of the published log need all of them.
+//! Administrators see everything, so that nobody is locked out for good.
 
 use chancery_event::filter::Filter;
 use chancery_event::id::AccountId;

@@ -57,7 +57,10 @@ impl Engine {
         // A range is proven whole; who may not see all of it gets each event by itself.
         let is_scoped = self.event_scope(context).await?.is_some();
         let whole = filter == Filter::All && !is_scoped;
-        let count = self.count_within(context, &filter, next, end).await?;
+        let count = match whole {
+            true => end - next,
+            false => self.count_within(context, &filter, next, end).await?,
+        };
         let record = ExportRecord {
             format: "jsonl",
             count,
@@ -94,7 +97,8 @@ impl Engine {
         })
     }
 
-    /// How many of the entries `next..end` a filter selects.
+    /// How many of the entries `next..end` a filter selects, of those that retention has left in
+    /// the database.
     ///
     /// # Errors
     /// As [`Engine::event_count`].
@@ -106,7 +110,9 @@ impl Engine {
         end: u64,
     ) -> Result<u64, Error> {
         if *filter == Filter::All && self.event_scope(context).await?.is_none() {
-            return Ok(end.saturating_sub(next));
+            let removed = log::removed_spans(&mut self.link().await?, next, end).await?;
+            let removed: u64 = removed.iter().map(|(first, last)| last - first + 1).sum();
+            return Ok(end.saturating_sub(next + removed));
         }
         let last = end.saturating_sub(1);
         let range = self.parse_event_filter(&format!("index>={next} index<={last}"))?;

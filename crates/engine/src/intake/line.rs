@@ -4,12 +4,15 @@
 //! cannot be read is refused by itself. A sender is never answered, so what is not taken in must be
 //! counted here. A line without an identifier and without a time is taken in as often as it comes.
 
-use chancery_event::dialect::{BATCH_MAX, Dialect, Foreign, Unreadable};
+use std::sync::Arc;
 
-use super::{Identity, MALFORMED, Refused, Sender, Taken};
+use chancery_event::Origin;
+use chancery_event::dialect::{Dialect, Foreign, Unreadable};
+use chancery_store::Tx;
+
+use super::{Identity, MALFORMED, Refused, Sender, Taken, refuse, take_all};
 use crate::access::Refusal;
 use crate::{Client, Context, Engine, Error};
-use chancery_event::Origin;
 
 /// The priority of a line that has none (RFC 3164 §4.3.3).
 const NO_PRIORITY: &str = "<13>";
@@ -19,13 +22,14 @@ impl Engine {
     /// what was taken in and how many were refused.
     ///
     /// # Errors
-    /// The store cannot be written; the lines can be handed in again then.
+    /// The store cannot be written; none of the lines was taken in then, and they can be handed in
+    /// again.
     pub async fn take_in_lines(
         &self,
         sender: &Sender,
         lines: &[String],
     ) -> Result<(Taken, u64), Error> {
-        let (mut taken, mut events, mut refused) = (Taken::default(), Vec::new(), MALFORMED);
+        let (mut events, mut refused) = (Vec::new(), MALFORMED);
         for line in lines {
             match read(sender.dialect, line) {
                 Ok(found) => events.extend(found),
@@ -36,17 +40,26 @@ impl Engine {
                 }
             }
         }
-        for some in events.chunks(BATCH_MAX) {
-            let added = self.take_in_by(sender, some.to_vec(), Identity::Dated).await?;
-            taken.accepted += added.accepted;
-            taken.repeated += added.repeated;
-            taken.unknown += added.unknown;
-        }
         let count = u64::try_from(refused.count).unwrap_or(0);
-        if count > 0 {
-            self.refuse(sender, refused).await?;
-        }
-        Ok((taken, count))
+        let told = count > 0 && self.tells_refusal(sender);
+        let (sender, scribe) = (sender.clone(), self.scribe(&sender.context));
+        let work = Arc::new((events, refused));
+        // All of it or nothing: who hands the lines in again would make some of them twice.
+        let taken = self.0.store.transaction("intake.lines", move |tx: &mut Tx| {
+            let (sender, scribe, work) = (sender.clone(), scribe.clone(), work.clone());
+            Box::pin(async move {
+                let (events, refused) = &*work;
+                let mut taken = Taken::default();
+                if !events.is_empty() {
+                    taken = take_all(tx, &scribe, &sender, events, Identity::Dated).await?;
+                }
+                if refused.count > 0 {
+                    refuse(tx, &scribe, &sender, refused, told).await?;
+                }
+                Ok::<Taken, Error>(taken)
+            })
+        });
+        Ok((taken.await?, count))
     }
 
     /// Counts lines that are longer than what is taken.

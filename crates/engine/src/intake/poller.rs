@@ -101,7 +101,7 @@ async fn fetch_all(
         let poll = Poll::read(text)?;
         let path = match &row.course.next {
             Some(next) => next.clone(),
-            None => poll.first(begin(&row, &poll)),
+            None => poll.first(begin(&row.course, &poll)),
         };
         let page = match engine.poll_token(name, row.poll_secrets.as_deref()) {
             Ok(token) => {
@@ -119,18 +119,23 @@ async fn fetch_all(
             }
             Err(error) => Page::Failed("configuration", error.to_string(), false),
         };
-        if !book(engine, row, &poll, page).await? {
+        if !book(engine, row, &poll, path, page).await? {
             return Ok(());
         }
     }
     Ok(())
 }
 
-/// Since when, where there is no place to go on from.
-fn begin(row: &Source, poll: &Poll) -> Timestamp {
-    match row.course.done_at {
-        Some(done) if done > poll.since => done.plus(-OVERLAP).max(poll.since),
-        _ => poll.since,
+/// Since when, where there is no place to go on from: shortly before the newest event that came,
+/// because pages may be far behind the time at which they are fetched.
+fn begin(course: &PollCourse, poll: &Poll) -> Timestamp {
+    match course.newest_at {
+        // A clock that is ahead there must not make us skip anything.
+        Some(newest) => {
+            let newest = course.done_at.map_or(newest, |done| newest.min(done));
+            newest.plus(-OVERLAP).max(poll.since)
+        }
+        None => poll.since,
     }
 }
 
@@ -188,15 +193,21 @@ fn next(fetched: &Fetched, base: &str) -> Result<Option<String>, String> {
     Ok(None)
 }
 
-/// Books a page; true if the next one is to be fetched at once.
-async fn book(engine: &Engine, row: Source, poll: &Poll, page: Page) -> Result<bool, Error> {
+/// Books the page that is at `path`; true if the next one is to be fetched at once.
+async fn book(
+    engine: &Engine,
+    row: Source,
+    poll: &Poll,
+    path: String,
+    page: Page,
+) -> Result<bool, Error> {
     let sender = engine.known_sender(&row.name, Dialect::Okta, Client::default(), "poll");
     let scribe = engine.scribe(&sender.context);
-    let (row, poll, page) = (Arc::new(row), Arc::new(poll.clone()), Arc::new(page));
+    let (row, place, page) = (Arc::new(row), Arc::new((path, poll.every_s)), Arc::new(page));
     let booked = engine.0.store.transaction("intake.poll", move |tx: &mut Tx| {
         let (scribe, sender) = (scribe.clone(), sender.clone());
-        let (row, poll, page) = (row.clone(), poll.clone(), page.clone());
-        Box::pin(async move { write(tx, &scribe, &sender, &row, &poll, &page).await })
+        let (row, place, page) = (row.clone(), place.clone(), page.clone());
+        Box::pin(async move { write(tx, &scribe, &sender, &row, &place, &page).await })
     });
     match booked.await {
         // Somebody else booked meanwhile: what was fetched is fetched again.
@@ -210,7 +221,7 @@ async fn write(
     scribe: &Scribe,
     sender: &Sender,
     row: &Source,
-    poll: &Poll,
+    (path, every_s): &(String, u32),
     page: &Page,
 ) -> Result<bool, Error> {
     let now = scribe.now();
@@ -221,10 +232,14 @@ async fn write(
             Ok(events) => {
                 let some = !events.is_empty();
                 take_all(tx, scribe, sender, &events, Identity::Whole).await?;
+                let newest = events.iter().filter_map(|event| event.time).max();
+                course.newest_at = newest.max(course.newest_at);
+                // A page that leads to itself has nothing new by now.
+                let leads_on = next.as_ref().is_some_and(|next| next != path);
                 course.next = next.clone().or(course.next);
                 course.done_at = Some(now);
-                let at_once = some && next.is_some() && *wait == 0;
-                course.due_at = later(if at_once { 0 } else { i64::from(poll.every_s).max(*wait) });
+                let at_once = some && leads_on && *wait == 0;
+                course.due_at = later(if at_once { 0 } else { i64::from(*every_s).max(*wait) });
                 Ok(at_once)
             }
             // The hook of an event that cannot be read stays in the way until somebody looks.

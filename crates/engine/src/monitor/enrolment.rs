@@ -30,7 +30,7 @@ const BATCH_MAX: usize = 1_024;
 /// Objects written in one transaction when a monitor is set up.
 const SET_UP_MAX: usize = 2_000;
 /// How far the cursor may stay behind while nothing concerns any monitor: moving it is a commit.
-const LAZY: u64 = 1_000;
+pub(crate) const LAZY: u64 = 1_000;
 
 /// What a batch of events touches.
 #[derive(Debug, Default)]
@@ -88,6 +88,25 @@ pub(crate) async fn round(engine: &Engine) -> Result<bool, Error> {
     let mut link = engine.link().await?;
     let from = log::cursor(&mut link, CURSOR).await?;
     let ahead = engine.0.monitor_ahead.get(from);
+    batch(engine, link, from, ahead, LAZY).await
+}
+
+/// As [`round`], but what was read ahead is read again, and the cursor is moved behind it.
+async fn settled_round(engine: &Engine) -> Result<bool, Error> {
+    let mut link = engine.link().await?;
+    let from = log::cursor(&mut link, CURSOR).await?;
+    batch(engine, link, from, from, 0).await
+}
+
+/// Handles the events from `ahead` on, and moves the cursor from `from` behind them, unless nothing
+/// of them matters and it stays within `lazy`.
+async fn batch(
+    engine: &Engine,
+    mut link: Link,
+    from: LogIndex,
+    ahead: LogIndex,
+    lazy: u64,
+) -> Result<bool, Error> {
     let mut events = engine.0.desk.recent.next(Reader::Monitors, ahead, BATCH_MAX);
     if events.is_empty() {
         let stored = log::range(&mut link, ahead, BATCH_MAX).await?;
@@ -97,7 +116,7 @@ pub(crate) async fn round(engine: &Engine) -> Result<bool, Error> {
     let to = LogIndex(last.0 + 1);
     let touched = Touched::of(&events);
     let more = events.len() == BATCH_MAX;
-    if touched.is_empty() && to.0 - from.0 < LAZY {
+    if touched.is_empty() && to.0 - from.0 < lazy {
         engine.0.monitor_ahead.set(from, to);
         return Ok(more);
     }
@@ -123,14 +142,21 @@ pub(crate) async fn round(engine: &Engine) -> Result<bool, Error> {
 
 /// Handles everything that is sealed by now.
 pub(crate) async fn catch_up(engine: &Engine) -> Result<(), Error> {
-    loop {
-        match round(engine).await {
-            Ok(true) => {}
-            Ok(false) => return Ok(()),
-            // Somebody else moved the cursor, and did what lies before it.
-            Err(Error::Store(chancery_store::Error::Conflict(_))) => {}
-            Err(error) => return Err(error),
-        }
+    while goes_on(round(engine).await)? {}
+    Ok(())
+}
+
+/// As [`catch_up`], and the cursor stands behind it: for who asks what monitors still need.
+pub(crate) async fn settle(engine: &Engine) -> Result<(), Error> {
+    while goes_on(settled_round(engine).await)? {}
+    Ok(())
+}
+
+fn goes_on(round: Result<bool, Error>) -> Result<bool, Error> {
+    match round {
+        // Somebody else moved the cursor, and did what lies before it.
+        Err(Error::Store(chancery_store::Error::Conflict(_))) => Ok(true),
+        other => other,
     }
 }
 

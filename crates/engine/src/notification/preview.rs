@@ -85,6 +85,7 @@ impl Engine {
     ) -> Result<Preview, Error> {
         context.require(Permission::AutomationRead)?;
         context.require(Permission::AccountRead)?;
+        self.require_all_events(context).await?;
         if body.is_some() || template.is_some() {
             // What is not saved yet is for those who may try things out.
             context.require(Permission::AutomationTry)?;
@@ -198,6 +199,7 @@ impl Engine {
         event: Option<EventId>,
     ) -> Result<Vec<(String, delivery::Message, Option<String>)>, Error> {
         context.require(Permission::AutomationWrite)?;
+        self.require_all_events(context).await?;
         let (_, notified, template) = self.previewed(Some(name), None, None, event).await?;
         let mut link = self.link().await?;
         let now = self.environment().now();

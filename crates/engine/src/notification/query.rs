@@ -97,11 +97,11 @@ impl Engine {
         if context.account_id() != Some(person) {
             context.require(Permission::AccountRead)?;
         }
+        // Refused here as where it is read: what follows tells of the event.
+        let sealed = self.event(context, event).await?;
         let mut link = self.link().await?;
         let who = account::find(&mut link, person).await?;
         let who = who.ok_or_else(|| Error::not_found("account", person))?;
-        let sealed = log::by_id(&mut link, event).await?;
-        let sealed = sealed.ok_or_else(|| Error::not_found("event", event))?;
         let calls = notification::of_event(&mut link, event).await?;
         let mine = Query { event: Some(event), account: Some(person), ..Query::default() };
         let rows = table::page(&mut link, &mine, LIST_MAX).await?;
@@ -113,7 +113,7 @@ impl Engine {
             asked.into_iter().map(|row| (row.trigger, row.verdict)).collect();
         let seen = log::cursor(&mut link, crate::reaction::dispatcher::CURSOR).await?;
         let seen = seen.0.max(*self.0.dispatched.borrow());
-        let is_seen = sealed.index().0 < seen;
+        let is_seen = sealed.index.0 < seen;
         let answer = answer(&who.display_name, &told, &calls, &triggers, others, is_seen);
         Ok(Why { answer, calls, told, triggers })
     }

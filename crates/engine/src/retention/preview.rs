@@ -40,13 +40,15 @@ impl Engine {
     /// What a rule would remove if it ran now.
     ///
     /// # Errors
-    /// The caller may not see rules; the rule cannot work.
+    /// The caller may not see rules, or not all events; the rule cannot work.
     pub async fn preview_retention(
         &self,
         context: &Context,
         draft: &RuleDraft,
     ) -> Result<Preview, Error> {
         context.require(Permission::RetentionRead)?;
+        // How many events fit a filter, and when they were, is told by it.
+        self.require_all_events(context).await?;
         if Basis::parse(&draft.basis).is_none() {
             return Err(Error::invalid("basis", "event or expiry"));
         }
@@ -62,7 +64,7 @@ impl Engine {
             changed_at: now,
         };
         let mut link = self.link().await?;
-        let selector = Selector::new(self, &mut link, &rule).await?;
+        let selector = Selector::new(self, &mut link, &rule, false).await?;
         let mut preview = Preview {
             sentence: super::sentence(&rule),
             events: 0,
@@ -71,7 +73,7 @@ impl Engine {
             waiting: 0,
             oldest: None,
             newest: None,
-            limits: limits(&mut link).await?,
+            limits: limits(&mut link, false).await?,
             archive: self.archive_place(),
         };
         if rule.basis == Basis::Event.as_str() {

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::select::{Holds, Selector};
 use super::sentence;
 use crate::job::{JobError, Kind, Progress};
+use crate::monitor::enrolment;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission};
 
@@ -168,7 +169,9 @@ impl Engine {
                 message: "no archive is set: see docs/RETENTION.md".to_owned(),
             });
         }
-        let mut selector = Selector::new(self, &mut self.link().await?, rule).await?;
+        // Monitors read ahead of their cursor: only what that is behind counts as seen.
+        enrolment::settle(self).await?;
+        let mut selector = Selector::new(self, &mut self.link().await?, rule, true).await?;
         if selector.is_plain(rule) {
             self.drop_parts(rule, &selector, run, progress).await?;
         }
@@ -216,9 +219,7 @@ impl Engine {
             let (number, place) = (sealed.index().0 / WIDTH, sealed.index().0 % WIDTH);
             let entries = match checked.entry(number) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(free) => {
-                    free.insert(self.archived(&mut self.link().await?, number).await?)
-                }
+                Entry::Vacant(free) => free.insert(self.archived(number).await?),
             };
             let place = usize::try_from(place).unwrap_or(usize::MAX);
             if entries.get(place).map(Vec::as_slice) != Some(sealed.entry()) {
@@ -240,8 +241,9 @@ impl Engine {
                 let work = work.clone();
                 Box::pin(async move {
                     let (events, run) = &*work;
-                    log::trim(tx, run.id, holds, events).await?;
-                    Ok::<(), Error>(table::note(tx, run).await?)
+                    // First: it refuses if this run has been ended.
+                    table::note(tx, run).await?;
+                    Ok::<(), Error>(log::trim(tx, run.id, holds, events).await?)
                 })
             })
             .await?;
@@ -264,7 +266,7 @@ impl Engine {
             }
             for number in part.first / WIDTH..part.end / WIDTH {
                 progress.report(run.removed, 0).await?;
-                self.archived(&mut self.link().await?, number).await?;
+                self.archived(number).await?;
             }
             self.drop_part(part, selector, run).await?;
         }
@@ -304,7 +306,10 @@ impl Engine {
             Ok(0) => return Ok(()),
             Ok(_) => {}
             // Readers did not let go, or a hold was placed: its events go one by one.
-            Err(chancery_store::Error::Unavailable(_) | chancery_store::Error::Conflict(_)) => {
+            Err(
+                chancery_store::Error::Unavailable(_)
+                | chancery_store::Error::Conflict("a legal hold"),
+            ) => {
                 return Ok(());
             }
             Err(error) => return Err(error.into()),

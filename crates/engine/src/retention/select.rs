@@ -13,10 +13,8 @@ use chancery_store::log::{self, PageRequest, Sealed};
 use chancery_store::table::retention::{self as table, Rule};
 
 use super::{Basis, Limit, days_before, filter_of};
+use crate::monitor::enrolment::LAZY;
 use crate::{Engine, Error, archive};
-
-/// The monitors' consumer reads so far ahead of its cursor without writing.
-const MONITOR_AHEAD: u64 = 1_000;
 
 /// A rule, ready to be asked.
 pub(super) struct Selector {
@@ -70,7 +68,13 @@ pub(super) struct Batch {
 }
 
 impl Selector {
-    pub(super) async fn new(engine: &Engine, link: &mut Link, rule: &Rule) -> Result<Self, Error> {
+    /// Settled: the monitors' cursor stands behind what they have seen.
+    pub(super) async fn new(
+        engine: &Engine,
+        link: &mut Link,
+        rule: &Rule,
+        settled: bool,
+    ) -> Result<Self, Error> {
         let now = engine.environment().now();
         let before = days_before(now, rule.after_days);
         let filter = filter_of(&rule.filter)?;
@@ -83,7 +87,7 @@ impl Selector {
         };
         let more = engine.parse_event_filter(&more)?;
         let filter = if filter == Filter::All { more } else { Filter::And(vec![filter, more]) };
-        let cut = limits(link).await?.first().map_or(LogIndex(0), |limit| limit.index);
+        let cut = limits(link, settled).await?.first().map_or(LogIndex(0), |limit| limit.index);
         Ok(Self {
             filter,
             expired_before: (!by_event).then_some(before),
@@ -150,14 +154,16 @@ async fn over_before(
 }
 
 /// Who still needs events, and from where on; the one in the way first. Without an archive nothing
-/// goes.
-pub(super) async fn limits(link: &mut Link) -> Result<Vec<Limit>, Error> {
+/// goes. Unsettled, monitors that are as far behind as they may be are left out: a run begins by
+/// moving their cursor.
+pub(super) async fn limits(link: &mut Link, settled: bool) -> Result<Vec<Limit>, Error> {
     let size = log::latest_index(link).await?.0;
     let needed = table::needed(link).await?;
     let archive = format!("the {}", archive::CURSOR);
+    let lags = |who: &str, index: LogIndex| who != "the monitor" || index.0 + LAZY < size;
     let mut limits: Vec<Limit> = needed
         .into_iter()
-        .filter(|(who, index)| who != "the monitor" || index.0 + MONITOR_AHEAD < size)
+        .filter(|(who, index)| settled || lags(who, *index))
         .map(|(who, index)| Limit { who, index })
         .collect();
     if !limits.iter().any(|limit| limit.who == archive) {

@@ -9,6 +9,7 @@ mod configuration;
 mod covered;
 mod delivery;
 mod history;
+mod intake;
 mod inventory;
 mod job;
 mod lost;

@@ -4,16 +4,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_engine::archive::Directory;
-use chancery_engine::history::EventQuery;
+use chancery_engine::access::NewAccount;
+use chancery_engine::archive::{Archive, ArchiveError, Directory};
+use chancery_engine::history::{EventAccess, EventQuery};
 use chancery_engine::retention::{HoldDraft, RuleDraft, Run};
-use chancery_engine::{Context, Engine, Running, Settings, bench};
+use chancery_engine::{Client, Context, Engine, Role, Running, Settings, bench};
 use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::filter::Filter;
-use chancery_event::{Environment, LogIndex, Timestamp};
+use chancery_event::id::EventId;
+use chancery_event::{Authentication, Clock as _, Environment, LogIndex, Origin, Timestamp};
 use chancery_seal::{BundleId, TlogProof, Trust, leaf_hash};
-use chancery_store::{Fault, Store, Tx, log};
-use chancery_throwaway::on_each_backend;
+use chancery_store::table::notice::{self, Notice};
+use chancery_store::table::notification::{self, Call, Escalation};
+use chancery_store::table::retention;
+use chancery_store::{Fault, Store, Tx, log, transfer};
+use chancery_throwaway::{Backend, on_each_backend};
+use futures::future::BoxFuture;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -39,8 +45,14 @@ impl World {
     /// An engine whose log has 700 entries that are ten days old, 512 of them in the archive. Parts
     /// of the log have 256 entries.
     async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&settings(dir.path()).store()).await.unwrap();
+        let mut settings = settings(dir.path());
+        change(&mut settings);
+        let store = Store::open(&settings.store()).await.unwrap();
         let narrow = store.transaction("narrow", |tx: &mut Tx| {
             Box::pin(async move { log::set_width(tx, 256).await })
         });
@@ -48,7 +60,7 @@ impl World {
         store.close().await;
         let clock = ManualClock::new("2026-11-01T00:00:00Z".parse().unwrap());
         let environment = Environment::new(clock.clone(), SeededEntropy::new(5));
-        let running = Engine::start(settings(dir.path()), environment).await.unwrap();
+        let running = Engine::start(settings, environment).await.unwrap();
         let engine = running.engine();
         let recording = bench::context(engine.environment());
         for _ in 0..7 {
@@ -238,6 +250,47 @@ async fn what_a_rule_removes_is_still_proven_and_told_of() {
     world.running.stop().await.unwrap();
 }
 
+on_each_backend!(what_was_removed_is_shown_within_a_scope_alone, 2);
+
+async fn what_was_removed_is_shown_within_a_scope_alone() {
+    let world = World::new().await;
+    let engine = world.engine();
+    let new = NewAccount {
+        name: "ada".to_owned(),
+        display_name: String::new(),
+        email: None,
+        role: Role::Auditor.to_string(),
+        password: None,
+        expires_at: None,
+    };
+    let (account, _) = engine.create_account(&world.context, new).await.unwrap();
+    let reader = Context::account(
+        engine.environment(),
+        Origin::Api,
+        Client::default(),
+        account,
+        "ada".to_owned(),
+        Role::Auditor,
+        Authentication { method: "password".into(), credential: None },
+    );
+    world.rule("", "event", 5).await;
+    world.run().await;
+    for (filter, is_shown) in [
+        ("type:certificate.uploaded", true),
+        ("type:session.*", false),
+        // The archive does not know who acted.
+        ("actor:bench", false),
+        ("-actor:bench", false),
+        ("type:certificate.uploaded OR -ip:192.0.2.7", false),
+    ] {
+        let access = EventAccess { events: "scoped".into(), paths: vec![], filter: filter.into() };
+        engine.set_event_access(&world.context, account, None, access).await.unwrap();
+        let seen = engine.event_at(&reader, LogIndex(300)).await;
+        assert_eq!(seen.is_ok(), is_shown, "{filter}: {seen:?}");
+    }
+    world.running.stop().await.unwrap();
+}
+
 /// A range that is exported is whole, also where it was trimmed.
 async fn export_is_whole(world: &World) {
     let engine = world.engine();
@@ -248,6 +301,9 @@ async fn export_is_whole(world: &World) {
         lines += page.lines().count();
     }
     assert_eq!(lines, 511 + 2, "entries between head and end");
+    // Exports as rows have what the database has, and say so: 100 to 110 are held.
+    let counted = engine.count_within(&world.context, &Filter::All, 90, 601).await.unwrap();
+    assert_eq!(counted, 11 + (601 - 512));
 }
 
 on_each_backend!(nothing_goes_that_the_archive_does_not_have_as_it_was_sealed, 2);
@@ -356,6 +412,276 @@ async fn a_write_of_a_run_that_fails_removes_nothing_twice() {
             world.running.stop().await.unwrap();
         }
     }
+}
+
+/// An archive whose readers wait until they are let in.
+struct Gate {
+    inner: Directory,
+    open: tokio::sync::Semaphore,
+    /// How many have come.
+    came: tokio::sync::watch::Sender<u64>,
+}
+
+struct Gated(Arc<Gate>);
+
+impl Archive for Gated {
+    fn put(&self, path: String, bytes: Vec<u8>) -> BoxFuture<'static, Result<(), ArchiveError>> {
+        self.0.inner.put(path, bytes)
+    }
+
+    fn get(&self, path: String) -> BoxFuture<'static, Result<Option<Vec<u8>>, ArchiveError>> {
+        let gate = self.0.clone();
+        Box::pin(async move {
+            gate.came.send_modify(|came| *came += 1);
+            gate.open.acquire().await.unwrap().forget();
+            gate.inner.get(path).await
+        })
+    }
+
+    fn place(&self) -> String {
+        self.0.inner.place()
+    }
+}
+
+on_each_backend!(a_run_that_somebody_ended_removes_nothing_more, 2);
+
+async fn a_run_that_somebody_ended_removes_nothing_more() {
+    let places = tempfile::tempdir().unwrap();
+    let gate = Arc::new(Gate {
+        inner: Directory::new(places.path().join("archive")),
+        open: tokio::sync::Semaphore::new(0),
+        came: tokio::sync::watch::Sender::new(0),
+    });
+    let archive: Arc<dyn Archive> = Arc::new(Gated(gate.clone()));
+    let world = World::with(|settings| settings.archive = Some(archive)).await;
+    let engine = world.engine();
+    world.rule("", "event", 5).await;
+    let job = engine.queue_retention(&world.context).await.unwrap();
+    gate.came.subscribe().wait_for(|came| *came > 0).await.unwrap();
+    // As another node does that takes this one for dead.
+    let store = bench::store(engine);
+    let now = world.clock.now();
+    let ended = store
+        .transaction("taken over", move |tx: &mut Tx| {
+            Box::pin(async move { retention::end_broken(tx, now).await })
+        })
+        .await
+        .unwrap();
+    assert_eq!(ended.len(), 1, "{ended:?}");
+    gate.open.add_permits(1_000);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while engine.job(&world.context, job).await.unwrap().error.is_none() {
+        assert!(tokio::time::Instant::now() < deadline, "it was not noticed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut link = store.read().await.unwrap();
+    assert_eq!(log::removed_by(&mut link, ended[0].id).await.unwrap().0, 0);
+    let runs = retention::runs(&mut link, 100).await.unwrap();
+    drop(link);
+    let run = runs.iter().find(|run| run.id == ended[0].id).unwrap();
+    assert_eq!((run.state.as_str(), run.message.as_deref()), ("failed", Some("it broke off")));
+    let told = world.told("retention.run").await;
+    assert!(
+        told.iter().all(|run| run["removed"] != 0),
+        "the ended run has no second end: {told:?}"
+    );
+    world.running.stop().await.unwrap();
+}
+
+on_each_backend!(what_a_run_removed_before_it_died_is_told, 2);
+
+async fn what_a_run_removed_before_it_died_is_told() {
+    let world = World::new().await;
+    let engine = world.engine();
+    let store = bench::store(engine);
+    let dead = Run {
+        id: engine.environment().id(),
+        rule: "old".to_owned(),
+        rule_version: 1,
+        rule_text: "every event".to_owned(),
+        state: "running".to_owned(),
+        started_at: world.clock.now(),
+        ended_at: None,
+        removed: 0,
+        held: 0,
+        first_index: None,
+        last_index: None,
+        message: None,
+    };
+    let run = dead.clone();
+    let begun = store.transaction("begin", move |tx: &mut Tx| {
+        let run = run.clone();
+        Box::pin(async move { retention::begin(tx, &run).await })
+    });
+    begun.await.unwrap();
+    let parts = log::parts(&mut store.read().await.unwrap()).await.unwrap();
+    if let Some(part) = parts.first() {
+        assert_eq!(log::drop_part(store, *part, dead.id, 0).await.unwrap(), 256);
+    } else {
+        let events = log::range(&mut store.read().await.unwrap(), LogIndex(0), 256).await.unwrap();
+        let events: Vec<_> = events.into_iter().map(log::Sealed::into_event).collect();
+        let trimmed = store.transaction("trim", move |tx: &mut Tx| {
+            let events = events.clone();
+            Box::pin(async move { log::trim(tx, dead.id, 0, &events).await })
+        });
+        trimmed.await.unwrap();
+    }
+    world.work().await;
+    let runs = engine.retention_runs(&world.context, 10).await.unwrap();
+    let run = runs.iter().find(|run| run.id == dead.id).unwrap();
+    assert_eq!((run.state.as_str(), run.removed), ("failed", 256), "{run:?}");
+    assert_eq!((run.first_index, run.last_index), (Some(LogIndex(0)), Some(LogIndex(255))));
+    let told = world.told("retention.run").await;
+    assert_eq!(told[0]["removed"], 256, "{told:?}");
+    world.running.stop().await.unwrap();
+}
+
+/// A notice that waits for its digest; where its event stands was not known when it was written.
+fn held_notice(engine: &Engine, event: EventId, far: Timestamp) -> Notice {
+    Notice {
+        id: engine.environment().id(),
+        call: engine.environment().id(),
+        log_index: None,
+        event_id: event,
+        event_type: "certificate.uploaded".to_owned(),
+        object: None,
+        severity: "info".to_owned(),
+        profile: "weekly".to_owned(),
+        profile_version: 1,
+        level: 0,
+        account: None,
+        address: None,
+        channel: "mail".to_owned(),
+        paths: "[]".to_owned(),
+        decision: "held".to_owned(),
+        reason: "digest".to_owned(),
+        due_at: Some(far),
+        heading: String::new(),
+        delivery: None,
+        alert: None,
+        at: far,
+    }
+}
+
+/// A call at entry 400 that was decided, and may go up a level.
+fn escalating(engine: &Engine, notice: &Notice) -> (Call, Escalation) {
+    let call = Call {
+        id: notice.call,
+        log_index: Some(LogIndex(400)),
+        event_id: notice.event_id,
+        event_type: "certificate.uploaded".to_owned(),
+        object: None,
+        profile: "night".to_owned(),
+        trigger: "t".to_owned(),
+        title: String::new(),
+        message: String::new(),
+        state: "done".to_owned(),
+        outcome: String::new(),
+        at: notice.at,
+        done_at: Some(notice.at),
+    };
+    let level = Escalation {
+        id: engine.environment().id(),
+        call: call.id,
+        alert: engine.environment().id(),
+        profile: "night".to_owned(),
+        level: 1,
+        due_at: notice.at,
+        state: "waiting".to_owned(),
+    };
+    (call, level)
+}
+
+on_each_backend!(what_is_still_to_be_told_or_watched_stays, 2);
+
+async fn what_is_still_to_be_told_or_watched_stays() {
+    let world = World::new().await;
+    let engine = world.engine();
+    let store = bench::store(engine);
+    let event = engine.event_at(&world.context, LogIndex(300)).await.unwrap().event.id;
+    let far = world.clock.now().plus(100 * Timestamp::DAY);
+    let notice = held_notice(engine, event, far);
+    let held = notice.clone();
+    let held = store.transaction("held", move |tx: &mut Tx| {
+        let held = held.clone();
+        Box::pin(async move {
+            notice::insert(tx, &[held]).await?;
+            // Monitors have seen nothing of the log.
+            log::move_cursor(tx, "monitor", LogIndex(0), LogIndex(0), far).await
+        })
+    });
+    held.await.unwrap();
+    world.rule("", "event", 5).await;
+    let run = world.run().await;
+    assert_eq!((run.state.as_str(), run.removed), ("succeeded", 300), "{run:?}");
+    let seen = log::cursor(&mut store.read().await.unwrap(), "monitor").await.unwrap();
+    assert!(seen.0 >= 700, "monitors saw what went: {seen:?}");
+    let preview = engine.preview_retention(&world.context, &everything_after(5)).await.unwrap();
+    assert_eq!(preview.limits[0].who, "a notification through weekly", "{preview:?}");
+    // An escalation that may still go up waits for its call.
+    let (call, level) = escalating(engine, &notice);
+    let told = store.transaction("told", move |tx: &mut Tx| {
+        let (call, level) = (call.clone(), level.clone());
+        Box::pin(async move {
+            notice::settle(tx, &[notice.id], None, "dropped").await?;
+            notification::insert(tx, &call).await?;
+            notification::escalate(tx, &level).await
+        })
+    });
+    told.await.unwrap();
+    let run = world.run().await;
+    assert_eq!((run.state.as_str(), run.removed), ("succeeded", 100), "{run:?}");
+    world.running.stop().await.unwrap();
+}
+
+#[test]
+fn a_trimmed_log_moves_to_a_server_and_goes_on() {
+    chancery_throwaway::run(Backend::Embedded, 2, async {
+        let world = World::new().await;
+        world.rule("index>=64", "event", 5).await;
+        let run = world.run().await;
+        assert_eq!(run.removed, 448, "{run:?}");
+        let words = world.listed("measured issuing").await;
+        assert!(!words.is_empty());
+        let World { running, clock, context, dir } = world;
+        let from = settings(dir.path());
+        running.stop().await.unwrap();
+        let server = chancery_throwaway::server();
+        let url = server.url(&server.database(None));
+        let _held = transfer(&from.store(), &url.parse().unwrap(), |_, _| {}).await.unwrap();
+        let moved = Settings { database: Some(url.parse().unwrap()), ..from };
+        let environment = Environment::new(clock.clone(), SeededEntropy::new(6));
+        let running = Engine::start(moved, environment).await.unwrap();
+        let world = World { running, clock, context, dir };
+        let recording = bench::context(world.engine().environment());
+        bench::record(world.engine(), &recording, 10).await.unwrap();
+        world.archived(512).await;
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let size = async || {
+            let mut link = bench::store(world.engine()).read().await.unwrap();
+            let at = log::cursor(&mut link, "projection").await.unwrap();
+            (at.0, log::latest_index(&mut link).await.unwrap().0)
+        };
+        loop {
+            let (at, size) = size().await;
+            if at == size {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "projected {at} of {size}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let engine = world.engine();
+        let found = world.listed("measured issuing").await;
+        assert!(words.iter().all(|index| found.contains(index)), "{found:?}");
+        assert_eq!(found.len(), words.len() + 10);
+        let all = world.listed("").await;
+        let counted = engine.event_count(&world.context, &Filter::All).await.unwrap();
+        assert_eq!(counted.value, all.len() as u64);
+        let seen = engine.event_at(&world.context, LogIndex(100)).await.unwrap();
+        assert_eq!(seen.removed.unwrap().run, run.id);
+        engine.verify_log(&world.context).await.unwrap();
+        world.running.stop().await.unwrap();
+    });
 }
 
 on_each_backend!(rules_and_holds_that_cannot_work_are_refused, 2);

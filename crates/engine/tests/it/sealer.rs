@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chancery_engine::{Context, Engine, Settings, Stepped, bench};
 use chancery_event::{Environment, LogIndex};
-use chancery_store::{Fault, Link, Tampering, log};
+use chancery_store::log::{self, Sealed};
+use chancery_store::{Fault, Link, Tampering, Tx};
 use chancery_throwaway::on_each_backend;
 
 use crate::upload::{settings, start};
@@ -279,6 +280,41 @@ async fn a_copy_of_a_recorded_event_is_set_aside_and_the_log_goes_on() {
     assert_eq!(alarms, ["duplicate", "duplicate"]);
     drop(link);
     engine.verify_log(&Context::command_line(engine.environment())).await.unwrap();
+    stepped.kill().await;
+}
+
+on_each_backend!(a_copy_of_an_event_that_was_removed_is_set_aside_as_well, 2);
+
+async fn a_copy_of_an_event_that_was_removed_is_set_aside_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings =
+        Settings { allow_unencrypted_key: true, monitors: false, ..settings(dir.path()) };
+    let stepped = Stepped::open(settings, Environment::system()).await.unwrap();
+    let engine = stepped.engine().clone();
+    let store = bench::store(&engine);
+    stepped.seal().await.unwrap();
+    record(&engine, 3).await;
+    store.tamper(Tampering::CopiedPending).await.unwrap();
+    stepped.seal().await.unwrap();
+    assert_eq!(store.quarantined().await.unwrap(), 1);
+    // Retention takes all of them out of the database.
+    let events = log::range(&mut store.read().await.unwrap(), LogIndex(0), 1_000).await.unwrap();
+    let events: Vec<_> = events.into_iter().map(Sealed::into_event).collect();
+    let run = engine.environment().id();
+    let trim = store.transaction("trim", move |tx: &mut Tx| {
+        let events = events.clone();
+        Box::pin(async move { log::trim(tx, run, 0, &events).await })
+    });
+    trim.await.unwrap();
+    let size = log::state(&mut store.read().await.unwrap()).await.unwrap().size;
+    store.tamper(Tampering::ReplayedPending).await.unwrap();
+    stepped.seal().await.unwrap();
+    assert_eq!(store.quarantined().await.unwrap(), 2);
+    let mut link = store.read().await.unwrap();
+    for sealed in log::range(&mut link, LogIndex(size), 1_000).await.unwrap() {
+        assert_ne!(sealed.event().type_name, "certificate.uploaded", "sealed a second time");
+    }
+    drop(link);
     stepped.kill().await;
 }
 

@@ -27,7 +27,8 @@ CREATE TABLE intake_source (
     poll_at      BIGINT,                           -- when it is due
     poll_done_at BIGINT,                           -- when it was last answered
     poll_failing BIGINT NOT NULL,                  -- failures in a row
-    poll_error   TEXT COLLATE "C"                  -- why it failed last
+    poll_error   TEXT COLLATE "C",                 -- why it failed last
+    poll_newest_at BIGINT                          -- time of the newest event that came
 );
 
 -- Which events of a source are there already; kept for some months.

@@ -142,9 +142,10 @@ pub async fn drop_part(
         )
         .await?;
         // Nobody places a hold until this has ended.
-        if super::trim::holds_revision(&mut link, true).await? != holds {
+        if super::trim::holds_kept(&mut link).await? != holds {
             return Err(Error::Conflict("a legal hold"));
         }
+        crate::table::retention::still_runs(&mut link, run).await?;
         let removed = move_out(&mut link, part, run).await?;
         for (table, _) in TABLES {
             link.execute(format!("DROP TABLE {}", part.of(table)), Vec::new()).await?;
@@ -190,12 +191,16 @@ async fn move_out(link: &mut Link, part: Part, run: EventId) -> Result<u64, Erro
          SELECT MIN(log_index), MAX(log_index), '{run}' FROM (
              SELECT log_index, log_index - ROW_NUMBER() OVER (ORDER BY log_index) AS island
              {rows}) AS numbered GROUP BY island;
-         INSERT INTO removed_event (id, log_index) SELECT id, log_index {rows};"
+         INSERT INTO removed_event (id, log_index) SELECT id, log_index {rows} {};",
+        super::trim::KNOWN
     ));
-    let counted = format!("SELECT COUNT(*) AS n {rows}");
-    let removed = link.number(counted, Vec::new()).await?;
     if let Some(connection) = link.server() {
         connection.script(&sql).await?;
     }
+    // Of the rows of neighbours, which are few: asked for rows, a server has to answer soon.
+    let counted = "SELECT CAST(SUM(last_index - first_index + 1) AS BIGINT) AS n FROM removed_span
+                   WHERE run = $1 AND first_index >= $2 AND first_index < $3";
+    let removed =
+        link.number(counted, vec![crate::value::id(run), first.into(), end.into()]).await?;
     Ok(u64::try_from(removed).unwrap_or(0))
 }

@@ -118,13 +118,17 @@ pub async fn pending(link: &mut Link, limit: usize) -> Result<Vec<PendingRow>, E
     link.rows(sql, args![limit]).await?.into_iter().map(PendingRow::new).collect()
 }
 
-/// Which of these identifiers the log has.
+/// Which of these identifiers the log has, also where their events were removed from the database.
 pub async fn sealed_ids(link: &mut Link, ids: &[String]) -> Result<HashSet<String>, Error> {
     let mut known = HashSet::new();
     for few in ids.chunks(500) {
         let places = vec!["?"; few.len()].join(", ");
-        let sql = format!("SELECT id FROM event WHERE id IN ({places})");
-        let found = link.rows(sql, few.iter().map(SqlValue::from).collect()).await?;
+        let sql = format!(
+            "SELECT id FROM event WHERE id IN ({places})
+             UNION ALL SELECT id FROM removed_event WHERE id IN ({places})"
+        );
+        let values = few.iter().chain(few).map(SqlValue::from);
+        let found = link.rows(sql, values.collect()).await?;
         for row in &found {
             known.insert(row.text("id")?);
         }
@@ -148,10 +152,28 @@ pub async fn any_sealed_since(link: &mut Link, from: u64, ids: &[EventId]) -> Re
     Ok(false)
 }
 
+/// Whether any of these identifiers is that of an event that was removed from the database. Those
+/// of new events are greater than any of them, and cost one question.
+pub async fn any_removed(link: &mut Link, ids: &[EventId]) -> Result<bool, Error> {
+    let newest = link.row("SELECT MAX(id) AS id FROM removed_event", Vec::new()).await?;
+    let newest = newest.map(|row| row.maybe_text("id")).transpose()?.flatten();
+    let Some(newest) = newest else { return Ok(false) };
+    let old: Vec<String> = ids.iter().map(ToString::to_string).filter(|id| *id <= newest).collect();
+    for few in old.chunks(500) {
+        let places = vec!["?"; few.len()].join(", ");
+        let sql = format!("SELECT 1 AS n FROM removed_event WHERE id IN ({places}) LIMIT 1");
+        if link.number(sql, few.iter().map(SqlValue::from).collect()).await? == 1 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whether an event with this identifier is in the log, or waits to be sealed. It reads all that
 /// waits: for the rare caller that does not know what became of its commit.
 pub async fn is_recorded(link: &mut Link, id: EventId) -> Result<bool, Error> {
     let sql = "SELECT 1 AS n FROM event WHERE id = $1
+               UNION ALL SELECT 1 AS n FROM removed_event WHERE id = $1
                UNION ALL SELECT 1 AS n FROM pending_event WHERE event_id = $1 LIMIT 1";
     Ok(link.number(sql, vec![value::id(id)]).await? == 1)
 }

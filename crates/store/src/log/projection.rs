@@ -111,10 +111,11 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// The projection of events `from..`, which follow each other and which signed checkpoints
-    /// cover, for a store of this dialect.
+    /// The projection of events `from..` in order, which signed checkpoints cover, for a store of
+    /// this dialect. Between two that do not follow each other, events were removed: a log that
+    /// moved is projected anew.
     pub fn new(dialect: Dialect, from: LogIndex, events: &[(LogIndex, Arc<Event>)]) -> Self {
-        let to = LogIndex(from.0 + events.len() as u64);
+        let to = events.last().map_or(from, |(last, _)| LogIndex(last.0 + 1));
         let mut hours: BTreeMap<Bucket, i64> = BTreeMap::new();
         let mut spans: BTreeMap<i64, (LogIndex, LogIndex)> = BTreeMap::new();
         let mut rows = Rows::new(events.len());

@@ -15,6 +15,9 @@ use chancery_event::{Event, LogIndex, Timestamp};
 use super::projection::{Bucket, Rows, bucket, count};
 use crate::{Error, Link, Tx, args, value};
 
+/// An identifier that was removed before stays with its first place: a second event of it must not
+/// stop the run for ever.
+pub(super) const KNOWN: &str = "ON CONFLICT (id) DO NOTHING";
 /// A setting: counts the changes of legal holds.
 pub(crate) const HOLDS: &str = "legal_holds_revision";
 
@@ -33,17 +36,23 @@ pub struct Removal {
     pub at: Timestamp,
 }
 
-/// Which revision the legal holds have. With `keep`, nobody changes them until the transaction has
-/// ended.
-pub(crate) async fn holds_revision(link: &mut Link, keep: bool) -> Result<i64, Error> {
-    let lock = match link.dialect() {
-        crate::filter_sql::Dialect::Postgres if keep => "FOR SHARE",
-        _ => "",
-    };
-    let sql = format!("SELECT value FROM setting WHERE name = $1 {lock}");
-    let row = link.row(sql, args![HOLDS]).await?;
+/// Which revision the legal holds have.
+pub(crate) async fn holds_revision(link: &mut Link) -> Result<i64, Error> {
+    let row = link.row("SELECT value FROM setting WHERE name = $1", args![HOLDS]).await?;
     let text = row.map(|row| row.text("value")).transpose()?;
     Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// As [`holds_revision`], and nobody changes them until the transaction on a server has ended. Each
+/// of its statements must see what is committed by then.
+pub(super) async fn holds_kept(link: &mut Link) -> Result<i64, Error> {
+    // Before the first hold there is no row that could be locked. Whoever places that hold at this
+    // moment either has made the row, and is waited for here, or finds this one and waits.
+    let sql = "INSERT INTO setting (name, value) VALUES ($1, '0')
+               ON CONFLICT (name) DO NOTHING";
+    link.execute(sql, args![HOLDS]).await?;
+    link.execute("SELECT value FROM setting WHERE name = $1 FOR SHARE", args![HOLDS]).await?;
+    holds_revision(link).await
 }
 
 /// Removes events, all or none of them, as part of `run`.
@@ -60,7 +69,7 @@ pub async fn trim(
     if events.is_empty() {
         return Ok(());
     }
-    if holds_revision(tx, false).await? != holds {
+    if holds_revision(tx).await? != holds {
         return Err(Error::Conflict("a legal hold"));
     }
     let gone = (
@@ -96,7 +105,7 @@ pub async fn trim(
     uncount(tx, events).await?;
     let rows = events.iter().map(|(index, event)| vec![value::id(event.id), (*index).into()]);
     let rows = rows.collect();
-    tx.insert_many("INSERT INTO removed_event (id, log_index)", "", rows).await?;
+    tx.insert_many("INSERT INTO removed_event (id, log_index)", KNOWN, rows).await?;
     note_spans(tx, run, events).await
 }
 

@@ -59,6 +59,8 @@ pub struct PollCourse {
     pub failing: i64,
     /// Why it failed last.
     pub error: Option<String>,
+    /// Time of the newest event that came, as the other system tells it.
+    pub newest_at: Option<Timestamp>,
 }
 
 /// What one body adds to the figures of its source.
@@ -74,7 +76,7 @@ pub struct Tally {
 
 const COLUMNS: &str = "name, dialect, secret_hash, enabled, created_at, accepted, repeated,
      unknown, refused, last_at, last_problem, dropped, addresses, certificates, poll, poll_secrets,
-     poll_next, poll_turn, poll_at, poll_done_at, poll_failing, poll_error";
+     poll_next, poll_turn, poll_at, poll_done_at, poll_failing, poll_error, poll_newest_at";
 
 fn read(row: &Row) -> Result<Source, Error> {
     Ok(Source {
@@ -101,6 +103,7 @@ fn read(row: &Row) -> Result<Source, Error> {
             done_at: row.maybe_time("poll_done_at")?,
             failing: row.int("poll_failing")?,
             error: row.maybe_text("poll_error")?,
+            newest_at: row.maybe_time("poll_newest_at")?,
         },
     })
 }
@@ -137,24 +140,24 @@ pub async fn update(tx: &mut Tx, source: &Source) -> Result<bool, Error> {
     let sql = "UPDATE intake_source SET enabled = $2, secret_hash = $3, addresses = $4,
                certificates = $5, poll = $6, poll_secrets = $7, poll_next = $8,
                poll_turn = poll_turn + 1, poll_at = $9, poll_failing = $10, poll_error = $11,
-               poll_done_at = $12 WHERE name = $1";
+               poll_done_at = $12, poll_newest_at = $13 WHERE name = $1";
     let Source { name, enabled, secret_hash, addresses, certificates, .. } = source;
     let Source { poll, poll_secrets, course, .. } = source;
     let mut values = args![name, *enabled, *secret_hash, addresses, certificates];
     values.extend(args![poll.as_deref(), poll_secrets.as_deref(), course.next.as_deref()]);
     values.extend(args![course.due_at, course.failing, course.error.as_deref()]);
-    values.extend(args![course.done_at]);
+    values.extend(args![course.done_at, course.newest_at]);
     Ok(tx.execute(sql, values).await? == 1)
 }
 
 /// Books what came of fetching from a source, if nobody booked anything since `course.turn`.
 pub async fn book(tx: &mut Tx, name: &str, course: &PollCourse) -> Result<bool, Error> {
     let sql = "UPDATE intake_source SET poll_next = $3, poll_turn = poll_turn + 1, poll_at = $4,
-               poll_done_at = $5, poll_failing = $6, poll_error = $7
+               poll_done_at = $5, poll_failing = $6, poll_error = $7, poll_newest_at = $8
                WHERE name = $1 AND poll_turn = $2";
-    let PollCourse { next, turn, due_at, done_at, failing, error } = course;
+    let PollCourse { next, turn, due_at, done_at, failing, error, newest_at } = course;
     let mut values = args![name, *turn, next.as_deref(), *due_at, *done_at, *failing];
-    values.extend(args![error.as_deref()]);
+    values.extend(args![error.as_deref(), *newest_at]);
     Ok(tx.execute(sql, values).await? == 1)
 }
 

@@ -180,7 +180,7 @@ pub async fn holds(link: &mut Link) -> Result<Vec<Hold>, Error> {
 /// The legal holds that last, and the revision by which removing is checked against them.
 pub async fn lasting_holds(link: &mut Link) -> Result<(Vec<Hold>, i64), Error> {
     // In this order: a hold that comes in between makes the revision too old, never too new.
-    let revision = crate::log::holds_revision(link, false).await?;
+    let revision = crate::log::holds_revision(link).await?;
     let sql = format!("SELECT {HOLD} FROM legal_hold WHERE released_at IS NULL ORDER BY name");
     let holds =
         link.rows(sql, Vec::new()).await?.iter().map(read_hold).collect::<Result<_, _>>()?;
@@ -188,7 +188,7 @@ pub async fn lasting_holds(link: &mut Link) -> Result<(Vec<Hold>, i64), Error> {
 }
 
 async fn count_up(tx: &mut Tx) -> Result<(), Error> {
-    let revision = crate::log::holds_revision(tx, false).await?;
+    let revision = crate::log::holds_revision(tx).await?;
     setting::put(tx, HOLDS, &(revision + 1).to_string()).await
 }
 
@@ -252,10 +252,31 @@ pub async fn begin(tx: &mut Tx, run: &Run) -> Result<(), Error> {
     tx.execute(sql, args![KEPT]).await.map(|_| ())
 }
 
+/// Refuses if a run is over: who took over from its runner has said so. On a server the run stays
+/// as it is until the transaction has ended.
+pub(crate) async fn still_runs(link: &mut Link, run: EventId) -> Result<(), Error> {
+    let sql = format!(
+        "SELECT COUNT(*) AS n FROM (SELECT id FROM retention_run
+         WHERE id = $1 AND state = 'running' {}) AS open",
+        link.dialect().sharing()
+    );
+    match link.number(sql, vec![value::id(run)]).await? {
+        1 => Ok(()),
+        _ => Err(OVER),
+    }
+}
+
+/// Somebody ended the run, whose runner was taken for dead.
+const OVER: Error = Error::Conflict("the run of retention");
+
 /// Writes down how far a run is, or how it ended.
+///
+/// # Errors
+/// [`Error::Conflict`] if somebody ended it: nothing of this transaction may be kept.
 pub async fn note(tx: &mut Tx, run: &Run) -> Result<(), Error> {
     let sql = "UPDATE retention_run SET state = $2, ended_at = $3, removed = $4, held = $5,
-               first_index = $6, last_index = $7, message = $8 WHERE id = $1";
+               first_index = $6, last_index = $7, message = $8
+               WHERE id = $1 AND state = 'running'";
     let mut values = vec![value::id(run.id)];
     values.extend(args![
         &run.state,
@@ -266,16 +287,26 @@ pub async fn note(tx: &mut Tx, run: &Run) -> Result<(), Error> {
         run.last_index,
         run.message.as_deref()
     ]);
-    tx.execute(sql, values).await.map(|_| ())
+    match tx.execute(sql, values).await? {
+        1 => Ok(()),
+        _ => Err(OVER),
+    }
 }
 
 /// Ends runs that nobody ended: their runner died. Answers them.
 pub async fn end_broken(tx: &mut Tx, now: Timestamp) -> Result<Vec<Run>, Error> {
-    let sql = format!(
-        "UPDATE retention_run SET state = 'failed', ended_at = $1, message = 'it broke off'
-         WHERE state = 'running' RETURNING {RUN}"
-    );
-    tx.execute_returning(sql, args![now]).await?.iter().map(read_run).collect()
+    let sql = format!("SELECT {RUN} FROM retention_run WHERE state = 'running' ORDER BY id");
+    let found = tx.rows(sql, Vec::new()).await?;
+    let mut runs = found.iter().map(read_run).collect::<Result<Vec<_>, _>>()?;
+    for run in &mut runs {
+        // It died before it could write down what it removed last.
+        let (removed, first, last) = crate::log::removed_by(tx, run.id).await?;
+        (run.removed, run.first_index, run.last_index) = (removed, first, last);
+        (run.state, run.ended_at) = ("failed".to_owned(), Some(now));
+        run.message = Some("it broke off".to_owned());
+        note(tx, run).await?;
+    }
+    Ok(runs)
 }
 
 /// Runs, newest first.
@@ -285,7 +316,8 @@ pub async fn runs(link: &mut Link, limit: usize) -> Result<Vec<Run>, Error> {
 }
 
 /// The first log index that somebody still needs, and who: consumers with a cursor, destinations,
-/// deliveries that wait. Behind the smallest of them nothing may be removed.
+/// deliveries that wait, notifications that are not decided, held back or may go up a level. Behind
+/// the smallest of them nothing may be removed.
 pub async fn needed(link: &mut Link) -> Result<Vec<(String, LogIndex)>, Error> {
     let sql = "SELECT 'the ' || name AS who, next_index AS place FROM log_cursor
                UNION ALL
@@ -293,6 +325,16 @@ pub async fn needed(link: &mut Link) -> Result<Vec<(String, LogIndex)>, Error> {
                UNION ALL
                SELECT 'a delivery to ' || destination, MIN(first_index) FROM delivery
                WHERE state = 'waiting' AND first_index IS NOT NULL GROUP BY destination
+               UNION ALL
+               SELECT 'a notification through ' || profile, MIN(place) FROM (
+                   SELECT profile, coalesce(log_index, (SELECT e.log_index FROM event e
+                       WHERE e.id = c.event_id)) AS place
+                   FROM notification_call c WHERE state = 'waiting' OR id IN (
+                       SELECT call FROM escalation WHERE state = 'waiting')
+                   UNION ALL
+                   SELECT profile, coalesce(log_index, (SELECT e.log_index FROM event e
+                       WHERE e.id = n.event_id)) FROM notice n WHERE decision = 'held') AS open
+               WHERE place IS NOT NULL GROUP BY profile
                ORDER BY place, who";
     let rows = link.rows(sql, Vec::new()).await?;
     rows.iter().map(|row| Ok((row.text("who")?, LogIndex(row.count("place")?)))).collect()

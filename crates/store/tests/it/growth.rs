@@ -1,13 +1,31 @@
-//! Parts of the log are made ahead and hold whatever comes, on a server.
+//! Parts of the log are made ahead and hold whatever comes, on a server; and nobody drops one past
+//! a legal hold.
 
-use chancery_event::{Origin, Severity, Verdict};
-use chancery_store::Tx;
+use chancery_event::{Environment, Event, Origin, Severity, Timestamp, Verdict};
 use chancery_store::log::{self, Part};
-use chancery_throwaway::{Backend, on_each_backend};
+use chancery_store::table::retention::{self, Hold, Run};
+use chancery_store::{Error, Settings, Store, Tx};
+use chancery_throwaway::{Backend, on_each_backend, run, server};
 
 use crate::log::{NOW, Sketch, certificate, environment, seal};
 
 on_each_backend!(parts_are_made_ahead_of_the_log);
+
+/// So many events, one a microsecond.
+fn sketched(environment: &Environment, count: u64) -> Vec<Event> {
+    let sketch = |number: u64| Sketch {
+        event_type: "certificate.uploaded",
+        severity: Severity::Info,
+        result: Verdict::Success,
+        origin: Origin::Api,
+        time: NOW + i64::try_from(number).unwrap(),
+        actor: None,
+        ip: None,
+        targets: vec![certificate(number % 5)],
+        message: None,
+    };
+    (0..count).map(|number| sketch(number).event(environment, None)).collect()
+}
 
 async fn parts_are_made_ahead_of_the_log() {
     let (_place, store) = crate::store().await;
@@ -16,20 +34,7 @@ async fn parts_are_made_ahead_of_the_log() {
     });
     narrow.await.unwrap();
     let environment = environment(1);
-    let sketched = |count: u64| -> Vec<_> {
-        let sketch = |number: u64| Sketch {
-            event_type: "certificate.uploaded",
-            severity: Severity::Info,
-            result: Verdict::Success,
-            origin: Origin::Api,
-            time: NOW + i64::try_from(number).unwrap(),
-            actor: None,
-            ip: None,
-            targets: vec![certificate(number % 5)],
-            message: None,
-        };
-        (0..count).map(|number| sketch(number).event(&environment, None)).collect()
-    };
+    let sketched = |count: u64| sketched(&environment, count);
     seal(&store, 0, sketched(100)).await;
     let parts = async || log::parts(&mut store.read().await.unwrap()).await.unwrap();
     let first = Part { first: 0, end: 256 };
@@ -55,4 +60,111 @@ async fn parts_are_made_ahead_of_the_log() {
     }
     drop(link);
     store.close().await;
+}
+
+/// The first hold there ever is must stop a part that is being dropped as any later one does.
+#[test]
+fn a_part_and_the_first_hold_wait_for_each_other() {
+    run(Backend::Postgres, 2, async {
+        let name = server().database(None);
+        let settings = Settings::postgres(server().url(&name).parse().unwrap());
+        let store = Store::open(&settings).await.unwrap();
+        let narrow = store.transaction("narrow", |tx: &mut Tx| {
+            Box::pin(async move { log::set_width(tx, 256).await })
+        });
+        narrow.await.unwrap();
+        seal(&store, 0, sketched(&environment(1), 300)).await;
+        let work = begin(&store).await;
+        let part = log::parts(&mut store.read().await.unwrap()).await.unwrap()[0];
+        // A reader of the part: whoever drops it waits for that, in the middle of its transaction.
+        let mut reader = std::process::Command::new("/bin/sh");
+        reader.arg("-c").arg(psql_reading(&name)).stdin(std::process::Stdio::piped());
+        let mut reader = reader.spawn().unwrap();
+        waiting(&name, "pid <> pg_backend_pid() AND mode = 'AccessShareLock' AND granted").await;
+        let other = Store::open(&settings).await.unwrap();
+        let dropping = tokio::spawn(async move { log::drop_part(&other, part, work.id, 0).await });
+        waiting(&name, "mode = 'AccessExclusiveLock' AND NOT granted").await;
+        let placing = tokio::spawn({
+            let store = store.clone();
+            async move { place(&store).await }
+        });
+        waiting(&name, "locktype = 'transactionid' AND NOT granted").await;
+        assert!(!placing.is_finished(), "the hold waits for who drops the part");
+        drop(reader.stdin.take());
+        reader.wait().unwrap();
+        // Either the part is gone and the hold came after it, or readers took too long.
+        let dropped = dropping.await.unwrap();
+        assert!(matches!(dropped, Ok(256) | Err(Error::Unavailable(_))), "{dropped:?}");
+        placing.await.unwrap().unwrap();
+        // From now on the revision is another one.
+        let parts = log::parts(&mut store.read().await.unwrap()).await.unwrap();
+        let late = log::drop_part(&store, parts[0], work.id, 0).await;
+        assert!(matches!(late, Err(Error::Conflict("a legal hold"))), "{late:?}");
+        store.close().await;
+    });
+}
+
+/// A session that reads the first part and keeps it until its input ends.
+fn psql_reading(database: &str) -> String {
+    let programs = chancery_throwaway::programs().unwrap();
+    let url = server().url(database);
+    let begin = "BEGIN; SELECT COUNT(*) FROM event WHERE log_index < 256;";
+    format!("(echo '{begin}'; cat) | {}/psql -q '{url}' > /dev/null", programs.display())
+}
+
+/// Waits until a lock is as described.
+async fn waiting(database: &str, what: &str) {
+    let sql = format!(
+        "SELECT COUNT(*) FROM pg_locks WHERE {what} AND (database IS NULL OR database =
+         (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    );
+    for _ in 0..400 {
+        if server().sql(database, &sql) != "0" {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("nobody waits: {what}");
+}
+
+async fn begin(store: &Store) -> Run {
+    let run = Run {
+        id: environment(2).id(),
+        rule: "old".to_owned(),
+        rule_version: 1,
+        rule_text: "every event".to_owned(),
+        state: "running".to_owned(),
+        started_at: Timestamp::from_micros(NOW),
+        ended_at: None,
+        removed: 0,
+        held: 0,
+        first_index: None,
+        last_index: None,
+        message: None,
+    };
+    let begun = run.clone();
+    let begun = store.transaction("begin", move |tx: &mut Tx| {
+        let run = begun.clone();
+        Box::pin(async move { retention::begin(tx, &run).await })
+    });
+    begun.await.unwrap();
+    run
+}
+
+async fn place(store: &Store) -> Result<(), Error> {
+    let hold = Hold {
+        name: "case".to_owned(),
+        filter: "index>=0".to_owned(),
+        reason: "a court".to_owned(),
+        placed_by: "system".to_owned(),
+        placed_at: Timestamp::from_micros(NOW),
+        released_by: None,
+        released_at: None,
+    };
+    store
+        .transaction("place", move |tx: &mut Tx| {
+            let hold = hold.clone();
+            Box::pin(async move { retention::place(tx, &hold).await })
+        })
+        .await
 }

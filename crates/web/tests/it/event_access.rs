@@ -209,3 +209,48 @@ async fn who_is_scoped_cannot_have_events_carried_past_the_scope() {
         .expect(403);
     world.server.finish().await;
 }
+
+#[tokio::test]
+async fn a_scope_is_judged_by_all_of_an_event() {
+    let world = World::open(Role::Viewer).await;
+    // A viewer does not see who acted; the scope asks for that all the same.
+    let others = json!({ "events": "scoped", "filter": "family:certificate -actor:admin" });
+    world.set(others, 204).await;
+    let list = world.ask("/api/v1/events?limit=500").await.expect(200).json();
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(0), "{list}");
+    for index in [world.inside, world.outside] {
+        for path in ["", "/entry", "/proof"] {
+            world.ask(&format!("/api/v1/events/{index}{path}")).await.expect(404);
+        }
+    }
+    let own = json!({ "events": "scoped", "filter": "family:certificate actor:admin" });
+    world.set(own, 204).await;
+    let text = world.ask(&format!("/api/v1/events/{}", world.inside)).await.expect(200).text();
+    assert!(!text.contains("\"admin\""), "{text}");
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn previews_and_entries_tell_nothing_past_a_scope() {
+    let world = World::open(Role::Auditor).await;
+    let of_outside = world.server.get(&format!("/api/v1/events/{}", world.outside)).send().await;
+    let event = of_outside.expect(200).json()["event"]["id"].as_str().unwrap().to_owned();
+    let post = |path: &str, body: Value| {
+        world.server.call(Method::POST, path).bearer(&world.token).json(&body).send()
+    };
+    let retention = json!({ "filter": "subject:out.example.org", "after_days": 1 });
+    let notification = json!({ "event": event, "body": { "recipients": ["default"] } });
+    let why = format!("/api/v1/notices/why?event={event}&account={}", world.account);
+    let entries = "/log/tile/entries/000.p/1";
+    for (access, status) in [
+        (json!({ "events": "all" }), [200, 200, 200, 200]),
+        (json!({ "events": "scoped", "paths": ["/prod"] }), [403, 403, 404, 403]),
+    ] {
+        world.set(access, 204).await;
+        post("/api/v1/retention/preview", retention.clone()).await.expect(status[0]);
+        post("/api/v1/notifications/preview", notification.clone()).await.expect(status[1]);
+        world.ask(&why).await.expect(status[2]);
+        world.ask(entries).await.expect(status[3]);
+    }
+    world.server.finish().await;
+}

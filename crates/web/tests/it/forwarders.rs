@@ -90,6 +90,7 @@ async fn trials_switching_replay_rotation_and_deletion() {
     let new = json!({ "name": "soc", "body": webhook(&receiver) });
     server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
     let at = |what: &str| format!("/api/v1/forwarders/soc/{what}");
+    server.settle().await;
     let trial = server.post(&at("test")).send().await.expect(200).json();
     assert_eq!((&trial["delivered"], &trial["status"]), (&json!(true), &json!(200)));
     receiver.behave(Manner::Status(302, "location: http://127.0.0.1:1/\r\n"));

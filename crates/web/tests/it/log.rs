@@ -113,6 +113,11 @@ async fn a_backup_is_asked_for_and_recorded() {
     call.send().await.expect(403);
     let queued = server.post("/api/v1/backups").send().await.expect(202);
     let job = ended(&server, queued.header("location")).await;
+    if server.engine().settings().database.is_some() {
+        assert_eq!(job["state"], "failed", "{job}");
+        assert!(job["error"].as_str().unwrap().contains("pg_dump"), "{job}");
+        return server.finish().await;
+    }
     assert_eq!(job["state"], "success", "{job}");
     let directory = std::path::PathBuf::from(job["result"]["directory"].as_str().unwrap());
     assert!(directory.join("chancery.db").is_file() && directory.join("keys/log.vkey").is_file());

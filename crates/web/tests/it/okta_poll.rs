@@ -120,6 +120,10 @@ impl Timed {
 
     /// An answer with one event.
     fn event(&self, id: &str, link: &str) -> Manner {
+        self.event_of(id, link, "2026-11-20T08:00:00.123Z")
+    }
+
+    fn event_of(&self, id: &str, link: &str, published: &str) -> Manner {
         let headers = match link {
             "" => String::new(),
             path => {
@@ -127,7 +131,7 @@ impl Timed {
             }
         };
         let body = json!([{ "uuid": id, "eventType": "pki.cert.revoke",
-            "published": "2026-11-20T08:00:00.123Z", "outcome": { "result": "SUCCESS" } }]);
+            "published": published, "outcome": { "result": "SUCCESS" } }]);
         Manner::Says(200, headers, body.to_string())
     }
 }
@@ -211,5 +215,52 @@ async fn a_refused_token_is_an_alert_and_a_page_elsewhere_is_not_followed() {
     .await;
     let connected = found(&world.server, "type:third_party.connect outcome:success").await;
     assert_eq!(connected.len(), 1, "{connected:?}");
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn a_place_that_is_lost_costs_nothing_of_a_backlog() {
+    let mut world = timed(Manner::Status(401, "")).await;
+    until(&world.server, "it failed", |source| source["poll"]["failures"] == 1).await;
+    // Half a year to catch up with; the first pages are from its beginning.
+    let behind = world.server.now().plus(-150 * Timestamp::DAY);
+    let since = world.server.now().plus(-180 * Timestamp::DAY).to_string();
+    let poll = json!({ "poll": { "url": format!("http://127.0.0.1:{}", world.receiver.port),
+        "token": "00secret", "every_s": 60, "since": since } });
+    let page = world.event_of("b1", "/api/v1/logs?after=b1", &behind.to_string());
+    world.receiver.behave(page);
+    world.server.patch("/api/v1/intake-sources/okta").json(&poll).send().await.expect(204);
+    world.pass(60).await;
+    until(&world.server, "a page came", |source| source["accepted"] == 1).await;
+    // The other system forgets the place.
+    world.receiver.behave(Manner::Status(400, ""));
+    world.pass(60).await;
+    until(&world.server, "it is refused", |source| source["poll"]["failures"] == 1).await;
+    let before = world.receiver.received().len();
+    world.receiver.behave(Manner::Says(200, String::new(), "[]".to_owned()));
+    world.pass(600).await;
+    let received = world.receiver.wait_for(before + 1).await;
+    let asked = &received[before].line;
+    let since = asked.split("since=").nth(1).unwrap_or_else(|| panic!("{asked}"));
+    let since = since.split(['&', ' ']).next().unwrap().replace("%3A", ":");
+    let since: Timestamp = since.parse().unwrap_or_else(|_| panic!("{asked}"));
+    assert!(since < behind && behind.since(since) < Timestamp::HOUR, "{asked}");
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn a_page_that_leads_to_itself_is_not_asked_for_without_end() {
+    let mut world = timed(Manner::Well).await;
+    until(&world.server, "it failed", |source| source["poll"]["failures"] == 1).await;
+    world.receiver.behave(world.event("e1", "/api/v1/logs?after=e1"));
+    world.pass(60).await;
+    // The second page leads to itself, and has the same event every time.
+    let source = until(&world.server, "it came again", |source| source["repeated"] == 1).await;
+    assert_eq!(source["accepted"], 1, "{source}");
+    world.server.settle().await;
+    let after = world.receiver.received().len();
+    assert_eq!(after, 3, "one that failed, the first page, and the second once");
+    world.pass(61).await;
+    world.receiver.wait_for(after + 1).await;
     world.server.finish().await;
 }
