@@ -318,10 +318,7 @@ impl Engine {
         check_first(&settings)?;
         let store = Store::open(&settings.store()).await?;
         let keys = keys_of(&store, &settings, &environment).await?;
-        if settings.restored.is_none() {
-            crate::remembered::compare(&store, &settings.data_dir).await?;
-        }
-        let known = Arc::new(Known::of(&mut store.read().await?).await?);
+        let known = known_of(&store, &settings).await?;
         let health = Arc::new(Health::default());
         health.stopped_elsewhere(known.halt().map(|halt| halt.told()));
         let desk = Arc::new(Desk {
@@ -372,14 +369,7 @@ impl Engine {
             reach_memory: crate::notification::coverage::Memory::default(),
             monitor_ahead: crate::monitor::enrolment::Ahead::default(),
         }));
-        if let Some(restored) = &engine.settings().restored {
-            // Before any loop runs: whoever dies here has lost nothing of what is known.
-            let context = Context::command_line(engine.environment());
-            engine.note_restore(&context, restored).await?;
-            let known = &engine.0.known;
-            known.look(&mut engine.link().await?).await?;
-            engine.health().stopped_elsewhere(known.halt().map(|halt| halt.told()));
-        }
+        engine.note_restored().await?;
         let one_time_password = engine.first_start(keys.created).await?;
         let mut agenda = engine.settings().monitors.then(Agenda::default);
         if let Some(agenda) = &mut agenda {
@@ -390,6 +380,17 @@ impl Engine {
             }
         }
         Ok(Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped })
+    }
+
+    /// Records that the data was put back, before any loop runs: whoever dies here has lost nothing
+    /// of what is known.
+    async fn note_restored(&self) -> Result<(), Error> {
+        let Some(restored) = &self.settings().restored else { return Ok(()) };
+        self.note_restore(&Context::command_line(self.environment()), restored).await?;
+        let known = &self.0.known;
+        known.look(&mut self.link().await?).await?;
+        self.health().stopped_elsewhere(known.halt().map(|halt| halt.told()));
+        Ok(())
     }
 
     /// This node's view of a lease.
@@ -556,6 +557,14 @@ impl Engine {
             uptime_seconds: self.0.started.elapsed().as_secs(),
         })
     }
+}
+
+/// What this node knows was sealed, after the database was compared with it.
+async fn known_of(store: &Store, settings: &Settings) -> Result<Arc<Known>, StartError> {
+    if settings.restored.is_none() {
+        crate::remembered::compare(store, &settings.data_dir).await?;
+    }
+    Ok(Arc::new(Known::of(&mut store.read().await?).await?))
 }
 
 /// What can be refused before anything is made.

@@ -152,8 +152,8 @@ impl Scribe {
         self.operation.or(self.context.cause)
     }
 
-    /// The same scribe, for what an event recorded before has caused outside of any operation; behind
-    /// that event stand `depth` others (invariant 9). Without a cause it is the same.
+    /// The same scribe, for what an event recorded before has caused outside of any operation;
+    /// behind that event stand `depth` others (invariant 9). Without a cause it is the same.
     pub(crate) fn because_of(&self, cause: Option<EventId>, depth: u16) -> Self {
         let mut scribe = self.clone();
         if cause.is_some() {

@@ -3,8 +3,8 @@
 use chancery_event::id::{AccountId, TokenId};
 use chancery_event::types::account as types;
 use chancery_event::{Target, TargetKind, Timestamp};
-use chancery_store::Tx;
 use chancery_store::table::{account, token};
+use chancery_store::{Link, Tx};
 
 use super::account::is_over;
 use super::session::{random_text, sha256};
@@ -96,8 +96,7 @@ impl Engine {
             Ok((wished?.ok_or_else(nobody)?, role?))
         });
         let (operation, (account_id, role)) = ready(operation, checked).await?;
-        let (caller, maker) = (context.role, context.token_id());
-        let is_own = Some(account_id) == own;
+        let (caller, maker, is_own) = (context.role, context.token_id(), own == Some(account_id));
         operation
             .run(move |tx, scribe| {
                 let (new, attempt) = (new.clone(), attempt.clone());
@@ -106,15 +105,8 @@ impl Engine {
                     let account = account.ok_or_else(|| Error::not_found("account", account_id))?;
                     let now = scribe.now();
                     let role = granted(&account, role, caller, now)?;
-                    let ends = now.plus(i64::from(new.days) * Timestamp::DAY);
-                    // A token does not outlast its account.
-                    let ends = account.expires_at.map_or(ends, |end| end.min(ends));
-                    // … and cannot make itself last longer.
-                    let made_by = match maker {
-                        Some(id) => token::find(tx, id).await?,
-                        None => None,
-                    };
-                    let limit = made_by.as_ref().filter(|_| is_own).map(|token| token.expires_at);
+                    let wish = now.plus(i64::from(new.days) * Timestamp::DAY);
+                    let expires_at = end(tx, &account, maker.filter(|_| is_own), wish).await?;
                     let secret = format!("chy_{}", random_text(scribe.environment()));
                     let row = token::Token {
                         id: scribe.environment().id::<TokenId>(),
@@ -123,7 +115,7 @@ impl Engine {
                         account: account_id,
                         role: role.as_str().to_owned(),
                         created_at: now,
-                        expires_at: limit.map_or(ends, |limit| limit.min(ends)),
+                        expires_at,
                         revoked_at: None,
                         used_at: None,
                         made_by: maker,
@@ -215,6 +207,22 @@ impl Engine {
             })
             .collect())
     }
+}
+
+/// When a token ends: it does not outlast its account, and one that a token made for its own
+/// account does not outlast that one.
+async fn end(
+    link: &mut Link,
+    account: &account::Account,
+    maker: Option<TokenId>,
+    wish: Timestamp,
+) -> Result<Timestamp, Error> {
+    let made_by = match maker {
+        Some(id) => token::find(link, id).await?,
+        None => None,
+    };
+    let limits = [account.expires_at, made_by.map(|token| token.expires_at)];
+    Ok(limits.into_iter().flatten().fold(wish, std::cmp::min))
 }
 
 /// The account that a text names.

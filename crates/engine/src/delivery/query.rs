@@ -249,8 +249,8 @@ impl Engine {
         }
     }
 
-    /// The query narrowed to what the caller may see; `None`: to nothing. Deliveries tell of events,
-    /// so who may not see all of those sees none of these.
+    /// The query narrowed to what the caller may see; `None`: to nothing. Deliveries tell of
+    /// events, so who may not see all of those sees none of these.
     async fn within_sight(
         &self,
         context: &Context,

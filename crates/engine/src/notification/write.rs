@@ -219,8 +219,8 @@ impl Work {
         )
     }
 
-    /// The alert that the event has raised itself: the bell rings with it, and not with a second one
-    /// for the same cause. Words of the action's own have an alert of their own.
+    /// The alert that the event has raised itself: the bell rings with it, and not with a second
+    /// one for the same cause. Words of the action's own have an alert of their own.
     async fn joined(&self, tx: &mut Tx, case: &Case) -> Result<Option<Alert>, Error> {
         if !(case.call.title.is_empty() && case.call.message.is_empty()) {
             return Ok(None);

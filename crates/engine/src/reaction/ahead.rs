@@ -4,7 +4,8 @@
 //!
 //! Nothing is carried out, so that a step does not change what comes after it. The alerts that
 //! monitors and steps would raise are followed: their events meet the triggers as well. Changes of
-//! status, and of what steps would place elsewhere, are not. Silences are those of now. Nothing is kept but the fact that something was tried.
+//! status, and of what steps would place elsewhere, are not. Silences are those
+//! of now. Nothing is kept but the fact that something was tried.
 
 mod caused;
 mod reach;

@@ -220,6 +220,9 @@ impl Engine {
     /// The caller may not see them.
     pub async fn evaluation_count(&self, context: &Context, filter: &Filter) -> Result<u64, Error> {
         context.require(Permission::AutomationRead)?;
+        if !self.sees_all_events(context).await? {
+            return Ok(0);
+        }
         let schema = evaluation_schema();
         let mut link = self.link().await?;
         Ok(self.search(filter, &schema).count(&mut link, u64::from(u32::MAX)).await?)

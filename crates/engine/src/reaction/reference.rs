@@ -1,5 +1,5 @@
-//! Names that a filter holds: which group, RA profile or owner it asks for. They are names, so whoever
-//! takes one away or gives it another asks here first.
+//! Names that a filter holds: which group, RA profile or owner it asks for. They are names, so
+//! whoever takes one away or gives it another asks here first.
 //!
 //! A filter is read as it was written, not parsed: what it means is not the question, and a filter
 //! that cannot be read any more still names what it names.

@@ -59,6 +59,29 @@ async fn size(engine: &Engine) -> u64 {
     }
 }
 
+/// The loss is recorded on one node: both go on, and the log says what happened.
+async fn goes_on([one, two]: [&Path; 2], url: &str, restored: Restored) {
+    let short = restored.log_size;
+    let first = start(one, url, Some(restored)).await;
+    let second = start(two, url, None).await;
+    let engine = second.engine();
+    record(engine, 3).await;
+    assert!(engine.settle(PATIENCE).await);
+    assert_eq!(engine.health().sealing_stopped(), None);
+    engine.verify_log(&Context::command_line(engine.environment())).await.unwrap();
+    let mut link = bench::store(engine).read().await.unwrap();
+    let events = log::range(&mut link, LogIndex(short), 10_000).await.unwrap();
+    drop(link);
+    let of_type = |name: &str| events.iter().filter(|e| e.event().type_name == name).count();
+    assert_eq!(of_type("log.restore"), 1);
+    // One node tells it, for all of them; once for each time.
+    assert_eq!(of_type("log.seal_stopped"), 1);
+    let stop = events.iter().find(|e| e.event().type_name == "log.seal_stopped").unwrap();
+    assert_eq!(stop.event().detail["stopped_by"], "log_lost");
+    first.stop().await.unwrap();
+    second.stop().await.unwrap();
+}
+
 #[test]
 fn running_nodes_do_not_continue_a_log_that_lost_its_end() {
     run(Backend::Postgres, 2, async {
@@ -124,24 +147,7 @@ fn running_nodes_do_not_continue_a_log_that_lost_its_end() {
         let published = kept.into_iter().max_by_key(|kept| kept.unwrap().0).unwrap();
         assert_eq!(published.unwrap().0, whole);
         let restored = Restored { log_size: short, published };
-        let first = start(one.path(), &url, Some(restored)).await;
-        let second = start(two.path(), &url, None).await;
-        let engine = second.engine();
-        record(engine, 3).await;
-        assert!(engine.settle(PATIENCE).await);
-        assert_eq!(engine.health().sealing_stopped(), None);
-        engine.verify_log(&Context::command_line(engine.environment())).await.unwrap();
-        let mut link = bench::store(engine).read().await.unwrap();
-        let events = log::range(&mut link, LogIndex(short), 10_000).await.unwrap();
-        drop(link);
-        let of_type = |name: &str| events.iter().filter(|e| e.event().type_name == name).count();
-        assert_eq!(of_type("log.restore"), 1);
-        // One node tells it, for all of them; once for each time.
-        assert_eq!(of_type("log.seal_stopped"), 1);
-        let stop = events.iter().find(|e| e.event().type_name == "log.seal_stopped").unwrap();
-        assert_eq!(stop.event().detail["stopped_by"], "log_lost");
-        first.stop().await.unwrap();
-        second.stop().await.unwrap();
+        goes_on([one.path(), two.path()], &url, restored).await;
         server().remove(&copy);
     });
 }

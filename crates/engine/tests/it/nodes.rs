@@ -295,6 +295,23 @@ impl Clock for Off {
     }
 }
 
+/// A run of a monitor that has begun.
+fn run_of(engine: &Engine, name: &str, started_at: Timestamp) -> task::Run {
+    task::Run {
+        id: engine.environment().id(),
+        class: "monitor".to_owned(),
+        name: name.to_owned(),
+        version: 1,
+        due_at: None,
+        started_at,
+        ended_at: None,
+        state: "running".to_owned(),
+        counts: task::Counts { reasons: "{}".to_owned(), ..task::Counts::default() },
+        message: None,
+        job: None,
+    }
+}
+
 #[test]
 fn a_node_whose_clock_is_off_takes_nobodys_lease() {
     on_server(async {
@@ -311,19 +328,7 @@ fn a_node_whose_clock_is_off_takes_nobodys_lease() {
         let store = bench::store(first.engine());
         // What a node holds that works at it: a monitor for some minutes, a job for an hour.
         let term = Term::of(store.shared_time().unwrap(), 9 * 60 * Timestamp::SECOND);
-        let run = task::Run {
-            id: first.engine().environment().id(),
-            class: "monitor".to_owned(),
-            name: name.clone(),
-            version: 1,
-            due_at: None,
-            started_at: term.from,
-            ended_at: None,
-            state: "running".to_owned(),
-            counts: task::Counts { reasons: "{}".to_owned(), ..task::Counts::default() },
-            message: None,
-            job: None,
-        };
+        let run = run_of(first.engine(), &name, term.from);
         let claimed = store.transaction("claim", move |tx: &mut Tx| {
             let (token, run) = (token.clone(), run.clone());
             Box::pin(async move { task::begin(tx, &token, &run, term).await })

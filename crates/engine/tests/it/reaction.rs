@@ -131,6 +131,22 @@ async fn a_trigger_places_a_certificate_and_says_why() {
     running.stop().await.unwrap();
 }
 
+/// What is kept out of the inventory has no owner, and no job can be about it.
+async fn kept_out_has_no_owner_and_no_job(engine: &Engine) {
+    for step in [
+        json!({ "step": "start_job", "job": "certificate.validate" }),
+        json!({ "step": "notify", "to": "owner", "title": "x" }),
+    ] {
+        let kept_out =
+            json!({ "event_types": ["certificate.uploaded"], "actions": ["b"], "ignore": true });
+        let objects =
+            [(Class::Action, "b", action(json!([step]))), (Class::Trigger, "k", kept_out)];
+        let error = save(engine, &objects).await.unwrap_err();
+        let Error::Invalid { field, message } = error else { panic!("{error}") };
+        assert_eq!(field, "trigger/k#/actions/0", "{message}");
+    }
+}
+
 chancery_throwaway::on_each_backend!(what_can_never_work_is_refused_at_its_place, 2);
 
 async fn what_can_never_work_is_refused_at_its_place() {
@@ -188,19 +204,7 @@ async fn what_can_never_work_is_refused_at_its_place() {
         let Error::Invalid { field, message } = error else { panic!("{object:?}: {error}") };
         assert_eq!(field, place, "{object:?}: {message}");
     }
-    // What is kept out of the inventory has no owner, and no job can be about it.
-    for step in [
-        json!({ "step": "start_job", "job": "certificate.validate" }),
-        json!({ "step": "notify", "to": "owner", "title": "x" }),
-    ] {
-        let kept_out =
-            json!({ "event_types": ["certificate.uploaded"], "actions": ["b"], "ignore": true });
-        let objects =
-            [(Class::Action, "b", action(json!([step]))), (Class::Trigger, "k", kept_out)];
-        let error = save(engine, &objects).await.unwrap_err();
-        let Error::Invalid { field, message } = error else { panic!("{error}") };
-        assert_eq!(field, "trigger/k#/actions/0", "{message}");
-    }
+    kept_out_has_no_owner_and_no_job(engine).await;
     let referred = engine.delete_automation(&context(engine), Class::Action, "a").await;
     assert_eq!(referred.unwrap_err().to_string(), "trigger/t refers to it");
     assert_eq!(engine.automation_book(&context(engine)).await.unwrap().revision, 1);

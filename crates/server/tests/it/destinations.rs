@@ -106,9 +106,10 @@ async fn a_server_that_is_killed_while_it_delivers_leaves_each_event_with_one_ef
     }
     let path = at("events?limit=1000&filter=type:configuration.create%20outcome:success");
     let sealed = items(&client, &path, &token).await;
-    let is_group = |event: &&Value| event.to_string().contains("\"class\":\"group\"");
     let id = |event: &Value| event["id"].as_str().unwrap().to_owned();
-    let expected: BTreeSet<String> = sealed.iter().filter(is_group).map(id).collect();
+    let events = sealed.iter().map(|item| &item["event"]);
+    let groups = events.filter(|event| event["data"]["detail"]["class"] == "group");
+    let expected: BTreeSet<String> = groups.map(id).collect();
     assert!(expected.len() >= 55, "{}", expected.len());
     let mut effects: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for received in receiver.received() {

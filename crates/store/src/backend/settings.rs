@@ -71,8 +71,8 @@ impl DatabaseUrl {
         self
     }
 
-    /// Whether what goes over the network may be read or answered by somebody else: the server is on
-    /// another machine, and its certificate is not looked at.
+    /// Whether what goes over the network may be read or answered by somebody else: the server is
+    /// on another machine, and its certificate is not looked at.
     pub(crate) fn is_unverified(&self) -> bool {
         let host = self.options.get_host();
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();

@@ -1,11 +1,11 @@
 //! Leases: what only one node may do at a time.
 //!
-//! Two kinds. Those in the table `lease` have no time: no clock of one node is compared with that of
-//! another. A holder counts its beat up; who would
-//! take over watches the beat by its own clock, and takes the lease when it has stood still for the
-//! agreed time. Taking it gives the next token. What is done under the lease calls [`keep`] in its
-//! own transaction: a holder that was frozen, and woke up after another one took over, finds its
-//! token refused, and nothing of that transaction is written.
+//! Two kinds. Those in the table `lease` have no time: no clock of one node is compared with that
+//! of another. A holder counts its beat up; who would take over watches the beat by its own clock,
+//! and takes the lease when it has stood still for the agreed time. Taking it gives the next
+//! token. What is done under the lease calls [`keep`] in its own transaction: a holder that was
+//! frozen, and woke up after another one took over, finds its token refused, and nothing of that
+//! transaction is written.
 //!
 //! Those on rows (jobs, tasks, destinations) last for a [`Term`], in the time that all nodes share:
 //! that of the server (`Store::shared_time`). Clocks of nodes may differ as they like.

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::Operations;
 use super::event::streamed;
-use super::export::Format;
+use super::export::{self, Format};
 use super::listing::{LIMIT_MAX, Page, limit};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
 
@@ -377,7 +377,8 @@ struct DeliveryExport {
 impl DeliveryExport {
     async fn page(mut self) -> Result<Option<(Bytes, Self)>, Error> {
         let Some(query) = self.query.take() else { return Ok(None) };
-        let rows = self.engine.deliveries(self.caller.context(), query.clone(), LIMIT_MAX).await?;
+        let context = export::still(&self.engine, self.caller.context()).await?;
+        let rows = self.engine.deliveries(&context, query.clone(), LIMIT_MAX).await?;
         if rows.len() == LIMIT_MAX {
             let before = rows.last().map(|row| row.id);
             self.query = Some(DeliveryQuery { before, ..query });

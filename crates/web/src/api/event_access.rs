@@ -67,6 +67,9 @@ async fn set_event_access(
     let EventAccessSetting { events, paths, filter } = setting;
     let access = EventAccess { events, paths, filter };
     let version = version::if_match(&headers)?;
-    engine.set_event_access(caller.context(), id, version, access).await?;
+    engine
+        .set_event_access(caller.context(), id, version, access)
+        .await
+        .map_err(|error| Problem::from(error).under_condition(version.is_some()))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chancery_engine::history::{EventQuery, ExportRecord, bounds};
 use chancery_engine::inventory::search::CertificateQuery;
-use chancery_engine::{Engine, Error, Permission};
+use chancery_engine::{Context, Engine, Error, Permission};
 use chancery_event::Dialect;
 use chancery_event::filter::Filter;
 use chancery_event::id::LogIndex;
@@ -126,6 +126,14 @@ fn harmless(cell: String) -> String {
     if led || begins.starts_with(FORMULA) { format!("'{cell}") } else { cell }
 }
 
+/// The context for the next page of an export: who was shut out or demoted since it began gets no
+/// more of it.
+pub(super) async fn still(engine: &Engine, context: &Context) -> Result<Context, Error> {
+    let context = engine.as_of_now(context).await?;
+    context.require(Permission::Export)?;
+    Ok(context)
+}
+
 /// Export events
 ///
 /// All sealed events that fit the filter, oldest first, up to those sealed when the export began.
@@ -211,9 +219,7 @@ impl EventExport {
             limit: listing::LIMIT_MAX,
             oldest_first: true,
         };
-        // Who was shut out or demoted since it began gets no more of it.
-        let context = self.engine.as_of_now(self.caller.context()).await?;
-        context.require(Permission::Export)?;
+        let context = still(&self.engine, self.caller.context()).await?;
         let page = self.engine.events(&context, query).await?;
         self.next = match page.events.last() {
             Some(last) if page.more => last.index.0 + 1,
@@ -283,8 +289,7 @@ struct CertificateExport {
 impl CertificateExport {
     async fn page(mut self) -> Result<Option<(Bytes, Self)>, Error> {
         let Some(query) = self.query.take() else { return Ok(None) };
-        let context = self.engine.as_of_now(self.caller.context()).await?;
-        context.require(Permission::Export)?;
+        let context = still(&self.engine, self.caller.context()).await?;
         let page = self.engine.certificates(&context, &query).await?;
         self.query = page.next.map(|cursor| CertificateQuery { cursor: Some(cursor), ..query });
         let rows: Vec<CertificateSummary> =

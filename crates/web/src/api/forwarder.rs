@@ -421,6 +421,9 @@ async fn set_forwarder_access(
     let Access { forwarders, names, paths } = access;
     let access = ForwarderAccess { forwarders, names, paths };
     let version = version::if_match(&headers)?;
-    engine.set_forwarder_access(caller.context(), id, version, access).await?;
+    engine
+        .set_forwarder_access(caller.context(), id, version, access)
+        .await
+        .map_err(|error| Problem::from(error).under_condition(version.is_some()))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -77,11 +77,11 @@ async fn ready(State(engine): State<Engine>) -> Response {
             message: sentence(finding),
         })
         .collect();
-    // A quarantined event is an alarm for people, and no reason to send requests elsewhere.
     if engine.health().is_leaving() {
         let message = "this node is stopping".to_owned();
         findings.push(HealthFinding { part: "node", good: false, message });
     }
+    // A quarantined event is an alarm for people, and no reason to send requests elsewhere.
     let works = findings.iter().all(|finding| finding.good || finding.part == "pending_events");
     // One row, since this is open to everybody. Balancers wait for seconds, and a server that is
     // silent for longer than that.

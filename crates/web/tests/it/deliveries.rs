@@ -164,7 +164,10 @@ impl Years {
         let environment = Environment::new(clock.clone(), SeededEntropy::new(11));
         let server = TestServer::start_in(environment, |_, _| {}).await;
         let wish = json!({ "name": "t", "days": 366 });
-        let made = server.post("/api/v1/tokens").json(&wish).send().await.expect(201).json();
+        // In a session: what a token makes does not outlast it.
+        let (cookie, csrf) = server.session();
+        let call = server.call(Method::POST, "/api/v1/tokens").header("cookie", &cookie);
+        let made = call.header("x-csrf-token", &csrf).json(&wish).send().await.expect(201).json();
         let token = made["token"].as_str().unwrap().to_owned();
         Self { server, clock, token }
     }

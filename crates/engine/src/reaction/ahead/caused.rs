@@ -1,5 +1,6 @@
 //! What simulated events cause: the alerts that monitors and steps would raise, as the events that
-//! tell of them. Nothing is written; a cause that has an alert only counts it up, which is no event.
+//! tell of them. Nothing is written; a cause that has an alert only counts it up, which is no
+//! event.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! Whom the steps of a simulated event would tell: the very decision that the herald takes, with the
-//! people, channels and profiles of now. Nothing is written; what a profile counts for its
+//! Whom the steps of a simulated event would tell: the very decision that the herald takes, with
+//! the people, channels and profiles of now. Nothing is written; what a profile counts for its
 //! frequency is counted on in memory.
 
 use std::collections::{BTreeSet, HashMap};

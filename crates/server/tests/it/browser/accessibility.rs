@@ -45,14 +45,6 @@ impl<'a> Inspection<'a> {
             if self.tab.eval(too_wide).await == serde_json::json!(true) {
                 self.found.push(format!("{} {name} at {width}: scrolls sideways", self.world));
             }
-            // On a screen of this width nothing stands beside the screen.
-            let beside = "[...document.querySelectorAll('.table-wrap')]\
-                .filter(one => one.scrollWidth > one.clientWidth + 1)\
-                .map(one => one.querySelector('table').id).join(' ')";
-            let beside = self.tab.eval(beside).await;
-            if (width, height) == WIDE && beside != serde_json::json!("") {
-                self.found.push(format!("{} {name}: beside the screen: {beside}", self.world));
-            }
             for theme in ["light", "dark"] {
                 let choose = format!("document.documentElement.dataset.theme = '{theme}'");
                 self.tab.run(&choose, vec![]).await;

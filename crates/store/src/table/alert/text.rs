@@ -35,8 +35,8 @@ pub(super) async fn stored(tx: &mut Tx, id: AlertId) -> Result<Option<String>, E
     tx.row(sql, vec![value::id(id)]).await?.map(|row| row.text("words")).transpose()
 }
 
-/// Writes rows for the words of alerts, those that are common left out: what every alert of a monitor
-/// says finds nothing, and its rows would cost more than all the rest of the alert.
+/// Writes rows for the words of alerts, those that are common left out: what every alert of a
+/// monitor says finds nothing, and its rows would cost more than all the rest of the alert.
 pub(super) async fn insert(tx: &mut Tx, of: &[(AlertId, String)]) -> Result<(), Error> {
     // Sorted, so that neighbouring words land on the same pages.
     let mut places: BTreeMap<&str, Vec<AlertId>> = BTreeMap::new();

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::routes;
 
-use super::Format;
+use super::{Format, still};
 use crate::api::{Operations, alert, evaluation, event, job, listing};
 use crate::edge::{Caller, Params, Problem};
 
@@ -106,6 +106,7 @@ async fn export_alerts(
         let (engine, context) = (engine.clone(), context.clone());
         let query = AlertQuery { cursor, ..query.clone() };
         Box::pin(async move {
+            let context = still(&engine, &context).await?;
             let page = engine.alerts(&context, &query).await?;
             Ok((page.items.iter().map(alert::Alert::from).collect(), page.next))
         })
@@ -136,6 +137,7 @@ async fn export_jobs(
         let (engine, context) = (engine.clone(), context.clone());
         let query = JobQuery { before, ..query.clone() };
         Box::pin(async move {
+            let context = still(&engine, &context).await?;
             let page = engine.find_jobs(&context, &query).await?;
             let last = page.items.last().filter(|_| page.older);
             let next = last.map(|job| (job.scheduled_at, job.id));
@@ -169,6 +171,7 @@ async fn export_evaluations(
         let (engine, context) = (engine.clone(), context.clone());
         let query = EvaluationQuery { before, ..query.clone() };
         Box::pin(async move {
+            let context = still(&engine, &context).await?;
             let page = engine.evaluations(&context, &query).await?;
             let next = page.items.last().filter(|_| page.older).map(|row| row.id);
             Ok((page.items.into_iter().map(evaluation::Evaluation::from).collect(), next))
