@@ -132,7 +132,7 @@ pub enum Content {
     /// Sealed events, in the order of the log.
     Events(Vec<Arc<Sealed>>),
     /// A message for people.
-    Message(Message),
+    Message(Box<Message>),
 }
 
 /// One delivery as it is handed to a sender.

@@ -21,7 +21,7 @@ pub(crate) enum Inner {
     /// A connection of its own (the writer).
     Own(Box<sqlite::Connection>),
     /// A connection lent for reading.
-    Lent(Lent),
+    Lent(Box<Lent>),
     /// A connection to a server.
     Postgres(Box<postgres::Connection>),
 }

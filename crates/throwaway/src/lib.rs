@@ -262,24 +262,6 @@ impl Server {
         self.resume();
     }
 
-    /// Makes a standby a primary, whose log takes another course from here.
-    pub fn promote(&self) {
-        self.control(&["-t", "60", "promote"]);
-    }
-
-    /// Puts another database in the place of one, whoever is using it: as when an older copy of a
-    /// server takes over its address.
-    pub fn replace(&self, name: &str, by: &str) {
-        let old = format!("{name}_old");
-        let end = format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-        );
-        self.sql("postgres", &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-        self.sql("postgres", &end);
-        self.sql("postgres", &format!("ALTER DATABASE {name} RENAME TO {old}"));
-        self.sql("postgres", &format!("ALTER DATABASE {by} RENAME TO {name}"));
-    }
-
     /// Stops the server and starts it again.
     pub fn restart(&self, how: Stop) {
         self.stop(how);

@@ -80,7 +80,7 @@ async fn parcel(
         None => {
             let carried = carried(row)?;
             match carried.message {
-                Some(message) => Content::Message(message),
+                Some(message) => Content::Message(Box::new(message)),
                 None => {
                     let found = carried_events(engine, &carried.events).await?;
                     Content::Events(shown(found, address.definition.personal))

@@ -133,7 +133,7 @@ impl Engine {
             if kind == "email" && message.recipients.is_empty() {
                 message.recipients.extend(own);
             }
-            Content::Message(message)
+            Content::Message(Box::new(message))
         } else {
             let sealed = self.example(address).await?;
             Content::Events(vec![Arc::new(sealed.without_personal())])
@@ -184,7 +184,7 @@ fn trial_row(name: &str, parcel: &Parcel) -> Delivery {
             let event_type = first.map(|one| one.event().type_name.to_string());
             (first.map(|one| one.index().0), event_type, None)
         }
-        Content::Message(message) => (None, None, Some(message)),
+        Content::Message(message) => (None, None, Some(&**message)),
     };
     let content = match message {
         Some(message) => serde_json::json!({ "message": message }),

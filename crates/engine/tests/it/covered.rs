@@ -103,7 +103,7 @@ async fn a_rule_that_counts_days_is_asked_as_of_the_end() {
     let ada = world.account("ada", Role::Operator).await;
     world.owned("www.example.org", 300, ada).await;
     let class = Automation::Rule;
-    let rule = json!({ "filter": "object.expires<30d object.status:expiring" });
+    let rule = json!({ "filter": "object.expires<30d" });
     world.engine().create_automation(&world.context, class, "near", rule, true).await.unwrap();
     let trigger = json!({ "event_types": ["certificate.expiring"], "rules": ["near"],
         "actions": ["tell-whom-it-concerns"] });
@@ -163,7 +163,8 @@ async fn a_canary_under_way_is_judged_before_the_next_one() {
     let mut world = World::start_watching().await;
     world.account("ada", Role::Administrator).await;
     world.account("grace", Role::Administrator).await;
-    world.refuse(&[]);
+    // Somebody watches from now on: only that time counts.
+    world.stepped().cover().await.unwrap();
     world.dead(&["chat"]);
     let put = world.stepped().put_canary().await.unwrap();
     assert!(put["certificate"].is_string(), "{put}");

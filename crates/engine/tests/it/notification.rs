@@ -50,7 +50,7 @@ impl Sender for Post {
                 };
                 return Box::pin(async { Sent::failed(json!({}), error) });
             }
-            self.0.lock().unwrap().push((address.name.clone(), message));
+            self.0.lock().unwrap().push((address.name.clone(), *message));
         }
         Box::pin(async { Sent { status: Some(250), ..Sent::default() } })
     }

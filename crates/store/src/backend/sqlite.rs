@@ -192,7 +192,7 @@ fn lock(dir: &Path) -> Result<Lock, Error> {
 
 impl Sqlite {
     pub(crate) async fn read(&self) -> Result<Link, Error> {
-        Ok(Link { inner: Inner::Lent(self.readers.lend().await?) })
+        Ok(Link { inner: Inner::Lent(Box::new(self.readers.lend().await?)) })
     }
 
     /// Takes the lock on the directory out of the store: it outlives it.

@@ -116,8 +116,8 @@ impl World {
         let done = |list: &Value| list["items"].as_array().unwrap().len() == 1;
         let jobs = eventually(&server, "/api/v1/jobs?state=success", done).await;
         let found = read(&server, "/api/v1/certificates").await;
-        let found = found["items"].as_array().unwrap().iter();
-        let planted = found.filter(|item| item.to_string().contains(NAME)).next().unwrap();
+        let mut found = found["items"].as_array().unwrap().iter();
+        let planted = found.find(|item| item.to_string().contains(NAME)).unwrap();
         let certificate = planted["id"].as_str().unwrap().to_owned();
         let own = format!("/api/v1/certificates/{certificate}");
         server.patch(&own).json(&json!({ "owner": "admin" })).send().await.expect(200);
@@ -171,8 +171,8 @@ impl World {
             }
             _ if starts("/jobs") => fill("{id}", &self.jobs),
             _ if starts("/deliveries") => fill("{id}", &self.deliveries),
-            _ if starts("/certificates") => fill("{id}", &[self.certificate.clone()]),
-            _ if starts("/accounts") => fill("{id}", &[own.clone()]),
+            _ if starts("/certificates") => fill("{id}", std::slice::from_ref(&self.certificate)),
+            _ if starts("/accounts") => fill("{id}", std::slice::from_ref(&own)),
             _ if starts("/forwarders") => fill("{name}", &["all".to_owned()]),
             _ if route.ends_with("/notices/why") || route.ends_with("/notifications/why") => {
                 let ask = |event| format!("{route}?event={event}&account={own}");
