@@ -4,7 +4,7 @@
 //!
 //! At the start the two are compared. A log that ends before the remembered checkpoint, or has
 //! another tree under it, is refused until somebody says so (`chancery restore --in-place`), which
-//! compares, tells what is lost and records it. While the node runs, [`known`] compares the
+//! compares, tells what is lost and records it. While the node runs, `known` compares the
 //! database with what the node knows, and the file never follows a database that lacks it.
 //!
 //! Crash here: the file is renamed when it is whole and on the disk, and may be a second old. It is

@@ -44,7 +44,7 @@ pub struct JobQuery {
     pub before: Option<Position>,
     /// The next ones newer than this position: the way back. Counts where `before` is not set.
     pub after: Option<Position>,
-    /// Jobs at most; bounded by [`LIST_MAX`].
+    /// Jobs at most; bounded by `LIST_MAX`.
     pub limit: usize,
 }
 
