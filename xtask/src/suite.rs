@@ -32,8 +32,8 @@ const STEPS: [Step; 8] = [
     Step { name: "tidy", run: |run| tidy::run(run.root) },
     Step { name: "directions", run: directions },
     Step { name: "clippy", run: clippy },
-    Step { name: "tests", run: tests },
     Step { name: "documentation", run: documentation },
+    Step { name: "tests", run: tests },
     Step { name: "dependencies", run: dependencies },
 ];
 
@@ -140,8 +140,8 @@ mod tests {
         let place = |name: &str| names.iter().position(|n| *n == name).unwrap();
         assert!(place("format") < place("tidy"));
         assert!(place("tidy") < place("clippy"));
-        assert!(place("clippy") < place("tests"));
-        assert!(place("tests") < place("documentation"));
+        assert!(place("clippy") < place("documentation"));
+        assert!(place("documentation") < place("tests"));
     }
 
     #[test]
