@@ -148,6 +148,20 @@ impl Arguments {
         self.values.push(value.into());
         format!("${}", self.first + self.values.len() - 1)
     }
+
+    /// A condition that every word stands somewhere in `text`, an SQL expression of lower-case text:
+    /// for lists that have no index of words. No words: it always holds.
+    pub(crate) fn containing(&mut self, words: &[Word], text: &str) -> String {
+        let mut condition = String::from("1 = 1");
+        for word in words {
+            let special = |c| matches!(c, '\\' | '%' | '_');
+            let escape = |c: char| if special(c) { vec!['\\', c] } else { vec![c] };
+            let token: String = word.token.chars().flat_map(escape).collect();
+            let place = self.push(format!("%{token}%"));
+            condition.push_str(&format!(" AND {text} LIKE {place} ESCAPE '\\'"));
+        }
+        condition
+    }
 }
 
 /// Writes a filter as SQL. Placeholders are numbered from `$first`; `now_us` is in microseconds

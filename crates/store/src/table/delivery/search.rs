@@ -92,18 +92,9 @@ impl Columns for DeliveryColumns<'_> {
 
     fn words(&self, words: &[Word], _: Dialect, arguments: &mut Arguments) -> Option<String> {
         // Their words are those of the destination, the type and the error.
-        let parts = words.iter().map(|word| {
-            let special = |c| matches!(c, '\\' | '%' | '_');
-            let escape = |c: char| if special(c) { vec!['\\', c] } else { vec![c] };
-            let token: String = word.token.chars().flat_map(escape).collect();
-            let place = arguments.push(format!("%{token}%"));
-            format!(
-                "lower(d.destination || ' ' || coalesce(d.event_type, '') || ' ' ||
-                 coalesce(d.error, '')) LIKE {place} ESCAPE '\\'"
-            )
-        });
-        let parts: Vec<_> = parts.collect();
-        Some(if parts.is_empty() { "1 = 1".to_owned() } else { parts.join(" AND ") })
+        let text = "lower(d.destination || ' ' || coalesce(d.event_type, '') || ' ' ||
+                    coalesce(d.error, ''))";
+        Some(arguments.containing(words, text))
     }
 }
 

@@ -59,18 +59,8 @@ impl Columns for EvaluationColumns<'_> {
 
     fn words(&self, words: &[Word], _: Dialect, arguments: &mut Arguments) -> Option<String> {
         // Their words are those of the trigger's name, the object and the scope.
-        let parts = words.iter().map(|word| {
-            let special = |c| matches!(c, '\\' | '%' | '_');
-            let escape = |c: char| if special(c) { vec!['\\', c] } else { vec![c] };
-            let token: String = word.token.chars().flat_map(escape).collect();
-            let place = arguments.push(format!("%{token}%"));
-            format!(
-                "lower(e.trigger_name || ' ' || e.scope || ' ' || coalesce(e.object, ''))
-                 LIKE {place} ESCAPE '\\'"
-            )
-        });
-        let parts: Vec<_> = parts.collect();
-        Some(if parts.is_empty() { "1 = 1".to_owned() } else { parts.join(" AND ") })
+        let text = "lower(e.trigger_name || ' ' || e.scope || ' ' || coalesce(e.object, ''))";
+        Some(arguments.containing(words, text))
     }
 }
 

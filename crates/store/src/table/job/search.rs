@@ -71,17 +71,8 @@ impl Columns for JobColumns<'_> {
 
     fn words(&self, words: &[Word], _: Dialect, arguments: &mut Arguments) -> Option<String> {
         // Their words are those of the name, the kind and who asked.
-        let parts = words.iter().map(|word| {
-            let special = |c| matches!(c, '\\' | '%' | '_');
-            let escape = |c: char| if special(c) { vec!['\\', c] } else { vec![c] };
-            let token: String = word.token.chars().flat_map(escape).collect();
-            let place = arguments.push(format!("%{}%", token.to_ascii_lowercase()));
-            format!(
-                "lower(j.name || ' ' || j.kind || ' ' || j.triggered_by) LIKE {place} ESCAPE '\\'"
-            )
-        });
-        let parts: Vec<_> = parts.collect();
-        Some(if parts.is_empty() { "1 = 1".to_owned() } else { parts.join(" AND ") })
+        let text = "lower(j.name || ' ' || j.kind || ' ' || j.triggered_by)";
+        Some(arguments.containing(words, text))
     }
 }
 
