@@ -149,8 +149,8 @@ impl Arguments {
         format!("${}", self.first + self.values.len() - 1)
     }
 
-    /// A condition that every word stands somewhere in `text`, an SQL expression of lower-case text:
-    /// for lists that have no index of words. No words: it always holds.
+    /// A condition that every word stands somewhere in `text`, an SQL expression of lower-case
+    /// text: for lists that have no index of words. No words: it always holds.
     pub(crate) fn containing(&mut self, words: &[Word], text: &str) -> String {
         let mut condition = String::from("1 = 1");
         for word in words {
