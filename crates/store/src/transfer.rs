@@ -13,11 +13,12 @@ use crate::{DatabaseUrl, Error, Link, Row, Settings, SqlValue, Store, args, log}
 const BATCH: i64 = 2_000;
 
 /// Tables whose rows are made anew, and those that say who is at work now.
-const LEFT: [&str; 14] = [
+const LEFT: [&str; 15] = [
     "certificate_count",
     "certificate_hour",
     "certificate_reach",
     "certificate_text",
+    "event_block",
     "event_day",
     "event_hour",
     "event_key",

@@ -112,6 +112,15 @@ CREATE TABLE event_span (
     last_index  BIGINT NOT NULL
 );
 
+-- Which values the events of a block have in fields of few values: a search for a rare one reads the
+-- blocks that have it.
+CREATE TABLE event_block (
+    field TEXT COLLATE "C" NOT NULL,               -- node | actor_kind | subject_kind | reason
+    value TEXT COLLATE "C" NOT NULL,
+    block BIGINT NOT NULL,                         -- log index / 256
+    PRIMARY KEY (field, value, block)
+);
+
 -- Words of the sealed bytes, for text search. Rows are log indexes. Nothing is ranked: how long the
 -- texts are is not kept.
 CREATE TABLE event_text (

@@ -108,6 +108,15 @@ CREATE TABLE event_span (
     last_index  BIGINT NOT NULL
 );
 
+-- Which values the events of a block have in fields of few values: a search for a rare one reads the
+-- blocks that have it.
+CREATE TABLE event_block (
+    field TEXT NOT NULL,                           -- node | actor_kind | subject_kind | reason
+    value TEXT NOT NULL,
+    block BIGINT NOT NULL,                         -- log index / 256
+    PRIMARY KEY (field, value, block)
+) WITHOUT ROWID;
+
 -- Words of the sealed bytes, for text search. Rows are log indexes. Nothing is ranked: how long the
 -- texts are is not kept.
 CREATE VIRTUAL TABLE event_text USING fts5 (

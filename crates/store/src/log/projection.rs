@@ -11,6 +11,7 @@ use chancery_event::id::Id;
 use chancery_event::{Event, LogIndex, Timestamp, search};
 
 use super::move_cursor;
+use super::search::block::Blocks;
 use crate::filter_sql::Dialect;
 use crate::sheet::{Sheet, Sheets};
 use crate::{Error, Tx, args};
@@ -108,6 +109,7 @@ pub struct Projection {
     rows: Rows,
     hours: BTreeMap<Bucket, i64>,
     spans: BTreeMap<i64, (LogIndex, LogIndex)>,
+    blocks: Blocks,
 }
 
 impl Projection {
@@ -119,7 +121,9 @@ impl Projection {
         let mut hours: BTreeMap<Bucket, i64> = BTreeMap::new();
         let mut spans: BTreeMap<i64, (LogIndex, LogIndex)> = BTreeMap::new();
         let mut rows = Rows::new(events.len());
+        let mut blocks = Blocks::default();
         for (index, event) in events {
+            blocks.push(event, *index);
             let bucket = bucket(event);
             let hour = bucket.0;
             *hours.entry(bucket).or_default() += 1;
@@ -127,7 +131,7 @@ impl Projection {
             rows.push(dialect, event, *index);
         }
         rows.sort();
-        Self { from, to, rows, hours, spans }
+        Self { from, to, rows, hours, spans, blocks }
     }
 }
 
@@ -154,6 +158,7 @@ pub async fn project(tx: &mut Tx, projection: &Projection, now: Timestamp) -> Re
     move_cursor(tx, CURSOR, from, to, now).await?;
     write_rows(tx, &projection.rows).await?;
     forget_erased(tx, from, to).await?;
+    projection.blocks.write(tx).await?;
     count(tx, &projection.hours).await?;
     let row = |(hour, (first, last)): (&i64, &(LogIndex, LogIndex))| args![*hour, *first, *last];
     let rows = projection.spans.iter().map(row).collect();

@@ -5,9 +5,11 @@
 //! it: a reader never misses the newest events.
 //!
 //! Read in this order: `plan` (a filter taken apart), `class` (what a few hundred rows tell of all
-//! events), `source` (where a search begins), this file (pages), `counts`.
+//! events), `block` (where a value is not), `source` (where a search begins), this file (pages),
+//! `counts`.
 
 mod actors;
+pub(super) mod block;
 mod class;
 mod columns;
 mod counts;
@@ -88,7 +90,14 @@ pub async fn page(
         let more = if span == projected {
             let span = plan.narrowed(link, span).await?;
             let span = plan.within_days(link, span).await?;
-            plan.events(link, span, true, found, wanted).await?
+            let mut events = Vec::new();
+            for piece in plan.pieces(link, span, found).await? {
+                let wanted = wanted - events.len();
+                if wanted > 0 {
+                    events.extend(plan.events(link, piece, true, found, wanted).await?);
+                }
+            }
+            events
         } else if plan.lags {
             plan.matching(link, span, found, wanted).await?
         } else {

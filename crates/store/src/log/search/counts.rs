@@ -240,7 +240,13 @@ impl Plan {
             }
         }
         let projected = self.narrowed(link, projected).await?;
-        self.by_sql(link, projected, true, grouping, tally).await
+        for piece in self.pieces(link, projected, Found::Newest).await? {
+            self.by_sql(link, piece, true, grouping, tally).await?;
+            if tally.sampled {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Counts the newest matches of a span by SQL.

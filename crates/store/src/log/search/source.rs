@@ -45,7 +45,7 @@ pub(super) enum Found {
 }
 
 impl Found {
-    fn order(self) -> &'static str {
+    pub(super) fn order(self) -> &'static str {
         if self == Self::OldestFirst { "ASC" } else { "DESC" }
     }
 }
@@ -60,11 +60,13 @@ impl Plan {
         projected: bool,
         many: u64,
     ) -> Result<(Source, u64), Error> {
-        let mut best = (Source::Log, many);
+        let length = span.1.saturating_sub(span.0);
+        let mut best = (Source::Log, many.min(length));
         for source in self.sources(projected) {
             let (sql, values) = self.number_named(&source, span, many);
             let named = link.row(sql, values).await?.map_or(Ok(0), |row| row.count("n"))?;
-            if named < best.1 || best.0 == Source::Log && source != Source::Time {
+            let long = best.0 == Source::Log && length >= many && source != Source::Time;
+            if named < best.1 || long {
                 best = (source, named);
             }
             if best.1 == 0 {
@@ -113,10 +115,11 @@ impl Plan {
             Source::Log => "SELECT 1 WHERE 1 = 0".to_owned(),
             Source::Class => self.branches("1", None, "", &mut values).join(" UNION ALL "),
             Source::Time => {
+                // All of that time is looked at, wherever in the log it is.
                 let (from, to) = self.time_places(&mut values);
                 format!(
                     "SELECT 1 FROM event e WHERE e.time >= {from} AND e.time < {to}
-                     AND (e.log_index + 0) >= $1 AND (e.log_index + 0) < $2 LIMIT $3"
+                     AND $1 <= $2 LIMIT $3"
                 )
             }
             Source::Id(_, id) => {
