@@ -17,7 +17,8 @@ struct Package {
     reason: &'static str,
 }
 
-const PACKAGES: [Package; 8] = [
+const PACKAGES: [Package; 9] = [
+    Package { name: "make", program: "make", reason: "the allocator is built with it" },
     Package { name: "chromium", program: "chromium", reason: "the page tests use a real browser" },
     Package {
         name: "chromium-driver",

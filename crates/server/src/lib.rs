@@ -13,7 +13,6 @@ pub mod cli;
 pub mod client;
 pub mod command;
 pub mod config;
-pub mod heaps;
 pub mod logging;
 pub mod serving;
 pub mod syslog;

@@ -4,15 +4,17 @@
 
 use std::process::ExitCode;
 
-use chancery_server::cli::{Cli, Command};
-use chancery_server::{heaps, terminal};
+use chancery_server::cli::Cli;
+use chancery_server::terminal;
 use clap::Parser;
+use tikv_jemallocator::Jemalloc;
+
+/// For the C libraries as well; see decision 16.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if matches!(cli.command, Command::Serve(_) | Command::Bench(_)) {
-        heaps::limit();
-    }
     let outcome = match cli.command.run_alone(&cli.global, &mut terminal::out()) {
         Some(outcome) => outcome.map(|()| ExitCode::SUCCESS),
         None => run(cli),

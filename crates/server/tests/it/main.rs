@@ -8,7 +8,6 @@ mod faults;
 mod fleet;
 mod full;
 mod fuzzed;
-mod heaps;
 mod installation;
 mod kill;
 mod moved;

@@ -79,13 +79,6 @@ impl Process {
         Self { child, url }
     }
 
-    /// The variables that it runs with, as the system tells them.
-    pub(crate) fn variables(&self) -> Vec<String> {
-        let variables = std::fs::read(format!("/proc/{}/environ", self.child.id())).unwrap();
-        let texts = variables.split(|byte| *byte == 0);
-        texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
-    }
-
     /// Asks it to stop, and waits until it has.
     pub(crate) fn stop(mut self) {
         let pid = self.child.id().to_string();

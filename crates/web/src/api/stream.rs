@@ -67,7 +67,7 @@ async fn stream_events(
     Params(params): Params<StreamParams>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let open = state.streams.open(&caller)?;
-    let engine = state.engine;
+    let engine = state.engine.clone();
     let filter = event::filter(&engine, params.filter.as_deref())?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let next = match last {

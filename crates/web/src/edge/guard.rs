@@ -270,7 +270,7 @@ impl Gate {
     }
 
     async fn limit_rate(&self, caller: &Caller) -> Result<(), Problem> {
-        let AppState { engine, limiter, .. } = &self.state;
+        let (engine, limiter) = (&self.state.engine, &self.state.limiter);
         if limiter.per_minute() == 0 {
             return Ok(());
         }

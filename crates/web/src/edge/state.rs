@@ -1,5 +1,6 @@
 //! What every handler can reach.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -38,9 +39,12 @@ impl Default for Options {
     }
 }
 
-/// What every handler can reach. Cheap to clone.
+/// What every handler can reach. It is cloned for every layer around a route, so it is one pointer.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+/// What an [`AppState`] points to.
+pub struct Parts {
     /// The engine.
     pub engine: Engine,
     /// How the edge is to work.
@@ -54,13 +58,21 @@ impl AppState {
     /// State for an engine.
     pub fn new(engine: Engine, options: Options) -> Self {
         let per_minute = engine.settings().requests_per_second.saturating_mul(60);
-        Self {
+        Self(Arc::new(Parts {
             engine,
             options: Arc::new(options),
             figures: Arc::new(HttpFigures::new()),
             limiter: Arc::new(Limiter::new(per_minute)),
             streams: Streams::default(),
-        }
+        }))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 
