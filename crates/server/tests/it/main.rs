@@ -2,8 +2,10 @@
 
 mod browser;
 mod cli;
+mod consumers;
 mod demo;
 mod destinations;
+mod documented;
 mod faults;
 mod fleet;
 mod full;
@@ -17,6 +19,7 @@ mod restored;
 mod retention;
 mod sources;
 mod syslog;
+mod upgrade;
 mod verify;
 mod victim;
 mod walkthrough;
