@@ -1,6 +1,7 @@
 //! The program as people run it: as a process, with its files and its network.
 
 mod browser;
+mod bucket;
 mod cli;
 mod consumers;
 mod demo;
