@@ -347,8 +347,8 @@ impl Engine {
             sealed: announce,
             takeover: settings.takeover,
         };
-        let logins = Limiter::new(settings.logins_per_minute);
         let engine = Self(Arc::new(Inner {
+            logins: Limiter::new(settings.logins_per_minute),
             settings,
             store,
             desk,
@@ -366,7 +366,6 @@ impl Engine {
             secrets_key: keys.secrets,
             dispatched: watch::channel(0).0,
             compiled: Mutex::new(None),
-            logins,
             refusals: crate::access::Tally::new(),
             intake_bodies: Limiter::new(crate::intake::BODIES_PER_MINUTE),
             intake_refusals: Limiter::new(crate::intake::REFUSALS_PER_MINUTE),

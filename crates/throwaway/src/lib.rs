@@ -12,6 +12,7 @@
 //! did not start.
 
 mod harness;
+mod questions;
 mod wire;
 
 use std::fs;
@@ -25,6 +26,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 pub use harness::{Backend, Database, WANTED, database_of, run};
+pub use questions::{LATER_STEP, OTHER_STEP};
 pub use wire::Wire;
 
 /// What to do where there is no PostgreSQL.

@@ -1,5 +1,5 @@
-//! The writes of the sealer fail alone and in pairs: whatever comes after whatever, each event is in
-//! one log once, and each row that does not belong there is set aside and told of once.
+//! The writes of the sealer fail alone and in pairs: whatever comes after whatever, each event is
+//! in one log once, and each row that does not belong there is set aside and told of once.
 //!
 //! Each write fails in two ways: nothing was written, or all of it and the answer was lost. What
 //! becomes of a whole process at those places is in the tests of the server.

@@ -74,8 +74,8 @@ Example:
   CHANCERY_DATABASE_PASSWORD_FILE=/etc/chancery/database-password \\
       chancery migrate-store --to postgres://chancery@db.example.org/chancery")]
 pub struct MigrateStoreArguments {
-    /// The address of the empty database. Its password does not belong here, where everybody on this
-    /// machine can read it, but into `database_password_file` or CHANCERY_DATABASE_PASSWORD.
+    /// The address of the empty database. Its password does not belong here, where everybody on
+    /// this machine can read it, but into `database_password_file` or CHANCERY_DATABASE_PASSWORD.
     #[arg(
         long,
         value_name = "URL",

@@ -142,8 +142,8 @@ impl Fleet {
         self.folder.path().join("armed")
     }
 
-    /// Strikes the first node that comes to a certain commit: `UNIT before|after WHAT`, where the
-    /// unit is the name of a transaction and what is done there is `kill`, `freeze`, or `hold` until
+    /// Strikes the first node that comes to a certain commit: `UNIT before|after WHAT`. The unit is
+    /// the name of a transaction; what is done there is `kill`, `freeze`, or `hold` until
     /// [`Fleet::release`].
     pub fn arm(&self, what: &str) {
         let _ = std::fs::remove_file(self.armed().with_extension("go"));

@@ -9,15 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use chancery_throwaway::Server;
+use chancery_throwaway::{LATER_STEP, OTHER_STEP, Server};
 use reqwest::Client;
 
 use crate::fleet::{Fleet, Manner};
 use crate::victim::leaf;
 
-const LATER: &str = "ALTER TABLE setting ADD COLUMN remark TEXT;
-    ALTER TABLE pending_event ADD COLUMN remark BIGINT NOT NULL DEFAULT 7;
-    CREATE TABLE later (id BIGINT PRIMARY KEY)";
 const VARIABLE: &str = "LATER_STEP_OF_CHANCERY";
 
 /// Uploads to nodes in turn until it is over.
@@ -59,13 +56,12 @@ async fn old_and_new_nodes_work_side_by_side_on_the_new_step() {
     let over = Arc::new(AtomicBool::new(false));
     let urls = fleet.nodes.iter().map(|node| node.url.clone()).collect();
     let load = tokio::spawn(upload(urls, fleet.token.clone(), over.clone()));
-    let steps = || server.sql(&database, "SELECT COUNT(*) FROM schema_step");
-    assert_eq!(steps(), "1");
+    assert_eq!(server.steps(&database), 1);
     // The first new one takes the step while two old ones work.
     fleet.nodes[0].stop();
-    fleet.nodes[0].tell(VARIABLE, LATER);
+    fleet.nodes[0].tell(VARIABLE, LATER_STEP);
     fleet.nodes[0].start();
-    assert_eq!(steps(), "2");
+    assert_eq!(server.steps(&database), 2);
     for node in 0..3 {
         serves(&fleet, node).await;
     }
@@ -95,7 +91,7 @@ async fn old_and_new_nodes_work_side_by_side_on_the_new_step() {
         if node == 2 {
             fleet.nodes[2].stop();
         }
-        fleet.nodes[node].tell(VARIABLE, LATER);
+        fleet.nodes[node].tell(VARIABLE, LATER_STEP);
         fleet.nodes[node].start();
         serves(&fleet, node).await;
     }
@@ -107,7 +103,7 @@ async fn old_and_new_nodes_work_side_by_side_on_the_new_step() {
     let verified = fleet.nodes[0].command(&["verify"]);
     assert!(!verified.is_empty());
     // What another build would have made of that step is not taken for it.
-    fleet.nodes[0].tell(VARIABLE, "CREATE TABLE something_else (id BIGINT)");
+    fleet.nodes[0].tell(VARIABLE, OTHER_STEP);
     let told = fleet.nodes[0].refused();
     assert!(told.contains("step 2 of the schema"), "{told}");
 }
