@@ -87,14 +87,15 @@ impl World {
     /// Follows the rule once; answers the run.
     async fn run(&self) -> Run {
         let runs = async || self.engine().retention_runs(&self.context, 100).await.unwrap();
-        let before = runs().await.len();
+        // Runs that begin at the same moment are in no order.
+        let before: Vec<_> = runs().await.into_iter().map(|run| run.id).collect();
         self.engine().queue_retention(&self.context).await.unwrap();
         self.until("the run does not end", async || {
             let runs = runs().await;
-            runs.len() > before && runs.iter().all(|run| run.ended_at.is_some())
+            runs.len() > before.len() && runs.iter().all(|run| run.ended_at.is_some())
         })
         .await;
-        runs().await.into_iter().next().unwrap()
+        runs().await.into_iter().find(|run| !before.contains(&run.id)).unwrap()
     }
 
     /// Whether lists and counts answer.
