@@ -56,7 +56,8 @@ pub fn programs(root: &Path) -> Result<()> {
     tools::install_packages()?;
     tools::install_axe(root)?;
     tools::install_parsers(root)?;
-    tools::install_vectors(root)
+    tools::install_vectors(root)?;
+    tools::install_store(root)
 }
 
 fn format(run: &Run) -> Result<()> {

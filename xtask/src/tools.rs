@@ -233,7 +233,7 @@ const PARSERS_FOLDER: &str = "target/tools/dialects";
 
 /// Puts the parsers under `target/tools` when they are not there: once, two megabytes.
 pub fn install_parsers(root: &Path) -> Result<()> {
-    install(root, "parsers of event formats", &PARSERS, PARSERS_FOLDER, "standardwebhooks")
+    install(root, "parsers of event formats", &wish(&PARSERS), PARSERS_FOLDER, "standardwebhooks")
 }
 
 /// Certificates, keys and containers of many makers, sound and malformed, that
@@ -247,11 +247,27 @@ const VECTORS_FOLDER: &str = "target/tools/vectors";
 
 /// Puts the vectors under `target/tools` when they are not there: once, 56 megabytes.
 pub fn install_vectors(root: &Path) -> Result<()> {
-    install(root, "test vectors", &VECTORS, VECTORS_FOLDER, "cryptography_vectors")
+    install(root, "test vectors", &wish(&VECTORS), VECTORS_FOLDER, "cryptography_vectors")
+}
+
+/// An S3-compatible store, moto, with what it needs and nothing else: a line for each package with
+/// the hashes of its wheels, for Python 3.11 to 3.13 on x86-64 and ARM where they differ.
+const STORE: &str = include_str!("s3_store.txt");
+/// Where the tests of archives look for it, as `crates/testkit/src/bucket.rs` says.
+const STORE_FOLDER: &str = "target/tools/s3";
+
+/// Puts the store under `target/tools` when it is not there: once, a hundred megabytes.
+pub fn install_store(root: &Path) -> Result<()> {
+    install(root, "an S3-compatible store", STORE, STORE_FOLDER, "moto")
+}
+
+/// One line for each package.
+fn wish(packages: &[[&str; 2]]) -> String {
+    packages.iter().map(|package| package.join(" ")).collect::<Vec<_>>().join("\n")
 }
 
 /// Puts Python packages into `to` below the root, unless the module `sign` is there already.
-fn install(root: &Path, what: &str, packages: &[[&str; 2]], to: &str, sign: &str) -> Result<()> {
+fn install(root: &Path, what: &str, packages: &str, to: &str, sign: &str) -> Result<()> {
     let folder = root.join(to);
     if folder.join(sign).is_dir() {
         return Ok(());
@@ -261,8 +277,7 @@ fn install(root: &Path, what: &str, packages: &[[&str; 2]], to: &str, sign: &str
     let _ = std::fs::remove_dir_all(&work);
     std::fs::create_dir_all(&work).context("cannot make a folder under target/tools")?;
     let wish = work.join("wish.txt");
-    let lines: Vec<String> = packages.iter().map(|package| package.join(" ")).collect();
-    std::fs::write(&wish, lines.join("\n")).context("cannot write under target/tools")?;
+    std::fs::write(&wish, packages).context("cannot write under target/tools")?;
     let mut install = Command::new("pip3");
     install.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
     install.args(["--only-binary=:all:", "--require-hashes", "--target"]).arg(&work);
@@ -337,6 +352,13 @@ mod tests {
         let version = AXE_FOLDER.rsplit('-').next().unwrap();
         assert!(text.contains(&format!("AXE_VERSION: &str = \"{version}\"")), "{version}");
         assert!(text.contains("target/tools/axe-core-{AXE_VERSION}/axe.min.js"));
+    }
+
+    #[test]
+    fn the_tests_of_archives_look_for_the_store_where_it_is_put() {
+        let user = crate::root().join("crates/testkit/src/bucket.rs");
+        assert!(std::fs::read_to_string(user).unwrap().contains(&format!("\"{STORE_FOLDER}\"")));
+        assert!(STORE.lines().all(|line| line.contains("==") && line.contains(" --hash=sha256:")));
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub struct Settings {
     pub database: Option<chancery_store::DatabaseUrl>,
     /// Connections for reading from a server at most.
     pub database_connections: u32,
+    /// After how long without a sign of life another node does what one did alone; it counts as
+    /// vanished after twice that. The same on every node.
+    pub takeover: Duration,
     /// What this node is called; `None`: as its machine.
     pub node_name: Option<String>,
     /// Directory under which backups are made that were asked of the running server.
@@ -101,6 +104,7 @@ impl Settings {
             data_dir,
             database: None,
             database_connections: 8,
+            takeover: Duration::from_secs(5),
             node_name: None,
             public_url: "http://127.0.0.1:8080".to_owned(),
             log_origin: "localhost/log".to_owned(),
@@ -134,7 +138,8 @@ impl Settings {
         match &self.database {
             Some(url) => chancery_store::Settings {
                 readers_max: self.database_connections,
-                ..chancery_store::Settings::postgres(url.clone())
+                // Frozen in the middle of a transaction, a node holds the row of its lease.
+                ..chancery_store::Settings::postgres(url.clone().with_rest_max(self.takeover * 2))
             },
             None => chancery_store::Settings::embedded(&self.data_dir),
         }
@@ -340,9 +345,10 @@ impl Engine {
             health: health.clone(),
             known: known.clone(),
             sealed: announce,
+            takeover: settings.takeover,
         };
-        let logins = Limiter::new(settings.logins_per_minute);
         let engine = Self(Arc::new(Inner {
+            logins: Limiter::new(settings.logins_per_minute),
             settings,
             store,
             desk,
@@ -360,7 +366,6 @@ impl Engine {
             secrets_key: keys.secrets,
             dispatched: watch::channel(0).0,
             compiled: Mutex::new(None),
-            logins,
             refusals: crate::access::Tally::new(),
             intake_bodies: Limiter::new(crate::intake::BODIES_PER_MINUTE),
             intake_refusals: Limiter::new(crate::intake::REFUSALS_PER_MINUTE),
@@ -395,7 +400,8 @@ impl Engine {
 
     /// This node's view of a lease.
     pub(crate) fn keeper(&self, name: &'static str) -> Keeper {
-        Keeper::new(self.0.store.clone(), name, self.0.desk.node.to_string())
+        let node = self.0.desk.node.to_string();
+        Keeper::new(self.0.store.clone(), name, node, self.settings().takeover)
     }
 
     /// The token of a lease on a row: it begins with this node, so that whoever finds the node gone

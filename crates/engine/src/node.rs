@@ -21,10 +21,8 @@ use tokio::sync::watch;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
-/// How often a node shows that it lives.
-const BEAT: Duration = Duration::from_secs(2);
-/// A node whose beat has stood still for so long is gone.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a node shows that it lives at least.
+const BEAT_MAX: Duration = Duration::from_secs(2);
 
 /// A node, as people see it.
 #[derive(Clone, Debug)]
@@ -103,7 +101,7 @@ impl Engine {
         let payload = types::ServiceStart {
             node_id: self.0.desk.node,
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
-            schema_version: Some(1),
+            schema_version: Some(self.0.store.schema_version()),
             log_size: Some(size),
             clean: (!shared).then_some(left.is_empty()),
         };
@@ -191,7 +189,7 @@ pub async fn living(store: &Store) -> Result<Vec<(NodeId, String)>, Error> {
     if before.is_empty() || !store.is_shared() {
         return Ok(Vec::new());
     }
-    tokio::time::sleep(BEAT * 2 + BEAT / 2).await;
+    tokio::time::sleep(BEAT_MAX * 2 + BEAT_MAX / 2).await;
     let after = table::running(&mut store.read().await?).await?;
     let lives = |node: &Node| {
         let known = before.iter().find(|known| known.id == node.id);
@@ -205,6 +203,7 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     if !engine.0.store.is_shared() {
         return;
     }
+    let beat = BEAT_MAX.min(engine.settings().takeover * 2 / 5);
     let mut watched = HashMap::new();
     loop {
         if let Err(error) = round(&engine, &mut watched).await {
@@ -212,7 +211,7 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
             // What was not seen is not held against anybody.
             watched.clear();
         }
-        if tokio::time::timeout(BEAT, stop.wait_for(|stop| *stop)).await.is_ok() {
+        if tokio::time::timeout(beat, stop.wait_for(|stop| *stop)).await.is_ok() {
             return;
         }
     }
@@ -224,12 +223,14 @@ type Watched = HashMap<NodeId, (i64, Instant)>;
 async fn round(engine: &Engine, watched: &mut Watched) -> Result<(), Error> {
     beat(engine).await?;
     let own = engine.0.desk.node;
+    // A node whose beat has stood still for so long is gone.
+    let patience = engine.settings().takeover * 2;
     let others = table::running(&mut engine.link().await?).await?;
     watched.retain(|id, _| others.iter().any(|node| node.id == *id));
     for node in others.into_iter().filter(|node| node.id != own) {
         match watched.get(&node.id) {
             Some((beat, since)) if *beat == node.beat => {
-                if since.elapsed() >= PATIENCE {
+                if since.elapsed() >= patience {
                     declare_gone(engine, node).await?;
                 }
             }

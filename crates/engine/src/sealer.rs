@@ -79,6 +79,8 @@ pub(crate) struct Sealer {
     /// The size of the log that signed checkpoints cover; everybody who waits for events watches
     /// it.
     pub(crate) sealed: watch::Sender<u64>,
+    /// How long another node shows no life before this one seals in its place.
+    pub(crate) takeover: Duration,
 }
 
 impl Sealer {
@@ -86,7 +88,7 @@ impl Sealer {
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut committed = self.store.committed();
         let node = self.desk.node.to_string();
-        let mut keeper = Keeper::new(self.store.clone(), "sealer", node);
+        let mut keeper = Keeper::new(self.store.clone(), "sealer", node, self.takeover);
         let mut failures = Failures::default();
         loop {
             committed.mark_unchanged();

@@ -15,10 +15,8 @@ use chancery_store::{Lane, Store, Tx};
 
 use crate::Error;
 
-/// A lease whose beat has stood still for so long is taken over.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a holder shows that it lives, if nothing else it does shows it.
-const BEAT: Duration = Duration::from_secs(1);
+/// How often a holder shows that it lives at least, if nothing else it does shows it.
+const BEAT_MAX: Duration = Duration::from_secs(1);
 
 /// What a node may do now.
 #[derive(Clone, Debug)]
@@ -47,14 +45,29 @@ pub(crate) struct Keeper {
     store: Store,
     name: &'static str,
     node: String,
+    /// A lease whose beat has stood still for so long is taken over.
+    patience: Duration,
     tenure: Option<Arc<Tenure>>,
     kept_at: Instant,
     watched: Option<(Seen, Instant)>,
 }
 
 impl Keeper {
-    pub(crate) fn new(store: Store, name: &'static str, node: String) -> Self {
-        Self { store, name, node, tenure: None, kept_at: Instant::now(), watched: None }
+    /// Where this node stands with a lease that it takes over when its holder has shown no life for
+    /// `patience`.
+    pub(crate) fn new(store: Store, name: &'static str, node: String, patience: Duration) -> Self {
+        let kept_at = Instant::now();
+        Self { store, name, node, patience, tenure: None, kept_at, watched: None }
+    }
+
+    /// The name of a transaction about it; the sealer's have names of their own.
+    fn unit(&self, of_sealer: &'static str, of_others: &'static str) -> &'static str {
+        if self.name == "sealer" { of_sealer } else { of_others }
+    }
+
+    /// How often a holder shows that it lives.
+    fn beat(&self) -> Duration {
+        BEAT_MAX.min(self.patience / 5)
     }
 
     /// Where this node stands, after taking the lease if that is due.
@@ -63,7 +76,7 @@ impl Keeper {
             return Ok(Standing::Alone);
         }
         if let Some(tenure) = &self.tenure {
-            return if self.kept_at.elapsed() < BEAT {
+            return if self.kept_at.elapsed() < self.beat() {
                 Ok(Standing::Holder(tenure.clone()))
             } else {
                 self.keep().await
@@ -87,11 +100,12 @@ impl Keeper {
             Standing::Other => return Ok(None),
             Standing::Holder(_) => {}
         }
+        let beat = self.beat();
         tokio::pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return Ok(Some(done)),
-                () = tokio::time::sleep(BEAT) => {}
+                () = tokio::time::sleep(beat) => {}
             }
             // A store that is away tells the work itself.
             if matches!(self.keep().await, Ok(Standing::Other)) {
@@ -109,11 +123,11 @@ impl Keeper {
     /// Gives the lease back at the end, so that the next node need not wait.
     pub(crate) async fn give_back(&mut self) {
         let Some(tenure) = self.tenure.take() else { return };
-        let given =
-            self.store.transaction_in(Lane::First, "lease.give_back", move |tx: &mut Tx| {
-                let tenure = tenure.clone();
-                Box::pin(async move { lease::give_back(tx, &tenure).await })
-            });
+        let unit = self.unit("seal.give_back", "lease.give_back");
+        let given = self.store.transaction_in(Lane::First, unit, move |tx: &mut Tx| {
+            let tenure = tenure.clone();
+            Box::pin(async move { lease::give_back(tx, &tenure).await })
+        });
         if let Err(error) = given.await {
             tracing::warn!(%error, lease = self.name, "the lease was not given back");
         }
@@ -126,7 +140,7 @@ impl Keeper {
             return true;
         }
         match &self.watched {
-            Some((watched, since)) if watched == seen => since.elapsed() >= PATIENCE,
+            Some((watched, since)) if watched == seen => since.elapsed() >= self.patience,
             _ => {
                 self.watched = Some((seen.clone(), Instant::now()));
                 false
@@ -136,7 +150,8 @@ impl Keeper {
 
     async fn take(&mut self, seen: Option<Seen>) -> Result<Standing, Error> {
         let (name, node) = (self.name, self.node.clone());
-        let taken = self.store.transaction_in(Lane::First, "lease.take", move |tx: &mut Tx| {
+        let unit = self.unit("seal.take", "lease.take");
+        let taken = self.store.transaction_in(Lane::First, unit, move |tx: &mut Tx| {
             let (node, seen) = (node.clone(), seen.clone());
             Box::pin(async move { lease::take(tx, name, &node, seen.as_ref()).await })
         });
@@ -155,7 +170,8 @@ impl Keeper {
     async fn keep(&mut self) -> Result<Standing, Error> {
         let Some(tenure) = self.tenure.clone() else { return Ok(Standing::Other) };
         let kept = tenure.clone();
-        let kept = self.store.transaction_in(Lane::First, "lease.keep", move |tx: &mut Tx| {
+        let unit = self.unit("seal.keep", "lease.keep");
+        let kept = self.store.transaction_in(Lane::First, unit, move |tx: &mut Tx| {
             let kept = kept.clone();
             Box::pin(async move { lease::keep(tx, &kept).await })
         });

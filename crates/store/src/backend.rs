@@ -128,6 +128,15 @@ impl Store {
         held
     }
 
+    /// The newest step of the schema that this program knows, which the database has.
+    pub fn schema_version(&self) -> u32 {
+        let steps = match &self.0.backend {
+            Backend::Sqlite(_) => sqlite::STEPS,
+            Backend::Postgres(_) => postgres::STEPS,
+        };
+        u32::try_from(migration::newest(steps)).unwrap_or(u32::MAX)
+    }
+
     /// Whether other nodes may work on the same database.
     pub fn is_shared(&self) -> bool {
         matches!(self.0.backend, Backend::Postgres(_))

@@ -34,6 +34,14 @@ pub enum Error {
         /// The newest schema this program knows.
         known: i64,
     },
+    /// A step of the schema was another one when this database was made.
+    #[error(
+        "step {number} of the schema in this database is not the one this program knows: the database was made by another build, or by a version before 0.1.0, whose steps still changed; start the program that made it, or put back a backup of this one"
+    )]
+    ChangedStep {
+        /// Which step.
+        number: i64,
+    },
     /// Storage is exhausted; nothing was written, reads go on.
     #[error("storage is full: nothing was written; free space and try again")]
     StorageFull,

@@ -1,9 +1,16 @@
-//! Commits that fail when a test says so.
+//! Commits that fail when a test says so, and processes that die in the middle of one.
 //!
 //! A failed commit leaves its caller not knowing whether it was persisted. Both must end well, so
 //! faults come in pairs. Compiled for tests only.
+//!
+//! A process that a test runs looks, at each commit, into the file that [`ARMED`] names. It holds
+//! one line: the name of a transaction, `before` or `after` its commit, and what to do there:
+//! `kill` the process, `freeze` it until somebody wakes it, or `hold` the commit until there is a
+//! file of the same name that ends in `.go`. Of several processes with the same file the first to
+//! come there takes it away, and it alone obeys.
 
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
 
 /// What becomes of the next transaction of a name. Either way its caller is told that it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +19,55 @@ pub enum Fault {
     NotPersisted,
     /// All of it was written.
     Persisted,
+}
+
+/// Names the file that says where a process is to be struck.
+const ARMED: &str = "FAULT_IN_CHANCERY";
+
+/// When a process is struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// All statements were sent and the commit was not.
+    Before,
+    /// The commit is durable, and nobody has heard of it.
+    After,
+}
+
+/// Does to this process what the file says, if it is meant.
+pub(crate) async fn strike(units: Vec<&'static str>, moment: Moment) {
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let file = FILE.get_or_init(|| std::env::var_os(ARMED).map(PathBuf::from));
+    let Some(file) = file else { return };
+    let Some(what) = claim(file, &units, moment) else { return };
+    let signal = match what.as_str() {
+        "kill" => "-KILL",
+        "freeze" => "-STOP",
+        "hold" => {
+            let go = file.with_extension("go");
+            while !go.exists() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            return;
+        }
+        other => panic!("{ARMED} says {other}"),
+    };
+    let own = std::process::id().to_string();
+    let done = std::process::Command::new("kill").args([signal, &own]).status();
+    assert!(done.is_ok_and(|status| status.success()), "kill {signal} {own}");
+}
+
+/// What the file says about this moment of one of these transactions; it is gone afterwards.
+fn claim(file: &Path, units: &[&str], moment: Moment) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let mut words = text.split_whitespace();
+    let (unit, when, what) = (words.next()?, words.next()?, words.next()?);
+    let now = if moment == Moment::Before { "before" } else { "after" };
+    if when != now || !units.contains(&unit) {
+        return None;
+    }
+    let own = file.with_extension(std::process::id().to_string());
+    std::fs::rename(file, own).ok()?;
+    Some(what.to_owned())
 }
 
 /// Faults that wait for their transaction.

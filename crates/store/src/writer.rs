@@ -30,6 +30,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 
+#[cfg(any(test, feature = "faults"))]
+use crate::fault::Moment;
 use crate::{Error, Tx};
 
 /// Units that one commit takes at most.
@@ -297,8 +299,18 @@ async fn commit_group(
         }
     }
     let events = tx.write_recorded().await?;
+    #[cfg(any(test, feature = "faults"))]
+    crate::fault::strike(names(group), Moment::Before).await;
     tx.link.execute("COMMIT", Vec::new()).await?;
+    #[cfg(any(test, feature = "faults"))]
+    crate::fault::strike(names(group), Moment::After).await;
     Ok(events)
+}
+
+/// The names of transactions.
+#[cfg(any(test, feature = "faults"))]
+pub(crate) fn names(units: &[Box<dyn Unit>]) -> Vec<&'static str> {
+    units.iter().map(|unit| unit.name()).collect()
 }
 
 /// Begins a transaction whose commit waits for the disc if it `lasts`.

@@ -4,6 +4,7 @@
 //! Only tests use this crate: it panics where a test has to fail.
 
 mod accessibility;
+mod bucket;
 mod certificates;
 mod chromium;
 mod log;
@@ -13,6 +14,7 @@ mod request;
 mod server;
 
 pub use accessibility::{AXE_VERSION, Rules, Violation};
+pub use bucket::Bucket;
 pub use certificates::Authority;
 pub use chancery_throwaway::on_each_backend;
 pub use chromium::{Driver, Tab, Wishes};

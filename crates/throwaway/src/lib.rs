@@ -12,6 +12,7 @@
 //! did not start.
 
 mod harness;
+mod questions;
 mod wire;
 
 use std::fs;
@@ -25,12 +26,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 pub use harness::{Backend, Database, WANTED, database_of, run};
+pub use questions::{LATER_STEP, OTHER_STEP};
 pub use wire::Wire;
 
 /// What to do where there is no PostgreSQL.
 pub const MISSING: &str = "PostgreSQL is not installed (15 or later): apt-get install postgresql";
 
 const PASSWORD: &str = "throw-away";
+/// Who owns the databases and connects to them: a user as any other, who may do nothing else.
+pub const OWNER: &str = "plain";
 
 /// Starts the server, waits until whoever started it is gone, and removes every trace of it.
 const SUPERVISOR: &str = r#"
@@ -155,7 +159,7 @@ impl Server {
             dir.display()
         );
         let leash = supervise(programs, &dir, &options, owner)?;
-        Ok(Self {
+        let server = Self {
             programs: programs.to_owned(),
             dir,
             port,
@@ -163,12 +167,24 @@ impl Server {
             databases: AtomicU32::new(0),
             making: Mutex::new(()),
             _leash: leash,
-        })
+        };
+        server.sql("postgres", &format!("CREATE ROLE {OWNER} LOGIN PASSWORD '{PASSWORD}'"));
+        Ok(server)
     }
 
-    /// The address of a database on this server.
+    /// The address of a database on this server, for its owner: no administrator.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://postgres:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+        format!("postgres://{OWNER}:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Variables by which the server's own programs reach it, as its administrator.
+    pub fn variables(&self) -> [(&'static str, String); 4] {
+        [
+            ("PGHOST", "127.0.0.1".to_owned()),
+            ("PGPORT", self.port.to_string()),
+            ("PGUSER", "postgres".to_owned()),
+            ("PGPASSWORD", PASSWORD.to_owned()),
+        ]
     }
 
     /// The port on loopback.
@@ -189,7 +205,8 @@ impl Server {
         // The server copies one at a time.
         let turn = self.making.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let template = template.unwrap_or("template0");
-        self.run("createdb", &["--encoding=UTF8", "--template", template, name]);
+        let like = ["--encoding=UTF8", "--owner", OWNER, "--template", template, name];
+        self.run("createdb", &like);
         drop(turn);
     }
 

@@ -17,6 +17,8 @@ struct State {
     target: AtomicU16,
     /// New connections lose the options of their request, as in some poolers.
     forgetful: AtomicBool,
+    /// What the server says in place of what, of equal length.
+    rewritten: Mutex<Vec<(Vec<u8>, Vec<u8>)>>,
     connections: Mutex<Vec<Through>>,
 }
 
@@ -38,6 +40,7 @@ impl Wire {
         let state = Arc::new(State {
             target: AtomicU16::new(server),
             forgetful: AtomicBool::new(false),
+            rewritten: Mutex::default(),
             connections: Mutex::default(),
         });
         let shared = state.clone();
@@ -63,6 +66,16 @@ impl Wire {
     /// New connections lose the options of their request.
     pub fn forget_options(&self) {
         self.state.forgetful.store(true, Ordering::SeqCst);
+    }
+
+    /// On new connections the server says one thing in place of another.
+    ///
+    /// # Panics
+    /// If they are not of equal length: lengths stand in front of what is said.
+    pub fn rewrite(&self, from: &[u8], to: &[u8]) {
+        assert_eq!(from.len(), to.len());
+        let mut all = self.state.rewritten.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        all.push((from.to_owned(), to.to_owned()));
     }
 
     /// Ends every connection.
@@ -103,17 +116,30 @@ impl State {
         let through = Through { near: kept, silent: silent.clone() };
         self.connections.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(through);
         let quiet = silent.clone();
-        thread::spawn(move || pump(far, back, &quiet));
-        pump(near, there, &silent);
+        let rewritten = self.rewritten.lock().map(|all| all.clone()).unwrap_or_default();
+        thread::spawn(move || pump(far, back, &quiet, &rewritten));
+        pump(near, there, &silent, &[]);
     }
 }
 
 /// Hands on what comes, until one end is closed.
-fn pump(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
+fn pump(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    silent: &AtomicBool,
+    rewritten: &[(Vec<u8>, Vec<u8>)],
+) {
     let mut buffer = [0; 16_384];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         if silent.load(Ordering::SeqCst) {
             continue;
+        }
+        for (old, new) in rewritten {
+            for at in 0..=read.saturating_sub(old.len()) {
+                if buffer[at..read].starts_with(old) {
+                    buffer[at..at + new.len()].copy_from_slice(new);
+                }
+            }
         }
         if to.write_all(&buffer[..read]).is_err() {
             break;

@@ -1,8 +1,5 @@
-//! An archive in a bucket: what is put there comes back, and what the store says is told.
-//!
-//! The ignored test wants a real store at `CHANCERY_S3_ENDPOINT`, with the bucket `chancery-test`
-//! or the right to make it by a PUT without credentials, such as moto:
-//! `pip install 'moto[s3,server]' && moto_server -p 5599`.
+//! An archive in a bucket: what is put there comes back, and what the store says is told. Of a real
+//! store, and of one that answers as a test wants.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,18 +8,19 @@ use chancery_deliver::{S3, S3Settings};
 use chancery_engine::Secret;
 use chancery_engine::archive::Archive;
 use chancery_engine::net::Network;
+use chancery_testkit::Bucket;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 fn settings(endpoint: String) -> S3Settings {
     S3Settings {
         endpoint,
-        bucket: "chancery-test".to_owned(),
+        bucket: Bucket::NAME.to_owned(),
         region: "us-east-1".to_owned(),
         prefix: "log/one".to_owned(),
         path_style: true,
-        access_key_id: "AKIDEXAMPLE".to_owned(),
-        secret_access_key: Secret::new("s3cr3t-that-nobody-sees".to_owned()),
+        access_key_id: Bucket::KEY.to_owned(),
+        secret_access_key: Secret::new(Bucket::SECRET.to_owned()),
     }
 }
 
@@ -134,21 +132,11 @@ async fn an_address_that_may_not_be_reached_is_refused() {
 }
 
 #[tokio::test]
-#[ignore = "needs an S3-compatible store at CHANCERY_S3_ENDPOINT"]
 async fn what_a_real_store_keeps_comes_back() {
-    let endpoint = std::env::var("CHANCERY_S3_ENDPOINT").unwrap();
-    let bucket = S3Settings { prefix: String::new(), ..settings(endpoint.clone()) };
-    // Makes the bucket where the store lets anybody: the path of an empty key is the bucket.
-    let address = endpoint.trim_start_matches("http://").to_owned();
-    let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
-    let head = format!(
-        "PUT /chancery-test HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let _ = stream.read_to_end(&mut Vec::new()).await;
-    for archive in
-        [S3::new(loopback(), &bucket).unwrap(), S3::new(loopback(), &settings(endpoint)).unwrap()]
-    {
+    let bucket = Bucket::start().await;
+    let top = S3Settings { prefix: String::new(), ..settings(bucket.endpoint()) };
+    for settings in [top, settings(bucket.endpoint())] {
+        let archive = S3::new(loopback(), &settings).unwrap();
         let big = vec![7; 3 << 20];
         for (path, bytes) in [
             ("tile/0/000", vec![1, 2, 3]),
@@ -162,4 +150,28 @@ async fn what_a_real_store_keeps_comes_back() {
         archive.put("tile/0/000".to_owned(), vec![4]).await.unwrap();
         assert_eq!(archive.get("tile/0/000".to_owned()).await.unwrap(), Some(vec![4]));
     }
+    assert_eq!(bucket.read("log/one/tile/0/000").await, [4]);
+}
+
+#[tokio::test]
+async fn a_real_store_lets_nobody_in_whose_signature_is_wrong() {
+    let bucket = Bucket::start().await;
+    let right = || settings(bucket.endpoint());
+    let secret = Secret::new("another-secret".to_owned());
+    for (wrong, told) in [
+        (S3Settings { secret_access_key: secret, ..right() }, "SignatureDoesNotMatch"),
+        (S3Settings { access_key_id: "AKIDOTHER".to_owned(), ..right() }, "InvalidAccessKeyId"),
+        (S3Settings { bucket: "another-bucket".to_owned(), ..right() }, "NoSuchBucket"),
+    ] {
+        let archive = S3::new(loopback(), &wrong).unwrap();
+        let put = archive.put("tile/0/000".to_owned(), vec![1]).await.unwrap_err();
+        let got = archive.get("tile/0/000".to_owned()).await.unwrap_err();
+        for error in [put.to_string(), got.to_string()] {
+            assert!(error.contains(told), "{error}");
+            assert!(!error.contains("secret") && !error.contains("s3cr3t"), "{error}");
+        }
+    }
+    let archive = S3::new(loopback(), &right()).unwrap();
+    drop(bucket);
+    archive.get("tile/0/000".to_owned()).await.expect_err("the store is away");
 }

@@ -49,7 +49,7 @@ impl Engine {
             created_at: now,
             version: 1,
         };
-        let drafts = drafts(&admin, generated)?;
+        let drafts = drafts(&admin, generated, self.0.store.schema_version())?;
         let scribe = self.scribe(context);
         let made = self
             .0
@@ -73,12 +73,12 @@ impl Engine {
     }
 }
 
-fn drafts(admin: &Account, generated: bool) -> Result<Vec<Draft>, Error> {
+fn drafts(admin: &Account, generated: bool, schema_version: u32) -> Result<Vec<Draft>, Error> {
     let target = || Target::new(TargetKind::Account, admin.id);
     let configuration = |name: &str| Target::new(TargetKind::Configuration, name);
     Ok(vec![
         Draft::new(&types::CreateConfiguration {
-            schema_version: 1,
+            schema_version,
             parts: vec!["store".to_owned(), "log".to_owned(), "access".to_owned()],
         })?
         .target(configuration("system")),

@@ -90,20 +90,8 @@ impl Engine {
         rule: &Rule,
         progress: &Progress,
     ) -> Result<Run, Error> {
-        let mut run = Run {
-            id: self.environment().id(),
-            rule: rule.name.clone(),
-            rule_version: rule.version,
-            rule_text: sentence(rule),
-            state: "running".to_owned(),
-            started_at: self.environment().now(),
-            ended_at: None,
-            removed: 0,
-            held: 0,
-            first_index: None,
-            last_index: None,
-            message: None,
-        };
+        let (id, now) = (self.environment().id(), self.environment().now());
+        let mut run = Run::begun(id, (&rule.name, rule.version), &sentence(rule), now);
         self.write(Note::Begins, &run, None).await?;
         let worked = self.remove(rule, &mut run, progress).await;
         run.ended_at = Some(self.environment().now());

@@ -20,6 +20,8 @@ use chancery_throwaway::{Backend, database_of, on_each_backend, run};
 use futures::future::BoxFuture;
 use serde_json::json;
 
+use crate::nodes::copy_keys;
+
 /// Counts how often each entry of the log came, and by which delivery.
 #[derive(Clone, Default)]
 struct Fake(Arc<Mutex<BTreeMap<u64, Vec<String>>>>);
@@ -101,11 +103,7 @@ fn a_destination_is_served_by_one_node_and_taken_over_by_the_other() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let fake = Fake::default();
         let first = node(one.path(), one.path(), &fake).await;
-        std::fs::create_dir_all(two.path().join("keys")).unwrap();
-        for file in std::fs::read_dir(one.path().join("keys")).unwrap() {
-            let file = file.unwrap();
-            std::fs::copy(file.path(), two.path().join("keys").join(file.file_name())).unwrap();
-        }
+        copy_keys(one.path(), two.path());
         let second = node(two.path(), one.path(), &fake).await;
         make(first.engine()).await;
         record(first.engine()).await;

@@ -43,6 +43,16 @@ pub(crate) fn copy_keys(from: &Path, to: &Path) {
     }
 }
 
+/// Two nodes on a database of their own, and their directories.
+async fn two() -> (Running, Running, [tempfile::TempDir; 2]) {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let database = url(dirs[0].path());
+    let first = start(dirs[0].path(), database.clone()).await.unwrap();
+    copy_keys(dirs[0].path(), dirs[1].path());
+    let second = start(dirs[1].path(), database).await.unwrap();
+    (first, second, dirs)
+}
+
 async fn record(engine: &Engine, count: usize) -> Vec<String> {
     let context = bench::context(engine.environment());
     let mut ids = Vec::new();
@@ -60,11 +70,7 @@ async fn holder(engine: &Engine) -> Option<String> {
 #[test]
 fn events_of_all_nodes_come_into_one_log_once() {
     on_server(async {
-        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let database = url(one.path());
-        let first = start(one.path(), database.clone()).await.unwrap();
-        copy_keys(one.path(), two.path());
-        let second = start(two.path(), database).await.unwrap();
+        let (first, second, _dirs) = two().await;
         let nodes = [first.engine().clone(), second.engine().clone()];
         let recorded = tokio::join!(record(&nodes[0], 60), record(&nodes[1], 60));
         for node in &nodes {
@@ -94,11 +100,7 @@ fn events_of_all_nodes_come_into_one_log_once() {
 #[test]
 fn the_same_certificate_on_two_nodes_enters_once() {
     on_server(async {
-        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let database = url(one.path());
-        let first = start(one.path(), database.clone()).await.unwrap();
-        copy_keys(one.path(), two.path());
-        let second = start(two.path(), database).await.unwrap();
+        let (first, second, _dirs) = two().await;
         let upload = async |node: &Running, der: Vec<u8>| {
             let engine = node.engine();
             let context = Context::command_line(engine.environment());
@@ -182,7 +184,16 @@ async fn holds_everything(engine: &Engine) {
     loop {
         let nodes = engine.nodes(&context).await.unwrap();
         let held = nodes.into_iter().find(|node| node.own).unwrap().leases;
-        let names = ["agenda", "dispatcher", "projector", "sealer", "validator"];
+        let names = [
+            "agenda",
+            "archiver",
+            "coverage",
+            "dispatcher",
+            "herald",
+            "projector",
+            "sealer",
+            "validator",
+        ];
         if names.iter().all(|name| held.iter().any(|held| held == name)) {
             return;
         }
@@ -194,11 +205,7 @@ async fn holds_everything(engine: &Engine) {
 #[test]
 fn nodes_show_themselves_and_tell_once_who_vanishes_and_who_is_back() {
     on_server(async {
-        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let database = url(one.path());
-        let first = start(one.path(), database.clone()).await.unwrap();
-        copy_keys(one.path(), two.path());
-        let second = start(two.path(), database).await.unwrap();
+        let (first, second, _dirs) = two().await;
         let engine = first.engine().clone();
         let store = bench::store(&engine);
         let context = Context::command_line(engine.environment());
@@ -379,11 +386,7 @@ fn a_node_whose_clock_is_off_takes_nobodys_lease() {
 #[test]
 fn every_node_tells_that_sealing_has_stopped_and_how_long_events_wait() {
     on_server(async {
-        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let database = url(one.path());
-        let first = start(one.path(), database.clone()).await.unwrap();
-        copy_keys(one.path(), two.path());
-        let second = start(two.path(), database).await.unwrap();
+        let (first, second, _dirs) = two().await;
         let nodes = [first.engine().clone(), second.engine().clone()];
         for node in &nodes {
             assert!(node.settle(PATIENCE).await);

@@ -5,28 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_engine::access::NewAccount;
-use chancery_engine::archive::{Archive, ArchiveError, Directory};
+use chancery_engine::archive::Directory;
 use chancery_engine::history::{EventAccess, EventQuery};
 use chancery_engine::retention::{HoldDraft, RuleDraft, Run};
 use chancery_engine::{Client, Context, Engine, Role, Running, Settings, bench};
 use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::filter::Filter;
-use chancery_event::id::EventId;
-use chancery_event::{Authentication, Clock as _, Environment, LogIndex, Origin, Timestamp};
+use chancery_event::{Authentication, Environment, LogIndex, Origin, Timestamp};
 use chancery_seal::{BundleId, TlogProof, Trust, leaf_hash};
-use chancery_store::table::notice::{self, Notice};
-use chancery_store::table::notification::{self, Call, Escalation};
-use chancery_store::table::retention;
-use chancery_store::{Fault, Store, Tx, log, transfer};
+use chancery_store::{Store, Tx, log, transfer};
 use chancery_throwaway::{Backend, on_each_backend};
-use futures::future::BoxFuture;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-struct World {
-    running: Running,
-    clock: Arc<ManualClock>,
-    context: Context,
+pub(crate) struct World {
+    pub(crate) running: Running,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) context: Context,
     dir: tempfile::TempDir,
 }
 
@@ -44,11 +39,11 @@ fn settings(dir: &Path) -> Settings {
 impl World {
     /// An engine whose log has 700 entries that are ten days old, 512 of them in the archive. Parts
     /// of the log have 256 entries.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
-    async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut settings = settings(dir.path());
         change(&mut settings);
@@ -74,12 +69,12 @@ impl World {
         world
     }
 
-    fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         self.running.engine()
     }
 
     /// Waits until the archive and the projection have so many entries.
-    async fn archived(&self, size: u64) {
+    pub(crate) async fn archived(&self, size: u64) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             assert!(self.engine().settle(PATIENCE).await);
@@ -95,7 +90,7 @@ impl World {
         }
     }
 
-    async fn rule(&self, filter: &str, basis: &str, after_days: u32) {
+    pub(crate) async fn rule(&self, filter: &str, basis: &str, after_days: u32) {
         let draft = RuleDraft {
             name: "old".to_owned(),
             filter: filter.to_owned(),
@@ -106,7 +101,7 @@ impl World {
         self.engine().create_retention_rule(&self.context, draft).await.unwrap();
     }
 
-    async fn hold(&self, filter: &str) {
+    pub(crate) async fn hold(&self, filter: &str) {
         let draft = HoldDraft {
             name: "case-7".to_owned(),
             filter: filter.to_owned(),
@@ -117,7 +112,7 @@ impl World {
     }
 
     /// Runs all rules; answers the newest run.
-    async fn run(&self) -> Run {
+    pub(crate) async fn run(&self) -> Run {
         // Runs that begin at the same moment are in no order.
         let known = self.engine().retention_runs(&self.context, 10).await.unwrap();
         self.work().await;
@@ -126,7 +121,7 @@ impl World {
     }
 
     /// Runs all rules, until that has ended or failed for a first time.
-    async fn work(&self) {
+    pub(crate) async fn work(&self) {
         let job = self.engine().queue_retention(&self.context).await.unwrap();
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -140,7 +135,7 @@ impl World {
     }
 
     /// Indexes that a list shows for a filter.
-    async fn listed(&self, filter: &str) -> Vec<u64> {
+    pub(crate) async fn listed(&self, filter: &str) -> Vec<u64> {
         let query = EventQuery {
             filter: self.engine().parse_event_filter(filter).unwrap(),
             before: None,
@@ -158,7 +153,10 @@ impl World {
     }
 
     /// The events of a type that are sealed, as their details.
-    async fn told(&self, event_type: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
+    pub(crate) async fn told(
+        &self,
+        event_type: &str,
+    ) -> Vec<serde_json::Map<String, serde_json::Value>> {
         assert!(self.engine().settle(PATIENCE).await);
         let query = EventQuery {
             filter: self.engine().parse_event_filter(&format!("type:{event_type}")).unwrap(),
@@ -172,7 +170,7 @@ impl World {
     }
 }
 
-fn everything_after(after_days: u32) -> RuleDraft {
+pub(crate) fn everything_after(after_days: u32) -> RuleDraft {
     RuleDraft {
         name: "old".to_owned(),
         filter: String::new(),
@@ -378,259 +376,6 @@ async fn days_may_count_from_the_expiry_of_the_certificate() {
     let run = world.run().await;
     let reached: Vec<_> = of.iter().filter(|index| **index < 768).collect();
     assert_eq!(run.removed, reached.len() as u64, "{run:?}");
-    world.running.stop().await.unwrap();
-}
-
-on_each_backend!(a_write_of_a_run_that_fails_removes_nothing_twice, 2);
-
-async fn a_write_of_a_run_that_fails_removes_nothing_twice() {
-    for fault in [Fault::NotPersisted, Fault::Persisted] {
-        for name in ["retention.trim", "retention.note"] {
-            let world = World::new().await;
-            let engine = world.engine();
-            // Rows go one by one: the rule has a filter.
-            world.rule("index>=0", "event", 5).await;
-            bench::store(engine).inject(name, fault);
-            world.work().await;
-            let settled = async {
-                while !world.listed("index<512").await.is_empty() {
-                    world.work().await;
-                }
-            };
-            let settled = tokio::time::timeout(PATIENCE, settled).await;
-            settled.unwrap_or_else(|_| panic!("{name} {fault:?}"));
-            // Ends what broke off.
-            world.work().await;
-            let runs = engine.retention_runs(&world.context, 100).await.unwrap();
-            let ended = runs.iter().filter(|run| run.state != "running");
-            let removed: u64 = ended.map(|run| run.removed).sum();
-            assert_eq!(removed, 512, "{name} {fault:?}: {runs:?}");
-            let counted = engine.event_count(&world.context, &Filter::All).await.unwrap().value;
-            assert!(engine.settle(PATIENCE).await);
-            assert!(counted > 0 && counted <= world.listed("").await.len() as u64);
-            engine.verify_log(&world.context).await.unwrap();
-            world.running.stop().await.unwrap();
-        }
-    }
-}
-
-/// An archive whose readers wait until they are let in.
-struct Gate {
-    inner: Directory,
-    open: tokio::sync::Semaphore,
-    /// How many have come.
-    came: tokio::sync::watch::Sender<u64>,
-}
-
-struct Gated(Arc<Gate>);
-
-impl Archive for Gated {
-    fn put(&self, path: String, bytes: Vec<u8>) -> BoxFuture<'static, Result<(), ArchiveError>> {
-        self.0.inner.put(path, bytes)
-    }
-
-    fn get(&self, path: String) -> BoxFuture<'static, Result<Option<Vec<u8>>, ArchiveError>> {
-        let gate = self.0.clone();
-        Box::pin(async move {
-            gate.came.send_modify(|came| *came += 1);
-            gate.open.acquire().await.unwrap().forget();
-            gate.inner.get(path).await
-        })
-    }
-
-    fn place(&self) -> String {
-        self.0.inner.place()
-    }
-}
-
-on_each_backend!(a_run_that_somebody_ended_removes_nothing_more, 2);
-
-async fn a_run_that_somebody_ended_removes_nothing_more() {
-    let places = tempfile::tempdir().unwrap();
-    let gate = Arc::new(Gate {
-        inner: Directory::new(places.path().join("archive")),
-        open: tokio::sync::Semaphore::new(0),
-        came: tokio::sync::watch::Sender::new(0),
-    });
-    let archive: Arc<dyn Archive> = Arc::new(Gated(gate.clone()));
-    let world = World::with(|settings| settings.archive = Some(archive)).await;
-    let engine = world.engine();
-    world.rule("", "event", 5).await;
-    let job = engine.queue_retention(&world.context).await.unwrap();
-    gate.came.subscribe().wait_for(|came| *came > 0).await.unwrap();
-    // As another node does that takes this one for dead.
-    let store = bench::store(engine);
-    let now = world.clock.now();
-    let ended = store
-        .transaction("taken over", move |tx: &mut Tx| {
-            Box::pin(async move { retention::end_broken(tx, now).await })
-        })
-        .await
-        .unwrap();
-    assert_eq!(ended.len(), 1, "{ended:?}");
-    gate.open.add_permits(1_000);
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while engine.job(&world.context, job).await.unwrap().error.is_none() {
-        assert!(tokio::time::Instant::now() < deadline, "it was not noticed");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let mut link = store.read().await.unwrap();
-    assert_eq!(log::removed_by(&mut link, ended[0].id).await.unwrap().0, 0);
-    let runs = retention::runs(&mut link, 100).await.unwrap();
-    drop(link);
-    let run = runs.iter().find(|run| run.id == ended[0].id).unwrap();
-    assert_eq!((run.state.as_str(), run.message.as_deref()), ("failed", Some("it broke off")));
-    let told = world.told("retention.run").await;
-    assert!(
-        told.iter().all(|run| run["removed"] != 0),
-        "the ended run has no second end: {told:?}"
-    );
-    world.running.stop().await.unwrap();
-}
-
-on_each_backend!(what_a_run_removed_before_it_died_is_told, 2);
-
-async fn what_a_run_removed_before_it_died_is_told() {
-    let world = World::new().await;
-    let engine = world.engine();
-    let store = bench::store(engine);
-    let dead = Run {
-        id: engine.environment().id(),
-        rule: "old".to_owned(),
-        rule_version: 1,
-        rule_text: "every event".to_owned(),
-        state: "running".to_owned(),
-        started_at: world.clock.now(),
-        ended_at: None,
-        removed: 0,
-        held: 0,
-        first_index: None,
-        last_index: None,
-        message: None,
-    };
-    let run = dead.clone();
-    let begun = store.transaction("begin", move |tx: &mut Tx| {
-        let run = run.clone();
-        Box::pin(async move { retention::begin(tx, &run).await })
-    });
-    begun.await.unwrap();
-    let parts = log::parts(&mut store.read().await.unwrap()).await.unwrap();
-    if let Some(part) = parts.first() {
-        assert_eq!(log::drop_part(store, *part, dead.id, 0).await.unwrap(), 256);
-    } else {
-        let events = log::range(&mut store.read().await.unwrap(), LogIndex(0), 256).await.unwrap();
-        let events: Vec<_> = events.into_iter().map(log::Sealed::into_event).collect();
-        let trimmed = store.transaction("trim", move |tx: &mut Tx| {
-            let events = events.clone();
-            Box::pin(async move { log::trim(tx, dead.id, 0, &events).await })
-        });
-        trimmed.await.unwrap();
-    }
-    world.work().await;
-    let runs = engine.retention_runs(&world.context, 10).await.unwrap();
-    let run = runs.iter().find(|run| run.id == dead.id).unwrap();
-    assert_eq!((run.state.as_str(), run.removed), ("failed", 256), "{run:?}");
-    assert_eq!((run.first_index, run.last_index), (Some(LogIndex(0)), Some(LogIndex(255))));
-    let told = world.told("retention.run").await;
-    assert_eq!(told[0]["removed"], 256, "{told:?}");
-    world.running.stop().await.unwrap();
-}
-
-/// A notice that waits for its digest; where its event stands was not known when it was written.
-fn held_notice(engine: &Engine, event: EventId, far: Timestamp) -> Notice {
-    Notice {
-        id: engine.environment().id(),
-        call: engine.environment().id(),
-        log_index: None,
-        event_id: event,
-        event_type: "certificate.uploaded".to_owned(),
-        object: None,
-        severity: "info".to_owned(),
-        profile: "weekly".to_owned(),
-        profile_version: 1,
-        level: 0,
-        account: None,
-        address: None,
-        channel: "mail".to_owned(),
-        paths: "[]".to_owned(),
-        decision: "held".to_owned(),
-        reason: "digest".to_owned(),
-        due_at: Some(far),
-        heading: String::new(),
-        delivery: None,
-        alert: None,
-        at: far,
-    }
-}
-
-/// A call at entry 400 that was decided, and may go up a level.
-fn escalating(engine: &Engine, notice: &Notice) -> (Call, Escalation) {
-    let call = Call {
-        id: notice.call,
-        log_index: Some(LogIndex(400)),
-        event_id: notice.event_id,
-        event_type: "certificate.uploaded".to_owned(),
-        object: None,
-        profile: "night".to_owned(),
-        trigger: "t".to_owned(),
-        title: String::new(),
-        message: String::new(),
-        state: "done".to_owned(),
-        outcome: String::new(),
-        at: notice.at,
-        done_at: Some(notice.at),
-    };
-    let level = Escalation {
-        id: engine.environment().id(),
-        call: call.id,
-        alert: engine.environment().id(),
-        profile: "night".to_owned(),
-        level: 1,
-        due_at: notice.at,
-        state: "waiting".to_owned(),
-    };
-    (call, level)
-}
-
-on_each_backend!(what_is_still_to_be_told_or_watched_stays, 2);
-
-async fn what_is_still_to_be_told_or_watched_stays() {
-    let world = World::new().await;
-    let engine = world.engine();
-    let store = bench::store(engine);
-    let event = engine.event_at(&world.context, LogIndex(300)).await.unwrap().event.id;
-    let far = world.clock.now().plus(100 * Timestamp::DAY);
-    let notice = held_notice(engine, event, far);
-    let held = notice.clone();
-    let held = store.transaction("held", move |tx: &mut Tx| {
-        let held = held.clone();
-        Box::pin(async move {
-            notice::insert(tx, &[held]).await?;
-            // Monitors have seen nothing of the log.
-            log::move_cursor(tx, "monitor", LogIndex(0), LogIndex(0), far).await
-        })
-    });
-    held.await.unwrap();
-    world.rule("", "event", 5).await;
-    let run = world.run().await;
-    assert_eq!((run.state.as_str(), run.removed), ("succeeded", 300), "{run:?}");
-    let seen = log::cursor(&mut store.read().await.unwrap(), "monitor").await.unwrap();
-    assert!(seen.0 >= 700, "monitors saw what went: {seen:?}");
-    let preview = engine.preview_retention(&world.context, &everything_after(5)).await.unwrap();
-    assert_eq!(preview.limits[0].who, "a notification through weekly", "{preview:?}");
-    // An escalation that may still go up waits for its call.
-    let (call, level) = escalating(engine, &notice);
-    let told = store.transaction("told", move |tx: &mut Tx| {
-        let (call, level) = (call.clone(), level.clone());
-        Box::pin(async move {
-            notice::settle(tx, &[notice.id], None, "dropped").await?;
-            notification::insert(tx, &call).await?;
-            notification::escalate(tx, &level).await
-        })
-    });
-    told.await.unwrap();
-    let run = world.run().await;
-    assert_eq!((run.state.as_str(), run.removed), ("succeeded", 100), "{run:?}");
     world.running.stop().await.unwrap();
 }
 

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use chancery_engine::{Context, Engine, Settings, Stepped, bench};
+use chancery_engine::{Context, Engine, Running, Settings, Stepped, bench};
 use chancery_event::{Environment, LogIndex};
 use chancery_store::log::{self, Projection, Sealed};
+use chancery_store::table::setting;
 use chancery_store::{Fault, Link, Tampering, Tx};
 use chancery_throwaway::on_each_backend;
 
@@ -15,13 +16,42 @@ use crate::upload::{settings, start};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn record(engine: &Engine, count: usize) -> Vec<String> {
+/// An engine on a store of its own.
+async fn begun() -> (tempfile::TempDir, Running, Engine) {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine().clone();
+    (dir, running, engine)
+}
+
+/// The same without loops.
+pub(crate) async fn stepped() -> (tempfile::TempDir, Stepped, Engine) {
+    let dir = tempfile::tempdir().unwrap();
+    let settings =
+        Settings { allow_unencrypted_key: true, monitors: false, ..settings(dir.path()) };
+    let stepped = Stepped::open(settings, Environment::system()).await.unwrap();
+    let engine = stepped.engine().clone();
+    (dir, stepped, engine)
+}
+
+/// Waits until sealing counts as stopped, or does not any more.
+async fn stops(engine: &Engine, stopped: bool) {
+    let reached = async {
+        while engine.health().sealing_stopped().is_some() != stopped {
+            tokio::task::yield_now().await;
+        }
+    };
+    let reached = tokio::time::timeout(PATIENCE, reached).await;
+    reached.unwrap_or_else(|_| panic!("sealing stopped: not {stopped}"));
+}
+
+pub(crate) async fn record(engine: &Engine, count: usize) -> Vec<String> {
     let context = bench::context(engine.environment());
     let ids = bench::record(engine, &context, count).await.unwrap();
     ids.iter().map(ToString::to_string).collect()
 }
 
-async fn logged(engine: &Engine) -> Vec<String> {
+pub(crate) async fn logged(engine: &Engine) -> Vec<String> {
     let mut link = bench::store(engine).read().await.unwrap();
     let events = log::range(&mut link, LogIndex(0), 10_000).await.unwrap();
     events.iter().map(|sealed| sealed.event().id.to_string()).collect()
@@ -30,9 +60,7 @@ async fn logged(engine: &Engine) -> Vec<String> {
 on_each_backend!(a_write_that_fails_leaves_one_log_whether_it_was_persisted_or_not, 2);
 
 async fn a_write_that_fails_leaves_one_log_whether_it_was_persisted_or_not() {
-    let dir = tempfile::tempdir().unwrap();
-    let running = start(dir.path()).await;
-    let engine = running.engine().clone();
+    let (_dir, running, engine) = begun().await;
     assert!(engine.settle(PATIENCE).await);
     for name in ["seal.sequence", "seal.publish"] {
         for fault in [Fault::NotPersisted, Fault::Persisted] {
@@ -58,9 +86,7 @@ on_each_backend!(a_quarantine_that_fails_sets_the_row_aside_once, 2);
 
 async fn a_quarantine_that_fails_sets_the_row_aside_once() {
     for fault in [Fault::NotPersisted, Fault::Persisted] {
-        let dir = tempfile::tempdir().unwrap();
-        let running = start(dir.path()).await;
-        let engine = running.engine().clone();
+        let (_dir, running, engine) = begun().await;
         assert!(engine.settle(PATIENCE).await);
         bench::store(&engine).inject("seal.quarantine", fault);
         bench::store(&engine).tamper(Tampering::ForgedPending).await.unwrap();
@@ -99,9 +125,7 @@ on_each_backend!(nothing_is_signed_over_a_log_that_was_changed, 2);
 
 async fn nothing_is_signed_over_a_log_that_was_changed() {
     for how in TAMPERED {
-        let dir = tempfile::tempdir().unwrap();
-        let running = start(dir.path()).await;
-        let engine = running.engine().clone();
+        let (_dir, running, engine) = begun().await;
         assert!(engine.settle(PATIENCE).await);
         record(&engine, 10).await;
         assert!(engine.settle(PATIENCE).await);
@@ -110,12 +134,7 @@ async fn nothing_is_signed_over_a_log_that_was_changed() {
         drop(link);
         bench::store(&engine).tamper(how).await.unwrap();
         record(&engine, 10).await;
-        let stopped = async {
-            while engine.health().sealing_stopped().is_none() {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, stopped).await.unwrap_or_else(|_| panic!("{how:?}"));
+        stops(&engine, true).await;
         let mut link = bench::store(&engine).read().await.unwrap();
         let state = log::state(&mut link).await.unwrap();
         let newest = log::checkpoint(&mut link).await.unwrap().unwrap();
@@ -134,26 +153,16 @@ async fn nothing_is_signed_over_a_log_that_was_changed() {
 on_each_backend!(a_log_that_was_put_right_is_sealed_again_and_health_says_so, 2);
 
 async fn a_log_that_was_put_right_is_sealed_again_and_health_says_so() {
-    let dir = tempfile::tempdir().unwrap();
-    let running = start(dir.path()).await;
-    let engine = running.engine().clone();
+    let (_dir, running, engine) = begun().await;
     record(&engine, 10).await;
     assert!(engine.settle(PATIENCE).await);
     let store = bench::store(&engine);
-    let until = async |stopped: bool| {
-        let reached = async {
-            while engine.health().sealing_stopped().is_some() != stopped {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, reached).await.unwrap();
-    };
     for times in 1..=2 {
         store.tamper(Tampering::FirstTile).await.unwrap();
         record(&engine, 1).await;
-        until(true).await;
+        stops(&engine, true).await;
         store.tamper(Tampering::SameTile).await.unwrap();
-        until(false).await;
+        stops(&engine, false).await;
         assert!(engine.settle(PATIENCE).await);
         let mut link = store.read().await.unwrap();
         let events = log::range(&mut link, LogIndex(0), 1_000).await.unwrap();
@@ -168,11 +177,7 @@ async fn a_log_that_was_put_right_is_sealed_again_and_health_says_so() {
 on_each_backend!(a_stop_is_told_once_the_store_takes_the_event_and_ends_also_when_nothing_waits, 2);
 
 async fn a_stop_is_told_once_the_store_takes_the_event_and_ends_also_when_nothing_waits() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings =
-        Settings { allow_unencrypted_key: true, monitors: false, ..settings(dir.path()) };
-    let running = Engine::start(settings, Environment::system()).await.unwrap();
-    let engine = running.engine().clone();
+    let (_dir, running, engine) = begun().await;
     record(&engine, 10).await;
     assert!(engine.settle(PATIENCE).await);
     let store = bench::store(&engine);
@@ -187,22 +192,63 @@ async fn a_stop_is_told_once_the_store_takes_the_event_and_ends_also_when_nothin
     // Nothing waits any more, so that nothing will be sealed: the log is found in order as it is.
     store.tamper(Tampering::NothingPending).await.unwrap();
     store.tamper(Tampering::SameTile).await.unwrap();
-    let reached = async {
-        while engine.health().sealing_stopped().is_some() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, reached).await.unwrap();
+    stops(&engine, false).await;
     drop(link);
     running.stop().await.unwrap();
+}
+
+on_each_backend!(a_stop_and_its_end_are_told_once_also_where_telling_them_fails, 2);
+
+async fn a_stop_and_its_end_are_told_once_also_where_telling_them_fails() {
+    let faults = [Fault::NotPersisted, Fault::Persisted];
+    let (_dir, running, engine) = begun().await;
+    let store = bench::store(&engine);
+    record(&engine, 10).await;
+    assert!(engine.settle(PATIENCE).await);
+    let mut times = 0;
+    for stop in faults {
+        for end in faults {
+            times += 1;
+            store.inject("seal.stopped", stop);
+            store.inject("seal.resumed", end);
+            store.tamper(Tampering::FirstTile).await.unwrap();
+            record(&engine, 1).await;
+            stops(&engine, true).await;
+            let told = async {
+                while halted(&engine).await.is_none() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, told).await.expect("it is told in the end");
+            store.tamper(Tampering::SameTile).await.unwrap();
+            stops(&engine, false).await;
+            assert!(engine.settle(PATIENCE).await);
+            let ended = async {
+                while halted(&engine).await.is_some() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, ended).await.expect("its end is told in the end");
+            assert_eq!(store.faults_waiting(), 0, "{stop:?} {end:?}");
+            let mut link = store.read().await.unwrap();
+            let events = log::range(&mut link, LogIndex(0), 1_000).await.unwrap();
+            let told = events.iter().filter(|e| e.event().type_name == "log.seal_stopped");
+            assert_eq!(told.count(), times, "{stop:?} {end:?}");
+        }
+    }
+    running.stop().await.unwrap();
+}
+
+/// What stands in the store of a stop.
+async fn halted(engine: &Engine) -> Option<String> {
+    let mut link = bench::store(engine).read().await.unwrap();
+    setting::find(&mut link, "log.stopped").await.unwrap()
 }
 
 on_each_backend!(entries_that_change_between_sequence_and_checkpoint_are_not_signed, 2);
 
 async fn entries_that_change_between_sequence_and_checkpoint_are_not_signed() {
-    let dir = tempfile::tempdir().unwrap();
-    let running = start(dir.path()).await;
-    let engine = running.engine().clone();
+    let (_dir, running, engine) = begun().await;
     assert!(engine.settle(PATIENCE).await);
     let store = bench::store(&engine);
     let mut link = store.read().await.unwrap();
@@ -218,12 +264,7 @@ async fn entries_that_change_between_sequence_and_checkpoint_are_not_signed() {
         tokio::task::yield_now().await;
     }
     store.tamper(Tampering::NewestEntry).await.unwrap();
-    let stopped = async {
-        while engine.health().sealing_stopped().is_none() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, stopped).await.expect("sealing stops");
+    stops(&engine, true).await;
     assert_eq!(log::state(&mut link).await.unwrap().signed_size, before.signed_size);
     drop(link);
     running.stop().await.unwrap();
@@ -232,9 +273,7 @@ async fn entries_that_change_between_sequence_and_checkpoint_are_not_signed() {
 on_each_backend!(a_pending_row_of_other_types_is_set_aside_and_the_log_goes_on, 2);
 
 async fn a_pending_row_of_other_types_is_set_aside_and_the_log_goes_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let running = start(dir.path()).await;
-    let engine = running.engine().clone();
+    let (_dir, running, engine) = begun().await;
     let store = bench::store(&engine);
     store.tamper(Tampering::OddPending).await.unwrap();
     let recorded = record(&engine, 3).await;
@@ -249,11 +288,7 @@ async fn a_pending_row_of_other_types_is_set_aside_and_the_log_goes_on() {
 on_each_backend!(a_copy_of_a_recorded_event_is_set_aside_and_the_log_goes_on, 2);
 
 async fn a_copy_of_a_recorded_event_is_set_aside_and_the_log_goes_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings =
-        Settings { allow_unencrypted_key: true, monitors: false, ..settings(dir.path()) };
-    let stepped = Stepped::open(settings, Environment::system()).await.unwrap();
-    let engine = stepped.engine().clone();
+    let (_dir, stepped, engine) = stepped().await;
     let store = bench::store(&engine);
     stepped.seal().await.unwrap();
     let mut recorded = record(&engine, 3).await;
@@ -286,11 +321,7 @@ async fn a_copy_of_a_recorded_event_is_set_aside_and_the_log_goes_on() {
 on_each_backend!(a_copy_of_an_event_that_was_removed_is_set_aside_as_well, 2);
 
 async fn a_copy_of_an_event_that_was_removed_is_set_aside_as_well() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings =
-        Settings { allow_unencrypted_key: true, monitors: false, ..settings(dir.path()) };
-    let stepped = Stepped::open(settings, Environment::system()).await.unwrap();
-    let engine = stepped.engine().clone();
+    let (_dir, stepped, engine) = stepped().await;
     let store = bench::store(&engine);
     stepped.seal().await.unwrap();
     record(&engine, 3).await;
@@ -326,25 +357,15 @@ async fn a_copy_of_an_event_that_was_removed_is_set_aside_as_well() {
 on_each_backend!(a_failure_that_does_not_pass_stops_sealing_until_it_is_gone, 2);
 
 async fn a_failure_that_does_not_pass_stops_sealing_until_it_is_gone() {
-    let dir = tempfile::tempdir().unwrap();
-    let running = start(dir.path()).await;
-    let engine = running.engine().clone();
+    let (_dir, running, engine) = begun().await;
     assert!(engine.settle(PATIENCE).await);
     let store = bench::store(&engine);
     store.tamper(Tampering::EntryBehind).await.unwrap();
     let recorded = record(&engine, 1).await;
-    let until = async |stopped: bool| {
-        let reached = async {
-            while engine.health().sealing_stopped().is_some() != stopped {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, reached).await.unwrap();
-    };
-    until(true).await;
+    stops(&engine, true).await;
     assert!(engine.health().findings().iter().any(|finding| !finding.good));
     store.tamper(Tampering::NothingBehind).await.unwrap();
-    until(false).await;
+    stops(&engine, false).await;
     assert!(engine.settle(PATIENCE).await);
     assert!(logged(&engine).await.contains(&recorded[0]));
     let mut link = store.read().await.unwrap();

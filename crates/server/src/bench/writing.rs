@@ -15,6 +15,9 @@ use chancery_store::log::{self, Sealed};
 use super::sample::Sample;
 use super::{Figure, Place, Plan, Report, concurrently};
 
+/// Connections of the plain insertion of single events.
+const CONNECTIONS_MAX: usize = 32;
+
 /// How the events of a run arrive.
 #[derive(Clone, Copy)]
 struct Load {
@@ -48,7 +51,7 @@ fn loads(size: u64) -> [Load; 5] {
 /// Names of all places that [`measure`] makes.
 pub(super) fn names() -> impl Iterator<Item = String> {
     loads(0).into_iter().flat_map(|Load { callers, unit, .. }| {
-        ["write", "plain", "copy"].map(|kind| format!("{kind}-{callers}-{unit}"))
+        ["write", "plain", "copy", "single"].map(|kind| format!("{kind}-{callers}-{unit}"))
     })
 }
 
@@ -89,6 +92,13 @@ async fn measure_one(plan: &Plan, report: &mut Report, load: Load) -> Result<Pat
         let copied = plain(&beside, &rows, batch, Way::Copy).await?;
         let what = format!("… beside COPY, {who}");
         report.add([Figure::new(what, rate, "events/s").beside(copied)]);
+    }
+    if plan.database.is_some() && callers > 1 {
+        let beside = plan.place(&format!("single-{callers}-{unit}")).await?;
+        let connections = callers.min(CONNECTIONS_MAX);
+        let single = singly(&beside, rows, connections).await?;
+        let what = format!("… beside single INSERTs on {connections} connections, {who}");
+        report.add([Figure::new(what, rate, "events/s").beside(single)]);
     }
     Ok(place.dir)
 }
@@ -190,6 +200,37 @@ async fn plain(place: &Place, rows: &[Sealed], batch: usize, way: Way) -> Result
     let started = Instant::now();
     for batch in rows.chunks(batch) {
         plain.insert_events(batch).await?;
+    }
+    Ok(super::per_second(rows.len() as u64, started))
+}
+
+/// Rows per second where each is inserted by itself, with its own durable commit, on connections
+/// side by side: what pgbench does with such a transaction.
+async fn singly(place: &Place, rows: Vec<Sealed>, connections: usize) -> Result<f64> {
+    let url = place.database.clone().context("a database on a server")?;
+    let settings = chancery_store::Settings::postgres(url);
+    let mut plain = Vec::new();
+    for _ in 0..connections {
+        plain.push(Plain::of(&settings, Way::Insert).await?);
+    }
+    let rows = Arc::new(rows);
+    // The first one makes the part of the log that the others write to.
+    if let (Some(plain), Some(first)) = (plain.first_mut(), rows.first()) {
+        plain.insert_events(std::slice::from_ref(first)).await?;
+    }
+    let started = Instant::now();
+    let mut working = tokio::task::JoinSet::new();
+    for (number, mut plain) in plain.into_iter().enumerate() {
+        let rows = rows.clone();
+        working.spawn(async move {
+            for row in rows.iter().skip(1 + number).step_by(connections) {
+                plain.insert_events(std::slice::from_ref(row)).await?;
+            }
+            Ok::<(), chancery_store::Error>(())
+        });
+    }
+    while let Some(done) = working.join_next().await {
+        done.context("insert")??;
     }
     Ok(super::per_second(rows.len() as u64, started))
 }

@@ -70,12 +70,23 @@ pub struct RestoreArguments {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Example:
-  createdb --encoding=UTF8 --template=template0 chancery && \\
+  createdb --encoding=UTF8 --template=template0 --owner=chancery chancery
+  CHANCERY_DATABASE_PASSWORD_FILE=/etc/chancery/database-password \\
       chancery migrate-store --to postgres://chancery@db.example.org/chancery")]
 pub struct MigrateStoreArguments {
-    /// The address of the empty database.
-    #[arg(long, value_name = "URL")]
-    pub to: String,
+    /// The address of the empty database. Its password does not belong here, where everybody on
+    /// this machine can read it, but into `database_password_file` or CHANCERY_DATABASE_PASSWORD.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CHANCERY_MIGRATE_TO",
+        hide_env_values = true,
+        required_unless_present = "to_file"
+    )]
+    pub to: Option<String>,
+    /// A file that holds the address.
+    #[arg(long, value_name = "FILE")]
+    pub to_file: Option<PathBuf>,
     /// Which data.
     #[command(flatten)]
     pub settings: SettingArguments,

@@ -14,6 +14,31 @@ use crate::cli::GlobalArguments;
 use crate::cli::backup::MigrateStoreArguments;
 use crate::config::Config;
 
+/// Where to, from the file, the variable or the command line.
+fn address(arguments: &MigrateStoreArguments) -> Result<DatabaseUrl> {
+    let (text, from) = match (&arguments.to_file, &arguments.to) {
+        (Some(file), _) => {
+            let text = std::fs::read_to_string(file);
+            (text.with_context(|| format!("cannot read {}", file.display()))?, "--to-file")
+        }
+        (None, Some(to)) => (to.clone(), "--to"),
+        (None, None) => bail!("--to names the address of the empty database"),
+    };
+    // What a variable says is not on the command line.
+    let is_argument = std::env::args_os().any(|argument| {
+        let argument = argument.to_string_lossy();
+        argument == text.as_str() || argument.strip_prefix("--to=") == Some(&text)
+    });
+    if is_argument && DatabaseUrl::has_password(&text) {
+        errln!(
+            "The password in --to can be read by everybody on this machine while the command \
+             runs. Leave it out and set CHANCERY_DATABASE_PASSWORD or database_password_file, or \
+             give the whole address in CHANCERY_MIGRATE_TO or with --to-file; and change this one."
+        );
+    }
+    text.trim().parse().map_err(|error: String| anyhow::anyhow!("{from}: {error}"))
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -26,9 +51,7 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
     if !original.exists() {
         bail!("there is no embedded database in {}", data_dir.display());
     }
-    let to: DatabaseUrl =
-        arguments.to.parse().map_err(|error: String| anyhow::anyhow!("--to: {error}"))?;
-    let to = config.serving.database_password.with(to);
+    let to = config.serving.database_password.with(address(arguments)?);
     let key = verify::of_data_dir(data_dir)?;
     let before = DataDir::open(data_dir).await?.checkpoint().await?;
     // Held until the old database has another name: a supervisor may start the server meanwhile.

@@ -131,6 +131,7 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Result<Settin
         keep_evaluations_max: config.reaction.keep_evaluations_max,
         restored: None,
         database_connections: config.serving.database_connections,
+        takeover: Duration::from_secs(config.serving.takeover_seconds.into()),
         node_name: config.serving.node_name.clone(),
         keep_resolved_alerts_days: config.reaction.keep_resolved_alerts_days,
     };

@@ -14,8 +14,8 @@ use super::setting::{self, Setting};
 use super::source::Source;
 
 /// Variables of this prefix that are no settings: they belong to the command line and to tests.
-const OTHER_VARIABLES: [&str; 4] =
-    ["CHANCERY_CONFIG", "CHANCERY_URL", "CHANCERY_TOKEN", "CHANCERY_FULL"];
+const OTHER_VARIABLES: [&str; 5] =
+    ["CHANCERY_CONFIG", "CHANCERY_URL", "CHANCERY_TOKEN", "CHANCERY_MIGRATE_TO", "CHANCERY_FULL"];
 
 /// The sources on the way in, the problems on the way out.
 pub struct Reader {

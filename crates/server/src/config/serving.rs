@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::address_range::AddressRange;
 use chancery_store::DatabaseUrl;
@@ -80,6 +81,22 @@ pub const SETTINGS: &[Setting] = &[
         is_secret: false,
     },
     Setting {
+        key: "database_timeout_seconds",
+        default: "20",
+        expected: "a number from 2 to 600",
+        meaning: "How long the PostgreSQL server may take for a statement. A connection that stays silent for a quarter longer is given up; reaching the server may take a quarter of it. More for a slow network.",
+        flag: None,
+        is_secret: false,
+    },
+    Setting {
+        key: "takeover_seconds",
+        default: "5",
+        expected: "a number from 1 to 300, the same on every node",
+        meaning: "After how long without a sign of life another node does what one did alone; after twice that it counts as vanished. More where nodes or the network pause for longer.",
+        flag: None,
+        is_secret: false,
+    },
+    Setting {
         key: "node_name",
         default: "the name of the machine",
         expected: "a text that is not empty",
@@ -122,6 +139,8 @@ pub struct Serving {
     pub database_password: Password,
     /// Connections for reading.
     pub database_connections: u32,
+    /// After how many seconds without a sign of life a node is replaced.
+    pub takeover_seconds: u32,
     /// What this node is called; `None`: as its machine.
     pub node_name: Option<String>,
     /// How long it takes requests after it was told to stop.
@@ -203,6 +222,7 @@ impl Serving {
         let backup_dir = reader.optional("backup_dir");
         let public_url = reader.value("public_url", PublicUrl::of_listener(listen, has_tls));
         let (database, database_password) = Self::read_database(reader);
+        let takeover_seconds = reader.number("takeover_seconds", 5, 1..=300) as u32;
         let database_connections = reader.number("database_connections", 8, 1..=200) as u32;
         let node_name = reader.optional("node_name");
         let drain_seconds = reader.number("drain_seconds", 0, 0..=300) as u32;
@@ -215,6 +235,7 @@ impl Serving {
             database,
             database_password,
             database_connections,
+            takeover_seconds,
             node_name,
             drain_seconds,
             trusted_proxies,
@@ -224,8 +245,12 @@ impl Serving {
     fn read_database(reader: &mut Reader) -> (Database, Password) {
         let given = reader.value("database", Store(Database::Sqlite)).0;
         let password = Password(reader.secret("database_password", "database_password_file"));
+        let most = reader.number("database_timeout_seconds", 20, 2..=600);
         let database = match given {
-            Database::Postgres(url) => Database::Postgres(password.with(url)),
+            Database::Postgres(url) => {
+                let url = url.with_statement_max(Duration::from_secs(most as u64));
+                Database::Postgres(password.with(url))
+            }
             Database::Sqlite => Database::Sqlite,
         };
         (database, password)

@@ -1,9 +1,12 @@
 //! The program as people run it: as a process, with its files and its network.
 
 mod browser;
+mod bucket;
 mod cli;
+mod consumers;
 mod demo;
 mod destinations;
+mod documented;
 mod faults;
 mod fleet;
 mod full;
@@ -16,6 +19,7 @@ mod restored;
 mod retention;
 mod sources;
 mod syslog;
+mod upgrade;
 mod verify;
 mod victim;
 mod walkthrough;

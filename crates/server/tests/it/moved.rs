@@ -1,8 +1,15 @@
 //! An embedded store is moved to a server: the same log goes on there, and nowhere else.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use chancery_seal::proof::{
+    TileSource, consistency_proof, tiles_for_consistency, verify_consistency,
+};
+use chancery_seal::{Checkpoint, Note, TileId};
 use chancery_throwaway::server;
 use reqwest::Client;
 
@@ -10,13 +17,18 @@ use crate::process::{ORIGIN, Process, prepare};
 use crate::victim::leaf;
 
 fn command(dir: &Path, database: Option<&str>, arguments: &[&str]) -> Output {
+    let variables: Vec<_> = database.map(|url| ("CHANCERY_DATABASE", url)).into_iter().collect();
+    with(dir, &variables, arguments)
+}
+
+fn with(dir: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_chancery"))
         .args(arguments)
         .env("CHANCERY_DATA_DIR", dir)
         .env("CHANCERY_LISTEN", "127.0.0.1:0")
         .env("CHANCERY_LOG_ORIGIN", ORIGIN)
         .env("CHANCERY_LOG_ALLOW_UNENCRYPTED_KEY", "true")
-        .envs(database.map(|url| ("CHANCERY_DATABASE", url)))
+        .envs(variables.iter().copied())
         .output()
         .unwrap()
 }
@@ -39,6 +51,40 @@ async fn found(server: &Process, token: &str, filter: &str) -> usize {
     page["items"].as_array().unwrap_or_else(|| panic!("{text}")).len()
 }
 
+/// What a server publishes under `/log/`.
+async fn published(server: &Process, path: &str) -> Vec<u8> {
+    let answer = Client::new().get(format!("{}/log/{path}", server.url)).send().await.unwrap();
+    answer.error_for_status().unwrap().bytes().await.unwrap().to_vec()
+}
+
+async fn checkpoint(server: &Process) -> Checkpoint {
+    let note = Note::parse(&published(server, "checkpoint").await).unwrap();
+    note.text().parse().unwrap()
+}
+
+struct Tiles(HashMap<TileId, Vec<u8>>);
+
+impl TileSource for Tiles {
+    type Error = Infallible;
+
+    fn tile(&self, id: TileId) -> Result<Option<Cow<'_, [u8]>>, Infallible> {
+        Ok(self.0.get(&id).map(|bytes| Cow::Borrowed(bytes.as_slice())))
+    }
+}
+
+/// Whether what a server publishes now goes on from an earlier checkpoint, as anybody can prove.
+async fn goes_on_from(server: &Process, old: &Checkpoint) {
+    let new = checkpoint(server).await;
+    assert!(new.size() > old.size());
+    let mut tiles = Tiles(HashMap::new());
+    for id in tiles_for_consistency(old.size(), new.size()) {
+        tiles.0.insert(id, published(server, &id.to_string()).await);
+    }
+    let proof = consistency_proof(&tiles, old.size(), new.size()).unwrap();
+    let (size, root) = (new.size(), new.root());
+    assert_eq!(verify_consistency(old.size(), old.root(), size, root, &proof), Ok(()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_log_goes_on_and_the_old_one_does_not() {
     let dir = tempfile::tempdir().unwrap();
@@ -46,11 +92,20 @@ async fn the_same_log_goes_on_and_the_old_one_does_not() {
     let token = prepare(dir).await;
     let embedded = Process::start(dir);
     upload(&embedded, &token, 0..5).await;
+    let old = checkpoint(&embedded).await;
     embedded.stop();
     let name = server().database(None);
     let url = server().url(&name);
-    let moved = command(dir, None, &["migrate-store", "--to", &url, "--json"]);
+    // The address comes from a file, its password from the configuration.
+    let bare = dir.join("address");
+    std::fs::write(&bare, format!("{}\n", url.replace(":throw-away@", "@"))).unwrap();
+    let from_file = ["migrate-store", "--to-file", bare.to_str().unwrap(), "--json"];
+    let refused = with(dir, &[("CHANCERY_DATABASE_PASSWORD", "wrong")], &from_file);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && told.contains("database_password_file"), "{told}");
+    let moved = with(dir, &[("CHANCERY_DATABASE_PASSWORD", "throw-away")], &from_file);
     assert!(moved.status.success(), "{moved:?}");
+    assert!(!String::from_utf8_lossy(&moved.stderr).contains("everybody"), "{moved:?}");
     let again = command(dir, None, &["migrate-store", "--to", &url]);
     assert!(!again.status.success());
     // Nobody begins a second log with the same keys.
@@ -63,7 +118,25 @@ async fn the_same_log_goes_on_and_the_old_one_does_not() {
     assert_eq!(found(&shared, &token, "moved-3.example.com").await, 1);
     upload(&shared, &token, 5..8).await;
     assert_eq!(found(&shared, &token, "moved").await, 8);
+    goes_on_from(&shared, &old).await;
     shared.stop();
     let verified = command(dir, Some(&url), &["verify"]);
     assert!(verified.status.success(), "{verified:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_on_the_command_line_is_remarked_upon_and_one_in_a_variable_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    prepare(dir).await;
+    let url = server().url(&server().database(None));
+    let elsewhere = url.replace("throw-away", "wrong");
+    let refused = with(dir, &[], &["migrate-store", "--to", &elsewhere]);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(told.contains("everybody on this machine"), "{told}");
+    assert!(told.contains("CHANCERY_DATABASE_PASSWORD"), "{told}");
+    assert!(!told.contains("wrong"), "the password is not repeated: {told}");
+    let moved = with(dir, &[("CHANCERY_MIGRATE_TO", &url)], &["migrate-store"]);
+    assert!(moved.status.success(), "{moved:?}");
+    assert!(!String::from_utf8_lossy(&moved.stderr).contains("everybody"), "{moved:?}");
 }

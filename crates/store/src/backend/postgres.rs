@@ -10,6 +10,7 @@
 mod check;
 mod columns;
 mod connection;
+mod limits;
 mod placeholders;
 mod session;
 #[cfg(test)]
@@ -33,9 +34,8 @@ use crate::link::Inner;
 use crate::writer::{Senders, lanes};
 use crate::{Error, Link};
 
-#[cfg(test)]
-pub(crate) use connection::ANSWER_MAX;
 pub(crate) use connection::{Connection, Trouble, storable};
+pub(crate) use limits::Limits;
 use session::{Kind, Session, connect};
 
 pub(super) const STEPS: &[Step] = &[(
@@ -51,8 +51,6 @@ pub(super) const STEPS: &[Step] = &[(
     ),
 )];
 
-/// How long a caller waits for a connection to read by.
-const ACQUIRE_MAX: Duration = Duration::from_secs(8);
 /// A connection that rested longer is asked whether it still lives before it is lent.
 const REST_MAX: Duration = Duration::from_secs(1);
 
@@ -152,7 +150,7 @@ fn readers(session: &Session, most: u32) -> PgPool {
     session
         .pool()
         .max_connections(most.max(1))
-        .acquire_timeout(ACQUIRE_MAX)
+        .acquire_timeout(session.limits().acquire())
         .idle_timeout(Duration::from_secs(300))
         .test_before_acquire(false)
         .before_acquire(|connection, resting| {
@@ -198,7 +196,9 @@ impl Postgres {
         let connection = self.readers.acquire().await;
         let connection =
             connection.map_err(|error| session::away(Error::from_sqlx("read", error)))?;
-        Ok(Link { inner: Inner::Postgres(Box::new(Connection::pooled(connection))) })
+        Ok(Link {
+            inner: Inner::Postgres(Box::new(Connection::pooled(connection, self.url.limits))),
+        })
     }
 
     /// A writing connection outside of the lanes.

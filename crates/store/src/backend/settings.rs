@@ -4,10 +4,13 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+use super::postgres::Limits;
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -34,6 +37,8 @@ pub enum Database {
 #[derive(Clone)]
 pub struct DatabaseUrl {
     pub(crate) options: Box<PgConnectOptions>,
+    /// How long anybody waits for it.
+    pub(crate) limits: Limits,
     place: String,
 }
 
@@ -62,6 +67,31 @@ impl DatabaseUrl {
     pub fn with_password(mut self, password: &str) -> Self {
         self.options = Box::new(self.options.password(password));
         self
+    }
+
+    /// The same database, where a statement may take so long. How long is waited for a connection,
+    /// a lock or the fate of a commit follows from it.
+    #[must_use]
+    pub fn with_statement_max(mut self, most: Duration) -> Self {
+        self.limits.statement = most;
+        self
+    }
+
+    /// The same database, where the server ends a session that rests so long in the middle of a
+    /// transaction.
+    #[must_use]
+    pub fn with_rest_max(mut self, most: Duration) -> Self {
+        self.limits.rest = most;
+        self
+    }
+
+    /// Whether an address, as it is written, holds a password.
+    pub fn has_password(text: &str) -> bool {
+        let place = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let place = place.split(['/', '?']).next().unwrap_or_default();
+        let user = place.rsplit_once('@').map(|(user, _)| user);
+        user.is_some_and(|user| user.split_once(':').is_some_and(|(_, word)| !word.is_empty()))
+            || text.split(['?', '&']).skip(1).any(|word| word.starts_with("password="))
     }
 
     /// The same database, in a schema that is not the user's own.
@@ -121,7 +151,7 @@ impl FromStr for DatabaseUrl {
             options.get_port(),
             options.get_username()
         );
-        Ok(Self { options: Box::new(options), place })
+        Ok(Self { options: Box::new(options), limits: Limits::default(), place })
     }
 }
 
@@ -174,6 +204,19 @@ mod tests {
         ] {
             let parsed: DatabaseUrl = url.parse().unwrap();
             assert_eq!(parsed.is_unverified(), unverified, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_noticed() {
+        for (url, has) in [
+            ("postgres://ada:s3cret@db.example/rolls", true),
+            ("postgres://ada:@db.example/rolls", false),
+            ("postgres://ada@db.example:5432/rolls", false),
+            ("postgres://db.example:5432/rolls", false),
+            ("postgres://ada@db.example/rolls?sslmode=require&password=s3cret", true),
+        ] {
+            assert_eq!(DatabaseUrl::has_password(url), has, "{url}");
         }
     }
 

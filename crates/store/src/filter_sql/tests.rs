@@ -166,7 +166,11 @@ impl Database {
                 let tables = sqlx::raw_sql(AssertSqlSafe(tables_of_postgres()));
                 runtime.block_on(tables.execute(&mut connection)).unwrap();
                 (
-                    Inner::Postgres(Box::new(postgres::Connection::own(connection, "".into()))),
+                    Inner::Postgres(Box::new(postgres::Connection::own(
+                        connection,
+                        "".into(),
+                        postgres::Limits::default(),
+                    ))),
                     Some(database),
                 )
             }

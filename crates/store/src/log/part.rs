@@ -117,12 +117,13 @@ pub async fn newest_time(
 
 /// Drops a part with everything in it, as removed by `run`; answers how many events that were.
 ///
-/// In a transaction of its own on a connection of its own. Only the end of it waits for readers,
-/// two seconds at most: then nothing is dropped.
+/// In a transaction of its own on a connection of its own. What takes long comes first and locks
+/// nothing that others write; the counts, the holds and the run are locked at the end of it, which
+/// waits for readers, two seconds for each table at most: then nothing is dropped.
 ///
 /// # Errors
-/// [`Error::Conflict`] if the holds have another revision by now. [`Error::Unavailable`] if readers
-/// did not let go.
+/// [`Error::Conflict`] if the holds have another revision by now, or somebody ended the run.
+/// [`Error::Unavailable`] if readers did not let go.
 pub async fn drop_part(
     store: &crate::Store,
     part: Part,
@@ -141,12 +142,17 @@ pub async fn drop_part(
              SET LOCAL idle_in_transaction_session_timeout = '1h'",
         )
         .await?;
+        // Looked at again at the end, when it counts.
+        if super::trim::holds_revision(&mut link).await? != holds {
+            return Err(Error::Conflict("a legal hold"));
+        }
+        let removed = note_removed(&mut link, part, run).await?;
+        uncount(&mut link, part).await?;
         // Nobody places a hold until this has ended.
         if super::trim::holds_kept(&mut link).await? != holds {
             return Err(Error::Conflict("a legal hold"));
         }
         crate::table::retention::still_runs(&mut link, run).await?;
-        let removed = move_out(&mut link, part, run).await?;
         for (table, _) in TABLES {
             link.execute(format!("DROP TABLE {}", part.of(table)), Vec::new()).await?;
         }
@@ -165,42 +171,61 @@ pub async fn drop_part(
     dropped
 }
 
-/// Notes what is in a part as removed, and takes it out of the counts.
+fn rows(Part { first, end }: Part) -> String {
+    format!("FROM event WHERE log_index >= {first} AND log_index < {end}")
+}
+
+/// Notes what is in a part as removed; answers how many events that are.
 ///
-/// As scripts, which may take as long as a step of the schema: there may be millions of rows.
-async fn move_out(link: &mut Link, part: Part, run: EventId) -> Result<u64, Error> {
-    let Part { first, end } = part;
-    let rows = format!("FROM event WHERE log_index >= {first} AND log_index < {end}");
-    let mut sql = String::new();
-    for (table, unit, width) in
-        [("event_hour", "hour", Timestamp::HOUR), ("event_day", "day", Timestamp::DAY)]
-    {
-        sql.push_str(&format!(
-            "UPDATE {table} SET events = {table}.events - gone.n FROM (
-                 SELECT (time - ((time % {width}) + {width}) % {width}) AS start, type, severity,
-                        result, origin, COUNT(*) AS n
-                 {rows} GROUP BY 1, type, severity, result, origin) AS gone
-             WHERE {table}.{unit} = gone.start AND {table}.type = gone.type
-             AND {table}.severity = gone.severity AND {table}.result = gone.result
-             AND {table}.origin = gone.origin;
-             DELETE FROM {table} WHERE events <= 0;"
-        ));
-    }
-    sql.push_str(&format!(
+/// As a script, which may take as long as a step of the schema: there may be millions of rows.
+async fn note_removed(link: &mut Link, part: Part, run: EventId) -> Result<u64, Error> {
+    let (rows, known) = (rows(part), super::trim::KNOWN);
+    let sql = format!(
         "INSERT INTO removed_span (first_index, last_index, run)
          SELECT MIN(log_index), MAX(log_index), '{run}' FROM (
              SELECT log_index, log_index - ROW_NUMBER() OVER (ORDER BY log_index) AS island
              {rows}) AS numbered GROUP BY island;
-         INSERT INTO removed_event (id, log_index) SELECT id, log_index {rows} {};",
-        super::trim::KNOWN
-    ));
-    if let Some(connection) = link.server() {
-        connection.script(&sql).await?;
-    }
+         INSERT INTO removed_event (id, log_index) SELECT id, log_index {rows} {known}"
+    );
+    script(link, &sql).await?;
     // Of the rows of neighbours, which are few: asked for rows, a server has to answer soon.
     let counted = "SELECT CAST(SUM(last_index - first_index + 1) AS BIGINT) AS n FROM removed_span
                    WHERE run = $1 AND first_index >= $2 AND first_index < $3";
-    let removed =
-        link.number(counted, vec![crate::value::id(run), first.into(), end.into()]).await?;
-    Ok(u64::try_from(removed).unwrap_or(0))
+    let range = vec![crate::value::id(run), part.first.into(), part.end.into()];
+    Ok(u64::try_from(link.number(counted, range).await?).unwrap_or(0))
+}
+
+/// Takes what is in a part out of the counts. The part is read first, for hours and days at once,
+/// and rows of counts are locked after that.
+async fn uncount(link: &mut Link, part: Part) -> Result<(), Error> {
+    let (rows, hour, day) = (rows(part), Timestamp::HOUR, Timestamp::DAY);
+    let same = |table: &str, gone: &str, unit: &str| {
+        let columns = [unit, "type", "severity", "result", "origin"];
+        columns.map(|column| format!("{table}.{column} = {gone}.{column}")).join(" AND ")
+    };
+    let (of_hour, of_day) = (same("event_hour", "gone", "hour"), same("event_day", "days", "day"));
+    let sql = format!(
+        "WITH gone AS MATERIALIZED (
+             SELECT (time - ((time % {hour}) + {hour}) % {hour}) AS hour, type, severity, result,
+                    origin, COUNT(*) AS n
+             {rows} GROUP BY 1, type, severity, result, origin),
+         days AS MATERIALIZED (
+             SELECT (hour - ((hour % {day}) + {day}) % {day}) AS day, type, severity, result,
+                    origin, CAST(SUM(n) AS BIGINT) AS n
+             FROM gone GROUP BY 1, type, severity, result, origin),
+         hours AS (
+             UPDATE event_hour SET events = event_hour.events - gone.n FROM gone WHERE {of_hour})
+         UPDATE event_day SET events = event_day.events - days.n FROM days WHERE {of_day};
+         DELETE FROM event_hour WHERE events <= 0;
+         DELETE FROM event_day WHERE events <= 0"
+    );
+    script(link, &sql).await
+}
+
+/// Runs statements on a server.
+async fn script(link: &mut Link, sql: &str) -> Result<(), Error> {
+    match link.server() {
+        Some(connection) => connection.script(sql).await,
+        None => Err(Error::NotHere("the embedded database has no parts")),
+    }
 }

@@ -79,6 +79,26 @@ pub struct Run {
     pub message: Option<String>,
 }
 
+impl Run {
+    /// One that has just begun, for a rule in a version, with what it says.
+    pub fn begun(id: EventId, rule: (&str, i64), rule_text: &str, started_at: Timestamp) -> Self {
+        Self {
+            id,
+            rule: rule.0.to_owned(),
+            rule_version: rule.1,
+            rule_text: rule_text.to_owned(),
+            state: "running".to_owned(),
+            started_at,
+            ended_at: None,
+            removed: 0,
+            held: 0,
+            first_index: None,
+            last_index: None,
+            message: None,
+        }
+    }
+}
+
 const RULE: &str = "name, version, enabled, filter, basis, after_days, created_at, changed_at";
 const HOLD: &str = "name, filter, reason, placed_by, placed_at, released_by, released_at";
 const RUN: &str = "id, rule, rule_version, rule_text, state, started_at, ended_at, removed, held, \

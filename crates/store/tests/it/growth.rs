@@ -1,11 +1,15 @@
 //! Parts of the log are made ahead and hold whatever comes, on a server; and nobody drops one past
 //! a legal hold.
 
-use chancery_event::{Environment, Event, Origin, Severity, Timestamp, Verdict};
+use std::process::{Child, Command, Stdio};
+
+use chancery_event::id::EventId;
+use chancery_event::{Environment, Event, LogIndex, Origin, Severity, Timestamp, Verdict};
 use chancery_store::log::{self, Part};
 use chancery_store::table::retention::{self, Hold, Run};
 use chancery_store::{Error, Settings, Store, Tx};
 use chancery_throwaway::{Backend, on_each_backend, run, server};
+use tokio::task::JoinHandle;
 
 use crate::log::{NOW, Sketch, certificate, environment, seal};
 
@@ -66,23 +70,11 @@ async fn parts_are_made_ahead_of_the_log() {
 #[test]
 fn a_part_and_the_first_hold_wait_for_each_other() {
     run(Backend::Postgres, 2, async {
-        let name = server().database(None);
-        let settings = Settings::postgres(server().url(&name).parse().unwrap());
-        let store = Store::open(&settings).await.unwrap();
-        let narrow = store.transaction("narrow", |tx: &mut Tx| {
-            Box::pin(async move { log::set_width(tx, 256).await })
-        });
-        narrow.await.unwrap();
-        seal(&store, 0, sketched(&environment(1), 300)).await;
-        let work = begin(&store).await;
-        let part = log::parts(&mut store.read().await.unwrap()).await.unwrap()[0];
+        let (name, store, work, part) = divided().await;
         // A reader of the part: whoever drops it waits for that, in the middle of its transaction.
-        let mut reader = std::process::Command::new("/bin/sh");
-        reader.arg("-c").arg(psql_reading(&name)).stdin(std::process::Stdio::piped());
-        let mut reader = reader.spawn().unwrap();
+        let mut reader = session(&name, "SELECT COUNT(*) FROM event WHERE log_index < 256");
         waiting(&name, "pid <> pg_backend_pid() AND mode = 'AccessShareLock' AND granted").await;
-        let other = Store::open(&settings).await.unwrap();
-        let dropping = tokio::spawn(async move { log::drop_part(&other, part, work.id, 0).await });
+        let dropping = dropping(&name, part, work.id).await;
         waiting(&name, "mode = 'AccessExclusiveLock' AND NOT granted").await;
         let placing = tokio::spawn({
             let store = store.clone();
@@ -104,12 +96,87 @@ fn a_part_and_the_first_hold_wait_for_each_other() {
     });
 }
 
-/// A session that reads the first part and keeps it until its input ends.
-fn psql_reading(database: &str) -> String {
+/// A store whose first part is full, a run of retention that has begun, and that part.
+async fn divided() -> (String, Store, Run, Part) {
+    let name = server().database(None);
+    let settings = Settings::postgres(server().url(&name).parse().unwrap());
+    let store = Store::open(&settings).await.unwrap();
+    let narrow = store.transaction("narrow", |tx: &mut Tx| {
+        Box::pin(async move { log::set_width(tx, 256).await })
+    });
+    narrow.await.unwrap();
+    seal(&store, 0, sketched(&environment(1), 300)).await;
+    count(&store).await;
+    let work = begin(&store).await;
+    let part = log::parts(&mut store.read().await.unwrap()).await.unwrap()[0];
+    (name, store, work, part)
+}
+
+/// Counts what is sealed, as the projector does.
+async fn count(store: &Store) {
+    let events = log::range(&mut store.read().await.unwrap(), LogIndex(0), 1_000).await.unwrap();
+    let events: Vec<_> = events.into_iter().map(log::Sealed::into_event).collect();
+    let counted = store.transaction("project", move |tx: &mut Tx| {
+        let events = events.clone();
+        Box::pin(async move {
+            let projection = log::Projection::new(tx.dialect(), LogIndex(0), &events);
+            log::project(tx, &projection, Timestamp::from_micros(NOW)).await
+        })
+    });
+    counted.await.unwrap();
+}
+
+/// Another node drops a part.
+async fn dropping(database: &str, part: Part, run: EventId) -> JoinHandle<Result<u64, Error>> {
+    let settings = Settings::postgres(server().url(database).parse().unwrap());
+    let other = Store::open(&settings).await.unwrap();
+    tokio::spawn(async move { log::drop_part(&other, part, run, 0).await })
+}
+
+/// A session that runs a statement and keeps what it has locked until its input ends.
+fn session(database: &str, statement: &str) -> Child {
     let programs = chancery_throwaway::programs().unwrap();
     let url = server().url(database);
-    let begin = "BEGIN; SELECT COUNT(*) FROM event WHERE log_index < 256;";
-    format!("(echo '{begin}'; cat) | {}/psql -q '{url}' > /dev/null", programs.display())
+    let line = format!(
+        "(echo \"BEGIN; {statement};\"; cat) | {}/psql -q '{url}' > /dev/null",
+        programs.display()
+    );
+    Command::new("/bin/sh").args(["-c", &line]).stdin(Stdio::piped()).spawn().unwrap()
+}
+
+/// Noting millions of events as removed takes minutes; who counts new ones is not held up by it.
+#[test]
+fn nobody_who_counts_waits_while_a_part_is_noted_as_removed() {
+    run(Backend::Postgres, 2, async {
+        let (name, store, work, part) = divided().await;
+        // Somebody else is about to note one of them: noting the others waits for that.
+        let note = "INSERT INTO removed_event SELECT id, log_index FROM event WHERE log_index = 9";
+        let mut other = session(&name, note);
+        let noted = "mode = 'RowExclusiveLock' AND granted
+                     AND relation = 'removed_event'::regclass";
+        waiting(&name, noted).await;
+        let dropping = dropping(&name, part, work.id).await;
+        waiting(&name, "locktype = 'transactionid' AND NOT granted").await;
+        for table in ["event_hour", "event_day"] {
+            let sql = format!(
+                "SET lock_timeout = '500ms'; WITH counted AS
+                 (UPDATE {table} SET events = events RETURNING 1) SELECT COUNT(*) > 0 FROM counted"
+            );
+            assert_eq!(server().sql(&name, &sql).lines().last(), Some("t"), "{table}");
+        }
+        let run = "SET lock_timeout = '500ms'; UPDATE retention_run SET held = held";
+        server().sql(&name, run);
+        place(&store).await.expect("a hold is placed at once");
+        drop(other.stdin.take());
+        other.wait().unwrap();
+        // It came in time.
+        let dropped = dropping.await.unwrap();
+        let refused = matches!(dropped, Err(Error::Conflict("a legal hold")));
+        assert!(refused || matches!(dropped, Err(Error::Unavailable(_))), "{dropped:?}");
+        let counted = "SELECT SUM(events) FROM event_hour";
+        assert_eq!(server().sql(&name, counted), "300", "nothing was taken out of the counts");
+        store.close().await;
+    });
 }
 
 /// Waits until a lock is as described.
@@ -128,20 +195,8 @@ async fn waiting(database: &str, what: &str) {
 }
 
 async fn begin(store: &Store) -> Run {
-    let run = Run {
-        id: environment(2).id(),
-        rule: "old".to_owned(),
-        rule_version: 1,
-        rule_text: "every event".to_owned(),
-        state: "running".to_owned(),
-        started_at: Timestamp::from_micros(NOW),
-        ended_at: None,
-        removed: 0,
-        held: 0,
-        first_index: None,
-        last_index: None,
-        message: None,
-    };
+    let id = environment(2).id();
+    let run = Run::begun(id, ("old", 1), "every event", Timestamp::from_micros(NOW));
     let begun = run.clone();
     let begun = store.transaction("begin", move |tx: &mut Tx| {
         let run = begun.clone();

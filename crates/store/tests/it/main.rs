@@ -15,6 +15,7 @@ mod server;
 mod session;
 mod sheets;
 mod speed;
+mod upgrade;
 
 use chancery_store::{Settings, Store};
 use chancery_throwaway::{Backend, Database};

@@ -70,7 +70,7 @@ async fn what_is_wrong_with_a_server_is_said_with_what_to_do() {
 
     let name = server.database(None);
     server.sql(&name, "CREATE ROLE guest LOGIN PASSWORD 'throw-away'");
-    let url = server.url(&name).replace("postgres:throw", "guest:throw");
+    let url = server.url(&name).replace("plain:throw", "guest:throw");
     says(&Settings::postgres(url.parse().unwrap()), &["guest may not make tables", "GRANT"]).await;
 }
 
@@ -86,7 +86,7 @@ async fn a_node_goes_on_while_a_newer_one_takes_the_next_step() {
     server().sql(
         &name,
         "BEGIN; ALTER TABLE setting ADD COLUMN note TEXT; CREATE TABLE later (id BIGINT);
-         INSERT INTO schema_step VALUES (9000, 0); COMMIT",
+         INSERT INTO schema_step VALUES (9000, 0, ''); COMMIT",
     );
     put(&old, "count", "2").await.unwrap();
     assert_eq!(number(&old, "count").await, 2);
@@ -104,7 +104,7 @@ async fn a_schema_of_the_future_is_refused() {
     assert!(refused_to_read.contains("no Chancery"), "{refused_to_read}");
     Store::open(&settings).await.unwrap().close().await;
     Store::open_to_read(&settings).await.unwrap();
-    server().sql(&name, "INSERT INTO schema_step VALUES (9000, 0)");
+    server().sql(&name, "INSERT INTO schema_step VALUES (9000, 0, '')");
     let told = refused(&settings).await;
     assert!(told.contains("schema 9000"), "{told}");
 }

@@ -74,9 +74,9 @@ async fn units_run_as_if_alone_whatever_a_session_was_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_whose_rights_would_fail_some_day_is_told_at_the_start() {
     let name = server().database(None);
-    let admin = server().url(&name);
-    Store::open(&settings(&admin)).await.unwrap().close().await;
-    let as_user = |user: &str| admin.replace("postgres:throw", &format!("{user}:throw"));
+    let owner = server().url(&name);
+    Store::open(&settings(&owner)).await.unwrap().close().await;
+    let as_user = |user: &str| owner.replace("plain:throw", &format!("{user}:throw"));
     server().sql(
         &name,
         &format!(
@@ -90,7 +90,7 @@ async fn a_user_whose_rights_would_fail_some_day_is_told_at_the_start() {
     server().sql(&name, &format!("GRANT CREATE, USAGE ON SCHEMA public TO {name}_worker"));
     let told = refused(&worker).await;
     assert!(told.contains("does not own the table event"), "{told}");
-    assert!(told.contains("REASSIGN OWNED BY postgres"), "{told}");
+    assert!(told.contains("REASSIGN OWNED BY plain"), "{told}");
 
     let give = "SELECT format('ALTER TABLE %I OWNER TO ', relname) FROM pg_class
                 WHERE relkind IN ('r', 'p') AND NOT relispartition
@@ -138,6 +138,37 @@ async fn a_name_that_leads_to_a_standby_for_a_moment_costs_a_moment() {
     };
     tokio::time::timeout(Duration::from_secs(60), back).await.expect("it finds the way back");
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_refused() {
+    let name = server().database(None);
+    let wire = Wire::to(server().port());
+    let url = wire.url(&server().url(&name), server().port());
+    // As a server of an earlier version would say it, as a number and as text.
+    let number: i64 = server().sql(&name, "SHOW server_version_num").parse().unwrap();
+    wire.rewrite(&number.to_be_bytes(), &140_019_i64.to_be_bytes());
+    let text = server().sql(&name, "SHOW server_version");
+    let old = format!("14.19{}", " ".repeat(text.len() - 5));
+    wire.rewrite(text.as_bytes(), old.as_bytes());
+    let told = refused(&url).await;
+    assert!(told.contains("PostgreSQL 14.19") && told.contains("version 15 or later"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_connect_to_the_database_is_told_what_to_grant() {
+    let name = server().database(None);
+    let statements = format!(
+        "CREATE ROLE {name}_stranger LOGIN PASSWORD 'throw-away';
+         REVOKE CONNECT ON DATABASE {name} FROM PUBLIC"
+    );
+    server().sql(&name, &statements);
+    let url = server().url(&name).replace("plain:throw", &format!("{name}_stranger:throw"));
+    let told = refused(&url).await;
+    assert!(told.contains("permission denied for database"), "{told}");
+    assert!(told.contains("grant the user CONNECT"), "{told}");
+    let nowhere = refused("postgres://plain@no-such-host.invalid/rolls").await;
+    assert!(nowhere.contains("do host and port fit?"), "{nowhere}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,15 +18,13 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnection, PgRow, PgTypeInfo, Postgres};
 use sqlx::{Arguments as _, AssertSqlSafe, Encode, SqlSafeStr as _, Type};
 
+use super::Limits;
 use super::columns::Columns;
 use super::placeholders::numbered;
 use crate::link::context;
 use crate::{Error, SqlValue};
 
-/// How long a statement may take before its connection is given up. The server gives up before
-/// that (`statement_timeout`); this is for a network that swallows the answer.
-pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(if cfg!(test) { 8 } else { 25 });
-/// The same for a step of the schema.
+/// How long a step of the schema may take before its connection is given up.
 const STEP_MAX: Duration = Duration::from_secs(3_600);
 
 /// A connection, or what is left of it.
@@ -34,8 +32,10 @@ pub(crate) struct Connection {
     held: Held,
     trouble: Trouble,
     careful: bool,
-    /// How long a statement may take.
+    /// How long a statement may take before the connection is given up.
     limit: Duration,
+    /// The same for statements that begin and end transactions.
+    answer: Duration,
     /// Which server, course of its log and database this is; empty where nobody asks.
     origin: Arc<str>,
 }
@@ -99,17 +99,18 @@ fn bind(args: Vec<SqlValue>) -> Result<PgArguments, Error> {
 }
 
 impl Connection {
-    pub(crate) fn own(connection: PgConnection, origin: Arc<str>) -> Self {
-        Self { origin, ..Self::new(Held::Own(Box::new(connection))) }
+    pub(crate) fn own(connection: PgConnection, origin: Arc<str>, limits: Limits) -> Self {
+        Self { origin, ..Self::new(Held::Own(Box::new(connection)), limits) }
     }
 
-    pub(crate) fn pooled(connection: sqlx::pool::PoolConnection<Postgres>) -> Self {
-        Self::new(Held::Pooled(connection))
+    pub(crate) fn pooled(connection: sqlx::pool::PoolConnection<Postgres>, limits: Limits) -> Self {
+        Self::new(Held::Pooled(connection), limits)
     }
 
-    fn new(held: Held) -> Self {
+    fn new(held: Held, limits: Limits) -> Self {
         let (trouble, origin) = (Trouble::default(), Arc::from(""));
-        Self { held, trouble, careful: false, limit: ANSWER_MAX, origin }
+        let answer = limits.answer();
+        Self { held, trouble, careful: false, limit: answer, answer, origin }
     }
 
     /// Which server, course of its log and database this is. Numbers of transactions are to be
@@ -182,7 +183,7 @@ impl Connection {
 
     /// Runs statements without arguments and answers, one after another, in one trip.
     pub(crate) async fn control(&mut self, sql: &str) -> Result<(), Error> {
-        self.raw(sql, ANSWER_MAX).await
+        self.raw(sql, self.answer).await
     }
 
     /// Runs the statements of a step of the schema.

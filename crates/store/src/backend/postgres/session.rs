@@ -7,24 +7,17 @@
 //! isolation all the same.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, Postgres};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 
-use super::Connection;
+use super::{Connection, Limits};
 use crate::backend::settings::DatabaseUrl;
 use crate::link::Inner;
 use crate::{Error, Link};
 
-/// How long reaching the server may take.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
-
-/// Settings of every session.
-const COMMON: [(&str, &str); 5] = [
-    ("statement_timeout", "20s"),
-    ("lock_timeout", "15s"),
-    ("idle_in_transaction_session_timeout", "10s"),
+/// Settings of every session, beside its limits of time.
+const COMMON: [(&str, &str); 2] = [
     ("client_min_messages", "warning"),
     // Statements are short; compiling them costs more than it saves.
     ("jit", "off"),
@@ -77,6 +70,7 @@ impl Kind {
 #[derive(Clone)]
 pub(super) struct Session {
     options: Box<PgConnectOptions>,
+    limits: Limits,
     kind: Kind,
 }
 
@@ -112,10 +106,14 @@ impl Session {
         let options = PgConnectOptions::clone(&url.options)
             .application_name("chancery")
             .statement_cache_capacity(512)
-            .options(COMMON)
-            .options(KEEPALIVE)
-            .options(kind.settings().iter().copied());
-        Self { options: Box::new(options), kind }
+            .options(wanted(url.limits, kind))
+            .options(KEEPALIVE);
+        Self { options: Box::new(options), limits: url.limits, kind }
+    }
+
+    /// How long it waits for the server.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
     }
 
     pub(super) fn options(&self) -> PgConnectOptions {
@@ -128,10 +126,10 @@ impl Session {
 
     /// A pool of such sessions; none that is not as it has to be comes into it.
     pub(super) fn pool(&self) -> PgPoolOptions {
-        let kind = self.kind;
+        let (limits, kind) = (self.limits, self.kind);
         PgPoolOptions::new().after_connect(move |connection, _| {
             Box::pin(async move {
-                let wrong = match look(connection, kind).await? {
+                let wrong = match look(connection, limits, kind).await? {
                     Ok(_) => return Ok(()),
                     Err(wrong) => wrong,
                 };
@@ -145,12 +143,13 @@ impl Session {
 pub(super) async fn connect(session: &Session) -> Result<Link, Unfit> {
     let connected = async {
         let mut connection = session.options.connect().await?;
-        let looked = look(&mut connection, session.kind).await?;
+        let looked = look(&mut connection, session.limits, session.kind).await?;
         Ok::<_, sqlx::Error>((connection, looked))
     };
-    match tokio::time::timeout(CONNECT_MAX, connected).await {
+    let most = session.limits.connect();
+    match tokio::time::timeout(most, connected).await {
         Ok(Ok((connection, Ok(origin)))) => {
-            let connection = Connection::own(connection, origin);
+            let connection = Connection::own(connection, origin, session.limits);
             Ok(Link { inner: Inner::Postgres(Box::new(connection)) })
         }
         Ok(Ok((connection, Err(wrong)))) => {
@@ -159,8 +158,8 @@ pub(super) async fn connect(session: &Session) -> Result<Link, Unfit> {
         }
         Ok(Err(error)) => Err(explained(error)),
         Err(_) => Err(Unfit::Away(Error::Unavailable(format!(
-            "the server did not answer within {} s",
-            CONNECT_MAX.as_secs()
+            "the server did not answer within {} s (a quarter of database_timeout_seconds)",
+            most.as_secs()
         )))),
     }
 }
@@ -186,19 +185,27 @@ fn explained(error: sqlx::Error) -> Unfit {
     Unfit::Away(Error::from_sqlx("connect", error))
 }
 
+/// What a session has to be told.
+fn wanted(limits: Limits, kind: Kind) -> Vec<(&'static str, String)> {
+    let fixed = COMMON.iter().chain(kind.settings());
+    let fixed = fixed.map(|(name, value)| (*name, (*value).to_owned()));
+    limits.session().into_iter().chain(fixed).collect()
+}
+
 /// Asks a session what it is: which server and course of its log, or what is wrong with it.
 async fn look(
     connection: &mut PgConnection,
+    limits: Limits,
     kind: Kind,
 ) -> Result<Result<Arc<str>, String>, sqlx::Error> {
-    let wanted = || COMMON.iter().chain(kind.settings());
+    let wanted = wanted(limits, kind);
     let mut sql = "SELECT pg_is_in_recovery() AS replica, CASE WHEN pg_is_in_recovery() THEN ''
         ELSE (SELECT CAST(system_identifier AS TEXT) FROM pg_control_system())
         || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
         || '/' || (SELECT CAST(oid AS TEXT) FROM pg_database WHERE datname = current_database())
         END AS origin"
         .to_owned();
-    for (name, _) in wanted() {
+    for (name, _) in &wanted {
         sql.push_str(&format!(", current_setting('{name}') AS {name}"));
     }
     let row = sqlx::query::<Postgres>(AssertSqlSafe(sql)).persistent(false);
@@ -206,7 +213,7 @@ async fn look(
     if row.try_get::<bool, _>("replica")? && kind != Kind::Looking {
         return Ok(Err("the server is a read-only replica: name the primary".to_owned()));
     }
-    for (name, value) in wanted() {
+    for (name, value) in &wanted {
         let found: String = row.try_get(*name)?;
         if found != *value {
             return Ok(Err(format!(

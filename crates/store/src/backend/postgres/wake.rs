@@ -24,7 +24,6 @@ const CHANNEL: &str = "chancery";
 const GATHER: Duration = Duration::from_millis(4);
 /// How long a node that lost the server waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(500);
-const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// How often a node tells that it lives when there is nothing else to tell.
 const PULSE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 /// Who hears nothing for so long listens anew.
@@ -40,14 +39,15 @@ pub(super) fn start(
     news: watch::Receiver<u64>,
 ) -> [JoinHandle<()>; 2] {
     let session = Session::new(url, Kind::Plain);
-    let pool = session.pool().max_connections(3).acquire_timeout(ANSWER_MAX);
+    let answer_max = session.limits().connect();
+    let pool = session.pool().max_connections(3).acquire_timeout(answer_max);
     let pool = pool.connect_lazy_with(session.options());
     let name = own_name();
     let done = watch::Sender::new(false);
     let ended = done.subscribe();
     [
-        tokio::spawn(hear(pool.clone(), name.clone(), commits, ended)),
-        tokio::spawn(tell(pool, name, news, done)),
+        tokio::spawn(hear((pool.clone(), answer_max), name.clone(), commits, ended)),
+        tokio::spawn(tell((pool, answer_max), name, news, done)),
     ]
 }
 
@@ -60,7 +60,7 @@ fn own_name() -> String {
 }
 
 async fn hear(
-    pool: PgPool,
+    (pool, answer_max): (PgPool, Duration),
     name: String,
     commits: Arc<watch::Sender<u64>>,
     mut ended: watch::Receiver<bool>,
@@ -68,7 +68,7 @@ async fn hear(
     let listening = async {
         loop {
             if let Ok(Ok(mut listener)) =
-                tokio::time::timeout(ANSWER_MAX, PgListener::connect_with(&pool)).await
+                tokio::time::timeout(answer_max, PgListener::connect_with(&pool)).await
                 && listener.listen(CHANNEL).await.is_ok()
             {
                 // Something may have been missed before.
@@ -92,7 +92,7 @@ async fn hear(
 }
 
 async fn tell(
-    pool: PgPool,
+    (pool, answer_max): (PgPool, Duration),
     name: String,
     mut news: watch::Receiver<u64>,
     done: watch::Sender<bool>,
@@ -104,7 +104,7 @@ async fn tell(
             Err(_) => ALIVE,
         };
         let told = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(what);
-        if !matches!(tokio::time::timeout(ANSWER_MAX, told.execute(&pool)).await, Ok(Ok(_))) {
+        if !matches!(tokio::time::timeout(answer_max, told.execute(&pool)).await, Ok(Ok(_))) {
             tokio::time::sleep(PAUSE).await;
         }
         tokio::time::sleep(GATHER).await;

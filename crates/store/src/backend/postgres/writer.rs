@@ -24,6 +24,8 @@ use super::Trouble;
 use super::session::{Kind, Session, connect};
 use crate::writer::{Unit, asked, panic_text};
 use crate::{Error, Tx, args};
+#[cfg(any(test, feature = "faults"))]
+use crate::{fault::Moment, writer::names};
 
 /// Units that one commit takes at most: the server keeps that many savepoints at hand.
 const UNITS_MAX: usize = 60;
@@ -31,8 +33,6 @@ const UNITS_MAX: usize = 60;
 const TRIES_MAX: u32 = 20;
 /// How long first attempts take their turn after a loss.
 const WARY: Duration = Duration::from_millis(500);
-/// How long the server is asked what became of a commit.
-const UNCERTAIN_MAX: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 15 });
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// One lane: a connection and what it is to run.
@@ -221,9 +221,15 @@ impl Writer {
             }
         }
         let (events, transaction) = done?;
+        #[cfg(any(test, feature = "faults"))]
+        crate::fault::strike(names(units), Moment::Before).await;
         let transaction = transaction.map(|number| (number, origin));
         match self.finish().await {
-            Ok(()) => Ok(events),
+            Ok(()) => {
+                #[cfg(any(test, feature = "faults"))]
+                crate::fault::strike(names(units), Moment::After).await;
+                Ok(events)
+            }
             Err(Failure::Lost(error)) => {
                 self.tx = None;
                 self.fate_of(transaction, error).await.map(|()| events)
@@ -256,7 +262,7 @@ impl Writer {
         tracing::warn!(%error, lane = self.lane, "a commit was not answered; asking for its fate");
         let asked = Instant::now();
         let sql = "SELECT pg_xact_status(CAST($1 AS xid8)) AS fate";
-        while asked.elapsed() < UNCERTAIN_MAX {
+        while asked.elapsed() < self.session.limits().uncertain() {
             if let Ok(mut link) = connect(&self.session).await
                 && let Ok(Some(row)) = link.row(sql, args![&transaction]).await
             {

@@ -1,0 +1,109 @@
+//! A rolling upgrade: a node of the next version takes the next step of the schema while nodes of
+//! this one work, and both work side by side on it until the last one is replaced.
+//!
+//! The next version is this program with one step more, which adds a column and a table: the rule
+//! for steps.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use chancery_throwaway::{LATER_STEP, OTHER_STEP, Server};
+use reqwest::Client;
+
+use crate::fleet::{Fleet, Manner};
+use crate::victim::leaf;
+
+const VARIABLE: &str = "LATER_STEP_OF_CHANCERY";
+
+/// Uploads to nodes in turn until it is over.
+async fn upload(urls: Vec<Arc<std::sync::RwLock<String>>>, token: String, over: Arc<AtomicBool>) {
+    let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
+    for number in 0.. {
+        if over.load(Ordering::Relaxed) {
+            return;
+        }
+        let (der, _) = leaf(&format!("upgrade-{number}.example.com"));
+        let url = urls[number % urls.len()].read().unwrap().clone();
+        let sent = client.post(format!("{url}/api/v1/certificates")).bearer_auth(&token).body(der);
+        let sent = sent.header("content-type", "application/octet-stream").send().await;
+        // One that is being replaced is not there, or was not when it had to answer.
+        if let Ok(answer) = sent {
+            let status = answer.status().as_u16();
+            assert!(matches!(status, 201 | 503), "{status}: {:?}", answer.text().await);
+        }
+    }
+}
+
+/// Waits until a node acknowledges an upload that no other has had.
+async fn serves(fleet: &Fleet, node: usize) {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let (der, _) = leaf(&format!("probe-{number}.example.com"));
+    let url = fleet.nodes[node].url.read().unwrap().clone();
+    let sent = Client::new().post(format!("{url}/api/v1/certificates")).bearer_auth(&fleet.token);
+    let sent = sent.header("content-type", "application/octet-stream").body(der).send().await;
+    let answer = sent.unwrap();
+    assert_eq!(answer.status().as_u16(), 201, "node {node}: {:?}", answer.text().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_and_new_nodes_work_side_by_side_on_the_new_step() {
+    let server = Arc::new(Server::start());
+    let mut fleet = Fleet::on(server.clone(), 3, Manner::quick()).await;
+    let database = fleet.database();
+    let over = Arc::new(AtomicBool::new(false));
+    let urls = fleet.nodes.iter().map(|node| node.url.clone()).collect();
+    let load = tokio::spawn(upload(urls, fleet.token.clone(), over.clone()));
+    assert_eq!(server.steps(&database), 1);
+    // The first new one takes the step while two old ones work.
+    fleet.nodes[0].stop();
+    fleet.nodes[0].tell(VARIABLE, LATER_STEP);
+    fleet.nodes[0].start();
+    assert_eq!(server.steps(&database), 2);
+    for node in 0..3 {
+        serves(&fleet, node).await;
+    }
+    // An old one seals, and a new one does, whatever the others record.
+    let mut sealed = BTreeSet::new();
+    for _ in 0..8 {
+        let node = fleet.sealer().await;
+        sealed.insert(if node == 0 { "new" } else { "old" });
+        if sealed.len() == 2 {
+            break;
+        }
+        let id = fleet.id(node).await;
+        fleet.nodes[node].freeze();
+        fleet.missed(&id).await;
+        fleet.nodes[node].thaw();
+        serves(&fleet, node).await;
+    }
+    assert_eq!(sealed.len(), 2, "{sealed:?}");
+    // An old one that ends does not begin again, and says what to do.
+    fleet.nodes[1].stop();
+    let told = fleet.nodes[1].refused();
+    assert!(told.contains("has schema 2, this program knows up to 1"), "{told}");
+    assert!(told.contains("or a newer one"), "{told}");
+    // The last old one goes on alone beside the new one; then both are replaced.
+    serves(&fleet, 2).await;
+    for node in [1, 2] {
+        if node == 2 {
+            fleet.nodes[2].stop();
+        }
+        fleet.nodes[node].tell(VARIABLE, LATER_STEP);
+        fleet.nodes[node].start();
+        serves(&fleet, node).await;
+    }
+    over.store(true, Ordering::Relaxed);
+    load.await.unwrap();
+    for node in &mut fleet.nodes {
+        node.stop();
+    }
+    let verified = fleet.nodes[0].command(&["verify"]);
+    assert!(!verified.is_empty());
+    // What another build would have made of that step is not taken for it.
+    fleet.nodes[0].tell(VARIABLE, OTHER_STEP);
+    let told = fleet.nodes[0].refused();
+    assert!(told.contains("step 2 of the schema"), "{told}");
+}

@@ -1,0 +1,33 @@
+//! What tests outside the store ask a server, and the steps of a schema that do not exist yet.
+
+use crate::Server;
+
+/// A step as a later version may take it: it adds, and takes nothing away.
+pub const LATER_STEP: &str = "ALTER TABLE setting ADD COLUMN remark TEXT;
+    ALTER TABLE pending_event ADD COLUMN remark BIGINT NOT NULL DEFAULT 7;
+    CREATE TABLE later (id BIGINT PRIMARY KEY)";
+/// What another build may have made of the same step.
+pub const OTHER_STEP: &str = "CREATE TABLE something_else (id BIGINT PRIMARY KEY)";
+
+impl Server {
+    /// How many steps the schema of a database has taken.
+    pub fn steps(&self, database: &str) -> u32 {
+        self.sql(database, "SELECT COUNT(*) FROM schema_step").parse().unwrap()
+    }
+
+    /// Whether a user may do more on the server than own a database.
+    pub fn is_privileged(&self, user: &str) -> bool {
+        let may = "rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls";
+        let sql = format!("SELECT {may} FROM pg_roles WHERE rolname = '{user}'");
+        self.sql("postgres", &sql) == "t"
+    }
+
+    /// Whether every session of the program is one of this user, and there is one.
+    pub fn serves_only(&self, user: &str) -> bool {
+        let sql = format!(
+            "SELECT COUNT(*) > 0 AND bool_and(usename = '{user}') FROM pg_stat_activity
+             WHERE application_name = 'chancery'"
+        );
+        self.sql("postgres", &sql) == "t"
+    }
+}
