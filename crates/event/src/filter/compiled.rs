@@ -131,8 +131,8 @@ impl Node {
         }
     }
 
-    /// How many comparisons would have to come out otherwise for this part to hold, and how many for
-    /// it not to.
+    /// How many comparisons would have to come out otherwise for this part to hold, and how many
+    /// for it not to.
     fn distances(&self, object: &dyn Object, now_us: i64) -> (usize, usize) {
         let leaf = |holds: bool| (usize::from(!holds), usize::from(holds));
         let each = |parts: &[Node], start: (usize, usize), join: Join| {

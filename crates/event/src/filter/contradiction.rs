@@ -1,5 +1,5 @@
-//! Conditions that nothing can meet, found before somebody waits for them: contradictory equalities,
-//! ranges that exclude each other, a value that is wanted and wanted absent.
+//! Conditions that nothing can meet, found before somebody waits for them: contradictory
+//! equalities, ranges that exclude each other, a value that is wanted and wanted absent.
 //!
 //! Careful on one side: what is not understood counts as possible. A field with several values
 //! meets `a` and `b` by different ones, so only fields that the caller knows to have one value at

@@ -62,8 +62,8 @@ pub async fn address(tx: &mut Tx, alert: AlertId, readers: &[String]) -> Result<
     tx.insert_many(head, "ON CONFLICT (alert, reader) DO NOTHING", rows.collect()).await
 }
 
-/// A condition that the alert `a` rings for an account, a placeholder: it is addressed to nobody, to
-/// them, to their role, or it was given to them.
+/// A condition that the alert `a` rings for an account, a placeholder: it is addressed to nobody,
+/// to them, to their role, or it was given to them.
 fn rings(account: &str) -> String {
     format!(
         "(a.addressed = 0 OR a.assigned_to = {account} OR EXISTS (
