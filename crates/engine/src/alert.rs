@@ -65,6 +65,9 @@ pub(crate) struct NewAlert {
     pub(crate) cause: Option<EventId>,
     /// How often the cause occurred.
     pub(crate) times: u32,
+    /// Whom it rings for: accounts by their identifiers, roles as `role:NAME`; `None`: everybody
+    /// who may see it.
+    pub(crate) audience: Option<Vec<String>>,
 }
 
 impl NewAlert {
@@ -86,6 +89,7 @@ impl NewAlert {
             source: "chancery".to_owned(),
             cause: None,
             times: 1,
+            audience: None,
         }
     }
 }
@@ -136,6 +140,7 @@ async fn open(tx: &mut Tx, scribe: &Scribe, new: &NewAlert) -> Result<Raised, Er
     let previous = alert::newest(tx, &new.key).await?;
     let row = opened(tx, scribe, new, previous)?;
     alert::insert(tx, &row).await?;
+    alert::mark::address(tx, row.id, new.audience.as_deref().unwrap_or_default()).await?;
     Ok(Raised { id: row.id, first: true })
 }
 
@@ -179,6 +184,7 @@ fn opened(
         previous,
         raised_event,
         last_event: scribe.operation.or(scribe.context.cause),
+        addressed: new.audience.is_some(),
         version: 1,
     })
 }
@@ -262,6 +268,10 @@ async fn again(
     }
     if row.state == "snoozed" && (escalated || row.snooze_ends_on_change) {
         wake(tx, scribe, &mut row, "changed", now)?;
+    }
+    match &new.audience {
+        Some(more) => alert::mark::address(tx, row.id, more).await?,
+        None => row.addressed = false,
     }
     alert::update(tx, &row).await?;
     Ok(Raised { id: row.id, first: false })

@@ -8,13 +8,17 @@ mod stock;
 pub use stock::{stock, sweep};
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chancery_event::id::{AccountId, CertificateId, EventId};
 use chancery_event::types::certificate as types;
-use chancery_event::{Authentication, Environment, Origin, Target, TargetKind, Timestamp};
+use chancery_event::{
+    Authentication, Environment, Event, EventType, Origin, Target, TargetKind, Timestamp,
+};
 use chancery_store::{Store, Tx};
 
 use crate::inventory::hex;
+use crate::reaction::{self, Happening};
 use crate::scribe::Draft;
 use crate::{Client, Context, Engine, Error, Role};
 
@@ -64,6 +68,27 @@ pub async fn record(
         })
         .await?;
     Ok(ids)
+}
+
+/// What the configuration in force makes of an event, with every comparison explained as live:
+/// evaluations of one round, and the time of each of `rounds`.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn evaluate(
+    engine: &Engine,
+    event: &Event,
+    rounds: u32,
+) -> Result<(usize, Duration), Error> {
+    let configuration = engine.configuration(&mut engine.link().await?).await?;
+    let event_type = EventType::of(event)
+        .ok_or_else(|| Error::Internal(format!("{} is no type", event.type_name)))?;
+    let happening = Happening { event, event_type, index: None, subject: None, now: event.time };
+    let (started, mut found) = (Instant::now(), 0);
+    for _ in 0..rounds {
+        found = std::hint::black_box(reaction::evaluate(&configuration, &happening)).len();
+    }
+    Ok((found, started.elapsed() / rounds.max(1)))
 }
 
 fn draft(environment: &Environment) -> Result<Draft, Error> {

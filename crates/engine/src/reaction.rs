@@ -4,7 +4,7 @@
 //! Read in this order: `definition` and `step` (what the objects say), `field` (what conditions
 //! see), `configuration` (one revision, compiled), `happening`, `evaluate` (the one function),
 //! `carry` (doing what was planned), `record` (what is kept), `dispatcher` (live), `stage` (before
-//! a certificate enters), `trial` and `coarse` (dry run and back-test). See
+//! a certificate enters), `trial`, `coarse` and `fine` (dry run and back-test). See
 //! docs/decisions/0008-reactions.md.
 
 pub mod ahead;
@@ -16,7 +16,9 @@ mod definition;
 pub(crate) mod dispatcher;
 mod evaluate;
 pub(crate) mod field;
+mod fine;
 pub(crate) mod happening;
+mod possible;
 pub mod record;
 mod reference;
 pub(crate) mod snapshot;

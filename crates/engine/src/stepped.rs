@@ -9,7 +9,7 @@ use crate::engine::Opened;
 use crate::notification::canary::Lookout;
 use crate::notification::coverage::walk::Walk;
 use crate::notification::herald::Herald;
-use crate::reaction::dispatcher::{Place, round};
+use crate::reaction::dispatcher::{Place, catch_up, round};
 use crate::sealer::Sealer;
 use crate::tenure::Standing;
 use crate::{Engine, Error, Settings, StartError};
@@ -67,13 +67,21 @@ impl Stepped {
         Ok(())
     }
 
-    /// Lets the triggers react to what is sealed.
+    /// Lets the triggers react to what is sealed, and goes idle, as the loop does.
     ///
     /// # Errors
     /// The store fails.
     pub async fn react(&mut self) -> Result<(), Error> {
-        while round(&self.engine, &mut self.place).await? {}
-        Ok(())
+        loop {
+            match round(&self.engine, &mut self.place).await {
+                Ok(true) => {}
+                Ok(false) => return catch_up(&self.engine, &self.place).await,
+                Err(error) => {
+                    self.place = Place::after(&error);
+                    return Err(error);
+                }
+            }
+        }
     }
 
     /// Decides what is to be told, and sends what was held and is due.

@@ -8,6 +8,7 @@
 //! Personal data must never leave this module inside [`Entry::bytes`] (invariant 10), and the bytes
 //! of an event must never depend on anything but the event and the salt.
 
+mod glance;
 mod read;
 mod write;
 

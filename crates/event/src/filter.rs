@@ -29,6 +29,7 @@
 use std::fmt;
 
 pub mod compiled;
+mod contradiction;
 pub mod error;
 pub mod explanation;
 mod json;
@@ -45,7 +46,8 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
-pub use compiled::Compiled;
+pub use compiled::{Compiled, Nearness};
+pub use contradiction::contradiction;
 pub use error::{FilterError, Place};
 pub use explanation::{Explanation, Reason};
 pub use schema::{Field, FieldKind, Keywords, Schema};

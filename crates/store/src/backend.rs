@@ -229,6 +229,12 @@ impl Store {
         self.0.faults.add(name, fault);
     }
 
+    /// Puts the store in trouble, or ends it.
+    #[cfg(any(test, feature = "faults"))]
+    pub fn suffer(&self, trouble: crate::Trouble) {
+        self.0.faults.suffer(trouble);
+    }
+
     /// Changes stored rows behind the program's back.
     ///
     /// # Errors
@@ -266,6 +272,10 @@ impl Store {
     /// # Errors
     /// No connection came free in time.
     pub async fn read(&self) -> Result<Link, Error> {
+        #[cfg(any(test, feature = "faults"))]
+        if self.0.faults.is_out() {
+            return Err(Error::Unavailable("a test took the store away".to_owned()));
+        }
         match &self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.read().await,
             Backend::Postgres(postgres) => postgres.read().await,

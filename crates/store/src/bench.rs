@@ -9,7 +9,7 @@ mod questions;
 mod rows;
 
 pub use questions::{certificate_facets, event_questions, make_due};
-pub use rows::{alerts, fill, unrecorded_runs};
+pub use rows::{alerts, fill, jobs, unrecorded_runs};
 
 use std::path::Path;
 

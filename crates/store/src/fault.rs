@@ -1,4 +1,5 @@
-//! Commits that fail when a test says so, and processes that die in the middle of one.
+//! Commits that fail when a test says so, the next one of a name, some of them, or all, and processes
+//! that die in the middle of one.
 //!
 //! A failed commit leaves its caller not knowing whether it was persisted. Both must end well, so
 //! faults come in pairs. Compiled for tests only.
@@ -70,24 +71,73 @@ fn claim(file: &Path, units: &[&str], moment: Moment) -> Option<String> {
     Some(what.to_owned())
 }
 
-/// Faults that wait for their transaction.
+/// What a store suffers from until it is told otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing.
+    #[default]
+    None,
+    /// Nothing is written and nothing can be read.
+    Outage,
+    /// One transaction in so many fails, every second of those after it was written. Which ones
+    /// follows from the seed.
+    Flaky {
+        /// One in how many.
+        one_in: u64,
+        /// What they follow from.
+        seed: u64,
+    },
+}
+
+/// Faults that wait for their transaction, and those of a whole time.
 #[derive(Default)]
-pub(crate) struct Faults(Mutex<Vec<(&'static str, Fault)>>);
+pub(crate) struct Faults(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    waiting: Vec<(&'static str, Fault)>,
+    trouble: Trouble,
+}
 
 impl Faults {
-    pub(crate) fn add(&self, name: &'static str, fault: Fault) {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((name, fault));
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The fault that waits for this transaction, which it meets only once.
+    pub(crate) fn add(&self, name: &'static str, fault: Fault) {
+        self.inner().waiting.push((name, fault));
+    }
+
+    pub(crate) fn suffer(&self, trouble: Trouble) {
+        self.inner().trouble = trouble;
+    }
+
+    /// The fault that waits for this transaction, which it meets only once, or that of the time.
     pub(crate) fn take(&self, name: &str) -> Option<Fault> {
-        let mut waiting = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let position = waiting.iter().position(|(waiting, _)| *waiting == name)?;
-        Some(waiting.remove(position).1)
+        let mut inner = self.inner();
+        if let Some(position) = inner.waiting.iter().position(|(waiting, _)| *waiting == name) {
+            return Some(inner.waiting.remove(position).1);
+        }
+        match &mut inner.trouble {
+            Trouble::None => None,
+            Trouble::Outage => Some(Fault::NotPersisted),
+            Trouble::Flaky { one_in, seed } => {
+                // A linear congruential generator: its upper bits are good enough here.
+                *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let drawn = *seed >> 33;
+                let fault = if drawn & 1 == 0 { Fault::Persisted } else { Fault::NotPersisted };
+                ((drawn >> 1) % (*one_in).max(1) == 0).then_some(fault)
+            }
+        }
+    }
+
+    /// Whether nothing can be read.
+    pub(crate) fn is_out(&self) -> bool {
+        self.inner().trouble == Trouble::Outage
     }
 
     pub(crate) fn waiting(&self) -> usize {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).len()
+        self.inner().waiting.len()
     }
 }
 

@@ -137,8 +137,21 @@ pub fn read_steps(text: &str) -> Result<Value, Error> {
     }
 }
 
+/// Whether a text that is no TOML is what people write elsewhere: `rule:` on a line of its own.
+fn is_yaml(text: &str) -> bool {
+    let lines = text.lines().map(str::trim_end).filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let mut lines = lines.skip_while(|line| *line == "---");
+    let class = lines.next().and_then(|line| line.strip_suffix(':'));
+    text.starts_with("---\n") || class.is_some_and(|word| Class::parse(word).is_some())
+}
+
 /// What is wrong with a text, in one line that names the place.
 fn told(text: &str, error: &toml::de::Error) -> String {
+    if is_yaml(text) {
+        return "this is YAML; files of automation are TOML ([rule.NAME] and so on): \
+                `chancery config export` writes one"
+            .to_owned();
+    }
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
         return error.message().to_owned();
     };
@@ -271,5 +284,9 @@ mod tests {
         {
             assert!(read(wrong).is_err(), "{wrong}");
         }
+        let told = |text| read(text).unwrap_err().to_string();
+        assert!(told("# Ours\nrule:\n  a:\n    filter: x\n").contains("YAML"));
+        assert!(told("---\nmonitor: {}\n").contains("YAML"));
+        assert!(!told("rule:").contains("line 1") && told("[rule").contains("line 1"));
     }
 }

@@ -7,9 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use chancery_event::id::{CertificateId, EventId, JobId};
+use chancery_event::id::{CertificateId, JobId};
 use chancery_event::types::certificate as types;
-use chancery_event::{Target, TargetKind};
+use chancery_event::{Outcome, Target, TargetKind};
 use chancery_pki::container::{self, Found};
 use chancery_store::Tx;
 use chancery_store::table::{certificate, job::Job};
@@ -100,7 +100,7 @@ impl Engine {
             let following = next();
             let last = following.is_empty();
             let (done, ready) = tokio::join!(
-                self.enter_all(context, chunk, &operation),
+                self.enter_all(context, chunk, &operation, job),
                 self.prepare_chunk(context, upload, following)
             );
             match done {
@@ -217,21 +217,24 @@ impl Engine {
         context: &Context,
         chunk: Prepared,
         operation: &Operation,
+        job: Option<JobId>,
     ) -> Result<Vec<UploadedItem>, Error> {
         let Prepared { refused: mut items, ignored, entrants } = chunk;
         let any_ca = entrants.iter().any(|(_, judged)| judged.candidate.row.is_ca);
         let acts = entrants.iter().chain(&ignored).any(|(_, judged)| judged.staged.is_some());
-        let (scribe, import) = (self.scribe(context), operation.event());
+        // What the import leads to is caused by its event.
+        let caused = Scribe { operation: Some(operation.event()), ..self.scribe(context) };
+        let (scribe, verbose) = (self.scribe(context), self.settings().verbose_audit);
         let work = Arc::new((entrants, ignored));
         let entered = self
             .0
             .store
             .transaction("import.chunk", move |tx: &mut Tx| {
-                let (work, scribe) = (work.clone(), scribe.clone());
+                let (work, scribe, caused) = (work.clone(), scribe.clone(), caused.clone());
                 Box::pin(async move {
                     let (entrants, ignored) = &*work;
                     let mut items = enter_chunk(tx, &scribe, entrants).await?;
-                    items.extend(keep_out(tx, &scribe, import, ignored).await?);
+                    items.extend(keep_out(tx, &caused, job, ignored, verbose).await?);
                     Ok::<_, Error>(items)
                 })
             })
@@ -303,12 +306,15 @@ async fn enter_chunk(
     Ok(items)
 }
 
-/// Records what triggers keep out; what is in the inventory already is a duplicate first.
+/// Records what triggers keep out, each as a failed upload of its own, so that the record of the
+/// trigger leads to that one; what is in the inventory already is a duplicate first. With `verbose`
+/// the event identifies the certificate.
 async fn keep_out(
     tx: &mut Tx,
     scribe: &Scribe,
-    import: EventId,
+    job: Option<JobId>,
     ignored: &[(usize, Judged)],
+    verbose: bool,
 ) -> Result<Vec<UploadedItem>, Error> {
     let mut items = Vec::with_capacity(ignored.len());
     for (position, judged) in ignored {
@@ -317,8 +323,22 @@ async fn keep_out(
         let error = match (known, &judged.staged) {
             (Some(id), _) => Error::Duplicate { id },
             (None, Some(staged)) => {
-                staged.refused(tx, scribe, import, candidate).await?;
-                Error::Ignored { trigger: staged.ignored_by().unwrap_or_default().to_owned() }
+                let trigger = staged.ignored_by().unwrap_or_default().to_owned();
+                let error = Error::Ignored { trigger };
+                let attempt = types::Upload {
+                    certificate: verbose.then(|| candidate.presented()),
+                    certificate_id: None,
+                    format: Some(candidate.format.into()),
+                    size_bytes: candidate.parsed.der().len() as u64,
+                    count: 1,
+                    mode: if job.is_some() { "async" } else { "sync" }.into(),
+                    job_id: job,
+                    duplicate_of: None,
+                };
+                let outcome = Outcome::failure(error.reason(), error.to_string());
+                let event = scribe.record(tx, Draft::new(&attempt)?.outcome(outcome))?;
+                staged.refused(tx, scribe, event, candidate).await?;
+                error
             }
             (None, None) => continue,
         };

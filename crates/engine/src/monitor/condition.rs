@@ -328,6 +328,7 @@ pub(super) async fn findings(engine: &Engine, now: Timestamp) -> Result<Vec<Foun
     found.push(Found { part: "disk", bad: disk(engine) });
     let tasks = task::all(&mut link).await?;
     found.push(Found { part: "timetable", bad: timetable(&tasks, now, engine.lease_time()) });
+    found.push(Found { part: "automation", bad: automation(&mut link).await? });
     let failed = job::failed_schedules(&mut link, now.plus(-FAILED)).await?;
     let text = || format!("the newest job of {} failed", failed.join(", "));
     found.push(Found { part: "failed_jobs", bad: (!failed.is_empty()).then(text) });
@@ -378,6 +379,14 @@ async fn clock(engine: &Engine, link: &mut Link, now: Timestamp) -> Result<Optio
     let behind = latest.map_or(0, |latest| latest.since(now));
     let text = || format!("the clock is {} s behind the newest event of the log", seconds(behind));
     Ok((behind > JUMP).then(text))
+}
+
+/// Triggers whose references have gone behind the program's back.
+async fn automation(link: &mut Link) -> Result<Option<String>, Error> {
+    let broken = crate::reaction::snapshot::broken(link).await?;
+    let told = broken.iter().map(|(name, why)| format!("the trigger {name} does not work: {why}"));
+    let told: Vec<_> = told.collect();
+    Ok((!told.is_empty()).then(|| told.join("; ")))
 }
 
 fn disk(engine: &Engine) -> Option<String> {

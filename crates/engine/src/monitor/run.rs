@@ -25,7 +25,7 @@ use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error};
 
 /// Objects looked at in one transaction at most.
-const BATCH_MAX: usize = 500;
+const BATCH_MAX: usize = 1_000;
 /// A run that failed is tried again after this long at the latest.
 const RETRY: i64 = 5 * 60 * Timestamp::SECOND;
 /// An object that is this old and is not watched was missed; a younger one is on its way.
@@ -241,7 +241,7 @@ impl AtWork {
             // What was deleted a moment ago is as old as what was deleted long ago.
             orphans.clear();
         }
-        if missing.is_empty() && orphans.is_empty() {
+        if missing.is_empty() && orphans.is_empty() && on_its_way {
             return Ok(());
         }
         let work = Arc::new((active.clone(), missing, orphans));
@@ -256,7 +256,7 @@ impl AtWork {
                     missing.iter().map(|span| active.watch(span, None, now)).collect();
                 table::put(tx, &active.name, &rows).await?;
                 table::remove(tx, &active.name, orphans).await?;
-                tally.watched = table::count(tx, &active.name).await?;
+                tally.watched = table::recount(tx, &active.name).await?;
                 tally.inventory = watched.count(tx).await?;
                 Ok(())
             })

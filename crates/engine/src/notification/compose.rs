@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::template::{Rendered, Template, weight};
 use crate::delivery::Message;
+use crate::inventory::Candidate;
 use crate::reaction::Subject;
 
 /// Notices that one digest shows at most; the others are counted.
@@ -29,6 +30,8 @@ pub(crate) struct Notified {
     pub(crate) index: Option<LogIndex>,
     /// The certificate it is about, as it is now.
     pub(crate) subject: Option<Subject>,
+    /// The fields of the certificate that was not let in, if it is about one.
+    pub(crate) candidate: Option<Value>,
     /// What the step says; empty: the event's sentence.
     pub(crate) title: String,
     /// What the step says besides.
@@ -50,6 +53,7 @@ impl Notified {
             event: event_type.example(),
             index: None,
             subject: None,
+            candidate: None,
             title: String::new(),
             message: String::new(),
             recipient: ("Ada".to_owned(), "ada@example.org".to_owned()),
@@ -92,7 +96,11 @@ impl Notified {
 pub(crate) fn context(notified: &Notified) -> Value {
     let event = &notified.event;
     let [profile, trigger, channel] = &notified.names;
-    let object = notified.subject.as_ref().map_or(Value::Null, object);
+    let object = match (&notified.subject, &notified.candidate) {
+        (Some(subject), _) => object(subject),
+        (None, Some(candidate)) => candidate.clone(),
+        (None, None) => Value::Null,
+    };
     json!({
         "title": notified.title(),
         "message": notified.message,
@@ -134,6 +142,12 @@ fn object(subject: &Subject) -> Value {
     }
     members.insert("attribute".to_owned(), Value::Object(attributes));
     Value::Object(members)
+}
+
+/// The fields of a certificate that is not let in, as templates see them: there is no other place
+/// to look them up.
+pub(crate) fn candidate(candidate: &Candidate) -> Value {
+    object(&Subject::candidate(candidate.row.clone(), candidate.names.clone()))
 }
 
 /// A plausible certificate, as templates see one.

@@ -245,6 +245,7 @@ impl Work {
             let person = bundle.person.as_ref();
             let mut notified = write::notified(&self.engine, names, texts, sealed, subject, person);
             notified.alert = row.alert;
+            notified.candidate = call.and_then(write::candidate);
             many.shown.push((row.heading.clone(), notified));
         }
         let kind = self.kind(&bundle.channel);

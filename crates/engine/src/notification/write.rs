@@ -209,14 +209,16 @@ impl Work {
         channel: &str,
         person: Option<&Person>,
     ) -> Notified {
-        notified(
+        let mut notified = notified(
             &self.engine,
             (&named.name, &case.call.trigger, channel),
             (&case.call.title, &case.call.message),
             &case.sealed,
             case.subject.clone(),
             person,
-        )
+        );
+        notified.candidate = candidate(&case.call);
+        notified
     }
 
     /// The alert that the event has raised itself: the bell rings with it, and not with a second
@@ -267,6 +269,8 @@ impl Work {
         };
         let names: Vec<&str> =
             ringing.iter().filter_map(|one| one.person.as_ref()).map(|p| p.name.as_str()).collect();
+        let accounts = ringing.iter().filter_map(|one| one.person.as_ref()?.account);
+        let readers = accounts.map(|id| id.to_string()).collect();
         let mut message = case.call.message.clone();
         if !names.is_empty() {
             message = format!("For {}.\n\n{message}", names.join(", ")).trim_end().to_owned();
@@ -276,6 +280,7 @@ impl Work {
             private: true,
             object: event.subject().map(|target| Target { name: None, ..target.clone() }),
             source: format!("profile/{}", named.name),
+            audience: Some(readers),
             cause: Some(event.id),
             ..NewAlert::new(alert_key(&named.name, event), TOLD, event.severity, title)
         };
@@ -508,6 +513,7 @@ pub(crate) fn notified(
         event: sealed.without_personal().event().clone(),
         index: Some(sealed.index()),
         subject,
+        candidate: None,
         title: title.to_owned(),
         message: message.to_owned(),
         recipient: (name, address),
@@ -515,6 +521,11 @@ pub(crate) fn notified(
         alert: None,
         public_url: engine.settings().public_url.clone(),
     }
+}
+
+/// The certificate that was not let in and that a call is about, if it is about one.
+pub(super) fn candidate(call: &Call) -> Option<serde_json::Value> {
+    serde_json::from_str(call.candidate.as_deref()?).ok()
 }
 
 /// Account and address that a decision is kept under: mail goes to an address, the bell to an

@@ -14,7 +14,7 @@ use chancery_store::table::account;
 use chancery_store::table::alert as alert_table;
 use chancery_store::table::certificate::{self, Certificate};
 use chancery_store::table::notification::{self, Call};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::evaluate::{Evaluation, Planned};
 use super::step::{Audience, Effect};
@@ -72,6 +72,10 @@ pub(crate) struct Occasion {
     pub(crate) log_index: Option<LogIndex>,
     /// Added to messages: what identifies a certificate that was not let in.
     pub(crate) appendix: Option<String>,
+    /// What stands for that certificate in the causes of alerts.
+    pub(crate) about: Option<String>,
+    /// Its fields, as templates of notifications see them.
+    pub(crate) candidate: Option<Value>,
 }
 
 /// Carries out all steps of an evaluation but those that place the certificate, whose endings are
@@ -114,6 +118,8 @@ async fn one(
             return Ok(Ending::Failed("there is no certificate".to_owned()));
         }
         Effect::Raise { key, kind, severity, title, message } => {
+            let kept_out = occasion.about.as_ref().map(|about| format!("{kind}:{about}"));
+            let key = kept_out.as_ref().filter(|_| is_fresh(key, kind)).unwrap_or(key);
             let new = NewAlert {
                 kind: Cow::Owned(kind.clone()),
                 ..new_alert(occasion, evaluation, key, *severity, title, message)
@@ -134,6 +140,12 @@ async fn one(
         Effect::StartJob(kind) => start(tx, scribe, occasion, evaluation, *kind).await,
     };
     ended(done)
+}
+
+/// Whether a key is that of the certificate itself, whose identifier is another one each time that
+/// it is sent and kept out.
+fn is_fresh(key: &str, kind: &str) -> bool {
+    key.strip_prefix(kind).is_some_and(|about| about.starts_with(":certificate/"))
 }
 
 /// A refusal ends the step; what the store says fails the transaction.
@@ -222,10 +234,14 @@ async fn notify(
         _ => new.message,
     };
     // One for what it is about, which counts up; not one for each event.
-    let about =
-        occasion.object.as_ref().map_or_else(|| occasion.event.to_string(), Target::reference);
+    let object = occasion.object.as_ref().map(Target::reference).or_else(|| occasion.about.clone());
+    let about = object.unwrap_or_else(|| occasion.event.to_string());
     let key = format!("notice:{whom}:{}:{}:{about}", new.source, occasion.event_type);
-    let new = NewAlert { key, message, ..new };
+    let reader = match &account {
+        Some(account) => account.id.to_string(),
+        None => to.spelled(),
+    };
+    let new = NewAlert { key, message, audience: Some(vec![reader]), ..new };
     alert::raise(tx, scribe, &new).await?;
     if let Some(account) = account
         && let Some(mut row) = alert_table::unresolved(tx, &new.key).await?
@@ -255,6 +271,7 @@ async fn tell(
         trigger: evaluation.trigger.name.clone(),
         title: title.to_owned(),
         message: new.message,
+        candidate: occasion.candidate.as_ref().map(Value::to_string),
         state: "waiting".to_owned(),
         outcome: String::new(),
         at: scribe.now(),

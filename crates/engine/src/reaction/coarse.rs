@@ -243,3 +243,6 @@ async fn subject_of(link: &mut Link, sealed: &Sealed) -> Result<Option<Subject>,
         None => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests;

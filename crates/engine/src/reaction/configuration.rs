@@ -7,8 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chancery_event::EventType;
-use chancery_event::filter::{Comparison, Compiled, Filter, Object as Fields, Operator, Schema};
-use chancery_event::filter::{FilterError, Place, Values};
+use chancery_event::filter::{Compiled, Filter, FilterError, Place, Schema, contradiction};
 use chancery_store::table::attribute::Attribute;
 use serde_json::Value;
 
@@ -16,6 +15,7 @@ use super::body::Body;
 use super::definition::{ScopeBody, ScopeKind, ScopeRef, TriggerBody};
 use super::dispatcher::is_staged;
 use super::field;
+use super::possible::possible;
 use super::reference;
 use super::step::{Source, Step, misfit};
 use crate::Error;
@@ -130,6 +130,21 @@ impl Configuration {
         Self::of(book.revision, triggers, replacing)
     }
 
+    /// Triggers that count and cannot do what they say any more, because what they refer to has
+    /// gone behind the configuration's back; and why.
+    pub(crate) fn broken(book: &Book, around: &Surroundings) -> Vec<(String, String)> {
+        let counting = book.of_class(Class::Trigger).filter(|object| object.enabled);
+        let why = |object: &Object| match at(object, trigger(book, around, object)) {
+            Err(error) => Some(format!("it is passed over: {error}")),
+            Ok(trigger) => trigger.actions.iter().find_map(|used| {
+                let action = book.find(Class::Action, &used.name)?;
+                let error = at(action, check_action(&action.body, around)).err()?;
+                Some(format!("a step of it fails: {error}"))
+            }),
+        };
+        counting.filter_map(|object| Some((object.name.clone(), why(object)?))).collect()
+    }
+
     fn of(revision: i64, mut triggers: Vec<Arc<Trigger>>, replacing: Vec<ScopeRef>) -> Self {
         triggers.sort_by(|a, b| {
             let key = |t: &Trigger| (!t.body.ignore, t.body.order, t.name.clone());
@@ -212,11 +227,15 @@ fn trigger(book: &Book, around: &Surroundings, object: &Object) -> Result<Trigge
     known_scope(&body.scope, "/scope", around)?;
     let schema = field::schema(&body.event_types, &around.attributes);
     let mut rules = Vec::with_capacity(body.rules.len());
+    let mut wanted = Vec::with_capacity(body.rules.len());
     for (position, name) in body.rules.iter().enumerate() {
         let pointer = format!("/rules/{position}");
         let rule = referred(book, Class::Rule, name, &pointer)?;
         let filter = rule_filter(&rule.body, &schema).map_err(|error| in_use(error, &pointer))?;
-        possible(&filter, &body.event_types, &pointer)?;
+        wanted.push(filter.clone());
+        // All rules must hold: one may be possible by itself, and not beside those before it.
+        possible(&Filter::And(wanted.clone()), &body.event_types, &schema)
+            .map_err(|error| in_use(error, &pointer))?;
         let filter =
             filter.compile(&schema).map_err(|e| Error::invalid(&pointer, e.to_string()))?;
         rules.push(UsedRule { name: name.clone(), version: rule.version, filter });
@@ -278,20 +297,37 @@ fn misread(error: &FilterError) -> Error {
 
 /// Checks a rule by itself: some type of event must have all the fields it names.
 pub(crate) fn check_rule(json: &Value, around: &Surroundings) -> Result<(), Error> {
-    let whole = match rule_filter(json, &field::all(&around.attributes)) {
+    let all = field::all(&around.attributes);
+    let whole = match rule_filter(json, &all) {
         Ok(filter) => {
-            return filter
-                .compile(&field::all(&around.attributes))
-                .map(|_| ())
-                .map_err(|error| misread(&error));
+            filter.compile(&all).map_err(|error| misread(&error))?;
+            let impossible = contradiction(&filter, &all, &field::has_one_value);
+            return impossible.map_or(Ok(()), |why| Err(Error::invalid("/filter", why)));
         }
         Err(error) => error,
     };
-    let fits = |of: &&EventType| {
-        let schema = field::schema(&[**of], &around.attributes);
-        rule_filter(json, &schema).is_ok_and(|filter| filter.compile(&schema).is_ok())
+    let fits = |of: &EventType| -> Result<(), Error> {
+        let schema = field::schema(&[*of], &around.attributes);
+        let filter = rule_filter(json, &schema)?;
+        filter.compile(&schema).map_err(|error| misread(&error))?;
+        let impossible = contradiction(&filter, &schema, &field::has_one_value);
+        impossible.map_or(Ok(()), |why| Err(Error::invalid("/filter", why)))
     };
-    if EventType::ALL.iter().any(|event_type| fits(&event_type)) { Ok(()) } else { Err(whole) }
+    // Why it fits no type: of those that have its fields, otherwise of all.
+    let mut why = None;
+    for of in EventType::ALL {
+        match fits(of) {
+            Ok(()) => return Ok(()),
+            Err(error) if is_impossible(&error) => why = Some(error),
+            Err(_) => {}
+        }
+    }
+    Err(why.unwrap_or(whole))
+}
+
+/// Whether a refusal says that a condition can never hold.
+fn is_impossible(error: &Error) -> bool {
+    matches!(error, Error::Invalid { message, .. } if message.contains("can never hold"))
 }
 
 /// Checks an action by itself: what it names must be there.
@@ -427,43 +463,6 @@ fn known_scope(scope: &ScopeRef, pointer: &str, around: &Surroundings) -> Result
     }
     let message = format!("there is no {} “{}”", scope.kind.noun(), scope.name);
     Err(Error::invalid(format!("{pointer}/name"), message))
-}
-
-/// An event of which nothing is known but its type.
-struct TypeAlone(EventType);
-
-impl Fields for TypeAlone {
-    fn values(&self, field: &str) -> Values<'_> {
-        match field {
-            "type" => self.0.name().into(),
-            "family" => self.0.family().into(),
-            "kind" => self.0.info().kind.as_str().into(),
-            _ => Values::None,
-        }
-    }
-}
-
-/// Refuses a condition on the type of event that none of the trigger's types meets.
-fn possible(filter: &Filter, types: &[EventType], pointer: &str) -> Result<(), Error> {
-    let parts = match filter {
-        Filter::And(parts) => parts.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let schema = chancery_event::search::schema();
-    for part in parts {
-        let Filter::Comparison(Comparison { field, operator, .. }) = part else { continue };
-        if !matches!(field.as_str(), "type" | "family" | "kind") || *operator == Operator::Empty {
-            continue;
-        }
-        let met = part.compile(schema).is_ok_and(|compiled| {
-            types.iter().any(|event_type| compiled.holds(&TypeAlone(*event_type), 0))
-        });
-        if !met {
-            let message = "the rule wants a type of event that the trigger does not listen to";
-            return Err(Error::invalid(pointer, message));
-        }
-    }
-    Ok(())
 }
 
 /// The notification profiles that an action tells through, with the position of the step.

@@ -62,6 +62,13 @@ pub(crate) struct Place {
     other: bool,
 }
 
+impl Place {
+    /// Where to go on after a round that failed: where the cursor stands.
+    pub(crate) fn after(error: &Error) -> Self {
+        Self { careful: !error.is_transient(), ..Self::default() }
+    }
+}
+
 /// Dispatches until `stop` is set.
 pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     let mut sealed = engine.sealed();
@@ -79,7 +86,7 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
         engine.0.dispatched.send_replace(place.seen);
         if let Err(error) = &result {
             tracing::error!(%error, "dispatch failed");
-            place = Place { careful: !error.is_transient(), ..Place::default() };
+            place = Place::after(error);
         }
         if *stop.borrow() {
             keeper.give_back().await;
@@ -174,7 +181,7 @@ async fn concerning(
 }
 
 /// Moves the cursor to where everything has been looked at.
-async fn catch_up(engine: &Engine, place: &Place) -> Result<(), Error> {
+pub(crate) async fn catch_up(engine: &Engine, place: &Place) -> Result<(), Error> {
     let cursor = log::cursor(&mut engine.link().await?, CURSOR).await?;
     if place.seen <= cursor.0 {
         return Ok(());
@@ -268,6 +275,8 @@ async fn act(
             event_type: event_type.name(),
             log_index: index,
             appendix: None,
+            about: None,
+            candidate: None,
         };
         stopped(tx, &scribe, event, &evaluations)?;
         for evaluation in &evaluations {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use chancery_event::filter::Explanation;
+use chancery_event::filter::{Explanation, Nearness};
 
 use super::configuration::{Configuration, Trigger};
 use super::definition::{ScopeKind, ScopeRef};
@@ -91,15 +91,33 @@ pub struct Evaluation {
     pub took_us: u64,
 }
 
+/// How much is said of what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Every comparison, and the steps that follow.
+    Everything,
+    /// The verdict alone: for who counts verdicts on very many events.
+    Verdict,
+}
+
 /// Asks every trigger that the happening concerns: scope by scope, in order.
 pub fn evaluate(configuration: &Configuration, happening: &Happening<'_>) -> Vec<Evaluation> {
+    evaluate_saying(configuration, happening, Said::Everything)
+}
+
+/// As [`evaluate`], which is the same with everything said.
+pub(super) fn evaluate_saying(
+    configuration: &Configuration,
+    happening: &Happening<'_>,
+    said: Said,
+) -> Vec<Evaluation> {
     if !configuration.concerns(happening.event_type) {
         return Vec::new();
     }
     let mut evaluations = Vec::new();
     for (kind, name) in happening.scopes() {
         let before = evaluations.len();
-        scope(configuration, happening, (kind, &name), &mut evaluations);
+        scope(configuration, happening, said, (kind, &name), &mut evaluations);
         if evaluations.len() > before && configuration.replaces(kind, &name) {
             break;
         }
@@ -110,6 +128,7 @@ pub fn evaluate(configuration: &Configuration, happening: &Happening<'_>) -> Vec
 fn scope(
     configuration: &Configuration,
     happening: &Happening<'_>,
+    said: Said,
     (kind, name): (ScopeKind, &str),
     evaluations: &mut Vec<Evaluation>,
 ) {
@@ -119,10 +138,13 @@ fn scope(
         let started = Instant::now();
         let (verdict, found) = match stopped {
             true => (Verdict::NotReached, Vec::new()),
-            false => judge(trigger, happening),
+            false => (judge(trigger, happening), found(trigger, happening, said)),
         };
         stopped |= verdict == Verdict::Ignored;
-        let planned = if verdict.held() { plan(trigger, happening) } else { Vec::new() };
+        let planned = match verdict.held() && said == Said::Everything {
+            true => plan(trigger, happening),
+            false => Vec::new(),
+        };
         evaluations.push(Evaluation {
             trigger: trigger.clone(),
             scope: ScopeRef { kind, name: name.to_owned() },
@@ -134,22 +156,31 @@ fn scope(
     }
 }
 
-fn judge(trigger: &Trigger, happening: &Happening<'_>) -> (Verdict, Vec<Found>) {
+/// The verdict of a trigger that is reached.
+fn judge(trigger: &Trigger, happening: &Happening<'_>) -> Verdict {
     let scene = happening.scene(&trigger.schema);
     let now = happening.now.micros();
-    let explain = |rule: &super::configuration::UsedRule| Found {
-        rule: (rule.name.clone(), rule.version),
-        explanation: rule.filter.explain(&scene, now),
-    };
-    let found: Vec<Found> = trigger.rules.iter().map(explain).collect();
-    let mut missed = found.iter().filter(|rule| !rule.explanation.holds);
-    let verdict = match (missed.next(), missed.next()) {
+    let near = trigger.rules.iter().map(|rule| rule.filter.nearness(&scene, now));
+    let mut missed = near.filter(|near| *near != Nearness::Holds);
+    match (missed.next(), missed.next()) {
         (None, _) if trigger.body.ignore => Verdict::Ignored,
         (None, _) => Verdict::Matched,
-        (Some(only), None) if only.explanation.nearly => Verdict::Nearly,
+        (Some(Nearness::Nearly), None) => Verdict::Nearly,
         _ => Verdict::NotMatched,
+    }
+}
+
+/// What its rules found.
+fn found(trigger: &Trigger, happening: &Happening<'_>, said: Said) -> Vec<Found> {
+    if said == Said::Verdict {
+        return Vec::new();
+    }
+    let scene = happening.scene(&trigger.schema);
+    let explain = |rule: &super::configuration::UsedRule| Found {
+        rule: (rule.name.clone(), rule.version),
+        explanation: rule.filter.explain(&scene, happening.now.micros()),
     };
-    (verdict, found)
+    trigger.rules.iter().map(explain).collect()
 }
 
 fn plan(trigger: &Trigger, happening: &Happening<'_>) -> Vec<Planned> {

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
-use chancery_event::filter::{Field, FieldKind, Schema, Value, Values};
+use chancery_event::filter::{Field, FieldKind, Keywords, Schema, Value, Values};
 use chancery_event::{EventType, TargetKind, Timestamp, search};
+use chancery_store::table::alert;
 use chancery_store::table::attribute::Attribute;
 use chancery_store::table::certificate::search as inventory;
 use serde_json::{Map, Value as Json};
@@ -65,30 +66,74 @@ pub(super) fn same_kind(one: &FieldKind, other: &FieldKind) -> bool {
 
 /// The members of a type's detail as fields.
 pub fn detail_fields(event_type: EventType) -> &'static [Field] {
-    static FIELDS: LazyLock<Vec<OnceLock<Vec<Field>>>> =
-        LazyLock::new(|| EventType::ALL.iter().map(|_| OnceLock::new()).collect());
-    let of_type = FIELDS.get(event_type as usize).map(|cell| {
-        cell.get_or_init(|| {
-            let schema = event_type.schema();
-            let mut fields = Vec::new();
-            let detail = &schema["properties"]["data"]["properties"]["detail"];
-            collect(detail, "detail", 1, &mut fields);
-            fields
-        })
-    });
-    of_type.map_or(&[], Vec::as_slice)
+    members_of(event_type).map_or(&[], |members| members.fields.as_slice())
 }
 
-fn collect(schema: &Json, name: &str, depth: usize, fields: &mut Vec<Field>) {
+/// The members of a type's detail.
+#[derive(Default)]
+struct Members {
+    fields: Vec<Field>,
+    /// Names of those that may have several values.
+    lists: Vec<String>,
+}
+
+fn members_of(event_type: EventType) -> Option<&'static Members> {
+    static MEMBERS: LazyLock<Vec<OnceLock<Members>>> =
+        LazyLock::new(|| EventType::ALL.iter().map(|_| OnceLock::new()).collect());
+    MEMBERS.get(event_type as usize).map(|cell| {
+        cell.get_or_init(|| {
+            let schema = event_type.schema();
+            let mut members = Members::default();
+            let detail = &schema["properties"]["data"]["properties"]["detail"];
+            collect(detail, "detail", (1, false), &mut members);
+            members.fields.iter_mut().for_each(|field| name_words(event_type, field));
+            members
+        })
+    })
+}
+
+/// Members whose words are those of a list that somebody else keeps.
+fn name_words(event_type: EventType, field: &mut Field) {
+    let words: &[&str] = match (event_type, field.name.as_str()) {
+        (EventType::CertificateStatusChanged, "detail.old_status" | "detail.new_status")
+        | (EventType::CertificateUploaded, "detail.status") => &inventory::STATUSES,
+        (EventType::AlertEscalated, "detail.old_severity" | "detail.new_severity") => {
+            &alert::SEVERITIES
+        }
+        _ => return,
+    };
+    field.kind = FieldKind::Keyword(Keywords::known(words));
+}
+
+/// Whether no event, and no object of one, has more than one value of a field.
+pub(crate) fn has_one_value(field: &str) -> bool {
+    if let Some(name) = field.strip_prefix("object.") {
+        return !matches!(name, "name" | "group" | "key_usage" | "eku")
+            && !name.starts_with("attribute.");
+    }
+    if field.starts_with("detail.") {
+        let is_list = |of: &EventType| {
+            members_of(*of).is_some_and(|members| members.lists.iter().any(|list| list == field))
+        };
+        return !EventType::ALL.iter().any(is_list);
+    }
+    field != "target" && search::target_kind(field).is_none()
+}
+
+fn collect(schema: &Json, name: &str, (depth, many): (usize, bool), found: &mut Members) {
     let Some(members) = schema["properties"].as_object() else { return };
     for (member, schema) in members {
         let name = format!("{name}.{member}");
         let doc = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
         // A list is a field with several values.
+        let many = many || schema["items"].is_object();
         let schema = if schema["items"].is_object() { &schema["items"] } else { schema };
         match kind(schema) {
-            Some(kind) => fields.push(Field::new(name, kind, doc)),
-            None if depth < DEPTH_MAX => collect(schema, &name, depth + 1, fields),
+            Some(kind) => {
+                found.lists.extend(many.then(|| name.clone()));
+                found.fields.push(Field::new(name, kind, doc));
+            }
+            None if depth < DEPTH_MAX => collect(schema, &name, (depth + 1, many), found),
             None => {}
         }
     }
@@ -181,7 +226,10 @@ mod tests {
     #[test]
     fn members_of_the_detail_are_typed_by_the_catalogue() {
         let types = [EventType::CertificateStatusChanged, EventType::CertificateUpdate];
-        assert_eq!(kind_of("detail.new_status", &types), Some("text"));
+        assert_eq!(kind_of("detail.new_status", &types), Some("a keyword"));
+        assert!(has_one_value("detail.new_status") && !has_one_value("detail.changes.member"));
+        assert!(has_one_value("object.cn") && !has_one_value("object.name"));
+        assert!(has_one_value("outcome") && !has_one_value("certificate"));
         assert_eq!(kind_of("detail.not_after", &types), Some("a time"));
         assert_eq!(kind_of("detail.certificate_id", &types), Some("an id"));
         assert_eq!(kind_of("detail.changes.member", &types), Some("text"));

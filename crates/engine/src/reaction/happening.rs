@@ -1,15 +1,16 @@
 //! What is evaluated: an event, the object it is about as it is now, and a time.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use chancery_event::filter::{Object, Schema, Value, Values};
-use chancery_event::id::{CertificateId, GroupId};
+use chancery_event::id::{AccountId, CertificateId, GroupId};
 use chancery_event::{Event, EventType, LogIndex, TargetKind, Timestamp, search};
 use chancery_store::Link;
 use chancery_store::table::certificate::search as inventory;
 use chancery_store::table::certificate::{self, AttributeValue, Certificate, Name};
 use chancery_store::table::label::{self, Class};
-use chancery_store::table::{account, attribute};
+use chancery_store::table::{account, attribute, monitor};
 
 use super::definition::ScopeKind;
 use super::field;
@@ -76,6 +77,59 @@ impl Subject {
         let names = certificate::names(link, id).await?;
         let ra_profile = ra_profile.map(|profile| profile.name);
         Ok(Some(Self { row, names, group_ids, groups, owner, ra_profile, attributes }))
+    }
+
+    /// Reads several; those that are not there any more are left out.
+    pub(crate) async fn read_many(
+        link: &mut Link,
+        ids: &[CertificateId],
+    ) -> Result<HashMap<CertificateId, Self>, Error> {
+        let texts: Vec<_> = ids.iter().map(CertificateId::to_string).collect();
+        let rows = monitor::certificates(link, &texts).await?;
+        let groups = label::all(link, Class::Group).await?;
+        let profiles = label::all(link, Class::RaProfile).await?;
+        let named = |labels: &[label::Label], id: &str| {
+            labels.iter().find(|label| label.id == id).map(|label| label.name.clone())
+        };
+        let mut values: HashMap<CertificateId, Vec<_>> = HashMap::new();
+        for (id, attribute, value) in certificate::attributes_of(link, &texts).await? {
+            values.entry(id).or_default().push((attribute, value));
+        }
+        let defined = match values.is_empty() {
+            true => Vec::new(),
+            false => attribute::all(link).await?,
+        };
+        let mut owners: HashMap<AccountId, Option<String>> = HashMap::new();
+        let mut found = HashMap::with_capacity(rows.len());
+        for (row, names, group_ids) in rows.into_values() {
+            let owner = match row.owner {
+                None => None,
+                Some(id) => match owners.get(&id) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let name = account::find(link, id).await?.map(|account| account.name);
+                        owners.insert(id, name.clone());
+                        name
+                    }
+                },
+            };
+            let mut within: Vec<(GroupId, String)> = group_ids
+                .into_iter()
+                .filter_map(|id| Some((id, named(&groups, &id.to_string())?)))
+                .collect();
+            within.sort_by_key(|(_, name)| name.to_lowercase());
+            let (group_ids, groups) = within.into_iter().unzip();
+            let of = |(id, value)| {
+                let of = defined.iter().find(|definition| definition.id == id)?;
+                Some((of.name.clone(), of.kind.clone(), value))
+            };
+            let attributes =
+                values.remove(&row.id).unwrap_or_default().into_iter().filter_map(of).collect();
+            let ra_profile = row.ra_profile.and_then(|id| named(&profiles, &id.to_string()));
+            let subject = Self { row, names, group_ids, groups, owner, ra_profile, attributes };
+            found.insert(subject.row.id, subject);
+        }
+        Ok(found)
     }
 
     pub(crate) fn searchable(&self) -> inventory::Searchable<'_> {

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use chancery_event::id::{EvaluationId, EventId};
 use chancery_event::types::certificate as types;
 use chancery_event::{EventType, Origin, Target, Timestamp};
@@ -20,6 +21,7 @@ use super::evaluate::{Evaluation, Verdict, evaluate};
 use super::happening::{Happening, Subject};
 use super::record::{self, Happened};
 use crate::inventory::{Candidate, PlacementRequest, about_a_person, certificate_summary};
+use crate::notification::compose;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Error};
 
@@ -98,6 +100,8 @@ impl Staged {
             event_type: EventType::CertificateUploaded.name(),
             log_index: None,
             appendix: None,
+            about: None,
+            candidate: None,
         };
         let scribe = reacting(scribe, self.event);
         let mut done = Vec::with_capacity(self.evaluations.len());
@@ -125,6 +129,8 @@ impl Staged {
             event_type: EventType::CertificateUploaded.name(),
             log_index: None,
             appendix: Some(identification(candidate)),
+            about: Some(kept_out(candidate)),
+            candidate: Some(compose::candidate(candidate)),
         };
         let scribe = reacting(scribe, event);
         let mut done = Vec::with_capacity(self.evaluations.len());
@@ -172,6 +178,14 @@ fn reacting(scribe: &Scribe, event: EventId) -> Scribe {
         ..Context::system(scribe.environment())
     };
     Scribe { desk: scribe.desk.clone(), context, operation: None }
+}
+
+/// What stands for a certificate that does not enter in the causes of alerts: the same however
+/// often it is sent, and nothing of what is in it.
+fn kept_out(candidate: &Candidate) -> String {
+    let fingerprint = candidate.row.fingerprint_sha256.as_bytes();
+    let hash = digest::digest(&digest::SHA256, fingerprint);
+    format!("kept-out/{}", crate::inventory::hex(&hash.as_ref()[..16]))
 }
 
 /// What identifies a certificate that is not in the inventory.

@@ -5,13 +5,13 @@
 //! Objects are seen as they are now: history has the events, not every state of every object. Times
 //! that a rule counts from now on are counted from the event on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chancery_event::id::{CertificateId, EventId, JobId};
+use chancery_event::id::{EventId, JobId};
 use chancery_event::types::configuration as types;
-use chancery_event::{EventType, LogIndex, Target, TargetKind, Timestamp};
+use chancery_event::{EventType, Target, TargetKind, Timestamp};
 use chancery_store::log;
 use chancery_store::table::job::Job;
 use chancery_store::{Link, Tx};
@@ -19,22 +19,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Configuration;
-use super::coarse;
 use super::configuration::Surroundings;
 use super::evaluate::{Evaluation, Verdict, evaluate};
 use super::happening::{Happening, Subject, certificate_of};
+use super::{coarse, fine};
 use crate::automation::{Book, Class, Edit, check, proposed};
 use crate::job::{self, JobError, Progress};
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
-/// Events read in one go.
-const BATCH: usize = 512;
-/// Indexes looked through at a time.
-const WINDOW: u64 = 65_536;
-/// Subjects remembered while history is looked through.
-const SUBJECTS_MAX: usize = 4_096;
 /// Samples that are shown.
 pub const SAMPLES_MAX: usize = 50;
 /// A longer stretch of the log becomes a job.
@@ -305,7 +299,7 @@ impl Engine {
         Ok((book, around))
     }
 
-    async fn tested(&self, link: &mut Link, trial: &Trial) -> Result<Tested, Error> {
+    async fn tested(&self, link: &mut Link, trial: &Trial) -> Result<Arc<Tested>, Error> {
         let (book, around) = self.book_with(link, &trial.edits).await?;
         let compile = |book: &Book| match &trial.trigger {
             Some(name) => Configuration::only(book, &around, name),
@@ -324,12 +318,12 @@ impl Engine {
             with.concerns(*of) || saved.as_ref().is_some_and(|saved| saved.concerns(*of))
         };
         let types = EventType::ALL.iter().copied().filter(listened).map(EventType::name).collect();
-        Ok(Tested { with, saved, types })
+        Ok(Arc::new(Tested { with, saved, types }))
     }
 
     async fn look_through(
         &self,
-        tested: &Tested,
+        tested: &Arc<Tested>,
         (from, to): (u64, u64),
         progress: &Progress,
     ) -> Result<Tried, Error> {
@@ -342,43 +336,8 @@ impl Engine {
             tried.took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             return Ok(tried);
         }
-        let mut subjects: HashMap<CertificateId, Option<Arc<Subject>>> = HashMap::new();
-        let mut link = self.link().await?;
-        let mut place = from;
-        while place < to {
-            let end = to.min(place + WINDOW);
-            let window = (LogIndex(place), LogIndex(end));
-            let events = log::of_types(&mut link, window, &tested.types, BATCH).await?;
-            place = match events.last() {
-                Some(last) if events.len() == BATCH => last.index().0 + 1,
-                _ => end,
-            };
-            for sealed in &events {
-                let event = sealed.event();
-                let Some(event_type) = EventType::of(event) else { continue };
-                let subject = match certificate_of(event) {
-                    None => None,
-                    Some(id) => match subjects.get(&id) {
-                        Some(known) => known.clone(),
-                        None => {
-                            if subjects.len() >= SUBJECTS_MAX {
-                                subjects.clear();
-                            }
-                            let read = Subject::read(&mut link, id).await?.map(Arc::new);
-                            subjects.insert(id, read.clone());
-                            read
-                        }
-                    },
-                };
-                let (index, subject) = (Some(sealed.index()), subject.as_deref());
-                let now = event.time;
-                let happening = Happening { event, event_type, index, subject, now };
-                tried.concerned += 1;
-                tried.count(tested, &happening);
-            }
-            progress.report(place - from, to - from).await?;
-            tokio::task::yield_now().await;
-        }
+        let look = fine::Look::new(self, tested);
+        tried = look.through((from, to), tried, progress).await?;
         tried.took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(tried)
     }
@@ -438,6 +397,30 @@ impl Tried {
             if acts(Some(old)).is_some() {
                 self.differ(Some(told(old)), None);
             }
+        }
+    }
+
+    /// Adds what came of the events behind those of `self`.
+    pub(super) fn join(&mut self, next: Self) {
+        for (trigger, counts) in next.verdicts {
+            let of = self.verdicts.entry(trigger).or_default();
+            for (verdict, count) in counts {
+                *of.entry(verdict).or_default() += count;
+            }
+        }
+        self.samples.extend(next.samples);
+        self.near.extend(next.near);
+        self.trim();
+        self.differing += next.differing;
+        let left = SAMPLES_MAX.saturating_sub(self.differences.len());
+        self.differences.extend(next.differences.into_iter().take(left));
+    }
+
+    /// Keeps the newest of what is shown.
+    pub(super) fn trim(&mut self) {
+        for list in [&mut self.samples, &mut self.near] {
+            let over = list.len().saturating_sub(SAMPLES_MAX);
+            list.drain(..over);
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use chancery_engine::automation::{Class, Edit};
 use chancery_engine::reaction::trial::Trial;
 use chancery_engine::{Context, Engine, bench};
+use chancery_event::EventType;
 use serde_json::{Value, json};
 
 use crate::upload::start;
@@ -31,7 +32,7 @@ async fn figures() {
         type_name.push_str(&sealed.event().type_name);
     }
     drop(link);
-    let save = async |name: &str, types: Value| {
+    let save = async |name: &str, filter: &str, types: Value| {
         let edit = |class, name: &str, body| Edit {
             class,
             name: name.to_owned(),
@@ -40,23 +41,33 @@ async fn figures() {
         };
         let steps = json!([{ "step": "raise_alert", "kind": "x", "title": "x" }]);
         let edits = vec![
-            edit(Class::Rule, "r", json!({ "filter": "outcome:failure origin:api" })),
+            edit(Class::Rule, name, json!({ "filter": filter })),
             edit(Class::Action, "a", json!({ "steps": steps })),
             edit(
                 Class::Trigger,
                 name,
-                json!({ "event_types": types, "rules": ["r"], "actions": ["a"] }),
+                json!({ "event_types": types, "rules": [name], "actions": ["a"] }),
             ),
         ];
         engine.apply_automation(&context, None, edits).await.unwrap();
     };
-    for (name, types) in [("unheard", json!(["token.revoke"])), ("heard", json!([type_name]))] {
-        save(name, types).await;
+    let own_type = || json!([type_name]);
+    for (name, filter, types) in [
+        ("unheard", "outcome:failure origin:api", json!(["token.revoke"])),
+        ("columns", "outcome:failure origin:api", own_type()),
+        ("fields", "subject:*7.example.com time>2026-01-01", own_type()),
+        ("detail", "detail.format:der detail.subject_dn:CN=host-0*", own_type()),
+        ("object", "object.cn:*.example.com", own_type()),
+        ("words", "measured issuing", own_type()),
+        ("people", "actor:somebody", own_type()),
+    ] {
+        save(name, filter, types).await;
         let trial = Trial { trigger: Some(name.to_owned()), ..Trial::default() };
         let tried = engine.back_test(&context, trial).await.unwrap().unwrap();
         let rate = tried.events * 1_000_000 / tried.took_us.max(1);
         println!(
-            "back-test, trigger {name}: {} events, {} concerned, {rate} events/s, {} ns each",
+            "back-test, trigger {name} ({filter}): {} events, {} concerned, {rate} events/s, {} ns \
+             each",
             tried.events,
             tried.concerned,
             tried.took_us * 1_000 / tried.events.max(1)
@@ -78,17 +89,30 @@ async fn hundred(engine: &Engine, context: &Context, type_name: &str) {
     for number in 0..100 {
         let filter = match number % 2 {
             0 => format!("outcome:failure origin:api id:none-{number}"),
-            _ => format!("outcome:success severity:info,warning -actor:somebody-{number} depth>2"),
+            _ => format!("outcome:success severity:info,warning -actor:somebody-{number} index>2"),
         };
         edits.push(edit(Class::Rule, format!("rule{number}"), json!({ "filter": filter })));
         let body = json!({ "event_types": [type_name], "rules": [format!("rule{number}")],
             "actions": ["a"] });
         edits.push(edit(Class::Trigger, format!("of{number}"), body));
     }
+    for name in ["unheard", "columns", "fields", "detail", "object", "words", "people"] {
+        edits.push(Edit {
+            class: Class::Trigger,
+            name: name.to_owned(),
+            body: None,
+            enabled: true,
+        });
+    }
     engine.apply_automation(context, None, edits).await.unwrap();
+    let event = EventType::parse(type_name).unwrap().example();
+    for event in [EventType::TokenRevoke.example(), event] {
+        let (found, each) = bench::evaluate(engine, &event, 20_000).await.unwrap();
+        println!("evaluating {}: {found} triggers asked, {each:?} an event", event.type_name);
+    }
     let tried = engine.back_test(context, Trial::default()).await.unwrap().unwrap();
     println!(
-        "back-test, 101 triggers on each event: {} concerned, {} ns each",
+        "back-test, 100 triggers on each event: {} concerned, {} ns each",
         tried.concerned,
         tried.took_us * 1_000 / tried.concerned.max(1)
     );

@@ -20,6 +20,20 @@ pub struct Compiled {
     pub(super) root: Node,
 }
 
+/// How near an object is to a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nearness {
+    /// The filter holds.
+    Holds,
+    /// It does not, but would if one single comparison had come out otherwise.
+    Nearly,
+    /// Neither.
+    Far,
+}
+
+/// The distance of a constant that cannot change.
+pub(super) const NEVER: usize = usize::MAX / 4;
+
 /// The tree with each comparison prepared.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
@@ -59,6 +73,15 @@ impl Compiled {
     pub fn holds(&self, object: &dyn Object, now_us: i64) -> bool {
         self.root.holds(object, now_us)
     }
+
+    /// What [`Compiled::explain`] says of the object, without its report: nothing is written down.
+    pub fn nearness(&self, object: &dyn Object, now_us: i64) -> Nearness {
+        match self.root.distances(object, now_us).0 {
+            0 => Nearness::Holds,
+            1 => Nearness::Nearly,
+            _ => Nearness::Far,
+        }
+    }
 }
 
 fn prepare(filter: &Filter, schema: &Schema) -> Result<Node, FilterError> {
@@ -90,6 +113,9 @@ fn prepare(filter: &Filter, schema: &Schema) -> Result<Node, FilterError> {
     })
 }
 
+/// Puts the distances of two parts together.
+type Join = fn((usize, usize), (usize, usize)) -> (usize, usize);
+
 impl Node {
     /// Gathers the fields; false: it looks for words.
     fn gather<'a>(&'a self, fields: &mut BTreeSet<&'a str>) -> bool {
@@ -101,6 +127,33 @@ impl Node {
             Node::Comparison(prepared) => {
                 fields.insert(&prepared.comparison.field);
                 true
+            }
+        }
+    }
+
+    /// How many comparisons would have to come out otherwise for this part to hold, and how many
+    /// for it not to.
+    fn distances(&self, object: &dyn Object, now_us: i64) -> (usize, usize) {
+        let leaf = |holds: bool| (usize::from(!holds), usize::from(holds));
+        let each = |parts: &[Node], start: (usize, usize), join: Join| {
+            parts.iter().fold(start, |sofar, part| join(sofar, part.distances(object, now_us)))
+        };
+        match self {
+            Node::All => (0, NEVER),
+            Node::And(parts) => {
+                each(parts, (0, NEVER), |a, b| ((a.0 + b.0).min(NEVER), a.1.min(b.1)))
+            }
+            Node::Or(parts) => {
+                each(parts, (NEVER, 0), |a, b| (a.0.min(b.0), (a.1 + b.1).min(NEVER)))
+            }
+            Node::Not(part) => {
+                let (holds, fails) = part.distances(object, now_us);
+                (fails, holds)
+            }
+            Node::Words(words) => leaf(all_occur(words, &object.texts())),
+            Node::Comparison(prepared) => {
+                let values = object.values(&prepared.comparison.field);
+                leaf(prepared.holds(values.as_slice(), now_us))
             }
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Compiled, Object, Operator, Value,
-    compiled::{Node, Prepared},
+    compiled::{NEVER, Node, Prepared},
     json::operator_name,
     literal::time_text,
     words::occurs,
@@ -14,8 +14,6 @@ use super::{
 const ACTUAL_MAX: usize = 20;
 /// Characters kept of one actual value.
 const ACTUAL_CHARS_MAX: usize = 200;
-/// The distance of a constant that cannot change.
-const NEVER: usize = usize::MAX / 4;
 
 /// The report on one evaluation.
 #[derive(Clone, Debug, PartialEq)]

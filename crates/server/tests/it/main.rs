@@ -1,5 +1,6 @@
 //! The program as people run it: as a process, with its files and its network.
 
+mod automation;
 mod browser;
 mod bucket;
 mod cli;

@@ -15,6 +15,7 @@ CREATE TABLE notification_call (
     trigger_name    TEXT COLLATE "C" NOT NULL,     -- the trigger; canary | test where there is none
     title           TEXT COLLATE "C" NOT NULL,     -- what the step says besides; empty: nothing
     message         TEXT COLLATE "C" NOT NULL,
+    candidate       TEXT COLLATE "C",              -- JSON: a certificate that was not let in; NULL: none
     state           TEXT COLLATE "C" NOT NULL,     -- waiting | done
     outcome         TEXT COLLATE "C" NOT NULL,     -- why nobody was asked, such as profile_off; empty: decided
     at              BIGINT NOT NULL,

@@ -51,6 +51,11 @@ CREATE TABLE monitor_watch (
     looked_at BIGINT,
     PRIMARY KEY (monitor, object)
 );
+-- How many rows each monitor has there: kept with each change, because a run compares it with what there is.
+CREATE TABLE monitor_count (
+    monitor TEXT NOT NULL PRIMARY KEY,
+    watched BIGINT NOT NULL
+);
 CREATE INDEX monitor_watch_due ON monitor_watch (monitor, due_at);
 CREATE INDEX monitor_watch_held ON monitor_watch (held_by) WHERE held_by IS NOT NULL;
 

@@ -577,6 +577,7 @@ CREATE TABLE alert (
     previous        TEXT,                          -- the alert of the same cause before this one
     raised_event    TEXT NOT NULL,                 -- the event alert.raised
     last_event      TEXT,                          -- the event that last brought the cause
+    addressed       BIGINT NOT NULL,               -- 1: it rings for those in alert_audience alone
     version         BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX alert_unresolved ON alert (cause_key) WHERE resolved_at IS NULL;
@@ -596,6 +597,14 @@ CREATE INDEX alert_unresolved_by_facets ON alert (state, severity, kind, object_
 CREATE INDEX alert_by_object ON alert (object_id) WHERE object_id IS NOT NULL;
 CREATE INDEX alert_snoozed ON alert (snoozed_until) WHERE state = 'snoozed';
 CREATE INDEX alert_by_raised_event ON alert (raised_event);
+
+-- Whom an alert rings for that is addressed to somebody. Others find it in the list, and it is no news
+-- to them.
+CREATE TABLE alert_audience (
+    alert  TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
+    reader TEXT NOT NULL,                          -- identifier of an account, or role:NAME
+    PRIMARY KEY (alert, reader)
+) WITHOUT ROWID;
 
 -- What an account said of one alert: it has read it, or wants it to count as unread. Counts only
 -- while it is newer than alert_reader.read_until.

@@ -11,6 +11,7 @@ CREATE TABLE notification_call (
     trigger_name    TEXT NOT NULL,                 -- the trigger; canary | test where there is none
     title           TEXT NOT NULL,                 -- what the step says besides; empty: nothing
     message         TEXT NOT NULL,
+    candidate       TEXT,                          -- JSON: a certificate that was not let in; NULL: none
     state           TEXT NOT NULL,                 -- waiting | done
     outcome         TEXT NOT NULL,                 -- why nobody was asked, such as profile_off; empty: decided
     at              BIGINT NOT NULL,

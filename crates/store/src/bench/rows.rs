@@ -51,3 +51,11 @@ pub async fn unrecorded_runs(link: &mut Link) -> Result<i64, Error> {
                AND r.state <> 'running' AND NOT EXISTS (SELECT 1 FROM event e WHERE e.id = r.id)";
     link.number(sql, Vec::new()).await
 }
+
+/// How many jobs there are.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn jobs(link: &mut Link) -> Result<i64, Error> {
+    link.number("SELECT COUNT(*) AS n FROM job", Vec::new()).await
+}

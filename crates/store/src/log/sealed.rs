@@ -144,6 +144,35 @@ pub async fn of_types(
     link.rows(sql, values).await?.iter().map(read).collect()
 }
 
+/// The same without what is about people, and with `detail` false without details: a look at many
+/// events, of which nothing but what conditions ask for is read ([`Event::glance`]).
+pub async fn glances(
+    link: &mut Link,
+    (from, to): (LogIndex, LogIndex),
+    types: &[&str],
+    detail: bool,
+    limit: usize,
+) -> Result<Vec<(LogIndex, Event)>, Error> {
+    if types.is_empty() || from >= to {
+        return Ok(Vec::new());
+    }
+    let places = vec!["?"; types.len()].join(",");
+    let sql = format!(
+        "SELECT e.log_index, e.entry FROM event e WHERE e.log_index >= ? AND e.log_index < ?
+         AND (e.type || '') IN ({places}) AND {COVERED} ORDER BY e.log_index LIMIT ?"
+    );
+    let mut values = args![from, to];
+    values.extend(types.iter().map(|name| crate::SqlValue::from(*name)));
+    values.push(limit.into());
+    let seen = |row: &Row| {
+        let (index, entry) = entry_of(row)?;
+        let event = Event::glance(entry, detail)
+            .map_err(|error| Error::Damaged(format!("entry {index}: {error}")))?;
+        Ok((LogIndex(index), event))
+    };
+    link.rows(sql, values).await?.iter().map(seen).collect()
+}
+
 /// The newest sealed event of some types with an index of `from..to`.
 pub async fn newest_of_types(
     link: &mut Link,

@@ -75,6 +75,8 @@ pub struct Alert {
     pub raised_event: EventId,
     /// The event that last brought the cause.
     pub last_event: Option<EventId>,
+    /// It rings for its audience alone ([`mark::address`]).
+    pub addressed: bool,
     /// Counts changes.
     pub version: i64,
 }
@@ -83,7 +85,8 @@ pub(crate) const COLUMNS: &str = "a.id, a.cause_key, a.kind, a.severity, a.state
     a.message, a.message_private, a.object_kind, a.object_id, a.object_name, a.source, \
     a.occurrences, a.created_at, a.last_seen_at, a.news_at, a.acknowledged_by, a.acknowledged_at, \
     a.assigned_to, a.assigned_by, a.snoozed_until, a.snooze_ends_on_change, a.resolved_at, \
-    a.resolved_by, a.resolved_because, a.previous, a.raised_event, a.last_event, a.version";
+    a.resolved_by, a.resolved_because, a.previous, a.raised_event, a.last_event, \
+    a.addressed, a.version";
 
 pub(crate) fn read(row: &Row) -> Result<Alert, Error> {
     let object = row.maybe_text("object_kind")?.zip(row.maybe_text("object_id")?);
@@ -115,6 +118,7 @@ pub(crate) fn read(row: &Row) -> Result<Alert, Error> {
         previous: row.maybe_id("previous")?,
         raised_event: row.id("raised_event")?,
         last_event: row.maybe_id("last_event")?,
+        addressed: row.flag("addressed")?,
         version: row.int("version")?,
     })
 }
@@ -239,7 +243,7 @@ pub async fn insert_all(tx: &mut Tx, alerts: &[Alert]) -> Result<(), Error> {
     let head = "INSERT INTO alert (id, cause_key, kind, severity, severity_rank, state, title,
         message, message_private, words, object_kind, object_id, object_name, source, occurrences,
         created_at, last_seen_at, news_at, snooze_ends_on_change, previous, raised_event,
-        last_event, version)";
+        last_event, addressed, version)";
     tx.insert_many(head, "", rows.collect()).await?;
     text::insert(tx, &words).await
 }
@@ -272,6 +276,7 @@ fn inserted(alert: &Alert, words: &str) -> Vec<SqlValue> {
         alert.previous.map(|id| id.to_string()),
         alert.raised_event.to_string(),
         alert.last_event.map(|id| id.to_string()),
+        alert.addressed,
         alert.version
     ]);
     values
@@ -286,7 +291,8 @@ pub async fn update(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
         message_private = $7, words = $8, occurrences = $9, last_seen_at = $10, news_at = $11,
         acknowledged_by = $12, acknowledged_at = $13, assigned_to = $14, snoozed_until = $15,
         snooze_ends_on_change = $16, resolved_at = $17, resolved_by = $18, resolved_because = $19,
-        last_event = $20, title = $21, assigned_by = $22, kind = $23, version = version + 1 WHERE id = $1 AND version = $2";
+        last_event = $20, title = $21, assigned_by = $22, kind = $23, addressed = $24,
+        version = version + 1 WHERE id = $1 AND version = $2";
     let words = text::words(alert);
     let known = text::stored(tx, alert.id).await?;
     let account = |id: Option<AccountId>| SqlValue::from(id.map(|id| id.to_string()));
@@ -312,7 +318,8 @@ pub async fn update(tx: &mut Tx, alert: &Alert) -> Result<(), Error> {
         alert.last_event.map(|id| id.to_string()),
         &alert.title,
         account(alert.assigned_by),
-        &alert.kind
+        &alert.kind,
+        alert.addressed
     ]);
     if tx.execute(sql, values).await? != 1 {
         return Err(Error::Conflict("the alert"));

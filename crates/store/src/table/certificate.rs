@@ -8,7 +8,8 @@ mod text;
 
 pub use batch::{NewCertificate, insert_all};
 pub use placement::{
-    AttributeValue, Placement, attributes, groups, put_attributes, put_groups, update_placement,
+    AttributeValue, Placement, attributes, attributes_of, groups, put_attributes, put_groups,
+    update_placement,
 };
 pub use status::{
     Due, StatusRow, any_without_chain, bearers, due, issued_by, issuers, link_replacement,

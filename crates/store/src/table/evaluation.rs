@@ -108,6 +108,19 @@ pub async fn of_event(link: &mut Link, event: EventId) -> Result<Vec<Evaluation>
     link.rows(sql, vec![value::id(event)]).await?.iter().map(read).collect()
 }
 
+/// What was asked about sealed events with indexes `from..to`, in order of the log.
+pub async fn of_range(
+    link: &mut Link,
+    from: LogIndex,
+    to: LogIndex,
+) -> Result<Vec<Evaluation>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM evaluation e WHERE e.log_index >= $1 AND e.log_index < $2
+         ORDER BY e.log_index, e.id"
+    );
+    link.rows(sql, args![from, to]).await?.iter().map(read).collect()
+}
+
 /// Deletes what is older than `before` or beyond the newest `most` rows, `limit` rows at most;
 /// answers how many.
 pub async fn sweep(tx: &mut Tx, before: Timestamp, most: u64, limit: usize) -> Result<u64, Error> {

@@ -112,8 +112,15 @@ impl Watched {
     /// How many such objects there are.
     pub async fn count(self, link: &mut Link) -> Result<u64, Error> {
         let sql = match self {
-            Self::Certificates => "SELECT COUNT(*) AS n FROM certificate",
-            Self::Authorities => "SELECT COUNT(*) AS n FROM certificate WHERE is_ca = 1",
+            // Counts that are kept with each change.
+            Self::Certificates => {
+                "SELECT CAST(COALESCE(SUM(certificates), 0) AS BIGINT) AS n FROM certificate_count
+                 WHERE group_id = ''"
+            }
+            Self::Authorities => {
+                "SELECT CAST(COALESCE(SUM(certificates), 0) AS BIGINT) AS n FROM certificate_count
+                 WHERE group_id = '' AND is_ca = 1"
+            }
             Self::Tokens | Self::TokenUses => {
                 "SELECT COUNT(*) AS n FROM token WHERE revoked_at IS NULL"
             }
@@ -204,8 +211,31 @@ fn read(row: &Row) -> Result<Watch, Error> {
 
 /// How many objects a monitor watches.
 pub async fn count(link: &mut Link, monitor: &str) -> Result<u64, Error> {
-    let sql = "SELECT COUNT(*) AS n FROM monitor_watch WHERE monitor = $1";
-    link.number(sql, args![monitor]).await.map(|n| u64::try_from(n).unwrap_or(0))
+    let sql = "SELECT watched FROM monitor_count WHERE monitor = $1";
+    match link.row(sql, args![monitor]).await? {
+        Some(row) => row.count("watched"),
+        None => Ok(0),
+    }
+}
+
+/// Counts what a monitor watches row by row, and notes that; answers it.
+pub async fn recount(tx: &mut Tx, monitor: &str) -> Result<u64, Error> {
+    let sql = "INSERT INTO monitor_count (monitor, watched)
+               SELECT $1, COUNT(*) FROM monitor_watch WHERE monitor = $1
+               ON CONFLICT (monitor) DO UPDATE SET watched = excluded.watched";
+    tx.execute(sql, args![monitor]).await?;
+    count(tx, monitor).await
+}
+
+/// Notes that a monitor watches so many objects more.
+async fn counted(tx: &mut Tx, monitor: &str, more: i64) -> Result<(), Error> {
+    if more == 0 {
+        return Ok(());
+    }
+    let sql = "INSERT INTO monitor_count (monitor, watched) VALUES ($1, $2)
+               ON CONFLICT (monitor) DO UPDATE
+               SET watched = monitor_count.watched + excluded.watched";
+    tx.execute(sql, args![monitor, more]).await.map(|_| ())
 }
 
 /// What is due at `now`, the longest due first.
@@ -304,8 +334,20 @@ pub async fn fired(
     rows.iter().map(|row| row.text("object")).collect()
 }
 
-/// Writes rows, new or known.
+/// Writes rows, new or known; each object once.
 pub async fn put(tx: &mut Tx, monitor: &str, watches: &[Watch]) -> Result<(), Error> {
+    let mut known = 0;
+    for part in watches.chunks(5_000) {
+        let sql = format!(
+            "SELECT COUNT(*) AS n FROM monitor_watch WHERE monitor = ? AND object IN ({})",
+            places(part.len())
+        );
+        let objects = part.iter().map(|watch| SqlValue::from(&watch.object));
+        let values = std::iter::once(SqlValue::from(monitor)).chain(objects).collect();
+        known += tx.number(sql, values).await?;
+    }
+    let all = i64::try_from(watches.len()).unwrap_or(i64::MAX);
+    counted(tx, monitor, all - known).await?;
     let rows = watches
         .iter()
         .map(|watch| {
@@ -367,13 +409,20 @@ pub async fn remove(tx: &mut Tx, monitor: &str, objects: &[String]) -> Result<u6
         places(objects.len())
     );
     let values = std::iter::once(SqlValue::from(monitor)).chain(objects.iter().map(SqlValue::from));
-    tx.execute(sql, values.collect()).await
+    let gone = tx.execute(sql, values.collect()).await?;
+    counted(tx, monitor, -i64::try_from(gone).unwrap_or(0)).await?;
+    Ok(gone)
 }
 
 /// Stops watching everything.
 pub async fn clear(tx: &mut Tx, monitor: &str) -> Result<(), Error> {
-    let sql = "DELETE FROM monitor_watch WHERE monitor = $1";
-    tx.execute(sql, args![monitor]).await.map(|_| ())
+    for sql in [
+        "DELETE FROM monitor_watch WHERE monitor = $1",
+        "DELETE FROM monitor_count WHERE monitor = $1",
+    ] {
+        tx.execute(sql, args![monitor]).await?;
+    }
+    Ok(())
 }
 
 /// Makes due at once what these objects keep silent; answers how many.

@@ -26,6 +26,8 @@ pub struct Call {
     pub title: String,
     /// What the step says besides.
     pub message: String,
+    /// JSON: the fields of a certificate that was not let in, by their names in the inventory.
+    pub candidate: Option<String>,
     /// `waiting` or `done`.
     pub state: String,
     /// Why nobody was asked; empty: it was decided.
@@ -48,6 +50,7 @@ fn read(row: &Row) -> Result<Call, Error> {
         trigger: row.text("trigger_name")?,
         title: row.text("title")?,
         message: row.text("message")?,
+        candidate: row.maybe_text("candidate")?,
         state: row.text("state")?,
         outcome: row.text("outcome")?,
         at: row.time("at")?,
@@ -58,12 +61,13 @@ fn read(row: &Row) -> Result<Call, Error> {
 /// Inserts a call.
 pub async fn insert(tx: &mut Tx, row: &Call) -> Result<(), Error> {
     let sql = "INSERT INTO notification_call (id, log_index, event_id, event_type, object, profile,
-               trigger_name, title, message, state, outcome, at, done_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+               trigger_name, title, message, candidate, state, outcome, at, done_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     let mut values = vec![value::id(row.id), row.log_index.map(|index| index.0).into()];
     values.push(value::id(row.event_id));
     values.extend(args![&row.event_type, row.object.as_deref(), &row.profile, &row.trigger]);
-    values.extend(args![&row.title, &row.message, &row.state, &row.outcome, row.at, row.done_at]);
+    values.extend(args![&row.title, &row.message, row.candidate.as_deref(), &row.state]);
+    values.extend(args![&row.outcome, row.at, row.done_at]);
     tx.execute(sql, values).await.map(|_| ())
 }
 

@@ -21,6 +21,7 @@ fn call(environment: &Environment, at: Timestamp) -> Call {
         profile: "p".to_owned(),
         trigger: "t".to_owned(),
         title: String::new(),
+        candidate: None,
         message: String::new(),
         state: "done".to_owned(),
         outcome: String::new(),

@@ -55,6 +55,10 @@ pub(super) struct AutomationObject {
     changed_at: Timestamp,
     /// Identifier of the account that made it; absent: the program.
     changed_by: Option<String>,
+    /// Of a trigger that counts and does not work, because what it refers to has gone: what is
+    /// wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 impl From<Object> for AutomationObject {
@@ -68,6 +72,7 @@ impl From<Object> for AutomationObject {
             body: object.body,
             changed_at: object.changed_at,
             changed_by: object.changed_by,
+            problem: None,
         }
     }
 }
@@ -120,8 +125,29 @@ async fn list_objects(
     caller: Caller,
     PathOf(word): PathOf<String>,
 ) -> Result<Json<Page<AutomationObject>>, Problem> {
-    let objects = engine.automation(caller.context(), class(&word)?).await?;
-    Ok(Json(Page::whole(objects.into_iter().map(AutomationObject::from).collect())))
+    let class = class(&word)?;
+    let objects = engine.automation(caller.context(), class).await?;
+    let mut items: Vec<_> = objects.into_iter().map(AutomationObject::from).collect();
+    tell_problems(&engine, &caller, class, &mut items).await?;
+    Ok(Json(Page::whole(items)))
+}
+
+/// Says of triggers that cannot work any more what is wrong with them.
+async fn tell_problems(
+    engine: &Engine,
+    caller: &Caller,
+    class: Class,
+    items: &mut [AutomationObject],
+) -> Result<(), Problem> {
+    if class != Class::Trigger {
+        return Ok(());
+    }
+    for (name, why) in engine.broken_triggers(caller.context()).await? {
+        if let Some(item) = items.iter_mut().find(|item| item.name == name) {
+            item.problem = Some(why);
+        }
+    }
+    Ok(())
 }
 
 /// Make an object of automation
@@ -155,8 +181,12 @@ async fn read_object(
     headers: HeaderMap,
     Path((word, name)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let object = engine.automation_object(caller.context(), class(&word)?, &name).await?;
-    version::tagged(&headers, object.version, &AutomationObject::from(object))
+    let class = class(&word)?;
+    let object = engine.automation_object(caller.context(), class, &name).await?;
+    let version = object.version;
+    let mut items = [AutomationObject::from(object)];
+    tell_problems(&engine, &caller, class, &mut items).await?;
+    version::tagged(&headers, version, &items[0])
 }
 
 /// Change an object of automation

@@ -1,5 +1,6 @@
 //! The daily and the weekly review: what somebody goes through every morning, and the trends of a
-//! week, as plots whose bars lead to the list behind them.
+//! week, as plots whose bars lead to the list behind them. Both are views: span, parts and events can
+//! be changed, and what comes of that is saved under a name like the search of a list.
 
 use axum::response::Response;
 use chancery_engine::alert::{AlertQuery, Sort};
@@ -10,9 +11,9 @@ use maud::{Markup, html};
 
 use super::address::Address;
 use super::shell::Shell;
-use super::{GET, alert_row, alerts, jobs};
+use super::{GET, alert_row, alerts, jobs, saved_view};
 use crate::edge::{Access, Problem, Routes};
-use crate::ui::{self, Bucket, Histogram, Nav, Series, Stat, Tab, Tone};
+use crate::ui::{self, Bucket, Field, Histogram, Nav, Series, Stat, Tab, Tone};
 
 /// Alerts and jobs listed at most.
 const LISTED: usize = 20;
@@ -49,32 +50,127 @@ async fn show(shell: Shell) -> Response {
     shell.answer(view(&shell)).await
 }
 
+/// A part of the review: its parameter and what people call it.
+const PARTS: [(&str, &str); 6] = [
+    ("grave", "Grave alerts"),
+    ("failed-jobs", "Jobs that failed"),
+    ("long-jobs", "Jobs that take long"),
+    ("lifecycle", "Plot of issuance and renewal"),
+    ("failures", "Plot of failures"),
+    ("patterns", "Plot and patterns of alerts"),
+];
+/// What each span shows unless somebody chooses otherwise.
+const DAILY: [&str; 4] = ["grave", "failed-jobs", "long-jobs", "failures"];
+const WEEKLY: [&str; 3] = ["lifecycle", "failures", "patterns"];
+
+/// What is looked at: the address says it, so that it can be kept as a view.
+struct Wanted {
+    days: i64,
+    parts: Vec<&'static str>,
+    /// An expression that events of the plots have to fit besides.
+    events: String,
+}
+
+impl Wanted {
+    fn read(address: &Address) -> Self {
+        let days = match address.value("span") {
+            Some("week") => 7,
+            Some("month") => 30,
+            _ => 1,
+        };
+        let chosen = PARTS.iter().map(|(part, _)| *part);
+        let mut parts: Vec<_> = chosen.filter(|part| address.value(part).is_some()).collect();
+        if parts.is_empty() {
+            parts = if days == 1 { DAILY.to_vec() } else { WEEKLY.to_vec() };
+        }
+        Self { days, parts, events: address.value("q").unwrap_or_default().to_owned() }
+    }
+
+    fn has(&self, part: &str) -> bool {
+        self.parts.contains(&part)
+    }
+}
+
 async fn view(shell: &Shell) -> Result<Response, Problem> {
-    let weekly = shell.address.value("span") == Some("week");
-    let days = if weekly { 7 } else { 1 };
+    let wanted = Wanted::read(&shell.address);
     let to = shell.now() + Timestamp::SECOND;
-    let from = to - days * Timestamp::DAY;
-    let tab = |label, href, selected| Tab { label, href, count: None, selected };
+    let from = to - wanted.days * Timestamp::DAY;
+    let is_whole = shell.address.query().is_empty() || shell.address.query() == "span=week";
+    let tab = |label, href, selected: bool| Tab { label, href, count: None, selected };
+    let misread = shell.engine().parse_event_filter(&wanted.events).err();
+    let span = (from, to);
+    let events = wanted.events.as_str();
+    let about = match wanted.days {
+        1 => "The last day: what is grave, what failed, what takes long.",
+        7 => "The last seven days: trends and patterns.",
+        _ => "The last thirty days: trends and patterns.",
+    };
     let body = html! {
-        (ui::page_header("Review", if weekly { "The last seven days: trends and patterns." }
-            else { "The last day: what is grave, what failed, what takes long." }, html! {
+        (ui::page_header("Review", about, html! {
             (ui::button("Refresh", &shell.address.to_string(), Some(ui::Icon::Refresh), false))
         }))
         (ui::tabs("Span", &[
-            tab("Daily", "/review", !weekly), tab("Weekly", "/review?span=week", weekly),
+            tab("Daily", "/review", is_whole && wanted.days == 1),
+            tab("Weekly", "/review?span=week", is_whole && wanted.days == 7),
         ]))
-        @if weekly {
-            (trends(shell, "lifecycle", "Issuance and renewal", &LIFECYCLE, (from, to)).await?)
-            (trends(shell, "failures", "What failed", &FAILURES, (from, to)).await?)
-            (patterns(shell, from, to).await?)
-        } @else {
-            (grave(shell).await?)
-            (failed_jobs(shell, from).await?)
-            (long_running(shell).await?)
-            (trends(shell, "failures", "What failed in the last day", &FAILURES, (from, to)).await?)
+        div.with-facets {
+            div {
+                (saved_view::panel(shell, "review").await?)
+                (choice(&wanted, misread.as_ref().map(ToString::to_string)))
+            }
+            div {
+                @if wanted.has("grave") { (grave(shell).await?) }
+                @if wanted.has("failed-jobs") { (failed_jobs(shell, from).await?) }
+                @if wanted.has("long-jobs") { (long_running(shell).await?) }
+                @if misread.is_none() {
+                    @if wanted.has("lifecycle") {
+                        (trends(shell, "lifecycle", "Issuance and renewal", &LIFECYCLE, events, span).await?)
+                    }
+                    @if wanted.has("failures") {
+                        (trends(shell, "failures", "What failed", &FAILURES, events, span).await?)
+                    }
+                }
+                @if wanted.has("patterns") { (patterns(shell, from, to).await?) }
+            }
         }
     };
     Ok(shell.page(Nav::Alerts, "Review", body))
+}
+
+/// What is shown, to be changed: the address that comes of it is what a saved view keeps.
+fn choice(wanted: &Wanted, misread: Option<String>) -> Markup {
+    let span = |days: i64| wanted.days == days;
+    let events = Field {
+        id: "review-events",
+        name: "q",
+        label: "Events of the plots",
+        hint: "An expression as in the list of events; empty: all.",
+        value: &wanted.events,
+        error: misread.as_deref().unwrap_or_default(),
+        ..Field::default()
+    };
+    html! {
+        details open[misread.is_some()] {
+            summary { "Change what is shown" }
+            form.stack method="get" action="/review" {
+                div.field {
+                    label for="review-span" { "Span" }
+                    select id="review-span" name="span" {
+                        option value="day" selected[span(1)] { "The last day" }
+                        option value="week" selected[span(7)] { "The last seven days" }
+                        option value="month" selected[span(30)] { "The last thirty days" }
+                    }
+                }
+                @for (part, label) in PARTS {
+                    (ui::check_field(&Field {
+                        id: &format!("show-{part}"), name: part, label, value: "1", ..Field::default()
+                    }, wanted.has(part)))
+                }
+                (ui::field(&events))
+                (ui::submit("Show", Tone::Info))
+            }
+        }
+    }
 }
 
 async fn grave(shell: &Shell) -> Result<Markup, Problem> {
@@ -135,6 +231,7 @@ async fn trends(
     id: &str,
     title: &str,
     trends: &[Trend],
+    besides: &str,
     (from, to): (i64, i64),
 ) -> Result<Markup, Error> {
     let (engine, context) = (shell.engine(), shell.context());
@@ -144,8 +241,12 @@ async fn trends(
     let at = Timestamp::from_micros;
     let mut starts: Vec<(i64, i64)> = Vec::new();
     let mut lines: Vec<Vec<u64>> = Vec::new();
+    let also = |expression: &str| match besides.is_empty() {
+        true => expression.to_owned(),
+        false => format!("{expression} ({besides})"),
+    };
     for (_, expression, _) in trends {
-        let filter = engine.parse_event_filter(expression)?;
+        let filter = engine.parse_event_filter(&also(expression))?;
         let bars = engine.event_histogram(context, &filter, at(from), at(to), BARS).await?;
         starts = bars.iter().map(|bar| (bar.from.micros(), bar.to.micros())).collect();
         lines.push(bars.iter().map(|bar| bar.by_severity.iter().map(|(_, n)| n).sum()).collect());
@@ -154,7 +255,8 @@ async fn trends(
         .map(|place| lines.iter().map(|line| line.get(place).copied().unwrap_or(0)).collect())
         .collect();
     let moment = |at: i64| ui::rfc3339(at).unwrap_or_default();
-    let joined: Vec<String> = trends.iter().map(|(_, text, _)| format!("({text})")).collect();
+    let joined: Vec<String> =
+        trends.iter().map(|(_, text, _)| format!("({})", also(text))).collect();
     let list = Address::new("/events").with("q", &joined.join(" OR "));
     let hrefs: Vec<String> = starts
         .iter()
@@ -178,7 +280,7 @@ async fn trends(
                 @let count = total(place);
                 (ui::stat_tile(&Stat {
                     label, value: &ui::grouped(count), hint: "in this span",
-                    href: Some(&Address::new("/events").with("q", text).with("from", &moment(from)).to_string()),
+                    href: Some(&Address::new("/events").with("q", &also(text)).with("from", &moment(from)).to_string()),
                     tone: if count > 0 { *tone } else { Tone::Neutral },
                 }))
             } }

@@ -20,7 +20,8 @@ pub(super) fn add(routes: &mut Routes) {
 }
 
 /// The lists that have views.
-const LISTS: &[&str] = &["events", "certificates", "alerts", "jobs", "deliveries", "evaluations"];
+const LISTS: &[&str] =
+    &["events", "certificates", "alerts", "jobs", "deliveries", "evaluations", "review"];
 
 /// The page of a list.
 fn page_of(list: &str) -> String {

@@ -223,6 +223,34 @@ async fn pages_of_alerts_show_what_there_is() {
 }
 
 #[tokio::test]
+async fn the_review_is_a_view_that_can_be_changed_and_kept() {
+    let server = TestServer::start().await;
+    failed_job(&server).await;
+    server.settle().await;
+    let mut browser = Browser::sign_in_as(&server, Role::Operator).await;
+    let daily = browser.get("/review").await.expect(200).text();
+    assert!(daily.contains("id=\"failed-jobs\"") && daily.contains("id=\"failures-plot\""));
+    assert!(!daily.contains("id=\"patterns\""), "{daily}");
+    let weekly = browser.get("/review?span=week").await.expect(200).text();
+    for plot in ["lifecycle-plot", "failures-plot", "pattern-plot"] {
+        assert!(weekly.contains(&format!("id=\"{plot}\"")), "{plot}");
+    }
+    // A copy with other parts, over another span, of some events alone.
+    let query = "span=month&failures=1&q=family:job";
+    let own = browser.get(&format!("/review?{query}")).await.expect(200).text();
+    assert!(own.contains("id=\"failures-plot\"") && !own.contains("id=\"lifecycle-plot\""));
+    assert!(own.contains("The last thirty days") && own.contains("%28family:job%29"), "{own}");
+    let fields = [("list", "review"), ("name", "Jobs of the month"), ("query", query)];
+    let answer = browser.post("/views", &fields).await;
+    let kept = browser.follow(answer).await.expect(200).text();
+    assert!(kept.contains("Jobs of the month") && kept.contains("aria-current=\"true\""));
+    assert!(browser.get("/review").await.text().contains("Jobs of the month"));
+    let wrong = browser.get("/review?q=family:(").await.expect(200).text();
+    assert!(wrong.contains("id=\"review-events-error\""), "{wrong}");
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn open_pages_hear_that_alerts_have_changed() {
     use futures::StreamExt as _;
     let server = TestServer::start().await;

@@ -225,12 +225,30 @@ fn total(text: &str) -> Result<(), TestCaseError> {
             let explained = compiled.explain(&thing(), NOW);
             prop_assert_eq!(explained.holds, compiled.holds(&thing(), NOW));
             prop_assert!(!(explained.holds && explained.nearly));
+            same_verdict(&filter)?;
         }
         Err(error) => {
             let Place::Text { offset, length } = error.place else { panic!("{error}") };
             prop_assert!(text.get(offset..).is_some(), "{}", error);
             prop_assert!(offset + length <= text.len(), "{}", error);
         }
+    }
+    Ok(())
+}
+
+/// How near an object is follows from the explanation, and what holds for one is not impossible.
+fn same_verdict(filter: &Filter) -> Result<(), TestCaseError> {
+    let compiled = filter.compile(&schema()).unwrap();
+    let explained = compiled.explain(&thing(), NOW);
+    let near = match (explained.holds, explained.nearly) {
+        (true, _) => Nearness::Holds,
+        (false, true) => Nearness::Nearly,
+        (false, false) => Nearness::Far,
+    };
+    prop_assert_eq!(compiled.nearness(&thing(), NOW), near);
+    if explained.holds {
+        let why = contradiction(filter, &schema(), &|field| field != "names");
+        prop_assert_eq!(why, None, "{}", filter.to_text());
     }
     Ok(())
 }
@@ -242,6 +260,9 @@ proptest! {
     fn trees_survive_both_spellings(tree in tree()) {
         let normal = tree.clone().normal();
         prop_assert_eq!(normal.clone().normal(), normal.clone());
+        if tree.compile(&schema()).is_ok() {
+            same_verdict(&tree)?;
+        }
         let text = tree.to_text();
         if text.len() <= TEXT_BYTES_MAX {
             prop_assert_eq!(&Filter::parse(&text, &schema()).unwrap(), &normal, "{}", text);

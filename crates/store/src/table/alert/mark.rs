@@ -54,12 +54,33 @@ pub async fn set(
     .await
 }
 
-/// A condition, never NULL, that the alert `a` with the mark `m` (left-joined) counts as unread for
-/// an account that has read everything up to `until`, a placeholder.
-pub(super) fn unread_condition(until: &str) -> String {
+/// Names whom an alert rings for, besides those it rings for already: accounts by their
+/// identifiers, roles as `role:NAME`.
+pub async fn address(tx: &mut Tx, alert: AlertId, readers: &[String]) -> Result<(), Error> {
+    let head = "INSERT INTO alert_audience (alert, reader)";
+    let rows = readers.iter().map(|reader| vec![value::id(alert), reader.as_str().into()]);
+    tx.insert_many(head, "ON CONFLICT (alert, reader) DO NOTHING", rows.collect()).await
+}
+
+/// A condition that the alert `a` rings for an account, a placeholder: it is addressed to nobody,
+/// to them, to their role, or it was given to them.
+fn rings(account: &str) -> String {
     format!(
-        "CASE WHEN m.at IS NOT NULL AND m.at >= {until}
-         THEN CASE WHEN m.unread = 1 OR a.news_at > m.at THEN 1 ELSE 0 END
+        "(a.addressed = 0 OR a.assigned_to = {account} OR EXISTS (
+             SELECT 1 FROM alert_audience u WHERE u.alert = a.id AND (u.reader = {account}
+             OR u.reader = (SELECT 'role:' || o.role FROM account o WHERE o.id = {account}))))"
+    )
+}
+
+/// A condition, never NULL, that the alert `a` with the mark `m` (left-joined) counts as unread for
+/// an account that has read everything up to `until`; both are placeholders.
+pub(super) fn unread_condition(account: &str, until: &str) -> String {
+    let rings = rings(account);
+    format!(
+        "CASE WHEN m.at IS NOT NULL AND m.at >= {until} AND m.unread = 1 THEN 1
+         WHEN NOT coalesce({rings}, FALSE) THEN 0
+         WHEN m.at IS NOT NULL AND m.at >= {until}
+         THEN CASE WHEN a.news_at > m.at THEN 1 ELSE 0 END
          ELSE CASE WHEN a.news_at > {until} THEN 1 ELSE 0 END END = 1"
     )
 }
@@ -69,17 +90,21 @@ pub(super) fn unread_condition(until: &str) -> String {
 pub async fn unread_count(link: &mut Link, account: AccountId, most: u64) -> Result<u64, Error> {
     let (until, _) = reader(link, account).await?;
     // News since everything was read: an index has these. Below, what was marked as unread later.
-    let sql = "SELECT (SELECT COUNT(*) FROM (
+    let rings = rings("$1");
+    let sql = format!(
+        "SELECT (SELECT COUNT(*) FROM (
             SELECT a.id FROM alert a WHERE a.resolved_at IS NULL AND a.news_at > $2
-            AND a.state <> 'snoozed' AND NOT EXISTS (
+            AND a.state <> 'snoozed' AND {rings} AND NOT EXISTS (
                 SELECT 1 FROM alert_mark m WHERE m.account = $1 AND m.alert = a.id
                 AND m.unread = 0 AND m.at >= $2 AND m.at >= a.news_at)
             LIMIT $3) AS news)
         + (SELECT COUNT(*) FROM (
             SELECT a.id FROM alert_mark m JOIN alert a ON a.id = m.alert
-            WHERE m.account = $1 AND m.unread = 1 AND m.at >= $2 AND a.news_at <= $2
+            WHERE m.account = $1 AND m.unread = 1 AND m.at >= $2
+            AND (a.news_at <= $2 OR NOT coalesce({rings}, FALSE))
             AND a.resolved_at IS NULL AND a.state <> 'snoozed'
-            LIMIT $3) AS marked) AS n";
+            LIMIT $3) AS marked) AS n"
+    );
     let mut values = vec![value::id(account)];
     values.extend(args![until, most]);
     let found = link.number(sql, values).await?;
@@ -101,7 +126,7 @@ pub async fn unread_among(
         "SELECT a.id FROM alert a LEFT JOIN alert_mark m ON m.alert = a.id AND m.account = $1
          WHERE a.id IN ({}) AND {}",
         places.join(", "),
-        unread_condition("$2")
+        unread_condition("$1", "$2")
     );
     let mut values = vec![value::id(account), until.into()];
     values.extend(alerts.iter().map(|id| value::id(*id)));

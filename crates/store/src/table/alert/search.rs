@@ -211,7 +211,8 @@ impl Search<'_> {
             from = format!(
                 "alert a LEFT JOIN alert_mark m ON m.alert = a.id AND m.account = ${first}"
             );
-            let condition = mark::unread_condition(&format!("${}", first + 1));
+            let (own, until_place) = (format!("${first}"), format!("${}", first + 1));
+            let condition = mark::unread_condition(&own, &until_place);
             unread = format!("(CASE WHEN {condition} THEN 1 ELSE 0 END)");
             before = vec![value::id(account), until.into()];
         }

@@ -84,21 +84,38 @@ pub async fn attributes(
 ) -> Result<Vec<(AttributeId, AttributeValue)>, Error> {
     let sql = "SELECT attribute, text_value, number_value, time_value
                FROM certificate_attribute WHERE certificate = $1 ORDER BY attribute, position";
-    link.rows(sql, vec![value::id(id)])
-        .await?
-        .iter()
-        .map(|row| {
-            let attribute = row.id("attribute")?;
-            let value = match (row.maybe_text("text_value")?, row.maybe_time("time_value")?) {
-                (Some(text), _) => AttributeValue::Text(text),
-                (None, Some(time)) => AttributeValue::Time(time),
-                (None, None) => {
-                    AttributeValue::Number(row.maybe_real("number_value")?.unwrap_or(0.0))
-                }
-            };
-            Ok((attribute, value))
-        })
-        .collect()
+    link.rows(sql, vec![value::id(id)]).await?.iter().map(attribute_value).collect()
+}
+
+fn attribute_value(row: &crate::Row) -> Result<(AttributeId, AttributeValue), Error> {
+    let value = match (row.maybe_text("text_value")?, row.maybe_time("time_value")?) {
+        (Some(text), _) => AttributeValue::Text(text),
+        (None, Some(time)) => AttributeValue::Time(time),
+        (None, None) => AttributeValue::Number(row.maybe_real("number_value")?.unwrap_or(0.0)),
+    };
+    Ok((row.id("attribute")?, value))
+}
+
+/// The same of several certificates.
+pub async fn attributes_of(
+    link: &mut Link,
+    ids: &[String],
+) -> Result<Vec<(CertificateId, AttributeId, AttributeValue)>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT certificate, attribute, text_value, number_value, time_value
+         FROM certificate_attribute WHERE certificate IN ({})
+         ORDER BY certificate, attribute, position",
+        vec!["?"; ids.len()].join(", ")
+    );
+    let ids = ids.iter().map(|id| id.as_str().into()).collect();
+    let read = |row: &crate::Row| {
+        let (attribute, value) = attribute_value(row)?;
+        Ok((row.id("certificate")?, attribute, value))
+    };
+    link.rows(sql, ids).await?.iter().map(read).collect()
 }
 
 /// Replaces the values of one custom attribute of a certificate; no values: removes it.

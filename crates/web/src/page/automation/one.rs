@@ -86,6 +86,10 @@ async fn view(
             (ui::section("says", "What it says", html! {}, definition(&object)))
             (ui::section("versions", "Versions", html! {}, version_table(&versions)))
         }
+        @if let Some(why) = problem(shell, &object).await? {
+            (ui::alert_box(AlertKind::Error,
+                &format!("This trigger does not work: {why}")))
+        }
         @if class == Class::Trigger {
             (tried)
             @if shell.may(Permission::AutomationTry) {
@@ -97,6 +101,15 @@ async fn view(
         } @else { (ui::section("users", "Used by", html! {}, users(shell, &object).await?)) }
     };
     Ok(shell.page(Nav::Automation, object.title(), body))
+}
+
+/// What keeps a trigger that counts from working, if something has come to.
+async fn problem(shell: &Shell, object: &Object) -> Result<Option<String>, Problem> {
+    if object.class != Class::Trigger || !object.enabled {
+        return Ok(None);
+    }
+    let broken = shell.engine().broken_triggers(shell.context()).await?;
+    Ok(broken.into_iter().find(|(name, _)| *name == object.name).map(|(_, why)| why))
 }
 
 fn links(class: Class, names: &[String]) -> Markup {
