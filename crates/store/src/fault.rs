@@ -1,5 +1,5 @@
-//! Commits that fail when a test says so, the next one of a name, some of them, or all, and processes
-//! that die in the middle of one.
+//! Commits that fail when a test says so, the next one of a name, some of them, or all, and
+//! processes that die in the middle of one.
 //!
 //! A failed commit leaves its caller not knowing whether it was persisted. Both must end well, so
 //! faults come in pairs. Compiled for tests only.

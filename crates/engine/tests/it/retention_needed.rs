@@ -48,6 +48,7 @@ fn escalating(engine: &Engine, notice: &Notice) -> (Call, Escalation) {
         profile: "night".to_owned(),
         trigger: "t".to_owned(),
         title: String::new(),
+        candidate: None,
         message: String::new(),
         state: "done".to_owned(),
         outcome: String::new(),
