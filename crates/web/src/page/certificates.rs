@@ -102,7 +102,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         div.with-facets {
             div {
                 (listing::facets(address, &narrowed.filter, &schema, &groups))
-                @if facets.sampled { p.hint { "Counts are of those that entered last." } }
+                @if facets.sampled { (ui::sampled("Counts are of the 20,000 that entered last.")) }
                 (views)
             }
             div {

@@ -83,6 +83,9 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
             div {
                 (listing::facets(address, &narrowed.filter, schema, &groups))
                 @if facets.sampled { (ui::sampled("Counts are of the newest 20,000 that fit.")) }
+                @else if facets.actors_sampled {
+                    (ui::sampled("Actors are counted over the newest 2,000 that fit; the other counts are of all."))
+                }
                 (views)
             }
             div { (rows(shell, &page, &shown)) }
