@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::hmac;
 use chancery_event::catalogue::Payload;
 use chancery_event::id::NodeId;
 use chancery_event::types;
@@ -58,10 +59,15 @@ pub struct Settings {
     pub session_idle_minutes: u32,
     /// A session ends after this long whatever happens.
     pub session_lifetime_hours: u32,
+    /// What gives power away asks for the password again after this many minutes; 0: never.
+    pub session_confirm_minutes: u32,
     /// A password must be changed when it is this many days old; 0: never.
     pub password_days_max: u32,
     /// Logins per minute and client address.
     pub logins_per_minute: u32,
+    /// Failed logins per minute and network, of browsers that nobody logged in from before; 0:
+    /// unlimited.
+    pub failed_logins_per_minute: u32,
     /// Requests per second and credential or address; 0: unlimited.
     pub requests_per_second: u32,
     /// Monitors and schedules are set up and run by the clock. Tests that count events turn it
@@ -112,8 +118,10 @@ impl Settings {
             verbose_audit: false,
             session_idle_minutes: 60,
             session_lifetime_hours: 12,
+            session_confirm_minutes: 10,
             password_days_max: 0,
             logins_per_minute: 30,
+            failed_logins_per_minute: 60,
             requests_per_second: 0,
             monitors: true,
             keep_evaluations_days: 400,
@@ -211,6 +219,10 @@ pub(crate) struct Inner {
     /// The configuration in force, compiled; see `reaction/snapshot.rs`.
     pub(crate) compiled: Mutex<Option<Arc<crate::reaction::Configuration>>>,
     pub(crate) logins: Limiter,
+    /// Failed logins by network.
+    pub(crate) failed_logins: Limiter,
+    /// Marks browsers that somebody logged in from.
+    pub(crate) browsers_key: hmac::Key,
     pub(crate) refusals: crate::access::Tally,
     /// Bodies that sources send, and refusals of them that become events.
     pub(crate) intake_bodies: Limiter,
@@ -342,6 +354,7 @@ impl Engine {
             sealed: announce,
         };
         let logins = Limiter::new(settings.logins_per_minute);
+        let failed_logins = Limiter::new(settings.failed_logins_per_minute);
         let engine = Self(Arc::new(Inner {
             settings,
             store,
@@ -361,6 +374,8 @@ impl Engine {
             dispatched: watch::channel(0).0,
             compiled: Mutex::new(None),
             logins,
+            failed_logins,
+            browsers_key: keys.browsers,
             refusals: crate::access::Tally::new(),
             intake_bodies: Limiter::new(crate::intake::BODIES_PER_MINUTE),
             intake_refusals: Limiter::new(crate::intake::REFUSALS_PER_MINUTE),

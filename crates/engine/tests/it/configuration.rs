@@ -149,10 +149,44 @@ async fn views_are_ones_own_unless_shared() {
     assert_eq!(seen.iter().map(|v| (v.id, v.own)).collect::<Vec<_>>(), [(shared, false)]);
     assert!(engine.views(&admin.context, "jobs").await.unwrap().is_empty());
 
+    // Who may not search for people learns neither whom others look for nor what they call it.
+    let new = chancery_engine::access::NewAccount {
+        name: "vera".to_owned(),
+        display_name: String::new(),
+        email: None,
+        role: Role::Viewer.to_string(),
+        password: Some(secret("correct horse battery")),
+        expires_at: None,
+    };
+    engine.create_account(&machine, new).await.unwrap();
+    let vera = enter(engine, "vera", "correct horse battery").await.unwrap();
+    for (name, list, query) in [
+        ("Address", "events", "from=2026-01-01T00:00:00Z&q=outcome%3Afailure+-ip%3A192.0.2.1"),
+        ("Unreadable", "events", "q=%28burr"),
+        ("By the API", "events", "filter=actor:burr"),
+        ("Failures", "events", "q=outcome:failure"),
+        ("Her tokens", "tokens", "q=account:burr"),
+        ("Her account", "accounts", "q=burr"),
+    ] {
+        let wish = NewView { list: list.to_owned(), query: query.to_owned(), ..view(name, true) };
+        engine.create_view(&admin.context, wish).await.unwrap();
+    }
+    let names = async |context: &Context, list: &str| -> Vec<String> {
+        let seen = engine.views(context, list).await.unwrap();
+        seen.into_iter().map(|view| view.name).collect()
+    };
+    assert_eq!(names(&vera.context, "events").await, ["Failures"]);
+    for list in ["tokens", "accounts"] {
+        assert!(names(&vera.context, list).await.is_empty());
+        assert_eq!(names(&admin.context, list).await.len(), 1);
+    }
+    let all = ["Address", "By the API", "Failures", "For all", "Unreadable"];
+    assert_eq!(names(&admin.context, "events").await, all);
+
     assert_eq!(reason(engine.delete_view(&admin.context, own).await), "not_found");
     engine.delete_view(&admin.context, shared).await.unwrap();
     engine.delete_view(&grace.context, own).await.unwrap();
-    assert!(engine.views(&grace.context, "events").await.unwrap().is_empty());
+    assert_eq!(names(&grace.context, "events").await, ["Failures"]);
     for sealed in events(engine, "type:configuration.*").await {
         let entry = String::from_utf8_lossy(&sealed.entry).to_lowercase();
         assert!(!entry.contains("burr"), "{entry}");
