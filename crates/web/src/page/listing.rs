@@ -116,6 +116,14 @@ impl Narrowed {
                 help_href: "/help/search",
                 keep: &keep,
             }))
+            @for (name, at) in [("from", self.from), ("to", self.to)] {
+                @if let Some(text) = address.value(name).filter(|_| at.is_none()) {
+                    p.narrowed {
+                        "The time " code { (text) } " cannot be read, and is left out. "
+                        a href=(address.without(&[name]).without(CURSORS)) { "take it away" }
+                    }
+                }
+            }
             @if self.from.is_some() || self.to.is_some() {
                 p.narrowed {
                     "Narrowed to the time "

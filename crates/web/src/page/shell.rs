@@ -38,6 +38,8 @@ impl FromRequestParts<AppState> for Shell {
         let caller = Caller::from_request_parts(parts, state).await?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         let unread = match caller.identity() {
+            // The bell follows a stream that is closed until the password is changed.
+            Some(identity) if identity.must_change => None,
             // One more than the bell shows; a page is shown all the same when they cannot be counted.
             Some(_) => state.engine.unread_alerts(caller.context(), 100).await.ok(),
             None => None,

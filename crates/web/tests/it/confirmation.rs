@@ -15,9 +15,17 @@ use crate::browser::{Browser, FIRST};
 const MINUTE: i64 = 60 * Timestamp::SECOND;
 
 async fn start() -> (TestServer, Arc<ManualClock>) {
+    start_with(0).await
+}
+
+/// A server that takes so many sign-ins a minute.
+async fn start_with(logins: u32) -> (TestServer, Arc<ManualClock>) {
     let clock = ManualClock::new(Environment::system().now());
     let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
-    (TestServer::start_in(environment, |_, _| {}).await, clock)
+    let server = TestServer::start_in(environment, |settings, _| {
+        settings.logins_per_minute = logins;
+    });
+    (server.await, clock)
 }
 
 #[tokio::test]
@@ -182,5 +190,52 @@ async fn ones_sessions_are_seen_and_ended() {
     let id = all["items"][0]["id"].as_str().unwrap();
     server.delete(&format!("/api/v1/me/sessions/{id}")).send().await.expect(204);
     server.delete(&format!("/api/v1/me/sessions/{id}")).send().await.expect(404);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn lists_say_what_of_their_address_they_leave_out() {
+    let (server, _) = start().await;
+    let mut browser = Browser::sign_in_as(&server, Role::Auditor).await;
+    for list in ["/events", "/certificates", "/jobs", "/alerts"] {
+        let page = browser.get(&format!("{list}?from=yesterday")).await.expect(200).text();
+        assert!(page.contains("<code>yesterday</code> cannot be read, and is left out."), "{list}");
+        // Nothing is taken out by a search that cannot be understood.
+        let page = browser.get(&format!("{list}?q=%28")).await.expect(200).text();
+        assert!(!page.contains("/export?"), "{list}");
+        let page = browser.get(list).await.expect(200).text();
+        for format in ["csv", "ndjson"] {
+            assert!(page.contains(&format!("format={format}")), "{list}: {format}");
+        }
+    }
+    let page = browser.get("/events?q=job&from=2026-11-21T00:00:00Z").await.expect(200).text();
+    assert!(page.contains("export?filter=job%20time%3E%3D2026-11-21T00:00:00"), "{page}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_browser_that_was_signed_in_from_is_not_held_up_by_its_neighbours() {
+    // One sign-in is the test server's own, one that of the browser; all share an address.
+    let (server, _) = start_with(3).await;
+    let mut known = Browser::sign_in_as(&server, Role::Viewer).await;
+    known.post("/logout", &[]).await.expect(303);
+    let fields = |password: &'static str| {
+        [("name", "viewer.one"), ("password", password), ("next", "/events")]
+    };
+    let mut stranger = Browser::new(&server);
+    stranger.post("/login", &fields("a wrong guess")).await.expect(401);
+    stranger.post("/login", &fields(FIRST)).await.expect(429);
+    let entered = known.post("/login", &fields(FIRST)).await.expect(303);
+    assert_eq!(entered.header("location"), "/events");
+    // The mark is for one account.
+    let other = [("name", "admin"), ("password", ADMIN_PASSWORD), ("next", "/events")];
+    known.post("/login", &other).await.expect(429);
+    let figures = server.get("/metrics").send().await.expect(200).text();
+    for line in [
+        "chancery_rate_limited_total{limited=\"login\"} 2",
+        "chancery_rate_limited_total{limited=\"failed_login\"} 0",
+    ] {
+        assert!(figures.contains(line), "{line}: {figures}");
+    }
     server.finish().await;
 }
