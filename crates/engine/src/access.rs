@@ -20,6 +20,7 @@ mod token_search;
 
 pub(crate) use account::is_over;
 pub use account::{AccountChange, AccountView, NewAccount, OneTimePassword};
+pub(crate) use browser::Logins;
 pub use browser::MARK_DAYS;
 pub use limit::{Answer, Limiter};
 pub use password::{PASSWORD_LENGTH_MIN, check as check_password};

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::hmac;
 use chancery_event::catalogue::Payload;
 use chancery_event::id::NodeId;
 use chancery_event::types;
@@ -218,11 +217,7 @@ pub(crate) struct Inner {
     pub(crate) dispatched: watch::Sender<u64>,
     /// The configuration in force, compiled; see `reaction/snapshot.rs`.
     pub(crate) compiled: Mutex<Option<Arc<crate::reaction::Configuration>>>,
-    pub(crate) logins: Limiter,
-    /// Failed logins by network.
-    pub(crate) failed_logins: Limiter,
-    /// Marks browsers that somebody logged in from.
-    pub(crate) browsers_key: hmac::Key,
+    pub(crate) logins: crate::access::Logins,
     pub(crate) refusals: crate::access::Tally,
     /// Bodies that sources send, and refusals of them that become events.
     pub(crate) intake_bodies: Limiter,
@@ -353,8 +348,7 @@ impl Engine {
             known: known.clone(),
             sealed: announce,
         };
-        let logins = Limiter::new(settings.logins_per_minute);
-        let failed_logins = Limiter::new(settings.failed_logins_per_minute);
+        let logins = crate::access::Logins::new(&settings, keys.browsers);
         let engine = Self(Arc::new(Inner {
             settings,
             store,
@@ -374,8 +368,6 @@ impl Engine {
             dispatched: watch::channel(0).0,
             compiled: Mutex::new(None),
             logins,
-            failed_logins,
-            browsers_key: keys.browsers,
             refusals: crate::access::Tally::new(),
             intake_bodies: Limiter::new(crate::intake::BODIES_PER_MINUTE),
             intake_refusals: Limiter::new(crate::intake::REFUSALS_PER_MINUTE),

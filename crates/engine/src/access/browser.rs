@@ -11,7 +11,29 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_event::Timestamp;
 use chancery_event::id::AccountId;
 
-use crate::Secret;
+use super::limit::Limiter;
+use crate::{Secret, Settings};
+
+/// What bounds logins.
+pub(crate) struct Logins {
+    /// By address, or by account of a browser with its mark.
+    pub(super) tried: Limiter,
+    /// Failed ones by network.
+    pub(super) failed: Limiter,
+    /// Makes marks.
+    pub(super) marks: hmac::Key,
+}
+
+impl Logins {
+    /// Bounds as the settings have them, and the key that makes marks.
+    pub(crate) fn new(settings: &Settings, marks: hmac::Key) -> Self {
+        Self {
+            tried: Limiter::new(settings.logins_per_minute),
+            failed: Limiter::new(settings.failed_logins_per_minute),
+            marks,
+        }
+    }
+}
 
 /// How long a mark is good for, in days.
 pub const MARK_DAYS: i64 = 180;

@@ -249,7 +249,7 @@ impl Engine {
         let account = account::by_name(&mut link, name).await?;
         drop(link);
         let now = self.environment().now();
-        let marked = mark.and_then(|mark| browser::marked(&self.0.browsers_key, mark, now));
+        let marked = mark.and_then(|mark| browser::marked(&self.0.logins.marks, mark, now));
         let known = marked.filter(|id| account.as_ref().is_some_and(|found| found.id == *id));
         self.limit_logins(&context, known).await?;
         let logged_in = self.try_password(context.clone(), account, name, password).await;
@@ -257,7 +257,7 @@ impl Engine {
             && known.is_none()
             && let Some(network) = network(&context)
         {
-            self.0.failed_logins.give_back(&network, now);
+            self.0.logins.failed.give_back(&network, now);
         }
         logged_in
     }
@@ -343,7 +343,7 @@ impl Engine {
     /// Takes a login out of what is allowed: to the account `known` where the browser shows its
     /// mark, else to the address, and to its network until the login has turned out well.
     async fn limit_logins(&self, context: &Context, known: Option<AccountId>) -> Result<(), Error> {
-        let (logins, failed) = (&self.0.logins, &self.0.failed_logins);
+        let (logins, failed) = (&self.0.logins.tried, &self.0.logins.failed);
         if let Some(account) = known {
             return self.limit(context, "login", logins, &format!("known {account}")).await;
         }
@@ -374,7 +374,7 @@ impl Engine {
 
     /// Requests refused because there were too many, since the start: by what is limited.
     pub fn rate_limited(&self) -> [(&'static str, u64); 2] {
-        [("login", self.0.logins.refused()), ("failed_login", self.0.failed_logins.refused())]
+        [("login", self.0.logins.tried.refused()), ("failed_login", self.0.logins.failed.refused())]
     }
 
     async fn begin_session(
@@ -385,7 +385,7 @@ impl Engine {
     ) -> Result<LoggedIn, Error> {
         let operation = self.open_operation(&context, &attempt)?;
         let (id, checked) = (account.id, account.password_hash);
-        let browsers = self.0.browsers_key.clone();
+        let browsers = self.0.logins.marks.clone();
         let lifetime = i64::from(self.settings().session_lifetime_hours) * Timestamp::HOUR;
         operation
             .run(move |tx, scribe| {

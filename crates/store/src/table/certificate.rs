@@ -11,8 +11,9 @@ pub use placement::{
     AttributeValue, Placement, attributes, groups, put_attributes, put_groups, update_placement,
 };
 pub use status::{
-    Due, StatusRow, any_without_chain, bearers, due, issued_by, issuers, link_replacement,
-    make_due, make_page_due, make_self_due, related, replaced_by, standing, update_status,
+    Due, ISSUED_COUNTED, StatusRow, any_without_chain, bearers, due, issued_by, issuers,
+    link_replacement, make_due, make_page_due, make_self_due, related, replaced_by, standing,
+    update_status,
 };
 
 use std::borrow::Cow;

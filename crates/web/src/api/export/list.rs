@@ -1,5 +1,5 @@
-//! Exports of alerts, jobs, evaluations, accounts and tokens: exactly what a list shows under its search, in the
-//! same way as events and certificates.
+//! Exports of alerts, jobs, evaluations, accounts and tokens: exactly what a list shows under its
+//! search, in the same way as events and certificates.
 //!
 //! A page is read when the one before it has been taken: whoever reads slowly holds nothing.
 
