@@ -4,8 +4,11 @@
 //! [`crate::Context`]; everything else follows from that.
 
 mod account;
+mod account_search;
 mod age;
 mod bootstrap;
+mod browser;
+mod confirmation;
 mod credential;
 pub(crate) mod limit;
 mod password;
@@ -17,6 +20,8 @@ mod token_search;
 
 pub(crate) use account::is_over;
 pub use account::{AccountChange, AccountView, NewAccount, OneTimePassword};
+pub(crate) use browser::Logins;
+pub use browser::MARK_DAYS;
 pub use limit::{Answer, Limiter};
 pub use password::{PASSWORD_LENGTH_MIN, check as check_password};
 pub(crate) use refusal::Tally;

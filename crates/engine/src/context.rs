@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use chancery_event::id::{AccountId, EventId, SessionId, TokenId, TransactionId};
-use chancery_event::{Actor, ActorKind, Authentication, Environment, Origin, Personal};
+use chancery_event::{Actor, ActorKind, Authentication, Environment, Origin, Personal, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Permission, Role};
@@ -35,6 +35,8 @@ pub struct Context {
     pub client: Client,
     /// The browser session.
     pub session: Option<SessionId>,
+    /// When the password was last given in it.
+    pub proved_at: Option<Timestamp>,
     /// The unit of work that the events of this request share.
     pub transaction: TransactionId,
     /// The event that brought this about.
@@ -54,6 +56,7 @@ impl Context {
             origin,
             client,
             session: None,
+            proved_at: None,
             transaction: environment.id(),
             cause: None,
             depth: 0,
@@ -184,6 +187,7 @@ impl Carried {
             origin: self.origin,
             client: Client { ip: self.client_ip, user_agent: None },
             session: None,
+            proved_at: None,
             transaction: self.transaction,
             cause: self.cause,
             depth: self.depth,

@@ -61,10 +61,15 @@ pub struct Settings {
     pub session_idle_minutes: u32,
     /// A session ends after this long whatever happens.
     pub session_lifetime_hours: u32,
+    /// What gives power away asks for the password again after this many minutes; 0: never.
+    pub session_confirm_minutes: u32,
     /// A password must be changed when it is this many days old; 0: never.
     pub password_days_max: u32,
     /// Logins per minute and client address.
     pub logins_per_minute: u32,
+    /// Failed logins per minute and network, of browsers that nobody logged in from before; 0:
+    /// unlimited.
+    pub failed_logins_per_minute: u32,
     /// Requests per second and credential or address; 0: unlimited.
     pub requests_per_second: u32,
     /// Monitors and schedules are set up and run by the clock. Tests that count events turn it
@@ -116,8 +121,10 @@ impl Settings {
             verbose_audit: false,
             session_idle_minutes: 60,
             session_lifetime_hours: 12,
+            session_confirm_minutes: 10,
             password_days_max: 0,
             logins_per_minute: 30,
+            failed_logins_per_minute: 60,
             requests_per_second: 0,
             monitors: true,
             keep_evaluations_days: 400,
@@ -215,7 +222,7 @@ pub(crate) struct Inner {
     pub(crate) dispatched: watch::Sender<u64>,
     /// The configuration in force, compiled; see `reaction/snapshot.rs`.
     pub(crate) compiled: Mutex<Option<Arc<crate::reaction::Configuration>>>,
-    pub(crate) logins: Limiter,
+    pub(crate) logins: crate::access::Logins,
     pub(crate) refusals: crate::access::Tally,
     /// Bodies that sources send, and refusals of them that become events.
     pub(crate) intake_bodies: Limiter,
@@ -347,8 +354,8 @@ impl Engine {
             sealed: announce,
             takeover: settings.takeover,
         };
+        let logins = crate::access::Logins::new(&settings, keys.browsers);
         let engine = Self(Arc::new(Inner {
-            logins: Limiter::new(settings.logins_per_minute),
             settings,
             store,
             desk,

@@ -38,6 +38,9 @@ pub enum Error {
         /// What the caller has.
         role: Role,
     },
+    /// The password has to be given again before this, because it gives power away.
+    #[error("the password was last given too long ago for this: give it again, and repeat it")]
+    ConfirmationDue,
     /// A field has a value that cannot be accepted.
     #[error("{field}: {message}")]
     Invalid {
@@ -113,6 +116,7 @@ impl Error {
             Self::Locked { .. } => "locked",
             Self::RateLimited { .. } => "rate_limited",
             Self::Forbidden { .. } => "forbidden",
+            Self::ConfirmationDue => "confirmation_due",
             Self::Invalid { .. } => "invalid",
             Self::Unreadable { reason, .. } | Self::Conflict { reason, .. } => reason,
             Self::Duplicate { .. } => "duplicate",

@@ -90,6 +90,8 @@ pub struct Facets {
     pub groups: Vec<FacetGroup>,
     /// Only the newest matches were counted.
     pub sampled: bool,
+    /// Actors were counted over the newest matches only.
+    pub actors_sampled: bool,
 }
 
 impl Engine {
@@ -177,10 +179,11 @@ impl Engine {
         let mut link = self.link().await?;
         let (mut groups, sampled) = log::facets(&mut link, filter, now).await?;
         if context.may(Permission::PersonalRead) {
-            let values = log::actors(&mut link, filter, now).await?;
+            let (values, of_newest) = log::actors(&mut link, filter, now).await?;
             groups.push(FacetGroup { field: "actor", values });
+            return Ok(Facets { groups, sampled, actors_sampled: of_newest });
         }
-        Ok(Facets { groups, sampled })
+        Ok(Facets { groups, sampled, actors_sampled: false })
     }
 
     /// Counts of the events that a filter selects, over time.
@@ -331,7 +334,7 @@ fn may_search(context: &Context, filter: &Filter) -> Result<(), Error> {
 }
 
 /// Whether a filter compares what only the personal part of an event tells.
-fn asks_for_people(filter: &Filter) -> bool {
+pub(crate) fn asks_for_people(filter: &Filter) -> bool {
     let mut personal = false;
     filter.each_comparison(&mut |comparison| {
         personal |= matches!(comparison.field.as_str(), "actor" | "ip");

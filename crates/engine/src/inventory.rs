@@ -40,7 +40,7 @@ pub(crate) fn summary_of(
     let person = candidate::names_a_person(row, names);
     (candidate::summary(row, person), candidate::target(row, person))
 }
-pub use read::{AttributeEntry, CertificateView, ChainLink, CheckView};
+pub use read::{AttributeEntry, CertificateView, ChainLink, CheckView, ISSUED_COUNTED};
 
 /// How an upload is processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

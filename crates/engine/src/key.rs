@@ -97,6 +97,8 @@ pub(crate) struct Keys {
     pub(crate) pending: hmac::Key,
     /// Encrypts secrets of destinations.
     pub(crate) secrets: Secret<[u8; 32]>,
+    /// Marks browsers that somebody logged in from.
+    pub(crate) browsers: hmac::Key,
     /// True if this start made the log key.
     pub(crate) created: bool,
 }
@@ -147,8 +149,10 @@ impl Keys {
             write(&dir.join("log.vkey"), format!("{}\n", signer.verifier()).as_bytes(), 0o644)?;
         }
         let pending = derive(seed.expose(), b"seal of pending events, version 1");
+        let browsers = derive(seed.expose(), b"browsers that were logged in from, version 1");
         Ok(Self {
             pending: hmac::Key::new(hmac::HMAC_SHA256, pending.expose()),
+            browsers: hmac::Key::new(hmac::HMAC_SHA256, browsers.expose()),
             secrets: derive(seed.expose(), b"secrets of destinations, version 1"),
             signer,
             created,

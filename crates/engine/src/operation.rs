@@ -158,7 +158,9 @@ impl Operation {
     async fn end(&mut self, error: &Error, note: Arc<Note>) -> Ended {
         let Some(attempt) = self.attempt.take() else { return Ended::Failed };
         let verdict = match error {
-            Error::Forbidden { .. } | Error::Unauthenticated => Verdict::Deny,
+            Error::Forbidden { .. } | Error::Unauthenticated | Error::ConfirmationDue => {
+                Verdict::Deny
+            }
             Error::RateLimited { .. } => Verdict::RateLimit,
             _ => Verdict::Failure,
         };

@@ -1,21 +1,36 @@
 //! Saved views: a name for the query of a list, for oneself or for everybody.
 //!
+//! A view is its maker's own unless they share it. A shared one is seen by those who may read its
+//! list, and one that searches for people by those who may search so: its query and its name would
+//! tell others whom somebody looked for.
+//!
 //! What people search for may be about people, and so may the name they give it: both go into the
 //! erasable part of events.
 
+use chancery_event::filter::Filter;
 use chancery_event::id::ViewId;
 use chancery_event::types::configuration as types;
 use chancery_event::{Target, TargetKind};
 use chancery_store::table::view::{self, View};
 
 use crate::configuration::{Changes, name};
+use crate::history::asks_for_people;
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
 /// The lists that have views.
-pub const LISTS: [&str; 7] =
-    ["events", "certificates", "jobs", "alerts", "deliveries", "evaluations", "review"];
+pub const LISTS: [&str; 9] = [
+    "events",
+    "certificates",
+    "jobs",
+    "alerts",
+    "deliveries",
+    "evaluations",
+    "review",
+    "accounts",
+    "tokens",
+];
 /// Longest query, in bytes.
 pub const QUERY_LENGTH_MAX: usize = 8_192;
 /// Views of one account at most.
@@ -50,7 +65,8 @@ pub struct SavedView {
 }
 
 impl Engine {
-    /// The views of a list that the caller may use, by name: their own and the shared ones.
+    /// The views of a list that the caller may use, by name: their own, and the shared ones of
+    /// which they may make use.
     ///
     /// # Errors
     /// There is no such list.
@@ -60,8 +76,10 @@ impl Engine {
         // The command line has no account, and so no views.
         let Some(own) = context.account_id() else { return Ok(Vec::new()) };
         let rows = view::usable(&mut self.link().await?, own, list).await?;
+        let may_see = |row: &View| row.account == own || may_use(context, list, &row.query);
         Ok(rows
             .into_iter()
+            .filter(may_see)
             .map(|row| SavedView {
                 id: row.id,
                 name: row.name,
@@ -156,6 +174,31 @@ impl Engine {
             })
             .await
     }
+}
+
+/// Whether somebody may do what another's view does: read its list, and search so.
+fn may_use(context: &Context, list: &str, query: &str) -> bool {
+    let read = match list {
+        "events" => Permission::EventRead,
+        "certificates" => Permission::CertificateRead,
+        "jobs" => Permission::JobRead,
+        "alerts" => Permission::AlertRead,
+        "deliveries" => Permission::ForwarderRead,
+        "evaluations" => Permission::AutomationRead,
+        _ => Permission::AccountRead,
+    };
+    let sees_people = context.may(Permission::PersonalRead);
+    context.may(read) && (sees_people || list != "events" || !is_about_people(query))
+}
+
+/// Whether the search of a view of events asks about people. One that cannot be read may.
+fn is_about_people(query: &str) -> bool {
+    let mut searches = form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, _)| matches!(name.as_ref(), "q" | "filter"));
+    searches.any(|(_, text)| match Filter::parse(&text, chancery_event::search::schema()) {
+        Ok(filter) => asks_for_people(&filter),
+        Err(_) => true,
+    })
 }
 
 fn known(list: &str) -> Result<&str, Error> {

@@ -7,9 +7,10 @@
 //! keeping silent.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::Certificate;
+use crate::signature::{SignatureError, Strength};
 
 mod constraints;
 mod path;
@@ -115,6 +116,34 @@ pub trait IssuerSource {
     /// Certificates that may have issued this one: those whose subject is its issuer (the same
     /// bytes, or the same [`Certificate::subject_normal`]). Others do no harm; they are left out.
     fn issuers_of(&self, certificate: &Certificate) -> Vec<Arc<Certificate>>;
+
+    /// Where signatures on issuers are remembered, if they are: what stands above one certificate
+    /// mostly stands above the next one, too.
+    fn verified(&self) -> Option<&Verified> {
+        None
+    }
+}
+
+/// Signatures on certificates of authorities that were checked before, good ones and bad ones.
+/// Those on others are not remembered: each is asked about once.
+#[derive(Debug, Default)]
+pub struct Verified(Mutex<HashMap<Signed, Outcome>>);
+
+/// Fingerprint of what was signed, and hash of the key that did or did not.
+type Signed = ([u8; 32], [u8; 32]);
+type Outcome = Result<Strength, SignatureError>;
+
+impl Verified {
+    fn find(&self, signed: &Signed) -> Option<Outcome> {
+        self.0.lock().ok()?.get(signed).cloned()
+    }
+
+    fn keep(&self, signed: Signed, outcome: &Outcome) {
+        // A poisoned lock only means that another thread panicked: then nothing is remembered.
+        if let Ok(mut kept) = self.0.lock() {
+            kept.insert(signed, outcome.clone());
+        }
+    }
 }
 
 impl IssuerSource for [Arc<Certificate>] {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::Method;
 use chancery_engine::access::{Credential, Identity, NewToken};
-use chancery_engine::{Client, Engine, Role, Running, Secret, Settings};
+use chancery_engine::{Client, Context, Engine, Role, Running, Secret, Settings};
 use chancery_event::{Environment, Origin, Timestamp};
 use chancery_seal::tile::{BundleId, TILE_WIDTH, TileId};
 use chancery_web::edge::{AppState, Options, RouteInfo};
@@ -130,7 +130,9 @@ impl TestServer {
     pub async fn token(&self, role: Role) -> String {
         let (name, role) = (format!("test, {role}"), Some(role.to_string()));
         let new = NewToken { name, account: None, role, days: 1 };
-        let made = self.engine().create_token(&self.identity.context, new).await.expect("a token");
+        let now = self.engine().environment().now();
+        let context = Context { proved_at: Some(now), ..self.identity.context.clone() };
+        let made = self.engine().create_token(&context, new).await.expect("a token");
         made.secret.expose().clone()
     }
 

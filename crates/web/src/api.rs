@@ -41,6 +41,7 @@ mod node;
 mod notification;
 pub(crate) mod okta;
 mod retention;
+mod session;
 mod stream;
 mod task;
 mod tile;
@@ -111,6 +112,7 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     coverage::add(&mut operations);
     view::add(&mut operations);
     me::add(&mut operations);
+    session::add(&mut operations);
     log::add(&mut operations);
     tile::add(&mut operations);
     health::add(&mut operations);

@@ -136,6 +136,7 @@ impl Engine {
         let generated = new.password.is_none();
         let prepared = async {
             context.require(Permission::AccountWrite)?;
+            self.confirmed(context)?;
             let (row, secret) = self.new_row(&new)?;
             let hash = password::hash(secret.clone(), self.environment()).await?;
             Ok((Account { password_hash: Some(hash), ..row }, secret))
@@ -220,6 +221,7 @@ impl Engine {
             email: None,
         };
         let is_own = context.account_id() == Some(id);
+        let is_confirmed = self.confirmed(context).is_ok();
         self.operation(context, Permission::AccountWrite, &attempt)?
             .about(target(id))
             .run(move |tx, scribe| {
@@ -235,6 +237,9 @@ impl Engine {
                     }
                     if weaker {
                         not_the_last(tx).await?;
+                    }
+                    if gives_power(&before, &row) && !is_confirmed {
+                        return Err(Error::ConfirmationDue);
                     }
                     let changed = members(&before, &row);
                     if !changed.is_empty() {
@@ -323,6 +328,11 @@ pub(super) fn target(id: AccountId) -> Target {
 /// What nobody does to themselves.
 pub(super) fn own(reason: &'static str, what: &str) -> Error {
     Error::Conflict { reason, message: format!("you cannot {what}") }
+}
+
+/// Whether a change lets an account do what it could not do before.
+fn gives_power(before: &Account, after: &Account) -> bool {
+    before.role != after.role || before.disabled && !after.disabled
 }
 
 /// One who can log in for good: who has an end is not counted on.

@@ -42,6 +42,7 @@ impl Engine {
         let operation = operation.about(target(id));
         let prepared = async {
             context.require(Permission::AccountWrite)?;
+            self.confirmed(context)?;
             if context.account_id() == Some(id) {
                 return Err(own("own_account", "reset your own password; change it instead"));
             }
@@ -122,7 +123,7 @@ impl Engine {
                     let mut row = found.ok_or_else(|| Error::not_found("account", id))?;
                     if row.password_hash != checked {
                         // Somebody set it anew while the old one was being checked.
-                        return Err(wrong_present());
+                        return Err(wrong_present(PRESENT));
                     }
                     let now = scribe.now();
                     if let Some(until) = row.locked_until.filter(|until| *until > now) {
@@ -135,6 +136,9 @@ impl Engine {
                     row.failures = 0;
                     account::update(tx, &row).await?;
                     end_all(tx, scribe, id, keep, "password_changed").await?;
+                    if let Some(keep) = keep {
+                        table::proved(tx, keep, now).await?;
+                    }
                     let draft = Draft::new(&attempt)?.person(target(id), row.name);
                     Ok(Done { value: (), draft })
                 })
@@ -151,21 +155,33 @@ impl Engine {
         new: Secret<String>,
     ) -> Result<(Option<String>, String), Error> {
         context.require(Permission::OwnWrite)?;
-        let row = self.account_row(id).await?;
-        let now = self.environment().now();
-        if let Some(until) = row.locked_until.filter(|until| *until > now) {
-            return Err(Error::Locked { minutes: minutes_until(until, now) });
-        }
         let same = present.expose() == new.expose();
-        if !password::fits(present, row.password_hash.clone()).await? {
-            self.count_failure(context, id).await?;
-            return Err(wrong_present());
-        }
+        let row = self.present_password(context, id, present, PRESENT).await?;
         if same {
             return Err(Error::invalid("password", "it must not be the present one"));
         }
         password::check(&new, &row.name)?;
         Ok((row.password_hash, password::hash(new, self.environment()).await?))
+    }
+
+    /// Checks a password that the caller gives once more. A wrong one counts like a failed login.
+    pub(super) async fn present_password(
+        &self,
+        context: &Context,
+        id: AccountId,
+        present: Secret<String>,
+        field: &'static str,
+    ) -> Result<Account, Error> {
+        let row = self.account_row(id).await?;
+        let now = self.environment().now();
+        if let Some(until) = row.locked_until.filter(|until| *until > now) {
+            return Err(Error::Locked { minutes: minutes_until(until, now) });
+        }
+        if !password::fits(present, row.password_hash.clone()).await? {
+            self.count_failure(context, id).await?;
+            return Err(wrong_present(field));
+        }
+        Ok(row)
     }
 
     async fn account_row(&self, id: AccountId) -> Result<Account, Error> {
@@ -260,6 +276,9 @@ impl Engine {
     }
 }
 
-fn wrong_present() -> Error {
-    Error::invalid("present_password", "it is not your present password")
+/// The member that holds the present password when it is changed.
+const PRESENT: &str = "present_password";
+
+pub(super) fn wrong_present(field: &'static str) -> Error {
+    Error::invalid(field, "it is not your present password")
 }

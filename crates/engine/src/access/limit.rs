@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use chancery_event::Timestamp;
 
@@ -14,6 +15,7 @@ const KEYS_MAX: usize = 50_000;
 #[derive(Debug)]
 pub struct Limiter {
     per_minute: u32,
+    refused: AtomicU64,
     buckets: Mutex<HashMap<String, Bucket>>,
 }
 
@@ -43,12 +45,27 @@ pub enum Answer {
 impl Limiter {
     /// A limiter; 0 a minute means without limit.
     pub fn new(per_minute: u32) -> Self {
-        Self { per_minute, buckets: Mutex::new(HashMap::new()) }
+        Self { per_minute, refused: AtomicU64::new(0), buckets: Mutex::new(HashMap::new()) }
     }
 
     /// How many uses a minute are allowed.
     pub fn per_minute(&self) -> u32 {
         self.per_minute
+    }
+
+    /// How many uses were refused so far.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Relaxed)
+    }
+
+    /// Gives back one use that was taken and is not to count.
+    pub fn give_back(&self, key: &str, now: Timestamp) {
+        let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(bucket) = buckets.get_mut(key) {
+            let level = self.level(bucket, now).saturating_add(1_000_000);
+            bucket.level = level.min(i64::from(self.per_minute) * 1_000_000);
+            bucket.at = now;
+        }
     }
 
     /// How many uses of `key` are left at `now`.
@@ -86,6 +103,7 @@ impl Limiter {
             }
             return Answer::Allowed;
         }
+        self.refused.fetch_add(1, Relaxed);
         let missing = ONE - bucket.level;
         let micros = missing.saturating_mul(60) / i64::from(self.per_minute);
         let seconds = u64::try_from(micros / Timestamp::SECOND + 1).unwrap_or(60);
@@ -135,6 +153,23 @@ mod tests {
         assert_eq!(limiter.take("a", start), Answer::Refused { seconds: 21, first: false });
         assert_eq!(limiter.take("b", start), Answer::Allowed);
         assert_eq!(limiter.take("a", start.plus(21 * Timestamp::SECOND)), Answer::Allowed);
+        assert_eq!(limiter.refused(), 2);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_no_more_than_that() {
+        let limiter = Limiter::new(2);
+        let now = Timestamp::from_micros(1_000_000_000);
+        for _ in 0..10 {
+            assert_eq!(limiter.take("a", now), Answer::Allowed);
+            limiter.give_back("a", now);
+        }
+        limiter.give_back("a", now);
+        limiter.give_back("b", now);
+        for _ in 0..2 {
+            assert_eq!(limiter.take("a", now), Answer::Allowed);
+        }
+        assert!(matches!(limiter.take("a", now), Answer::Refused { .. }));
     }
 
     #[test]

@@ -128,6 +128,20 @@ pub(super) fn caller(context: &Context) -> String {
     }
 }
 
+/// The network of an address: /24, of IPv6 /48. What is behind one line or one rented range.
+pub(super) fn network(context: &Context) -> Option<String> {
+    match context.client.ip.as_deref()?.parse().ok()? {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            Some(format!("{a}.{b}.{c}.0/24"))
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            Some(format!("{a:x}:{b:x}:{c:x}::/48"))
+        }
+    }
+}
+
 impl Engine {
     /// Records that a request was refused before it became an operation (event `access.denied`),
     /// or counts it if this caller was told of enough already.
@@ -290,5 +304,10 @@ mod tests {
         assert_eq!(caller(&from("2001:db8:1:2::1")), caller(&from("2001:db8:1:2:3:4:5:6")));
         assert_ne!(caller(&from("2001:db8:1:2::1")), caller(&from("2001:db8:1:3::1")));
         assert_ne!(caller(&from("192.0.2.1")), caller(&from("192.0.2.2")));
+        assert_eq!(network(&from("192.0.2.1")), network(&from("192.0.2.200")));
+        assert_ne!(network(&from("192.0.2.1")), network(&from("192.0.3.1")));
+        assert_eq!(network(&from("2001:db8:1:2::1")), network(&from("2001:db8:1:3::1")));
+        assert_ne!(network(&from("2001:db8:1:2::1")), network(&from("2001:db8:2::1")));
+        assert_eq!(network(&from("")), None);
     }
 }

@@ -13,9 +13,9 @@ use chancery_store::table::account::Account;
 use chancery_store::table::{account, session, token};
 
 use super::account::is_over;
-use super::limit::Answer;
-use super::refusal::caller;
-use super::{FAILURES_MAX, LOCK_MINUTES, password};
+use super::limit::{Answer, Limiter};
+use super::refusal::{caller, network};
+use super::{FAILURES_MAX, LOCK_MINUTES, browser, password};
 use crate::alert::cause;
 use crate::context::Client;
 use crate::operation::Done;
@@ -60,6 +60,8 @@ pub struct LoggedIn {
     pub cookie: Secret<String>,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
+    /// The mark of the browser for the next login, good for [`super::MARK_DAYS`].
+    pub mark: Secret<String>,
     /// The password must be changed first.
     pub must_change: bool,
 }
@@ -146,6 +148,7 @@ impl Engine {
         let role = Role::parse(&account.role).ok_or(Error::Unauthenticated)?;
         let mut identity = self.identity(account, role, origin, client, authentication);
         identity.context.session = Some(session.id);
+        identity.context.proved_at = Some(session.proved_at);
         identity.csrf = Some(session.csrf);
         Ok(identity)
     }
@@ -226,11 +229,47 @@ impl Engine {
         name: &str,
         password: Secret<String>,
     ) -> Result<LoggedIn, Error> {
-        let mut context = Context::anonymous(self.environment(), Origin::Ui, client);
-        self.limit_logins(&context).await?;
+        self.log_in_marked(client, None, name, password).await
+    }
+
+    /// As [`Engine::log_in`], from a browser that shows the mark of an earlier login
+    /// ([`LoggedIn::mark`]).
+    ///
+    /// # Errors
+    /// As [`Engine::log_in`].
+    pub async fn log_in_marked(
+        &self,
+        client: Client,
+        mark: Option<&str>,
+        name: &str,
+        password: Secret<String>,
+    ) -> Result<LoggedIn, Error> {
+        let context = Context::anonymous(self.environment(), Origin::Ui, client);
         let mut link = self.link().await?;
         let account = account::by_name(&mut link, name).await?;
         drop(link);
+        let now = self.environment().now();
+        let marked = mark.and_then(|mark| browser::marked(&self.0.logins.marks, mark, now));
+        let known = marked.filter(|id| account.as_ref().is_some_and(|found| found.id == *id));
+        self.limit_logins(&context, known).await?;
+        let logged_in = self.try_password(context.clone(), account, name, password).await;
+        if logged_in.is_ok()
+            && known.is_none()
+            && let Some(network) = network(&context)
+        {
+            self.0.logins.failed.give_back(&network, now);
+        }
+        logged_in
+    }
+
+    /// One login that its caller is allowed: `account` has the name that was given.
+    async fn try_password(
+        &self,
+        mut context: Context,
+        account: Option<Account>,
+        name: &str,
+        password: Secret<String>,
+    ) -> Result<LoggedIn, Error> {
         let now = self.environment().now();
         let fits = password::fits(
             password,
@@ -301,17 +340,41 @@ impl Engine {
         })
     }
 
-    async fn limit_logins(&self, context: &Context) -> Result<(), Error> {
-        let key = caller(context);
-        match self.0.logins.take(&key, self.environment().now()) {
+    /// Takes a login out of what is allowed: to the account `known` where the browser shows its
+    /// mark, else to the address, and to its network until the login has turned out well.
+    async fn limit_logins(&self, context: &Context, known: Option<AccountId>) -> Result<(), Error> {
+        let (logins, failed) = (&self.0.logins.tried, &self.0.logins.failed);
+        if let Some(account) = known {
+            return self.limit(context, "login", logins, &format!("known {account}")).await;
+        }
+        self.limit(context, "login", logins, &caller(context)).await?;
+        match network(context) {
+            Some(network) => self.limit(context, "failed_login", failed, &network).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn limit(
+        &self,
+        context: &Context,
+        limited: &'static str,
+        limiter: &Limiter,
+        key: &str,
+    ) -> Result<(), Error> {
+        match limiter.take(key, self.environment().now()) {
             Answer::Allowed => Ok(()),
             Answer::Refused { seconds, first } => {
                 if first {
-                    self.note_rate_limit(context, "login", &self.0.logins).await?;
+                    self.note_rate_limit(context, limited, limiter).await?;
                 }
                 Err(Error::RateLimited { seconds })
             }
         }
+    }
+
+    /// Requests refused because there were too many, since the start: by what is limited.
+    pub fn rate_limited(&self) -> [(&'static str, u64); 2] {
+        [("login", self.0.logins.tried.refused()), ("failed_login", self.0.logins.failed.refused())]
     }
 
     async fn begin_session(
@@ -322,10 +385,12 @@ impl Engine {
     ) -> Result<LoggedIn, Error> {
         let operation = self.open_operation(&context, &attempt)?;
         let (id, checked) = (account.id, account.password_hash);
+        let browsers = self.0.logins.marks.clone();
         let lifetime = i64::from(self.settings().session_lifetime_hours) * Timestamp::HOUR;
         operation
             .run(move |tx, scribe| {
                 let (attempt, checked) = (attempt.clone(), checked.clone());
+                let browsers = browsers.clone();
                 Box::pin(async move {
                     let now = scribe.now();
                     let ends = now.plus(lifetime);
@@ -354,6 +419,7 @@ impl Engine {
                         seen_at: now,
                         // A session does not outlast its account.
                         expires_at: account.expires_at.map_or(ends, |end| end.min(ends)),
+                        proved_at: now,
                     };
                     session::insert(tx, &session).await?;
                     let payload =
@@ -362,6 +428,7 @@ impl Engine {
                         .person(Target::new(TargetKind::Account, id), account.name)
                         .target(Target::new(TargetKind::Session, session.id));
                     let value = LoggedIn {
+                        mark: browser::mark(&browsers, id, now),
                         cookie: Secret::new(cookie),
                         expires_at: session.expires_at,
                         must_change: account.must_change || is_over(account.password_ends_at, now),

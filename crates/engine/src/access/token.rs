@@ -91,7 +91,7 @@ impl Engine {
             token_name: Some(shortened(&new.name)),
         };
         let operation = self.operation(context, permission, &attempt)?;
-        let checked = context.require(permission).and_then(|()| check(&new)).and_then(|()| {
+        let checked = self.may_make(context, permission, &new).and_then(|()| {
             let nobody = || Error::invalid("account", "name the account it acts for");
             Ok((wished?.ok_or_else(nobody)?, role?))
         });
@@ -139,6 +139,17 @@ impl Engine {
                 })
             })
             .await
+    }
+
+    fn may_make(
+        &self,
+        context: &Context,
+        permission: Permission,
+        new: &NewToken,
+    ) -> Result<(), Error> {
+        context.require(permission)?;
+        self.confirmed(context)?;
+        check(new)
     }
 
     /// Revokes a token (operation `token.revoke`): one's own, or anybody's with

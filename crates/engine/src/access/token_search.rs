@@ -24,8 +24,8 @@ fn schema() -> Schema {
                 FieldKind::Keyword(Keywords::open()),
                 "Login name of its account",
             ),
-            Field::new("role", known(&roles), "Its role"),
-            Field::new("state", known(&STATES), "Whether it can be used"),
+            Field::new("role", known(&roles), "Its role").facet(),
+            Field::new("state", known(&STATES), "Whether it can be used").facet(),
             time("ends", "When it ends").alias("expires"),
             time("used", "When it was last used").alias("last_used"),
             time("created", "When it was made"),
@@ -34,21 +34,27 @@ fn schema() -> Schema {
     )
 }
 
+impl TokenView {
+    /// Whether it can be used at `now`: `active`, `ended` or `revoked`.
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        match self.revoked_at {
+            Some(_) => "revoked",
+            None if self.expires_at <= now => "ended",
+            None => "active",
+        }
+    }
+}
+
 struct Searchable<'a>(&'a TokenView, Timestamp);
 
 impl Object for Searchable<'_> {
     fn values(&self, field: &str) -> Values<'_> {
         let Self(token, now) = self;
-        let state = match token.revoked_at {
-            Some(_) => "revoked",
-            None if token.expires_at <= *now => "ended",
-            None => "active",
-        };
         match field {
             "name" => token.name.as_str().into(),
             "account" => token.account_name.to_ascii_lowercase().into(),
             "role" => token.role.as_str().into(),
-            "state" => state.into(),
+            "state" => token.state(*now).into(),
             "ends" => Values::time(token.expires_at.micros()),
             "used" => token.used_at.map_or(Values::None, |at| Values::time(at.micros())),
             "created" => Values::time(token.created_at.micros()),

@@ -79,7 +79,8 @@ impl Engine {
         };
         let operation =
             self.operation(context, Permission::AccountWrite, &attempt)?.about(target.clone());
-        if let Err(error) = self.check_event_access(&access) {
+        let checked = self.confirmed(context).and_then(|()| self.check_event_access(&access));
+        if let Err(error) = checked {
             return Err(operation.fail(error).await);
         }
         operation
@@ -105,9 +106,11 @@ impl Engine {
                     let mut changes = Changes::default();
                     changes.note("events", old.events.into(), access.events.into());
                     changes.note("paths", list(&old.paths), list(&access.paths));
-                    changes.note("filter", old.filter.into(), access.filter.into());
+                    // It may name people.
+                    changes.note_private("filter", &old.filter, &access.filter);
                     let payload = types::Update { changes: changes.sealed(), ..attempt };
-                    Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
+                    let draft = Draft::new(&payload)?.target(target);
+                    Ok(Done { value: (), draft: changes.complete(draft) })
                 })
             })
             .await

@@ -3,7 +3,9 @@
 use chancery_event::catalogue::Payload;
 use chancery_event::id::EventId;
 use chancery_event::types::certificate::Export as CertificateExport;
-use chancery_event::types::{alert as alerts, job as jobs, log as types, trigger as triggers};
+use chancery_event::types::{
+    account as accounts, alert as alerts, job as jobs, log as types, trigger as triggers,
+};
 use chancery_event::{LogIndex, Target, TargetKind};
 use chancery_store::log;
 use chancery_store::table::alert;
@@ -34,6 +36,10 @@ pub enum Exported {
     Jobs,
     /// What triggers made of events.
     Evaluations,
+    /// Accounts.
+    Accounts,
+    /// API tokens, without their secrets.
+    Tokens,
 }
 
 impl Engine {
@@ -145,7 +151,7 @@ impl Engine {
     }
 
     /// Records that a list was exported (operations `alert.export`, `job.export`,
-    /// `evaluation.export`).
+    /// `evaluation.export`, `account.export`, `token.export`).
     ///
     /// # Errors
     /// The caller may not export.
@@ -164,6 +170,13 @@ impl Engine {
             }
             Exported::Jobs => {
                 self.exported(context, jobs::Export { format, count, filtered, query }).await
+            }
+            Exported::Accounts => {
+                self.exported(context, accounts::Export { format, count, filtered, query }).await
+            }
+            Exported::Tokens => {
+                self.exported(context, accounts::TokenExport { format, count, filtered, query })
+                    .await
             }
             Exported::Evaluations => {
                 self.exported(context, triggers::Export { format, count, filtered, query }).await

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chancery_event::Timestamp;
 use chancery_event::id::CertificateId;
 use chancery_pki::Certificate as Parsed;
-use chancery_pki::validation::{IssuerSource, Validation, validate};
+use chancery_pki::validation::{IssuerSource, Validation, Verified, validate};
 use chancery_store::Link;
 use chancery_store::table::certificate::{self, Certificate, StatusRow};
 use serde_json::json;
@@ -28,6 +28,8 @@ pub(crate) struct Issuers {
     by_subject: HashMap<String, Vec<Issuer>>,
     /// Who bears a subject name, and whether it is trusted, as it was when it was read.
     standing: HashMap<String, Vec<(CertificateId, bool)>>,
+    /// Their own signatures: checked once, however many stand below them.
+    verified: Verified,
 }
 
 #[derive(Clone)]
@@ -115,6 +117,10 @@ impl IssuerSource for Issuers {
             .filter(|issuer| certificate.is_named_issuer(&issuer.parsed))
             .map(|issuer| issuer.parsed.clone())
             .collect()
+    }
+
+    fn verified(&self) -> Option<&Verified> {
+        Some(&self.verified)
     }
 }
 

@@ -7,6 +7,8 @@ use chancery_store::table::label::{self, Class};
 use chancery_store::table::{account, attribute, certificate};
 use serde_json::Value;
 
+pub use chancery_store::table::certificate::ISSUED_COUNTED;
+
 use super::candidate::title;
 use crate::{Context, Engine, Error, Permission, configuration};
 
@@ -33,7 +35,8 @@ pub struct CertificateView {
     pub replaces: Vec<(CertificateId, String)>,
     /// What replaces it: identifier, title, kind.
     pub replaced_by: Option<(CertificateId, String, String)>,
-    /// Certificates of the inventory that name it as their issuer.
+    /// Certificates of the inventory that name it as their issuer; one more than [`ISSUED_COUNTED`]
+    /// are more than that.
     pub issued: u64,
     /// The original bytes.
     pub der: Vec<u8>,
@@ -109,7 +112,8 @@ impl Engine {
             _ => None,
         };
         let replaces = certificate::replaced_by(&mut link, id).await?;
-        let issued = certificate::issued_by(&mut link, &row.subject_key, id).await?;
+        let is_own = row.issuer_key == row.subject_key;
+        let issued = certificate::issued_by(&mut link, &row.subject_key, is_own).await?;
         Ok(CertificateView {
             names: certificate::names(&mut link, id).await?,
             groups: certificate::groups(&mut link, id).await?,

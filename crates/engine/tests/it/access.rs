@@ -14,13 +14,13 @@ use chancery_throwaway::on_each_backend;
 
 use crate::upload::settings;
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 pub(crate) fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
 }
 
-async fn start(dir: &std::path::Path) -> (Running, Arc<ManualClock>) {
+pub(crate) async fn start(dir: &std::path::Path) -> (Running, Arc<ManualClock>) {
     let clock = ManualClock::new("2026-11-21T09:30:00Z".parse().unwrap());
     let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
     let settings = Settings {
@@ -38,12 +38,12 @@ pub(crate) async fn enter(engine: &Engine, name: &str, password: &str) -> Result
     come_back(engine, &session.cookie).await
 }
 
-async fn come_back(engine: &Engine, cookie: &Secret<String>) -> Result<Identity, Error> {
+pub(crate) async fn come_back(engine: &Engine, cookie: &Secret<String>) -> Result<Identity, Error> {
     let credential = Credential::Cookie(cookie.clone());
     engine.authenticate(&credential, Origin::Ui, Client::default()).await
 }
 
-fn new_account(name: &str, role: Role) -> NewAccount {
+pub(crate) fn new_account(name: &str, role: Role) -> NewAccount {
     NewAccount {
         name: name.to_owned(),
         display_name: "Grace Hopper".to_owned(),
@@ -79,7 +79,7 @@ fn disabled(disabled: bool) -> AccountChange {
     AccountChange { disabled: Some(disabled), ..AccountChange::default() }
 }
 
-fn reason<T>(result: Result<T, Error>) -> &'static str {
+pub(crate) fn reason<T>(result: Result<T, Error>) -> &'static str {
     result.err().map_or("success", |error| error.reason())
 }
 
@@ -281,6 +281,7 @@ async fn an_account_with_an_end_is_closed_at_it() {
     assert_eq!(reason(by_token), "unauthenticated");
     assert_eq!(reason(come_back(engine, &session.cookie).await), "unauthenticated");
     assert_eq!(reason(enter(engine, "grace", PASSWORD).await), "wrong_credentials");
+    let admin = enter(engine, "admin", PASSWORD).await.unwrap();
     assert_eq!(reason(engine.create_token(&admin.context, wish()).await), "expired");
     engine.update_account(&admin.context, id, None, ends(None)).await.unwrap();
     enter(engine, "grace", PASSWORD).await.unwrap();

@@ -159,3 +159,52 @@ async fn views_are_ones_own_unless_shared() {
     }
     running.stop().await.unwrap();
 }
+
+on_each_backend!(who_may_not_search_for_people_does_not_see_whom_others_look_for, 2);
+
+async fn who_may_not_search_for_people_does_not_see_whom_others_look_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine();
+    let machine = Context::command_line(engine.environment());
+    let password = running.one_time_password.as_ref().unwrap();
+    let admin = enter(engine, "admin", password.expose()).await.unwrap();
+    let new = chancery_engine::access::NewAccount {
+        name: "vera".to_owned(),
+        display_name: String::new(),
+        email: None,
+        role: Role::Viewer.to_string(),
+        password: Some(secret("correct horse battery")),
+        expires_at: None,
+    };
+    engine.create_account(&machine, new).await.unwrap();
+    let vera = enter(engine, "vera", "correct horse battery").await.unwrap();
+    for (name, list, query) in [
+        ("Address", "events", "from=2026-01-01T00:00:00Z&q=outcome%3Afailure+-ip%3A192.0.2.1"),
+        ("Unreadable", "events", "q=%28burr"),
+        ("By the API", "events", "filter=actor:burr"),
+        ("Failures", "events", "q=outcome:failure"),
+        ("Her tokens", "tokens", "q=account:burr"),
+        ("Her account", "accounts", "q=burr"),
+    ] {
+        let wish = NewView {
+            list: list.to_owned(),
+            name: name.to_owned(),
+            query: query.to_owned(),
+            shared: true,
+        };
+        engine.create_view(&admin.context, wish).await.unwrap();
+    }
+    let names = async |context: &Context, list: &str| -> Vec<String> {
+        let seen = engine.views(context, list).await.unwrap();
+        seen.into_iter().map(|view| view.name).collect()
+    };
+    assert_eq!(names(&vera.context, "events").await, ["Failures"]);
+    for list in ["tokens", "accounts"] {
+        assert!(names(&vera.context, list).await.is_empty());
+        assert_eq!(names(&admin.context, list).await.len(), 1);
+    }
+    let all = ["Address", "By the API", "Failures", "Unreadable"];
+    assert_eq!(names(&admin.context, "events").await, all);
+    running.stop().await.unwrap();
+}

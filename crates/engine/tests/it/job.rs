@@ -1,12 +1,13 @@
 //! An upload that is not waited for: queued, run, listed, recorded.
 
+use chancery_engine::access::AccountChange;
 use chancery_engine::inventory::{Source, Upload, UploadAnswer, UploadMode};
-use chancery_engine::{Context, Engine};
+use chancery_engine::{Context, Engine, Role};
 use chancery_event::id::JobId;
 use chancery_pki::Certificate;
 use chancery_throwaway::on_each_backend;
 
-use crate::access::{events, told};
+use crate::access::{PASSWORD, enter, events, new_account, told};
 use crate::upload::{leaf, start, upload_of};
 
 async fn queue(engine: &Engine, context: &Context, bytes: Vec<u8>) -> JobId {
@@ -117,5 +118,45 @@ async fn an_asynchronous_upload_is_a_job_that_ends() {
     let imports = told(engine, "type:certificate.import").await;
     assert_eq!(imports.len(), 2, "the second could not be read: {imports:?}");
     assert!(imports[1].starts_with("certificate.import failure "), "{imports:?}");
+    running.stop().await.unwrap();
+}
+
+on_each_backend!(a_job_does_no_more_than_who_asked_for_it_may_today, 2);
+
+async fn a_job_does_no_more_than_who_asked_for_it_may_today() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path()).await;
+    let engine = running.engine();
+    let machine = Context::command_line(engine.environment());
+    let new = new_account("grace", Role::Operator);
+    let id = engine.create_account(&machine, new).await.unwrap().0;
+    let grace = enter(engine, "grace", PASSWORD).await.unwrap().context;
+    // It fails at first, so that it can be tried again when everything else has changed.
+    let der = leaf("www.example.com");
+    let UploadAnswer::Done(done) = engine.upload(&machine, upload_of(der.clone())).await.unwrap()
+    else {
+        panic!("not queued")
+    };
+    let job = queue(engine, &grace, der).await;
+    assert_eq!(ended(engine, &machine, job).await, "failed");
+    let known = *done[0].result.as_ref().unwrap();
+    engine.delete_certificate(&machine, known, None).await.unwrap();
+    let again = async |role: Option<Role>, disabled: Option<bool>| {
+        let role = role.map(|role| role.to_string());
+        let change = AccountChange { role, disabled, ..AccountChange::default() };
+        engine.update_account(&machine, id, None, change).await.unwrap();
+        engine.retry_job(&machine, job).await.unwrap();
+        let state = ended(engine, &machine, job).await;
+        (state, engine.job(&machine, job).await.unwrap().error.unwrap_or_default())
+    };
+    let (state, error) = again(Some(Role::Viewer), None).await;
+    assert_eq!(state, "failed");
+    assert!(error.contains("the role viewer does not have the permission"), "{error}");
+    let (state, error) = again(Some(Role::Operator), Some(true)).await;
+    assert_eq!(state, "failed");
+    assert!(error.contains("may not act any more"), "{error}");
+    assert_eq!(told(engine, "type:certificate.uploaded").await.len(), 1, "nothing came in");
+    let (state, error) = again(None, Some(false)).await;
+    assert_eq!(state, "success", "{error}");
     running.stop().await.unwrap();
 }

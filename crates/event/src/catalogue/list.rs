@@ -249,6 +249,8 @@ catalogue! {
     // Accounts and access.
     SessionCreate "session.create" account::SessionCreate {
         Operation 1 Info / Warning Session Produced; Horizon "SEC-AUTHENTICATION" SF }
+    SessionConfirm "session.confirm" account::SessionConfirm {
+        Operation 1 Info / Warning Session Produced }
     SessionEnd "session.end" account::SessionEnd { Occurrence 1 Info Session Produced }
     AccountCreate "account.create" account::Create { Operation 1 Info / Warning Account Produced;
         Horizon "SEC-LOCAL-IDENTITY-ADD" SF; Qcecuring "USER_CREATED" Any }
@@ -259,6 +261,8 @@ catalogue! {
     AccountPasswordReset "account.password_reset" account::PasswordReset {
         Operation 1 Warning / Warning Account Produced; Horizon "SEC-LOCAL-IDENTITY-RESET" SF;
         Akeyless "password-reset" Any }
+    AccountExport "account.export" account::Export {
+        Operation 1 Info / Warning Account Produced }
     AccountLocked "account.locked" account::Locked { Occurrence 1 Warning Account Produced;
         Akeyless "multi-auth-failure" Any; Akeyless "locked-user" Any }
     AccountUnlock "account.unlock" account::Unlock { Operation 1 Info / Warning Account Produced;
@@ -271,6 +275,8 @@ catalogue! {
         Occurrence 1 Warning Other Produced; Akeyless "usage-report" Any }
     TokenCreate "token.create" account::TokenCreate { Operation 1 Info / Warning Token Produced }
     TokenRevoke "token.revoke" account::TokenRevoke { Operation 1 Info / Warning Token Produced }
+    TokenExport "token.export" account::TokenExport {
+        Operation 1 Info / Warning Token Produced }
     AuthenticationMethodRotate "authentication_method.rotate" account::MethodRotate {
         Operation 1 Info / Error AuthenticationMethod Planned; Akeyless "uid-rotation-failure" F }
     AuthenticationMethodExpiring "authentication_method.expiring" account::MethodExpiring {

@@ -120,6 +120,7 @@ fn category(facts: &Facts<'_>) -> (&'static str, &'static str) {
     let name = facts.event.type_name.as_ref();
     match name {
         "session.create" => return ("session", "start"),
+        "session.confirm" => return ("session", "info"),
         "session.end" => return ("session", "end"),
         "access.denied" | "client.rate_limited" => return ("web", "denied"),
         _ => {}

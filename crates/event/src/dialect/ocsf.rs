@@ -51,6 +51,7 @@ fn class(facts: &Facts<'_>) -> Class {
     };
     match name {
         "session.create" => of(AUTHENTICATION, 1, "Logon"),
+        "session.confirm" => of(AUTHENTICATION, 99, "Confirm"),
         "session.end" => of(AUTHENTICATION, 2, "Logoff"),
         "access.denied" | "client.rate_limited" => of(API, 99, "Deny"),
         "discovery.started" => of(SCAN, 1, "Started"),

@@ -267,6 +267,12 @@ pub(super) const OPERATIONS: &[(&str, Templates, Templates)] = &[
     ),
     ("event.export", &["{actor} exported {count:event|events} as {format}"], &["Export of events"]),
     ("alert.export", &["{actor} exported {count:alert|alerts} as {format}"], &["Export of alerts"]),
+    (
+        "account.export",
+        &["{actor} exported {count:account|accounts} as {format}"],
+        &["Export of accounts"],
+    ),
+    ("token.export", &["{actor} exported {count:token|tokens} as {format}"], &["Export of tokens"]),
     ("job.export", &["{actor} exported {count:job|jobs} as {format}"], &["Export of jobs"]),
     (
         "evaluation.export",
@@ -365,6 +371,11 @@ pub(super) const OPERATIONS: &[(&str, Templates, Templates)] = &[
         "service.stop",
         &["the service stopped after {uptime_s:second|seconds}"],
         &["The stop of the service"],
+    ),
+    (
+        "session.confirm",
+        &["{actor} gave the password once more"],
+        &["The password given once more"],
     ),
     ("session.create", &["{actor} logged in"], &["Login as {attempted_name}", "Login"]),
     (

@@ -21,6 +21,14 @@ payloads! {
         attempted_name,
     }
 
+    /// The password was asked for once more within a session, before what gives power away.
+    SessionConfirm {
+        /// Whose session.
+        account_id: Option<AccountId>,
+        /// How they proved again who they are: `password`.
+        method: Word,
+    }
+
     /// A session ended.
     SessionEnd {
         /// The account it belonged to; empty if there was no such session.
@@ -71,6 +79,34 @@ payloads! {
         display_name,
         /// E-mail address after the change.
         email,
+    }
+
+    /// Accounts were taken out as a file.
+    Export {
+        /// `ndjson` or `csv`.
+        format: Word,
+        /// How many were exported.
+        count: u64,
+        /// Whether a query chose them; without one they were all.
+        filtered: bool,
+    }
+    personal {
+        /// The query that chose them, as text; it may name people.
+        query,
+    }
+
+    /// API tokens, without their secrets, were taken out as a file.
+    TokenExport {
+        /// `ndjson` or `csv`.
+        format: Word,
+        /// How many were exported.
+        count: u64,
+        /// Whether a query chose them; without one they were all that the caller may see.
+        filtered: bool,
+    }
+    personal {
+        /// The query that chose them, as text; it may name people.
+        query,
     }
 
     /// A local account was deleted.

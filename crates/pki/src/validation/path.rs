@@ -98,8 +98,15 @@ impl Explorer<'_> {
         if let Some(known) = self.verified.get(&pair) {
             return Some(known.clone());
         }
+        let shared = self.candidates.verified().filter(|_| child.is_ca());
+        if let Some(known) = shared.and_then(|shared| shared.find(&pair)) {
+            return Some(known);
+        }
         self.budget = self.budget.checked_sub(1)?;
         let result = signature::verify(child, issuer);
+        if let Some(shared) = shared {
+            shared.keep(pair, &result);
+        }
         self.verified.insert(pair, result.clone());
         Some(result)
     }
@@ -123,15 +130,19 @@ impl Explorer<'_> {
             return self.finish(path, signatures, End::Bounds);
         }
         let mut failure = End::Missing;
-        let mut extended = false;
+        // The key that signed: no other one can have.
+        let mut signer = None;
         for issuer in self.ordered_issuers(&last, path) {
+            if signer.is_some_and(|signer| signer != issuer.spki_sha256) {
+                continue;
+            }
             match self.verify(&last, &issuer) {
                 None => {
                     failure = End::Bounds;
                     break;
                 }
                 Some(Ok(strength)) => {
-                    extended = true;
+                    signer = Some(issuer.spki_sha256);
                     path.push(issuer);
                     signatures.push(strength);
                     self.climb(path, signatures);
@@ -141,7 +152,7 @@ impl Explorer<'_> {
                 Some(Err(error)) => failure = worse(failure, error, &last, &issuer),
             }
         }
-        if !extended {
+        if signer.is_none() {
             self.finish(path, signatures, self_signature(&last, failure));
         }
     }

@@ -37,7 +37,67 @@ fn check(subject: &Made, pool: &[&Made], anchors: &[&Made], day: i64) -> Validat
     let index: IssuerIndex = pool.into_iter().collect();
     let indexed = validate(&subject.certificate, &index, &is_anchor, day * DAY, 30 * DAY);
     assert_eq!(verdict, indexed, "the index finds what the list has");
+    let remembering = Remembering { index, verified: Verified::default() };
+    for _ in 0..2 {
+        let again = validate(&subject.certificate, &remembering, &is_anchor, day * DAY, 30 * DAY);
+        assert_eq!(verdict, again, "what is remembered changes no verdict");
+    }
     verdict
+}
+
+struct Remembering {
+    index: IssuerIndex,
+    verified: Verified,
+}
+
+impl IssuerSource for Remembering {
+    fn issuers_of(&self, certificate: &Certificate) -> Vec<Arc<Certificate>> {
+        self.index.issuers_of(certificate)
+    }
+
+    fn verified(&self) -> Option<&Verified> {
+        Some(&self.verified)
+    }
+}
+
+#[test]
+fn keys_that_did_not_sign_are_not_tried_once_the_one_that_did_is_known() {
+    // Authorities of one name with keys of their own, as after each renewal with a new key.
+    let template = Template::ca("Issuing", 0, 2_000 * DAY);
+    let all: Vec<Made> = (0..5).map(|n| Made::new(&template, &format!("key {n}"), None)).collect();
+    let signer = all.last().unwrap();
+    let below = Made::ca("Below", 1_000, Some(signer));
+    let index = all.iter().chain([&below]).map(|made| made.certificate.clone()).collect();
+    let source = Remembering { index, verified: Verified::default() };
+    let anchor = signer.certificate.fingerprint_sha256;
+    let leaf = Made::leaf(100, Some(&below));
+    let verdict = validate(&leaf.certificate, &source, &|f| *f == anchor, 50 * DAY, 0);
+    assert_eq!(verdict.status, Status::Valid);
+    let kept = source.verified.0.lock().unwrap();
+    let tried = kept.keys().filter(|(signed, _)| *signed == below.certificate.fingerprint_sha256);
+    let tried: Vec<_> = tried.map(|(_, key)| *key).collect();
+    assert_eq!(tried, [signer.certificate.spki_sha256]);
+}
+
+#[test]
+fn a_signature_on_an_authority_is_checked_once_and_those_on_others_are_not_kept() {
+    let root = Made::ca("Root", 4_000, None);
+    let issuing = Made::ca("Issuing", 2_000, Some(&root));
+    let index = [&issuing, &root].into_iter().map(|made| made.certificate.clone()).collect();
+    let source = Remembering { index, verified: Verified::default() };
+    let anchor = root.certificate.fingerprint_sha256;
+    let judge =
+        |leaf: &Made| validate(&leaf.certificate, &source, &|f| *f == anchor, 50 * DAY, 0).status;
+    for seed in ["one", "two", "three"] {
+        let template = Template::leaf(&["www.example.test"], 10 * DAY, 100 * DAY);
+        assert_eq!(judge(&Made::new(&template, seed, Some(&issuing))), Status::Valid);
+    }
+    let kept: Vec<Signed> = source.verified.0.lock().unwrap().keys().copied().collect();
+    let expected = (issuing.certificate.fingerprint_sha256, root.certificate.spki_sha256);
+    assert_eq!(kept, [expected]);
+    // It is what is remembered that counts.
+    source.verified.keep(expected, &Err(SignatureError::Bad));
+    assert_eq!(judge(&Made::leaf(100, Some(&issuing))), Status::Invalid);
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn show(
     }
     writeln!(out, "{}\n", info.name)?;
     writeln!(out, "{}\n", info.description.trim())?;
-    let mut line = |name: &str, value: &str| writeln!(out, "  {name:22}{value}");
+    let mut line = |name: &str, value: &str| writeln!(out, "  {name:26}{value}");
     line("kind", info.kind.as_str())?;
     line("version", &info.version.to_string())?;
     line("about", info.resource.as_str())?;
@@ -183,6 +183,7 @@ mod tests {
     fn a_type_is_shown_by_its_name_and_by_foreign_codes() {
         let text = output(false, show("certificate.upload")).unwrap();
         assert!(text.starts_with("certificate.upload\n") && text.contains("Example:"), "{text}");
+        assert!(text.contains("\n  recorded by this version  yes\n"), "{text}");
         let info = EventType::parse("certificate.upload").unwrap().info();
         for dialect in info.dialects {
             let document: Value =

@@ -14,6 +14,14 @@ pub const SETTINGS: &[Setting] = &[
         is_secret: false,
     },
     Setting {
+        key: "rate.failed_logins_per_minute",
+        default: "60",
+        expected: "a whole number between 0 and 100000",
+        meaning: "Failed sign-ins a minute from one network (/24, of IPv6 /48) before it has to wait; browsers that somebody signed in from before are not held up. 0: unlimited.",
+        flag: None,
+        is_secret: false,
+    },
+    Setting {
         key: "rate.requests_per_second",
         default: "0: unlimited",
         expected: "a whole number between 0 and 100000",
@@ -28,6 +36,8 @@ pub const SETTINGS: &[Setting] = &[
 pub struct Rate {
     /// Sign-ins a minute from one address.
     pub login_per_minute: u32,
+    /// Failed sign-ins a minute from one network; 0: unlimited.
+    pub failed_logins_per_minute: u32,
     /// Requests a second of one account or address; 0: unlimited.
     pub requests_per_second: u32,
 }
@@ -36,6 +46,11 @@ impl Rate {
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
             login_per_minute: reader.number("rate.login_per_minute", 10, 1..=10_000) as u32,
+            failed_logins_per_minute: reader.number(
+                "rate.failed_logins_per_minute",
+                60,
+                0..=100_000,
+            ) as u32,
             requests_per_second: reader.number("rate.requests_per_second", 0, 0..=100_000) as u32,
         }
     }

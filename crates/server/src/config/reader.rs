@@ -244,7 +244,9 @@ impl Reader {
             || key == "database" && raw.text().is_some_and(|text| text.contains("://"));
         let given = if is_hidden { "(hidden)".to_owned() } else { raw.to_string() };
         let expected = setting.map_or("", |setting| setting.expected);
-        let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        // Most settings say their range in what they expect.
+        let is_said = reason.is_empty() || expected.contains(reason);
+        let reason = if is_said { String::new() } else { format!(" ({reason})") };
         let message = format!("{key} = {given}: expected {expected}{reason}");
         self.problems.push(Problem { place: source.to_string(), message });
     }

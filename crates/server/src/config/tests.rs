@@ -168,8 +168,7 @@ fn all_problems_come_at_once_with_their_places() {
             "chancery.toml:2: data_dir = 7: expected the path of a directory",
             "variable CHANCERY_PUBLIC_URL: public_url = \"chancery.example\": expected an address \
              such as https://chancery.example.org (relative URL without a base)",
-            "chancery.toml:4: session.idle_minutes = 0: expected minutes between 1 and 43200 \
-             (between 1 and 43200)",
+            "chancery.toml:4: session.idle_minutes = 0: expected minutes between 1 and 43200",
         ]
     );
 }

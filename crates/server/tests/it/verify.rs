@@ -324,6 +324,52 @@ fn a_single_proof_holds() {
     installation.run(&arguments[..arguments.len() - 2]).well();
 }
 
+#[test]
+fn the_token_goes_to_the_server_that_was_named_and_to_no_other() {
+    use axum::http::HeaderMap;
+    use std::sync::{Arc, Mutex};
+    type Shown = Arc<Mutex<Vec<Option<String>>>>;
+
+    let installation = Installation::prepared();
+    let published = Published::read(&installation.data_dir());
+    let shown = Shown::default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new()
+        .fallback(
+            |State((files, shown)): State<(Files, Shown)>, headers: HeaderMap, uri: Uri| async move {
+                let token = headers.get("authorization").map(|it| it.to_str().unwrap().to_owned());
+                shown.lock().unwrap().push(token);
+                match uri.path().strip_prefix("/log/").and_then(|path| files.get(path)) {
+                    Some(bytes) => bytes.clone().into_response(),
+                    None => StatusCode::NOT_FOUND.into_response(),
+                }
+            },
+        )
+        .with_state((files(&published), shown.clone()));
+    runtime.spawn(async move { axum::serve(listener, router).await });
+    let url = format!("{server}/log");
+    let verify = |named: Option<&str>| {
+        shown.lock().unwrap().clear();
+        let mut command = crate::installation::program(&["verify", "--url", &url]);
+        command.env("CHANCERY_TOKEN", "chy_secret");
+        if let Some(named) = named {
+            command.env("CHANCERY_URL", named);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let shown = shown.lock().unwrap().clone();
+        assert!(!shown.is_empty());
+        shown
+    };
+    assert!(verify(None).iter().all(Option::is_none), "nobody said that it is ours");
+    let elsewhere = Some("http://127.0.0.1:9");
+    assert!(verify(elsewhere).iter().all(Option::is_none), "another server was named");
+    let expected = Some("Bearer chy_secret".to_owned());
+    assert!(verify(Some(&server)).iter().all(|token| *token == expected));
+}
+
 /// Contents by path.
 type Files = HashMap<String, Vec<u8>>;
 
@@ -448,10 +494,19 @@ fn a_server_over_a_damaged_tree_is_not_ready() {
     damage(&installation, Damage::Tile(0, 1, 3));
     let server = Server::start(&installation);
     let url = format!("{}/health/ready", server.url);
-    block_on(async {
+    let told = block_on(async {
         let deadline = std::time::Instant::now() + PATIENCE;
-        while reqwest::get(&url).await.unwrap().status() != StatusCode::SERVICE_UNAVAILABLE {
+        loop {
+            let answer = reqwest::get(&url).await.unwrap();
+            if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+                break answer.text().await.unwrap();
+            }
             assert!(std::time::Instant::now() < deadline, "the server stays ready");
         }
     });
+    // Everybody may ask: what is damaged, and where, stands in the program's own log.
+    assert!(told.contains("sealing has stopped; the program's own log says why"), "{told}");
+    for detail in ["entry", "tile", "root", "hash", &installation.data_dir_text()] {
+        assert!(!told.contains(detail), "{detail}: {told}");
+    }
 }

@@ -523,7 +523,8 @@ CREATE TABLE session (
     account     TEXT COLLATE "C" NOT NULL REFERENCES account (id) ON DELETE CASCADE,
     created_at  BIGINT NOT NULL,
     seen_at     BIGINT NOT NULL,
-    expires_at  BIGINT NOT NULL
+    expires_at  BIGINT NOT NULL,
+    proved_at   BIGINT NOT NULL                    -- when the password was last given in it
 );
 CREATE UNIQUE INDEX session_by_secret ON session (secret_hash);
 CREATE INDEX session_by_account ON session (account);
@@ -547,7 +548,7 @@ CREATE INDEX token_by_maker ON token (made_by);
 CREATE TABLE view (
     id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     account    TEXT COLLATE "C" NOT NULL REFERENCES account (id) ON DELETE CASCADE,
-    list       TEXT COLLATE "C" NOT NULL,          -- events | certificates | jobs
+    list       TEXT COLLATE "C" NOT NULL,          -- events | certificates | jobs and so on
     name       TEXT COLLATE "C" NOT NULL,
     query      TEXT COLLATE "C" NOT NULL,          -- the query string of the list's URL
     shared     BIGINT NOT NULL,

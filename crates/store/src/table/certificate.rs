@@ -12,8 +12,9 @@ pub use placement::{
     update_placement,
 };
 pub use status::{
-    Due, StatusRow, any_without_chain, bearers, due, issued_by, issuers, link_replacement,
-    make_due, make_page_due, make_self_due, related, replaced_by, standing, update_status,
+    Due, ISSUED_COUNTED, StatusRow, any_without_chain, bearers, due, issued_by, issuers,
+    link_replacement, make_due, make_page_due, make_self_due, related, replaced_by, standing,
+    update_status,
 };
 
 use std::borrow::Cow;

@@ -22,9 +22,11 @@ pub struct Session {
     pub seen_at: Timestamp,
     /// When it ends whatever happens.
     pub expires_at: Timestamp,
+    /// When the password was last given in it.
+    pub proved_at: Timestamp,
 }
 
-const COLUMNS: &str = "id, secret_hash, csrf, account, created_at, seen_at, expires_at";
+const COLUMNS: &str = "id, secret_hash, csrf, account, created_at, seen_at, expires_at, proved_at";
 
 fn read(row: &Row) -> Result<Session, Error> {
     Ok(Session {
@@ -35,6 +37,7 @@ fn read(row: &Row) -> Result<Session, Error> {
         created_at: row.time("created_at")?,
         seen_at: row.time("seen_at")?,
         expires_at: row.time("expires_at")?,
+        proved_at: row.time("proved_at")?,
     })
 }
 
@@ -75,10 +78,15 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<(), Error> {
     values.push((&session.csrf).into());
     values.push(value::id(session.account));
     values.extend(args![session.created_at, session.seen_at, session.expires_at]);
-    let sql =
-        "INSERT INTO session (id, secret_hash, csrf, account, created_at, seen_at, expires_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    values.push(session.proved_at.into());
+    let sql = format!("INSERT INTO session ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
     tx.execute(sql, values).await.map(|_| ())
+}
+
+/// Notes that the password was given in the session; true if it was there.
+pub async fn proved(tx: &mut Tx, id: SessionId, at: Timestamp) -> Result<bool, Error> {
+    let sql = "UPDATE session SET proved_at = $2 WHERE id = $1";
+    Ok(tx.execute(sql, vec![value::id(id), at.into()]).await? == 1)
 }
 
 /// Notes that the session was used.

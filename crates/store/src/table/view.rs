@@ -12,7 +12,7 @@ pub struct View {
     pub id: ViewId,
     /// Whose view.
     pub account: AccountId,
-    /// `events`, `certificates`, `alerts`, `jobs` or `evaluations`.
+    /// The list it is of, such as `events`.
     pub list: String,
     /// What people call it.
     pub name: String,

@@ -192,6 +192,16 @@ fn counted(events: &[&Sealed]) -> Counts {
     counts
 }
 
+fn actors(events: &[&Sealed]) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for sealed in events {
+        if let Some(name) = sealed.event().personal().and_then(|part| part.actor_name.clone()) {
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+    counts
+}
+
 async fn check(link: &mut Link, filter: &Filter, all: &[Sealed], choice: &mut Choice) {
     let told = filter.to_text();
     let expected = expected(filter, all);
@@ -209,6 +219,8 @@ async fn check(link: &mut Link, filter: &Filter, all: &[Sealed], choice: &mut Ch
         .collect();
     assert_eq!(groups, counted(&expected), "facets: {told}");
     assert!(!sampled, "{told}");
+    let (names, sampled) = log::actors(link, filter, NOW).await.unwrap();
+    assert_eq!((actors(&expected), false), (names.into_iter().collect(), sampled), "{told}");
     let count = log::count(link, filter, NOW).await.unwrap();
     assert_eq!((count.value, count.at_least), (indexes.len() as u64, false), "{told}");
 
@@ -243,6 +255,25 @@ async fn sql_and_memory_find_the_same_events_however_far_the_projection_is() {
             let filter = filter(&mut choice, 3);
             check(&mut link, &filter, &all, &mut choice).await;
         }
+    }
+}
+
+on_each_backend!(whether_all_actors_were_counted_is_told, 2);
+
+async fn whether_all_actors_were_counted_is_told() {
+    for projected in [0, 2_400] {
+        let place = Place::new().await;
+        let (store, all) = opened(&place, 2_400, projected).await;
+        let mut link = store.read().await.unwrap();
+        let newest: Vec<&Sealed> = all.iter().rev().take(log::ACTORS_COUNTED).collect();
+        let (names, sampled) = log::actors(&mut link, &Filter::All, NOW).await.unwrap();
+        assert!(sampled, "{projected}");
+        assert_eq!(names.into_iter().collect::<BTreeMap<_, _>>(), actors(&newest), "{projected}");
+        let few = Filter::parse("outcome:failure", schema()).unwrap();
+        let (names, sampled) = log::actors(&mut link, &few, NOW).await.unwrap();
+        let expected = expected(&few, &all);
+        assert!(!sampled && expected.len() < log::ACTORS_COUNTED, "{projected}");
+        assert_eq!(names.into_iter().collect::<BTreeMap<_, _>>(), actors(&expected), "{projected}");
     }
 }
 

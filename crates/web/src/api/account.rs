@@ -10,11 +10,11 @@ use chancery_event::id::AccountId;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::routes;
 
-use super::listing::Page;
+use super::listing::{FilterParams, Page};
 use super::upload::located;
 use super::wire::{clearable, clearable_time};
 use super::{Operations, version};
-use crate::edge::{Caller, Json, PathOf, Problem, Unrepeatable};
+use crate::edge::{Caller, Json, Params, PathOf, Problem, Unrepeatable};
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
@@ -29,7 +29,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// An account.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Account {
+pub(super) struct Account {
     /// Its identifier.
     id: String,
     /// Login name.
@@ -65,6 +65,24 @@ struct Account {
     created_at: Timestamp,
     /// Counts changes.
     version: i64,
+}
+
+impl Account {
+    /// The columns of a table of them.
+    pub(super) const COLUMNS: &[&str] = &[
+        "id",
+        "name",
+        "display_name",
+        "email",
+        "role",
+        "disabled",
+        "locked_until",
+        "expires_at",
+        "must_change",
+        "password_set_at",
+        "last_login_at",
+        "created_at",
+    ];
 }
 
 impl From<AccountView> for Account {
@@ -158,13 +176,15 @@ async fn one(engine: &Engine, caller: &Caller, id: AccountId) -> Result<Account,
 }
 
 /// Accounts
-#[utoipa::path(get, path = "/api/v1/accounts", tag = "access",
-    responses((status = 200, description = "All accounts, by login name", body = Page<Account>)))]
+#[utoipa::path(get, path = "/api/v1/accounts", tag = "access", params(FilterParams),
+    responses((status = 200, description = "By login name", body = Page<Account>)))]
 async fn list_accounts(
     State(engine): State<Engine>,
     caller: Caller,
+    Params(params): Params<FilterParams>,
 ) -> Result<Json<Page<Account>>, Problem> {
-    let accounts = engine.accounts(caller.context()).await?;
+    let filter = params.filter.as_deref().unwrap_or_default();
+    let accounts = engine.find_accounts(caller.context(), filter).await?;
     Ok(Json(Page::whole(accounts.into_iter().map(Account::from).collect())))
 }
 

@@ -33,8 +33,12 @@ async fn event_facets(
 ) -> Result<Json<Facets>, Problem> {
     let filter = filter(&engine, params.filter.as_deref())?;
     let found = engine.event_facets(caller.context(), &filter).await?;
-    let groups =
-        found.groups.into_iter().map(|group| FacetGroup::new(group.field, group.values)).collect();
+    let actors = found.actors_sampled;
+    let groups = found.groups.into_iter().map(|group| {
+        let is_sampled = actors && group.field == "actor";
+        FacetGroup::new(group.field, group.values).sampled(is_sampled)
+    });
+    let groups = groups.collect();
     Ok(Json(Facets { groups, sampled: found.sampled }))
 }
 

@@ -312,11 +312,12 @@ mod tests {
     #[test]
     fn cells_are_never_formulas() {
         let write = |is_first| {
-            let rows = ["=cmd()", "a,b", " =x", "\u{ff1d}x"];
+            let rows = ["=cmd()", "a,b", " =x", "\u{ff1d}x", "\n=x"];
             let bytes = Format::Csv.write(&rows, &["x"], |row| vec![(*row).to_owned()], is_first);
             String::from_utf8(bytes.unwrap().to_vec()).unwrap()
         };
-        assert_eq!(write(true), "x\n'=cmd()\n\"a,b\"\n' =x\n'\u{ff1d}x\n");
-        assert_eq!(write(false), "'=cmd()\n\"a,b\"\n' =x\n'\u{ff1d}x\n");
+        let all = "'=cmd()\n\"a,b\"\n' =x\n'\u{ff1d}x\n\"'\n=x\"\n";
+        assert_eq!(write(true), format!("x\n{all}"));
+        assert_eq!(write(false), all);
     }
 }

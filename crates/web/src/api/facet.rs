@@ -51,6 +51,10 @@ pub(super) struct FacetGroup {
     field: String,
     /// Its values, the most frequent first.
     values: Vec<FacetValue>,
+    /// The values of this field are counted over the newest part of what fits, whatever the others
+    /// are.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    sampled: bool,
 }
 
 /// How often a value occurs.
@@ -65,7 +69,12 @@ struct FacetValue {
 impl FacetGroup {
     pub(super) fn new(field: impl Into<String>, values: Vec<(String, u64)>) -> Self {
         let values = values.into_iter().map(|(value, count)| FacetValue { value, count }).collect();
-        Self { field: field.into(), values }
+        Self { field: field.into(), values, sampled: false }
+    }
+
+    /// The same, counted over the newest part if `sampled`.
+    pub(super) fn sampled(self, sampled: bool) -> Self {
+        Self { sampled, ..self }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::edge::{Caller, Json, Problem};
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::OwnWrite, routes!(read_me));
     operations.any(Permission::OwnWrite, routes!(change_password));
+    operations.any(Permission::OwnWrite, routes!(confirm_session));
 }
 
 /// Who the caller is.
@@ -41,6 +42,14 @@ struct PasswordChange {
     /// The present password.
     present_password: String,
     /// The new one, at least 12 characters.
+    password: String,
+}
+
+/// The password, given once more.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Confirmation {
+    /// One's password.
     password: String,
 }
 
@@ -75,5 +84,22 @@ async fn change_password(
 ) -> Result<StatusCode, Problem> {
     let present = Secret::new(change.present_password);
     engine.change_own_password(caller.context(), present, Secret::new(change.password)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Confirm my session
+///
+/// What gives power away (tokens, accounts, roles, passwords of others, what others see) asks a
+/// session for the password again when it was given some minutes ago, with the problem
+/// `confirmation_due`. Tokens are not asked.
+#[utoipa::path(post, path = "/api/v1/me/confirmation", tag = "access",
+    request_body = Confirmation,
+    responses((status = 204, description = "It is confirmed")))]
+async fn confirm_session(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Json(given): Json<Confirmation>,
+) -> Result<StatusCode, Problem> {
+    engine.confirm_session(caller.context(), Secret::new(given.password)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

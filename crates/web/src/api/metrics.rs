@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use chancery_engine::{Figures, Permission};
 use prometheus_client::encoding::{EncodeLabelSet, text};
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
@@ -24,6 +24,11 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Limited {
+    limited: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct JobState {
     state: String,
 }
@@ -37,6 +42,12 @@ async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
     let health = state.engine.health();
     let stopped = health.sealing_stopped().is_some();
     describe(&mut registry, &figures, (lag, stopped), health.quarantined());
+    let refused = Family::<Limited, Counter>::default();
+    let requests = ("request", state.limiter.refused());
+    for (limited, count) in state.engine.rate_limited().into_iter().chain([requests]) {
+        refused.get_or_create(&Limited { limited }).inc_by(count);
+    }
+    registry.register("rate_limited", "Refused because there were too many, by what", refused);
     state.figures.register(&mut registry);
     let mut out = String::new();
     text::encode(&mut out, &registry).map_err(|_| Problem::internal())?;

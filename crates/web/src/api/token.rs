@@ -25,7 +25,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// A token, without its secret.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Token {
+pub(super) struct Token {
     /// Its identifier.
     id: String,
     /// What it is for.
@@ -48,6 +48,21 @@ struct Token {
     /// When it was last used, to the minute.
     #[schema(value_type = Option<String>, format = DateTime)]
     used_at: Option<Timestamp>,
+}
+
+impl Token {
+    /// The columns of a table of them.
+    pub(super) const COLUMNS: &[&str] = &[
+        "id",
+        "name",
+        "account",
+        "account_name",
+        "role",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "used_at",
+    ];
 }
 
 impl From<TokenView> for Token {

@@ -56,8 +56,8 @@ fn view(list: &str, saved: SavedView) -> View {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ViewParams {
-    /// `events`, `certificates`, `jobs`, `alerts` or `deliveries`; all of them unless told
-    /// otherwise.
+    /// `events`, `certificates`, `jobs`, `alerts`, `deliveries`, `evaluations`, `accounts` or
+    /// `tokens`; all of them unless told otherwise.
     list: Option<String>,
 }
 
@@ -68,7 +68,8 @@ struct ViewParams {
     "list": "events", "name": "Failures", "query": "filter=outcome:failure", "shared": false
 }))]
 struct ViewWish {
-    /// `events`, `certificates`, `jobs`, `alerts` or `deliveries`.
+    /// `events`, `certificates`, `jobs`, `alerts`, `deliveries`, `evaluations`, `accounts` or
+    /// `tokens`.
     list: String,
     /// What people call it.
     name: String,
@@ -81,7 +82,8 @@ struct ViewWish {
 
 /// Saved views
 ///
-/// One's own and those that others share.
+/// One's own, and those that others share: of lists that one may read, and without those that
+/// search for people unless one may do so.
 #[utoipa::path(get, path = "/api/v1/views", tag = "views",
     params(ViewParams),
     responses((status = 200, description = "By list and name", body = Page<View>)))]

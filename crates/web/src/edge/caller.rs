@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use chancery_engine::access::Identity;
 use chancery_engine::{Context, Permission};
+use chancery_event::Timestamp;
 
 use super::Problem;
 
@@ -21,6 +22,11 @@ impl Caller {
 
     pub(crate) fn anonymous(context: Context) -> Self {
         Self { context, identity: None }
+    }
+
+    /// Notes that the password was given again in the session.
+    pub(crate) fn confirmed(&mut self, at: Timestamp) {
+        self.context.proved_at = Some(at);
     }
 
     /// The context for operations of the engine.

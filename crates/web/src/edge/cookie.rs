@@ -1,4 +1,4 @@
-//! The session cookie.
+//! The session cookie, and the mark of a browser that somebody signed in from.
 //!
 //! With TLS it is `__Host-chancery`: the prefix makes browsers refuse it unless it is `Secure`, for
 //! this host alone and for all paths (RFC 6265bis §4.1.3.2). On plain http, for trials on one
@@ -6,7 +6,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use chancery_engine::Secret;
-use chancery_engine::access::LoggedIn;
+use chancery_engine::access::{LoggedIn, MARK_DAYS};
 
 use super::Options;
 
@@ -28,6 +28,23 @@ pub fn session_cookie(options: &Options, session: &LoggedIn) -> HeaderValue {
     header_value(&format!("{}={}; {}", name(options), session.cookie.expose(), attributes(options)))
 }
 
+fn mark_name(options: &Options) -> &'static str {
+    if options.secure_cookies { "__Host-chancery-known" } else { "chancery-known" }
+}
+
+/// The `Set-Cookie` value that marks the browser of a session that has just begun. It stays when
+/// the session ends.
+pub(crate) fn mark_cookie(options: &Options, session: &LoggedIn) -> HeaderValue {
+    let (name, mark) = (mark_name(options), session.mark.expose());
+    let seconds = MARK_DAYS * 86_400;
+    header_value(&format!("{name}={mark}; Max-Age={seconds}; {}", attributes(options)))
+}
+
+/// The mark of the browser, if it has one.
+pub(crate) fn mark<'a>(headers: &'a HeaderMap, options: &Options) -> Option<&'a str> {
+    named(headers, mark_name(options))
+}
+
 /// The `Set-Cookie` value that takes the session cookie away.
 pub fn clear_session_cookie(options: &Options) -> HeaderValue {
     header_value(&format!("{}=; Max-Age=0; {}", name(options), attributes(options)))
@@ -47,7 +64,7 @@ pub(crate) fn session(headers: &HeaderMap, options: &Options) -> Option<Secret<S
 }
 
 /// The value of the first cookie with this name.
-fn named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()

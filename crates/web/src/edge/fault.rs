@@ -37,6 +37,10 @@ impl From<Error> for Problem {
             Error::Forbidden { .. } => {
                 new(StatusCode::FORBIDDEN, "This is not permitted").with_detail(text)
             }
+            Error::ConfirmationDue => {
+                let detail = format!("{text} (POST /api/v1/me/confirmation)");
+                new(StatusCode::FORBIDDEN, "The password is asked for again").with_detail(detail)
+            }
             Error::Invalid { field, message } => Self::invalid(field, message),
             Error::Unreadable { .. } => {
                 new(StatusCode::UNPROCESSABLE_ENTITY, "The upload cannot be used").with_detail(text)
@@ -142,6 +146,7 @@ mod tests {
         check(Error::RateLimited { seconds: 3 }, 429, "rate_limited");
         let (permission, role) = (Permission::Backup, Role::Viewer);
         check(Error::Forbidden { permission, role }, 403, "forbidden");
+        check(Error::ConfirmationDue, 403, "confirmation_due");
         check(Error::invalid("path", "no"), 422, "invalid");
         let message = || "no".to_owned();
         check(Error::Unreadable { reason: "empty", message: message() }, 422, "empty");

@@ -1,19 +1,22 @@
 //! One's own account: password, tokens, theme.
 
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chancery_engine::access::{NewToken, PASSWORD_LENGTH_MIN};
+use chancery_engine::access::{NewToken, PASSWORD_LENGTH_MIN, SessionView};
 use chancery_engine::{Error, Permission, Secret};
 use chancery_event::Timestamp;
+use chancery_event::id::SessionId;
 use maud::{Markup, html};
 
 use super::administration::{role_choices, shown_once, token_table};
+use super::confirmation;
 use super::form::Fields;
 use super::shell::Shell;
 use super::typed::Typed;
 use super::{GET, POST};
-use crate::edge::{Access, Problem, Routes};
-use crate::ui::{self, AlertKind, Field, Nav, Tone};
+use crate::edge::{Access, Problem, Routes, path_of};
+use crate::ui::{self, AlertKind, Column, Field, Nav, Row, Table, Tone};
 
 pub(super) fn add(routes: &mut Routes) {
     let access = Access::Session(Permission::OwnWrite);
@@ -21,6 +24,7 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(GET, "/account/password", access, password_form);
     routes.add(POST, "/account/password", access, change_password);
     routes.add(POST, "/account/tokens", access, make_token);
+    routes.add(POST, "/account/sessions/{id}/end", access, end_session);
 }
 
 async fn show(shell: Shell) -> Response {
@@ -34,6 +38,7 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
     let moment = |at: Option<Timestamp>| at.map_or_else(never, |at| ui::time(at.micros()));
     let mut tokens = shell.engine().tokens(shell.context()).await?;
     tokens.retain(|token| token.account == identity.account);
+    let sessions = shell.engine().sessions(shell.context()).await?;
     let body = html! {
         (ui::page_header("Your account", &identity.display_name, html! {}))
         div.columns {
@@ -58,6 +63,7 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
             }))
             (ui::section("password", "Password", html! {}, password_fields(shell, &Typed::default())))
         }
+        (ui::section("sessions", "Where you are signed in", html! {}, session_table(shell, &sessions)))
         (ui::section("tokens", "Your API tokens", html! { a href="/docs/api" { "About the API" } }, html! {
             @if tokens.is_empty() { p.muted { "None yet. Programs sign in with tokens instead of your password." } }
             @else { (token_table(shell, &tokens, "/account", true)) }
@@ -65,6 +71,56 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
         }))
     };
     Ok(refused(shell.page(Nav::Elsewhere, "Your account", body), typed))
+}
+
+/// One's sessions, each but the present one with the button that ends it.
+fn session_table(shell: &Shell, sessions: &[SessionView]) -> Markup {
+    let columns = [
+        Column::new("Signed in"),
+        Column::new("Last used"),
+        Column::new("Ends at the latest").optional(),
+        Column::new("Action"),
+    ];
+    let now = shell.now();
+    let rows: Vec<Row> = sessions
+        .iter()
+        .map(|session| Row {
+            href: None,
+            tone: None,
+            cells: vec![
+                ui::time(session.created_at.micros()),
+                ui::relative(session.seen_at.micros(), now),
+                ui::time(session.expires_at.micros()),
+                html! {
+                    @if session.present { span.muted { "this browser" } }
+                    @else {
+                        form.inline method="post" action={"/account/sessions/" (session.id) "/end"} {
+                            (ui::csrf_input(shell.csrf()))
+                            button type="submit" {
+                                "End"
+                                span.visually-hidden { " the session of " (ui::time(session.created_at.micros())) }
+                            }
+                        }
+                    }
+                },
+            ],
+        })
+        .collect();
+    ui::data_table(&Table {
+        id: "session-list",
+        caption: "Your sessions, newest first",
+        columns: &columns,
+        rows: &rows,
+    })
+}
+
+async fn end_session(shell: Shell, Path(id): Path<String>, _: Fields) -> Response {
+    shell
+        .answer(async {
+            shell.engine().end_session(shell.context(), path_of::<SessionId>(&id)?).await?;
+            Ok(shell.done("/account#sessions", "The session has ended."))
+        })
+        .await
 }
 
 fn refused(mut response: Response, typed: &Typed) -> Response {
@@ -99,7 +155,10 @@ fn token_form(shell: &Shell, typed: &Typed) -> Markup {
     }
 }
 
-async fn make_token(shell: Shell, Fields(typed): Fields) -> Response {
+async fn make_token(mut shell: Shell, Fields(typed): Fields) -> Response {
+    if let Some(question) = confirmation::asked(&mut shell, "/account/tokens", &typed).await {
+        return question;
+    }
     shell
         .answer(async {
             let made = async {

@@ -14,7 +14,10 @@ use chancery_engine::{Permission, Role};
 use chancery_event::Timestamp;
 use maud::{Markup, html};
 
+use super::confirmation;
 use super::form::Fields;
+use super::listing::{self, FacetCounts, Narrowed};
+use super::saved_view;
 use super::shell::{Shell, see_other};
 use super::typed::Typed;
 use super::{GET, POST};
@@ -22,6 +25,8 @@ use crate::edge::{Access, Problem, Routes};
 use crate::ui::{self, AlertKind, ChoiceOption, Column, Field, Icon, Nav, Row, Tab, Table, Tone};
 
 pub(super) use token::table as token_table;
+
+const PLACEHOLDER: &str = "role:administrator state:locked logged_in<2026-01-01";
 
 pub(super) fn add(routes: &mut Routes) {
     let session = Access::Session;
@@ -93,11 +98,37 @@ pub(super) fn role_choices() -> Vec<ChoiceOption<'static>> {
 }
 
 async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
-    let accounts = shell.engine().accounts(shell.context()).await?;
+    let schema = shell.engine().account_schema();
+    let narrowed = Narrowed::read(&shell.address, &schema);
+    let text = if narrowed.error.is_some() { "" } else { narrowed.text.as_str() };
+    let accounts = shell.engine().find_accounts(shell.context(), text).await?;
+    let now = Timestamp::from_micros(shell.now());
+    let counts = [
+        FacetCounts::over("state", accounts.iter().map(|account| account.state(now))),
+        FacetCounts::over("role", accounts.iter().map(|account| account.role.as_str())),
+    ];
+    let views = saved_view::panel(shell, "accounts").await?;
     let body = html! {
-        (ui::page_header("Administration", "Accounts, tokens, and how certificates are labelled.", html! {}))
+        (ui::page_header("Administration", "Accounts, tokens, and how certificates are labelled.",
+            listing::exports(shell, "/api/v1/accounts/export", &narrowed, "created")))
         (parts(shell, "/administration"))
-        (table(&accounts, shell.now()))
+        (narrowed.search_box("account-search", &shell.address, "/administration", PLACEHOLDER))
+        div.with-facets {
+            div {
+                @if narrowed.error.is_none() {
+                    (listing::facets(&shell.address, &narrowed.filter, &schema, &counts))
+                }
+                (views)
+            }
+            div {
+                @if narrowed.error.is_some() {
+                    (listing::not_understood())
+                } @else if accounts.is_empty() {
+                    (ui::empty_state("No account fits", "Take a condition away.",
+                        Some(ui::button("Show all", "/administration", None, true))))
+                } @else { (table(&accounts, shell.now())) }
+            }
+        }
         @if shell.may(Permission::AccountWrite) {
             (ui::section("new-account", "New account", html! {}, form(shell, typed)))
         }
@@ -130,13 +161,11 @@ fn last_day(end: Option<Timestamp>) -> String {
 
 /// Whether somebody can sign in with the account.
 fn state(account: &AccountView, now: i64) -> Markup {
-    match account.locked_until {
-        _ if account.disabled => ui::badge(Tone::Neutral, Icon::Deny, "Disabled"),
-        _ if account.expires_at.is_some_and(|end| end.micros() <= now) => {
-            ui::badge(Tone::Neutral, Icon::Hourglass, "Expired")
-        }
-        Some(until) if until.micros() > now => ui::badge(Tone::Warning, Icon::Hourglass, "Locked"),
-        _ if account.must_change => ui::badge(Tone::Notice, Icon::Key, "Must change password"),
+    match account.state(Timestamp::from_micros(now)) {
+        "disabled" => ui::badge(Tone::Neutral, Icon::Deny, "Disabled"),
+        "expired" => ui::badge(Tone::Neutral, Icon::Hourglass, "Expired"),
+        "locked" => ui::badge(Tone::Warning, Icon::Hourglass, "Locked"),
+        "must_change" => ui::badge(Tone::Notice, Icon::Key, "Must change password"),
         _ => ui::badge(Tone::Good, Icon::Check, "Active"),
     }
 }
@@ -205,7 +234,11 @@ fn form(shell: &Shell, typed: &Typed) -> Markup {
     }
 }
 
-async fn create(shell: Shell, Fields(typed): Fields) -> Response {
+async fn create(mut shell: Shell, Fields(typed): Fields) -> Response {
+    let action = "/administration/accounts";
+    if let Some(question) = confirmation::asked(&mut shell, action, &typed).await {
+        return question;
+    }
     shell
         .answer(async {
             let made = async {

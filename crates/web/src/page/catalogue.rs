@@ -192,7 +192,7 @@ fn facets(address: &Address, found: &[EventType]) -> Markup {
     let facets: Vec<Facet<'_>> = groups
         .iter()
         .zip(&values)
-        .map(|((label, _, _), values)| Facet { label, values, more_href: None })
+        .map(|((label, _, _), values)| Facet { label, values, more: 0, more_href: None })
         .collect();
     ui::facet_panel(&facets)
 }

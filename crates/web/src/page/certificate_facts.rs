@@ -1,11 +1,11 @@
 //! The parts of a certificate's page: checks, names, chain, key, extensions, placement.
 
-use chancery_engine::inventory::{CertificateView, ChainLink};
+use chancery_engine::inventory::{CertificateView, ChainLink, ISSUED_COUNTED};
 use chancery_pki::Certificate as Parsed;
 use maud::{Markup, html};
 
-use super::certificates;
 use super::typed::sentence;
+use super::{certificates, listing};
 use crate::ui::{self, Icon, Tone};
 
 /// Every check of the validation.
@@ -104,7 +104,8 @@ pub(super) fn chain(view: &CertificateView) -> Markup {
             p { (ui::badge(Tone::Info, Icon::Handover, "Replaced")) " by " a href={"/certificates/" (id)} { (name) } " (" (kind) ")" }
         }
         @if view.issued > 0 {
-            p { a href=(issued.to_string()) { (ui::grouped(view.issued)) " certificates of the inventory name it as their issuer" } }
+            @let many = listing::counted(view.issued.min(ISSUED_COUNTED), view.issued > ISSUED_COUNTED);
+            p { a href=(issued.to_string()) { (many) " certificates of the inventory name it as their issuer" } }
         }
     }
 }

@@ -61,7 +61,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let views = saved_view::panel(shell, "certificates").await?;
     let text = expression(&narrowed, address);
     let head = html! {
-        (header(shell, &text))
+        (header(shell, &narrowed, &text))
         (narrowed.search_box("certificate-search", address, "/certificates", PLACEHOLDER))
     };
     if narrowed.error.is_some() {
@@ -102,7 +102,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         div.with-facets {
             div {
                 (listing::facets(address, &narrowed.filter, &schema, &groups))
-                @if facets.sampled { p.hint { "Counts are of those that entered last." } }
+                @if facets.sampled { (ui::sampled("Counts are of the 20,000 that entered last.")) }
                 (views)
             }
             div {
@@ -132,17 +132,20 @@ fn counts(groups: Vec<(&'static str, Vec<(String, u64)>)>) -> Vec<FacetCounts> {
     groups.into_iter().map(group).collect()
 }
 
-fn header(shell: &Shell, expression: &str) -> Markup {
-    let export = Address::new("/api/v1/certificates/export")
-        .with("filter", expression)
-        .with("sort", shell.address.value("sort").unwrap_or_default())
-        .with("format", "csv");
+fn header(shell: &Shell, narrowed: &Narrowed, expression: &str) -> Markup {
+    let export = |format: &str| {
+        let address = Address::new("/api/v1/certificates/export")
+            .with("filter", expression)
+            .with("sort", shell.address.value("sort").unwrap_or_default());
+        address.with("format", format).to_string()
+    };
     ui::page_header(
         "Certificates",
         "Everything in the inventory, the nearest end first.",
         html! {
-            @if shell.may(Permission::Export) {
-                (ui::button("CSV", &export.to_string(), Some(Icon::Download), false))
+            @if shell.may(Permission::Export) && narrowed.error.is_none() {
+                (ui::button("CSV", &export("csv"), Some(Icon::Download), false))
+                (ui::button("NDJSON", &export("ndjson"), Some(Icon::Download), false))
             }
             @if shell.may(Permission::CertificateWrite) {
                 (ui::button("Upload", "/certificates/upload", Some(Icon::Upload), true))

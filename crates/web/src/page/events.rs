@@ -12,7 +12,7 @@ use super::listing::{self, CURSORS, FacetCounts, Narrowed};
 use super::shell::Shell;
 use super::{GET, event_row, saved_view};
 use crate::edge::{Access, Problem, Routes};
-use crate::ui::{self, Bucket, Histogram, Icon, Nav, Series, Table, Tone};
+use crate::ui::{self, Bucket, Histogram, Nav, Series, Table, Tone};
 
 /// Events on a page.
 const PAGE: usize = 50;
@@ -34,7 +34,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let narrowed = Narrowed::read(address, schema);
     let views = saved_view::panel(shell, "events").await?;
     let head = html! {
-        (header(shell))
+        (header(shell, &narrowed))
         (narrowed.search_box("event-search", address, "/events", PLACEHOLDER))
     };
     if narrowed.error.is_some() {
@@ -83,6 +83,9 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
             div {
                 (listing::facets(address, &narrowed.filter, schema, &groups))
                 @if facets.sampled { (ui::sampled("Counts are of the newest 20,000 that fit.")) }
+                @else if facets.actors_sampled {
+                    (ui::sampled("Actors are counted over the newest 2,000 that fit; the other counts are of all."))
+                }
                 (views)
             }
             div { (rows(shell, &page, &shown)) }
@@ -91,34 +94,11 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     Ok(shell.page(Nav::Events, "Events", body))
 }
 
-fn header(shell: &Shell) -> Markup {
-    let export = |format: &str| {
-        let query = shell.address.value("q").unwrap_or_default();
-        let narrowed = ["from", "to"].iter().any(|name| shell.address.value(name).is_some());
-        let mut text = match query {
-            "" => String::new(),
-            query if narrowed => format!("({query})"),
-            query => query.to_owned(),
-        };
-        for (name, sign) in [("from", ">="), ("to", "<")] {
-            if let Some(at) = shell.address.value(name) {
-                text = format!("{text} time{sign}{at}");
-            }
-        }
-        super::address::Address::new("/api/v1/events/export")
-            .with("filter", text.trim())
-            .with("format", format)
-            .to_string()
-    };
+fn header(shell: &Shell, narrowed: &Narrowed) -> Markup {
     ui::page_header(
         "Events",
         "Everything that happened, newest first, in the order of the log.",
-        html! {
-            @if shell.may(Permission::Export) {
-                (ui::button("CSV", &export("csv"), Some(Icon::Download), false))
-                (ui::button("NDJSON", &export("ndjson"), Some(Icon::Download), false))
-            }
-        },
+        listing::exports(shell, "/api/v1/events/export", narrowed, "time"),
     )
 }
 

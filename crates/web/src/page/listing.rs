@@ -43,7 +43,7 @@ pub(super) fn toggles<T: AsRef<str>>(
             selected: is_set(value),
         })
         .collect();
-    ui::facet_details(&Facet { label, values: &values, more_href: None })
+    ui::facet_details(&Facet { label, values: &values, more: 0, more_href: None })
 }
 
 /// What a list is narrowed to, as its address says.
@@ -116,6 +116,14 @@ impl Narrowed {
                 help_href: "/help/search",
                 keep: &keep,
             }))
+            @for (name, at) in [("from", self.from), ("to", self.to)] {
+                @if let Some(text) = address.value(name).filter(|_| at.is_none()) {
+                    p.narrowed {
+                        "The time " code { (text) } " cannot be read, and is left out. "
+                        a href=(address.without(&[name]).without(CURSORS)) { "take it away" }
+                    }
+                }
+            }
             @if self.from.is_some() || self.to.is_some() {
                 p.narrowed {
                     "Narrowed to the time "
@@ -138,11 +146,28 @@ pub(super) fn not_understood() -> Markup {
     }
 }
 
+/// Values of a facet that are shown; the rest is told by its number.
+const VALUES_SHOWN: usize = 12;
+
 /// A field with its values and how often each occurs.
 pub(super) struct FacetCounts {
     pub(super) field: String,
     pub(super) label: String,
     pub(super) values: Vec<(String, u64)>,
+}
+
+impl FacetCounts {
+    /// The values of a field over a list that is one page, the most frequent first.
+    pub(super) fn over<'a>(field: &str, values: impl Iterator<Item = &'a str>) -> Self {
+        let mut counts = std::collections::BTreeMap::<&str, u64>::new();
+        for value in values {
+            *counts.entry(value).or_default() += 1;
+        }
+        let mut values: Vec<(String, u64)> =
+            counts.into_iter().map(|(value, count)| (value.to_owned(), count)).collect();
+        values.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        Self { field: field.to_owned(), label: label(field), values }
+    }
 }
 
 /// Facets beside a list whose expression is `filter`.
@@ -181,14 +206,19 @@ pub(super) fn facets(
                 href,
                 selected: *selected,
             });
-            values.take(12).collect()
+            values.take(VALUES_SHOWN).collect()
         })
         .collect();
     let facets: Vec<Facet<'_>> = groups
         .iter()
         .zip(&values)
         .filter(|(_, values)| !values.is_empty())
-        .map(|(group, values)| Facet { label: &group.label, values, more_href: None })
+        .map(|(group, values)| Facet {
+            label: &group.label,
+            values,
+            more: group.values.len().saturating_sub(VALUES_SHOWN),
+            more_href: None,
+        })
         .collect();
     ui::facet_panel(&facets)
 }

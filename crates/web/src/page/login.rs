@@ -8,7 +8,7 @@ use super::form::Fields;
 use super::shell::{Shell, own_path, see_other};
 use super::typed::{Typed, sentence};
 use super::{GET, POST};
-use crate::edge::{Access, Routes, clear_session_cookie, session_cookie};
+use crate::edge::{Access, Routes, clear_session_cookie, mark, mark_cookie, session_cookie};
 use crate::ui::{self, LoginFrame};
 
 /// What whoever is not let in is told, whatever the reason.
@@ -44,17 +44,20 @@ fn login(shell: &Shell, name: &str, next: &str, error: Option<&str>) -> Response
     Html(page.into_string()).into_response()
 }
 
-async fn sign_in(shell: Shell, Fields(typed): Fields) -> Response {
+async fn sign_in(shell: Shell, headers: HeaderMap, Fields(typed): Fields) -> Response {
     let next = own_path(typed.raw("next")).to_owned();
     let name = typed.text("name").to_owned();
     let password = Secret::new(typed.raw("password").to_owned());
     let client = shell.context().client.clone();
-    match shell.engine().log_in(client, &name, password).await {
+    let options = &shell.state.options;
+    let known = mark(&headers, options);
+    match shell.engine().log_in_marked(client, known, &name, password).await {
         Ok(session) => {
             let mut response =
                 see_other(if session.must_change { "/account/password" } else { &next });
-            let cookie = session_cookie(&shell.state.options, &session);
-            response.headers_mut().append(header::SET_COOKIE, cookie);
+            for cookie in [session_cookie(options, &session), mark_cookie(options, &session)] {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
             response
         }
         Err(error) => refused(&shell, &typed, &next, error),

@@ -19,14 +19,12 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(POST, "/views/{id}/delete", access, delete);
 }
 
-/// The lists that have views.
-const LISTS: &[&str] =
-    &["events", "certificates", "alerts", "jobs", "deliveries", "evaluations", "review"];
-
 /// The page of a list.
 fn page_of(list: &str) -> String {
     match list {
         "evaluations" => "/automation/history".to_owned(),
+        "accounts" => "/administration".to_owned(),
+        "tokens" => "/administration/tokens".to_owned(),
         list => format!("/{list}"),
     }
 }
@@ -82,8 +80,8 @@ pub(super) async fn panel(shell: &Shell, list: &str) -> Result<Markup, Problem> 
 }
 
 fn list_of(typed: &Typed) -> Result<&'static str, Problem> {
-    let list = LISTS.iter().find(|list| **list == typed.text("list"));
-    list.copied().ok_or_else(|| Problem::malformed("there is no such list"))
+    let list = chancery_engine::view::LISTS.into_iter().find(|list| *list == typed.text("list"));
+    list.ok_or_else(|| Problem::malformed("there is no such list"))
 }
 
 async fn save(shell: Shell, Fields(typed): Fields) -> Response {

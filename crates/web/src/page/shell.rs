@@ -8,17 +8,15 @@ use std::future::Future;
 
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use chancery_engine::{Context, Engine, Permission};
 use maud::{Markup, html};
 
-use super::address::{Address, decode, encode};
-use crate::edge::{AppState, Caller, Problem, csrf};
+use super::address::Address;
+use super::notice_cookie;
+use crate::edge::{AppState, Caller, Problem, csrf, named};
 use crate::ui::{self, AlertKind, Health, Nav, PageFrame, Preferences, SealStatus, Tone, Viewer};
-
-/// The cookie that carries a notice from a change to the page behind it.
-const NOTICE: &str = "notice";
 
 /// What a page knows before it begins: who reads, what they chose, where they are.
 pub(crate) struct Shell {
@@ -40,16 +38,18 @@ impl FromRequestParts<AppState> for Shell {
         let caller = Caller::from_request_parts(parts, state).await?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         let unread = match caller.identity() {
+            // The bell follows a stream that is closed until the password is changed.
+            Some(identity) if identity.must_change => None,
             // One more than the bell shows; a page is shown all the same when they cannot be counted.
             Some(_) => state.engine.unread_alerts(caller.context(), 100).await.ok(),
             None => None,
         };
-        let theme = cookie(&parts.headers, "theme");
-        let zone = cookie(&parts.headers, "zone");
+        let theme = named(&parts.headers, "theme");
+        let zone = named(&parts.headers, "zone");
         Ok(Self {
             address: Address::read(uri),
             preferences: Preferences::from_cookies(theme, zone),
-            notice: cookie(&parts.headers, NOTICE).map(decode).filter(|text| !text.is_empty()),
+            notice: notice_cookie::read(&parts.headers, &state.options, caller.csrf()),
             csrf: csrf::covered(caller.csrf(), state.engine.environment().random()),
             state: state.clone(),
             unread,
@@ -130,8 +130,9 @@ impl Shell {
             body,
         });
         let mut response = Html(page.into_string()).into_response();
-        if self.notice.is_some() {
-            let gone = HeaderValue::from_static("notice=; Path=/; Max-Age=0; SameSite=Lax");
+        if self.notice.is_some()
+            && let Some(gone) = notice_cookie::clear(&self.state.options)
+        {
             response.headers_mut().append(header::SET_COOKIE, gone);
         }
         response
@@ -162,12 +163,8 @@ impl Shell {
     /// The way on after a change: to a page of ours, with a notice that it shows once.
     pub(crate) fn done(&self, to: &str, notice: &str) -> Response {
         let mut response = see_other(to);
-        let secure = if self.state.options.secure_cookies { "; Secure" } else { "" };
-        let cookie = format!(
-            "{NOTICE}={}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax{secure}",
-            encode(notice)
-        );
-        if let Ok(value) = HeaderValue::from_str(&cookie) {
+        let cookie = notice_cookie::set(&self.state.options, self.caller.csrf(), notice);
+        if let Some(value) = cookie {
             response.headers_mut().append(header::SET_COOKIE, value);
         }
         response
@@ -220,17 +217,6 @@ pub(crate) fn own_path(to: &str) -> &str {
         && !to.contains(['\\', '\t', '\n', '\r'])
         && to.bytes().all(|byte| byte.is_ascii_graphic());
     if ours { to } else { "/" }
-}
-
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(found, _)| *found == name)
-        .map(|(_, value)| value)
 }
 
 #[cfg(test)]

@@ -76,6 +76,12 @@ impl Typed {
         all.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
     }
 
+    /// Every field with each of its values.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.values.iter();
+        all.flat_map(|(name, all)| all.iter().map(|value| (name.as_str(), value.as_str())))
+    }
+
     /// Whether a field came in at all: boxes that are not ticked do not.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)

@@ -132,6 +132,7 @@ fn facets() -> Markup {
                 value("failure", 38, true),
                 value("skipped", 65, false),
             ],
+            more: 0,
             more_href: None,
         },
         Facet {
@@ -142,11 +143,13 @@ fn facets() -> Markup {
                 value("acme.order", 980, false),
                 value("delivery.attempt", 411, false),
             ],
+            more: 0,
             more_href: Some("/events/facets/type"),
         },
         Facet {
             label: "Path",
             values: &[value("/prod/web", 5_310, false), value("/prod/mesh", 2_904, false)],
+            more: 0,
             more_href: None,
         },
     ])

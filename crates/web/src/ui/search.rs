@@ -105,6 +105,8 @@ pub struct Facet<'a> {
     pub label: &'a str,
     /// Its values.
     pub values: &'a [FacetValue<'a>],
+    /// How many less frequent values are not among them.
+    pub more: usize,
     /// Where all of its values are listed, when there are more.
     pub more_href: Option<&'a str>,
 }
@@ -127,6 +129,9 @@ pub fn facet_details(facet: &Facet<'_>) -> Markup {
         details open {
             summary { (facet.label) }
             ul { @for value in facet.values { (facet_value(value, most)) } }
+            @if facet.more > 0 && facet.more_href.is_none() {
+                p.hint { "and " (facet.more) " more: search for them" }
+            }
             @if let Some(href) = facet.more_href { a.facet-more href=(href) { "All values" } }
         }
     }

@@ -7,7 +7,7 @@ use chancery_engine::{Context, Role, Secret};
 use chancery_testkit::{Answer, Call, TestServer};
 
 /// What the accounts of [`Browser::sign_in_as`] begin with, and what they change it to.
-const FIRST: &str = "a first password of some length";
+pub const FIRST: &str = "a first password of some length";
 const SECOND: &str = "another password of some length";
 
 pub struct Browser<'a> {

@@ -273,3 +273,22 @@ async fn an_attempt_that_cannot_be_read_is_an_attempt() {
     assert_eq!(reasons, ["malformed", "invalid", "unsupported_media_type", "invalid", "empty"]);
     server.finish().await;
 }
+
+#[tokio::test]
+async fn what_an_authority_issued_is_counted_without_itself() {
+    let server = TestServer::start().await;
+    let authority = Authority::new("Counted CA", server.now());
+    let upload = async |pem: String| {
+        let call = server.post("/api/v1/certificates").body("text/plain", pem);
+        call.send().await.expect(201).header("location").to_owned()
+    };
+    let ca = upload(authority.pem()).await;
+    let issued = async |of: &str| server.get(of).send().await.expect(200).json()["issued"].clone();
+    assert_eq!(issued(&ca).await, 0);
+    let mut leaf = String::new();
+    for name in ["one.example", "two.example"] {
+        leaf = upload(authority.leaf(name, server.now(), 50).to_pem()).await;
+    }
+    assert_eq!((issued(&ca).await, issued(&leaf).await), (2.into(), 0.into()));
+    server.finish().await;
+}

@@ -7,6 +7,7 @@ mod automation;
 mod browser;
 mod certificates;
 mod channels;
+mod confirmation;
 mod deliveries;
 mod document;
 mod event_access;

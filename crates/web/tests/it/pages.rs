@@ -298,3 +298,44 @@ async fn names_of_people_are_hidden_from_those_who_may_not_see_them() {
     assert!(refused.text().contains("personal:read"));
     server.finish().await;
 }
+
+/// Bytes that a browser with an empty cache fetches for a page, as they come over the wire.
+async fn weight(server: &TestServer, cookie: &str, path: &str) -> (usize, Vec<String>) {
+    let fetch = async |path: &str| {
+        let call = server.call(Method::GET, path).header("cookie", cookie);
+        call.header("accept-encoding", "gzip").send().await.expect(200)
+    };
+    let plain = server.call(Method::GET, path).header("cookie", cookie).send().await.expect(200);
+    let page = fetch(path).await;
+    assert_eq!(page.header("content-encoding"), "gzip", "{path}");
+    let text = plain.text();
+    let loaded: BTreeSet<String> = ["href=\"/assets/", "src=\"/assets/"]
+        .iter()
+        .flat_map(|mark| text.split(mark).skip(1))
+        .filter_map(|rest| rest.split('"').next())
+        .map(|name| format!("/assets/{}", name.replace("&amp;", "&")))
+        .collect();
+    let mut bytes = page.bytes.len();
+    for asset in &loaded {
+        bytes += fetch(asset).await.bytes.len();
+    }
+    (bytes, loaded.into_iter().collect())
+}
+
+#[tokio::test]
+async fn a_first_view_is_light() {
+    let server = TestServer::start().await;
+    let ids = fill(&server).await;
+    let (cookie, _) = server.session();
+    let one = format!("/certificates/{}", ids[1]);
+    for path in ["/", "/events", "/certificates", &one, "/catalogue", "/login"] {
+        let (bytes, loaded) = if path == "/login" {
+            weight(&server, "", path).await
+        } else {
+            weight(&server, &cookie, path).await
+        };
+        assert!(loaded.iter().any(|asset| asset.contains(".css")), "{path}: {loaded:?}");
+        assert!(bytes <= 100_000, "{path}: {bytes} bytes with {loaded:?}");
+    }
+    server.finish().await;
+}

@@ -124,6 +124,7 @@ mod tests {
     use chancery_event::Environment;
     use chancery_event::environment::{ManualClock, SeededEntropy};
     use chancery_store::log;
+    use chancery_store::table::account;
 
     use super::*;
     use crate::access::Credential;
@@ -171,6 +172,62 @@ mod tests {
             .map(|sealed| sealed.event().detail["ended_by"].as_str().unwrap())
             .collect();
         assert_eq!(ends, ["idle", "expired"]);
+        drop(link);
+        running.stop().await.unwrap();
+    }
+
+    chancery_throwaway::on_each_backend!(an_account_has_so_many_sessions_and_the_oldest_go, 2);
+
+    async fn an_account_has_so_many_sessions_and_the_oldest_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            allow_unencrypted_key: true,
+            admin_password: Some(Secret::new("correct horse battery".to_owned())),
+            database: chancery_throwaway::database_of(dir.path()).map(|url| url.parse().unwrap()),
+            monitors: false,
+            ..Settings::new(dir.path())
+        };
+        let password = settings.admin_password.clone().unwrap();
+        let running = Engine::start(settings, Environment::system()).await.unwrap();
+        let engine = running.engine();
+        engine.log_in(Client::default(), "admin", password.clone()).await.unwrap();
+        let mut link = engine.link().await.unwrap();
+        let account = account::by_name(&mut link, "admin").await.unwrap().unwrap().id;
+        let first = session::of_account(&mut link, account).await.unwrap().remove(0);
+        drop(link);
+        // Made behind the engine's back: a hundred passwords take their time.
+        let environment = engine.environment().clone();
+        let made = engine.0.store.transaction("more", move |tx: &mut Tx| {
+            let (first, environment) = (first.clone(), environment.clone());
+            Box::pin(async move {
+                for n in 1..SESSIONS_MAX as i64 {
+                    let row = session::Session {
+                        id: environment.id(),
+                        secret_hash: environment.random(),
+                        created_at: first.created_at.plus(n - 1_000_000),
+                        ..first.clone()
+                    };
+                    session::insert(tx, &row).await?;
+                }
+                Ok::<(), Error>(())
+            })
+        });
+        made.await.unwrap();
+        let newest = engine.log_in(Client::default(), "admin", password).await.unwrap();
+        let origin = chancery_event::Origin::Ui;
+        let credential = Credential::Cookie(newest.cookie);
+        engine.authenticate(&credential, origin, Client::default()).await.unwrap();
+        let mut link = engine.link().await.unwrap();
+        let rows = session::of_account(&mut link, account).await.unwrap();
+        assert_eq!(rows.len(), SESSIONS_MAX);
+        let oldest = rows.last().unwrap().created_at;
+        assert!(rows.iter().all(|row| row.created_at >= oldest));
+        drop(link);
+        assert!(engine.settle(Duration::from_secs(10)).await);
+        let mut link = engine.link().await.unwrap();
+        let events = log::range(&mut link, chancery_event::LogIndex(0), 1_000).await.unwrap();
+        let ends = events.iter().filter(|sealed| sealed.event().type_name == "session.end");
+        assert_eq!(ends.count(), 1, "the end of the one that made room is an event");
         drop(link);
         running.stop().await.unwrap();
     }

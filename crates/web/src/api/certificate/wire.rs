@@ -176,7 +176,7 @@ pub(crate) struct CertificateDetail {
     replaces: Vec<Named>,
     /// How its successor came about: `renewal`, `rekey` or `replacement`.
     replacement_kind: Option<String>,
-    /// Certificates of the inventory that name it as their issuer.
+    /// Certificates of the inventory that name it as their issuer; 100001 are more than 100000.
     issued: u64,
     /// The certificate, PEM.
     pem: String,

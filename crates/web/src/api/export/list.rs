@@ -1,5 +1,5 @@
-//! Exports of alerts, jobs and evaluations: exactly what a list shows under its search, in the
-//! same way as events and certificates.
+//! Exports of alerts, jobs, evaluations, accounts and tokens: exactly what a list shows under its
+//! search, in the same way as events and certificates.
 //!
 //! A page is read when the one before it has been taken: whoever reads slowly holds nothing.
 
@@ -18,7 +18,7 @@ use serde_json::Value;
 use utoipa_axum::routes;
 
 use super::{Format, still};
-use crate::api::{Operations, alert, evaluation, event, job, listing};
+use crate::api::{Operations, account, alert, evaluation, event, job, listing, token};
 use crate::edge::{Caller, Params, Problem};
 
 /// Adds the operations.
@@ -26,6 +26,8 @@ pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::Export, routes!(export_alerts));
     operations.any(Permission::Export, routes!(export_jobs));
     operations.any(Permission::Export, routes!(export_evaluations));
+    operations.any(Permission::Export, routes!(export_accounts));
+    operations.any(Permission::Export, routes!(export_tokens));
 }
 
 /// What is exported, and how.
@@ -178,4 +180,59 @@ async fn export_evaluations(
         })
     });
     Ok(pages(format, "evaluations", evaluation::Evaluation::COLUMNS, read))
+}
+
+/// All rows at once: lists that are one page.
+fn whole<T>(format: Format, name: &str, columns: &'static [&'static str], rows: Vec<T>) -> Response
+where
+    T: Serialize + Clone + Send + Sync + 'static,
+{
+    let read: Read<T, ()> = Box::new(move |_| {
+        let rows = rows.clone();
+        Box::pin(async move { Ok((rows, None)) })
+    });
+    pages(format, name, columns, read)
+}
+
+/// Export accounts
+///
+/// All accounts that fit the filter, by login name.
+#[utoipa::path(get, path = "/api/v1/accounts/export", tag = "access",
+    params(ListParams),
+    responses((status = 200, description = "Rows",
+        content((String = "application/x-ndjson"), (String = "text/csv")))))]
+async fn export_accounts(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Params(params): Params<ListParams>,
+) -> Result<Response, Problem> {
+    let format = Format::parse(params.format.as_deref())?;
+    let filter = params.filter.unwrap_or_default();
+    let rows = engine.find_accounts(caller.context(), &filter).await?;
+    let told = record(format, rows.len() as u64, filter);
+    engine.record_list_export(caller.context(), Exported::Accounts, told).await?;
+    let rows = rows.into_iter().map(account::Account::from).collect();
+    Ok(whole(format, "accounts", account::Account::COLUMNS, rows))
+}
+
+/// Export tokens
+///
+/// All tokens that fit the filter, newest first, without their secrets: of all accounts for those
+/// with `account:read`.
+#[utoipa::path(get, path = "/api/v1/tokens/export", tag = "access",
+    params(ListParams),
+    responses((status = 200, description = "Rows",
+        content((String = "application/x-ndjson"), (String = "text/csv")))))]
+async fn export_tokens(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Params(params): Params<ListParams>,
+) -> Result<Response, Problem> {
+    let format = Format::parse(params.format.as_deref())?;
+    let filter = params.filter.unwrap_or_default();
+    let rows = engine.find_tokens(caller.context(), &filter).await?;
+    let told = record(format, rows.len() as u64, filter);
+    engine.record_list_export(caller.context(), Exported::Tokens, told).await?;
+    let rows = rows.into_iter().map(token::Token::from).collect();
+    Ok(whole(format, "tokens", token::Token::COLUMNS, rows))
 }

@@ -12,6 +12,7 @@ use maud::{Markup, html};
 use super::{end_of, last_day, last_day_field, parts, role_choices, shown_once, state};
 use crate::edge::{Access, Problem, Routes, path_of};
 use crate::page::address::Address;
+use crate::page::confirmation;
 use crate::page::form::Fields;
 use crate::page::question::Question;
 use crate::page::shell::Shell;
@@ -141,7 +142,10 @@ fn access_form(shell: &Shell, account: &AccountView, typed: &Typed) -> Markup {
     )
 }
 
-async fn set_access(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Response {
+async fn set_access(mut shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Response {
+    if let Some(question) = confirm(&mut shell, &id, "/event-access", &typed).await {
+        return question;
+    }
     shell
         .answer(async {
             let id: AccountId = path_of(&id)?;
@@ -231,7 +235,24 @@ fn delete_question(action: &str) -> Question<'_> {
     }
 }
 
-async fn save(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Response {
+/// Asks for the password, if it is due before something of an account may be changed.
+async fn confirm(shell: &mut Shell, id: &str, what: &str, typed: &Typed) -> Option<Response> {
+    let id = path_of::<AccountId>(id).ok()?;
+    confirmation::asked(shell, &format!("/administration/accounts/{id}{what}"), typed).await
+}
+
+/// Whether a form gives an account another role than it has.
+async fn changes_role(shell: &Shell, id: &str, typed: &Typed) -> bool {
+    let Ok(id) = path_of(id) else { return false };
+    find(shell, id).await.is_ok_and(|account| account.role != typed.text("role"))
+}
+
+async fn save(mut shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Response {
+    if changes_role(&shell, &id, &typed).await
+        && let Some(question) = confirm(&mut shell, &id, "", &typed).await
+    {
+        return question;
+    }
     shell
         .answer(async {
             let id: AccountId = path_of(&id)?;
@@ -277,7 +298,12 @@ async fn told(
     }
 }
 
-async fn switch(shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Response {
+async fn switch(mut shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Response {
+    if typed.text("disabled") != "1"
+        && let Some(question) = confirm(&mut shell, &id, "/state", &typed).await
+    {
+        return question;
+    }
     shell
         .answer(async {
             let id: AccountId = path_of(&id)?;
@@ -320,7 +346,10 @@ async fn ask(shell: &Shell, id: &str, verb: &str, make: fn(&str) -> Question<'_>
         .await
 }
 
-async fn password(shell: Shell, Path(id): Path<String>, _: Fields) -> Response {
+async fn password(mut shell: Shell, Path(id): Path<String>, Fields(typed): Fields) -> Response {
+    if let Some(question) = confirm(&mut shell, &id, "/password", &typed).await {
+        return question;
+    }
     shell
         .answer(async {
             let id: AccountId = path_of(&id)?;

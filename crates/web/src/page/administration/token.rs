@@ -10,7 +10,8 @@ use maud::{Markup, html};
 use super::parts;
 use crate::edge::{Access, Routes, path_of};
 use crate::page::form::Fields;
-use crate::page::listing::{self, Narrowed};
+use crate::page::listing::{self, FacetCounts, Narrowed};
+use crate::page::saved_view;
 use crate::page::shell::Shell;
 use crate::page::{GET, POST};
 use crate::ui::{self, Column, Icon, Nav, Row, Table, Tone};
@@ -32,23 +33,40 @@ async fn show(shell: Shell) -> Response {
             let text = if narrowed.error.is_some() { "" } else { narrowed.text.as_str() };
             let tokens = shell.engine().find_tokens(shell.context(), text).await?;
             let is_whole = narrowed.text.is_empty();
+            let now = chancery_event::Timestamp::from_micros(shell.now());
+            let counts = [
+                FacetCounts::over("state", tokens.iter().map(|token| token.state(now))),
+                FacetCounts::over("role", tokens.iter().map(|token| token.role.as_str())),
+            ];
+            let views = saved_view::panel(&shell, "tokens").await?;
             let body = html! {
                 (ui::page_header("Administration", "API tokens of all accounts.", html! {
+                    (listing::exports(&shell, "/api/v1/tokens/export", &narrowed, "created"))
                     (ui::button("Make one of your own", "/account#tokens", Some(Icon::Key), true))
                 }))
                 (parts(&shell, "/administration/tokens"))
                 @if !(is_whole && tokens.is_empty()) {
                     (narrowed.search_box("token-search", &shell.address, "/administration/tokens", PLACEHOLDER))
                 }
-                @if narrowed.error.is_some() {
-                    (listing::not_understood())
-                } @else if tokens.is_empty() && !is_whole {
-                    (ui::empty_state("No token fits", "Take a condition away.",
-                        Some(ui::button("Show all", "/administration/tokens", None, true))))
-                } @else if tokens.is_empty() {
-                    (ui::empty_state("No tokens", "Programs sign in with tokens. Everybody makes their own, on their account's page.", None))
-                } @else {
-                    (table(&shell, &tokens, "/administration/tokens", shell.may(Permission::AccountWrite)))
+                div.with-facets {
+                    div {
+                        @if narrowed.error.is_none() {
+                            (listing::facets(&shell.address, &narrowed.filter, &schema, &counts))
+                        }
+                        (views)
+                    }
+                    div {
+                        @if narrowed.error.is_some() {
+                            (listing::not_understood())
+                        } @else if tokens.is_empty() && !is_whole {
+                            (ui::empty_state("No token fits", "Take a condition away.",
+                                Some(ui::button("Show all", "/administration/tokens", None, true))))
+                        } @else if tokens.is_empty() {
+                            (ui::empty_state("No tokens", "Programs sign in with tokens. Everybody makes their own, on their account's page.", None))
+                        } @else {
+                            (table(&shell, &tokens, "/administration/tokens", shell.may(Permission::AccountWrite)))
+                        }
+                    }
                 }
             };
             Ok(shell.page(Nav::Administration, "Tokens", body))
