@@ -356,6 +356,7 @@ impl Engine {
         };
         let logins = crate::access::Logins::new(&settings, keys.browsers);
         let engine = Self(Arc::new(Inner {
+            logins,
             settings,
             store,
             desk,
