@@ -5,12 +5,16 @@
 //! what came of them. A destination is served by one node at a time; what is booked names the
 //! lease, so that a node that lost it changes nothing.
 //!
+//! While receipts are being committed, attempts go on: a commit is shared by all that has landed
+//! since the last one. A destination that keeps an order, or that fails, waits for its receipts.
+//!
 //! A crash before a receipt is booked leaves the delivery waiting: it is sent again under the same
-//! identifier. Memory is bounded: [`FLIGHT_MAX`] attempts at a time, [`QUEUE_MAX`] deliveries of a
-//! destination in memory, [`AHEAD_MAX`] deliveries of a destination in the store before it; beyond
-//! that the log itself is the queue.
+//! identifier. Memory is bounded: [`FLIGHT_MAX`] attempts at a time, [`UNBOOKED_MAX`] of a
+//! destination that are not booked, [`QUEUE_MAX`] of its deliveries in memory, [`AHEAD_MAX`] in the
+//! store before it; beyond that the log itself is the queue.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +29,8 @@ use futures::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::flight::Flight;
+use super::flight::{Flight, at_hand};
+use super::receipt::{Booked, Page};
 use super::selection::Selector;
 use super::{Address, Sender, Sent};
 use crate::{Engine, Error};
@@ -45,10 +50,12 @@ const FAILING_MAX: usize = FLIGHT_MAX / 2;
 /// Attempts under way at one destination.
 const WINDOW_MAX: usize = 64;
 const WINDOW_FIRST: usize = 4;
+/// Attempts at one destination that are under way or not booked yet.
+const UNBOOKED_MAX: usize = 1_024;
 /// Deliveries of one destination in memory.
-pub(super) const QUEUE_MAX: usize = 2_048;
+pub(super) const QUEUE_MAX: usize = 4_096;
 /// Deliveries of one destination that wait in the store before the log is read on.
-pub(super) const AHEAD_MAX: u64 = 4_096;
+pub(super) const AHEAD_MAX: u64 = 8_192;
 /// Deliveries read from the store at a time.
 const READ_MAX: usize = 512;
 /// Attempts booked in one transaction.
@@ -59,7 +66,7 @@ const SWEEP: Duration = Duration::from_secs(3_600);
 /// How long attempts under way may take when the program stops.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// A delivery in memory, with its events where they are at hand.
+/// A delivery in memory, with its events where they are at hand, as its destination is shown them.
 #[derive(Clone)]
 pub(super) struct Item {
     pub(super) row: Delivery,
@@ -75,7 +82,12 @@ pub(super) struct Track {
     /// The log has been looked through before this index.
     pub(super) seen: u64,
     pub(super) queue: VecDeque<Item>,
-    flying: HashSet<DeliveryId>,
+    /// Attempts that are not booked yet.
+    pub(super) flying: HashSet<DeliveryId>,
+    /// How many of them are under way.
+    in_the_air: usize,
+    /// How many of them failed.
+    pub(super) failed: usize,
     window: usize,
     pub(super) trips: u32,
     /// Everything due in the store is in the queue or under way.
@@ -138,15 +150,25 @@ impl Track {
 
     /// Attempts that may be started now.
     fn room(&self, now: Timestamp) -> usize {
-        let most = match self.row.course.open_until {
+        let most: usize = match self.row.course.open_until {
             Some(until) if until > now => 0,
             // A probe.
             Some(_) => 1,
             None if self.address.definition.ordered => 1,
-            None if self.row.course.failures > 0 => 2,
-            None => self.window,
+            None if self.row.course.failures > 0 || self.failed > 0 => 2,
+            None => {
+                let unbooked = UNBOOKED_MAX.saturating_sub(self.flying.len());
+                return self.window.saturating_sub(self.in_the_air).min(unbooked);
+            }
         };
         most.saturating_sub(self.flying.len())
+    }
+
+    /// An attempt ended, well or not.
+    fn landed(&mut self, well: bool) {
+        self.in_the_air = self.in_the_air.saturating_sub(1);
+        self.failed += usize::from(!well);
+        self.window = if well { (self.window + 1).min(WINDOW_MAX) } else { WINDOW_FIRST / 2 };
     }
 }
 
@@ -160,14 +182,26 @@ pub(super) struct Done {
     pub(super) took_us: i64,
 }
 
+/// What ended beside the loop.
+enum Ended {
+    /// An attempt.
+    Attempt(Box<Done>),
+    /// The commit of receipts.
+    Booked(Result<Booked, Error>),
+}
+
 /// The state of the loop.
 pub(crate) struct Courier {
     pub(super) engine: Engine,
     pub(super) sender: Arc<dyn Sender>,
     pub(super) token: String,
-    pub(super) tracks: HashMap<String, Track>,
-    flights: JoinSet<Done>,
+    pub(super) tracks: BTreeMap<String, Track>,
+    flights: JoinSet<Ended>,
     done: Vec<Done>,
+    /// Receipts that are being committed.
+    booking: Option<Arc<Vec<Page>>>,
+    /// What came of that.
+    booked: Option<Result<Booked, Error>>,
     /// The destination whose turn comes first.
     turn: String,
     /// Destinations whose alert is known: when they were changed, and why they cannot work, if they
@@ -198,7 +232,7 @@ pub(crate) async fn run(engine: Engine, sender: Arc<dyn Sender>, mut stop: watch
             Ok(progress) => more = progress,
             Err(error) => {
                 tracing::error!(%error, "deliveries failed");
-                courier.forget();
+                courier.forget().await;
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
@@ -227,7 +261,7 @@ pub(crate) async fn run(engine: Engine, sender: Arc<dyn Sender>, mut stop: watch
             _ = sealed.changed() => {}
             _ = wake.changed() => {}
             _ = stop.changed() => {}
-            Some(done) = courier.flights.join_next() => courier.landed(done),
+            Some(ended) = courier.flights.join_next() => courier.ended(ended),
             () = tokio::time::sleep(TICK) => {}
         }
     }
@@ -241,9 +275,11 @@ impl Courier {
             engine,
             sender,
             token,
-            tracks: HashMap::new(),
+            tracks: BTreeMap::new(),
             flights: JoinSet::new(),
             done: Vec::new(),
+            booking: None,
+            booked: None,
             turn: String::new(),
             told: HashMap::new(),
             leased_at: None,
@@ -275,10 +311,34 @@ impl Courier {
 
     /// Waits until every attempt under way has ended, and books them.
     pub(crate) async fn land(&mut self) -> Result<(), Error> {
-        while let Some(done) = self.flights.join_next().await {
-            self.landed(done);
+        loop {
+            let more = self.settle().await?;
+            match self.flights.join_next().await {
+                Some(ended) => self.ended(ended),
+                None if more => {}
+                None => return Ok(()),
+            }
         }
-        self.settle().await.map(|_| ())
+    }
+
+    /// Waits until no receipts are being committed: what is written about destinations next, or
+    /// read of them, must not be older.
+    pub(super) async fn all_booked(&mut self) -> Result<(), Error> {
+        while self.booking.is_some() && self.booked.is_none() {
+            match self.flights.join_next().await {
+                Some(ended) => self.ended(ended),
+                // Cut short: nobody knows what came of it.
+                None => return Err(Error::Internal("receipts were cut short".to_owned())),
+            }
+        }
+        self.take_up_booked().await
+    }
+
+    async fn take_up_booked(&mut self) -> Result<(), Error> {
+        let Some(result) = self.booked.take() else { return Ok(()) };
+        let Some(pages) = self.booking.take() else { return Ok(()) };
+        self.take_up(&pages, result?);
+        Ok(())
     }
 
     /// Takes leases and takes up what changed about destinations.
@@ -291,6 +351,7 @@ impl Courier {
         if fresh && !self.changed.has_changed().unwrap_or(false) {
             return Ok(());
         }
+        self.all_booked().await?;
         self.changed.mark_unchanged();
         let kicked = {
             let kicked = &self.engine.0.kicked;
@@ -326,6 +387,7 @@ impl Courier {
                     // What is under way stays so, whatever version it began under.
                     if let Some(old) = self.tracks.remove(&name) {
                         track.flying = old.flying;
+                        track.in_the_air = old.in_the_air;
                     }
                     self.tracks.insert(name.clone(), track);
                     works.push((name, (changed_at, None)));
@@ -378,6 +440,8 @@ impl Courier {
             batch_max,
             queue: VecDeque::new(),
             flying: HashSet::new(),
+            in_the_air: 0,
+            failed: 0,
             window: WINDOW_FIRST,
             trips: u32::try_from(row.course.failures / 5).unwrap_or(0).min(6),
             complete: false,
@@ -388,67 +452,79 @@ impl Courier {
     }
 
     /// Drops what is in memory: it may differ from what was committed.
-    fn forget(&mut self) {
+    async fn forget(&mut self) {
+        // What is on its way into the store is not sent again.
+        while self.booking.is_some() && self.booked.is_none() {
+            let Some(ended) = self.flights.join_next().await else { break };
+            self.ended(ended);
+        }
+        (self.booking, self.booked) = (None, None);
         self.tracks.clear();
         self.leased_at = None;
         self.done.clear();
         self.flights = JoinSet::new();
     }
 
-    /// Takes what has landed without waiting.
+    /// Takes what has ended without waiting.
     fn collect(&mut self) {
         while self.done.len() < BOOK_MAX {
-            let Some(done) = self.flights.try_join_next() else { return };
-            self.landed(done);
+            let Some(ended) = self.flights.try_join_next() else { return };
+            self.ended(ended);
         }
     }
 
-    fn landed(&mut self, done: Result<Done, tokio::task::JoinError>) {
-        match done {
-            Ok(done) => self.done.push(done),
+    fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        match ended {
+            Ok(Ended::Attempt(done)) => {
+                if let Some(track) = self.tracks.get_mut(&done.track) {
+                    track.landed(done.sent.failure.is_none());
+                }
+                self.done.push(*done);
+            }
+            Ok(Ended::Booked(result)) => self.booked = Some(result),
             // Cancelled with the courier itself; a panic is caught within.
             Err(error) => tracing::error!(%error, "an attempt was cut short"),
         }
     }
 
-    /// Books what has landed; true if something had.
+    /// Takes up what was booked, and begins to book what has landed since; true if there was
+    /// either.
     async fn settle(&mut self) -> Result<bool, Error> {
-        if self.done.is_empty() {
-            return Ok(false);
+        let booked = self.booked.is_some();
+        self.take_up_booked().await?;
+        if self.booking.is_some() || self.done.is_empty() {
+            return Ok(booked);
         }
         let done = std::mem::take(&mut self.done);
-        for one in &done {
-            if let Some(track) = self.tracks.get_mut(&one.track) {
-                track.flying.remove(&one.row.id);
-                track.window = match one.sent.failure {
-                    None => (track.window + 1).min(WINDOW_MAX),
-                    Some(_) => WINDOW_FIRST / 2,
-                };
-            }
-        }
-        self.book(done).await?;
+        let pages = Arc::new(self.pages(done));
+        let writing = self.write(pages.clone());
+        self.booking = Some(pages);
+        self.flights.spawn(async move {
+            let written = AssertUnwindSafe(writing).catch_unwind().await;
+            Ended::Booked(
+                written.unwrap_or_else(|_| {
+                    Err(Error::Internal("writing receipts panicked".to_owned()))
+                }),
+            )
+        });
         Ok(true)
     }
 
     /// Starts attempts; true if any.
     async fn start_attempts(&mut self) -> Result<bool, Error> {
         let now = self.engine.environment().now();
-        let mut names: Vec<String> = self.tracks.keys().cloned().collect();
-        names.sort_unstable();
-        // Whoever had no turn when the last round was full comes first in this one.
-        let first = names.partition_point(|name| *name < self.turn);
-        names.rotate_left(first);
         let fails = |track: &Track| track.row.course.failures > 0;
         let mut failing: usize =
-            self.tracks.values().filter(|track| fails(track)).map(|t| t.flying.len()).sum();
-        let mut started = false;
-        for name in names {
-            if self.flights.len() >= FLIGHT_MAX {
+            self.tracks.values().filter(|track| fails(track)).map(|t| t.in_the_air).sum();
+        let mut starting: Vec<(Arc<Address>, Item)> = Vec::new();
+        for name in self.turns(now) {
+            let under_way = self.flights.len() + starting.len();
+            if under_way >= FLIGHT_MAX {
                 self.turn = name;
                 break;
             }
             let Some(track) = self.tracks.get_mut(&name) else { continue };
-            let mut room = track.room(now).min(FLIGHT_MAX - self.flights.len());
+            let mut room = track.room(now).min(FLIGHT_MAX - under_way);
             if fails(track) {
                 room = room.min(FAILING_MAX.saturating_sub(failing));
                 failing += room;
@@ -470,18 +546,31 @@ impl Courier {
             for _ in 0..room {
                 let Some(item) = track.queue.pop_front() else { break };
                 track.flying.insert(item.row.id);
-                let flight = Flight {
-                    engine: self.engine.clone(),
-                    sender: self.sender.clone(),
-                    address: track.address.clone(),
-                    item,
-                    now,
-                };
-                self.flights.spawn(flight.fly());
-                started = true;
+                track.in_the_air += 1;
+                starting.push((track.address.clone(), item));
             }
         }
+        let started = !starting.is_empty();
+        at_hand(&self.engine, &mut starting).await?;
+        for (address, item) in starting {
+            let (engine, sender) = (self.engine.clone(), self.sender.clone());
+            let flight = Flight { engine, sender, address, item, now };
+            self.flights.spawn(async move { Ended::Attempt(Box::new(flight.fly().await)) });
+        }
         Ok(started)
+    }
+
+    /// The destinations that may have something to start. Whoever had no turn when the last round
+    /// was full comes first in this one.
+    fn turns(&self, now: Timestamp) -> Vec<String> {
+        let may = |track: &Track| {
+            let due = track.due_at.is_some_and(|due| due <= now);
+            let probe = track.row.course.open_until.is_some();
+            (due || probe || !track.complete || !track.queue.is_empty()) && track.room(now) > 0
+        };
+        let after = self.tracks.range(self.turn.clone()..);
+        let before = self.tracks.range(..self.turn.clone());
+        after.chain(before).filter(|(_, track)| may(track)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Writes how far the log was looked through without finding anything.
