@@ -2,6 +2,7 @@
 
 mod browser;
 mod cli;
+mod delivered;
 mod demo;
 mod destinations;
 mod faults;
