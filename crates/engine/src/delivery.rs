@@ -29,6 +29,7 @@ mod search;
 mod second_path;
 mod secrets;
 mod selection;
+mod served;
 mod track;
 mod trial;
 

@@ -14,8 +14,17 @@ use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
 /// The lists that have views.
-pub const LISTS: [&str; 6] =
-    ["events", "certificates", "jobs", "alerts", "deliveries", "evaluations"];
+pub const LISTS: [&str; 9] = [
+    "events",
+    "certificates",
+    "jobs",
+    "alerts",
+    "deliveries",
+    "evaluations",
+    "forwarders",
+    "channels",
+    "notices",
+];
 /// Longest query, in bytes.
 pub const QUERY_LENGTH_MAX: usize = 8_192;
 /// Views of one account at most.

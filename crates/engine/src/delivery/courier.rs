@@ -9,21 +9,19 @@
 //! since the last one. A destination that keeps an order, or that fails, waits for its receipts.
 //!
 //! A crash before a receipt is booked leaves the delivery waiting: it is sent again under the same
-//! identifier. Memory is bounded: [`FLIGHT_MAX`] attempts at a time, [`UNBOOKED_MAX`] of a
+//! identifier. Memory is bounded: [`FLIGHT_MAX`] attempts at a time, a thousand of a
 //! destination that are not booked, [`QUEUE_MAX`] of its deliveries in memory, [`AHEAD_MAX`] in the
 //! store before it; beyond that the log itself is the queue.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use chancery_event::id::DeliveryId;
 use chancery_event::{LogIndex, Timestamp};
 use chancery_store::Tx;
-use chancery_store::log::Sealed;
 use chancery_store::table::delivery::{self as table, Delivery};
-use chancery_store::table::destination::{self, Course, Destination};
+use chancery_store::table::destination::{self, Destination};
 use chancery_store::table::lease::Term;
 use futures::FutureExt as _;
 use tokio::sync::watch;
@@ -32,6 +30,7 @@ use tokio::task::JoinSet;
 use super::flight::{Flight, at_hand};
 use super::receipt::{Booked, Page};
 use super::selection::Selector;
+use super::served::{Item, Track, fill};
 use super::{Address, Sender, Sent};
 use crate::{Engine, Error};
 
@@ -47,17 +46,10 @@ const TRACKS_MAX: usize = 5_000;
 const FLIGHT_MAX: usize = 1_024;
 /// Attempts under way at destinations that fail: the others never wait for them.
 const FAILING_MAX: usize = FLIGHT_MAX / 2;
-/// Attempts under way at one destination.
-const WINDOW_MAX: usize = 64;
-const WINDOW_FIRST: usize = 4;
-/// Attempts at one destination that are under way or not booked yet.
-const UNBOOKED_MAX: usize = 1_024;
 /// Deliveries of one destination in memory.
 pub(super) const QUEUE_MAX: usize = 4_096;
 /// Deliveries of one destination that wait in the store before the log is read on.
 pub(super) const AHEAD_MAX: u64 = 8_192;
-/// Deliveries read from the store at a time.
-const READ_MAX: usize = 512;
 /// Attempts booked in one transaction.
 const BOOK_MAX: usize = 512;
 const TICK: Duration = Duration::from_secs(1);
@@ -65,112 +57,6 @@ const TICK: Duration = Duration::from_secs(1);
 const SWEEP: Duration = Duration::from_secs(3_600);
 /// How long attempts under way may take when the program stops.
 const GRACE: Duration = Duration::from_secs(8);
-
-/// A delivery in memory, with its events where they are at hand, as its destination is shown them.
-#[derive(Clone)]
-pub(super) struct Item {
-    pub(super) row: Delivery,
-    pub(super) events: Option<Vec<Arc<Sealed>>>,
-}
-
-/// One destination as it is served.
-pub(super) struct Track {
-    pub(super) row: Destination,
-    pub(super) address: Arc<Address>,
-    pub(super) selector: Arc<Selector>,
-    pub(super) batch_max: usize,
-    /// The log has been looked through before this index.
-    pub(super) seen: u64,
-    pub(super) queue: VecDeque<Item>,
-    /// Attempts that are not booked yet.
-    pub(super) flying: HashSet<DeliveryId>,
-    /// How many of them are under way.
-    in_the_air: usize,
-    /// How many of them failed.
-    pub(super) failed: usize,
-    window: usize,
-    pub(super) trips: u32,
-    /// Everything due in the store is in the queue or under way.
-    pub(super) complete: bool,
-    /// When something in the store becomes due.
-    pub(super) due_at: Option<Timestamp>,
-    /// Deliveries that wait, about.
-    pub(super) waiting: u64,
-}
-
-impl Track {
-    pub(super) fn course(&self) -> &Course {
-        &self.row.course
-    }
-
-    /// Takes up the row as it is now; with `anew`, what waits is read from the store again.
-    fn take_up(&mut self, row: Destination, anew: bool) {
-        if row.next_index < self.row.next_index {
-            self.seen = row.next_index.0;
-        } else {
-            self.seen = self.seen.max(row.next_index.0);
-        }
-        if anew || row.changed_at != self.row.changed_at {
-            self.queue.clear();
-            self.complete = false;
-        }
-        self.row = row;
-    }
-
-    /// Where the cursor stands after everything before `end` was looked at: an end of what is sent
-    /// again leads to where it was before.
-    pub(super) fn place_after(&self, end: u64) -> u64 {
-        match self.row.replay {
-            Some((to, resume)) if self.sends_again() && end >= to.0 => resume.0.max(end),
-            _ => end,
-        }
-    }
-
-    /// Whether what is read next was read before.
-    pub(super) fn sends_again(&self) -> bool {
-        self.row.replay.is_some_and(|(to, _)| self.seen < to.0)
-    }
-
-    /// The index that is read up to.
-    pub(super) fn reads_to(&self, size: u64) -> u64 {
-        match self.row.replay {
-            Some((to, _)) if self.sends_again() => to.0.min(size),
-            _ => size,
-        }
-    }
-
-    /// Moves in memory as the cursor moved in the store.
-    pub(super) fn moved(&mut self, to: LogIndex) {
-        self.row.next_index = to;
-        self.seen = self.seen.max(to.0);
-        if self.row.replay.is_some_and(|(_, resume)| to >= resume) {
-            self.row.replay = None;
-        }
-    }
-
-    /// Attempts that may be started now.
-    fn room(&self, now: Timestamp) -> usize {
-        let most: usize = match self.row.course.open_until {
-            Some(until) if until > now => 0,
-            // A probe.
-            Some(_) => 1,
-            None if self.address.definition.ordered => 1,
-            None if self.row.course.failures > 0 || self.failed > 0 => 2,
-            None => {
-                let unbooked = UNBOOKED_MAX.saturating_sub(self.flying.len());
-                return self.window.saturating_sub(self.in_the_air).min(unbooked);
-            }
-        };
-        most.saturating_sub(self.flying.len())
-    }
-
-    /// An attempt ended, well or not.
-    fn landed(&mut self, well: bool) {
-        self.in_the_air = self.in_the_air.saturating_sub(1);
-        self.failed += usize::from(!well);
-        self.window = if well { (self.window + 1).min(WINDOW_MAX) } else { WINDOW_FIRST / 2 };
-    }
-}
 
 /// What came of one attempt.
 pub(super) struct Done {
@@ -433,22 +319,7 @@ impl Courier {
         let batch_max = address.definition.batch_max.unwrap_or(checked.batch_max).max(1);
         let selector = Selector::new(&address.definition.select, attributes)?;
         let waiting = table::waiting_count(link, &row.name, AHEAD_MAX).await?;
-        Ok(Track {
-            seen: row.next_index.0,
-            address: Arc::new(address),
-            selector: Arc::new(selector),
-            batch_max,
-            queue: VecDeque::new(),
-            flying: HashSet::new(),
-            in_the_air: 0,
-            failed: 0,
-            window: WINDOW_FIRST,
-            trips: u32::try_from(row.course.failures / 5).unwrap_or(0).min(6),
-            complete: false,
-            due_at: None,
-            waiting,
-            row,
-        })
+        Ok(Track::new(row, address, selector, batch_max, waiting))
     }
 
     /// Drops what is in memory: it may differ from what was committed.
@@ -644,44 +515,4 @@ async fn release_all(engine: &Engine) -> Result<(), Error> {
             Box::pin(async move { Ok::<(), Error>(destination::release_all(tx).await?) })
         })
         .await
-}
-
-/// Reads deliveries that are due into the queue.
-async fn fill(engine: &Engine, track: &mut Track, now: Timestamp) -> Result<(), Error> {
-    let mut link = engine.link().await?;
-    let most = READ_MAX + track.flying.len();
-    let in_order = track.address.definition.ordered;
-    let probe = track.row.course.open_until.is_some();
-    let rows = match (in_order, probe) {
-        (true, _) => table::oldest(&mut link, &track.row.name, most).await?,
-        // What waits longest for its turn: one delivery that is never taken must not be every
-        // probe.
-        (false, true) => table::waiting(&mut link, &track.row.name, Timestamp::LAST, most).await?,
-        (false, false) => table::waiting(&mut link, &track.row.name, now, most).await?,
-    };
-    let all = rows.len() < most;
-    let flying = &track.flying;
-    let mut later = None;
-    for row in rows.into_iter().filter(|row| !flying.contains(&row.id)) {
-        // In order, what is not due yet holds up what follows; a probe is not asked to wait.
-        if in_order && !probe && row.next_at > now {
-            later = Some(row.next_at);
-            break;
-        }
-        track.queue.push_back(Item { row, events: None });
-        if probe {
-            break;
-        }
-    }
-    track.complete = all && !probe;
-    if track.queue.is_empty() {
-        track.complete = true;
-        track.due_at = match later {
-            Some(later) => Some(later),
-            None => table::next_due(&mut link, &track.row.name).await?.filter(|due| *due > now),
-        };
-    } else if all && !probe {
-        track.due_at = table::next_later(&mut link, &track.row.name, now).await?;
-    }
-    Ok(())
 }

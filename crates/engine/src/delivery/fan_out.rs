@@ -14,9 +14,10 @@ use chancery_store::log::{self, Sealed};
 use chancery_store::table::delivery::{self as table, Delivery};
 use chancery_store::table::destination;
 
-use super::courier::{AHEAD_MAX, Courier, Item, QUEUE_MAX};
+use super::courier::{AHEAD_MAX, Courier, QUEUE_MAX};
 use super::definition::Runner;
 use super::flight::Readable;
+use super::served::Item;
 use crate::reaction::happening::{Subject, certificate_of};
 use crate::{Engine, Error};
 

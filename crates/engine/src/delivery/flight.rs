@@ -14,7 +14,8 @@ use chancery_store::log::{self, Sealed};
 use futures::FutureExt as _;
 use serde_json::Value;
 
-use super::courier::{Done, Item};
+use super::courier::Done;
+use super::served::Item;
 use super::{Address, Content, Delivery, Parcel, SendError, Sender, Sent, carried};
 use crate::{Engine, Error};
 

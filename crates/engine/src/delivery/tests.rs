@@ -30,6 +30,8 @@ struct Receiver {
     gone: AtomicBool,
     /// It refuses the event with this log index.
     refuses: Mutex<Option<u64>>,
+    /// It refuses the event with this log index, and takes the others of a batch.
+    refuses_of_batch: Mutex<Option<u64>>,
     /// Where an attempt stops: 1 before it takes effect, 2 before it is answered; and whether one
     /// has come there.
     gate: AtomicUsize,
@@ -96,13 +98,23 @@ impl Sender for Fake {
                 let gone = SendError { gone: true, ..SendError::new("gone", "410") };
                 return Sent { status: Some(410), ..Sent::failed(json!({}), gone) };
             }
+            let mut refused_events = Vec::new();
             match &parcel.content {
                 Content::Events(events) => {
-                    let indexes: Vec<u64> = events.iter().map(|one| one.index().0).collect();
+                    let mut indexes: Vec<u64> = events.iter().map(|one| one.index().0).collect();
                     let refused = *receiver.refuses.lock().unwrap();
                     if refused.is_some_and(|index| indexes.contains(&index)) {
                         let error = SendError::new("status", "400");
                         return Sent { status: Some(400), ..Sent::failed(json!({}), error) };
+                    }
+                    let part = *receiver.refuses_of_batch.lock().unwrap();
+                    let place = indexes.iter().position(|index| Some(*index) == part);
+                    if let Some(place) = place.filter(|_| indexes.len() > 1) {
+                        indexes.remove(place);
+                        refused_events.push((place, "not this one".to_owned()));
+                    } else if place.is_some() {
+                        let error = SendError::new("record_refused", "not this one");
+                        return Sent { status: Some(200), ..Sent::failed(json!({}), error) };
                     }
                     let id = parcel.id.to_string();
                     if receiver.effects.lock().unwrap().insert(id, indexes.clone()).is_none() {
@@ -125,7 +137,7 @@ impl Sender for Fake {
                 receiver.lose_answers.store(left - 1, Ordering::SeqCst);
                 return Sent::failed(json!({}), SendError::new("timeout", "no answer"));
             }
-            Sent { status: Some(200), ..Sent::default() }
+            Sent { status: Some(200), refused_events, ..Sent::default() }
         })
     }
 

@@ -129,8 +129,9 @@ async fn streams(plan: &Plan, report: &mut Report) -> Result<()> {
     let posts = plain::posts(&plan.dir("plain-posts")?, receiver.address, bodies, &model).await?;
     let plain_spent = super::start::processor_seconds() - before;
     let bodies = entries.chunks(BATCH).map(<[Vec<u8>]>::concat).collect();
-    let batched = plain::posts(&plan.dir("plain-batches")?, receiver.address, bodies, &model);
-    let batched = batched.await? * super::real(BATCH as u64);
+    let beside = plan.dir("plain-batches")?;
+    let batched = plain::posts(&beside, receiver.address, bodies, &model).await?;
+    let batched = batched * super::real(BATCH as u64);
     let lines = plain::lines(&plan.dir("plain-lines")?.join("plain.ndjson"), &entries, BATCH)?;
     let each = |seconds: f64| seconds * 1e6 / super::real(singles);
     report.add([

@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use axum::response::Response;
 use chancery_engine::Permission;
+use chancery_engine::view::LISTS;
 use chancery_event::id::ViewId;
 use maud::{Markup, html};
 
@@ -19,13 +20,11 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(POST, "/views/{id}/delete", access, delete);
 }
 
-/// The lists that have views.
-const LISTS: &[&str] = &["events", "certificates", "alerts", "jobs", "deliveries", "evaluations"];
-
 /// The page of a list.
 fn page_of(list: &str) -> String {
     match list {
         "evaluations" => "/automation/history".to_owned(),
+        "notices" => "/notifications/notices".to_owned(),
         list => format!("/{list}"),
     }
 }

@@ -150,3 +150,44 @@ async fn a_node_that_lost_its_lease_books_nothing() {
     assert_eq!(world.one("soc").await.row, before.row, "the late receipt is not kept");
     assert_eq!(world.receiver.indexes(), world.selected().await);
 }
+
+chancery_throwaway::on_each_backend!(the_commit_of_a_turn_or_of_lag_that_fails_is_made_good);
+
+async fn the_commit_of_a_turn_or_of_lag_that_fails_is_made_good() {
+    use chancery_store::Fault;
+    for name in ["delivery.batch", "delivery.lag"] {
+        for fault in [Fault::NotPersisted, Fault::Persisted] {
+            let world = World::new().await;
+            let mut body = groups();
+            if name == "delivery.batch" {
+                body["runner"] = json!("periodic");
+                body["every_hours"] = json!(1);
+            }
+            world.forwarder("soc", body).await;
+            world.event(1).await;
+            world.receiver.down.store(name == "delivery.lag", Ordering::SeqCst);
+            world.engine().0.store.inject(name, fault);
+            let mut courier = world.courier();
+            let mut failed = 0;
+            for _ in 0..20 {
+                world.clock.advance(HOUR / 4);
+                let round = courier.round().await.is_err();
+                if round || courier.land().await.is_err() {
+                    courier = world.courier();
+                    failed += 1;
+                }
+            }
+            assert_eq!(failed, 1, "{name} {fault:?} was met");
+            if name == "delivery.lag" {
+                assert_eq!(world.count(EventType::ForwarderLagging).await, 1, "{fault:?}");
+                world.receiver.down.store(false, Ordering::SeqCst);
+                for _ in 0..20 {
+                    world.clock.advance(HOUR / 4);
+                    settle(&mut courier).await;
+                }
+            }
+            assert_eq!(world.receiver.indexes(), world.selected().await, "{name} {fault:?}");
+            assert_eq!(world.one("soc").await.backlog.waiting, 0, "{name} {fault:?}");
+        }
+    }
+}

@@ -218,3 +218,51 @@ async fn a_receiver_that_is_gone_is_not_called_again() {
     assert_eq!(view.row.disabled_because.as_deref(), Some("gone"));
     assert_eq!((view.backlog.waiting, world.receiver.calls.load(Ordering::SeqCst)), (1, 1));
 }
+
+chancery_throwaway::on_each_backend!(an_event_that_is_refused_of_a_batch_is_tried_again_alone);
+
+async fn an_event_that_is_refused_of_a_batch_is_tried_again_alone() {
+    for ordered in [false, true] {
+        let world = World::new().await;
+        let mut body = groups();
+        body["batch_max"] = json!(10);
+        body["ordered"] = json!(ordered);
+        world.forwarder("soc", body).await;
+        for number in 0..4 {
+            world.event(number).await;
+        }
+        let selected = world.selected().await;
+        *world.receiver.refuses_of_batch.lock().unwrap() = Some(selected[2]);
+        let mut courier = world.courier();
+        settle(&mut courier).await;
+        if ordered {
+            let view = world.one("soc").await;
+            assert_eq!((view.backlog.waiting, view.row.course.failures), (1, 1), "all of it");
+            continue;
+        }
+        let taken = [selected[0], selected[1], selected[3]];
+        assert_eq!(world.receiver.indexes(), taken);
+        let view = world.one("soc").await;
+        assert_eq!((view.backlog.waiting, view.row.course.failures), (1, 0), "it works");
+        // Three days later it is given up, and nothing that was taken was sent again.
+        for _ in 0..100 {
+            world.clock.advance(HOUR);
+            settle(&mut courier).await;
+        }
+        assert_eq!(world.receiver.indexes(), taken);
+        let view = world.one("soc").await;
+        assert_eq!((view.backlog.waiting, view.backlog.dead), (0, 1));
+        let query = DeliveryQuery { state: Some("dead".to_owned()), ..DeliveryQuery::default() };
+        let dead = world.engine().deliveries(&world.context, query, 10).await.unwrap();
+        assert_eq!((dead[0].events, dead[0].first_index), (1, Some(selected[2])));
+        assert_eq!(dead[0].error.as_deref(), Some("not this one"));
+        // Recovered once the receiver takes it.
+        *world.receiver.refuses_of_batch.lock().unwrap() = None;
+        let since = Timestamp::from_micros(0);
+        let (engine, class) = (world.engine(), Class::Forwarder);
+        engine.recover_deliveries(&world.context, class, "soc", since).await.unwrap();
+        world.clock.advance(HOUR);
+        settle(&mut courier).await;
+        assert_eq!(world.receiver.indexes(), selected);
+    }
+}
