@@ -215,7 +215,7 @@ async fn create_forwarder(
 /// What a selection would have got.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct PreviewWish {
+struct SelectionWish {
     /// The body of a forwarder, saved or not; only what it selects counts.
     #[schema(value_type = Object)]
     body: Value,
@@ -223,7 +223,7 @@ struct PreviewWish {
 
 /// How much a selection would have got of the last week.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Preview {
+struct SelectionMatches {
     /// Events of the last 24 hours.
     last_24_hours: u64,
     /// Events of the last 7 days.
@@ -235,12 +235,12 @@ struct Preview {
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
     /// The newest that match.
-    samples: Vec<Sample>,
+    samples: Vec<SelectedEvent>,
 }
 
 /// An event that a selection would have got.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Sample {
+struct SelectedEvent {
     /// Its identifier.
     id: String,
     /// Its type.
@@ -257,24 +257,24 @@ struct Sample {
 /// Asks the selection of a body about the events of the last 24 hours and 7 days. Nothing is saved
 /// and nothing is sent.
 #[utoipa::path(post, path = "/api/v1/deliveries/preview", tag = "deliveries",
-    request_body = PreviewWish,
-    responses((status = 200, description = "How many, and the newest of them", body = Preview)))]
+    request_body = SelectionWish,
+    responses((status = 200, description = "How many, and the newest of them", body = SelectionMatches)))]
 async fn preview_forwarder(
     State(engine): State<Engine>,
     caller: Caller,
-    Json(wish): Json<PreviewWish>,
-) -> Result<Json<Preview>, Problem> {
+    Json(wish): Json<SelectionWish>,
+) -> Result<Json<SelectionMatches>, Problem> {
     let found = engine.preview_forwarder(caller.context(), &wish.body).await?;
     let samples = found.samples.iter().map(|sealed| {
         let event = sealed.event();
-        Sample {
+        SelectedEvent {
             id: event.id.to_string(),
             r#type: event.type_name.to_string(),
             time: event.time,
             sentence: sentence(event),
         }
     });
-    Ok(Json(Preview {
+    Ok(Json(SelectionMatches {
         last_24_hours: found.last_day,
         last_7_days: found.last_week,
         is_complete: found.is_complete,

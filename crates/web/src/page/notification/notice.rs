@@ -8,9 +8,9 @@ use maud::{Markup, html};
 
 use super::places;
 use crate::edge::{Access, Problem, Routes};
-use crate::page::{GET, saved_view};
 use crate::page::listing::toggles;
 use crate::page::shell::Shell;
+use crate::page::{GET, saved_view};
 use crate::ui::{self, ChoiceOption, Column, Crumb, Field, Icon, Nav, Row, Table, Tone};
 
 const PAGE: usize = 50;
