@@ -18,7 +18,8 @@ use rusty_s3::{Bucket, Credentials, S3Action as _, UrlStyle};
 
 use crate::settings::Settings;
 use crate::wire::address::Target;
-use crate::wire::http::{Call, Client};
+use crate::wire::http::{ANSWER, Call, Client};
+use crate::wire::limits::Limits;
 use crate::wire::tls;
 
 /// How long a signed address can be used.
@@ -127,6 +128,7 @@ impl S3 {
                 tls: inner.tls.clone(),
                 secret_headers: Vec::new(),
                 path_is_secret: true,
+                limits: Limits::of(ANSWER),
             };
             match inner.client.fetch(call, OBJECT_MAX).await {
                 Ok((status, bytes)) if !status.is_server_error() => return Ok((status, bytes)),

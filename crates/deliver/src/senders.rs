@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use crate::sender::{email, file, nats, servicenow, slack, syslog, teams, webhook};
 use crate::wire::address::Target;
-use crate::wire::http::{Call, Client};
+use crate::wire::http::{ANSWER, Call, Client};
+use crate::wire::limits::Limits;
 use crate::wire::tls;
 
 /// All senders over one network.
@@ -142,6 +143,7 @@ impl Sender for Senders {
                 body: Vec::new(),
                 tls: tls::with_roots("poll/ca", fetch.ca.as_deref()).map_err(wrong)?,
                 path_is_secret: false,
+                limits: Limits::of(ANSWER),
             };
             inner.client.fetch_page(call, fetch.body_max).await
         })

@@ -2,5 +2,6 @@
 
 pub(crate) mod address;
 pub(crate) mod http;
+pub(crate) mod limits;
 pub(crate) mod line;
 pub(crate) mod tls;

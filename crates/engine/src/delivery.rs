@@ -20,17 +20,21 @@ pub(crate) mod courier;
 mod definition;
 mod fan_out;
 mod flight;
+mod parts;
 mod prepare;
+mod preview;
 mod query;
 mod receipt;
 mod search;
 mod second_path;
 mod secrets;
 mod selection;
+mod served;
 mod track;
 mod trial;
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
 
 use chancery_event::id::DeliveryId;
 use chancery_event::{Severity, Timestamp};
@@ -54,6 +58,7 @@ pub(crate) use change::ready;
 pub use change::{DestinationEdit, Generated, Saved};
 pub(crate) use definition::check_path;
 pub use definition::{Definition, Locations, Runner, Selection};
+pub use preview::Matches;
 pub use query::{Backlog, DestinationView};
 pub use secrets::Secrets;
 
@@ -152,6 +157,29 @@ pub struct Parcel {
     pub public_url: String,
 }
 
+/// What a sender makes of a destination once, and not again for each attempt.
+#[derive(Default)]
+pub struct Made(OnceLock<Arc<dyn Any + Send + Sync>>);
+
+impl Made {
+    /// What was made before, or what `make` makes now.
+    ///
+    /// # Errors
+    /// Those of `make`; it is asked again the next time.
+    pub fn or_make<T, E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, E>
+    where
+        T: Any + Send + Sync,
+    {
+        if let Some(made) = self.0.get().cloned().and_then(|made| made.downcast().ok()) {
+            return Ok(made);
+        }
+        let made = Arc::new(make()?);
+        // Somebody else may have been faster: theirs is as good.
+        let _ = self.0.set(made.clone());
+        Ok(made)
+    }
+}
+
 /// A destination as it is handed to a sender.
 pub struct Address {
     /// Its name.
@@ -162,6 +190,8 @@ pub struct Address {
     pub definition: Definition,
     /// Its secrets.
     pub secrets: Secrets,
+    /// What its sender made of it.
+    pub made: Made,
 }
 
 /// Why an attempt failed.
@@ -205,6 +235,8 @@ pub struct Sent {
     pub response: Value,
     /// Addresses that were refused for good while others were taken, and what was said.
     pub refused: Vec<(String, String)>,
+    /// Events that were refused while others were taken: their places among those sent, and why.
+    pub refused_events: Vec<(usize, String)>,
 }
 
 impl Sent {

@@ -20,7 +20,7 @@ use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
 /// The lists that have views.
-pub const LISTS: [&str; 9] = [
+pub const LISTS: [&str; 12] = [
     "events",
     "certificates",
     "jobs",
@@ -30,6 +30,9 @@ pub const LISTS: [&str; 9] = [
     "review",
     "accounts",
     "tokens",
+    "forwarders",
+    "channels",
+    "notices",
 ];
 /// Longest query, in bytes.
 pub const QUERY_LENGTH_MAX: usize = 8_192;

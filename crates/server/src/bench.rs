@@ -5,6 +5,7 @@
 //! does nothing else. Nothing of this touches a real data directory.
 
 mod certificates;
+mod deliveries;
 mod http;
 mod inventory;
 mod report;
@@ -130,6 +131,9 @@ async fn measure(arguments: &BenchArguments, json: bool) -> Result<()> {
     }
     if wanted(Part::Http) {
         http::measure(&plan, &mut report).await?;
+    }
+    if wanted(Part::Deliveries) {
+        deliveries::measure(&plan, &mut report).await?;
     }
     if wanted(Part::Search) || wanted(Part::Start) {
         if arguments.growth || !wanted(Part::Writing) {

@@ -19,6 +19,7 @@ use crate::filter_sql::Dialect;
 use crate::log::Sealed;
 use crate::sheet::Sheets;
 use crate::table::certificate::{self, Certificate, Name, NewCertificate};
+use crate::table::delivery::{self, Attempt};
 use crate::{DatabaseUrl, Error, Settings, SqlValue, Tx, backend, log};
 
 /// Bytes of a personal part with a name, an address and a program.
@@ -124,6 +125,16 @@ impl Plain {
             batch.push(NewCertificate { row, der, names, issuers_known: 1 });
         }
         certificate::insert_all(&mut self.tx, &batch).await?;
+        self.commit().await
+    }
+
+    /// Inserts attempts at deliveries, in one durable commit.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn insert_attempts(&mut self, rows: &[Attempt]) -> Result<(), Error> {
+        self.begin().await?;
+        delivery::add_attempts(&mut self.tx, rows).await?;
         self.commit().await
     }
 

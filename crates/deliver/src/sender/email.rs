@@ -28,11 +28,12 @@ use super::webhook::broken;
 use super::{cut, notices};
 use crate::settings::Settings;
 use crate::wire::address::Target;
-use crate::wire::http::refused as door;
+use crate::wire::limits::Limits;
 use crate::wire::line::Lines;
 use crate::wire::tls;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// For each answer, in seconds, where nothing is said.
+const PATIENCE: i64 = 30;
 
 struct Read {
     target: Target,
@@ -41,6 +42,7 @@ struct Read {
     to: Vec<String>,
     login: Option<(String, String)>,
     tls: Arc<rustls::ClientConfig>,
+    limits: Limits,
 }
 
 /// Whether a text can be a mail address (RFC 5321 §4.1.2, without quoting).
@@ -83,8 +85,9 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
         }
     };
     let tls = tls::config(&settings, secrets)?;
+    let limits = Limits::read(&settings, PATIENCE)?;
     settings.finish()?;
-    Ok(Read { target, security, from, to, login, tls })
+    Ok(Read { target, security, from, to, login, tls, limits })
 }
 
 pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checked, Error> {
@@ -121,7 +124,7 @@ pub(crate) async fn send(network: &Network, address: &Address, parcel: &Parcel) 
         Ok(answer) => {
             let answer: String = answer.chars().take(200).collect();
             let response = json!({ "answer": answer, "refused": refused.len() });
-            Sent { status: Some(250), request, response, refused, failure: None }
+            Sent { status: Some(250), request, response, refused, ..Sent::default() }
         }
         Err((status, error)) => Sent { status, refused, ..Sent::failed(request, error) },
     }
@@ -163,8 +166,8 @@ async fn deliver(
     parcel: &Parcel,
     refused: &mut Vec<(String, String)>,
 ) -> Result<String, Refusal> {
-    let (host, port) = (&read.target.host, read.target.port);
-    let stream = network.connect(host, port).await.map_err(|e| broken_off(door(e)))?;
+    let (host, limits) = (&read.target.host, read.limits);
+    let stream = limits.connect(network, &read.target).await.map_err(broken_off)?;
     // RFC 5321 §4.1.1.1: a name that can be resolved, or else the address in brackets.
     let name = name.unwrap_or_else(|| match stream.local_addr().map(|address| address.ip()) {
         Ok(std::net::IpAddr::V6(address)) => format!("[IPv6:{address}]"),
@@ -173,18 +176,18 @@ async fn deliver(
     });
     let mut lines = match read.security {
         "tls" => {
-            let stream = tls::wrap(stream, host, read.tls.clone()).await.map_err(broken_off)?;
-            let mut lines = Lines::new(stream, PATIENCE);
+            let shaken = tls::wrap(stream, host, read.tls.clone(), limits.connect).await;
+            let mut lines = Lines::new(shaken.map_err(broken_off)?, limits.answer);
             expect(&mut lines, "the greeting", 220).await?;
             lines
         }
         "starttls" => {
-            let stream = start_tls(stream, &name).await?;
-            let stream = tls::wrap(stream, host, read.tls.clone()).await.map_err(broken_off)?;
-            Lines::new(stream, PATIENCE)
+            let stream = start_tls(stream, &name, limits.answer).await?;
+            let shaken = tls::wrap(stream, host, read.tls.clone(), limits.connect).await;
+            Lines::new(shaken.map_err(broken_off)?, limits.answer)
         }
         _ => {
-            let mut lines = Lines::new(stream, PATIENCE);
+            let mut lines = Lines::new(stream, limits.answer);
             expect(&mut lines, "the greeting", 220).await?;
             lines
         }
@@ -267,6 +270,7 @@ async fn log_in(
 async fn start_tls(
     stream: tokio::net::TcpStream,
     name: &str,
+    limit: Duration,
 ) -> Result<tokio::net::TcpStream, Refusal> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = stream;
@@ -304,7 +308,7 @@ async fn start_tls(
         answer(&format!("EHLO {name}\r\n"), "250").await?;
         answer("STARTTLS\r\n", "220").await
     };
-    match tokio::time::timeout(PATIENCE, talk).await {
+    match tokio::time::timeout(limit, talk).await {
         Ok(Ok(())) => Ok(stream),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(broken_off(SendError::new("timeout", "the server does not answer"))),

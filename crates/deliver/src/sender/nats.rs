@@ -13,7 +13,7 @@
 //! would open connections by itself.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use chancery_engine::Error;
 use chancery_engine::delivery::{
@@ -27,11 +27,12 @@ use super::webhook::{broken, not_in_clear};
 use crate::body::{dialect, encrypted, message_json, shown, unusable};
 use crate::settings::Settings;
 use crate::wire::address::Target;
-use crate::wire::http::refused;
+use crate::wire::limits::Limits;
 use crate::wire::line::Lines;
 use crate::wire::tls;
 
-const PATIENCE: Duration = Duration::from_secs(15);
+/// For each answer, in seconds, where nothing is said.
+const PATIENCE: i64 = 15;
 
 struct Read {
     target: Target,
@@ -39,6 +40,7 @@ struct Read {
     stream: Option<String>,
     tls: Option<Arc<rustls::ClientConfig>>,
     login: Value,
+    limits: Limits,
 }
 
 fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
@@ -68,8 +70,9 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
     if tls.is_none() && login != json!({}) {
         not_in_clear("settings/tls", &target, true)?;
     }
+    let limits = Limits::read(&settings, PATIENCE)?;
     settings.finish()?;
-    Ok(Read { target, subject, stream, tls, login })
+    Ok(Read { target, subject, stream, tls, login, limits })
 }
 
 pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checked, Error> {
@@ -170,7 +173,8 @@ async fn publish(
 
 /// Connects and introduces itself.
 async fn greet(network: &Network, read: &Read) -> Result<Lines, SendError> {
-    let stream = network.connect(&read.target.host, read.target.port).await.map_err(refused)?;
+    let (started, patience) = (Instant::now(), read.limits.answer);
+    let stream = read.limits.connect(network, &read.target).await?;
     let mut lines;
     if let Some(config) = &read.tls {
         // The server speaks first, in clear; then both go on in TLS.
@@ -187,15 +191,16 @@ async fn greet(network: &Network, read: &Read) -> Result<Lines, SendError> {
             }
             Ok::<_, std::io::Error>(stream)
         };
-        let stream = match tokio::time::timeout(PATIENCE, greeting).await {
+        let stream = match tokio::time::timeout(patience, greeting).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(SendError::new("connection", error.to_string())),
             Err(_) => return Err(SendError::new("timeout", "the server does not greet")),
         };
-        let stream = tls::wrap(stream, &read.target.host, config.clone()).await?;
-        lines = Lines::new(stream, PATIENCE);
+        let left = read.limits.connect.saturating_sub(started.elapsed());
+        let stream = tls::wrap(stream, &read.target.host, config.clone(), left).await?;
+        lines = Lines::new(stream, patience);
     } else {
-        lines = Lines::new(stream, PATIENCE);
+        lines = Lines::new(stream, patience);
         let greeting = lines.line().await?;
         let info = greeting.strip_prefix("INFO ").ok_or_else(strange)?;
         let info: Value = serde_json::from_str(info).map_err(|_| strange())?;

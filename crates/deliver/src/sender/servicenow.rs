@@ -1,17 +1,22 @@
-//! ServiceNow: the event management's ingestion (`em_event`), a record in a table, or the endpoint
-//! of the Akeyless application.
+//! ServiceNow: the event management's ingestion (`em_event`), a record in a table or in an import
+//! set, or the endpoint of the Akeyless application.
 //!
 //! | setting | |
 //! |---|---|
 //! | `url` | the instance, such as `https://example.service-now.com` |
-//! | `mode` | `em_event`, `table` or `akeyless` |
-//! | `table` | its name; `incident` |
+//! | `mode` | `em_event`, `table`, `import` or `akeyless` |
+//! | `table` | its name, or that of the import set's; `incident` |
 //! | `username` | with the secret `password`; or the secret `token` (bearer) |
+//!
+//! An answer of success says of each record what became of it. Those that it says were not taken
+//! count as failures of their own; the others are delivered.
 
 use std::sync::Arc;
 
 use chancery_engine::Error;
-use chancery_engine::delivery::{Address, Checked, Content, Definition, Parcel, Secrets, Sent};
+use chancery_engine::delivery::{
+    Address, Checked, Content, Definition, Parcel, Secrets, SendError, Sent,
+};
 use chancery_event::Event;
 use chancery_event::dialect::Dialect;
 use serde_json::{Value, json};
@@ -21,7 +26,8 @@ use super::{cut, notices};
 use crate::body::shown;
 use crate::settings::Settings;
 use crate::wire::address::Target;
-use crate::wire::http::{Call, Client};
+use crate::wire::http::{ANSWER, Call, Client};
+use crate::wire::limits::Limits;
 use crate::wire::tls;
 
 struct Read {
@@ -30,13 +36,14 @@ struct Read {
     table: String,
     authorization: Option<String>,
     tls: Arc<rustls::ClientConfig>,
+    limits: Limits,
 }
 
 fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
     let settings = Settings::new(&definition.settings);
     let url = settings.needed("url", "the address of the instance")?;
     let mut target = Target::http("settings/url", url)?;
-    let mode = settings.word("mode", &["em_event", "table", "akeyless"])?;
+    let mode = settings.word("mode", &["em_event", "table", "import", "akeyless"])?;
     let table = settings.text("table")?.unwrap_or("incident").to_owned();
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if table.is_empty() || table.len() > 80 || !table.chars().all(good) {
@@ -45,14 +52,16 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
     let authorization = authorization(&settings, secrets)?;
     not_in_clear("settings/url", &target, authorization.is_some())?;
     let tls = tls::config(&settings, secrets)?;
+    let limits = Limits::read(&settings, ANSWER)?;
     settings.finish()?;
     let base = target.path.trim_end_matches('/').to_owned();
     target.path = match mode {
         "em_event" => format!("{base}/api/global/em/jsonv2"),
         "table" => format!("{base}/api/now/table/{table}"),
+        "import" => format!("{base}/api/now/import/{table}"),
         _ => format!("{base}/akeyless-events/"),
     };
-    Ok(Read { target, mode, table, authorization, tls })
+    Ok(Read { target, mode, table, authorization, tls, limits })
 }
 
 pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checked, Error> {
@@ -62,7 +71,8 @@ pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checke
         return Err(Error::invalid("settings/username", message));
     }
     let batch_max = if read.mode == "em_event" { 100 } else { 1 };
-    if read.mode == "table" && definition.batch_max.is_some_and(|max| max > 1) {
+    let one_by_one = matches!(read.mode, "table" | "import");
+    if one_by_one && definition.batch_max.is_some_and(|max| max > 1) {
         return Err(Error::invalid("batch_max", "a record holds one event"));
     }
     let endpoint = format!("{}{}", read.target.origin(), read.target.path);
@@ -77,7 +87,7 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
     };
     let body = match read.mode {
         "em_event" => json!({ "records": records(parcel) }).to_string().into_bytes(),
-        "table" => record(parcel, &read.table).to_string().into_bytes(),
+        "table" | "import" => record(parcel, &read.table).to_string().into_bytes(),
         _ => Dialect::Akeyless.render_batch(&shown(&parcel.content)).bytes,
     };
     let headers = vec![
@@ -94,8 +104,71 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
         tls: read.tls,
         secret_headers: authorization.into_iter().collect(),
         path_is_secret: false,
+        limits: read.limits,
     };
-    client.send(call).await
+    let (mut sent, said) = client.exchange(call).await;
+    if sent.failure.is_none() {
+        let count = match &parcel.content {
+            Content::Events(events) => events.len(),
+            Content::Message(_) => 1,
+        };
+        judge(&mut sent, refused(&said), count);
+    }
+    sent
+}
+
+/// What an answer says about records that were not taken: their places, and why; or `None` in the
+/// place of one that is not said.
+///
+/// Ingestion and JSONv2 answer `records`, each with `__status` and, unless it is `success`,
+/// `__error`; import sets answer `result`, each with `status`. A lone `error` is about everything.
+fn refused(body: &[u8]) -> Vec<(Option<usize>, &'static str)> {
+    let Ok(said) = serde_json::from_slice::<Value>(body) else { return Vec::new() };
+    if ["error", "__error", "_error"].iter().any(|name| is_said(&said[*name])) {
+        return vec![(None, "the whole request")];
+    }
+    let failed = |one: &Value| {
+        let word = one["__status"].as_str().or(one["status"].as_str()).unwrap_or_default();
+        let word = word.to_ascii_lowercase();
+        // What is said in words is not repeated: it may hold what was sent.
+        match word.as_str() {
+            "failure" | "failed" => Some("failure"),
+            "error" => Some("error"),
+            _ if ["__error", "error", "error_message"].iter().any(|name| is_said(&one[*name])) => {
+                Some("error")
+            }
+            _ => None,
+        }
+    };
+    let list = [&said["records"], &said["result"]].into_iter().find_map(Value::as_array);
+    match (list, &said["result"]) {
+        (Some(list), _) => {
+            let each = list.iter().enumerate();
+            each.filter_map(|(place, one)| Some((Some(place), failed(one)?))).collect()
+        }
+        // A lone record of a table has members of its own, which say nothing about the request.
+        (None, one) if one["__status"].is_string() => {
+            failed(one).map(|word| (None, word)).into_iter().collect()
+        }
+        (None, _) => Vec::new(),
+    }
+}
+
+fn is_said(value: &Value) -> bool {
+    !matches!(value, Value::Null | Value::Bool(false)) && value != "" && *value != json!({})
+}
+
+/// Books what was refused of `count` records that were sent.
+fn judge(sent: &mut Sent, refused: Vec<(Option<usize>, &'static str)>, count: usize) {
+    let Some((_, word)) = refused.first().copied() else { return };
+    let of_some = refused.iter().all(|(place, _)| place.is_some_and(|place| place < count));
+    let message = |word: &str| format!("ServiceNow took the request and not the record: {word}");
+    if of_some && refused.len() < count {
+        let each = refused.into_iter();
+        sent.refused_events = each.filter_map(|(at, word)| Some((at?, message(word)))).collect();
+    } else {
+        sent.failure = Some(SendError::new("record_refused", message(word)));
+    }
 }
 
 /// 1 is the worst there, 5 the mildest.

@@ -10,7 +10,8 @@ use super::notices;
 use super::webhook::{broken, not_in_clear};
 use crate::settings::Settings;
 use crate::wire::address::Target;
-use crate::wire::http::{Call, Client};
+use crate::wire::http::{ANSWER, Call, Client};
+use crate::wire::limits::Limits;
 use crate::wire::tls;
 
 /// Events of one message at most.
@@ -20,7 +21,7 @@ pub(crate) const BATCH_MAX: usize = 10;
 pub(crate) fn read(
     definition: &Definition,
     secrets: &Secrets,
-) -> Result<(Target, Arc<rustls::ClientConfig>), Error> {
+) -> Result<(Target, Arc<rustls::ClientConfig>, Limits), Error> {
     let settings = Settings::new(&definition.settings);
     let url = secrets
         .find("url")
@@ -28,13 +29,14 @@ pub(crate) fn read(
     let target = Target::http("secrets/url", url)?;
     not_in_clear("secrets/url", &target, true)?;
     let tls = tls::config(&settings, secrets)?;
+    let limits = Limits::read(&settings, ANSWER)?;
     settings.finish()?;
-    Ok((target, tls))
+    Ok((target, tls, limits))
 }
 
 /// Checks a chat.
 pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checked, Error> {
-    let (target, _) = read(definition, secrets)?;
+    let (target, ..) = read(definition, secrets)?;
     if definition.dialect.as_deref().is_some_and(|dialect| !dialect.is_empty()) {
         return Err(Error::invalid("dialect", "people read it: it has no dialect"));
     }
@@ -52,7 +54,7 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
 
 /// Posts JSON to the secret address.
 pub(crate) async fn post(client: &Client, address: &Address, body: Value) -> Sent {
-    let (target, tls) = match read(&address.definition, &address.secrets) {
+    let (target, tls, limits) = match read(&address.definition, &address.secrets) {
         Ok(read) => read,
         Err(error) => return broken(&error),
     };
@@ -65,6 +67,7 @@ pub(crate) async fn post(client: &Client, address: &Address, body: Value) -> Sen
         tls,
         secret_headers: Vec::new(),
         path_is_secret: true,
+        limits,
     };
     client.send(call).await
 }

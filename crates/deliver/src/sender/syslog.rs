@@ -29,12 +29,13 @@ use crate::body::{dialect, shown};
 use crate::settings::Settings;
 use crate::wire::address::Target;
 use crate::wire::http::refused;
+use crate::wire::limits::Limits;
 use crate::wire::tls;
 
 /// Largest datagram that is sent: what every path carries without fragments.
 const DATAGRAM_MAX: usize = 1_232;
-/// For writing everything.
-const WRITE: Duration = Duration::from_secs(20);
+/// For writing everything, in seconds, where nothing is said.
+const WRITE: i64 = 20;
 /// For the receiver's close after ours.
 const CLOSE: Duration = Duration::from_millis(300);
 
@@ -43,6 +44,7 @@ struct Read {
     transport: &'static str,
     counting: bool,
     tls: Arc<rustls::ClientConfig>,
+    limits: Limits,
 }
 
 fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
@@ -53,8 +55,9 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
     let target = Target::plain("settings/address", text, port, transport == "tls")?;
     let counting = settings.word("framing", &["octet_counting", "newline"])? == "octet_counting";
     let tls = tls::config(&settings, secrets)?;
+    let limits = Limits::read(&settings, WRITE)?;
     settings.finish()?;
-    Ok(Read { target, transport, counting, tls })
+    Ok(Read { target, transport, counting, tls, limits })
 }
 
 pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checked, Error> {
@@ -104,15 +107,13 @@ pub(crate) async fn send(network: &Network, address: &Address, parcel: &Parcel) 
         match read.transport {
             "udp" => datagrams(network, &read.target, &lines).await,
             "tcp" => {
-                let (host, port) = (&read.target.host, read.target.port);
-                let stream = network.connect(host, port).await.map_err(refused)?;
-                stream_out(stream, &framed(&lines, read.counting)).await
+                let stream = read.limits.connect(network, &read.target).await?;
+                stream_out(stream, &framed(&lines, read.counting), read.limits.answer).await
             }
             _ => {
-                let (host, port) = (&read.target.host, read.target.port);
-                let stream = network.connect(host, port).await.map_err(refused)?;
-                let stream = tls::wrap(stream, host, read.tls.clone()).await?;
-                stream_out(stream, &framed(&lines, read.counting)).await
+                let (limits, tls) = (read.limits, read.tls.clone());
+                let stream = limits.connect_tls(network, &read.target, tls).await?;
+                stream_out(stream, &framed(&lines, read.counting), limits.answer).await
             }
         }
     };
@@ -139,13 +140,14 @@ fn framed(lines: &[String], counting: bool) -> Vec<u8> {
 async fn stream_out(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     bytes: &[u8],
+    limit: Duration,
 ) -> Result<(), SendError> {
     let writing = async {
         stream.write_all(bytes).await?;
         stream.flush().await?;
         stream.shutdown().await
     };
-    match tokio::time::timeout(WRITE, writing).await {
+    match tokio::time::timeout(limit, writing).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => return Err(SendError::new("connection", error.to_string())),
         Err(_) => return Err(SendError::new("timeout", "the receiver does not take what is sent")),

@@ -8,6 +8,7 @@
 //! | `headers` | more headers |
 //! | `username` | for basic authentication, with the secret `password` |
 //! | `ca`, `client_certificate` | see `wire/tls.rs` |
+//! | `connect_seconds`, `answer_seconds` | see `wire/limits.rs` |
 //!
 //! Secrets: `signing`, and `signing_previous` until `signing_previous_until`; `token` (bearer),
 //! `password`, `headers` (`Name: value`, one a line), `url`, `client_key`, `payload_key`.
@@ -29,7 +30,8 @@ use crate::body;
 use crate::settings::Settings;
 use crate::signature::{Key, Scheme, generate};
 use crate::wire::address::Target;
-use crate::wire::http::{Call, Client};
+use crate::wire::http::{ANSWER, Call, Client};
+use crate::wire::limits::Limits;
 use crate::wire::tls;
 
 /// Headers whose values are secrets.
@@ -60,6 +62,9 @@ struct Read {
     headers: Vec<(String, String)>,
     secret_headers: Vec<(String, String)>,
     tls: Arc<rustls::ClientConfig>,
+    limits: Limits,
+    /// The keys in force, and until when.
+    keys: Vec<(Key, Option<Timestamp>)>,
 }
 
 fn scheme(settings: &Settings<'_>) -> Result<Option<Scheme>, Error> {
@@ -187,8 +192,9 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
     let place = if hidden { "secrets/url" } else { "settings/url" };
     not_in_clear(place, &target, hidden || !secret_headers.is_empty())?;
     let tls = tls::config(&settings, secrets)?;
+    let limits = Limits::read(&settings, ANSWER)?;
     settings.finish()?;
-    Ok(Read { target, hidden, headers, secret_headers, tls })
+    Ok(Read { target, hidden, headers, secret_headers, tls, limits, keys: keys(secrets) })
 }
 
 pub(crate) fn check(definition: &Definition, secrets: &mut Secrets) -> Result<Checked, Error> {
@@ -222,22 +228,23 @@ pub(crate) fn check(definition: &Definition, secrets: &mut Secrets) -> Result<Ch
     Ok(Checked { hosts, endpoint, batch_max: 1 })
 }
 
-/// The signatures of a body, one for each secret in force.
-fn signatures(secrets: &Secrets, id: &str, now: Timestamp, body: &[u8]) -> Vec<String> {
-    let previous = secrets.find("signing_previous").filter(|_| {
-        let until = secrets.find("signing_previous_until").and_then(|text| text.parse().ok());
-        until.is_none_or(|until: Timestamp| now < until)
-    });
-    [secrets.find("signing"), previous]
-        .into_iter()
-        .flatten()
-        .filter_map(|secret| Key::read(secret).ok())
-        .map(|key| key.sign(id, now.micros().div_euclid(Timestamp::SECOND), body))
-        .collect()
+/// The keys that bodies are signed with, and until when.
+fn keys(secrets: &Secrets) -> Vec<(Key, Option<Timestamp>)> {
+    let until = secrets.find("signing_previous_until").and_then(|text| text.parse().ok());
+    let key = |name, until| Some((Key::read(secrets.find(name)?).ok()?, until));
+    [key("signing", None), key("signing_previous", until)].into_iter().flatten().collect()
+}
+
+/// The signatures of a body, one for each key in force.
+fn signatures(read: &Read, id: &str, now: Timestamp, body: &[u8]) -> Vec<String> {
+    let in_force = read.keys.iter().filter(|(_, until)| until.is_none_or(|until| now < until));
+    let seconds = now.micros().div_euclid(Timestamp::SECOND);
+    in_force.map(|(key, _)| key.sign(id, seconds, body)).collect()
 }
 
 pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) -> Sent {
-    let read = match read(&address.definition, &address.secrets) {
+    let made = address.made.or_make(|| read(&address.definition, &address.secrets));
+    let read = match made {
         Ok(read) => read,
         Err(error) => return broken(&error),
     };
@@ -247,8 +254,8 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
     };
     let id = parcel.id.to_string();
     let seconds = parcel.now.micros().div_euclid(Timestamp::SECOND);
-    let signatures = signatures(&address.secrets, &id, parcel.now, &body.bytes);
-    let mut headers = read.headers;
+    let signatures = signatures(&read, &id, parcel.now, &body.bytes);
+    let mut headers = read.headers.clone();
     headers.push(("content-type".to_owned(), body.media_type));
     headers.extend(body.headers);
     headers.push(("webhook-id".to_owned(), id));
@@ -258,13 +265,14 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
     }
     let call = Call {
         owner: (address.name.clone(), address.version),
-        target: read.target,
+        target: read.target.clone(),
         method: http::Method::POST,
         headers,
         body: body.bytes,
-        tls: read.tls,
-        secret_headers: read.secret_headers,
+        tls: read.tls.clone(),
+        secret_headers: read.secret_headers.clone(),
         path_is_secret: read.hidden,
+        limits: read.limits,
     };
     client.send(call).await
 }
@@ -281,7 +289,7 @@ pub(crate) async fn verify(
     if dialect != Dialect::OktaHook {
         return Ok(());
     }
-    let Read { target, headers, secret_headers, tls, hidden } =
+    let Read { target, headers, secret_headers, tls, hidden, limits, .. } =
         read(&address.definition, &address.secrets).map_err(wrong)?;
     let mut secret_headers = secret_headers;
     secret_headers.push(("x-okta-verification-challenge".to_owned(), challenge.clone()));
@@ -294,6 +302,7 @@ pub(crate) async fn verify(
         body: Vec::new(),
         tls,
         path_is_secret: hidden,
+        limits,
     };
     let page = client.fetch_page(call, CHALLENGE_MAX).await?;
     let answer: Option<Value> = serde_json::from_slice(&page.body).ok();

@@ -1,10 +1,10 @@
 //! HTTP/1.1 requests over connections that the engine's door opened.
 //!
-//! Limits: [`CONNECT`] for connection and handshake, [`ANSWER`] from the request to the head of the
-//! answer, [`BODY_MAX`] bytes of its body, which is read only so that the connection can be used
-//! again, and thrown away. A redirect is an answer like any other: it is never followed.
-//! Connections are kept for a while, each for its own destination and version alone, and judged
-//! anew when they are opened.
+//! Limits: those of the destination for connection and handshake and from the request to the head
+//! of the answer, [`BODY_MAX`] bytes of its body, which is read so that the connection can be used
+//! again or for what it says about each record, and never kept. A redirect is an answer like any
+//! other: it is never followed. Connections are kept for a while, each for its own destination and
+//! version alone, and judged anew when they are opened.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,10 +21,10 @@ use rustls::ClientConfig;
 use serde_json::{Map, Value, json};
 
 use super::address::Target;
-use super::tls;
+use super::limits::Limits;
 
-/// From the request to the head of the answer.
-const ANSWER: Duration = Duration::from_secs(20);
+/// From the request to the head of the answer, in seconds, where a destination says nothing.
+pub(crate) const ANSWER: i64 = 20;
 /// For what follows the head, of which nothing is needed.
 const DRAIN: Duration = Duration::from_secs(5);
 /// For a body that is wanted.
@@ -62,6 +62,7 @@ pub(crate) struct Call {
     pub(crate) tls: Arc<ClientConfig>,
     /// The path holds a secret.
     pub(crate) path_is_secret: bool,
+    pub(crate) limits: Limits,
 }
 
 impl Client {
@@ -75,8 +76,14 @@ impl Client {
 
     /// Sends a request once.
     pub(crate) async fn send(&self, call: Call) -> Sent {
+        self.exchange(call).await.0
+    }
+
+    /// Sends a request once; answers the body as well, up to its limit, for the sender to look at.
+    /// It is nobody's else.
+    pub(crate) async fn exchange(&self, call: Call) -> (Sent, Vec<u8>) {
         let request_head = shown_request(&call);
-        let failed = |error: SendError| Sent::failed(request_head.clone(), error);
+        let failed = |error: SendError| (Sent::failed(request_head.clone(), error), Vec::new());
         let request = match request(&call) {
             Ok(request) => request,
             Err(error) => return failed(error),
@@ -86,7 +93,8 @@ impl Client {
             Ok(connection) => connection,
             Err(error) => return failed(error),
         };
-        let asked = tokio::time::timeout(ANSWER, connection.send_request(request)).await;
+        let limit = call.limits.answer;
+        let asked = tokio::time::timeout(limit, connection.send_request(request)).await;
         let response = match asked {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
@@ -99,18 +107,19 @@ impl Client {
             }
         };
         let (head, body) = response.into_parts();
-        let whole = drained(body).await;
+        let (whole, bytes) = drained(body, limit.min(DRAIN)).await;
         if whole && connection.is_ready() {
             self.keep(key, connection);
         }
         let failure = failure(head.status, &head.headers);
-        Sent {
+        let sent = Sent {
             failure,
             status: Some(head.status.as_u16()),
             request: request_head,
             response: shown_response(head.status, &head.headers),
-            refused: Vec::new(),
-        }
+            ..Sent::default()
+        };
+        (sent, bytes)
     }
 
     /// Sends a request once and reads what comes back, up to `body_max` bytes.
@@ -127,7 +136,7 @@ impl Client {
         let broken = |error: hyper::Error| {
             SendError::new("connection", format!("{origin}: {}", chain(&error)))
         };
-        let asked = tokio::time::timeout(ANSWER, connection.send_request(request));
+        let asked = tokio::time::timeout(call.limits.answer, connection.send_request(request));
         let (head, mut body) = asked.await.map_err(late)?.map_err(broken)?.into_parts();
         let mut bytes = Vec::new();
         let reading = async {
@@ -164,11 +173,12 @@ impl Client {
         let broken = |error: &hyper::Error| {
             SendError::new("connection", format!("{origin}: {}", chain(error)))
         };
-        let asked = tokio::time::timeout(ANSWER, connection.send_request(request)).await;
+        let patience = call.limits.answer;
+        let asked = tokio::time::timeout(patience, connection.send_request(request)).await;
         let response = asked.map_err(|_| late())?.map_err(|error| broken(&error))?;
         let (head, body) = response.into_parts();
         let whole = http_body_util::Limited::new(body, limit).collect();
-        let read = tokio::time::timeout(ANSWER, whole).await.map_err(|_| late())?;
+        let read = tokio::time::timeout(patience, whole).await.map_err(|_| late())?;
         let read = read.map_err(|error| SendError::new("body", format!("{origin}: {error}")))?;
         if connection.is_ready() {
             self.keep(key, connection);
@@ -192,14 +202,14 @@ impl Client {
             }
         }
         let target = &call.target;
-        let stream = self.network.connect(&target.host, target.port).await.map_err(refused)?;
         let broken = |error: hyper::Error| SendError::new("connection", error.to_string());
         if target.tls {
-            let stream = tls::wrap(stream, &target.host, call.tls.clone()).await?;
+            let stream = call.limits.connect_tls(&self.network, target, call.tls.clone()).await?;
             let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
             tokio::spawn(driver);
             Ok(sender)
         } else {
+            let stream = call.limits.connect(&self.network, target).await?;
             let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
             tokio::spawn(driver);
             Ok(sender)
@@ -260,20 +270,21 @@ fn request(call: &Call) -> Result<Request<Full<Bytes>>, SendError> {
     Ok(request)
 }
 
-/// Reads a body up to its limits and throws it away; whether it ended.
-async fn drained(mut body: hyper::body::Incoming) -> bool {
-    let mut read = 0;
+/// Reads a body up to its limits; whether it ended.
+async fn drained(mut body: hyper::body::Incoming, limit: Duration) -> (bool, Vec<u8>) {
+    let mut bytes = Vec::new();
     let reading = async {
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else { return false };
-            read += frame.data_ref().map_or(0, Bytes::len);
-            if read > BODY_MAX {
+            bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+            if bytes.len() > BODY_MAX {
                 return false;
             }
         }
         true
     };
-    tokio::time::timeout(DRAIN, reading).await.unwrap_or(false)
+    let whole = tokio::time::timeout(limit, reading).await.unwrap_or(false);
+    (whole, bytes)
 }
 
 /// `Retry-After` in seconds from now: a number of them, or a date (RFC 9110 section 10.2.3).

@@ -3,6 +3,7 @@
 //! There is no switch that turns the check off: who has a private authority gives its certificate.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use chancery_engine::Error;
 use chancery_engine::delivery::{Secrets, SendError};
@@ -91,17 +92,18 @@ fn certificates(field: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, 
     }
 }
 
-/// Shakes hands over an open connection.
+/// Shakes hands over an open connection, within `limit`.
 pub(crate) async fn wrap(
     stream: TcpStream,
     host: &str,
     config: Arc<ClientConfig>,
+    limit: Duration,
 ) -> Result<TlsStream<TcpStream>, SendError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(bare)
         .map_err(|_| SendError::new("tls", format!("{host} is no name that TLS can check")))?;
     let shaking = TlsConnector::from(config).connect(name, stream);
-    match tokio::time::timeout(std::time::Duration::from_secs(10), shaking).await {
+    match tokio::time::timeout(limit, shaking).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(SendError::new("tls", format!("TLS with {host}: {error}"))),
         Err(_) => Err(SendError::new("timeout", format!("{host} does not finish the handshake"))),

@@ -93,7 +93,13 @@ impl Engine {
             .map_err(|error| Error::Internal(format!("destination {}: {error}", row.name)))?;
         let key = &self.0.secrets_key;
         let secrets = Secrets::open(version.secrets.as_deref(), key, &row.name)?;
-        Ok(Address { name: row.name.clone(), version: row.version, definition, secrets })
+        Ok(Address {
+            name: row.name.clone(),
+            version: row.version,
+            definition,
+            secrets,
+            made: super::Made::default(),
+        })
     }
 
     /// Makes a destination (operation `configuration.create`).

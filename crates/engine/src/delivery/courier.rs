@@ -5,28 +5,32 @@
 //! what came of them. A destination is served by one node at a time; what is booked names the
 //! lease, so that a node that lost it changes nothing.
 //!
+//! While receipts are being committed, attempts go on: a commit is shared by all that has landed
+//! since the last one. A destination that keeps an order, or that fails, waits for its receipts.
+//!
 //! A crash before a receipt is booked leaves the delivery waiting: it is sent again under the same
-//! identifier. Memory is bounded: [`FLIGHT_MAX`] attempts at a time, [`QUEUE_MAX`] deliveries of a
-//! destination in memory, [`AHEAD_MAX`] deliveries of a destination in the store before it; beyond
-//! that the log itself is the queue.
+//! identifier. Memory is bounded: [`FLIGHT_MAX`] attempts at a time, a thousand of a
+//! destination that are not booked, [`QUEUE_MAX`] of its deliveries in memory, [`AHEAD_MAX`] in the
+//! store before it; beyond that the log itself is the queue.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use chancery_event::id::DeliveryId;
 use chancery_event::{LogIndex, Timestamp};
 use chancery_store::Tx;
-use chancery_store::log::Sealed;
 use chancery_store::table::delivery::{self as table, Delivery};
-use chancery_store::table::destination::{self, Course, Destination};
+use chancery_store::table::destination::{self, Destination};
 use chancery_store::table::lease::Term;
 use futures::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::flight::Flight;
+use super::flight::{Flight, at_hand};
+use super::receipt::{Booked, Page};
 use super::selection::Selector;
+use super::served::{Item, Track, fill};
 use super::{Address, Sender, Sent};
 use crate::{Engine, Error};
 
@@ -42,15 +46,10 @@ const TRACKS_MAX: usize = 5_000;
 const FLIGHT_MAX: usize = 1_024;
 /// Attempts under way at destinations that fail: the others never wait for them.
 const FAILING_MAX: usize = FLIGHT_MAX / 2;
-/// Attempts under way at one destination.
-const WINDOW_MAX: usize = 64;
-const WINDOW_FIRST: usize = 4;
 /// Deliveries of one destination in memory.
-pub(super) const QUEUE_MAX: usize = 2_048;
+pub(super) const QUEUE_MAX: usize = 4_096;
 /// Deliveries of one destination that wait in the store before the log is read on.
-pub(super) const AHEAD_MAX: u64 = 4_096;
-/// Deliveries read from the store at a time.
-const READ_MAX: usize = 512;
+pub(super) const AHEAD_MAX: u64 = 8_192;
 /// Attempts booked in one transaction.
 const BOOK_MAX: usize = 512;
 const TICK: Duration = Duration::from_secs(1);
@@ -58,97 +57,6 @@ const TICK: Duration = Duration::from_secs(1);
 const SWEEP: Duration = Duration::from_secs(3_600);
 /// How long attempts under way may take when the program stops.
 const GRACE: Duration = Duration::from_secs(8);
-
-/// A delivery in memory, with its events where they are at hand.
-#[derive(Clone)]
-pub(super) struct Item {
-    pub(super) row: Delivery,
-    pub(super) events: Option<Vec<Arc<Sealed>>>,
-}
-
-/// One destination as it is served.
-pub(super) struct Track {
-    pub(super) row: Destination,
-    pub(super) address: Arc<Address>,
-    pub(super) selector: Arc<Selector>,
-    pub(super) batch_max: usize,
-    /// The log has been looked through before this index.
-    pub(super) seen: u64,
-    pub(super) queue: VecDeque<Item>,
-    flying: HashSet<DeliveryId>,
-    window: usize,
-    pub(super) trips: u32,
-    /// Everything due in the store is in the queue or under way.
-    pub(super) complete: bool,
-    /// When something in the store becomes due.
-    pub(super) due_at: Option<Timestamp>,
-    /// Deliveries that wait, about.
-    pub(super) waiting: u64,
-}
-
-impl Track {
-    pub(super) fn course(&self) -> &Course {
-        &self.row.course
-    }
-
-    /// Takes up the row as it is now; with `anew`, what waits is read from the store again.
-    fn take_up(&mut self, row: Destination, anew: bool) {
-        if row.next_index < self.row.next_index {
-            self.seen = row.next_index.0;
-        } else {
-            self.seen = self.seen.max(row.next_index.0);
-        }
-        if anew || row.changed_at != self.row.changed_at {
-            self.queue.clear();
-            self.complete = false;
-        }
-        self.row = row;
-    }
-
-    /// Where the cursor stands after everything before `end` was looked at: an end of what is sent
-    /// again leads to where it was before.
-    pub(super) fn place_after(&self, end: u64) -> u64 {
-        match self.row.replay {
-            Some((to, resume)) if self.sends_again() && end >= to.0 => resume.0.max(end),
-            _ => end,
-        }
-    }
-
-    /// Whether what is read next was read before.
-    pub(super) fn sends_again(&self) -> bool {
-        self.row.replay.is_some_and(|(to, _)| self.seen < to.0)
-    }
-
-    /// The index that is read up to.
-    pub(super) fn reads_to(&self, size: u64) -> u64 {
-        match self.row.replay {
-            Some((to, _)) if self.sends_again() => to.0.min(size),
-            _ => size,
-        }
-    }
-
-    /// Moves in memory as the cursor moved in the store.
-    pub(super) fn moved(&mut self, to: LogIndex) {
-        self.row.next_index = to;
-        self.seen = self.seen.max(to.0);
-        if self.row.replay.is_some_and(|(_, resume)| to >= resume) {
-            self.row.replay = None;
-        }
-    }
-
-    /// Attempts that may be started now.
-    fn room(&self, now: Timestamp) -> usize {
-        let most = match self.row.course.open_until {
-            Some(until) if until > now => 0,
-            // A probe.
-            Some(_) => 1,
-            None if self.address.definition.ordered => 1,
-            None if self.row.course.failures > 0 => 2,
-            None => self.window,
-        };
-        most.saturating_sub(self.flying.len())
-    }
-}
 
 /// What came of one attempt.
 pub(super) struct Done {
@@ -160,14 +68,26 @@ pub(super) struct Done {
     pub(super) took_us: i64,
 }
 
+/// What ended beside the loop.
+enum Ended {
+    /// An attempt.
+    Attempt(Box<Done>),
+    /// The commit of receipts.
+    Booked(Result<Booked, Error>),
+}
+
 /// The state of the loop.
 pub(crate) struct Courier {
     pub(super) engine: Engine,
     pub(super) sender: Arc<dyn Sender>,
     pub(super) token: String,
-    pub(super) tracks: HashMap<String, Track>,
-    flights: JoinSet<Done>,
+    pub(super) tracks: BTreeMap<String, Track>,
+    flights: JoinSet<Ended>,
     done: Vec<Done>,
+    /// Receipts that are being committed.
+    booking: Option<Arc<Vec<Page>>>,
+    /// What came of that.
+    booked: Option<Result<Booked, Error>>,
     /// The destination whose turn comes first.
     turn: String,
     /// Destinations whose alert is known: when they were changed, and why they cannot work, if they
@@ -198,7 +118,7 @@ pub(crate) async fn run(engine: Engine, sender: Arc<dyn Sender>, mut stop: watch
             Ok(progress) => more = progress,
             Err(error) => {
                 tracing::error!(%error, "deliveries failed");
-                courier.forget();
+                courier.forget().await;
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
@@ -227,7 +147,7 @@ pub(crate) async fn run(engine: Engine, sender: Arc<dyn Sender>, mut stop: watch
             _ = sealed.changed() => {}
             _ = wake.changed() => {}
             _ = stop.changed() => {}
-            Some(done) = courier.flights.join_next() => courier.landed(done),
+            Some(ended) = courier.flights.join_next() => courier.ended(ended),
             () = tokio::time::sleep(TICK) => {}
         }
     }
@@ -241,9 +161,11 @@ impl Courier {
             engine,
             sender,
             token,
-            tracks: HashMap::new(),
+            tracks: BTreeMap::new(),
             flights: JoinSet::new(),
             done: Vec::new(),
+            booking: None,
+            booked: None,
             turn: String::new(),
             told: HashMap::new(),
             leased_at: None,
@@ -275,10 +197,34 @@ impl Courier {
 
     /// Waits until every attempt under way has ended, and books them.
     pub(crate) async fn land(&mut self) -> Result<(), Error> {
-        while let Some(done) = self.flights.join_next().await {
-            self.landed(done);
+        loop {
+            let more = self.settle().await?;
+            match self.flights.join_next().await {
+                Some(ended) => self.ended(ended),
+                None if more => {}
+                None => return Ok(()),
+            }
         }
-        self.settle().await.map(|_| ())
+    }
+
+    /// Waits until no receipts are being committed: what is written about destinations next, or
+    /// read of them, must not be older.
+    pub(super) async fn all_booked(&mut self) -> Result<(), Error> {
+        while self.booking.is_some() && self.booked.is_none() {
+            match self.flights.join_next().await {
+                Some(ended) => self.ended(ended),
+                // Cut short: nobody knows what came of it.
+                None => return Err(Error::Internal("receipts were cut short".to_owned())),
+            }
+        }
+        self.take_up_booked().await
+    }
+
+    async fn take_up_booked(&mut self) -> Result<(), Error> {
+        let Some(result) = self.booked.take() else { return Ok(()) };
+        let Some(pages) = self.booking.take() else { return Ok(()) };
+        self.take_up(&pages, result?);
+        Ok(())
     }
 
     /// Takes leases and takes up what changed about destinations.
@@ -291,6 +237,7 @@ impl Courier {
         if fresh && !self.changed.has_changed().unwrap_or(false) {
             return Ok(());
         }
+        self.all_booked().await?;
         self.changed.mark_unchanged();
         let kicked = {
             let kicked = &self.engine.0.kicked;
@@ -326,6 +273,7 @@ impl Courier {
                     // What is under way stays so, whatever version it began under.
                     if let Some(old) = self.tracks.remove(&name) {
                         track.flying = old.flying;
+                        track.in_the_air = old.in_the_air;
                     }
                     self.tracks.insert(name.clone(), track);
                     works.push((name, (changed_at, None)));
@@ -371,84 +319,83 @@ impl Courier {
         let batch_max = address.definition.batch_max.unwrap_or(checked.batch_max).max(1);
         let selector = Selector::new(&address.definition.select, attributes)?;
         let waiting = table::waiting_count(link, &row.name, AHEAD_MAX).await?;
-        Ok(Track {
-            seen: row.next_index.0,
-            address: Arc::new(address),
-            selector: Arc::new(selector),
-            batch_max,
-            queue: VecDeque::new(),
-            flying: HashSet::new(),
-            window: WINDOW_FIRST,
-            trips: u32::try_from(row.course.failures / 5).unwrap_or(0).min(6),
-            complete: false,
-            due_at: None,
-            waiting,
-            row,
-        })
+        Ok(Track::new(row, address, selector, batch_max, waiting))
     }
 
     /// Drops what is in memory: it may differ from what was committed.
-    fn forget(&mut self) {
+    async fn forget(&mut self) {
+        // What is on its way into the store is not sent again.
+        while self.booking.is_some() && self.booked.is_none() {
+            let Some(ended) = self.flights.join_next().await else { break };
+            self.ended(ended);
+        }
+        (self.booking, self.booked) = (None, None);
         self.tracks.clear();
         self.leased_at = None;
         self.done.clear();
         self.flights = JoinSet::new();
     }
 
-    /// Takes what has landed without waiting.
+    /// Takes what has ended without waiting.
     fn collect(&mut self) {
         while self.done.len() < BOOK_MAX {
-            let Some(done) = self.flights.try_join_next() else { return };
-            self.landed(done);
+            let Some(ended) = self.flights.try_join_next() else { return };
+            self.ended(ended);
         }
     }
 
-    fn landed(&mut self, done: Result<Done, tokio::task::JoinError>) {
-        match done {
-            Ok(done) => self.done.push(done),
+    fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        match ended {
+            Ok(Ended::Attempt(done)) => {
+                if let Some(track) = self.tracks.get_mut(&done.track) {
+                    track.landed(done.sent.failure.is_none());
+                }
+                self.done.push(*done);
+            }
+            Ok(Ended::Booked(result)) => self.booked = Some(result),
             // Cancelled with the courier itself; a panic is caught within.
             Err(error) => tracing::error!(%error, "an attempt was cut short"),
         }
     }
 
-    /// Books what has landed; true if something had.
+    /// Takes up what was booked, and begins to book what has landed since; true if there was
+    /// either.
     async fn settle(&mut self) -> Result<bool, Error> {
-        if self.done.is_empty() {
-            return Ok(false);
+        let booked = self.booked.is_some();
+        self.take_up_booked().await?;
+        if self.booking.is_some() || self.done.is_empty() {
+            return Ok(booked);
         }
         let done = std::mem::take(&mut self.done);
-        for one in &done {
-            if let Some(track) = self.tracks.get_mut(&one.track) {
-                track.flying.remove(&one.row.id);
-                track.window = match one.sent.failure {
-                    None => (track.window + 1).min(WINDOW_MAX),
-                    Some(_) => WINDOW_FIRST / 2,
-                };
-            }
-        }
-        self.book(done).await?;
+        let pages = Arc::new(self.pages(done));
+        let writing = self.write(pages.clone());
+        self.booking = Some(pages);
+        self.flights.spawn(async move {
+            let written = AssertUnwindSafe(writing).catch_unwind().await;
+            Ended::Booked(
+                written.unwrap_or_else(|_| {
+                    Err(Error::Internal("writing receipts panicked".to_owned()))
+                }),
+            )
+        });
         Ok(true)
     }
 
     /// Starts attempts; true if any.
     async fn start_attempts(&mut self) -> Result<bool, Error> {
         let now = self.engine.environment().now();
-        let mut names: Vec<String> = self.tracks.keys().cloned().collect();
-        names.sort_unstable();
-        // Whoever had no turn when the last round was full comes first in this one.
-        let first = names.partition_point(|name| *name < self.turn);
-        names.rotate_left(first);
         let fails = |track: &Track| track.row.course.failures > 0;
         let mut failing: usize =
-            self.tracks.values().filter(|track| fails(track)).map(|t| t.flying.len()).sum();
-        let mut started = false;
-        for name in names {
-            if self.flights.len() >= FLIGHT_MAX {
+            self.tracks.values().filter(|track| fails(track)).map(|t| t.in_the_air).sum();
+        let mut starting: Vec<(Arc<Address>, Item)> = Vec::new();
+        for name in self.turns(now) {
+            let under_way = self.flights.len() + starting.len();
+            if under_way >= FLIGHT_MAX {
                 self.turn = name;
                 break;
             }
             let Some(track) = self.tracks.get_mut(&name) else { continue };
-            let mut room = track.room(now).min(FLIGHT_MAX - self.flights.len());
+            let mut room = track.room(now).min(FLIGHT_MAX - under_way);
             if fails(track) {
                 room = room.min(FAILING_MAX.saturating_sub(failing));
                 failing += room;
@@ -470,18 +417,31 @@ impl Courier {
             for _ in 0..room {
                 let Some(item) = track.queue.pop_front() else { break };
                 track.flying.insert(item.row.id);
-                let flight = Flight {
-                    engine: self.engine.clone(),
-                    sender: self.sender.clone(),
-                    address: track.address.clone(),
-                    item,
-                    now,
-                };
-                self.flights.spawn(flight.fly());
-                started = true;
+                track.in_the_air += 1;
+                starting.push((track.address.clone(), item));
             }
         }
+        let started = !starting.is_empty();
+        at_hand(&self.engine, &mut starting).await?;
+        for (address, item) in starting {
+            let (engine, sender) = (self.engine.clone(), self.sender.clone());
+            let flight = Flight { engine, sender, address, item, now };
+            self.flights.spawn(async move { Ended::Attempt(Box::new(flight.fly().await)) });
+        }
         Ok(started)
+    }
+
+    /// The destinations that may have something to start. Whoever had no turn when the last round
+    /// was full comes first in this one.
+    fn turns(&self, now: Timestamp) -> Vec<String> {
+        let may = |track: &Track| {
+            let due = track.due_at.is_some_and(|due| due <= now);
+            let probe = track.row.course.open_until.is_some();
+            (due || probe || !track.complete || !track.queue.is_empty()) && track.room(now) > 0
+        };
+        let after = self.tracks.range(self.turn.clone()..);
+        let before = self.tracks.range(..self.turn.clone());
+        after.chain(before).filter(|(_, track)| may(track)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Writes how far the log was looked through without finding anything.
@@ -555,44 +515,4 @@ async fn release_all(engine: &Engine) -> Result<(), Error> {
             Box::pin(async move { Ok::<(), Error>(destination::release_all(tx).await?) })
         })
         .await
-}
-
-/// Reads deliveries that are due into the queue.
-async fn fill(engine: &Engine, track: &mut Track, now: Timestamp) -> Result<(), Error> {
-    let mut link = engine.link().await?;
-    let most = READ_MAX + track.flying.len();
-    let in_order = track.address.definition.ordered;
-    let probe = track.row.course.open_until.is_some();
-    let rows = match (in_order, probe) {
-        (true, _) => table::oldest(&mut link, &track.row.name, most).await?,
-        // What waits longest for its turn: one delivery that is never taken must not be every
-        // probe.
-        (false, true) => table::waiting(&mut link, &track.row.name, Timestamp::LAST, most).await?,
-        (false, false) => table::waiting(&mut link, &track.row.name, now, most).await?,
-    };
-    let all = rows.len() < most;
-    let flying = &track.flying;
-    let mut later = None;
-    for row in rows.into_iter().filter(|row| !flying.contains(&row.id)) {
-        // In order, what is not due yet holds up what follows; a probe is not asked to wait.
-        if in_order && !probe && row.next_at > now {
-            later = Some(row.next_at);
-            break;
-        }
-        track.queue.push_back(Item { row, events: None });
-        if probe {
-            break;
-        }
-    }
-    track.complete = all && !probe;
-    if track.queue.is_empty() {
-        track.complete = true;
-        track.due_at = match later {
-            Some(later) => Some(later),
-            None => table::next_due(&mut link, &track.row.name).await?.filter(|due| *due > now),
-        };
-    } else if all && !probe {
-        track.due_at = table::next_later(&mut link, &track.row.name, now).await?;
-    }
-    Ok(())
 }

@@ -14,8 +14,10 @@ use chancery_store::log::{self, Sealed};
 use chancery_store::table::delivery::{self as table, Delivery};
 use chancery_store::table::destination;
 
-use super::courier::{AHEAD_MAX, Courier, Item, QUEUE_MAX};
+use super::courier::{AHEAD_MAX, Courier, QUEUE_MAX};
 use super::definition::Runner;
+use super::flight::Readable;
+use super::served::Item;
 use crate::reaction::happening::{Subject, certificate_of};
 use crate::{Engine, Error};
 
@@ -47,7 +49,10 @@ impl Courier {
         for (name, track) in &self.tracks {
             let due = track.row.batch_at.is_none_or(|at| at <= now);
             let is_stream = track.row.class == "forwarder";
-            if is_stream && due && track.waiting < AHEAD_MAX && track.seen < size {
+            // What is in memory goes first, so that it need not be read again from the store.
+            let has_room = !track.complete || track.queue.len() + EVENTS_MAX <= QUEUE_MAX;
+            let has_room = has_room && track.waiting < AHEAD_MAX;
+            if is_stream && due && has_room && track.seen < size {
                 let place = (track.seen, track.reads_to(size));
                 places.entry(place).or_default().push(name.clone());
             }
@@ -81,22 +86,23 @@ impl Courier {
         let mut link = self.engine.link().await?;
         let range = (LogIndex(from), LogIndex(to));
         let events = log::of_types(&mut link, range, &types, EVENTS_MAX).await?;
+        let is_cut = events.len() == EVENTS_MAX;
         let end = match events.last() {
-            Some(last) if events.len() == EVENTS_MAX => last.index().0 + 1,
+            Some(last) if is_cut => last.index().0 + 1,
             _ => to,
         };
-        let mut found: Vec<(Arc<Sealed>, Option<Subject>)> = Vec::with_capacity(events.len());
+        let mut found: Vec<(Readable, Option<Subject>)> = Vec::with_capacity(events.len());
         for sealed in events {
             let subject = match certificate_of(sealed.event()).filter(|_| objects) {
                 Some(id) => Subject::read(&mut link, id).await?,
                 None => None,
             };
-            found.push((Arc::new(sealed), subject));
+            found.push((Readable::new(Arc::new(sealed)), subject));
         }
         drop(link);
         let mut portions = Vec::new();
         for name in names {
-            let portion = self.portion(&name, &found, end, now);
+            let portion = self.portion(&name, &found, (end, is_cut), now);
             let Some(track) = self.tracks.get_mut(&name) else { continue };
             match portion {
                 Some(portion) => portions.push(portion),
@@ -111,18 +117,27 @@ impl Courier {
     fn portion(
         &self,
         name: &str,
-        found: &[(Arc<Sealed>, Option<Subject>)],
-        end: u64,
+        found: &[(Readable, Option<Subject>)],
+        (end, is_cut): (u64, bool),
         now: Timestamp,
     ) -> Option<Portion> {
         let track = self.tracks.get(name)?;
-        let selected: Vec<Arc<Sealed>> = found
+        let personal = track.address.definition.personal;
+        let mut selected: Vec<Arc<Sealed>> = found
             .iter()
-            .filter(|(sealed, subject)| {
+            .filter(|(one, subject)| {
+                let sealed = one.whole();
                 track.selector.holds(sealed.event(), sealed.index(), subject.as_ref(), now)
             })
-            .map(|(sealed, _)| sealed.clone())
+            .map(|(one, _)| one.shown(personal))
             .collect();
+        // What fills no whole batch is read again with what follows it.
+        let rest = selected.len() % track.batch_max;
+        let end = match selected.get(selected.len() - rest) {
+            Some(first) if is_cut && rest < selected.len() => first.index().0,
+            _ => end,
+        };
+        selected.retain(|sealed| sealed.index().0 < end);
         let from = track.row.next_index;
         if selected.is_empty() && end.saturating_sub(from.0) < LAG_MAX {
             return None;
@@ -172,7 +187,10 @@ impl Courier {
             let Some(track) = self.tracks.get_mut(&portion.name) else { continue };
             track.moved(portion.to);
             track.waiting += portion.items.len() as u64;
-            if track.complete && track.queue.len() + portion.items.len() <= QUEUE_MAX {
+            // One that fails may do so for long: the store keeps what waits for it.
+            let fails = track.row.course.failures > 0 || track.failed > 0;
+            let fits = track.queue.len() + portion.items.len() <= QUEUE_MAX;
+            if track.complete && fits && !fails {
                 track.queue.extend(portion.items.iter().cloned());
             } else {
                 track.complete = false;

@@ -3,22 +3,26 @@
 //! Nothing is written here, and nothing is read inside of a transaction. Whatever a sender does, an
 //! attempt ends: by its answer, by a fault that is caught, or by the clock.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use chancery_event::envelope::PersonalPart;
 use chancery_event::{LogIndex, Timestamp};
 use chancery_store::log::{self, Sealed};
 use futures::FutureExt as _;
 use serde_json::Value;
 
-use super::courier::{Done, Item};
+use super::courier::Done;
+use super::served::Item;
 use super::{Address, Content, Delivery, Parcel, SendError, Sender, Sent, carried};
 use crate::{Engine, Error};
 
 /// One attempt ends after this, whatever the sender does.
 const ATTEMPT_MAX: Duration = Duration::from_secs(90);
+/// Events that are read at once for deliveries that are about to be sent.
+const AT_HAND_MAX: usize = 2_048;
 
 /// One attempt under way.
 pub(super) struct Flight {
@@ -76,7 +80,7 @@ async fn parcel(
     now: Timestamp,
 ) -> Result<Parcel, Error> {
     let content = match events {
-        Some(events) => Content::Events(shown(events, address.definition.personal)),
+        Some(events) => Content::Events(events),
         None => {
             let carried = carried(row)?;
             match carried.message {
@@ -115,10 +119,84 @@ async fn carried_events(engine: &Engine, indexes: &[u64]) -> Result<Vec<Arc<Seal
     Ok(found.into_iter().map(Arc::new).collect())
 }
 
+/// Reads the events of deliveries that are about to be sent and are not in memory: many of them at
+/// once, and each of them once, however many destinations it goes to.
+pub(super) async fn at_hand(
+    engine: &Engine,
+    starting: &mut [(Arc<Address>, Item)],
+) -> Result<(), Error> {
+    let mut wanted: Vec<(usize, Vec<u64>)> = Vec::new();
+    let mut indexes: BTreeSet<u64> = BTreeSet::new();
+    for (place, (_, item)) in starting.iter().enumerate() {
+        if item.events.is_some() || item.row.first_index.is_none() {
+            continue;
+        }
+        // What cannot be read is the attempt's to tell.
+        let Ok(carried) = carried(&item.row) else { continue };
+        if carried.message.is_some() || indexes.len() + carried.events.len() > AT_HAND_MAX {
+            continue;
+        }
+        indexes.extend(&carried.events);
+        wanted.push((place, carried.events));
+    }
+    // A single one reads for itself, beside the loop.
+    if wanted.len() < 2 {
+        return Ok(());
+    }
+    let indexes: Vec<u64> = indexes.into_iter().collect();
+    let mut link = engine.link().await?;
+    let found = log::at_indexes(&mut link, &indexes).await?;
+    drop(link);
+    let found: HashMap<u64, Readable> =
+        found.into_iter().map(|one| (one.index().0, Readable::new(Arc::new(one)))).collect();
+    for (place, of) in wanted {
+        let Some((address, item)) = starting.get_mut(place) else { continue };
+        let personal = address.definition.personal;
+        let events: Option<Vec<_>> =
+            of.iter().map(|index| found.get(index).map(|one| one.shown(personal))).collect();
+        // What left the database is in the archive, where the attempt looks for it.
+        item.events = events;
+    }
+    Ok(())
+}
+
+/// An event as destinations are shown it.
+pub(super) struct Readable {
+    whole: Arc<Sealed>,
+    /// Made once, for all who are not told about people.
+    bare: OnceLock<Arc<Sealed>>,
+}
+
+impl Readable {
+    pub(super) fn new(whole: Arc<Sealed>) -> Self {
+        Self { whole, bare: OnceLock::new() }
+    }
+
+    /// All of it.
+    pub(super) fn whole(&self) -> &Arc<Sealed> {
+        &self.whole
+    }
+
+    /// Without what is about people, unless that is wanted.
+    pub(super) fn shown(&self, personal: bool) -> Arc<Sealed> {
+        match personal {
+            true => self.whole.clone(),
+            false => self.bare.get_or_init(|| bare(&self.whole)).clone(),
+        }
+    }
+}
+
+fn bare(sealed: &Arc<Sealed>) -> Arc<Sealed> {
+    match sealed.event().personal {
+        PersonalPart::Clear(_) => Arc::new(sealed.without_personal()),
+        PersonalPart::None | PersonalPart::Committed(_) => sealed.clone(),
+    }
+}
+
 /// Events without what is about people, unless that is wanted.
 fn shown(events: Vec<Arc<Sealed>>, personal: bool) -> Vec<Arc<Sealed>> {
     if personal {
         return events;
     }
-    events.into_iter().map(|sealed| Arc::new(sealed.without_personal())).collect()
+    events.iter().map(bare).collect()
 }

@@ -116,6 +116,7 @@ impl Engine {
                 version: 0,
                 definition: definition.clone(),
                 secrets: secrets.clone(),
+                made: super::Made::default(),
             };
             let challenge = crate::access::random_text(self.environment());
             let asked = sender.verify(Arc::new(address), challenge).await;

@@ -14,7 +14,7 @@ use chancery_store::table::destination::{self, Course};
 
 use super::courier::{AHEAD_MAX, Courier, Done};
 use super::track::{self, Turn};
-use super::{Sent, carried, second_path};
+use super::{Sent, carried, parts, second_path};
 use crate::alert::{self, NewAlert};
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Error};
@@ -44,12 +44,22 @@ pub(super) fn disabled_key(name: &str) -> String {
     format!("destination_disabled:destination/{name}")
 }
 
+/// What came of writing pages.
+pub(super) struct Booked {
+    /// Destinations whose lease was lost: nothing about them was written.
+    lost: Vec<String>,
+}
+
 /// What is to be written about one destination.
-struct Page {
+pub(super) struct Page {
     name: String,
     kind: String,
     course: Course,
     rows: Vec<Delivery>,
+    /// Deliveries of what was refused of batches; they are among the rows as well.
+    parts: Vec<Delivery>,
+    /// Attempts that failed as a whole.
+    failed: usize,
     attempts: Vec<Attempt>,
     turns: Vec<(Turn, usize)>,
     words: Vec<&'static str>,
@@ -66,6 +76,8 @@ impl Page {
             kind,
             course,
             rows: Vec::new(),
+            parts: Vec::new(),
+            failed: 0,
             attempts: Vec::new(),
             turns: Vec::new(),
             words: Vec::new(),
@@ -90,37 +102,49 @@ impl Page {
 }
 
 impl Courier {
-    /// Books attempts.
-    pub(super) async fn book(&mut self, done: Vec<Done>) -> Result<(), Error> {
-        let pages = Arc::new(self.pages(done));
-        let (written, token) = (pages.clone(), self.token.clone());
-        let scribe = self.engine.scribe(&Context::system(self.engine.environment()));
-        let store = self.engine.0.store.clone();
-        let public_url = self.engine.settings().public_url.clone();
-        let (lost, told): (Vec<String>, Vec<String>) = store
-            .transaction("delivery.book", move |tx: &mut Tx| {
-                let (pages, token, scribe) = (written.clone(), token.clone(), scribe.clone());
-                let public_url = public_url.clone();
-                Box::pin(async move {
-                    let (mut lost, mut told) = (Vec::new(), Vec::new());
-                    for page in pages.iter() {
-                        if destination::book(tx, &page.name, &token, &page.course).await? {
-                            told.extend(write(tx, &scribe, page, &public_url).await?);
-                        } else {
-                            lost.push(page.name.clone());
+    /// Writes what came of attempts; independent of the loop, which goes on meanwhile.
+    pub(super) fn write(
+        &self,
+        pages: Arc<Vec<Page>>,
+    ) -> impl Future<Output = Result<Booked, Error>> + Send + 'static {
+        let (engine, token) = (self.engine.clone(), self.token.clone());
+        async move {
+            let scribe = engine.scribe(&Context::system(engine.environment()));
+            let store = engine.0.store.clone();
+            let public_url = engine.settings().public_url.clone();
+            let (lost, told): (Vec<String>, Vec<String>) = store
+                .transaction("delivery.book", move |tx: &mut Tx| {
+                    let (pages, token, scribe) = (pages.clone(), token.clone(), scribe.clone());
+                    let public_url = public_url.clone();
+                    Box::pin(async move {
+                        let (mut lost, mut told) = (Vec::new(), Vec::new());
+                        for page in pages.iter() {
+                            if destination::book(tx, &page.name, &token, &page.course).await? {
+                                told.extend(write(tx, &scribe, page, &public_url).await?);
+                            } else {
+                                lost.push(page.name.clone());
+                            }
                         }
-                    }
-                    Ok::<_, Error>((lost, told))
+                        Ok::<_, Error>((lost, told))
+                    })
                 })
-            })
-            .await?;
-        for channel in told {
-            self.engine.wake_courier_for(&channel);
+                .await?;
+            for channel in told {
+                engine.wake_courier_for(&channel);
+            }
+            Ok(Booked { lost })
         }
-        for page in pages.iter() {
+    }
+
+    /// Takes up in memory what was written.
+    pub(super) fn take_up(&mut self, pages: &[Page], booked: Booked) {
+        for page in pages {
             let Some(track) = self.tracks.get_mut(&page.name) else { continue };
             track.row.course = page.course.clone();
+            track.failed = track.failed.saturating_sub(page.failed);
+            track.waiting += page.parts.len() as u64;
             for row in &page.rows {
+                track.flying.remove(&row.id);
                 match row.state.as_str() {
                     "waiting" => {
                         let due = track.due_at.map_or(row.next_at, |due| due.min(row.next_at));
@@ -148,13 +172,12 @@ impl Courier {
                 }
             }
         }
-        for name in lost {
+        for name in booked.lost {
             self.tracks.remove(&name);
         }
-        Ok(())
     }
 
-    fn pages(&mut self, done: Vec<Done>) -> Vec<Page> {
+    pub(super) fn pages(&mut self, done: Vec<Done>) -> Vec<Page> {
         let node = self.engine.0.desk.node.to_string();
         let mut pages: HashMap<String, Page> = HashMap::new();
         for one in done {
@@ -162,35 +185,57 @@ impl Courier {
             let Some(track) = self.tracks.get_mut(&one.track) else { continue };
             if one.version != track.row.version {
                 // It was changed meanwhile. What another address said counts for nothing.
+                track.flying.remove(&one.row.id);
+                let failed = usize::from(one.sent.failure.is_some());
+                track.failed = track.failed.saturating_sub(failed);
                 track.complete = false;
                 continue;
             }
             let page = pages.entry(one.track.clone()).or_insert_with(|| {
                 Page::new(one.track.clone(), track.row.kind.clone(), track.course().clone())
             });
-            let mut row = one.row;
+            let (mut row, mut sent) = (one.row, one.sent);
+            parts::whole(&mut sent, track.address.definition.ordered);
             let random = u64::from_le_bytes(self.engine.environment().random());
             let (course, trips) = (&mut page.course, &mut track.trips);
-            let turn = track::book(&mut row, course, trips, &one.sent, one.at, random);
-            let failure = one.sent.failure.as_ref();
+            let turn = track::book(&mut row, course, trips, &sent, one.at, random);
+            let part = parts::refused(&row, &sent, self.engine.environment().id(), one.at, random);
+            if let Some(part) = &part {
+                row.error = Some(format!("{} were refused: delivery {}", part.events, part.id));
+            }
+            let failure = sent.failure.as_ref();
+            page.failed += usize::from(failure.is_some());
             page.attempts.push(Attempt {
                 delivery: row.id,
                 number: row.attempts,
                 at: one.at,
                 took_us: one.took_us,
                 outcome: if failure.is_none() { "delivered" } else { "failed" }.to_owned(),
-                status: one.sent.status.map(i64::from),
-                request: one.sent.request.to_string(),
-                response: one.sent.response.to_string(),
+                status: sent.status.map(i64::from),
+                request: sent.request.to_string(),
+                response: sent.response.to_string(),
                 error: row.error.clone(),
                 node: node.clone(),
             });
             page.words.push(failure.map_or("", |failure| failure.word));
-            page.addresses(&row, &one.sent);
+            page.addresses(&row, &sent);
             if turn != Turn::None {
                 page.turns.push((turn, page.rows.len()));
             }
             page.rows.push(row);
+            if let Some(part) = part {
+                let made = page.attempts.last().cloned();
+                page.attempts.extend(made.map(|made| Attempt {
+                    delivery: part.id,
+                    number: 1,
+                    outcome: "failed".to_owned(),
+                    error: part.error.clone(),
+                    ..made
+                }));
+                page.words.push("record_refused");
+                page.parts.push(part.clone());
+                page.rows.push(part);
+            }
         }
         pages.into_values().collect()
     }
@@ -246,6 +291,7 @@ impl Courier {
             return Ok(());
         }
         self.lag_looked_at = Some(now);
+        self.all_booked().await?;
         let mut link = self.engine.link().await?;
         let size = chancery_store::log::latest_index(&mut link).await?.0;
         let mut news = Vec::new();
@@ -320,6 +366,7 @@ async fn write(
     page: &Page,
     public_url: &str,
 ) -> Result<Vec<String>, Error> {
+    table::insert(tx, &page.parts).await?;
     table::book(tx, &page.rows).await?;
     table::add_attempts(tx, &page.attempts).await?;
     let mut woken = Vec::new();

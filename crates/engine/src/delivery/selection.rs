@@ -111,13 +111,19 @@ fn class_of(kind: TargetKind) -> Option<&'static str> {
     })
 }
 
-/// The whole paths of an object: its folder, and what it is called. A certificate that moves or
-/// goes lies where the event says that it was, and where it is then.
+/// The whole paths of an object: its folder, and what it is called or its identifier. A certificate
+/// that moves or goes lies where the event says that it was, and where it is then.
 fn places_of(event: &Event, target: &Target, subject: Option<&Subject>) -> Vec<String> {
     let name = target.name.as_deref().unwrap_or(&target.id).trim_start_matches('/');
-    let within = |folder: &str| format!("{}/{name}", folder.trim_end_matches('/'));
+    let within = |folder: &str| {
+        let folder = folder.trim_end_matches('/');
+        // One object may be named by what it is called, or by its identifier, which stays.
+        let mut paths = vec![format!("{folder}/{name}")];
+        paths.extend((name != target.id).then(|| format!("{folder}/{}", target.id)));
+        paths
+    };
     if target.kind != TargetKind::Certificate {
-        return vec![within("")];
+        return within("");
     }
     let mut folders: Vec<&str> = Vec::new();
     let changes = event.detail.get("changes").and_then(Value::as_array);
@@ -131,7 +137,7 @@ fn places_of(event: &Event, target: &Target, subject: Option<&Subject>) -> Vec<S
         let row = subject.map(|subject| &subject.row).filter(|row| row.id.to_string() == target.id);
         folders.push(row.map_or("", |row| row.path.as_str()));
     }
-    folders.into_iter().map(within).collect()
+    folders.into_iter().flat_map(within).collect()
 }
 
 /// Whether a whole path is the one named, or lies in the folder named with `/*`.

@@ -68,6 +68,12 @@ fn jittered(delay: i64, random: u64) -> i64 {
     delay + delay / 1_000 * share
 }
 
+/// When a delivery is tried again after so many attempts.
+pub(super) fn again_at(attempts: i64, now: Timestamp, random: u64) -> Timestamp {
+    let step = usize::try_from(attempts - 1).unwrap_or(0).min(DELAYS.len() - 1);
+    now.plus(jittered(DELAYS[step], random))
+}
+
 /// Books an attempt on its delivery and its destination.
 pub(super) fn book(
     row: &mut Delivery,
@@ -105,10 +111,9 @@ pub(super) fn book(
         row.completed_at = Some(now);
         return Turn::None;
     }
-    let step = usize::try_from(row.attempts - 1).unwrap_or(0).min(DELAYS.len() - 1);
     let asked = failure.retry_after_s.unwrap_or(0).clamp(0, RETRY_AFTER_MAX / Timestamp::SECOND);
     let asked = asked * Timestamp::SECOND;
-    row.next_at = now.plus(jittered(DELAYS[step], random).max(asked));
+    row.next_at = again_at(row.attempts, now, random).max(now.plus(asked));
     let began = row.first_attempt_at.unwrap_or(now);
     if now.since(began) >= DEADLINE {
         row.state = "dead".to_owned();

@@ -266,6 +266,40 @@ impl Engine {
         };
         Ok(rows.into_iter().map(shown).collect())
     }
+
+    /// Lets mail go again to an address that was refused for good (operation
+    /// `configuration.delete` of the class `refused_address`): its mailbox was put right. The
+    /// address is in the erasable part of the event.
+    ///
+    /// # Errors
+    /// The caller may not change accounts, or the address is not refused.
+    pub async fn clear_refused_address(
+        &self,
+        context: &Context,
+        address: &str,
+    ) -> Result<(), Error> {
+        let attempt = types::Delete {
+            class: "refused_address".into(),
+            object_id: None,
+            object_name: None,
+            certificates: None,
+        };
+        let operation = self.operation(context, Permission::AccountWrite, &attempt)?;
+        let address = address.trim().to_lowercase();
+        operation
+            .run(move |tx, _| {
+                let (address, attempt) = (address.clone(), attempt.clone());
+                Box::pin(async move {
+                    if !table::accept(tx, &address).await? {
+                        return Err(Error::not_found("refused address", &address));
+                    }
+                    let mut draft = Draft::new(&attempt)?;
+                    draft.personal.insert("address".to_owned(), address.into());
+                    Ok(Done { value: (), draft })
+                })
+            })
+            .await
+    }
 }
 
 fn attempt(class: &'static str, id: String) -> types::Update {

@@ -101,20 +101,23 @@ const MANY: u64 = 50_000;
 /// How long counts of many are good for.
 const GOOD: Duration = Duration::from_secs(10);
 
-/// What was counted last, where there was much to count; lost with the process.
-#[derive(Debug, Default)]
-pub(crate) struct Memory(Mutex<Option<(Instant, Counts)>>);
+/// What was counted last, where there was much to count, and compiled last; lost with the process.
+#[derive(Default)]
+pub(crate) struct Memory {
+    counts: Mutex<Option<(Instant, Counts)>>,
+    press: survey::Press,
+}
 
 impl Memory {
     fn known(&self) -> Option<Counts> {
-        let memory = self.0.lock().ok()?;
+        let memory = self.counts.lock().ok()?;
         let (at, counts) = memory.as_ref()?;
         (at.elapsed() < GOOD).then(|| counts.clone())
     }
 
     fn keep(&self, counts: &Counts) {
         let is_much = counts.iter().map(|(.., count)| count).sum::<u64>() >= MANY;
-        if let Ok(mut memory) = self.0.lock() {
+        if let Ok(mut memory) = self.counts.lock() {
             *memory = is_much.then(|| (Instant::now(), counts.clone()));
         }
     }
@@ -132,7 +135,7 @@ impl Engine {
         let subject = Subject::read(&mut link, id).await?;
         let subject = subject.ok_or_else(|| Error::not_found("certificate", id))?;
         let now = self.environment().now();
-        let survey = Survey::read(&mut link, now).await?;
+        let survey = Survey::read(&self.0.reach_memory.press, &mut link, now).await?;
         let mut found = Vec::new();
         for event_type in ASKED {
             let event = match event_type {

@@ -22,7 +22,7 @@ use crate::Error;
 use crate::automation::{Book, Class, Object, check::place};
 
 /// What stands around the configuration and is referred to by it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Surroundings {
     /// Definitions of custom attributes.
     pub(crate) attributes: Vec<Attribute>,

@@ -122,7 +122,7 @@ fn category(facts: &Facts<'_>) -> (&'static str, &'static str) {
         "session.create" => return ("session", "start"),
         "session.confirm" => return ("session", "info"),
         "session.end" => return ("session", "end"),
-        "access.denied" | "client.rate_limited" => return ("web", "denied"),
+        "access.denied" | "client.rate_limited" => return ("api", "denied"),
         _ => {}
     }
     let kind = facts.subject().map(|target| target.kind);

@@ -175,3 +175,123 @@ fn fits_the_schemas_of_ocsf(schemas: &Value) {
         assert!(!validator.is_valid(&bad), "{}", event.type_name);
     }
 }
+
+/// A field of the Elastic Common Schema, as Elastic publishes it.
+struct EcsField<'a> {
+    kind: &'a str,
+    is_list: bool,
+    /// Values it may have, each with the types that are expected beside it.
+    allowed: Vec<(&'a str, Vec<&'a str>)>,
+}
+
+/// The published list of fields (`tests/dialect/ecs-8.17.0.tsv`), by name.
+fn fields_of_ecs(text: &str) -> BTreeMap<&str, EcsField<'_>> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let columns: Vec<&str> = line.split('\t').collect();
+            let column = |at: usize| columns.get(at).copied().unwrap_or_default();
+            let value = |one: &'_ str| -> (usize, usize) {
+                (one.find(':').unwrap_or(one.len()), one.len())
+            };
+            let allowed = column(3).split('|').filter(|one| !one.is_empty()).map(|one| {
+                let (end, whole) = value(one);
+                let expected = if end < whole { &one[end + 1..] } else { "" };
+                (&one[..end], expected.split(',').filter(|one| !one.is_empty()).collect())
+            });
+            let (kind, is_list) = (column(1), column(2) == "array");
+            (column(0), EcsField { kind, is_list, allowed: allowed.collect() })
+        })
+        .collect()
+}
+
+/// What the schema says against a value.
+fn against(field: &EcsField<'_>, value: &Value) -> Option<&'static str> {
+    let values: Vec<&Value> = match value {
+        Value::Array(values) if field.is_list => values.iter().collect(),
+        Value::Array(_) => return Some("a list where one value belongs"),
+        one if field.is_list => {
+            return Some("one value where a list belongs").filter(|_| !one.is_null());
+        }
+        one => vec![one],
+    };
+    let fits = |value: &Value| match field.kind {
+        "keyword" | "constant_keyword" | "wildcard" | "match_only_text" | "text" => {
+            value.is_string()
+        }
+        "long" | "integer" => value.is_i64() || value.is_u64(),
+        "date" => value.as_str().is_some_and(|text| {
+            let parsed: Result<chancery_event::Timestamp, _> = text.parse();
+            parsed.is_ok()
+        }),
+        "ip" => value.as_str().is_some_and(|text| text.parse::<std::net::IpAddr>().is_ok()),
+        "boolean" => value.is_boolean(),
+        "object" | "flattened" => value.is_object(),
+        _ => true,
+    };
+    let allowed = |value: &Value| {
+        field.allowed.is_empty()
+            || value.as_str().is_some_and(|text| field.allowed.iter().any(|(one, _)| *one == text))
+    };
+    if !values.iter().all(|value| fits(value)) {
+        return Some("a value of another type");
+    }
+    (!values.iter().all(|value| allowed(value))).then_some("a value that is not allowed")
+}
+
+/// The leaves of a document below `name`, by what the schema calls them.
+fn complaints_of_ecs(
+    fields: &BTreeMap<&str, EcsField<'_>>,
+    name: &str,
+    value: &Value,
+    found: &mut Vec<String>,
+) {
+    match (value, fields.get(name)) {
+        (_, Some(field)) => {
+            found
+                .extend(against(field, value).map(|problem| format!("{name}: {problem}: {value}")));
+        }
+        (Value::Object(members), None) => {
+            for (member, value) in members {
+                let name =
+                    if name.is_empty() { member.clone() } else { format!("{name}.{member}") };
+                // What is ours stands under our own name, which the schema leaves to us.
+                if name != "chancery" {
+                    complaints_of_ecs(fields, &name, value, found);
+                }
+            }
+        }
+        (_, None) => found.push(format!("{name}: the schema has no such field")),
+    }
+}
+
+#[test]
+fn elastic_has_every_field_that_ecs_is_written_with() {
+    let path = crate_folder().join("tests/dialect/ecs-8.17.0.tsv");
+    let text = std::fs::read_to_string(path).unwrap();
+    let fields = fields_of_ecs(&text);
+    assert!(fields.len() > 1_500 && !fields.keys().any(|name| name.starts_with("chancery")));
+    let categories = &fields["event.category"].allowed;
+    for event in EventType::ALL.iter().flat_map(|event_type| both(*event_type)) {
+        let body: Value = serde_json::from_str(&rendered(Dialect::Ecs, &event)).unwrap();
+        assert_eq!(body["ecs"]["version"], "8.17.0");
+        for needed in ["@timestamp", "message"] {
+            assert!(body[needed].is_string(), "{}: {needed}", event.type_name);
+        }
+        let mut found = Vec::new();
+        complaints_of_ecs(&fields, "", &body, &mut found);
+        assert_eq!(found, Vec::<String>::new(), "{}", event.type_name);
+        let (category, kind) = (&body["event"]["category"][0], &body["event"]["type"][0]);
+        let (_, expected) = categories.iter().find(|(name, _)| category == name).unwrap();
+        assert!(
+            expected.iter().any(|one| kind == one),
+            "{}: {category} goes with {expected:?}, not with {kind}",
+            event.type_name
+        );
+        let mut bad = body;
+        bad["event"]["no_such_field"] = 1.into();
+        bad["event"]["severity"] = "high".into();
+        complaints_of_ecs(&fields, "", &bad, &mut found);
+        assert_eq!(found.len(), 2, "the check can fail: {found:?}");
+    }
+}

@@ -56,6 +56,14 @@ pub(super) fn memory(when: &str) -> Vec<Figure> {
     parts.into_iter().filter_map(figure).collect()
 }
 
+/// The most memory that this process had at any time, where the system tells.
+pub(super) fn peak() -> Option<Figure> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(Figure::new("memory, most at any time, with mapped files", kib * 1_024.0 / 1e6, "MB"))
+}
+
 /// Processor time that this process has taken, in seconds to the hundredth; 0 where the system does
 /// not tell.
 pub(super) fn processor_seconds() -> f64 {

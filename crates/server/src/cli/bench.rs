@@ -52,6 +52,8 @@ pub enum Part {
     Search,
     /// Lists, facets and bars of an inventory of that size; validation.
     Certificates,
+    /// Deliveries, streams in batches, a thousand destinations of which a tenth hang.
+    Deliveries,
     /// Verification, start, memory.
     Start,
 }

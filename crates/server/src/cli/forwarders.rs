@@ -13,6 +13,8 @@ pub enum ForwardersCommand {
     Create(CreateArguments),
     /// Replace what a forwarder says by a JSON file.
     Update(CreateArguments),
+    /// Print how much the selection of a JSON file would have got of the last week; saves nothing.
+    Preview(FileArguments),
     /// Send a trial and print what came of it.
     Test(NameArguments),
     /// Switch a forwarder on; it goes on where it was.
@@ -42,6 +44,17 @@ pub struct NameArguments {
     /// Its name.
     #[arg(value_name = "NAME")]
     pub name: String,
+}
+
+/// What a forwarder is to say.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  chancery forwarders preview soc.json")]
+pub struct FileArguments {
+    /// A JSON file; - for standard input.
+    #[arg(value_name = "FILE")]
+    pub file: String,
 }
 
 /// A forwarder and what it is to say.

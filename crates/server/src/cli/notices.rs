@@ -15,6 +15,21 @@ pub enum NoticesCommand {
     Unreached(UnreachedArguments),
     /// Print what a profile would make of a past event.
     Preview(PreviewArguments),
+    /// Print the mail addresses that servers refuse.
+    Bouncing,
+    /// Let mail go again to an address that a server refused.
+    Clear(ClearArguments),
+}
+
+/// An address.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  chancery notices clear ada@example.org")]
+pub struct ClearArguments {
+    /// The mail address.
+    #[arg(value_name = "ADDRESS")]
+    pub address: String,
 }
 
 /// Which decisions.

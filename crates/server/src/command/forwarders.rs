@@ -37,6 +37,10 @@ pub async fn run(global: &GlobalArguments, command: ForwardersCommand) -> Result
             let saved = client.send(Method::PUT, &path, &[], body, &[]).await?;
             print(&saved.json::<Value>().await?)
         }
+        Wanted::Preview(of) => {
+            let wish = json!({ "body": wish(&of.file, &[])?["body"] });
+            print(&post("deliveries/preview".to_owned(), wish).await?)
+        }
         Wanted::Test(of) => tried(&post(at(&of.name, "test"), json!({})).await?),
         Wanted::Enable(of) => {
             post(at(&of.name, "switch"), json!({ "enabled": true })).await?;

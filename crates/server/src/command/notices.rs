@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Result;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::forwarders::{print, word};
@@ -49,12 +50,37 @@ pub async fn run(global: &GlobalArguments, command: NoticesCommand) -> Result<()
             let found = client.list("notifications/unreached", &query, of.limit).await?;
             unreached(global, found)
         }
+        Wanted::Bouncing => {
+            bouncing(global, client.list("notifications/refused-addresses", &[], 10_000).await?)
+        }
+        Wanted::Clear(of) => {
+            // RFC 3986 §3.3: what would end a segment of the path.
+            let escapes = [("%", "%25"), ("/", "%2F"), ("?", "%3F"), ("#", "%23")];
+            let escaped = |text: String, (of, by): &(&str, &str)| text.replace(of, by);
+            let address = escapes.iter().fold(of.address.clone(), escaped);
+            let path = format!("notifications/refused-addresses/{address}");
+            client.send(Method::DELETE, &path, &[], Body::None, &[]).await?;
+            writeln!(crate::terminal::out(), "Mail goes to {} again.", text::plain(&of.address))?;
+            Ok(())
+        }
         Wanted::Preview(of) => {
             let wish = json!({ "profile": of.profile, "event": of.event });
             let path = "notifications/preview";
             print(&client.post(path, &[], Body::Json(wish)).await?.1)
         }
     }
+}
+
+fn bouncing(global: &GlobalArguments, found: Vec<Value>) -> Result<()> {
+    if global.json {
+        return print(&Value::Array(found));
+    }
+    let row = |one: &Value| {
+        let names = ["address", "since", "channel", "error"];
+        names.map(|name| word(one, name)).to_vec()
+    };
+    let rows: Vec<Vec<String>> = found.iter().map(row).collect();
+    text::table(&mut crate::terminal::out(), &["ADDRESS", "SINCE", "BY", "WHY"], &rows)
 }
 
 /// Parameters that were given.

@@ -5,6 +5,7 @@ mod browser;
 mod bucket;
 mod cli;
 mod consumers;
+mod delivered;
 mod demo;
 mod destinations;
 mod documented;

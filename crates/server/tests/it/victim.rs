@@ -45,7 +45,13 @@ pub struct Server {
 impl Server {
     /// Makes a token on the directory, for all servers that will run there.
     pub fn token(data_dir: &Path) -> String {
+        Self::token_with(data_dir, &[])
+    }
+
+    /// The same with other settings, by the names of their variables.
+    pub fn token_with(data_dir: &Path, settings: &[(&str, String)]) -> String {
         let made = program(data_dir)
+            .envs(settings.iter().cloned())
             .args(["token", "create", "hard", "--role", "administrator"])
             .output()
             .unwrap();
@@ -55,9 +61,15 @@ impl Server {
 
     /// Starts one and waits until it listens.
     pub fn start(data_dir: &Path, token: &str) -> Self {
+        Self::start_with(data_dir, token, &[])
+    }
+
+    /// The same with other settings, by the names of their variables.
+    pub fn start_with(data_dir: &Path, token: &str, settings: &[(&str, String)]) -> Self {
         let log = std::fs::File::create(errors(data_dir)).unwrap();
-        let mut child =
-            program(data_dir).arg("serve").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut program = program(data_dir);
+        program.envs(settings.iter().cloned()).arg("serve");
+        let mut child = program.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = loop {
             let Some(line) = lines.next() else {
@@ -111,6 +123,11 @@ impl Caller {
         let url = format!("{}/api/v1/certificates{query}", self.url);
         let request = self.client.post(url).bearer_auth(&self.token);
         request.header("content-type", "application/octet-stream").body(der).send().await
+    }
+
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> reqwest::Result<Response> {
+        let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.token);
+        request.json(body).send().await
     }
 
     pub async fn get(&self, path: &str) -> reqwest::Result<Response> {

@@ -132,8 +132,9 @@ pub async fn insert(tx: &mut Tx, new: &[Delivery]) -> Result<(), Error> {
 /// stays away.
 pub async fn book(tx: &mut Tx, rows: &[Delivery]) -> Result<(), Error> {
     // Deliveries that simply got through are most of them, and end in one statement.
-    let (plain, others): (Vec<&Delivery>, Vec<&Delivery>) =
-        rows.iter().partition(|row| row.state == "delivered" && row.attempts == 1);
+    let (plain, others): (Vec<&Delivery>, Vec<&Delivery>) = rows
+        .iter()
+        .partition(|row| row.state == "delivered" && row.attempts == 1 && row.error.is_none());
     let mut alike: BTreeMap<Option<i64>, Vec<&Delivery>> = BTreeMap::new();
     for row in plain {
         alike.entry(row.status).or_default().push(row);

@@ -7,6 +7,7 @@ use chancery_engine::delivery::{Class, DestinationEdit, DestinationView, Forward
 use chancery_engine::{Engine, Permission};
 use chancery_event::Timestamp;
 use chancery_event::id::AccountId;
+use chancery_event::sentence::sentence;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ const CLASS: Class = Class::Forwarder;
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::ForwarderRead, routes!(list_forwarders));
     operations.any(Permission::ForwarderWrite, routes!(create_forwarder));
+    operations.any(Permission::ForwarderWrite, routes!(preview_forwarder));
     operations.any(Permission::ForwarderRead, routes!(read_forwarder));
     operations.any(Permission::ForwarderWrite, routes!(update_forwarder));
     operations.any(Permission::ForwarderWrite, routes!(delete_forwarder));
@@ -208,6 +210,77 @@ async fn create_forwarder(
         start: new.start,
     };
     destination::create(&engine, &caller, CLASS, "forwarders", &new.name, edit).await
+}
+
+/// What a selection would have got.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SelectionWish {
+    /// The body of a forwarder, saved or not; only what it selects counts.
+    #[schema(value_type = Object)]
+    body: Value,
+}
+
+/// How much a selection would have got of the last week.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct SelectionMatches {
+    /// Events of the last 24 hours.
+    last_24_hours: u64,
+    /// Events of the last 7 days.
+    last_7_days: u64,
+    /// Everything was looked at; otherwise only what came since `since`.
+    is_complete: bool,
+    /// When the oldest event that was looked at came about, where not all were.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    /// The newest that match.
+    samples: Vec<SelectedEvent>,
+}
+
+/// An event that a selection would have got.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct SelectedEvent {
+    /// Its identifier.
+    id: String,
+    /// Its type.
+    r#type: String,
+    /// When it came about.
+    #[schema(value_type = String, format = DateTime)]
+    time: Timestamp,
+    /// What it says, in a sentence.
+    sentence: String,
+}
+
+/// How much a forwarder would get
+///
+/// Asks the selection of a body about the events of the last 24 hours and 7 days. Nothing is saved
+/// and nothing is sent.
+#[utoipa::path(post, path = "/api/v1/deliveries/preview", tag = "deliveries",
+    request_body = SelectionWish,
+    responses((status = 200, description = "How many, and the newest of them", body = SelectionMatches)))]
+async fn preview_forwarder(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Json(wish): Json<SelectionWish>,
+) -> Result<Json<SelectionMatches>, Problem> {
+    let found = engine.preview_forwarder(caller.context(), &wish.body).await?;
+    let samples = found.samples.iter().map(|sealed| {
+        let event = sealed.event();
+        SelectedEvent {
+            id: event.id.to_string(),
+            r#type: event.type_name.to_string(),
+            time: event.time,
+            sentence: sentence(event),
+        }
+    });
+    Ok(Json(SelectionMatches {
+        last_24_hours: found.last_day,
+        last_7_days: found.last_week,
+        is_complete: found.is_complete,
+        since: found.since,
+        samples: samples.collect(),
+    }))
 }
 
 /// One forwarder

@@ -2,7 +2,7 @@
 //! templates are objects of automation.
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use chancery_engine::notification::{self, NoticeQuery, SENT, Told};
 use chancery_engine::{Engine, Permission};
@@ -25,6 +25,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::AccountRead, routes!(preview_notification));
     operations.any(Permission::AutomationWrite, routes!(try_profile));
     operations.any(Permission::AccountRead, routes!(list_refused_addresses));
+    operations.any(Permission::AccountWrite, routes!(clear_refused_address));
 }
 
 /// One decision: whether one recipient is told by one channel, and why not.
@@ -462,7 +463,7 @@ struct RefusedAddressShown {
 /// Mail addresses that are refused
 ///
 /// A mail server said that they are not there. Nothing is sent to them until their contact data is
-/// changed or a message gets through.
+/// changed, a message gets through, or somebody takes them off this list.
 #[utoipa::path(get, path = "/api/v1/notifications/refused-addresses", tag = "notifications",
     responses((status = 200, description = "By address", body = Page<RefusedAddressShown>)))]
 async fn list_refused_addresses(
@@ -478,4 +479,20 @@ async fn list_refused_addresses(
         error: row.error,
     });
     Ok(Json(Page::whole(shown.collect())))
+}
+
+/// Let mail go to an address again
+///
+/// Takes it off the list of refused addresses: its mailbox was put right.
+#[utoipa::path(delete, path = "/api/v1/notifications/refused-addresses/{address}",
+    tag = "notifications",
+    params(("address" = String, Path, description = "The address")),
+    responses((status = 204, description = "The next message is sent to it")))]
+async fn clear_refused_address(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(address): PathOf<String>,
+) -> Result<StatusCode, Problem> {
+    engine.clear_refused_address(caller.context(), &address).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -234,13 +234,14 @@ fn told(call: &Call, seen: &SeenEvent, now: Timestamp) -> Option<Value> {
     call.condition.holds(&value, now).then_some(value)
 }
 
-/// Within a page, the order is that of when things happened.
+/// Within a page, the order is that of when things happened; those of one millisecond keep that of
+/// the log, which is the order they are in already.
 fn sort(events: &mut [Value], descending: bool) {
     let published = |event: &Value| event["published"].as_str().unwrap_or_default().to_owned();
-    events.sort_by_key(published);
-    if descending {
-        events.reverse();
-    }
+    events.sort_by(|one, other| {
+        let order = published(one).cmp(&published(other));
+        if descending { order.reverse() } else { order }
+    });
 }
 
 fn link(headers: &mut HeaderMap, address: &str, relation: &str) {

@@ -243,6 +243,7 @@ async fn list(shell: &Shell, shelf: &Shelf) -> Result<Response, Problem> {
     let new = || ui::button(&label, &href, None, true);
     let may = shell.may(shelf.write);
     let caption = format!("{}, by name", shelf.plural);
+    let saved = super::saved_view::panel(shell, shelf.root.trim_start_matches('/')).await?;
     let body = html! {
         (ui::page_header(shelf.plural, shelf.about, html! { @if may && !(is_whole && views.is_empty()) { (new()) } }))
         (shelf.tabs())
@@ -257,7 +258,10 @@ async fn list(shell: &Shell, shelf: &Shelf) -> Result<Response, Problem> {
         } @else if views.is_empty() {
             (ui::empty_state(&format!("No {} here", shelf.noun), shelf.empty, may.then(new)))
         } @else {
-            (ui::data_table(&Table { id: "destinations", caption: &caption, columns: &columns, rows: &rows }))
+            div.with-facets {
+                div { (saved) }
+                div { (ui::data_table(&Table { id: "destinations", caption: &caption, columns: &columns, rows: &rows })) }
+            }
         }
     };
     Ok(shell.page(shelf.nav, shelf.plural, body))

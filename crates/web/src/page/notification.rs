@@ -20,8 +20,9 @@ use chancery_engine::notification::NoticeQuery;
 use chancery_event::Timestamp;
 use maud::{Markup, html};
 
-use super::GET;
+use super::form::Fields;
 use super::shell::Shell;
+use super::{GET, POST};
 use crate::edge::{Access, Problem, Routes};
 use crate::ui::{self, AlertKind, Nav, Tone};
 
@@ -33,6 +34,22 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(GET, "/notifications", read, async |shell: Shell| {
         shell.answer(overview(&shell)).await
     });
+    let clear = Access::Session(Permission::AccountWrite);
+    routes.add(
+        POST,
+        "/notifications/refused-addresses",
+        clear,
+        async |shell: Shell, Fields(typed): Fields| {
+            shell
+                .answer(async {
+                    let address = typed.text("address");
+                    shell.engine().clear_refused_address(shell.context(), address).await?;
+                    let told = "Mail goes to this address again.";
+                    Ok(shell.done("/notifications#refused", told))
+                })
+                .await
+        },
+    );
     profile::add(routes);
     profile_form::add(routes);
     template::add(routes);
@@ -114,8 +131,14 @@ async fn overview(shell: &Shell) -> Result<Response, Problem> {
         @if !refused.is_empty() { (ui::section("refused", "Addresses that mail servers refuse", html! {}, html! {
             ul { @for one in &refused { li {
                 (one.address) ", since " (ui::time(one.since.micros())) ", by " (one.channel) ": " span.muted { (one.error) }
+                @if shell.may(Permission::AccountWrite) {
+                    (ui::post_form("/notifications/refused-addresses", shell.csrf(), false, html! {
+                        input type="hidden" name="address" value=(one.address);
+                        (ui::submit("Send to it again", Tone::Neutral))
+                    }))
+                }
             } }}
-            p.hint { "Nothing is sent to them until their contact data is changed." }
+            p.hint { "Nothing is sent to them until their contact data is changed, or somebody who knows that the mailbox works says so here." }
         })) }
     };
     Ok(shell.page(Nav::Notifications, "Notifications", body))

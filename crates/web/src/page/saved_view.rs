@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use axum::response::Response;
 use chancery_engine::Permission;
+use chancery_engine::view::LISTS;
 use chancery_event::id::ViewId;
 use maud::{Markup, html};
 
@@ -25,6 +26,7 @@ fn page_of(list: &str) -> String {
         "evaluations" => "/automation/history".to_owned(),
         "accounts" => "/administration".to_owned(),
         "tokens" => "/administration/tokens".to_owned(),
+        "notices" => "/notifications/notices".to_owned(),
         list => format!("/{list}"),
     }
 }

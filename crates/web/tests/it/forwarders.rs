@@ -1,5 +1,6 @@
 //! Forwarders through the API: from the form to a real receiver, with attempts shown.
 
+use axum::http::Method;
 use chancery_engine::Role;
 use chancery_testkit::{Manner, Receiver, TestServer};
 use serde_json::{Value, json};
@@ -290,5 +291,53 @@ async fn mail_without_a_recipient_is_refused_when_it_is_saved() {
         let refused = server.post("/api/v1/forwarders").json(&new).send().await.expect(422);
         assert_eq!(refused.json()["field"], "settings/to", "{}", refused.text());
     }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_selection_is_previewed_before_anything_is_saved() {
+    let server = TestServer::start().await;
+    for name in ["one", "two", "three"] {
+        group(&server, name).await;
+    }
+    server.settle().await;
+    let preview = async |select: Value| {
+        let wish = json!({ "body": { "kind": "webhook", "select": select } });
+        server.post("/api/v1/deliveries/preview").json(&wish).send().await.expect(200).json()
+    };
+    let groups = json!({ "event_types": ["configuration.create"], "filter": "detail.class:group" });
+    let found = preview(groups).await;
+    assert_eq!((&found["last_24_hours"], &found["last_7_days"]), (&json!(3), &json!(3)));
+    assert_eq!(found["is_complete"], true);
+    let samples = found["samples"].as_array().unwrap();
+    assert_eq!(samples.len(), 3);
+    assert!(samples[0]["sentence"].as_str().unwrap().contains("three"), "newest first: {found}");
+    let none = preview(json!({ "severities": ["critical"] })).await;
+    assert_eq!((&none["last_7_days"], &none["samples"]), (&json!(0), &json!([])));
+    let wrong = json!({ "body": { "kind": "webhook", "select": { "filter": "nofield:x" } } });
+    let refused = server.post("/api/v1/deliveries/preview").json(&wrong).send().await;
+    assert_eq!(refused.expect(422).json()["field"], "select/filter");
+    let all = server.get("/api/v1/forwarders").send().await.expect(200).json();
+    assert_eq!(all["items"], json!([]), "nothing was saved");
+    // Nobody looks at events by it who may not make forwarders.
+    let token = server.token(Role::Auditor).await;
+    let call = server.call(Method::POST, "/api/v1/deliveries/preview").bearer(&token);
+    call.json(&json!({ "body": { "kind": "webhook" } })).send().await.expect(403);
+    // The form says the same, and keeps what was typed.
+    let mut browser = Browser::sign_in_as(&server, Role::Administrator).await;
+    let typed = [
+        ("kind", "webhook"),
+        ("name", "soc"),
+        ("path", "/"),
+        ("settings/url", "https://soc.example.org/"),
+        ("select/event_types", "configuration.create"),
+        ("select/filter", "detail.class:group"),
+        ("preview", "1"),
+    ];
+    let page = browser.post("/forwarders/new", &typed).await.expect(200).text();
+    assert!(page.contains("<strong>3 events</strong>"), "{page}");
+    assert!(page.contains("https://soc.example.org/"), "what was typed is still there");
+    let all = server.get("/api/v1/forwarders").send().await.expect(200).json();
+    assert_eq!(all["items"], json!([]), "nothing was saved");
     server.finish().await;
 }

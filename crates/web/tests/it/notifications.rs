@@ -592,3 +592,64 @@ async fn the_canary_arrives_through_every_channel_and_its_absence_is_told_by_ano
     assert_eq!(alerts["items"].as_array().unwrap().len(), 1);
     server.finish().await;
 }
+
+#[tokio::test]
+async fn an_administrator_lets_mail_go_to_a_refused_address_again() {
+    let world = World::start().await;
+    world.account("ada", "operator", Some("gone@example.org")).await;
+    world.mailbox.refuse("gone@example.org", true);
+    let profile = json!({ "recipients": ["role:operator"], "channels": ["mail"] });
+    world.tells("p", profile).await;
+    let id = world.owned("www.example.org", "ada").await;
+    let list = "/api/v1/notifications/refused-addresses";
+    let refused = async || {
+        let list = world.server.get(list).send().await.expect(200).json();
+        list["items"].as_array().unwrap().len()
+    };
+    for _ in 0..500 {
+        if refused().await == 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(refused().await, 1);
+    let one = format!("{list}/Gone@example.org");
+    let operator = world.server.token(chancery_engine::Role::Operator).await;
+    let call = world.server.call(Method::DELETE, &one).bearer(&operator);
+    call.send().await.expect(403);
+    assert_eq!(refused().await, 1, "not for everybody to say");
+    world.mailbox.refuse("gone@example.org", false);
+    world.server.delete(&one).send().await.expect(204);
+    assert_eq!(refused().await, 0);
+    world.server.delete(&one).send().await.expect(404);
+    let path = format!("/api/v1/certificates/{id}");
+    world.server.patch(&path).json(&json!({ "path": "/a" })).send().await.expect(200);
+    for _ in 0..500 {
+        if !world.mailbox.to("gone@example.org").is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(!world.mailbox.to("gone@example.org").is_empty(), "mail goes again");
+    let events = "/api/v1/events?filter=type:configuration.delete%20outcome:success";
+    let events = world.server.get(events).send().await.expect(200).json();
+    let told = &events["items"][0]["data"]["detail"];
+    assert_eq!(told["class"], "refused_address", "{events}");
+    assert_eq!(told["address"], "gone@example.org");
+    let mut browser =
+        Browser::sign_in_as(&world.server, chancery_engine::Role::Administrator).await;
+    world.mailbox.refuse("gone@example.org", true);
+    world.server.patch(&path).json(&json!({ "path": "/b" })).send().await.expect(200);
+    for _ in 0..500 {
+        if refused().await == 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let page = browser.get("/notifications").await.expect(200).text();
+    assert!(page.contains("Send to it again"), "{page}");
+    let typed = [("address", "gone@example.org")];
+    browser.post("/notifications/refused-addresses", &typed).await.expect(303);
+    assert_eq!(refused().await, 0);
+    world.server.finish().await;
+}

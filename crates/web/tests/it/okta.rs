@@ -80,6 +80,9 @@ async fn a_bounded_query_ends_and_goes_both_ways() {
     let mut back = published(&downwards);
     back.reverse();
     assert_eq!(back, times, "newest first");
+    let mut exactly = uuids(&downwards);
+    exactly.reverse();
+    assert_eq!(exactly, uuids(&upwards), "also those of one millisecond");
     assert_ne!(times.first(), times.last(), "there is an order to speak of");
     let mut back = uuids(&downwards);
     back.sort();

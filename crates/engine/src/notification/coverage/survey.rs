@@ -1,8 +1,11 @@
 //! What is asked about a certificate: whom an event that has not happened would reach, by the
 //! monitors, triggers, profiles, people and channels as they are. Nothing is sent or counted.
 
+use std::sync::{Arc, Mutex};
+
 use chancery_event::{Event, EventType, Severity, Target, TargetKind, Timestamp};
 use chancery_store::Link;
+use chancery_store::table::automation;
 use serde_json::json;
 
 use crate::Error;
@@ -13,31 +16,28 @@ use crate::notification::book::Profiles;
 use crate::notification::decide::{Case, Decision, Verdict};
 use crate::notification::profile::BELL;
 use crate::notification::recipient::Directory;
-use crate::reaction::configuration::Configuration;
+use crate::reaction::configuration::{Configuration, Surroundings};
 use crate::reaction::happening::{Happening, Subject};
 use crate::reaction::{Effect, Verdict as Judged, evaluate};
 
 /// The failures in a row after which a channel does not count.
 const FAILING: i64 = 3;
 
-/// What whom to tell depends on, at one time.
-pub(crate) struct Survey {
+/// The part of it that somebody configured, compiled.
+pub(super) struct Compiled {
+    revision: i64,
+    around: Surroundings,
     configuration: Configuration,
     profiles: Profiles,
-    pub(super) directory: Directory,
     /// The monitors that find ends.
     monitors: Vec<Active>,
-    pub(super) now: Timestamp,
 }
 
-impl Survey {
-    /// Reads it. A channel that fails does not count as one that works.
-    pub(crate) async fn read(link: &mut Link, now: Timestamp) -> Result<Self, Error> {
+impl Compiled {
+    async fn read(link: &mut Link, around: Surroundings) -> Result<Self, Error> {
         let book = Book::read(link).await?;
-        let around = check::surroundings(link).await?;
         let configuration = Configuration::compile(&book, &around)?;
         let profiles = Profiles::of(&book);
-        let directory = Directory::read(link, now).await?;
         let mut monitors = Vec::new();
         for object in book.of_class(Class::Monitor).filter(|object| object.enabled) {
             let Ok(definition) = Definition::read(&object.body) else { continue };
@@ -46,7 +46,48 @@ impl Survey {
                 monitors.push(active.await?);
             }
         }
-        Ok(Self { configuration, profiles, directory, monitors, now })
+        Ok(Self { revision: book.revision, around, configuration, profiles, monitors })
+    }
+}
+
+/// What was compiled last; lost with the process.
+#[derive(Default)]
+pub(crate) struct Press(Mutex<Option<Arc<Compiled>>>);
+
+impl Press {
+    /// What is configured now: compiled before, unless it changed since.
+    async fn compiled(&self, link: &mut Link) -> Result<Arc<Compiled>, Error> {
+        let revision = automation::revision(link).await?;
+        let around = check::surroundings(link).await?;
+        let known = self.0.lock().ok().and_then(|known| known.clone());
+        if let Some(known) = known.filter(|one| one.revision == revision && one.around == around) {
+            return Ok(known);
+        }
+        let compiled = Arc::new(Compiled::read(link, around).await?);
+        if let Ok(mut known) = self.0.lock() {
+            *known = Some(compiled.clone());
+        }
+        Ok(compiled)
+    }
+}
+
+/// What whom to tell depends on, at one time.
+pub(crate) struct Survey {
+    compiled: Arc<Compiled>,
+    pub(super) directory: Directory,
+    pub(super) now: Timestamp,
+}
+
+impl Survey {
+    /// Reads it. A channel that fails does not count as one that works.
+    pub(crate) async fn read(
+        press: &Press,
+        link: &mut Link,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let compiled = press.compiled(link).await?;
+        let directory = Directory::read(link, now).await?;
+        Ok(Self { compiled, directory, now })
     }
 
     fn fails(&self, channel: &str) -> bool {
@@ -58,7 +99,7 @@ impl Survey {
     /// The monitors that will find the end of a certificate: their filters are asked as of then.
     fn watching<'s>(&'s self, subject: &Subject) -> impl Iterator<Item = &'s Active> {
         let at = subject.row.not_after;
-        self.monitors.iter().filter(move |monitor| monitor.covers(subject, at))
+        self.compiled.monitors.iter().filter(move |monitor| monitor.covers(subject, at))
     }
 
     /// When which thresholds of which monitors will be crossed.
@@ -104,14 +145,14 @@ impl Survey {
         let event = &event;
         let happening =
             Happening { event, event_type, index: None, subject: Some(subject), now: at };
-        let evaluations = evaluate(&self.configuration, &happening);
+        let evaluations = evaluate(&self.compiled.configuration, &happening);
         let ignored = evaluations.iter().any(|one| one.verdict == Judged::Ignored);
         let mut found = Vec::new();
         let mut why = Some(if ignored { "ignored" } else { "no_trigger" });
         for evaluation in &evaluations {
             for planned in &evaluation.planned {
                 let Effect::Tell { profile, .. } = &planned.effect else { continue };
-                let named = match self.profiles.find(profile) {
+                let named = match self.compiled.profiles.find(profile) {
                     Some(named) if named.is_enabled => named,
                     _ => {
                         why = Some("profile_off");

@@ -87,7 +87,8 @@ impl Walk {
         let now = engine.environment().now();
         let circumstances = table::circumstances(&mut link, now).await?;
         if self.circumstances.as_deref() != Some(circumstances.as_str()) {
-            self.survey = Some(Arc::new(Survey::read(&mut link, now).await?));
+            self.survey =
+                Some(Arc::new(Survey::read(&engine.0.reach_memory.press, &mut link, now).await?));
             if self.circumstances.replace(circumstances.clone()).is_some() && self.at.is_some() {
                 self.changed();
             } else {

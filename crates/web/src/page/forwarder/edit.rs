@@ -9,9 +9,10 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chancery_engine::Error;
-use chancery_engine::delivery::{DestinationEdit, DestinationView};
+use chancery_engine::delivery::{DestinationEdit, DestinationView, Matches};
 use chancery_event::Severity;
 use chancery_event::dialect::Dialect;
+use chancery_event::sentence::sentence;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
@@ -267,6 +268,9 @@ async fn save(
         }
     };
     let kind = kind.ok_or_else(Problem::not_found)?;
+    if typed.has("preview") && !shelf.is_channels() {
+        return preview(shell, shelf, kind, name, typed).await;
+    }
     let wanted = name.map_or_else(|| typed.text("name").to_owned(), str::to_owned);
     let saved = async {
         let mut secrets = BTreeMap::new();
@@ -300,6 +304,47 @@ async fn save(
     }
 }
 
+/// Shows how much the selection that was typed would have got; nothing is saved.
+async fn preview(
+    shell: &Shell,
+    shelf: &Shelf,
+    kind: &Kind,
+    name: Option<&str>,
+    typed: Typed,
+) -> Result<Response, Problem> {
+    let asked = async {
+        let body = body(&typed, shelf, kind)?;
+        shell.engine().preview_forwarder(shell.context(), &body).await
+    };
+    match asked.await {
+        Ok(found) => form_with(shell, shelf, kind, name, typed, Some(&found)),
+        Err(error) => form(shell, shelf, kind, name, typed.refused(placed(error))?),
+    }
+}
+
+/// What a selection would have got.
+fn matched(found: &Matches) -> Markup {
+    let count = |count: u64| match count {
+        1 => "1 event".to_owned(),
+        count => format!("{} events", ui::grouped(count)),
+    };
+    html! {
+        div.preview role="status" {
+            p { "This selection would have got " strong { (count(found.last_day)) } " of the last 24 hours and "
+                strong { (count(found.last_week)) } " of the last 7 days."
+                @if let Some(since) = found.since { " Only what came since " (ui::time(since.micros())) " was looked at." } }
+            @if !found.samples.is_empty() {
+                p { "The newest:" }
+                ul { @for sealed in &found.samples { li {
+                    a href={"/events/" (sealed.event().id)} { (sentence(sealed.event())) }
+                    " " span.muted { (sealed.event().type_name) ", " (ui::time(sealed.event().time.micros())) }
+                } } }
+            }
+            p.hint { "Nothing is saved yet." }
+        }
+    }
+}
+
 /// An entry of a list stands in one field with the others.
 fn placed(error: Error) -> Error {
     match error {
@@ -324,6 +369,17 @@ fn form(
     kind: &Kind,
     name: Option<&str>,
     typed: Typed,
+) -> Result<Response, Problem> {
+    form_with(shell, shelf, kind, name, typed, None)
+}
+
+fn form_with(
+    shell: &Shell,
+    shelf: &Shelf,
+    kind: &Kind,
+    name: Option<&str>,
+    typed: Typed,
+    found: Option<&Matches>,
 ) -> Result<Response, Problem> {
     let title = match name {
         None => format!("New {}: {}", shelf.noun, kind.label),
@@ -354,7 +410,12 @@ fn form(
             (ui::section("where", "Where to", html! {}, where_to(&typed, kind)))
             (ui::section("secrets", "Secrets", html! {}, secrets(&typed, kind, name.is_some())))
             @if shelf.is_channels() { (switched_on(&typed)) } @else {
-                (ui::section("which", "Which events", html! {}, which(&typed)))
+                (ui::section("which", "Which events", html! {}, html! {
+                    (which(&typed))
+                    @if let Some(found) = found { (matched(found)) }
+                    button.button type="submit" name="preview" value="1" formnovalidate
+                        formaction={(action) "#which"} { "How much would it get?" }
+                }))
                 (ui::section("when", "When and how", html! {}, when(&typed, kind, name.is_none())))
             }
             div.actions { (ui::submit("Save", Tone::Info)) (ui::button("Back", shelf.root, None, false)) }

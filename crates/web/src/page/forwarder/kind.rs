@@ -61,6 +61,18 @@ const CLIENT: Setting = Setting(
     "Where the receiver asks for one (mutual TLS).",
     Ask::Area,
 );
+const CONNECT: Setting = Setting(
+    "connect_seconds",
+    "Seconds for a connection",
+    "With its TLS handshake; 10 unless told otherwise, at most 20.",
+    Ask::Number,
+);
+const ANSWER: Setting = Setting(
+    "answer_seconds",
+    "Seconds for an answer",
+    "15 to 30 unless told otherwise, by kind; at most 60.",
+    Ask::Number,
+);
 const CLIENT_KEY: SecretOf =
     SecretOf("client_key", "Key of the client certificate (PEM)", "Not encrypted.");
 const PAYLOAD_KEY: SecretOf = SecretOf(
@@ -90,6 +102,8 @@ pub(super) const KINDS: &[Kind] = &[
             USER,
             CA,
             CLIENT,
+            CONNECT,
+            ANSWER,
         ],
         secrets: &[
             TOKEN,
@@ -113,6 +127,8 @@ pub(super) const KINDS: &[Kind] = &[
             Setting("framing", "Framing", "", Ask::Word(&["octet_counting", "newline"])),
             CA,
             CLIENT,
+            CONNECT,
+            ANSWER,
         ],
         secrets: &[CLIENT_KEY],
         has_dialect: true,
@@ -148,6 +164,8 @@ pub(super) const KINDS: &[Kind] = &[
             USER,
             CA,
             CLIENT,
+            CONNECT,
+            ANSWER,
         ],
         secrets: &[PASSWORD, TOKEN, CLIENT_KEY, PAYLOAD_KEY],
         has_dialect: true,
@@ -174,6 +192,8 @@ pub(super) const KINDS: &[Kind] = &[
             ),
             USER,
             CA,
+            CONNECT,
+            ANSWER,
         ],
         secrets: &[PASSWORD],
         has_dialect: false,
@@ -183,7 +203,7 @@ pub(super) const KINDS: &[Kind] = &[
         word: "slack",
         label: "Slack",
         about: "An incoming webhook of Slack.",
-        settings: &[CA],
+        settings: &[CA, CONNECT, ANSWER],
         secrets: &[SecretOf("url", "Address of the webhook", "It is a secret in itself.")],
         has_dialect: false,
         tells: true,
@@ -192,7 +212,7 @@ pub(super) const KINDS: &[Kind] = &[
         word: "teams",
         label: "Microsoft Teams",
         about: "A Workflows webhook that takes Adaptive Cards.",
-        settings: &[CA],
+        settings: &[CA, CONNECT, ANSWER],
         secrets: &[SecretOf("url", "Address of the webhook", "It is a secret in itself.")],
         has_dialect: false,
         tells: true,
@@ -200,14 +220,16 @@ pub(super) const KINDS: &[Kind] = &[
     Kind {
         word: "servicenow",
         label: "ServiceNow",
-        about: "Event management, a record in a table, or the Akeyless application.",
+        about: "Event management, a record in a table or an import set, or the Akeyless application.",
         settings: &[
             Setting("url", "Instance", "Such as https://example.service-now.com.", Ask::Text),
-            Setting("mode", "As", "", Ask::Word(&["em_event", "table", "akeyless"])),
+            Setting("mode", "As", "", Ask::Word(&["em_event", "table", "import", "akeyless"])),
             Setting("table", "Table", "incident unless told otherwise.", Ask::Text),
             USER,
             CA,
             CLIENT,
+            CONNECT,
+            ANSWER,
         ],
         secrets: &[PASSWORD, TOKEN, CLIENT_KEY],
         has_dialect: false,

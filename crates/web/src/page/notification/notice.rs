@@ -8,9 +8,9 @@ use maud::{Markup, html};
 
 use super::places;
 use crate::edge::{Access, Problem, Routes};
-use crate::page::GET;
 use crate::page::listing::toggles;
 use crate::page::shell::Shell;
+use crate::page::{GET, saved_view};
 use crate::ui::{self, ChoiceOption, Column, Crumb, Field, Icon, Nav, Row, Table, Tone};
 
 const PAGE: usize = 50;
@@ -59,13 +59,14 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         .last()
         .filter(|_| more)
         .map(|row| address.without(CURSORS).with("before", &row.notice.id.to_string()).to_string());
+    let views = saved_view::panel(shell, "notices").await?;
     let narrowed = NARROWING.iter().any(|name| address.value(name).is_some());
     let body = html! {
         (ui::page_header("Notices", "Every decision to tell somebody or not, newest first: one for each recipient and channel.",
             html! { (ui::button("Why was I, or not?", "/notifications/why", None, false)) }))
         (places("/notifications/notices"))
         div.with-facets {
-            (facets(shell, &counts))
+            div { (facets(shell, &counts)) (views) }
             div {
                 @if rows.is_empty() {
                     (ui::empty_state("No notice here", "A trigger whose action tells through a profile leaves a decision for each recipient and channel.",
