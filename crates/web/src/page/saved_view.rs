@@ -82,7 +82,7 @@ pub(super) async fn panel(shell: &Shell, list: &str) -> Result<Markup, Problem> 
 }
 
 fn list_of(typed: &Typed) -> Result<&'static str, Problem> {
-    let list = chancery_engine::view::LISTS.into_iter().find(|list| *list == typed.text("list"));
+    let list = LISTS.into_iter().find(|list| *list == typed.text("list"));
     list.ok_or_else(|| Problem::malformed("there is no such list"))
 }
 

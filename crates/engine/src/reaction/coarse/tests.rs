@@ -25,7 +25,8 @@ async fn fail(engine: &Engine) {
             Box::pin(async move {
                 // Each reason twice, far from each other.
                 for number in (0..REASONS).chain(0..REASONS) {
-                    let payload = types::Archive { certificate: None, changes: Vec::new() };
+                    let payload =
+                        types::Archive { certificate: None, changes: Vec::new(), note: None };
                     let outcome = Outcome::failure(format!("r{number}"), "");
                     scribe.record(tx, Draft::new(&payload)?.outcome(outcome))?;
                 }
