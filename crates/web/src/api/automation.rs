@@ -55,8 +55,7 @@ pub(super) struct AutomationObject {
     changed_at: Timestamp,
     /// Identifier of the account that made it; absent: the program.
     changed_by: Option<String>,
-    /// Of a trigger that counts and does not work, because what it refers to has gone: what is
-    /// wrong.
+    /// What keeps a trigger that counts from working, where what it refers to has gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }

@@ -44,7 +44,7 @@ fn is_ca(number: usize) -> bool {
 
 /// Whether the trigger that places finds it.
 pub(super) fn is_placed(number: usize) -> bool {
-    number % 10 == 0 && !is_lab(number) && !is_ca(number)
+    number.is_multiple_of(10) && !is_lab(number) && !is_ca(number)
 }
 
 pub(super) struct World {
