@@ -191,13 +191,9 @@ fn fields_of_ecs(text: &str) -> BTreeMap<&str, EcsField<'_>> {
         .map(|line| {
             let columns: Vec<&str> = line.split('\t').collect();
             let column = |at: usize| columns.get(at).copied().unwrap_or_default();
-            let value = |one: &'_ str| -> (usize, usize) {
-                (one.find(':').unwrap_or(one.len()), one.len())
-            };
             let allowed = column(3).split('|').filter(|one| !one.is_empty()).map(|one| {
-                let (end, whole) = value(one);
-                let expected = if end < whole { &one[end + 1..] } else { "" };
-                (&one[..end], expected.split(',').filter(|one| !one.is_empty()).collect())
+                let (value, expected) = one.split_once(':').unwrap_or((one, ""));
+                (value, expected.split(',').filter(|one| !one.is_empty()).collect())
             });
             let (kind, is_list) = (column(1), column(2) == "array");
             (column(0), EcsField { kind, is_list, allowed: allowed.collect() })
@@ -233,10 +229,10 @@ fn against(field: &EcsField<'_>, value: &Value) -> Option<&'static str> {
         field.allowed.is_empty()
             || value.as_str().is_some_and(|text| field.allowed.iter().any(|(one, _)| *one == text))
     };
-    if !values.iter().all(|value| fits(value)) {
+    if !values.iter().copied().all(fits) {
         return Some("a value of another type");
     }
-    (!values.iter().all(|value| allowed(value))).then_some("a value that is not allowed")
+    (!values.iter().copied().all(allowed)).then_some("a value that is not allowed")
 }
 
 /// The leaves of a document below `name`, by what the schema calls them.
