@@ -354,9 +354,8 @@ impl Engine {
             sealed: announce,
             takeover: settings.takeover,
         };
-        let logins = crate::access::Logins::new(&settings, keys.browsers);
         let engine = Self(Arc::new(Inner {
-            logins,
+            logins: crate::access::Logins::new(&settings, keys.browsers),
             settings,
             store,
             desk,
