@@ -53,7 +53,7 @@ CREATE TABLE monitor_watch (
 );
 -- How many rows each monitor has there: kept with each change, because a run compares it with what there is.
 CREATE TABLE monitor_count (
-    monitor TEXT NOT NULL PRIMARY KEY,
+    monitor TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     watched BIGINT NOT NULL
 );
 CREATE INDEX monitor_watch_due ON monitor_watch (monitor, due_at);
