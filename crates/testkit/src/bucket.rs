@@ -67,6 +67,10 @@ impl Bucket {
     async fn call(&self, method: Method, path: &str, bytes: Vec<u8>) -> Vec<u8> {
         let url = format!("{}/{}/{path}", self.endpoint(), Self::NAME);
         let sent = Client::new().request(method, url.trim_end_matches('/')).header("x-test", "1");
+        // The store shows objects to nobody without a name; it does not check this one.
+        let name = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, \
+                    SignedHeaders=host, Signature=0";
+        let sent = sent.header("authorization", name);
         let sent = sent.header("content-type", "application/octet-stream").body(bytes);
         let answer = sent.send().await.unwrap().error_for_status().unwrap();
         answer.bytes().await.unwrap().to_vec()

@@ -146,7 +146,7 @@ impl AtWork {
         match definition.kind {
             Kind::Limits => {
                 let usages = Arc::new(condition::usages(&self.engine, &active).await?);
-                self.unit(tally, move |tx, scribe, now, tally| {
+                self.unit("monitor.look", tally, move |tx, scribe, now, tally| {
                     let (active, usages) = (active.clone(), usages.clone());
                     Box::pin(async move {
                         condition::limits(tx, scribe, &active, &usages, now, tally).await
@@ -155,7 +155,7 @@ impl AtWork {
                 .await
             }
             Kind::Jobs => {
-                self.unit(tally, move |tx, scribe, now, tally| {
+                self.unit("monitor.look", tally, move |tx, scribe, now, tally| {
                     let active = active.clone();
                     Box::pin(async move { condition::jobs(tx, scribe, &active, now, tally).await })
                 })
@@ -164,7 +164,7 @@ impl AtWork {
             Kind::Internal => {
                 let found = condition::findings(&self.engine, self.run.started_at).await?;
                 let found = Arc::new(found);
-                self.unit(tally, move |tx, scribe, _, tally| {
+                self.unit("monitor.look", tally, move |tx, scribe, _, tally| {
                     let (active, found) = (active.clone(), found.clone());
                     Box::pin(async move {
                         condition::internal(tx, scribe, &active, &found, tally).await
@@ -198,7 +198,7 @@ impl AtWork {
                 return Ok(());
             }
             let active = active.clone();
-            self.unit(tally, move |tx, scribe, now, tally| {
+            self.unit("monitor.look", tally, move |tx, scribe, now, tally| {
                 let active = active.clone();
                 Box::pin(async move {
                     let batch = table::due(tx, &active.name, now, BATCH_MAX).await?;
@@ -245,7 +245,7 @@ impl AtWork {
             return Ok(());
         }
         let work = Arc::new((active.clone(), missing, orphans));
-        self.unit(tally, move |tx, _, now, tally| {
+        self.unit("monitor.count", tally, move |tx, _, now, tally| {
             let work = work.clone();
             Box::pin(async move {
                 let (active, missing, orphans) = &*work;
@@ -265,7 +265,7 @@ impl AtWork {
     }
 
     /// One transaction of the run: what it does, and how far the run is by then.
-    async fn unit<F>(&mut self, tally: &mut Tally, work: F) -> Result<(), Error>
+    async fn unit<F>(&mut self, name: &'static str, tally: &mut Tally, work: F) -> Result<(), Error>
     where
         F: for<'a> Fn(
                 &'a mut Tx,
@@ -287,7 +287,7 @@ impl AtWork {
         self.engine
             .0
             .store
-            .transaction("monitor.look", move |tx: &mut Tx| {
+            .transaction(name, move |tx: &mut Tx| {
                 let (work, scribe, token) = (work.clone(), scribe.clone(), token.clone());
                 let (mut run, mut tally, result) = (run.clone(), start.clone(), result.clone());
                 Box::pin(async move {

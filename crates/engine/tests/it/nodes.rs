@@ -184,16 +184,8 @@ async fn holds_everything(engine: &Engine) {
     loop {
         let nodes = engine.nodes(&context).await.unwrap();
         let held = nodes.into_iter().find(|node| node.own).unwrap().leases;
-        let names = [
-            "agenda",
-            "archiver",
-            "coverage",
-            "dispatcher",
-            "herald",
-            "projector",
-            "sealer",
-            "validator",
-        ];
+        let names =
+            ["agenda", "coverage", "dispatcher", "herald", "projector", "sealer", "validator"];
         if names.iter().all(|name| held.iter().any(|held| held == name)) {
             return;
         }
