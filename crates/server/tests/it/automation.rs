@@ -74,7 +74,7 @@ fn a_configuration_is_exported_planned_compared_and_applied() {
     // Who may only look applies nothing.
     let refused = server.run(&viewer, &["config", "apply", path]);
     assert_eq!(refused.status, 1, "{refused:?}");
-    assert!(refused.err.contains("administrator"), "{refused:?}");
+    assert!(refused.err.contains("automation:write"), "{refused:?}");
 }
 
 #[test]

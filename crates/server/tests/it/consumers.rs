@@ -175,7 +175,8 @@ async fn no_consumer_skips_an_event_whose_transaction_commits_late() {
         nodes.iter().zip(&streams).map(|(api, told)| told.listen(api.clone())).collect();
     let consumers = Consumers { api: nodes[0].clone(), streams, receiver };
     for round in 0..ROUNDS {
-        let (slow, quick) = (&nodes[round % 2], &nodes[(round + 1) % 2]);
+        // What else the slow node writes waits behind it: the other one reads and reacts.
+        let [quick, slow] = &nodes;
         let name = format!("late {round}");
         fleet.arm("configuration.create before hold");
         let (making, late) = (slow.clone(), name.clone());

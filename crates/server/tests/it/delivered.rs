@@ -113,7 +113,7 @@ async fn events(caller: &Caller) -> BTreeSet<String> {
         let path = format!("/api/v1/events?filter=type:certificate.uploaded&limit=500{cursor}");
         let page: Value = caller.get(&path).await.unwrap().json().await.unwrap();
         let items = page["items"].as_array().unwrap();
-        found.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+        found.extend(items.iter().map(|item| item["event"]["id"].as_str().unwrap().to_owned()));
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return found,
