@@ -57,6 +57,13 @@ impl Driver {
     /// # Panics
     /// It is not installed.
     pub fn start() -> Self {
+        // The port that is free for IPv4 may be taken for IPv6 by the next one: then it ends.
+        let started = (0..10).find_map(|_| Self::try_start());
+        started.expect("chromedriver finds a port")
+    }
+
+    /// One that told its port; `None` if it ended before.
+    fn try_start() -> Option<Self> {
         let mut child = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -64,14 +71,15 @@ impl Driver {
             .spawn()
             .expect("chromedriver (Debian: chromium-driver) is installed");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let port = loop {
-            let line = lines.next().expect("chromedriver tells its port").expect("a line");
-            if let Some((_, rest)) = line.split_once("successfully on port ") {
-                break rest.trim_end_matches('.').parse().expect("a port");
+        while let Some(line) = lines.next() {
+            if let Some((_, rest)) = line.expect("a line").split_once("successfully on port ") {
+                let port = rest.trim_end_matches('.').parse().expect("a port");
+                std::thread::spawn(move || lines.for_each(drop));
+                return Some(Self { child, port });
             }
-        };
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, port }
+        }
+        child.wait().expect("it has ended");
+        None
     }
 
     /// A browser with an empty profile, on pages under `base`.

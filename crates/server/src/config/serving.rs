@@ -248,7 +248,7 @@ impl Serving {
         let most = reader.number("database_timeout_seconds", 20, 2..=600);
         let database = match given {
             Database::Postgres(url) => {
-                let url = url.with_statement_max(Duration::from_secs(most as u64));
+                let url = url.with_statement_max(Duration::from_secs(most));
                 Database::Postgres(password.with(url))
             }
             Database::Sqlite => Database::Sqlite,

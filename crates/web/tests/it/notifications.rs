@@ -633,7 +633,7 @@ async fn an_administrator_lets_mail_go_to_a_refused_address_again() {
     assert!(!world.mailbox.to("gone@example.org").is_empty(), "mail goes again");
     let events = "/api/v1/events?filter=type:configuration.delete%20outcome:success";
     let events = world.server.get(events).send().await.expect(200).json();
-    let told = &events["items"][0]["data"]["detail"];
+    let told = &events["items"][0]["event"]["data"]["detail"];
     assert_eq!(told["class"], "refused_address", "{events}");
     assert!(events.to_string().contains("gone@example.org"), "who may see people: {events}");
     let mut browser =

@@ -59,7 +59,7 @@ impl Limits {
 fn shown(time: Duration) -> String {
     let millis = time.as_millis();
     for (unit, width) in [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)] {
-        if millis >= width && millis % width == 0 {
+        if millis >= width && millis.is_multiple_of(width) {
             return format!("{}{unit}", millis / width);
         }
     }
