@@ -2,7 +2,7 @@
 
 use chancery_engine::Error;
 use chancery_engine::delivery::{
-    Address, Content, Definition, Message, Parcel, Secrets, SendError,
+    Address, Content, Definition, Message, Parcel, Runner, Secrets, SendError,
 };
 use chancery_event::dialect::{Dialect, Shown};
 use serde_json::json;
@@ -17,6 +17,22 @@ pub(crate) struct Body {
     pub(crate) media_type: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) bytes: Vec<u8>,
+}
+
+/// Events of one delivery at most of one that sends every few hours, where nothing else is said.
+pub(crate) const PERIODIC_BATCH: usize = 100;
+
+/// Events of one delivery at most, where the definition says nothing: `most` for one that sends
+/// every few hours, one by one otherwise, and where each has headers of its own.
+pub(crate) fn batch_or_one(definition: &Definition, most: usize) -> usize {
+    let in_headers = definition.dialect.as_deref() == Some(Dialect::CloudEventsBinary.name());
+    if definition.runner == Runner::Periodic && !in_headers { most } else { 1 }
+}
+
+/// Whether events are always written as a batch, one alone as well.
+fn is_batched(definition: &Definition) -> bool {
+    let most = definition.batch_max.unwrap_or(batch_or_one(definition, PERIODIC_BATCH));
+    most > 1
 }
 
 /// The dialect of a definition.
@@ -68,7 +84,7 @@ pub(crate) fn shown(content: &Content) -> Vec<Shown<'_>> {
 /// The body of a parcel.
 pub(crate) fn of(address: &Address, parcel: &Parcel, default: Dialect) -> Result<Body, SendError> {
     let dialect = dialect(&address.definition, default).map_err(unusable)?;
-    let batch = address.definition.batch_max.is_some_and(|max| max > 1);
+    let batch = is_batched(&address.definition);
     let mut body = match &parcel.content {
         Content::Message(message) => Body {
             media_type: "application/json".to_owned(),

@@ -18,6 +18,7 @@ mod action;
 pub(crate) mod cause;
 mod read;
 mod search;
+mod undo;
 pub(crate) mod watch;
 
 use std::borrow::Cow;

@@ -58,8 +58,9 @@ pub(crate) use change::ready;
 pub use change::{DestinationEdit, Generated, Saved};
 pub(crate) use definition::check_path;
 pub use definition::{Definition, Locations, Runner, Selection};
+pub(crate) use prepare::filtering_by;
 pub use preview::Matches;
-pub use query::{Backlog, DestinationView};
+pub use query::{Backlog, DeliveryView, DestinationView, MessageView};
 pub use secrets::Secrets;
 
 /// Why something is delivered.
@@ -106,10 +107,14 @@ pub struct Message {
     /// The event that it tells of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
+    /// The type of that event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_type: Option<String>,
     /// How many causes stand behind what is told of it being sent.
     #[serde(default)]
     pub depth: u16,
-    /// Messages of one key replace each other at the receiver, where it knows such.
+    /// The object that it tells about: messages of one type about one object replace each other
+    /// at the receiver, where it knows such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Whom a chat is to mention, where it has a markup for that: handles and names.

@@ -96,6 +96,11 @@ pub struct Settings {
     pub keep_jobs_days: u32,
     /// How many jobs of a queue run at a time, by its name, where it is not as built in.
     pub jobs_at_a_time: std::collections::BTreeMap<String, usize>,
+    /// The program finds something wrong with itself when a consumer of the log is more events
+    /// behind.
+    pub consumer_lag_max: u64,
+    /// What says how much room there is on the disc.
+    pub room: crate::Room,
 }
 
 impl Settings {
@@ -135,6 +140,8 @@ impl Settings {
             keep_resolved_alerts_days: 400,
             keep_jobs_days: 90,
             jobs_at_a_time: std::collections::BTreeMap::new(),
+            consumer_lag_max: 100_000,
+            room: crate::Room::default(),
         }
     }
 }

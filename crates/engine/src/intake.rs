@@ -34,6 +34,9 @@ pub use source::{CreatedSource, NewSource, PollView, SourceChange, SourceView};
 
 /// How long it is known that an event is there already, in days.
 pub const SEEN_DAYS: i64 = 180;
+/// How long two events that are the same in every byte count as one that was sent twice, where
+/// neither an identifier nor a time tells them apart, in minutes.
+pub const SAME_MINUTES: i64 = 5;
 /// Bodies a minute and source.
 pub const BODIES_PER_MINUTE: u32 = 600;
 /// The longest event that is kept as it came, in bytes.
@@ -110,7 +113,7 @@ impl Engine {
             .transaction("intake.take", move |tx: &mut Tx| {
                 let (sender, scribe, events) = (sender.clone(), scribe.clone(), events.clone());
                 Box::pin(
-                    async move { take_all(tx, &scribe, &sender, &events, Identity::Whole).await },
+                    async move { take_all(tx, &scribe, &sender, &events, Undated::Briefly).await },
                 )
             })
             .await
@@ -200,13 +203,14 @@ pub(crate) fn target(name: &str) -> Target {
     Target::new(TargetKind::ThirdParty, name).named(name)
 }
 
-/// What an event without an identifier of its source is known by.
+/// What an event without an identifier of its source is known by: all of it, if it says when it
+/// happened. What holds if it does not even say that:
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Identity {
-    /// By all of it.
-    Whole,
-    /// By all of it if it says when it happened; otherwise two that are the same are two events.
-    Dated,
+enum Undated {
+    /// The same again within [`SAME_MINUTES`] is a sender's repetition; later it is news.
+    Briefly,
+    /// Two that are the same are two events.
+    Never,
 }
 
 /// Takes in events, and counts them.
@@ -215,12 +219,12 @@ async fn take_all(
     scribe: &Scribe,
     sender: &Sender,
     events: &[Foreign],
-    identity: Identity,
+    undated: Undated,
 ) -> Result<Taken, Error> {
     let now = scribe.now();
     let mut tally = Tally::default();
     for event in events {
-        take(tx, scribe, sender, event, identity, &mut tally).await?;
+        take(tx, scribe, sender, event, undated, &mut tally).await?;
     }
     table::forget_before(tx, now.plus(-SEEN_DAYS * Timestamp::DAY)).await?;
     table::count(tx, &sender.name, tally, now).await?;
@@ -238,18 +242,26 @@ async fn take(
     scribe: &Scribe,
     sender: &Sender,
     event: &Foreign,
-    identity: Identity,
+    undated: Undated,
     tally: &mut Tally,
 ) -> Result<(), Error> {
     // What was sent out from here and comes back is not news.
     let own = event.id.as_ref().is_some_and(|id| {
         id.strip_prefix(&*scribe.desk.source).is_some_and(|rest| rest.starts_with(' '))
     });
-    let one_of_its_kind = identity == Identity::Dated && event.id.is_none() && event.time.is_none();
+    let is_undated = event.id.is_none() && event.time.is_none();
     let key = crate::access::sha256(event.id.as_deref().unwrap_or(&event.body));
-    let known =
-        own || !(one_of_its_kind || table::note(tx, &sender.name, key, scribe.now()).await?);
-    if known {
+    let now = scribe.now();
+    let back = match is_undated {
+        true => SAME_MINUTES * 60 * Timestamp::SECOND,
+        false => SEEN_DAYS * Timestamp::DAY,
+    };
+    let is_news = match is_undated && undated == Undated::Never {
+        _ if own => false,
+        true => true,
+        false => table::note(tx, &sender.name, key, now.plus(-back), now).await?,
+    };
+    if !is_news {
         tally.repeated += 1;
         return Ok(());
     }

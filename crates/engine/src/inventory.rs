@@ -10,7 +10,7 @@ mod change;
 mod entry;
 mod issuers;
 mod overlay;
-mod placement;
+pub(crate) mod placement;
 mod read;
 pub mod search;
 pub(crate) mod status;

@@ -120,6 +120,21 @@ impl Kind {
         }
     }
 
+    /// What somebody has to be allowed who starts such a job by hand: what it does is on their
+    /// behalf.
+    pub fn permission(self) -> Permission {
+        match self {
+            Self::CertificateUpload
+            | Self::CertificateImport
+            | Self::CertificateValidate
+            | Self::Canary => Permission::CertificateWrite,
+            Self::LogVerify => Permission::LogVerify,
+            Self::BackupCreate => Permission::Backup,
+            Self::BackTest => Permission::AutomationTry,
+            Self::RetentionRun => Permission::RetentionWrite,
+        }
+    }
+
     /// Tries at most.
     fn attempts_max(self) -> i64 {
         match self {

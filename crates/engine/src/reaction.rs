@@ -29,7 +29,7 @@ pub mod trial;
 
 pub use configuration::{Configuration, Trigger, UsedAction, UsedRule};
 pub use definition::{ScopeBody, ScopeKind, ScopeRef, TriggerBody};
-pub use evaluate::{Evaluation, Found, Planned, Verdict, evaluate};
+pub use evaluate::{Evaluation, Planned, Verdict, evaluate};
 pub use field::{all as all_fields, detail_fields, schema};
 pub use happening::{Happening, Subject};
 pub use step::{Audience, Effect, KINDS as STEP_KINDS, STEPS_MAX, Source, Step};

@@ -64,6 +64,30 @@ impl Definition {
     }
 }
 
+/// Queues the job of a schedule on behalf of somebody.
+///
+/// # Errors
+/// [`Error::Forbidden`] if they may not do what the job does; as [`fire`]. All of it is recorded.
+pub(crate) async fn fire_by_hand(
+    engine: &Engine,
+    context: &Context,
+    object: &Object,
+) -> Result<Run, Error> {
+    let definition = Definition::read(&object.body)?;
+    let permission = definition.job_kind.permission();
+    if let Err(error) = context.require(permission) {
+        let attempt = types::ScheduleStart {
+            schedule_id: Some(object.name.clone()),
+            job_kind: definition.job_kind.as_str().into(),
+            due_at: None,
+            job_id: None,
+        };
+        let operation = engine.operation(context, permission, &attempt)?;
+        return Err(operation.about(target(&object.name)).fail(error).await);
+    }
+    fire(engine, context, object, &definition.timetable, None).await
+}
+
 /// Queues the job of a schedule.
 ///
 /// # Errors
@@ -77,12 +101,16 @@ pub(crate) async fn fire(
     due_at: Option<Timestamp>,
 ) -> Result<Run, Error> {
     let definition = Definition::read(&object.body)?;
+    let id = engine.environment().id::<EventId>();
+    // What the job does is brought about by the run, and that by whoever asked for it.
+    let caused =
+        Context { cause: Some(id), depth: context.depth.saturating_add(1), ..context.clone() };
     let mut new =
-        job::of_kind(engine.environment(), context, definition.job_kind, &definition.payload)?;
+        job::of_kind(engine.environment(), &caused, definition.job_kind, &definition.payload)?;
     new.job.triggered_by = format!("schedule/{}", object.name);
     let now = engine.environment().now();
     let run = Run {
-        id: engine.environment().id::<EventId>(),
+        id,
         class: Class::Schedule.as_str().to_owned(),
         name: object.name.clone(),
         version: object.version,
@@ -95,7 +123,7 @@ pub(crate) async fn fire(
         job: Some(new.job.id),
     };
     let next = timetable.next_after(now).unwrap_or(Timestamp::LAST);
-    let scribe = engine.scribe(context);
+    let scribe = Scribe { operation: Some(id), ..engine.scribe(context) };
     let term = Term::of(engine.lease_time(), task::LEASE);
     let work = Arc::new((run, new, (engine.lease_token(), term), object.enabled));
     let run = engine
@@ -207,8 +235,9 @@ pub(crate) async fn job_ended(
             draft.personal.insert("message".to_owned(), message.into());
         }
     }
-    // Caused by the event that started the run.
-    let scribe = Scribe { operation: Some(run.id), ..scribe.clone() };
+    // Caused by the event that started the run, as everything is that the job records.
+    let mut scribe = scribe.clone();
+    scribe.operation = (scribe.context.cause != Some(run.id)).then_some(run.id);
     scribe.record(tx, draft).map(|_| ())
 }
 

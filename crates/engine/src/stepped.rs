@@ -123,6 +123,22 @@ impl Stepped {
         Ok(())
     }
 
+    /// Does the jobs that are due by now, and what becomes due by that.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn work(&self) -> Result<(), Error> {
+        crate::job::runner::work_off(&self.engine).await
+    }
+
+    /// Drops evaluations that are too old or too many; answers how many.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn sweep_evaluations(&self) -> Result<u64, Error> {
+        crate::reaction::dispatcher::sweep(&self.engine).await
+    }
+
     /// Runs the monitors and schedules that are due by now.
     ///
     /// # Errors

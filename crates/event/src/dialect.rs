@@ -67,9 +67,18 @@ pub struct Rendered {
     pub bytes: Vec<u8>,
 }
 
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    // Unwrap safety: values and events have texts for keys, and memory takes what is written.
+    serde_json::to_vec(value).expect("JSON")
+}
+
 impl Rendered {
     fn new(media_type: &'static str, bytes: Vec<u8>) -> Self {
         Self { media_type, headers: Vec::new(), bytes }
+    }
+
+    fn json(media_type: &'static str, value: &impl serde::Serialize) -> Self {
+        Self::new(media_type, json(value))
     }
 
     /// The bytes as text.

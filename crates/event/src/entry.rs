@@ -8,7 +8,7 @@
 //! Personal data must never leave this module inside [`Entry::bytes`] (invariant 10), and the bytes
 //! of an event must never depend on anything but the event and the salt.
 
-mod glance;
+mod quick;
 mod read;
 mod write;
 
@@ -18,6 +18,7 @@ use crate::canonical::CanonicalError;
 use crate::envelope::{Event, Personal, PersonalPart};
 
 pub use read::ReadError;
+pub(crate) use write::Native;
 
 /// The largest entry, in bytes: its length must fit the 16 bits of a tlog-tiles entry bundle.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
@@ -157,19 +158,30 @@ impl Event {
     /// [`OpenError`]: the bytes are no event, or the part is not the one committed to.
     pub fn open(bytes: &[u8], personal: Option<&SaltedPart>) -> Result<Self, OpenError> {
         let mut event = Self::from_slice(bytes)?;
-        match (&event.personal, personal) {
-            (PersonalPart::Clear(_), _) => return Err(OpenError::Clear),
-            (PersonalPart::None, Some(_)) => return Err(OpenError::Uncommitted),
-            (PersonalPart::None | PersonalPart::Committed(_), None) => {}
-            (PersonalPart::Committed(commitment), Some(part)) => {
-                if part.commitment() != *commitment {
-                    return Err(OpenError::Mismatch { commitment: commitment.clone() });
-                }
-                let part: Personal = serde_json::from_slice(&part.part).map_err(OpenError::Part)?;
-                event.personal = PersonalPart::Clear(part);
-            }
+        if matches!(event.personal, PersonalPart::Clear(_)) {
+            return Err(OpenError::Clear);
+        }
+        if let Some(part) = personal {
+            event.reveal(part)?;
         }
         Ok(event)
+    }
+
+    /// Puts the personal part in the place of its commitment, which is answered.
+    ///
+    /// # Errors
+    /// [`OpenError`]: the event commits to no part or to another, or the part cannot be read.
+    pub fn reveal(&mut self, part: &SaltedPart) -> Result<String, OpenError> {
+        let PersonalPart::Committed(commitment) = &self.personal else {
+            return Err(OpenError::Uncommitted);
+        };
+        let commitment = commitment.clone();
+        if part.commitment() != commitment {
+            return Err(OpenError::Mismatch { commitment });
+        }
+        let part: Personal = serde_json::from_slice(&part.part).map_err(OpenError::Part)?;
+        self.personal = PersonalPart::Clear(part);
+        Ok(commitment)
     }
 }
 

@@ -35,8 +35,8 @@ pub use personal::erase;
 pub use projection::{Projection, project};
 pub(crate) use projection::{Rows, write_rows};
 pub use sealed::{
-    Sealed, at_indexes, by_id, by_index, entries, entry_of, entry_rows, first_since, glances,
-    latest_index, latest_time, newest_of_types, of_types, range,
+    Glance, Sealed, at_indexes, by_id, by_index, entries, entry_of, entry_rows, first_since,
+    glances, latest_index, latest_time, newest_of_types, of_types, of_types_bare, range,
 };
 pub use search::{
     ACTORS_COUNTED, Bucket, Count, EventPage, FacetGroup, PageRequest, actors, bars, count, facets,

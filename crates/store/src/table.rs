@@ -28,27 +28,31 @@ pub mod task;
 pub mod token;
 pub mod view;
 
-use crate::{Error, Link, Row, SqlValue};
+use chancery_event::id::Id;
+
+use crate::{Error, Link, Row, SqlValue, value};
 
 /// A page of rows whose identifiers go by time, newest first: those older than one position, or the
-/// next ones newer than the other. `select` ends in its condition, whose values are `values`.
-async fn newest_first(
+/// next ones newer than the other. `select` ends in its condition, whose values are `values`; `id`
+/// is the column of the identifier.
+async fn newest_first<I: Id>(
     link: &mut Link,
-    select: &str,
+    (select, id): (String, &str),
     mut values: Vec<SqlValue>,
-    (before, after): (Option<SqlValue>, Option<SqlValue>),
+    (before, after): (Option<I>, Option<I>),
     limit: usize,
 ) -> Result<Vec<Row>, Error> {
     let forwards = after.is_some();
-    let mut sql = select.to_owned();
-    for (position, condition) in [(before, " AND id < ?"), (after, " AND id > ?")] {
+    let mut sql = select;
+    for (position, sign) in [(before, "<"), (after, ">")] {
         if let Some(position) = position {
-            sql.push_str(condition);
-            values.push(position);
+            values.push(value::id(position));
+            sql.push_str(&format!(" AND {id} {sign} ${}", values.len()));
         }
     }
-    sql.push_str(if forwards { " ORDER BY id ASC LIMIT ?" } else { " ORDER BY id DESC LIMIT ?" });
     values.push(limit.into());
+    let order = if forwards { "ASC" } else { "DESC" };
+    sql.push_str(&format!(" ORDER BY {id} {order} LIMIT ${}", values.len()));
     let mut rows = link.rows(sql, values).await?;
     if forwards {
         rows.reverse();

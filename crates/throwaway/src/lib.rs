@@ -279,6 +279,30 @@ impl Server {
         self.resume();
     }
 
+    /// Stops the server, copies all that is on its disc, and starts it again.
+    pub fn keep(&self) {
+        self.stop(Stop::Fast);
+        self.copy("data", "kept");
+        self.resume();
+    }
+
+    /// Stops the server as a crash does whose disc has lost everything written since
+    /// [`Server::keep`], and starts it again.
+    pub fn fall_back(&self) {
+        self.stop(Stop::Immediate);
+        self.copy("kept", "data");
+        self.resume();
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        let [from, to] = [from, to].map(|name| self.dir.join(name));
+        if to.exists() {
+            fs::remove_dir_all(&to).unwrap();
+        }
+        let done = Command::new("cp").arg("--archive").args([&from, &to]).status().unwrap();
+        assert!(done.success(), "cp {}", from.display());
+    }
+
     /// Stops the server and starts it again.
     pub fn restart(&self, how: Stop) {
         self.stop(how);

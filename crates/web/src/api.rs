@@ -20,6 +20,7 @@ mod delivery;
 mod destination;
 pub(crate) mod dialect;
 pub(crate) mod document;
+mod escalation;
 mod evaluation;
 mod event;
 mod event_access;
@@ -110,6 +111,7 @@ pub fn add(routes: &mut Routes) -> serde_json::Value {
     notification::add(&mut operations);
     contact::add(&mut operations);
     coverage::add(&mut operations);
+    escalation::add(&mut operations);
     view::add(&mut operations);
     me::add(&mut operations);
     session::add(&mut operations);

@@ -39,6 +39,7 @@ mod log_view;
 mod login;
 mod notice_cookie;
 mod notification;
+mod past_event;
 mod placement;
 mod prose;
 mod question;
@@ -51,6 +52,7 @@ mod task;
 mod task_form;
 mod typed;
 mod upload;
+mod version_list;
 
 use axum::http::Method;
 

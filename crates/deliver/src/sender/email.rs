@@ -122,7 +122,6 @@ pub(crate) async fn send(network: &Network, address: &Address, parcel: &Parcel) 
     let mut refused = Vec::new();
     match deliver(network, &read, name, &to, parcel, &mut refused).await {
         Ok(answer) => {
-            let answer: String = answer.chars().take(200).collect();
             let response = json!({ "answer": answer, "refused": refused.len() });
             Sent { status: Some(250), request, response, refused, ..Sent::default() }
         }
@@ -156,8 +155,8 @@ fn broken_off(error: SendError) -> Refusal {
     (None, error)
 }
 
-/// A whole conversation; answers what the server said in the end. Who is refused for good while
-/// others are taken is added to `refused`.
+/// A whole conversation; answers the codes that the server ended it with. Who is refused for good
+/// while others are taken is added to `refused`.
 async fn deliver(
     network: &Network,
     read: &Read,
@@ -205,7 +204,7 @@ async fn deliver(
     let answer = expect(&mut lines, "the mail", 250).await?;
     // It is accepted; how the server parts does not matter.
     let _ = lines.write(b"QUIT\r\n").await;
-    Ok(answer.pop_last())
+    Ok(answer.codes())
 }
 
 /// Puts the recipients to the server; answers those that it took. Where it took nobody, that is
@@ -319,8 +318,14 @@ async fn start_tls(
 struct Answer(Vec<String>);
 
 impl Answer {
-    fn pop_last(mut self) -> String {
-        self.0.pop().unwrap_or_default()
+    /// Its status, and its enhanced status code where it has one (RFC 3463 §2).
+    fn codes(&self) -> String {
+        let last = self.0.last().map(String::as_str).unwrap_or_default();
+        let status = last.get(..3).unwrap_or_default();
+        match enhanced(&self.0) {
+            Some(enhanced) => format!("{status} {enhanced}"),
+            None => status.to_owned(),
+        }
     }
 }
 
@@ -354,16 +359,21 @@ async fn expect(lines: &mut Lines, what: &str, wanted: u16) -> Result<Answer, Re
 
 /// A refusal by its codes. What a server says may repeat an address: its words are not kept.
 fn refusal(said: &[String], code: u16, what: &str) -> String {
-    let enhanced = said.last().and_then(|line| line.get(4..)?.split(' ').next());
-    let is_code = |text: &&str| {
-        let mut parts = text.split('.');
-        let numbers = text.split('.').all(|part| part.parse::<u16>().is_ok());
-        numbers && parts.next().is_some_and(|part| matches!(part, "4" | "5")) && parts.count() == 2
-    };
-    match enhanced.filter(is_code) {
+    match enhanced(said) {
         Some(enhanced) => format!("the mail server answered {code} {enhanced} to {what}"),
         None => format!("the mail server answered {code} to {what}"),
     }
+}
+
+/// The enhanced status code of an answer (RFC 3463 §2): three numbers, the first 2, 4 or 5.
+fn enhanced(said: &[String]) -> Option<&str> {
+    let first = said.last().and_then(|line| line.get(4..)?.split(' ').next())?;
+    let numbers = first.split('.').all(|part| part.parse::<u16>().is_ok());
+    let mut parts = first.split('.');
+    let is_code = numbers
+        && parts.next().is_some_and(|part| matches!(part, "2" | "4" | "5"))
+        && parts.count() == 2;
+    is_code.then_some(first)
 }
 
 /// The message: headers, text, HTML (RFC 5322, RFC 2046).

@@ -23,12 +23,15 @@ use serde_json::{Value, json};
 
 use super::webhook::{authorization, broken, not_in_clear};
 use super::{cut, notices};
-use crate::body::shown;
+use crate::body::{batch_or_one, shown};
 use crate::settings::Settings;
 use crate::wire::address::Target;
 use crate::wire::http::{ANSWER, Call, Client};
 use crate::wire::limits::Limits;
 use crate::wire::tls;
+
+/// Events of one request, where nothing else is said.
+const RECORDS_MAX: usize = 100;
 
 struct Read {
     target: Target,
@@ -70,7 +73,11 @@ pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checke
         let message = "a user name with its password, or a token";
         return Err(Error::invalid("settings/username", message));
     }
-    let batch_max = if read.mode == "em_event" { 100 } else { 1 };
+    let batch_max = match read.mode {
+        "em_event" => RECORDS_MAX,
+        "akeyless" => batch_or_one(definition, RECORDS_MAX),
+        _ => 1,
+    };
     let one_by_one = matches!(read.mode, "table" | "import");
     if one_by_one && definition.batch_max.is_some_and(|max| max > 1) {
         return Err(Error::invalid("batch_max", "a record holds one event"));
@@ -189,13 +196,23 @@ fn records(parcel: &Parcel) -> Vec<Value> {
         Content::Message(message) => notices(parcel)
             .iter()
             .map(|notice| {
+                let about = message.event_type.as_deref().unwrap_or("notice");
+                let opened = opened_by(about);
+                // The object alone would let one notice about it take the place of another.
+                let key = match &message.key {
+                    Some(object) => format!("notice:{}:{object}", opened.unwrap_or(about)),
+                    None => parcel.id.to_string(),
+                };
+                let info = json!({ "event_id": message.event, "link": message.link });
                 json!({
                     "source": "Chancery",
                     "node": parcel.public_url,
-                    "type": "notice",
-                    "severity": severity(&notice.severity),
+                    "type": about,
+                    "severity": opened.map_or(severity(&notice.severity), |_| "0"),
                     "description": cut(&format!("{}\n{}", notice.title, notice.text), 4_000),
-                    "message_key": message.key.clone().unwrap_or_else(|| parcel.id.to_string()),
+                    "additional_info": info.to_string(),
+                    "message_key": key,
+                    "resolution_state": opened.map_or("New", |_| "Closing"),
                     "time_of_event": when(parcel.created_at),
                 })
             })
@@ -208,17 +225,21 @@ fn when(time: chancery_event::Timestamp) -> String {
     time.to_string().chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
-fn of_event(event: &Event, public_url: &str) -> Value {
-    let subject = event.subject();
-    let resource = subject.map(|target| target.name.clone().unwrap_or_else(|| target.id.clone()));
-    let subject = subject.map(chancery_event::Target::reference).unwrap_or_default();
-    // What is over closes the alert that its beginning opened: the same key, severity 0.
-    let opened = match event.type_name.as_ref() {
+/// What is over closes the alert that its beginning opened: the same key, severity 0.
+fn opened_by(type_name: &str) -> Option<&'static str> {
+    match type_name {
         "alert.resolved" => Some("alert.raised"),
         "delivery.recovered" => Some("delivery.failing"),
         "forwarder.caught_up" => Some("forwarder.lagging"),
         _ => None,
-    };
+    }
+}
+
+fn of_event(event: &Event, public_url: &str) -> Value {
+    let subject = event.subject();
+    let resource = subject.map(|target| target.name.clone().unwrap_or_else(|| target.id.clone()));
+    let subject = subject.map(chancery_event::Target::reference).unwrap_or_default();
+    let opened = opened_by(&event.type_name);
     let info = json!({
         "event_id": event.id.to_string(),
         "event_type": event.type_name,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::notices;
 use super::webhook::{broken, not_in_clear};
+use crate::body::batch_or_one;
 use crate::settings::Settings;
 use crate::wire::address::Target;
 use crate::wire::http::{ANSWER, Call, Client};
@@ -45,7 +46,8 @@ pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checke
     }
     let endpoint = format!("{}/…", target.origin());
     let hosts = vec![("secrets/url".to_owned(), target.host, target.port)];
-    Ok(Checked { hosts, endpoint, batch_max: 1 })
+    let batch_max = batch_or_one(definition, BATCH_MAX);
+    Ok(Checked { hosts, endpoint, batch_max })
 }
 
 pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) -> Sent {

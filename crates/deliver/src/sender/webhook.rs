@@ -225,7 +225,8 @@ pub(crate) fn check(definition: &Definition, secrets: &mut Secrets) -> Result<Ch
     let endpoint = format!("{}{}", target.origin(), if hidden { "/…" } else { &target.path });
     let place = if hidden { "secrets/url" } else { "settings/url" };
     let hosts = vec![(place.to_owned(), target.host, target.port)];
-    Ok(Checked { hosts, endpoint, batch_max: 1 })
+    let batch_max = body::batch_or_one(definition, body::PERIODIC_BATCH);
+    Ok(Checked { hosts, endpoint, batch_max })
 }
 
 /// The keys that bodies are signed with, and until when.

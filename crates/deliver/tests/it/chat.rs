@@ -1,5 +1,14 @@
 //! Slack, Teams and ServiceNow: what they are sent, by a receiver in their place.
 
+use std::sync::Arc;
+
+use chancery_deliver::Senders;
+use chancery_engine::Error;
+use chancery_engine::delivery::{
+    Address, Class, Content, Definition, DestinationEdit, Message, Parcel, Secrets, Sender as _,
+};
+use chancery_engine::net::Network;
+use chancery_event::Environment;
 use chancery_testkit::{Manner, Received, Receiver};
 use serde_json::{Value, json};
 
@@ -160,4 +169,175 @@ async fn an_answer_of_success_that_names_an_error_is_a_failure() {
     let last = receiver.received().pop().unwrap();
     assert!(last.line.starts_with("POST /hook/api/now/import/u_events "), "{}", last.line);
     world.server.finish().await;
+}
+
+/// Sends messages for people as a channel of this kind does; answers the bodies that came.
+async fn messages(
+    kind: &str,
+    settings: Value,
+    secret: (&str, &str),
+    all: &[Message],
+) -> Vec<Value> {
+    let receiver = Receiver::plain().await;
+    let (mut settings, mut secrets) = (settings, Secrets::default());
+    match secret {
+        ("url", _) => secrets.set("url", receiver.url()),
+        (name, value) => {
+            settings["url"] = receiver.url().into();
+            secrets.set(name, value);
+        }
+    }
+    let definition = Definition::read(&json!({ "kind": kind, "settings": settings })).unwrap();
+    let network = Network::new(vec!["127.0.0.1/32".parse().unwrap()]);
+    let senders = Senders::new(network, std::env::temp_dir());
+    senders.check(&definition, &mut secrets).unwrap();
+    let address = Arc::new(Address {
+        name: "chat".to_owned(),
+        version: 1,
+        definition,
+        secrets,
+        made: Default::default(),
+    });
+    let environment = Environment::system();
+    for message in all {
+        let parcel = Parcel {
+            id: environment.id(),
+            created_at: "2026-11-21T09:30:00Z".parse().unwrap(),
+            now: environment.now(),
+            attempt: 1,
+            content: Content::Message(Box::new(message.clone())),
+            public_url: "https://chancery.example.org".to_owned(),
+        };
+        let sent = senders.send(address.clone(), parcel).await;
+        assert_eq!((sent.failure, sent.status), (None, Some(200)), "{kind}");
+    }
+    receiver.wait_for(all.len()).await.iter().map(json_of).collect()
+}
+
+/// A notice about one certificate.
+fn notice(event_type: &str, severity: &str) -> Message {
+    Message {
+        subject: format!("{event_type} <b> & [x](https://evil.example)"),
+        text: "It ends in 3 days.\nRenew it.".to_owned(),
+        severity: Some(severity.to_owned()),
+        link: Some("https://chancery.example.org/events/1".to_owned()),
+        facts: vec![("Owner".to_owned(), "ada".to_owned())],
+        event: Some("01890000-0000-7000-8000-000000000001".to_owned()),
+        event_type: Some(event_type.to_owned()),
+        key: Some("certificate:c1".to_owned()),
+        mentions: vec!["<@U024BE7LH>".to_owned()],
+        ..Message::default()
+    }
+}
+
+#[tokio::test]
+async fn a_channel_of_slack_tells_whom_of_what_and_where_to_go_on() {
+    let told = [notice("certificate.expiring", "critical")];
+    let card = messages("slack", json!({}), ("url", ""), &told).await.remove(0);
+    let text = card["blocks"][0]["text"]["text"].as_str().unwrap();
+    assert!(text.starts_with(":red_circle: *certificate.expiring &lt;b&gt; &amp; "), "{text}");
+    assert!(text.contains("For <@U024BE7LH>") && text.contains("It ends in 3 days."), "{text}");
+    assert_eq!(card["blocks"][1]["fields"][0]["text"], "*Owner*\nada");
+    let link = "<https://chancery.example.org/events/1|Open in Chancery>";
+    assert_eq!(card["blocks"][2]["elements"][0]["text"], link);
+}
+
+#[tokio::test]
+async fn a_channel_of_teams_tells_the_same_as_a_card() {
+    let told = [notice("certificate.expiring", "critical")];
+    let card = messages("teams", json!({}), ("url", ""), &told).await.remove(0);
+    let content = &card["attachments"][0]["content"];
+    let title = &content["body"][0]["inlines"][0];
+    assert_eq!(title["color"], "attention");
+    assert!(title["text"].as_str().unwrap().ends_with("(critical)"), "{title}");
+    assert_eq!(content["body"][1]["inlines"][0]["text"], "It ends in 3 days.");
+    assert_eq!(content["body"][3]["facts"], json!([{ "title": "Owner", "value": "ada" }]));
+    assert_eq!(content["actions"][0]["url"], "https://chancery.example.org/events/1");
+}
+
+#[tokio::test]
+async fn a_channel_of_servicenow_keeps_notices_about_one_object_apart() {
+    let told = [
+        notice("certificate.expiring", "critical"),
+        notice("certificate.changed", "info"),
+        notice("certificate.expiring", "warning"),
+        Message { key: Some("alert:a1".to_owned()), ..notice("alert.raised", "error") },
+        Message { key: Some("alert:a1".to_owned()), ..notice("alert.resolved", "info") },
+        Message { key: None, event_type: None, ..notice("digest", "info") },
+    ];
+    let bodies = messages("servicenow", json!({}), ("token", "x"), &told).await;
+    let records: Vec<&Value> = bodies.iter().map(|body| &body["records"][0]).collect();
+    let key = |at: usize| records[at]["message_key"].as_str().unwrap();
+    assert_ne!(key(0), key(1), "an info about a certificate is not the end of a critical one");
+    assert_eq!(key(0), key(2), "the same thing again is one alert there");
+    assert_eq!(key(3), key(4), "what is over closes what it ends");
+    assert_eq!(
+        (&records[4]["severity"], &records[4]["resolution_state"]),
+        (&json!("0"), &json!("Closing"))
+    );
+    assert!(key(5).len() > 30 && key(5) != key(0), "a digest is about nothing else");
+    let first = records[0];
+    assert_eq!((&first["severity"], &first["type"]), (&json!("1"), &json!("certificate.expiring")));
+    assert_eq!(first["time_of_event"], "2026-11-21 09:30:00");
+    assert!(first["description"].as_str().unwrap().contains("It ends in 3 days."));
+    let info: Value = serde_json::from_str(first["additional_info"].as_str().unwrap()).unwrap();
+    assert_eq!(info["link"], "https://chancery.example.org/events/1");
+}
+
+#[tokio::test]
+async fn a_channel_of_servicenow_makes_records_of_tables() {
+    let told = [notice("certificate.expiring", "critical"), notice("certificate.changed", "info")];
+    let settings = json!({ "mode": "table", "table": "incident" });
+    let records = messages("servicenow", settings, ("token", "x"), &told).await;
+    let first = &records[0];
+    assert!(first["short_description"].as_str().unwrap().starts_with("certificate.expiring"));
+    let text = first["description"].as_str().unwrap();
+    for part in ["It ends in 3 days.", "Owner: ada", "https://chancery.example.org/events/1"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!((&first["urgency"], &records[1]["urgency"]), (&json!("1"), &json!("3")));
+    assert_ne!(first["correlation_id"], records[1]["correlation_id"]);
+    let settings = json!({ "mode": "import", "table": "u_notices" });
+    let record = messages("servicenow", settings, ("token", "x"), &told[..1]).await.remove(0);
+    assert_eq!(record["urgency"], Value::Null, "a table of their own has no such member");
+}
+
+#[tokio::test]
+async fn a_channel_of_each_kind_is_saved_and_tried_out() {
+    for (kind, settings, secret) in [
+        ("slack", json!({}), "url"),
+        ("teams", json!({}), "url"),
+        ("servicenow", json!({ "mode": "em_event" }), "token"),
+    ] {
+        let world = World::start().await;
+        let receiver = Receiver::plain().await;
+        let mut settings = settings;
+        let value = if secret == "url" { receiver.url() } else { "x".to_owned() };
+        if secret != "url" {
+            settings["url"] = receiver.url().into();
+        }
+        let edit = |settings: &Value| DestinationEdit {
+            body: json!({ "kind": kind, "settings": settings }),
+            secrets: [(secret.to_owned(), value.clone())].into(),
+            ..DestinationEdit::default()
+        };
+        let engine = world.server.engine();
+        let save = |edit| engine.create_destination(&world.context, Class::Channel, "chat", edit);
+        if kind == "servicenow" {
+            // Their endpoint takes events: a message would be an empty body there.
+            settings["mode"] = "akeyless".into();
+            let refused = save(edit(&settings)).await.err();
+            assert!(
+                matches!(refused, Some(Error::Invalid { ref field, .. }) if field == "settings/mode"),
+                "{refused:?}"
+            );
+            settings["mode"] = "em_event".into();
+        }
+        save(edit(&settings)).await.unwrap();
+        let sent = engine.try_destination(&world.context, Class::Channel, "chat").await.unwrap();
+        assert_eq!(sent.failure, None, "{kind}");
+        let came = receiver.wait_for(1).await.remove(0);
+        assert!(json_of(&came).to_string().contains("trial of chat"), "{kind}: {came:?}");
+        world.server.finish().await;
+    }
 }

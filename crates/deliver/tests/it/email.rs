@@ -68,6 +68,8 @@ async fn a_server_with_tls_from_the_first_byte_is_logged_into_by_what_it_offers(
         assert!(text.contains("EHLO [127.0.0.1]"), "an address, where there is no name: {text}");
         assert!(text.contains(&format!("AUTH {way} chancery right")), "{text}");
         assert!(text.contains("MAIL ada@example.org"), "who is taken gets it: {text}");
+        let trial = world.try_out().await;
+        assert_eq!(trial.response, json!({ "answer": "250 2.0.0", "refused": 1 }), "codes alone");
         let bouncing = world.bouncing().await;
         assert_eq!(bouncing, ["gone.bob@example.org"], "and who is not is told of");
         // That mail may not pass is said of the server, not of a person.
@@ -119,6 +121,7 @@ async fn a_mail_server_takes_text_and_html_with_and_without_starttls() {
         assert!(bodies.contains("configuration.create") && bodies.contains("<table>"), "{bodies}");
         let trial = world.try_out().await;
         assert_eq!((trial.failure, trial.status), (None, Some(250)), "{security}");
+        assert_eq!(trial.response, json!({ "answer": "250", "refused": 0 }), "no words of theirs");
         world.server.finish().await;
     }
 }

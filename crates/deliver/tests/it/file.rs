@@ -1,5 +1,7 @@
 //! Files: one line for each event.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::world::{World, said};
@@ -17,5 +19,26 @@ async fn every_event_is_a_line() {
     let types: Vec<Value> =
         text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect();
     assert!(types.iter().all(|event| event["type"] == "configuration.create"));
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn with_a_payload_key_every_line_is_encrypted_by_itself() {
+    let world = World::start().await;
+    let key = STANDARD.encode([7; 32]);
+    let settings = json!({ "file": "soc.jose" });
+    let secrets = [("payload_key", key.as_str())];
+    world.forwarder("file", settings, &secrets, json!({})).await.unwrap();
+    for name in ["hidden one", "hidden two"] {
+        world.group(name).await;
+    }
+    let path = world.server.engine().settings().data_dir.join("forwarders/soc.jose");
+    let text = said(&path, |text| text.lines().count() >= 2).await;
+    assert!(!text.contains("configuration") && !text.contains("hidden"), "{text}");
+    for (line, name) in text.lines().zip(["hidden one", "hidden two"]) {
+        let plain = chancery_deliver::decrypt(&key, line).unwrap();
+        let event: Value = serde_json::from_slice(&plain).unwrap();
+        assert_eq!(event["data"]["targets"][0]["name"], name, "{event}");
+    }
     world.server.finish().await;
 }

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use chancery_deliver::Senders;
 use chancery_engine::delivery::{Class, DeliveryQuery, DestinationEdit};
@@ -241,4 +241,49 @@ async fn no_forbidden_address_is_reached_by_saving_trying_or_sending() {
     assert!(listener.accept().is_err_and(nobody), "somebody came");
     assert!(datagrams.recv(&mut [0; 16]).is_err_and(nobody), "somebody sent");
     world.server.finish().await;
+}
+
+/// A name that leads to a public address once, and to this machine ever after.
+#[derive(Default)]
+struct Turncoat(AtomicUsize);
+
+impl Resolver for Turncoat {
+    fn resolve(&self, _: String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> {
+        let address: IpAddr = match self.0.fetch_add(1, Ordering::SeqCst) {
+            0 => [8, 8, 8, 8].into(),
+            _ => [127, 0, 0, 1].into(),
+        };
+        Box::pin(async move { Ok(vec![address]) })
+    }
+}
+
+#[tokio::test]
+async fn a_source_whose_name_leads_here_after_it_was_saved_is_not_fetched_from() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let resolver = Arc::new(Turncoat::default());
+    let network = Network::with_resolver(Vec::new(), resolver.clone());
+    let server = TestServer::start_with(move |settings, _| {
+        let directory = settings.data_dir.join("forwarders");
+        settings.sender = Some(Arc::new(Senders::new(network, directory)));
+    })
+    .await;
+    let poll = json!({ "url": format!("https://okta.example:{port}"), "token": "00secret" });
+    let wish = json!({ "name": "okta", "dialect": "okta", "poll": poll });
+    server.post("/api/v1/intake-sources").json(&wish).send().await.expect(201);
+    let mut source = Value::Null;
+    for _ in 0..1_500 {
+        source = server.get("/api/v1/intake-sources/okta").send().await.expect(200).json();
+        if source["poll"]["failures"].as_i64() >= Some(1) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let error = source["poll"]["error"].as_str().unwrap_or_default();
+    assert!(error.contains("such addresses are refused"), "{source}");
+    assert!(resolver.0.load(Ordering::SeqCst) >= 2, "it was asked for again when it was fetched");
+    let nobody = |error: std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+    assert!(listener.accept().is_err_and(nobody), "somebody came");
+    server.finish().await;
 }

@@ -1,9 +1,16 @@
 //! Receivers that misbehave, in the clear and behind TLS: whatever they do, an attempt ends in time
 //! as a failure that says why, and nothing is lost by it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chancery_deliver::Senders;
 use chancery_engine::Error;
+use chancery_engine::delivery::{
+    Address, Content, Definition, Made, Message, Parcel, Secrets, Sender as _,
+};
+use chancery_engine::net::Network;
+use chancery_event::Environment;
 use chancery_testkit::{Manner, Receiver};
 use serde_json::{Value, json};
 
@@ -170,4 +177,43 @@ async fn limits_are_bounded() {
         );
     }
     world.server.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_larger_than_a_body_may_be_is_never_sent() {
+    let receiver = Receiver::plain().await;
+    let settings = json!({ "url": receiver.url(), "signature": "none" });
+    let definition = Definition::read(&json!({ "kind": "webhook", "settings": settings })).unwrap();
+    let senders =
+        Senders::new(Network::new(vec!["127.0.0.1/32".parse().unwrap()]), std::env::temp_dir());
+    let address = Arc::new(Address {
+        name: "large".to_owned(),
+        version: 1,
+        definition,
+        secrets: Secrets::default(),
+        made: Made::default(),
+    });
+    let environment = Environment::system();
+    let send = async |bytes: usize| {
+        let parcel = Parcel {
+            id: environment.id(),
+            created_at: environment.now(),
+            now: environment.now(),
+            attempt: 1,
+            content: Content::Message(Box::new(Message {
+                text: "x".repeat(bytes),
+                ..Message::default()
+            })),
+            public_url: String::new(),
+        };
+        senders.send(address.clone(), parcel).await.failure.map(|failure| failure.word)
+    };
+    assert_eq!(
+        send(16 << 20).await,
+        Some("too_large"),
+        "the text alone, without what is around it"
+    );
+    assert_eq!(receiver.connections(), 0);
+    assert_eq!(send(1 << 20).await, None);
+    assert_eq!(receiver.received().len(), 1);
 }

@@ -1,5 +1,7 @@
 //! NATS: a real server with JetStream takes, acknowledges and deduplicates.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -87,5 +89,29 @@ async fn a_subject_that_no_stream_takes_is_a_failure() {
     world.forwarder("nats", settings, &[], json!({})).await.unwrap();
     let sent = world.try_out().await;
     assert_eq!(sent.failure.map(|failure| failure.word), Some("refused"));
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn with_a_payload_key_what_the_stream_keeps_is_encrypted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_program, port) = server(&dir).await;
+    let stream = json!({ "name": "EVENTS", "subjects": ["chancery.>"] });
+    ask(port, "$JS.API.STREAM.CREATE.EVENTS", &stream).await;
+    let world = World::start().await;
+    let key = STANDARD.encode([7; 32]);
+    let settings = json!({ "address": format!("127.0.0.1:{port}"), "stream": "EVENTS",
+        "subject": "chancery.{type}" });
+    let secrets = [("payload_key", key.as_str())];
+    world.forwarder("nats", settings, &secrets, json!({})).await.unwrap();
+    world.group("hidden").await;
+    world.delivered(1).await;
+    let first = ask(port, "$JS.API.STREAM.MSG.GET.EVENTS", &json!({ "seq": 1 })).await;
+    let kept = STANDARD.decode(first["message"]["data"].as_str().unwrap()).unwrap();
+    let kept = String::from_utf8(kept).unwrap();
+    assert!(!kept.contains("hidden"), "{kept}");
+    let event: Value =
+        serde_json::from_slice(&chancery_deliver::decrypt(&key, &kept).unwrap()).unwrap();
+    assert_eq!(event["data"]["targets"][0]["name"], "hidden", "{event}");
     world.server.finish().await;
 }

@@ -2,6 +2,8 @@
 
 mod over;
 
+use std::time::Duration;
+
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,6 +25,9 @@ use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission, Role, Secret};
 
 pub(crate) use over::{end_all, sweep};
+
+/// How long a request waits until the use of its credential is written down.
+const NOTED_MAX: Duration = Duration::from_millis(500);
 
 /// What a client shows.
 #[derive(Clone)]
@@ -136,12 +141,10 @@ impl Engine {
         let account = account.filter(|a| may_enter(a, now)).ok_or(Error::Unauthenticated)?;
         if now.since(session.seen_at) > 60 * Timestamp::SECOND {
             let id = session.id;
-            self.0
-                .store
-                .transaction("session.seen", move |tx: &mut Tx| {
-                    Box::pin(async move { Ok::<(), Error>(session::seen(tx, id, now).await?) })
-                })
-                .await?;
+            let seen = self.0.store.transaction("session.seen", move |tx: &mut Tx| {
+                Box::pin(async move { Ok::<(), Error>(session::seen(tx, id, now).await?) })
+            });
+            noted(seen).await;
         }
         let authentication =
             Authentication { method: "password".into(), credential: Some(session.id.to_string()) };
@@ -176,12 +179,10 @@ impl Engine {
         let role = if of_account.covers(own) { own } else { of_account };
         if token.used_at.is_none_or(|used| now.since(used) > 60 * Timestamp::SECOND) {
             let id = token.id;
-            self.0
-                .store
-                .transaction("token.used", move |tx: &mut Tx| {
-                    Box::pin(async move { Ok::<(), Error>(token::used(tx, id, now).await?) })
-                })
-                .await?;
+            let used = self.0.store.transaction("token.used", move |tx: &mut Tx| {
+                Box::pin(async move { Ok::<(), Error>(token::used(tx, id, now).await?) })
+            });
+            noted(used).await;
         }
         let authentication =
             Authentication { method: "token".into(), credential: Some(token.id.to_string()) };
@@ -540,4 +541,14 @@ fn may_enter(account: &Account, now: Timestamp) -> bool {
 /// Minutes until a lock ends, as people are told.
 pub(crate) fn minutes_until(until: Timestamp, now: Timestamp) -> i64 {
     until.since(now) / (60 * Timestamp::SECOND) + 1
+}
+
+/// Waits a moment until a use is written down. Who reads is not kept out by what cannot be written:
+/// the next use is written then.
+async fn noted(written: impl Future<Output = Result<(), Error>>) {
+    match tokio::time::timeout(NOTED_MAX, written).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the use of a credential was not written down"),
+        Err(_) => tracing::warn!("the use of a credential was not written down in time"),
+    }
 }

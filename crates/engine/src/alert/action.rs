@@ -1,4 +1,4 @@
-//! What people do about alerts. Each action says how to take itself back.
+//! What people do about alerts. Each action can be taken back (`undo`).
 //!
 //! One operation changes up to [`BATCH`] alerts and names them all as its targets, so that the
 //! history of an alert is the list of its events. A larger selection is worked off as several
@@ -7,18 +7,18 @@
 use std::sync::Arc;
 
 use chancery_event::catalogue::Payload;
-use chancery_event::id::{AccountId, AlertId};
+use chancery_event::id::{AccountId, AlertId, EventId};
 use chancery_event::types::alert as types;
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::Tx;
 use chancery_store::table::account;
-use chancery_store::table::alert::{self, Alert, mark};
+use chancery_store::table::alert::{self, Alert, change, mark};
 
-use super::awake;
 use super::read::skipped_if;
 use super::search::{AlertFilter, Sort};
+use super::{awake, undo};
 use crate::operation::Done;
-use crate::scribe::Draft;
+use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission};
 
 /// The longest snooze, in days: what nobody wants to see for longer is resolved instead.
@@ -26,7 +26,7 @@ pub const SNOOZE_DAYS_MAX: i64 = 90;
 /// Alerts of one selection at most.
 const SELECTION_MAX: usize = 10_000;
 /// Alerts that one operation changes at most.
-const BATCH: usize = 200;
+pub(super) const BATCH: usize = 200;
 /// Alerts that an event names at most.
 pub(super) const TARGETS_MAX: usize = 200;
 /// Up to this many, the event has their titles too: an entry has 65,535 bytes.
@@ -77,8 +77,8 @@ pub struct Settled {
     pub changed: Vec<AlertId>,
     /// Those it had nothing to change at.
     pub unchanged: Vec<AlertId>,
-    /// What takes the change back, where one action can.
-    pub undo: Option<Action>,
+    /// What [`Engine::undo_alerts`] takes it back by; `None`: nothing was changed.
+    pub undo: Option<EventId>,
 }
 
 impl Action {
@@ -92,25 +92,6 @@ impl Action {
             Self::Wake => "wake",
             Self::Resolve { .. } => "resolve",
             Self::Reopen => "reopen",
-        }
-    }
-
-    /// What takes it back for an alert as it was before.
-    fn inverse(&self, before: &Alert) -> Action {
-        match self {
-            Self::Acknowledge => Self::Unacknowledge,
-            Self::Unacknowledge => Self::Acknowledge,
-            Self::Assign(_) => Self::Assign(before.assigned_to),
-            Self::Snooze { .. } => match before.snoozed_until {
-                Some(until) => Self::Snooze { until, until_change: before.snooze_ends_on_change },
-                None => Self::Wake,
-            },
-            Self::Wake => match before.snoozed_until {
-                Some(until) => Self::Snooze { until, until_change: before.snooze_ends_on_change },
-                None => Self::Wake,
-            },
-            Self::Resolve { .. } => Self::Reopen,
-            Self::Reopen => Self::Resolve { comment: None },
         }
     }
 
@@ -132,7 +113,7 @@ impl Action {
         }
     }
 
-    fn begin(
+    pub(super) fn begin(
         &self,
         engine: &Engine,
         context: &Context,
@@ -245,6 +226,31 @@ impl Action {
     }
 }
 
+/// Ends an action on alerts, each as it was and as it is: who acts has read them, what was done can
+/// be taken back as `change`, and the event names them.
+pub(super) async fn close(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    action: &Action,
+    change: EventId,
+    changed: &[(Alert, Alert)],
+) -> Result<Done<Vec<AlertId>>, Error> {
+    let own = scribe.context.account_id().ok_or(Error::Unauthenticated)?;
+    let ids: Vec<_> = changed.iter().map(|(row, _)| row.id).collect();
+    let changes: Result<Vec<_>, _> =
+        changed.iter().map(|(before, after)| undo::noted(before, after)).collect();
+    change::note(tx, change, own, &changes?, scribe.now()).await?;
+    mark::set(tx, own, &ids, false, scribe.now()).await?;
+    let mut draft = action.draft(changed.len() as u64)?;
+    for (row, _) in changed {
+        let target = Target::new(TargetKind::Alert, row.id);
+        let named = changed.len() <= NAMED_MAX;
+        draft = draft.target(if named { target.named(&row.title) } else { target });
+    }
+    let draft = skipped_if(changed.is_empty(), draft);
+    Ok(Done { value: ids, draft })
+}
+
 fn drafted<P: Payload>(payload: &P) -> Result<Draft, Error> {
     Draft::new(payload)
 }
@@ -268,18 +274,15 @@ impl Engine {
             Err(error) => return Err(action.begin(self, context)?.fail(error).await),
         };
         let mut settled = Settled::default();
-        let mut undo: Vec<Action> = Vec::new();
         for (place, part) in ids.chunks(BATCH).enumerate() {
-            let (rows, inverse) = self.settle_batch(context, part, action).await?;
+            let (event, rows) = self.settle_batch(context, part, action, settled.undo).await?;
             settled.unchanged.extend(part.iter().filter(|id| !rows.contains(id)));
+            settled.undo = settled.undo.or((!rows.is_empty()).then_some(event));
             settled.changed.extend(rows);
-            undo.extend(inverse);
-            undo.dedup();
             if place % 10 == 9 {
                 tokio::task::yield_now().await;
             }
         }
-        settled.undo = (undo.len() == 1).then(|| undo.remove(0));
         Ok(settled)
     }
 
@@ -310,13 +313,15 @@ impl Engine {
         context: &Context,
         ids: &[AlertId],
         action: &Action,
-    ) -> Result<(Vec<AlertId>, Vec<Action>), Error> {
+        change: Option<EventId>,
+    ) -> Result<(EventId, Vec<AlertId>), Error> {
         let operation = action.begin(self, context)?;
+        let change = change.unwrap_or(operation.event());
         let Some(own) = context.account_id() else {
             return Err(operation.fail(Error::Unauthenticated).await);
         };
         let work = Arc::new((ids.to_vec(), action.clone()));
-        operation
+        let changed = operation
             .run(move |tx, scribe| {
                 let work = work.clone();
                 Box::pin(async move {
@@ -329,29 +334,19 @@ impl Engine {
                         }
                     }
                     let now = scribe.now();
-                    let (mut changed, mut undo) = (Vec::new(), Vec::new());
+                    let mut changed = Vec::new();
                     for row in alert::several(tx, ids).await? {
                         let mut after = row.clone();
                         if action.apply(tx, &mut after, own, now).await? {
                             alert::update(tx, &after).await?;
-                            undo.push(action.inverse(&row));
-                            undo.dedup();
-                            changed.push(row);
+                            changed.push((row, after));
                         }
                     }
-                    let ids: Vec<_> = changed.iter().map(|row| row.id).collect();
-                    mark::set(tx, own, &ids, false, now).await?;
-                    let mut draft = action.draft(changed.len() as u64)?;
-                    for row in &changed {
-                        let target = Target::new(TargetKind::Alert, row.id);
-                        let named = changed.len() <= NAMED_MAX;
-                        draft = draft.target(if named { target.named(&row.title) } else { target });
-                    }
-                    let draft = skipped_if(changed.is_empty(), draft);
-                    Ok(Done { value: (ids, undo), draft })
+                    close(tx, scribe, action, change, &changed).await
                 })
             })
-            .await
+            .await?;
+        Ok((change, changed))
     }
 
     /// The alerts that a selection names.

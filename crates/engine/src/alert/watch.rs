@@ -10,10 +10,12 @@ use std::time::Duration;
 use chancery_event::Timestamp;
 use chancery_event::id::AccountId;
 use chancery_store::Tx;
-use chancery_store::table::{account, alert};
+use chancery_store::table::account;
+use chancery_store::table::alert::{self, change};
 use tokio::sync::watch;
 
 use super::cause::{ACCOUNT_LOCKED, SEAL_STOPPED, store_refused};
+use super::undo::KEPT;
 use super::{resolve, wake};
 use crate::{Context, Engine, Error};
 
@@ -89,11 +91,24 @@ async fn sweep(engine: &Engine, now: Timestamp) -> Result<(), Error> {
     Ok(())
 }
 
+/// Forgets changes that cannot be taken back any more.
+async fn forget(engine: &Engine, now: Timestamp) -> Result<(), Error> {
+    let before = now.plus(-KEPT);
+    while change::any_before(&mut engine.link().await?, before).await? {
+        let forgotten = engine.0.store.transaction("alert.forget", move |tx: &mut Tx| {
+            Box::pin(async move { Ok::<u64, Error>(change::sweep(tx, before, SWEEP_MAX).await?) })
+        });
+        forgotten.await?;
+    }
+    Ok(())
+}
+
 /// One round; answers how many snoozes ended.
 pub(crate) async fn round(engine: &Engine) -> Result<usize, Error> {
     let now = engine.environment().now();
     tell_refusal(engine).await?;
     sweep(engine, now).await?;
+    forget(engine, now).await?;
     let mut link = engine.link().await?;
     let over = alert::snoozes_over(&mut link, now, BATCH_MAX).await?;
     let gone = gone(engine, &mut link, now).await?;

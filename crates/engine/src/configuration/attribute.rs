@@ -222,7 +222,7 @@ impl Engine {
     /// Deletes a definition (operation `configuration.delete`).
     ///
     /// # Errors
-    /// There is none, or certificates have values of it.
+    /// There is none, certificates have values of it, or something refers to it.
     pub async fn delete_attribute(&self, context: &Context, id: AttributeId) -> Result<(), Error> {
         let attempt = types::Delete {
             class: "attribute".into(),
@@ -238,6 +238,11 @@ impl Engine {
                     let found = attribute::find(tx, id).await?;
                     let old = found.ok_or_else(|| Error::not_found("attribute", id))?;
                     crate::automation::check::unreferred(tx, "attribute", &old.name).await?;
+                    let forwarders = crate::delivery::filtering_by(tx, &old.name).await?;
+                    if !forwarders.is_empty() {
+                        let message = format!("forwarders filter by it: {}", forwarders.join(", "));
+                        return Err(Error::Conflict { reason: "in_use", message });
+                    }
                     unused("attribute", attribute::uses(tx, id).await?)?;
                     attribute::delete(tx, id).await?;
                     let payload = types::Delete {

@@ -88,7 +88,8 @@ impl Engine {
     /// class `forwarder_access`). With `version`, only if the setting still has it.
     ///
     /// # Errors
-    /// There is no such account, somebody changed it first, or a word is unknown.
+    /// There is no such account, somebody changed it first, a word is unknown, or the caller has to
+    /// give the password again first.
     pub async fn set_forwarder_access(
         &self,
         context: &Context,
@@ -105,7 +106,7 @@ impl Engine {
         let operation = self
             .operation(context, Permission::AccountWrite, &attempt)?
             .about(Target::new(TargetKind::Account, account));
-        if let Err(error) = check(&access) {
+        if let Err(error) = self.confirmed(context).and_then(|()| check(&access)) {
             return Err(operation.fail(error).await);
         }
         operation

@@ -125,13 +125,14 @@ impl Engine {
         Ok(recovered)
     }
 
-    /// Sets a forwarder back (or on) to a log index: everything from there that it selects is sent,
-    /// as new deliveries (operation `forwarder.replay`). With `to`, it is everything before that
+    /// Sets a forwarder back to a log index: everything from there that it selects is sent, as new
+    /// deliveries (operation `forwarder.replay`). With `to`, it is everything before that
     /// index, and then it goes on where it was. Answers how many entries of that part of the log
     /// have left the database: those are not sent.
     ///
     /// # Errors
-    /// There is no such forwarder, an index is not in the log, or the caller may not manage it.
+    /// There is no such forwarder, an index is not in the log or lies before the forwarder, or the
+    /// caller may not manage it.
     pub async fn replay_forwarder(
         &self,
         context: &Context,
@@ -205,6 +206,11 @@ fn replay_end(
 ) -> Result<LogIndex, Error> {
     if LogIndex(from) > size {
         return Err(Error::invalid("from_index", format!("the log has {size} entries")));
+    }
+    // It would be set on, and what lies between would never be sent.
+    if LogIndex(from) > before {
+        let message = format!("the forwarder has come to {before}; what follows is sent anyway");
+        return Err(Error::invalid("from_index", message));
     }
     match to {
         None => Ok(before),

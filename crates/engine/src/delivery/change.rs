@@ -128,6 +128,9 @@ impl Engine {
             let prepared = self.prepare(class, name, &edit, Secrets::default(), true).await?;
             check_recipients(class, &prepared.definition)?;
             self.may_manage(context, class, name, &prepared.definition.path).await?;
+            if edit.enabled != Some(false) {
+                self.ask_receiver(prepared.address(name)).await?;
+            }
             Ok(prepared)
         };
         let (operation, prepared) = ready(operation, prepared.await).await?;
@@ -264,6 +267,10 @@ impl Engine {
             return Err(Error::invalid("kind", message));
         }
         self.keeps_secrets(&old, &prepared, edit)?;
+        let (was, is) = (row.enabled, edit.enabled.unwrap_or(row.enabled));
+        if is && (!rotates || !was) {
+            self.ask_receiver(prepared.address(name)).await?;
+        }
         Ok((prepared, Arc::new(old)))
     }
 
@@ -319,10 +326,11 @@ impl Engine {
     }
 
     /// Switches a destination on or off (operation `configuration.update`). It goes on where it
-    /// was.
+    /// was. A receiver that can be asked whether it wants to be one is asked when it is switched
+    /// on.
     ///
     /// # Errors
-    /// There is none, or the caller may not manage it.
+    /// There is none, the caller may not manage it, or its receiver does not want it.
     pub async fn switch_destination(
         &self,
         context: &Context,
@@ -331,8 +339,16 @@ impl Engine {
         enabled: bool,
     ) -> Result<(), Error> {
         let operation = self.changing(context, class, name)?;
-        let checked = self.manageable(context, class, name).await;
-        let (operation, _) = ready(operation, checked).await?;
+        let checked = async {
+            let row = self.manageable(context, class, name).await?;
+            if enabled && !row.enabled {
+                // It may have been made switched off, and never been asked.
+                let address = self.address(&mut self.link().await?, &row).await?;
+                self.ask_receiver(address).await?;
+            }
+            Ok(row)
+        };
+        let (operation, _) = ready(operation, checked.await).await?;
         let name = name.to_owned();
         operation
             .run(move |tx, scribe| {

@@ -75,17 +75,21 @@ impl Courier {
     ) -> Result<bool, Error> {
         let to = size.min(from + WINDOW);
         let mut wanted = vec![false; EventType::ALL.len()];
-        let mut objects = false;
+        let (mut objects, mut people) = (false, false);
         for name in &names {
             let Some(track) = self.tracks.get(name) else { continue };
             track.selector.types().for_each(|of| wanted[of as usize] = true);
             objects |= track.selector.needs_object();
+            people |= track.address.definition.personal || track.selector.needs_people();
         }
         let types: Vec<&str> =
             EventType::ALL.iter().filter(|of| wanted[**of as usize]).map(|of| of.name()).collect();
         let mut link = self.engine.link().await?;
         let range = (LogIndex(from), LogIndex(to));
-        let events = log::of_types(&mut link, range, &types, EVENTS_MAX).await?;
+        let events = match people {
+            true => log::of_types(&mut link, range, &types, EVENTS_MAX).await?,
+            false => log::of_types_bare(&mut link, range, &types, EVENTS_MAX).await?,
+        };
         let is_cut = events.len() == EVENTS_MAX;
         let end = match events.last() {
             Some(last) if is_cut => last.index().0 + 1,

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use chancery_store::Link;
+use chancery_store::table::{attribute, destination};
 use serde_json::Value;
 
 use super::change::{DestinationEdit, Generated};
@@ -73,6 +75,13 @@ impl Engine {
         }
     }
 
+    /// Asks a receiver whether it wants what it will be sent, where its kind has a way to ask.
+    pub(super) async fn ask_receiver(&self, address: Address) -> Result<(), Error> {
+        let challenge = crate::access::random_text(self.environment());
+        let asked = self.senders()?.verify(Arc::new(address), challenge).await;
+        asked.map_err(|error| Error::invalid("settings/url", error.message))
+    }
+
     /// Checks a definition as it will be used: by its sender, and by where its hosts lead.
     pub(super) async fn prepare(
         &self,
@@ -86,6 +95,8 @@ impl Engine {
             return Err(Error::invalid("body", format!("at most {BODY_MAX} bytes")));
         }
         let definition = Definition::read(&edit.body)?;
+        let attributes = attribute::all(&mut self.link().await?).await?;
+        definition.select.check_filter(&attributes)?;
         if class == Class::Channel {
             definition.check_channel()?;
         }
@@ -110,18 +121,6 @@ impl Engine {
                 .await
                 .map_err(|error: NetError| Error::invalid(member.clone(), error.to_string()))?;
         }
-        if leads_elsewhere && edit.enabled != Some(false) {
-            let address = Address {
-                name: name.to_owned(),
-                version: 0,
-                definition: definition.clone(),
-                secrets: secrets.clone(),
-                made: super::Made::default(),
-            };
-            let challenge = crate::access::random_text(self.environment());
-            let asked = sender.verify(Arc::new(address), challenge).await;
-            asked.map_err(|error| Error::invalid("settings/url", error.message))?;
-        }
         let made = secrets.names().into_iter().filter(|name| !before.contains(name));
         let generated =
             made.filter_map(|name| Some((name.clone(), secrets.find(&name)?.to_owned()))).collect();
@@ -131,9 +130,27 @@ impl Engine {
     }
 }
 
-/// Mail of a forwarder has the recipients that its settings name; mail of a channel has those of
-/// each message.
+impl Prepared {
+    /// The destination as its sender will see it.
+    pub(super) fn address(&self, name: &str) -> Address {
+        Address {
+            name: name.to_owned(),
+            version: 0,
+            definition: self.definition.clone(),
+            secrets: self.secrets.clone(),
+            made: super::Made::default(),
+        }
+    }
+}
+
+/// Refuses what only the other class can be. Mail of a forwarder has the recipients that its
+/// settings name; mail of a channel has those of each message.
 pub(super) fn check_recipients(class: Class, definition: &Definition) -> Result<(), Error> {
+    let mode = definition.settings.get("mode").and_then(Value::as_str);
+    if class == Class::Channel && definition.kind == "servicenow" && mode == Some("akeyless") {
+        let message = "this endpoint takes events, and a channel carries messages";
+        return Err(Error::invalid("settings/mode", message));
+    }
     let named = definition.settings.get("to").is_some_and(|to| match to {
         serde_json::Value::Array(list) => !list.is_empty(),
         serde_json::Value::String(text) => !text.trim().is_empty(),
@@ -143,6 +160,24 @@ pub(super) fn check_recipients(class: Class, definition: &Definition) -> Result<
         return Err(Error::invalid("settings/to", "at least one mail address is needed"));
     }
     Ok(())
+}
+
+/// Names of the forwarders whose filter could not be read without an attribute.
+pub(crate) async fn filtering_by(link: &mut Link, gone: &str) -> Result<Vec<String>, Error> {
+    let all = attribute::all(link).await?;
+    let left: Vec<_> = all.iter().filter(|one| one.name != gone).cloned().collect();
+    let mut names = Vec::new();
+    for row in destination::all(link, Some(Class::Forwarder.as_str())).await? {
+        let version = destination::version(link, &row.name, row.version).await?;
+        let body = version.and_then(|version| serde_json::from_str(&version.body).ok());
+        let Some(definition): Option<Definition> = body else { continue };
+        let (now, then) =
+            (definition.select.check_filter(&all), definition.select.check_filter(&left));
+        if now.is_ok() && then.is_err() {
+            names.push(row.name);
+        }
+    }
+    Ok(names)
 }
 
 /// What changed, for the event: never a secret, and what may be about people apart.

@@ -55,6 +55,7 @@ impl Engine {
         let definition = Definition::read(body)?;
         let mut link = self.link().await?;
         let attributes = attribute::all(&mut link).await?;
+        definition.select.check_filter(&attributes)?;
         let selector = Selector::new(&definition.select, &attributes)?;
         let types: Vec<&str> = selector.types().map(EventType::name).collect();
         let now = self.environment().now();

@@ -1,7 +1,7 @@
 //! Looking at destinations, deliveries and attempts: each caller sees those in reach.
 
 use chancery_event::filter::{Filter, Schema};
-use chancery_event::id::DeliveryId;
+use chancery_event::id::{DeliveryId, NoticeId};
 use chancery_event::types::delivery::Export;
 use chancery_event::{LogIndex, Timestamp};
 use chancery_store::table::delivery::{self as table, Attempt, Delivery, search};
@@ -10,8 +10,9 @@ use chancery_store::{Link, log};
 use serde_json::Value;
 
 use super::fan_out::WINDOW;
-use super::{Class, Definition, DeliveryQuery, Reach, carried};
+use super::{Class, Definition, DeliveryQuery, Message, Reach, carried};
 use crate::history::ExportRecord;
+use crate::notification::NoticeQuery;
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
@@ -24,6 +25,9 @@ const OF_EVENT_MAX: usize = 100;
 const CANDIDATES_MAX: usize = 5_000;
 /// Attempts that are shown of one delivery.
 const ATTEMPTS_MAX: usize = 200;
+
+/// Decisions that are shown of one message.
+const NOTICES_MAX: usize = 100;
 
 /// What a destination has still to send.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +57,34 @@ pub struct DestinationView {
     pub public_key: Option<String>,
     /// What it has still to send.
     pub backlog: Backlog,
+}
+
+/// A delivery with what is known of it.
+#[derive(Clone, Debug)]
+pub struct DeliveryView {
+    /// Its row.
+    pub row: Delivery,
+    /// What its destination is; `None`: it was deleted.
+    pub class: Option<Class>,
+    /// Its attempts, the newest first.
+    pub attempts: Vec<Attempt>,
+    /// The message that it carries, if it carries no events.
+    pub message: Option<MessageView>,
+}
+
+/// The message of a delivery. What it says and whom it goes to is about people.
+#[derive(Clone, Debug)]
+pub struct MessageView {
+    /// Its subject; only with [`Permission::PersonalRead`].
+    pub subject: Option<String>,
+    /// Mail addresses that it goes to; only with [`Permission::PersonalRead`].
+    pub recipients: Option<Vec<String>>,
+    /// How many those are; 0 where the channel itself knows whom it reaches.
+    pub recipient_count: u64,
+    /// The event that it tells of.
+    pub event: Option<String>,
+    /// Decisions that it carries out, as far as the caller may see them; 100 at most.
+    pub notices: Vec<NoticeId>,
 }
 
 impl Engine {
@@ -190,15 +222,26 @@ impl Engine {
         Ok(search::counts(&mut self.link().await?, &query).await?)
     }
 
-    /// One delivery with its attempts, the newest first.
+    /// How many deliveries that fit were made in each span of `width_us` microseconds.
+    ///
+    /// # Errors
+    /// The caller may not see any.
+    pub async fn delivery_histogram(
+        &self,
+        context: &Context,
+        query: DeliveryQuery,
+        span: (Timestamp, Timestamp),
+        width_us: i64,
+    ) -> Result<Vec<(Timestamp, u64)>, Error> {
+        let Some(query) = self.within_sight(context, query).await? else { return Ok(Vec::new()) };
+        Ok(search::histogram(&mut self.link().await?, &query, span, width_us).await?)
+    }
+
+    /// One delivery with its attempts, and the message that it carries.
     ///
     /// # Errors
     /// There is none with this identifier that the caller may see.
-    pub async fn delivery(
-        &self,
-        context: &Context,
-        id: DeliveryId,
-    ) -> Result<(Delivery, Vec<Attempt>), Error> {
+    pub async fn delivery(&self, context: &Context, id: DeliveryId) -> Result<DeliveryView, Error> {
         context.require(Permission::ForwarderRead)?;
         let row = self.delivery_row(id).await?;
         let of = DeliveryQuery {
@@ -208,8 +251,42 @@ impl Engine {
         if self.within_sight(context, of).await?.is_none() {
             return Err(Error::not_found("delivery", id));
         }
-        let attempts = table::attempts(&mut self.link().await?, id, ATTEMPTS_MAX).await?;
-        Ok((shown(row), attempts))
+        let message = match carried(&row)?.message {
+            Some(message) => Some(self.message_view(context, id, message).await?),
+            None => None,
+        };
+        let mut link = self.link().await?;
+        let attempts = table::attempts(&mut link, id, ATTEMPTS_MAX).await?;
+        let found = destination::find(&mut link, &row.destination).await?;
+        // Another destination of the same name has nothing to do with it.
+        let found = found.filter(|destination| destination.created_at <= row.created_at);
+        let class = found.map(|destination| match destination.class.as_str() {
+            "forwarder" => Class::Forwarder,
+            _ => Class::Channel,
+        });
+        Ok(DeliveryView { row: shown(row), class, attempts, message })
+    }
+
+    /// What the caller may know of a message.
+    async fn message_view(
+        &self,
+        context: &Context,
+        id: DeliveryId,
+        message: Message,
+    ) -> Result<MessageView, Error> {
+        let people = context.may(Permission::PersonalRead);
+        let query = NoticeQuery { delivery: Some(id), ..NoticeQuery::default() };
+        let notices = match context.may(Permission::AlertRead) {
+            true => self.notices(context, query, NOTICES_MAX).await?,
+            false => Vec::new(),
+        };
+        Ok(MessageView {
+            recipient_count: message.recipients.len() as u64,
+            subject: people.then_some(message.subject),
+            recipients: people.then_some(message.recipients),
+            event: message.event,
+            notices: notices.into_iter().map(|told| told.notice.id).collect(),
+        })
     }
 
     /// The newest deliveries that carry the event at this index of the log, alone or in a batch, of

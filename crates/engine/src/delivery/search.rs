@@ -40,9 +40,10 @@ fn schema() -> Schema {
 
 struct Searchable<'a>(&'a DestinationView, Timestamp);
 
-impl Searchable<'_> {
-    fn state(&self) -> &'static str {
-        let (row, now) = (&self.0.row, self.1);
+impl DestinationView {
+    /// How it goes, in the word that filters use.
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        let row = &self.row;
         let is_paused = row.course.open_until.is_some_and(|until| until > now);
         match row.course.failures {
             _ if !row.enabled => "off",
@@ -64,7 +65,7 @@ impl Object for Searchable<'_> {
             "name" => row.name.as_str().into(),
             "title" => view.definition.title.as_str().into(),
             "kind" => row.kind.as_str().into(),
-            "state" => self.state().into(),
+            "state" => view.state(self.1).into(),
             "to" => view.endpoint.as_str().into(),
             "path" => row.path.as_str().into(),
             "error" => row.course.last_error.as_deref().into(),

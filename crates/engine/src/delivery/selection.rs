@@ -22,6 +22,7 @@ pub(super) struct Selector {
     locations: Locations,
     schema: Schema,
     needs_object: bool,
+    needs_people: bool,
 }
 
 impl Selector {
@@ -31,7 +32,12 @@ impl Selector {
             "" => None,
             text => Some(Filter::parse(text, &schema)?.compile(&schema)?),
         };
+        let looks = |filter: &Compiled| match filter.fields() {
+            Some(fields) => fields.contains("actor") || fields.contains("ip"),
+            None => true,
+        };
         Ok(Self {
+            needs_people: filter.as_ref().is_some_and(looks),
             types: selection.types().into_iter().collect(),
             severities: selection.severities.clone(),
             needs_object: selection.filter.contains("object.") || !selection.locations.is_empty(),
@@ -49,6 +55,11 @@ impl Selector {
     /// Whether it looks at the object of events.
     pub(super) fn needs_object(&self) -> bool {
         self.needs_object
+    }
+
+    /// Whether it looks at what is about people; a search for words may.
+    pub(super) fn needs_people(&self) -> bool {
+        self.needs_people
     }
 
     /// Whether it selects an event.

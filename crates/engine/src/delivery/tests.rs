@@ -2,6 +2,7 @@
 
 mod crash;
 mod down;
+mod people;
 mod saved;
 mod stream;
 
@@ -45,6 +46,8 @@ struct Receiver {
     messages: Mutex<Vec<String>>,
     calls: AtomicUsize,
     order: Mutex<Vec<u64>>,
+    /// Who acted in the events that took effect, as far as each destination was told.
+    shown: Mutex<Vec<(String, Option<String>)>>,
 }
 
 impl Receiver {
@@ -119,6 +122,10 @@ impl Sender for Fake {
                     let id = parcel.id.to_string();
                     if receiver.effects.lock().unwrap().insert(id, indexes.clone()).is_none() {
                         receiver.order.lock().unwrap().extend(indexes);
+                        let who =
+                            |one: &Arc<log::Sealed>| one.event().personal()?.actor_name.clone();
+                        let told = events.iter().map(|one| (address.name.clone(), who(one)));
+                        receiver.shown.lock().unwrap().extend(told);
                     }
                 }
                 Content::Message(message) if receiver.bounces.load(Ordering::SeqCst) => {

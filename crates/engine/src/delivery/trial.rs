@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use chancery_event::id::AccountId;
 use chancery_event::types::configuration as types;
 use chancery_event::{EventType, LogIndex};
+use chancery_store::Link;
 use chancery_store::log::{self, Sealed};
-use chancery_store::table::{account, attribute, destination as table};
+use chancery_store::table::{account, attribute, contact, destination as table};
 use serde_json::Value;
 
 use super::change::ready;
@@ -79,11 +81,10 @@ impl Engine {
             let mut link = self.link().await?;
             let address = Arc::new(self.address(&mut link, &row).await?);
             let own = match context.account_id() {
-                Some(id) if recipients.is_empty() => account::find(&mut link, id).await?,
+                Some(id) if recipients.is_empty() => own_address(&mut link, id).await?,
                 _ => None,
             };
             drop(link);
-            let own = own.and_then(|account| account.email);
             let parcel = self.trial(&address, class, recipients, own).await?;
             let row = trial_row(name, &parcel);
             let now = self.environment().now();
@@ -103,6 +104,9 @@ impl Engine {
                     let kind = table::find(tx, &name).await?.map(|row| row.kind);
                     super::receipt::trial(tx, scribe, &mut row, &sent, (at, took), node, kind)
                         .await?;
+                    if sent.failure.is_none() {
+                        table::tested(tx, &name, at).await?;
+                    }
                     let draft = Draft::new(&attempt)?.target(target(&name));
                     Ok(Done { value: (), draft: super::receipt::outcome(draft, &sent) })
                 })
@@ -173,6 +177,15 @@ impl Engine {
         let newest = LogIndex(size.0.saturating_sub(1));
         let sealed = log::by_index(&mut link, newest).await?;
         sealed.ok_or_else(|| Error::not_found("event", newest))
+    }
+}
+
+/// Where mail for an account goes: its contact data count before the address it was made with.
+async fn own_address(link: &mut Link, id: AccountId) -> Result<Option<String>, Error> {
+    let contact = contact::find(link, "account", &id.to_string()).await?;
+    match contact.and_then(|contact| contact.email) {
+        Some(address) => Ok(Some(address)),
+        None => Ok(account::find(link, id).await?.and_then(|account| account.email)),
     }
 }
 

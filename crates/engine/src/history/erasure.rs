@@ -4,7 +4,8 @@ use chancery_event::catalogue::Payload;
 use chancery_event::id::EventId;
 use chancery_event::types::certificate::Export as CertificateExport;
 use chancery_event::types::{
-    account as accounts, alert as alerts, job as jobs, log as types, trigger as triggers,
+    account as accounts, alert as alerts, delivery as notices, job as jobs, log as types,
+    trigger as triggers,
 };
 use chancery_event::{LogIndex, Target, TargetKind};
 use chancery_store::log;
@@ -40,6 +41,10 @@ pub enum Exported {
     Accounts,
     /// API tokens, without their secrets.
     Tokens,
+    /// Decisions about notifications.
+    Notices,
+    /// Forwarders, without their secrets.
+    Forwarders,
 }
 
 impl Engine {
@@ -151,7 +156,7 @@ impl Engine {
     }
 
     /// Records that a list was exported (operations `alert.export`, `job.export`,
-    /// `evaluation.export`, `account.export`, `token.export`).
+    /// `evaluation.export`, `account.export`, `token.export`, `forwarder.export`).
     ///
     /// # Errors
     /// The caller may not export.
@@ -176,6 +181,14 @@ impl Engine {
             }
             Exported::Tokens => {
                 self.exported(context, accounts::TokenExport { format, count, filtered, query })
+                    .await
+            }
+            Exported::Notices => {
+                self.exported(context, notices::NoticeExport { format, count, filtered, query })
+                    .await
+            }
+            Exported::Forwarders => {
+                self.exported(context, notices::ForwarderExport { format, count, filtered, query })
                     .await
             }
             Exported::Evaluations => {

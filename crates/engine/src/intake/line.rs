@@ -10,7 +10,7 @@ use chancery_event::Origin;
 use chancery_event::dialect::{Dialect, Foreign, Unreadable};
 use chancery_store::Tx;
 
-use super::{Identity, MALFORMED, Refused, Sender, Taken, refuse, take_all};
+use super::{MALFORMED, Refused, Sender, Taken, Undated, refuse, take_all};
 use crate::access::Refusal;
 use crate::{Client, Context, Engine, Error};
 
@@ -51,7 +51,7 @@ impl Engine {
                 let (events, refused) = &*work;
                 let mut taken = Taken::default();
                 if !events.is_empty() {
-                    taken = take_all(tx, &scribe, &sender, events, Identity::Dated).await?;
+                    taken = take_all(tx, &scribe, &sender, events, Undated::Never).await?;
                 }
                 if refused.count > 0 {
                     refuse(tx, &scribe, &sender, refused, told).await?;

@@ -15,14 +15,15 @@ pub(super) const EVERY_S: u32 = 60;
 /// A first poll begins so long before it is set up.
 const BACK: i64 = Timestamp::DAY;
 
-/// What a person wants to be fetched.
+/// What a person wants to be fetched. In a change, what is absent stays as it was; an empty text
+/// takes the filter, or the trust anchors, away.
 #[derive(Clone, Default)]
 pub struct PollWish {
     /// The address of the other system, without `/api/v1/logs`.
     pub url: String,
     /// Its filter (SCIM), such as `eventType sw "pki."`.
     pub filter: Option<String>,
-    /// How often is asked, 10 to 86,400 seconds; 60 unless told otherwise.
+    /// How often is asked, 10 to 86,400 seconds; at first 60 unless told otherwise.
     pub every_s: Option<u32>,
     /// Since when; a day ago unless told otherwise. Later changes go on where fetching is.
     pub since: Option<Timestamp>,
@@ -42,6 +43,17 @@ pub(super) struct Poll {
     pub(super) since: Timestamp,
     #[serde(default)]
     pub(super) ca: Option<String>,
+}
+
+impl PollWish {
+    /// The wish with what it does not say taken from what there was.
+    pub(super) fn over(mut self, before: &Poll) -> Self {
+        self.filter = self.filter.or_else(|| before.filter.clone());
+        self.every_s = self.every_s.or(Some(before.every_s));
+        self.since = self.since.or(Some(before.since));
+        self.ca = self.ca.or_else(|| before.ca.clone());
+        self
+    }
 }
 
 impl Poll {

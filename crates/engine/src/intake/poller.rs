@@ -20,7 +20,7 @@ use futures::stream::{self, StreamExt as _};
 use tokio::sync::watch;
 
 use super::poll::Poll;
-use super::{Identity, MALFORMED, Refused, Sender, refuse, take_all, target};
+use super::{MALFORMED, Refused, Sender, Undated, refuse, take_all, target};
 use crate::alert::{self, NewAlert};
 use crate::delivery::{Fetch, Fetched, SendError, Sender as Sends};
 use crate::scribe::{Draft, Scribe};
@@ -231,7 +231,7 @@ async fn write(
         Page::Events(body, next, wait) => match Dialect::Okta.parse(body) {
             Ok(events) => {
                 let some = !events.is_empty();
-                take_all(tx, scribe, sender, &events, Identity::Whole).await?;
+                take_all(tx, scribe, sender, &events, Undated::Briefly).await?;
                 let newest = events.iter().filter_map(|event| event.time).max();
                 course.newest_at = newest.max(course.newest_at);
                 // A page that leads to itself has nothing new by now.

@@ -290,7 +290,9 @@ impl Engine {
             let mut wish = wish.clone();
             let before = row.poll.as_deref().map(Poll::read).transpose()?;
             let since_given = wish.since.is_some();
-            wish.since = wish.since.or(before.as_ref().map(|poll| poll.since));
+            if let Some(before) = &before {
+                wish = wish.over(before);
+            }
             // A token goes to the system that it was given for, and to no other.
             let same = before
                 .as_ref()

@@ -22,7 +22,7 @@ use super::upload::{AsJob, format_of, unreadable};
 use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry, placement, upload};
 use crate::job::{JobError, Progress};
 use crate::operation::{Done, Operation};
-use crate::reaction::stage::Staged;
+use crate::reaction::stage::{Staged, Wanted};
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission};
 
@@ -129,27 +129,20 @@ impl Engine {
         if chunk.is_empty() {
             return Ok(Prepared::default());
         }
-        let mut refused = Vec::new();
-        let mut entrants = Vec::with_capacity(chunk.len());
         let required = placement::required(&mut self.link().await?).await?;
-        let format = format_of(&upload.bytes);
-        for found in chunk {
-            let position = found.index;
-            match found.result {
-                Ok(parsed) => {
-                    let environment = self.environment();
-                    let candidate = Candidate::new(parsed, format, upload.source, environment);
-                    entrants.push((position, candidate));
-                }
-                Err(broken) => {
-                    refused.push(broken_at(position, broken));
-                }
-            }
-        }
+        let (mut entrants, refused) = self.candidates(upload, chunk);
         let wish = upload.placement.clone();
         let issuers = self.issuers_for(&entrants, &wish).await?;
         let (now, expiring_days) = (self.environment().now(), self.settings().expiring_days);
-        let configuration = self.configuration(&mut self.link().await?).await?;
+        let mut link = self.link().await?;
+        let configuration = self.configuration(&mut link).await?;
+        let wanted = match entrants.first() {
+            Some((_, first)) => {
+                Wanted::read(&mut link, &configuration, &first.row, &wish).await?.map(Arc::new)
+            }
+            None => None,
+        };
+        drop(link);
         let issuers = Arc::new(issuers);
         let scribe = self.scribe(context);
         let second = entrants.split_off(entrants.len() / 2);
@@ -157,11 +150,14 @@ impl Engine {
         let judging = [entrants, second].map(|half: Vec<Entrant>| {
             let (issuers, wish) = (issuers.clone(), wish.clone());
             let (configuration, scribe) = (configuration.clone(), scribe.clone());
+            let wanted = wanted.clone();
             tokio::task::spawn_blocking(move || {
                 let judge = |(position, candidate)| {
                     let wish = wish.clone();
                     let mut judged = Judged::new(candidate, wish, &issuers, now, expiring_days);
-                    judged.staged = Staged::ask(&configuration, &scribe, &judged.candidate)?;
+                    let candidate = &judged.candidate;
+                    judged.staged =
+                        Staged::ask(&configuration, &scribe, candidate, wanted.as_deref())?;
                     Ok((position, judged))
                 };
                 half.into_iter().map(judge).collect::<Result<Vec<_>, Error>>()
@@ -189,6 +185,25 @@ impl Engine {
             }
         }
         Ok(prepared)
+    }
+
+    /// What of a chunk can be read, and what cannot.
+    fn candidates(&self, upload: &Upload, chunk: Vec<Found>) -> (Vec<Entrant>, Vec<UploadedItem>) {
+        let format = format_of(&upload.bytes);
+        let mut entrants = Vec::with_capacity(chunk.len());
+        let mut refused = Vec::new();
+        for found in chunk {
+            let position = found.index;
+            match found.result {
+                Ok(parsed) => {
+                    let environment = self.environment();
+                    let candidate = Candidate::new(parsed, format, upload.source, environment);
+                    entrants.push((position, candidate));
+                }
+                Err(broken) => refused.push(broken_at(position, broken)),
+            }
+        }
+        (entrants, refused)
     }
 
     /// Issuers of a chunk: from the inventory, and from the chunk itself.

@@ -14,7 +14,7 @@ use super::issuers::Issuers;
 use super::{Source, Upload, UploadAnswer, UploadMode, UploadedItem, entry};
 use crate::job::{Kind, Progress};
 use crate::operation::Done;
-use crate::reaction::stage::Staged;
+use crate::reaction::stage::{Staged, Wanted};
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
@@ -181,11 +181,22 @@ impl Engine {
         let mut issuers = Issuers::default();
         issuers.read(&mut link, [candidate.row.issuer_key.clone()]).await?;
         let configuration = self.configuration(&mut link).await?;
+        let wanted =
+            Wanted::read(&mut link, &configuration, &candidate.row, &upload.placement).await;
         drop(link);
+        let wanted = match wanted {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                attempt.certificate = Some(candidate.presented());
+                let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
+                return Err(operation.fail(error).await);
+            }
+        };
         let (now, expiring_days) = (self.environment().now(), self.settings().expiring_days);
         let wish = upload.placement.clone();
         let mut judged = entry::Judged::new(candidate, wish, &issuers, now, expiring_days);
-        judged.staged = Staged::ask(&configuration, &self.scribe(context), &judged.candidate)?;
+        let scribe = self.scribe(context);
+        judged.staged = Staged::ask(&configuration, &scribe, &judged.candidate, wanted.as_ref())?;
         if let Some(trigger) = judged.staged.as_ref().and_then(Staged::ignored_by) {
             let trigger = trigger.to_owned();
             return Err(self.keep_out(context, judged, attempt, trigger).await?);

@@ -95,6 +95,22 @@ pub(crate) async fn run(engine: Engine, stop: watch::Receiver<bool>) {
     Runner::new(engine, stop, queues, pace, work).run().await;
 }
 
+/// Does what is due, and ends when nothing more is: for [`crate::Stepped`].
+pub(crate) async fn work_off(engine: &Engine) -> Result<(), Error> {
+    let (_going_on, stop) = watch::channel(false);
+    let pace = Pace { heartbeat: Duration::from_secs(20), grace: Duration::ZERO };
+    let work: Work = Arc::new(|errand| Box::pin(execute(errand)));
+    let queues = queues(engine.settings());
+    let mut runner = Runner::new(engine.clone(), stop, queues, pace, work);
+    loop {
+        runner.round().await?;
+        match runner.running.join_next().await {
+            Some(ended) => runner.ended(ended),
+            None => return Ok(()),
+        }
+    }
+}
+
 /// Does what a job is for.
 async fn execute(errand: Errand) -> Result<Value, JobError> {
     let Errand { engine, context, job, input, progress } = errand;

@@ -95,12 +95,23 @@ impl Active {
         Course::new(&self.definition.thresholds, repeat, start, end)
     }
 
+    /// When an object is looked at next once everything up to `handled` was told. Being used
+    /// records no event: what is about use is looked at again before it could be due if it were
+    /// used now.
+    pub(crate) fn next_look(&self, span: &Span, handled: Timestamp, now: Timestamp) -> Timestamp {
+        let next = self.course(span.start, span.end).next_after(handled);
+        let anew = match self.definition.kind.is_about_use() {
+            true => self.course(span.start, now).next_after(now),
+            false => None,
+        };
+        next.into_iter().chain(anew).min().unwrap_or(table::NEVER)
+    }
+
     /// A row for an object that is watched from now on, or whose times may have changed. What was
     /// silent is looked at again at once: it may not be silent any more.
     pub(crate) fn watch(&self, span: &Span, known: Option<&Watch>, now: Timestamp) -> Watch {
         let handled = known.map_or(Timestamp::FIRST, |watch| watch.handled);
-        let due_at = self.course(span.start, span.end).next_after(handled);
-        let mut due_at = due_at.unwrap_or(table::NEVER);
+        let mut due_at = self.next_look(span, handled, now);
         if known.is_some_and(was_silent) {
             due_at = due_at.min(now);
         }

@@ -29,8 +29,6 @@ const PAGE: usize = 500;
 const STUCK: i64 = 2 * Timestamp::HOUR;
 /// An event that waits this long for its seal.
 const SEAL_LAG: i64 = 60 * Timestamp::SECOND;
-/// Events that a consumer of the log may be behind.
-const CURSOR_LAG: u64 = 100_000;
 /// A run that is later than this is missing.
 pub(crate) const MISSING: i64 = 10 * 60 * Timestamp::SECOND;
 /// Wall clock and machine clock may differ by this much between two looks.
@@ -323,7 +321,7 @@ pub(super) async fn findings(engine: &Engine, now: Timestamp) -> Result<Vec<Foun
         .collect();
     let mut link = engine.link().await?;
     found.push(Found { part: "seal_lag", bad: seal_lag(&mut link, now).await? });
-    found.push(Found { part: "consumers", bad: consumers(&mut link).await? });
+    found.push(Found { part: "consumers", bad: consumers(engine, &mut link).await? });
     found.push(Found { part: "clock", bad: clock(engine, &mut link, now).await? });
     found.push(Found { part: "disk", bad: disk(engine) });
     let tasks = task::all(&mut link).await?;
@@ -342,12 +340,12 @@ async fn seal_lag(link: &mut Link, now: Timestamp) -> Result<Option<String>, Err
     Ok((lag > SEAL_LAG).then(text))
 }
 
-async fn consumers(link: &mut Link) -> Result<Option<String>, Error> {
+async fn consumers(engine: &Engine, link: &mut Link) -> Result<Option<String>, Error> {
     let size = log::state(link).await?.signed_size;
     for (name, next) in log::cursors(link).await? {
         let LogIndex(next) = next;
         let behind = size.saturating_sub(next);
-        if behind > CURSOR_LAG {
+        if behind > engine.settings().consumer_lag_max {
             return Ok(Some(format!("the consumer {name} is {behind} events behind the log")));
         }
     }
@@ -390,8 +388,7 @@ async fn automation(link: &mut Link) -> Result<Option<String>, Error> {
 }
 
 fn disk(engine: &Engine) -> Option<String> {
-    let found = rustix::fs::statvfs(&engine.settings().data_dir).ok()?;
-    let (free, all) = (found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize);
+    let (free, all) = engine.settings().room.of(&engine.settings().data_dir)?;
     let percent = free.saturating_mul(100).checked_div(all).unwrap_or(100);
     (free < FREE_BYTES && percent < FREE_PERCENT)
         .then(|| format!("{} MiB are left on the disk, {percent} %", free >> 20))

@@ -184,7 +184,10 @@ impl<'a> Lookout<'a> {
             let name = subject.and_then(|subject| subject.told().1.name);
             let silent = silences.get(&watch.object).map(|silence| silence.reason);
             for (at, crossed) in self.crossings(&course, watch) {
-                let draft = match (self.runs, silent, subject, tokens.get(&watch.object)) {
+                let token = tokens.get(&watch.object);
+                let ended = || token.and_then(|of| token::silence(active.definition.kind, of, at));
+                let silent = silent.or_else(ended);
+                let draft = match (self.runs, silent, subject, token) {
                     (None, ..) | (_, Some(_), ..) => None,
                     (_, _, Some(of), _) => Some(certificate::draft(active, of, &crossed, at)?),
                     (_, _, _, Some(of)) => Some(token::draft(active, span, of, &crossed, at)?),

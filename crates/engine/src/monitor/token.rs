@@ -8,7 +8,7 @@ use chancery_event::{Severity, Target, TargetKind, Timestamp};
 use chancery_store::table::monitor::{self as table, Span, Watch, Watched, WatchedToken};
 use chancery_store::{Link, Tx};
 
-use super::active::Active;
+use super::active::{Active, was_silent};
 use super::alarm::{self, Alarm};
 use super::definition::Kind;
 use super::tally::Tally;
@@ -41,6 +41,17 @@ pub(super) async fn look(
             continue;
         };
         watch.looked_at = Some(now);
+        if let Some(reason) = silence(active.definition.kind, token, now) {
+            tally.skip(reason);
+            reason.clone_into(&mut watch.verdict);
+            // Moving the end records an event, which makes it due again.
+            watch.due_at = table::NEVER;
+            keep.push(watch);
+            continue;
+        }
+        if was_silent(&watch) {
+            watch.verdict.clear();
+        }
         let course = active.course(span.start, span.end);
         match course.crossed(watch.handled, now) {
             None => tally.skip("not_due"),
@@ -56,12 +67,18 @@ pub(super) async fn look(
                 tally.fired += 1;
             }
         }
-        watch.due_at = course.next_after(watch.handled).unwrap_or(table::NEVER);
+        watch.due_at = active.next_look(span, watch.handled, now);
         keep.push(watch);
     }
     table::put(tx, &active.name, &keep).await?;
     table::remove(tx, &active.name, &gone).await?;
     Ok(())
+}
+
+/// Why something that is unused is not told: what has ended cannot be used.
+pub(super) fn silence(kind: Kind, of: &WatchedToken, at: Timestamp) -> Option<&'static str> {
+    let ended = of.ends_at.is_some_and(|end| end <= at);
+    (kind.is_about_use() && ended).then_some("past_end")
 }
 
 /// Resolves the alert of something that has no end near any more: it was renewed, or it is gone.
@@ -134,11 +151,16 @@ pub(super) async fn credentials(
     if kind.method() == "token" {
         return Ok(table::tokens(link, ids).await?);
     }
+    let ends = match kind.is_about_use() {
+        true => table::account_ends(link, ids).await?,
+        false => HashMap::new(),
+    };
     let of = |span: &Span| {
         let account = span.object.parse().ok()?;
         // Never used: its span ends where it begins.
         let used_at = (kind == Kind::AccountUnused && span.end != span.start).then_some(span.end);
-        Some((span.object.clone(), WatchedToken { account, used_at }))
+        let ends_at = ends.get(&span.object).copied();
+        Some((span.object.clone(), WatchedToken { account, used_at, ends_at }))
     };
     Ok(spans.iter().filter_map(of).collect())
 }

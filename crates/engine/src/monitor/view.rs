@@ -35,14 +35,25 @@ pub struct TaskView {
 /// Whether everything is being watched, for the first page.
 #[derive(Clone, Debug)]
 pub struct Watchfulness {
-    /// Something is wrong.
+    /// The ends of certificates are not watched as they should be: the sentence or a gap says why.
     pub bad: bool,
-    /// No run has ended yet, so that nothing can be said.
+    /// No monitor looks at all of them.
+    pub nobody: bool,
+    /// No run over the certificates has ended yet, so that nothing can be said.
     pub unknown: bool,
-    /// Such as `48,211 of 48,211 evaluated at 10:00:03, next 11:00`.
+    /// About the certificates, such as `48,211 of 48,211 evaluated at 10:00:03, next 11:00`.
     pub sentence: String,
-    /// What is wrong, one sentence each.
-    pub problems: Vec<String>,
+    /// Why something is not watched, certificates or anything else, one sentence each.
+    pub gaps: Vec<String>,
+    /// What the program found wrong with itself while everything may be watched, one sentence each.
+    pub findings: Vec<String>,
+}
+
+impl Watchfulness {
+    /// Whether everything is being watched, as far as anything is known.
+    pub fn is_whole(&self) -> bool {
+        !self.bad && self.gaps.is_empty()
+    }
 }
 
 /// What a monitor thinks of one object.
@@ -108,10 +119,11 @@ impl Engine {
     }
 
     /// Runs a monitor at once, or queues the job of a schedule; answers the run. A paused one runs
-    /// too.
+    /// too. The job acts for the caller, who needs the permission of what it does.
     ///
     /// # Errors
-    /// There is none of this name, or it is running already: that is recorded as well.
+    /// There is none of this name; it is running already, or the caller may not do what the job
+    /// does: that is recorded as well.
     pub async fn run_task(
         &self,
         context: &Context,
@@ -121,8 +133,7 @@ impl Engine {
         context.require(Permission::JobWrite)?;
         let object = self.task(context, class, name).await?.object;
         if class == Class::Schedule {
-            let timetable = schedule::Definition::read(&object.body)?.timetable;
-            return schedule::fire(self, context, &object, &timetable, None).await;
+            return schedule::fire_by_hand(self, context, &object).await;
         }
         super::run::perform(self, context, &object, None).await
     }
@@ -151,50 +162,40 @@ impl Engine {
     /// The caller may not see monitors.
     pub async fn watchfulness(&self, context: &Context) -> Result<Watchfulness, Error> {
         let monitors = self.tasks(context, Class::Monitor).await?;
-        let mut problems = Vec::new();
+        let (mut gaps, mut findings) = (Vec::new(), Vec::new());
         for monitor in &monitors {
-            let name = &monitor.object.name;
-            if let Some(problem) = &monitor.problem {
-                problems.push(format!("The monitor {name} cannot run: {problem}"));
-            } else if monitor.missing {
-                problems.push(format!("The monitor {name} has not run when it was due."));
-            } else if let Some(run) = monitor.last.as_ref().filter(|run| run.state == "failed") {
-                let why = run.message.as_deref().unwrap_or("no reason is known");
-                problems.push(format!("The last run of the monitor {name} found: {why}"));
-            }
+            findings.extend(finding(monitor));
+            gaps.extend(gap(monitor));
         }
-        let of_certificates = |view: &&TaskView| {
-            view.object.enabled
-                && Definition::read(&view.object.body).is_ok_and(|found| {
-                    found.kind == Kind::CertificateExpiry && found.filter.is_none()
-                })
-        };
-        let Some(monitor) = monitors.iter().find(of_certificates) else {
+        let mut of_certificates: Vec<_> =
+            monitors.iter().filter(|view| watches_all_certificates(view)).collect();
+        // Of several one that works is enough.
+        of_certificates.sort_by_key(|view| (gap(view).is_some(), view.last.is_none()));
+        let Some(monitor) = of_certificates.first() else {
             let sentence = "No monitor watches the ends of all certificates.".to_owned();
-            return Ok(Watchfulness { bad: true, unknown: false, sentence, problems });
+            let (bad, nobody, unknown) = (true, true, false);
+            return Ok(Watchfulness { bad, nobody, unknown, sentence, gaps, findings });
         };
         let zone = Definition::read(&monitor.object.body)?.timetable.time_zone().to_owned();
         let next = match monitor.next_at {
             Some(at) => format!(", next {}", &time_of_day(at, &zone)[..5]),
             None => String::new(),
         };
+        let mut bad = gap(monitor).is_some();
         let sentence = match &monitor.last {
             Some(run) => {
                 let (watched, all) = (run.counts.watched, run.counts.inventory);
                 if watched != all {
-                    problems.push(format!("{watched} of {all} certificates are watched."));
+                    bad = true;
+                    gaps.push(format!("{watched} of {all} certificates are watched."));
                 }
                 let at = time_of_day(run.started_at, &zone);
                 format!("{} of {} evaluated at {at}{next}", grouped(watched), grouped(all))
             }
             None => format!("not evaluated yet{next}"),
         };
-        Ok(Watchfulness {
-            bad: !problems.is_empty(),
-            unknown: monitor.last.is_none(),
-            sentence,
-            problems,
-        })
+        let (nobody, unknown) = (false, monitor.last.is_none());
+        Ok(Watchfulness { bad, nobody, unknown, sentence, gaps, findings })
     }
 
     /// Who watches a certificate, when next, and what came of it.
@@ -221,6 +222,44 @@ impl Engine {
         };
         Ok(found.into_iter().map(outlook).collect())
     }
+}
+
+/// Why a monitor does not watch what it is there for, if it does not. One that somebody has paused
+/// is not there for anything.
+fn gap(monitor: &TaskView) -> Option<String> {
+    let name = &monitor.object.name;
+    if !monitor.object.enabled {
+        return None;
+    }
+    if let Some(problem) = &monitor.problem {
+        return Some(format!("The monitor {name} cannot run: {problem}"));
+    }
+    if monitor.missing {
+        return Some(format!("The monitor {name} has not run when it was due."));
+    }
+    let run = monitor.last.as_ref().filter(|run| run.state == "failed")?;
+    // The program looking at itself has run: what it found wrong is another matter.
+    let why = run.message.as_deref().unwrap_or("no reason is known");
+    let failed = || format!("The last run of the monitor {name} failed: {why}");
+    (!looks_at_the_program(monitor)).then(failed)
+}
+
+/// What the program found wrong with itself at the last look.
+fn finding(monitor: &TaskView) -> Option<String> {
+    let run = monitor.last.as_ref().filter(|run| run.state == "failed")?;
+    let why = run.message.as_deref().unwrap_or("no reason is known");
+    (monitor.object.enabled && looks_at_the_program(monitor))
+        .then(|| format!("Chancery itself: {why}"))
+}
+
+fn looks_at_the_program(monitor: &TaskView) -> bool {
+    Definition::read(&monitor.object.body).is_ok_and(|found| found.kind == Kind::Internal)
+}
+
+fn watches_all_certificates(monitor: &TaskView) -> bool {
+    let watches =
+        |found: Definition| found.kind == Kind::CertificateExpiry && found.filter.is_none();
+    monitor.object.enabled && Definition::read(&monitor.object.body).is_ok_and(watches)
 }
 
 /// The timetable of a definition, if it can be read.

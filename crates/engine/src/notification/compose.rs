@@ -10,6 +10,7 @@ use chancery_store::table::certificate::search as inventory;
 use serde_json::{Map, Value, json};
 
 use super::template::{Rendered, Template, weight};
+use crate::Error;
 use crate::delivery::Message;
 use crate::inventory::Candidate;
 use crate::reaction::Subject;
@@ -80,8 +81,13 @@ impl Notified {
         self.at(&format!("/events/{}", self.event.id))
     }
 
+    /// The page of the alert that tells the same.
+    fn alert_link(&self) -> Option<String> {
+        self.alert.map(|id| self.at(&format!("/alerts/{id}")))
+    }
+
     fn links(&self) -> Value {
-        let alert = self.alert.map(|id| self.at(&format!("/alerts/{id}"))).unwrap_or_default();
+        let alert = self.alert_link().unwrap_or_default();
         let certificate = self.event.targets.iter().find(|t| t.kind == TargetKind::Certificate);
         let object = match (&self.subject, certificate) {
             (Some(subject), _) => self.at(&format!("/certificates/{}", subject.row.id)),
@@ -205,14 +211,40 @@ pub(crate) struct Composed {
 
 /// One notice, filled, and what kept the template from it.
 fn render(template: &Template, notified: &Notified) -> (Rendered, Option<String>) {
-    let context = context(notified);
-    match template.fill(&context) {
+    match filled(template, notified) {
         Ok(rendered) => (rendered, None),
         Err(error) => {
-            let rendered = Template::built_in().fill(&context).unwrap_or_default();
+            let rendered = filled(&Template::built_in(), notified).unwrap_or_default();
             (rendered, Some(error.to_string()))
         }
     }
+}
+
+/// A template, filled. Every message leads to its event and its alert: where the template does not,
+/// the links stand at its end.
+///
+/// # Errors
+/// It cannot be filled from what is there: the field names the part.
+pub(super) fn filled(template: &Template, notified: &Notified) -> Result<Rendered, Error> {
+    let mut rendered = template.fill(&context(notified))?;
+    let links: Vec<String> =
+        std::iter::once(notified.link()).chain(notified.alert_link()).collect();
+    let missing: Vec<&str> =
+        links.iter().map(String::as_str).filter(|link| !rendered.text.contains(link)).collect();
+    if !missing.is_empty() {
+        rendered.text = format!("{}\n\n{}", rendered.text, missing.join("\n"));
+    }
+    if let Some(html) = &mut rendered.html {
+        let missing: Vec<String> =
+            links.iter().map(|link| escaped(link)).filter(|link| !html.contains(link)).collect();
+        if !missing.is_empty() {
+            let link = |link: &String| format!("<a href=\"{link}\">{link}</a>");
+            let links: Vec<String> = missing.iter().map(link).collect();
+            let end = html.rfind("</body>").unwrap_or(html.len());
+            html.insert_str(end, &format!("<p>{}</p>", links.join("<br>")));
+        }
+    }
+    Ok(rendered)
 }
 
 /// Whether messages of a kind of channel are read in a chat, which shows little.
@@ -254,6 +286,7 @@ pub(crate) fn one(
         severity: Some(notified.event.severity.as_str().to_owned()),
         link: Some(notified.link()),
         event: Some(notified.event.id.to_string()),
+        event_type: Some(notified.event.type_name.to_string()),
         key: notified.event.subject().map(|target| target.reference()),
         depth: notified.event.depth.saturating_add(1),
         ..Message::default()

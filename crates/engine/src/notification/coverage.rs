@@ -57,7 +57,7 @@ pub struct Route {
     pub is_open: bool,
     /// Why not, or why later; in words, empty for at once.
     pub reason: &'static str,
-    /// When the channel got something through last, whatever it was.
+    /// When the channel got something through last, whatever it was: a trial counts.
     pub tested_at: Option<Timestamp>,
     /// When it got something about this certificate through last.
     pub told_at: Option<Timestamp>,
@@ -203,6 +203,15 @@ impl Engine {
         })
     }
 
+    /// How many certificates that fit are not reached as they should be.
+    ///
+    /// # Errors
+    /// The caller may not see certificates.
+    pub async fn unreached_count(&self, context: &Context, query: &Query) -> Result<u64, Error> {
+        context.require(Permission::CertificateRead)?;
+        Ok(table::count(&mut self.link().await?, query).await?)
+    }
+
     /// Certificates that are not reached as they should be, the first to end in front.
     ///
     /// # Errors
@@ -244,7 +253,7 @@ fn route(survey: &Survey, event_type: EventType, found: Found, sees: bool) -> Ro
         account: person.and_then(|one| one.account),
         address: person.and_then(|one| one.address.clone()).filter(|_| sees),
         paths: person.map(|one| one.paths.clone()).unwrap_or_default(),
-        tested_at: row.and_then(|row| row.course.last_success_at),
+        tested_at: row.and_then(|row| row.course.last_success_at.max(row.course.tested_at)),
         told_at: None,
         channel,
         is_open,

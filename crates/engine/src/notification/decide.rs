@@ -7,6 +7,7 @@
 use chancery_event::{Event, Severity, Timestamp};
 use chancery_store::table::notification::Stream;
 
+use super::canary;
 use super::profile::{ALL, BELL, Grouping, Profile, Recipient};
 use super::quiet::{self, Quiet};
 use super::recipient::{Directory, Person};
@@ -167,10 +168,15 @@ impl Case<'_> {
         if let Some(reason) = obstacle(self.directory, person, channel) {
             return Verdict::Skip(reason);
         }
-        if channel == BELL || self.is_urgent {
+        if channel == BELL || self.is_urgent || self.is_canary() {
             return Verdict::Send;
         }
         self.later(person)
+    }
+
+    /// A canary has to arrive soon: what waits for the morning, or for a digest, would be missed.
+    fn is_canary(&self) -> bool {
+        self.subject.is_some_and(|subject| canary::is_canary(&subject.row))
     }
 
     /// Whether it has to wait for a digest, or for the end of quiet hours.

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use chancery_event::EventType;
 use chancery_event::id::{DeliveryId, EventId};
 use chancery_event::types::configuration as types;
+use chancery_event::{EventType, LogIndex};
 use chancery_store::log;
 use serde_json::Value;
 
@@ -20,6 +20,8 @@ use crate::automation::{Book, Class, check};
 use crate::configuration::shortened;
 use crate::delivery;
 use crate::operation::Done;
+use crate::reaction::TriggerBody;
+use crate::reaction::configuration::profiles_of;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
@@ -49,6 +51,8 @@ pub struct PreviewRow {
 pub struct Preview {
     /// The event it was tried on.
     pub event: EventId,
+    /// Its place in the log; `None`: an example, because there is no such event yet.
+    pub index: Option<LogIndex>,
     /// Its type.
     pub event_type: String,
     /// What they would read.
@@ -70,8 +74,10 @@ pub struct Sending {
 
 impl Engine {
     /// What a profile would make of a past event: the message, and everybody who would be told or
-    /// not. Without an event, of the newest one of a type that some trigger tells of through it,
-    /// or of an example. `body` is a profile that is not saved; `template` one that is not.
+    /// not. Without an event, of the newest one of a type that some trigger tells of through it and
+    /// that the template is for, or of an example; where no trigger tells through it, of the types
+    /// of the template, or else of the end of a certificate. `body` is what the profile would say
+    /// if it were saved; `template` is one that is not saved.
     ///
     /// # Errors
     /// There is no such profile or event, or a body cannot be accepted.
@@ -142,12 +148,16 @@ impl Engine {
     ) -> Result<(Preview, compose::Notified, Template), Error> {
         let mut link = self.link().await?;
         let (profile, template) = self.asked_for(&mut link, name, body, template).await?;
+        let types = match name {
+            Some(name) => types_for(&Book::read(&mut link).await?, name, &template),
+            None => template.event_types.clone(),
+        };
         let sealed = match event {
             Some(id) => {
                 let found = log::by_id(&mut link, id).await?;
                 Some(found.ok_or_else(|| Error::not_found("event", id))?)
             }
-            None => newest(&mut link, &template.event_types).await?,
+            None => newest(&mut link, &types).await?,
         };
         let now = self.environment().now();
         let directory = Directory::read(&mut link, now).await?;
@@ -157,8 +167,7 @@ impl Engine {
                 (sealed.event().clone(), subject)
             }
             None => {
-                let event_type =
-                    template.event_types.first().copied().unwrap_or(EventType::CertificateExpiring);
+                let event_type = types.first().copied().unwrap_or(EventType::CertificateExpiring);
                 (event_type.example(), None)
             }
         };
@@ -181,9 +190,10 @@ impl Engine {
                 compose::Notified::example(event_type)
             }
         };
-        let message = template.fill(&compose::context(&notified))?;
+        let message = compose::filled(&template, &notified)?;
         let preview = Preview {
             event: event.id,
+            index: sealed.as_ref().map(log::Sealed::index),
             event_type: event.type_name.to_string(),
             message,
             rows: decisions.into_iter().map(row).collect(),
@@ -305,6 +315,25 @@ fn row(decision: Decision) -> PreviewRow {
     }
 }
 
+/// The types of events that a profile's message may be about: those that some trigger tells of
+/// through it, as far as the template is for them; or else all that the template is for.
+fn types_for(book: &Book, profile: &str, template: &Template) -> Vec<EventType> {
+    let tells = |action: &String| {
+        let action = book.find(Class::Action, action);
+        action.is_some_and(|found| profiles_of(&found.body).iter().any(|(_, name)| name == profile))
+    };
+    let mut told: Vec<EventType> = book
+        .of_class(Class::Trigger)
+        .filter(|object| object.enabled)
+        .filter_map(|object| TriggerBody::read(&object.body).ok())
+        .filter(|trigger| trigger.actions.iter().any(tells))
+        .flat_map(|trigger| trigger.event_types)
+        .collect();
+    let own = &template.event_types;
+    told.retain(|one| own.is_empty() || own.contains(one));
+    if told.is_empty() { own.clone() } else { told }
+}
+
 /// The newest event of one of these types; of any type that is about a certificate's end otherwise.
 async fn newest(
     link: &mut chancery_store::Link,
@@ -320,6 +349,6 @@ async fn newest(
     let types = if types.is_empty() { &default[..] } else { types };
     let names: Vec<&str> = types.iter().map(|one| one.name()).collect();
     let size = log::latest_index(link).await?;
-    let from = chancery_event::LogIndex(size.0.saturating_sub(WINDOW));
+    let from = LogIndex(size.0.saturating_sub(WINDOW));
     Ok(log::newest_of_types(link, (from, size), &names).await?)
 }

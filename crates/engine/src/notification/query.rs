@@ -6,9 +6,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use chancery_event::filter::{Filter, Schema};
 use chancery_event::id::{AccountId, AlertId, EventId};
-use chancery_event::{Target, TargetKind};
+use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_store::log;
+use chancery_store::table::notice::search::{self, By};
 use chancery_store::table::notice::{self as table, Notice, Query};
 use chancery_store::table::notification::{self, Call, Escalation, Stream};
 use chancery_store::table::{account, delivery, evaluation};
@@ -21,8 +23,6 @@ use crate::{Context, Engine, Error, Permission};
 
 /// Decisions of one list at most: a page of a thousand, and one to tell that there are more.
 const LIST_MAX: usize = 1_001;
-/// The words of a decision.
-pub const SENT: [&str; 3] = ["sent", "held", "skipped"];
 
 /// A decision with what became of its delivery.
 #[derive(Clone, Debug)]
@@ -67,6 +67,35 @@ impl Engine {
         let mut link = self.link().await?;
         let rows = table::page(&mut link, &query, limit.clamp(1, LIST_MAX)).await?;
         told(&mut link, rows).await
+    }
+
+    /// The fields decisions are filtered by.
+    pub fn notice_schema(&self) -> Schema {
+        search::schema()
+    }
+
+    /// Reads a search expression for decisions; for [`Query::filter`].
+    ///
+    /// # Errors
+    /// It cannot be understood; the error says where and what may have been meant.
+    pub fn parse_notice_filter(&self, text: &str) -> Result<Option<(Filter, Timestamp)>, Error> {
+        let filter = Filter::parse(text, &search::schema())?;
+        Ok((filter != Filter::All).then(|| (filter, self.environment().now())))
+    }
+
+    /// How many decisions that fit were made by each profile or channel, the most frequent first.
+    ///
+    /// # Errors
+    /// As [`Engine::notices`].
+    pub async fn notice_tally(
+        &self,
+        context: &Context,
+        query: Query,
+        by: By,
+    ) -> Result<Vec<(String, u64)>, Error> {
+        let all = self.sees_all_events(context).await?;
+        let Some(query) = own(context, query, all)? else { return Ok(Vec::new()) };
+        Ok(search::tally(&mut self.link().await?, &query, by).await?)
     }
 
     /// How many decisions that fit were made: decision, reason, count.

@@ -172,14 +172,16 @@ impl Directory {
         self.accounts.get(&id).map(|account| self.person(account, ""))
     }
 
-    /// The addresses of everybody with a role who can log in.
+    /// The addresses of everybody with a role who can log in, each once, without those that are
+    /// refused.
     pub(crate) fn addresses_of(&self, role: crate::Role) -> Vec<String> {
         let with = |account: &&Account| account.role == role.as_str() && !account.disabled;
         let people = self.accounts.values().filter(with).map(|account| self.person(account, ""));
-        people
+        let addresses: BTreeSet<String> = people
             .filter_map(|person| person.address)
             .filter(|address| !self.refused.contains_key(address))
-            .collect()
+            .collect();
+        addresses.into_iter().collect()
     }
 
     /// An address as somebody who is told: the list of a group, if it is one.

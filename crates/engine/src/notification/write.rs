@@ -105,7 +105,12 @@ impl Work {
             return Ok(());
         }
         let event = case.sealed.event();
-        let joined = self.joined(tx, case).await?;
+        let open = alert::cause::open_of(tx, event).await?;
+        let link = open.as_ref().map(|row| row.id);
+        // The bell rings with the alert that the event has raised itself, and not with a second one
+        // for the same cause. Words of the action's own have an alert of their own.
+        let has_words = !(case.call.title.is_empty() && case.call.message.is_empty());
+        let joined = open.filter(|_| !has_words);
         let resolved_at = match &joined {
             Some(row) => resolved_before(tx, row).await?,
             None => resolved_at(tx, &alert_key(&named.name, event)).await?,
@@ -127,7 +132,8 @@ impl Work {
         let tells = decisions.iter().any(Decision::tells);
         self.without_duplicates(tx, case, &mut decisions).await?;
         let alert = self.raise(tx, named, case, &decisions, joined, tells).await?;
-        self.write(tx, named, case, decisions, 0, alert, woken).await?;
+        // Where no bell rings, messages link to what is open all the same.
+        self.write(tx, named, case, decisions, 0, alert.or(link), woken).await?;
         self.count(tx, named, case, stream, resolved_at, tells).await?;
         match (named.profile.escalation.first(), alert) {
             (Some(first), Some(alert)) if tells => {
@@ -219,15 +225,6 @@ impl Work {
         );
         notified.candidate = candidate(&case.call);
         notified
-    }
-
-    /// The alert that the event has raised itself: the bell rings with it, and not with a second
-    /// one for the same cause. Words of the action's own have an alert of their own.
-    async fn joined(&self, tx: &mut Tx, case: &Case) -> Result<Option<Alert>, Error> {
-        if !(case.call.title.is_empty() && case.call.message.is_empty()) {
-            return Ok(None);
-        }
-        alert::cause::open_of(tx, case.sealed.event()).await
     }
 
     /// Raises the alert of a notification, if the bell or an escalation needs one.

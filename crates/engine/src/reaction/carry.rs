@@ -296,6 +296,7 @@ async fn start(
         "certificate": id.to_string(), "trigger": trigger.name, "version": trigger.version,
     });
     let mut new = job::of_kind(scribe.environment(), &scribe.context, kind, &payload)?;
+    new.job.triggered_by = format!("trigger/{}", trigger.name);
     new.unique_key = Some(format!("trigger/{}/{}/{}", occasion.event, trigger.name, kind.as_str()));
     let queued = job::enqueue(tx, scribe, &new).await?;
     Ok(if queued { Ending::Done } else { Ending::Unchanged })

@@ -65,15 +65,6 @@ pub struct Planned {
     pub effect: Effect,
 }
 
-/// What was found about one rule.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Found {
-    /// Its name and version.
-    pub rule: (String, i64),
-    /// Every comparison with what was expected and what was there.
-    pub explanation: Explanation,
-}
-
 /// One trigger that was asked, and what came of it.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
@@ -83,8 +74,9 @@ pub struct Evaluation {
     pub scope: ScopeRef,
     /// What came of it.
     pub verdict: Verdict,
-    /// Its rules, in order; empty if it was not reached.
-    pub found: Vec<Found>,
+    /// What its rules found, in their order: every comparison with what was expected and what was
+    /// there. Empty if it was not reached.
+    pub found: Vec<Explanation>,
     /// The steps that follow, in order.
     pub planned: Vec<Planned>,
     /// Time it took, in microseconds.
@@ -134,33 +126,49 @@ fn scope(
 ) {
     let mut stopped = false;
     let bound = |trigger: &&Arc<Trigger>| trigger.body.scope.is(kind, name);
+    let mut started = Instant::now();
     for trigger in configuration.on(happening.event_type).filter(bound) {
-        let started = Instant::now();
         let (verdict, found) = match stopped {
             true => (Verdict::NotReached, Vec::new()),
-            false => (judge(trigger, happening), found(trigger, happening, said)),
+            false => judge(trigger, happening, said),
         };
         stopped |= verdict == Verdict::Ignored;
         let planned = match verdict.held() && said == Said::Everything {
             true => plan(trigger, happening),
             false => Vec::new(),
         };
+        let ended = Instant::now();
+        let took = ended.duration_since(started);
+        started = ended;
         evaluations.push(Evaluation {
             trigger: trigger.clone(),
             scope: ScopeRef { kind, name: name.to_owned() },
             verdict,
             found,
             planned,
-            took_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            took_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         });
     }
 }
 
-/// The verdict of a trigger that is reached.
-fn judge(trigger: &Trigger, happening: &Happening<'_>) -> Verdict {
+/// The verdict of a trigger that is reached, and what its rules found as far as it is to be said.
+fn judge(trigger: &Trigger, happening: &Happening<'_>, said: Said) -> (Verdict, Vec<Explanation>) {
     let scene = happening.scene(&trigger.schema);
     let now = happening.now.micros();
-    let near = trigger.rules.iter().map(|rule| rule.filter.nearness(&scene, now));
+    let rules = trigger.rules.iter();
+    match said {
+        Said::Everything => {
+            let found: Vec<_> = rules.map(|rule| rule.filter.explain(&scene, now)).collect();
+            (verdict(trigger, found.iter().map(Explanation::nearness)), found)
+        }
+        Said::Verdict => {
+            (verdict(trigger, rules.map(|rule| rule.filter.nearness(&scene, now))), Vec::new())
+        }
+    }
+}
+
+/// The verdict of a trigger whose rules are so near.
+fn verdict(trigger: &Trigger, near: impl Iterator<Item = Nearness>) -> Verdict {
     let mut missed = near.filter(|near| *near != Nearness::Holds);
     match (missed.next(), missed.next()) {
         (None, _) if trigger.body.ignore => Verdict::Ignored,
@@ -168,19 +176,6 @@ fn judge(trigger: &Trigger, happening: &Happening<'_>) -> Verdict {
         (Some(Nearness::Nearly), None) => Verdict::Nearly,
         _ => Verdict::NotMatched,
     }
-}
-
-/// What its rules found.
-fn found(trigger: &Trigger, happening: &Happening<'_>, said: Said) -> Vec<Found> {
-    if said == Said::Verdict {
-        return Vec::new();
-    }
-    let scene = happening.scene(&trigger.schema);
-    let explain = |rule: &super::configuration::UsedRule| Found {
-        rule: (rule.name.clone(), rule.version),
-        explanation: rule.filter.explain(&scene, happening.now.micros()),
-    };
-    trigger.rules.iter().map(explain).collect()
 }
 
 fn plan(trigger: &Trigger, happening: &Happening<'_>) -> Vec<Planned> {

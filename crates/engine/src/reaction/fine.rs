@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use chancery_event::{Event, EventType, LogIndex};
 use chancery_store::Link;
-use chancery_store::log::{self, Sealed};
+use chancery_store::log::{self, Glance, Sealed};
 use futures::StreamExt as _;
 
 use super::definition::ScopeKind;
@@ -32,10 +32,10 @@ const TASKS_MAX: usize = 4;
 /// What has to be read of each event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Wants {
-    /// All of it: what is about people, or what steps would do.
+    /// All of it: what steps would do.
     whole: bool,
-    /// Its detail.
-    detail: bool,
+    /// Its detail, and what is about people.
+    glance: Glance,
     /// What it is about.
     object: bool,
 }
@@ -43,7 +43,7 @@ struct Wants {
 impl Wants {
     fn of(tested: &Tested) -> Self {
         if tested.saved.is_some() {
-            return Self { whole: true, detail: true, object: true };
+            return Self { whole: true, object: true, ..Self::default() };
         }
         let mut wants = Self::default();
         for trigger in tested.with.triggers() {
@@ -52,10 +52,10 @@ impl Wants {
             wants.object |= matches!(scope, ScopeKind::Group | ScopeKind::RaProfile);
             for rule in &trigger.rules {
                 // Words are looked for in the detail too.
-                wants.detail |= rule.filter.fields().is_none();
+                wants.glance.detail |= rule.filter.fields().is_none();
                 for field in rule.filter.fields().unwrap_or_default() {
-                    wants.whole |= matches!(field, "actor" | "ip");
-                    wants.detail |= field.starts_with("detail.");
+                    wants.glance.personal |= matches!(field, "actor" | "ip");
+                    wants.glance.detail |= field.starts_with("detail.");
                     wants.object |= field.starts_with("object.");
                 }
             }
@@ -198,7 +198,7 @@ impl Look {
             let whole = events.into_iter().map(Sealed::into_event);
             return Ok(whole.map(|(index, event)| (index, Arc::unwrap_or_clone(event))).collect());
         }
-        Ok(log::glances(link, window, types, self.wants.detail, BATCH).await?)
+        Ok(log::glances(link, window, types, self.wants.glance, BATCH).await?)
     }
 
     /// Reads whole what is shown, and asks again with everything said.

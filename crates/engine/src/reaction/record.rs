@@ -72,12 +72,12 @@ pub(crate) fn in_order(rows: &mut [Row]) {
 
 /// Rules with every comparison.
 pub fn explanation(evaluation: &Evaluation, discreet: bool) -> Value {
-    let rules = evaluation.found.iter().map(|found| {
-        let mut told = found.explanation.to_json();
+    let rules = evaluation.trigger.rules.iter().zip(&evaluation.found).map(|(rule, found)| {
+        let mut told = found.to_json();
         withhold(&mut told["reason"], discreet);
         json!({
-            "rule": found.rule.0,
-            "version": found.rule.1,
+            "rule": rule.name,
+            "version": rule.version,
             "holds": told["holds"].take(),
             "nearly": told["nearly"].take(),
             "reason": told["reason"].take(),

@@ -1,9 +1,9 @@
 //! Before a certificate enters the inventory: triggers on `certificate.uploaded` are asked inside
 //! the operation, by the same function and with the same record as live.
 //!
-//! What ignores keeps it out; the others may place it, and the request has the last word. Steps
-//! and evaluations share the transaction of the entry or of its refusal. The dispatcher passes
-//! these types over.
+//! Conditions see the certificate as its request wants it. What ignores keeps it out; the others
+//! may place it, and the request has the last word. Steps and evaluations share the transaction of
+//! the entry or of its refusal. The dispatcher passes these types over.
 
 use std::sync::Arc;
 
@@ -11,19 +11,75 @@ use aws_lc_rs::digest;
 use chancery_event::id::{EvaluationId, EventId};
 use chancery_event::types::certificate as types;
 use chancery_event::{EventType, Origin, Target, Timestamp};
-use chancery_store::Tx;
+use chancery_store::table::account;
 use chancery_store::table::certificate::Certificate;
 use chancery_store::table::evaluation as table;
+use chancery_store::table::label::{self, Class};
+use chancery_store::{Link, Tx};
 
 use super::Configuration;
 use super::carry::{self, Ending, Occasion, Step};
 use super::evaluate::{Evaluation, Verdict, evaluate};
 use super::happening::{Happening, Subject};
 use super::record::{self, Happened};
+use crate::inventory::placement::{self, Resolved};
 use crate::inventory::{Candidate, PlacementRequest, about_a_person, certificate_summary};
 use crate::notification::compose;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Error};
+
+/// Where a request wants its certificates to belong, with the names that conditions compare.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    resolved: Resolved,
+    owner: Option<String>,
+    ra_profile: Option<String>,
+}
+
+impl Wanted {
+    /// Finds what a request names; `row` is one of its candidates. `None` if it names nothing, or
+    /// no trigger would see it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: the request names something that is not there.
+    pub(crate) async fn read(
+        link: &mut Link,
+        configuration: &Configuration,
+        row: &Certificate,
+        wish: &PlacementRequest,
+    ) -> Result<Option<Self>, Error> {
+        if wish.is_empty() || !configuration.concerns(EventType::CertificateUploaded) {
+            return Ok(None);
+        }
+        let resolved = placement::resolve(link, row, wish).await?;
+        let owner = match resolved.placement.owner {
+            Some(owner) => account::find(link, owner).await?.map(|account| account.name),
+            None => None,
+        };
+        let ra_profile = match resolved.placement.ra_profile {
+            Some(id) => label::find(link, Class::RaProfile, &id.to_string()).await?,
+            None => None,
+        };
+        Ok(Some(Self { resolved, owner, ra_profile: ra_profile.map(|label| label.name) }))
+    }
+
+    /// The candidate as it would belong.
+    fn place(&self, subject: &mut Subject) {
+        let placement = &self.resolved.placement;
+        subject.row.owner = placement.owner;
+        subject.row.ra_profile = placement.ra_profile;
+        subject.row.path.clone_from(&placement.path);
+        subject.owner.clone_from(&self.owner);
+        subject.ra_profile.clone_from(&self.ra_profile);
+        let mut groups = self.resolved.groups.clone().unwrap_or_default();
+        groups.sort_by_key(|(_, name)| name.to_lowercase());
+        (subject.group_ids, subject.groups) = groups.into_iter().unzip();
+        let named = self.resolved.attributes.iter().flat_map(|(of, values)| {
+            values.iter().map(|value| (of.name.clone(), of.kind.clone(), value.clone()))
+        });
+        subject.attributes = named.collect();
+    }
+}
 
 /// What triggers made of a certificate that is to enter.
 pub(crate) struct Staged {
@@ -40,15 +96,22 @@ impl Staged {
         configuration: &Arc<Configuration>,
         scribe: &Scribe,
         candidate: &Candidate,
+        wanted: Option<&Wanted>,
     ) -> Result<Option<Self>, Error> {
         let event_type = EventType::CertificateUploaded;
         if !configuration.concerns(event_type) {
             return Ok(None);
         }
-        let row = &candidate.row;
+        let mut subject = Subject::candidate(candidate.row.clone(), candidate.names.clone());
+        if let Some(wanted) = wanted {
+            wanted.place(&mut subject);
+        }
+        let row = &subject.row;
         let person = about_a_person(row, &candidate.names);
+        let mut certificate = certificate_summary(row, person);
+        certificate.group_ids.clone_from(&subject.group_ids);
         let payload = types::Uploaded {
-            certificate: certificate_summary(row, person),
+            certificate,
             format: candidate.format.into(),
             status: row.status.clone().into(),
             key_algorithm: Some(row.key_algorithm.clone()),
@@ -56,7 +119,6 @@ impl Staged {
         let id = scribe.environment().id::<EventId>();
         let target = crate::inventory::certificate_target(row, person);
         let event = scribe.occurrence(id, Draft::new(&payload)?.target(target));
-        let subject = Subject::candidate(row.clone(), candidate.names.clone());
         let (index, now, subject) = (None, scribe.now(), Some(&subject));
         let happening = Happening { event: &event, event_type, index, subject, now };
         let evaluations = evaluate(configuration, &happening);

@@ -55,6 +55,9 @@ pub struct Trial {
     /// Compare with what is saved, and tell the differences.
     #[serde(default)]
     pub compare: bool,
+    /// Have a job do it also where the stretch is short.
+    #[serde(default)]
+    pub queued: bool,
 }
 
 /// A change that is not saved.
@@ -191,7 +194,7 @@ impl Engine {
         let tested = self.tested(&mut link, &trial).await?;
         drop(link);
         self.note_trial(context, trial.trigger.as_deref().unwrap_or("all")).await?;
-        if to.saturating_sub(from) <= AT_ONCE_MAX {
+        if !trial.queued && to.saturating_sub(from) <= AT_ONCE_MAX {
             return self.look_through(&tested, (from, to), &Progress::none()).await.map(Ok);
         }
         let payload = json!({ "trial": trial });

@@ -31,36 +31,45 @@ const WIDTH: u64 = chancery_seal::tile::TILE_WIDTH as u64;
 /// Bundles that were read back from the archive and checked, by number.
 type Checked = BTreeMap<u64, Vec<Vec<u8>>>;
 
+/// A run of all rules that was tried, for the event of its refusal.
+fn attempt() -> types::RetentionRun {
+    types::RetentionRun {
+        rule: String::new(),
+        rule_version: 0,
+        basis: "all".into(),
+        after_days: 0,
+        removed: 0,
+        held: 0,
+        first_index: None,
+        last_index: None,
+        archive: None,
+        query: None,
+    }
+}
+
 impl Engine {
     /// Queues a run of all rules that are enabled.
     ///
     /// # Errors
     /// The caller may not change what is kept.
     pub async fn queue_retention(&self, context: &Context) -> Result<JobId, Error> {
-        let attempt = types::RetentionRun {
-            rule: String::new(),
-            rule_version: 0,
-            basis: "all".into(),
-            after_days: 0,
-            removed: 0,
-            held: 0,
-            first_index: None,
-            last_index: None,
-            archive: None,
-            query: None,
-        };
-        self.queue(context, Permission::RetentionWrite, Kind::RetentionRun, &attempt).await
+        self.queue(context, Permission::RetentionWrite, Kind::RetentionRun, &attempt()).await
     }
 
     /// Follows all rules that are enabled.
     ///
     /// # Errors
-    /// A rule could not be followed to its end; the others were.
+    /// Who it acts for may not change what is kept; a rule could not be followed to its end, the
+    /// others were.
     pub(crate) async fn run_retention(
         &self,
         context: &Context,
         progress: &Progress,
     ) -> Result<Value, JobError> {
+        if let Err(error) = context.require(Permission::RetentionWrite) {
+            let operation = self.operation(context, Permission::RetentionWrite, &attempt());
+            return Err(JobError::of(operation.map_err(JobError::of)?.fail(error).await));
+        }
         self.end_broken_runs(context).await.map_err(JobError::of)?;
         let rules = async { Ok::<_, Error>(table::rules(&mut self.link().await?).await?) };
         let rules = rules.await.map_err(JobError::of)?;

@@ -10,6 +10,7 @@ use chancery_engine::{Client, Context, Engine, Error, Role, Running, Secret, Set
 use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::id::AccountId;
 use chancery_event::{Environment, Origin, Timestamp};
+use chancery_store::Fault;
 use chancery_throwaway::on_each_backend;
 
 use crate::upload::settings;
@@ -516,5 +517,36 @@ async fn addresses_of_one_network_share_their_sign_ins() {
     assert_eq!(log_in("2001:db8:1:2::1").await, "success");
     assert_eq!(log_in("2001:db8:1:2::2").await, "rate_limited");
     assert_eq!(log_in("2001:db8:1:3::1").await, "success");
+    running.stop().await.unwrap();
+}
+
+on_each_backend!(who_reads_is_let_in_while_nothing_can_be_written, 2);
+
+async fn who_reads_is_let_in_while_nothing_can_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, clock) = start(dir.path()).await;
+    let engine = running.engine();
+    let session = engine.log_in(Client::default(), "admin", secret(PASSWORD)).await.unwrap();
+    let admin = come_back(engine, &session.cookie).await.unwrap();
+    let wish = NewToken {
+        name: "feed".to_owned(),
+        account: None,
+        role: Some(Role::Viewer.to_string()),
+        days: 30,
+    };
+    let bearer =
+        Credential::Bearer(engine.create_token(&admin.context, wish).await.unwrap().secret);
+    let seen = engine.sessions(&admin.context).await.unwrap()[0].seen_at;
+    let store = chancery_engine::bench::store(engine);
+    clock.advance(120 * Timestamp::SECOND);
+    for name in ["token.used", "session.seen"] {
+        store.inject(name, Fault::NotPersisted);
+    }
+    engine.authenticate(&bearer, Origin::Api, Client::default()).await.unwrap();
+    let admin = come_back(engine, &session.cookie).await.unwrap();
+    assert_eq!(engine.sessions(&admin.context).await.unwrap()[0].seen_at, seen, "it was not");
+    come_back(engine, &session.cookie).await.unwrap();
+    let now = engine.environment().now();
+    assert_eq!(engine.sessions(&admin.context).await.unwrap()[0].seen_at, now, "the next one is");
     running.stop().await.unwrap();
 }

@@ -12,7 +12,7 @@ use chancery_engine::access::NewAccount;
 use chancery_engine::automation::{Class, Edit};
 use chancery_engine::configuration::attribute::AttributeDraft;
 use chancery_engine::configuration::{LabelClass, LabelDraft};
-use chancery_engine::inventory::{PlacementRequest, UploadAnswer};
+use chancery_engine::inventory::{PlacementRequest, Upload, UploadAnswer};
 use chancery_engine::reaction::record::Row;
 use chancery_engine::reaction::trial::{Trial, TrialEdit};
 use chancery_engine::{Context, Engine, Error, Role, Settings, Stepped, bench};
@@ -24,6 +24,7 @@ use chancery_store::log;
 use chancery_throwaway::on_each_backend;
 use serde_json::{Value, json};
 
+use crate::access::new_account;
 use crate::upload::{settings, upload_of};
 
 const DAY: i64 = Timestamp::DAY;
@@ -46,6 +47,19 @@ impl Chance {
 
     fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         &list[self.below(list.len())]
+    }
+
+    /// Where somebody wants a certificate to belong.
+    fn wish(&mut self) -> PlacementRequest {
+        let groups = ["B", "a", "c"].iter().filter(|_| self.one_in(2));
+        PlacementRequest {
+            groups: Some(groups.map(|name| (*name).to_owned()).collect()),
+            ra_profile: self.one_in(2).then(|| self.of(&["p", "q"]).to_string()),
+            owner: self.one_in(2).then(|| "ada".to_owned()),
+            path: Some(self.of(&["/prod", "/test", "/"]).to_string()),
+            attributes: BTreeMap::from([("team".to_owned(), json!(self.of(&["x", "y"])))]),
+            ..PlacementRequest::default()
+        }
     }
 }
 
@@ -111,14 +125,7 @@ impl Twin {
             required: false,
         };
         engine.create_attribute(context, draft).await.unwrap();
-        let new = NewAccount {
-            name: "ada".to_owned(),
-            display_name: String::new(),
-            email: None,
-            role: Role::Operator.to_string(),
-            password: None,
-            expires_at: None,
-        };
+        let new = NewAccount { password: None, ..new_account("ada", Role::Operator) };
         engine.create_account(context, new).await.unwrap();
         let put =
             |class, name: &str| Edit { class, name: name.to_owned(), body: None, enabled: true };
@@ -127,8 +134,9 @@ impl Twin {
     }
 
     /// Uploads one; `None`: a trigger kept it out.
-    async fn upload(&self, der: &[u8]) -> Option<CertificateId> {
-        let answer = self.engine().upload(&self.context, upload_of(der.to_vec())).await.unwrap();
+    async fn upload(&self, der: &[u8], placement: PlacementRequest) -> Option<CertificateId> {
+        let upload = Upload { placement, ..upload_of(der.to_vec()) };
+        let answer = self.engine().upload(&self.context, upload).await.unwrap();
         let UploadAnswer::Done(mut items) = answer else { panic!("a synchronous upload is done") };
         match items.remove(0).result {
             Ok(id) => Some(id),
@@ -141,15 +149,7 @@ impl Twin {
     async fn place(&self, seed: u64) {
         let mut chance = Chance(seed);
         for id in &self.ids {
-            let groups = ["B", "a", "c"].iter().filter(|_| chance.one_in(2));
-            let wish = PlacementRequest {
-                groups: Some(groups.map(|name| (*name).to_owned()).collect()),
-                ra_profile: chance.one_in(2).then(|| chance.of(&["p", "q"]).to_string()),
-                owner: chance.one_in(2).then(|| "ada".to_owned()),
-                path: Some(chance.of(&["/prod", "/test", "/"]).to_string()),
-                attributes: BTreeMap::from([("team".to_owned(), json!(chance.of(&["x", "y"])))]),
-                ..PlacementRequest::default()
-            };
+            let wish = chance.wish();
             self.engine().update_certificate(&self.context, *id, None, wish).await.unwrap();
         }
     }
@@ -186,8 +186,8 @@ fn edit(class: Class, name: String, body: Value) -> Edit {
     Edit { class, name, body: Some(body), enabled: true }
 }
 
-/// What conditions look at; the last ones take a certificate that is in the inventory.
-const ATOMS: [&str; 12] = [
+/// What conditions look at.
+const ATOMS: [&str; 15] = [
     "object.cn:web*",
     "object.name:*.example",
     "object.key_size>=256",
@@ -200,6 +200,9 @@ const ATOMS: [&str; 12] = [
     "object.path:/prod",
     "object.owner:ada",
     "object.attribute.team:x",
+    "-object.group:c",
+    "object.group:b",
+    "object.ra_profile:p",
 ];
 
 fn steps(chance: &mut Chance, can_place: bool) -> Vec<Value> {
@@ -240,12 +243,10 @@ fn configuration(chance: &mut Chance, types: &[&[&str]], scoped: bool) -> Vec<Ed
     let mut edits = Vec::new();
     for number in 0..TRIGGERS {
         let types = *chance.of(types);
-        let is_staged = types.contains(&"certificate.uploaded");
         let ignore = chance.one_in(6);
-        let atoms = if is_staged { &ATOMS[..9] } else { &ATOMS[..] };
         let mut rules = Vec::new();
         for part in 0..chance.below(3) {
-            let parts: Vec<_> = (0..=chance.below(3)).map(|_| *chance.of(atoms)).collect();
+            let parts: Vec<_> = (0..=chance.below(3)).map(|_| *chance.of(&ATOMS)).collect();
             let join = if chance.one_in(2) { " " } else { " OR " };
             let rule = format!("r{number}.{part}");
             edits.push(edit(Class::Rule, rule.clone(), json!({ "filter": parts.join(join) })));
@@ -338,12 +339,16 @@ async fn uploads(seed: u64, chance: &mut Chance) -> usize {
     let (mut live, mut still) = (Twin::new(seed).await, Twin::new(seed).await);
     let edits = configuration(chance, &[&["certificate.uploaded"]], false);
     live.engine().apply_automation(&live.context, None, edits.clone()).await.unwrap();
-    let mut held = 0;
+    let (mut held, mut wishes) = (0, Chance(seed));
     for (number, der) in ders(seed, live.engine().environment().now()).iter().enumerate() {
         let mut ids = [None, None];
+        let wish = match number % 4 {
+            0 => PlacementRequest::default(),
+            _ => wishes.wish(),
+        };
         for (twin, id) in [&mut live, &mut still].into_iter().zip(&mut ids) {
             twin.clock.advance(Timestamp::SECOND);
-            *id = twin.upload(der).await;
+            *id = twin.upload(der, wish.clone()).await;
             twin.stepped.seal().await.unwrap();
         }
         let types =
@@ -371,7 +376,7 @@ async fn changes(seed: u64, chance: &mut Chance) -> usize {
     let (mut live, mut still) = (Twin::new(seed).await, Twin::new(seed).await);
     for twin in [&mut live, &mut still] {
         for der in ders(seed, twin.engine().environment().now()) {
-            let id = twin.upload(&der).await.unwrap();
+            let id = twin.upload(&der, PlacementRequest::default()).await.unwrap();
             twin.ids.push(id);
         }
         twin.place(seed).await;
@@ -418,7 +423,7 @@ async fn changes(seed: u64, chance: &mut Chance) -> usize {
 async fn days_to_come(seed: u64, chance: &mut Chance) -> usize {
     let mut live = Twin::new(seed).await;
     for der in ders(seed, live.engine().environment().now()) {
-        let id = live.upload(&der).await.unwrap();
+        let id = live.upload(&der, PlacementRequest::default()).await.unwrap();
         live.ids.push(id);
     }
     live.place(seed).await;

@@ -38,7 +38,7 @@ async fn keep_out(engine: &Engine, steps: Value) {
     engine.apply_automation(&context, None, edits).await.unwrap();
 }
 
-fn pem(names: impl Iterator<Item = String>) -> Vec<u8> {
+pub(crate) fn pem(names: impl Iterator<Item = String>) -> Vec<u8> {
     let one = |name: String| {
         use base64::Engine as _;
         let text = base64::engine::general_purpose::STANDARD.encode(leaf(&name));
@@ -154,8 +154,10 @@ async fn whoever_is_told_of_what_was_kept_out_learns_which_it_was() {
     let fingerprint: String =
         known.fingerprint_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     let end = chancery_event::Timestamp::from_micros(known.not_after);
+    let (words, link) = message.text.split_once("\n\n").unwrap();
+    assert!(link.contains("/events/"), "{link}");
     assert_eq!(
-        message.text.trim(),
+        words,
         format!(
             "CN=secret.test of CN=secret.test, {}, {fingerprint}, until {end}, by no-tests",
             known.serial

@@ -22,10 +22,11 @@ const HOUR: i64 = Timestamp::HOUR;
 
 /// An engine that works step by step, its clock, and its directory.
 pub(crate) struct Bench {
-    dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
     environment: Environment,
     stepped: Option<Stepped>,
+    settings: Settings,
     key: Key,
 }
 
@@ -35,17 +36,24 @@ impl Bench {
         let environment = Environment::new(clock.clone(), SeededEntropy::new(1));
         let key = Key::from_seed(b"monitors").unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let mut bench = Self { dir, clock, environment, stepped: None, key };
+        let database = chancery_throwaway::database_of(dir.path());
+        let database = database.map(|url| url.parse().unwrap());
+        let settings =
+            Settings { allow_unencrypted_key: true, database, ..Settings::new(dir.path()) };
+        let mut bench = Self { _dir: dir, clock, environment, stepped: None, settings, key };
         bench.start().await;
         bench
     }
 
     async fn start(&mut self) {
-        let database = chancery_throwaway::database_of(self.dir.path());
-        let database = database.map(|url| url.parse().unwrap());
-        let settings =
-            Settings { allow_unencrypted_key: true, database, ..Settings::new(self.dir.path()) };
-        self.stepped = Some(Stepped::open(settings, self.environment.clone()).await.unwrap());
+        let (settings, environment) = (self.settings.clone(), self.environment.clone());
+        self.stepped = Some(Stepped::open(settings, environment).await.unwrap());
+    }
+
+    /// Ends as a program does that is killed, and starts with other settings.
+    pub(crate) async fn restart_with(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+        self.restart().await;
     }
 
     pub(crate) async fn restart(&mut self) {
@@ -79,6 +87,30 @@ impl Bench {
         stepped.seal().await.unwrap();
     }
 
+    /// Does the jobs that are due, and seals what they record.
+    pub(crate) async fn work(&mut self) {
+        let stepped = self.stepped.as_mut().unwrap();
+        stepped.work().await.unwrap();
+        stepped.seal().await.unwrap();
+    }
+
+    /// Drops evaluations that are kept no longer; answers how many.
+    pub(crate) async fn sweep_evaluations(&self) -> u64 {
+        self.stepped.as_ref().unwrap().sweep_evaluations().await.unwrap()
+    }
+
+    /// Runs a monitor by hand.
+    pub(crate) async fn run(&self, name: &str) -> chancery_engine::row::Run {
+        let context = self.context();
+        self.engine().run_task(&context, Class::Monitor, name).await.unwrap()
+    }
+
+    /// The open alert of a cause.
+    pub(crate) async fn alarm(&self, key: &str) -> Option<alert::Alert> {
+        let store = self.reader();
+        alert::unresolved(&mut store.read().await.unwrap(), key).await.unwrap()
+    }
+
     /// Lets the triggers react to what is sealed.
     pub(crate) async fn react(&mut self) {
         self.stepped.as_mut().unwrap().react().await.unwrap();
@@ -101,7 +133,7 @@ impl Bench {
         self.add(make::certificate(&template, &self.key, None).unwrap()).await
     }
 
-    async fn add(&self, der: Vec<u8>) -> CertificateId {
+    pub(crate) async fn add(&self, der: Vec<u8>) -> CertificateId {
         let answer = self.engine().upload(&self.context(), upload_of(der)).await.unwrap();
         let UploadAnswer::Done(items) = answer else { panic!("a synchronous upload is done") };
         *items[0].result.as_ref().unwrap()
@@ -116,18 +148,16 @@ impl Bench {
         of_type.filter(|event| event.type_name == event_type).collect()
     }
 
-    fn reader(&self) -> Store {
+    pub(crate) fn reader(&self) -> Store {
         chancery_engine::bench::store(self.engine()).clone()
     }
 
-    async fn is_alarmed(&self, id: CertificateId) -> bool {
-        let store = self.reader();
-        let key = format!("certificate/{id}/expiry");
-        alert::unresolved(&mut store.read().await.unwrap(), &key).await.unwrap().is_some()
+    pub(crate) async fn is_alarmed(&self, id: CertificateId) -> bool {
+        self.alarm(&format!("certificate/{id}/expiry")).await.is_some()
     }
 
     /// What the newest run of a monitor counted: fired, reasons.
-    async fn last(&self, name: &str) -> (u64, String) {
+    pub(crate) async fn last(&self, name: &str) -> (u64, String) {
         let runs = self.engine().task_runs(&self.context(), Class::Monitor, name, None, 1).await;
         let run = runs.unwrap().remove(0);
         assert_eq!(run.counts.watched, run.counts.inventory, "{run:?}");
@@ -257,7 +287,6 @@ async fn a_filter_chooses_and_a_broken_one_is_told() {
         "filter": "path:/prod OR attribute.team:x",
         "schedule": { "cron": "0 * * * *", "time_zone": "UTC" },
         "thresholds": ["30d"],
-        "repeat": "1d",
     });
     let wrong = json!({ "kind": "certificate_expiry", "filter": "colour:red",
         "schedule": { "cron": "0 * * * *" }, "thresholds": ["30d"] });
@@ -282,7 +311,7 @@ async fn a_filter_chooses_and_a_broken_one_is_told() {
     let monitor = bench.engine().task(&context, Class::Monitor, "production").await.unwrap();
     assert!(monitor.problem.is_some_and(|problem| problem.contains("team")));
     let watched = bench.engine().watchfulness(&context).await.unwrap();
-    assert!(watched.bad, "{watched:?}");
+    assert!(!watched.is_whole() && !watched.bad, "certificates are watched: {watched:?}");
 }
 
 chancery_throwaway::on_each_backend!(authorities_are_told_six_three_and_one_months_before, 2);
@@ -527,11 +556,16 @@ async fn the_first_page_turns_red_when_a_run_is_missing() {
     assert!(!bench.engine().watchfulness(&context).await.unwrap().bad, "late, not missing");
     bench.clock.advance(10 * 60 * Timestamp::SECOND);
     let missing = bench.engine().watchfulness(&context).await.unwrap();
-    assert!(missing.bad && !missing.problems.is_empty(), "{missing:?}");
+    assert!(!missing.bad && !missing.is_whole(), "{missing:?}");
+    assert_eq!(missing.gaps, ["The monitor internal has not run when it was due."]);
+    bench.clock.advance(30 * 60 * Timestamp::SECOND);
+    let missing = bench.engine().watchfulness(&context).await.unwrap();
+    assert!(missing.bad && missing.sentence.ends_with("next 02:00"), "{missing:?}");
     // What was missed is done before the program looks at itself: no false alarm after downtime.
     bench.step().await;
     let again = bench.engine().watchfulness(&context).await.unwrap();
-    assert!(!again.problems.iter().any(|problem| problem.contains("no run of")), "{again:?}");
+    assert!(again.is_whole(), "{again:?}");
+    assert!(!again.findings.iter().any(|found| found.contains("no run of")), "{again:?}");
 }
 
 chancery_throwaway::on_each_backend!(an_alert_stays_while_any_monitor_holds_it, 2);

@@ -43,6 +43,10 @@ impl Sender for Post {
                 let error = SendError::new("connect", "nobody answers");
                 return Box::pin(async { Sent::failed(json!({}), error) });
             }
+            if refused.contains(&format!("gone:{}", address.name)) {
+                let error = SendError { gone: true, ..SendError::new("gone", "410") };
+                return Box::pin(async { Sent::failed(json!({}), error) });
+            }
             if let Some(one) = message.recipients.iter().find(|one| refused.contains(one)) {
                 let error = SendError {
                     refused_recipient: Some(one.clone()),
@@ -193,7 +197,8 @@ impl World {
         *self.post.1.lock().unwrap() = addresses;
     }
 
-    /// From now on these channels do not answer, and these addresses are refused.
+    /// From now on these channels do not answer, and these addresses are refused; `gone:NAME` is a
+    /// channel that says that it is gone.
     pub(crate) fn dead(&self, names: &[&str]) {
         *self.post.1.lock().unwrap() = names.iter().map(|name| (*name).to_owned()).collect();
     }

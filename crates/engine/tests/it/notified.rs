@@ -177,7 +177,9 @@ async fn what_waited_keeps_the_words_of_its_action_and_whom_it_is_for() {
     assert_eq!(mails.len(), 2);
     for (channel, message) in &mails {
         assert_eq!(message.subject, "p: A new group", "{channel}");
-        assert_eq!(message.text, "Look after it.", "{channel}");
+        let (words, links) = message.text.split_once("\n\n").unwrap();
+        assert_eq!(words, "Look after it.", "{channel}");
+        assert!(links.contains("/events/"), "{channel}: {links}");
     }
     assert_eq!(mails[0].1.mentions, ["<@U1>"], "the chat says whom it is for");
     // A digest of several mentions them as well.

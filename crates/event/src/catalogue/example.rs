@@ -282,8 +282,16 @@ fn text(event_type: EventType, name: &str) -> String {
         ("access.denied", "method") => "POST",
         ("service.stop", "stopped_by") => "signal",
         (
-            "log.verify" | "event.export" | "alert.export" | "job.export" | "evaluation.export"
-            | "account.export" | "token.export",
+            "log.verify"
+            | "event.export"
+            | "alert.export"
+            | "job.export"
+            | "evaluation.export"
+            | "account.export"
+            | "token.export"
+            | "delivery.export"
+            | "forwarder.export"
+            | "notification.export",
             "format",
         ) => "ndjson",
         ("certificate.revoke" | "acme.certificate.revoke" | "crmp.revoke", "revocation_reason") => {

@@ -360,6 +360,8 @@ catalogue! {
         Occurrence 1 Warning Destination Produced }
     NotificationEscalated "notification.escalated" delivery::NotificationEscalated {
         Occurrence 1 Warning Alert Produced }
+    NotificationExport "notification.export" delivery::NoticeExport {
+        Operation 1 Info / Warning Alert Produced }
     CanaryMissed "canary.missed" delivery::CanaryMissed {
         Monitoring 1 Error Destination Produced }
     CanaryArrived "canary.arrived" delivery::CanaryArrived {
@@ -369,6 +371,8 @@ catalogue! {
     ForwarderCaughtUp "forwarder.caught_up" delivery::CaughtUp {
         Occurrence 1 Info Destination Produced }
     ForwarderReplay "forwarder.replay" delivery::Replay {
+        Operation 1 Info / Warning Destination Produced }
+    ForwarderExport "forwarder.export" delivery::ForwarderExport {
         Operation 1 Info / Warning Destination Produced }
 
     // Configuration and the first start.

@@ -15,12 +15,12 @@ const JSON: &str = "application/json";
 /// `{"Akeyless_Events": {…}}`.
 pub(super) fn wrapped(batch: &[Shown<'_>]) -> Rendered {
     let value = json!({ "Akeyless_Events": by_type(batch) });
-    Rendered::new(JSON, value.to_string().into_bytes())
+    Rendered::json(JSON, &value)
 }
 
 /// `{"Certificate_Expired": [{…}]}`.
 pub(super) fn types(batch: &[Shown<'_>]) -> Rendered {
-    Rendered::new(JSON, Value::Object(by_type(batch)).to_string().into_bytes())
+    Rendered::json(JSON, &Value::Object(by_type(batch)))
 }
 
 fn by_type(batch: &[Shown<'_>]) -> Map<String, Value> {

@@ -3,42 +3,37 @@
 //! The native JSON is the structured mode; a sealed event adds the extension `sequence`: its log
 //! index as text, padded so that texts sort as numbers do.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Rendered, Shown};
+use crate::entry::Native;
 
 /// Media type of one event (JSON event format §3).
 pub(super) const STRUCTURED: &str = "application/cloudevents+json";
 /// Media type of a batch (JSON event format §4).
 pub(super) const BATCH: &str = "application/cloudevents-batch+json";
 
-fn value(shown: Shown<'_>) -> Value {
-    let mut value = shown.event.to_json();
-    if let (Some(index), Some(members)) = (shown.log_index, value.as_object_mut()) {
-        let data = members.remove("data");
-        members.insert("sequence".into(), json!(format!("{:020}", index.0)));
-        members.extend(data.map(|data| ("data".to_owned(), data)));
-    }
-    value
+fn native(shown: Shown<'_>) -> Native<'_> {
+    Native { event: shown.event, index: shown.log_index }
 }
 
 pub(super) fn structured(shown: Shown<'_>) -> Rendered {
-    Rendered::new(STRUCTURED, value(shown).to_string().into_bytes())
+    Rendered::json(STRUCTURED, &native(shown))
 }
 
 pub(super) fn batch(batch: &[Shown<'_>]) -> Rendered {
-    let events: Vec<_> = batch.iter().map(|shown| value(*shown)).collect();
-    Rendered::new(BATCH, Value::Array(events).to_string().into_bytes())
+    let events: Vec<_> = batch.iter().map(|shown| native(*shown)).collect();
+    Rendered::json(BATCH, &events)
 }
 
 /// HTTP binding §3.1: `datacontenttype` is the content type, `data` the body, all other attributes
 /// are headers.
 pub(super) fn binary(shown: Shown<'_>) -> Rendered {
-    let value = value(shown);
+    let value = native(shown).value();
     let mut rendered = Rendered::new("application/json", Vec::new());
     for (name, attribute) in value.as_object().into_iter().flatten() {
         match (name.as_str(), attribute) {
-            ("data", data) => rendered.bytes = data.to_string().into_bytes(),
+            ("data", data) => rendered.bytes = super::json(data),
             ("datacontenttype", _) => {}
             (_, Value::String(text)) => {
                 rendered.headers.push((format!("ce-{name}"), header_value(text)));

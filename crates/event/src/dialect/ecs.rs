@@ -12,7 +12,7 @@ use crate::envelope::{Severity, Target, TargetKind, Verdict};
 pub(super) const VERSION: &str = "8.17.0";
 
 pub(super) fn one(shown: Shown<'_>) -> Rendered {
-    Rendered::new("application/json", value(shown).to_string().into_bytes())
+    Rendered::json("application/json", &value(shown))
 }
 
 /// JSON lines.

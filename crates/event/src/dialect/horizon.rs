@@ -13,7 +13,7 @@ use crate::envelope::{Origin, TargetKind};
 use crate::id::Id;
 
 pub(super) fn one(shown: Shown<'_>) -> Rendered {
-    Rendered::new("application/json", value(shown).to_string().into_bytes())
+    Rendered::json("application/json", &value(shown))
 }
 
 /// JSON lines.

@@ -18,12 +18,12 @@ const JSON: &str = "application/json";
 pub(super) const VERSION: &str = "1.8.0";
 
 pub(super) fn one(shown: Shown<'_>) -> Rendered {
-    Rendered::new(JSON, value(shown).to_string().into_bytes())
+    Rendered::json(JSON, &value(shown))
 }
 
 pub(super) fn list(batch: &[Shown<'_>]) -> Rendered {
     let events: Vec<_> = batch.iter().map(|shown| value(*shown)).collect();
-    Rendered::new(JSON, Value::Array(events).to_string().into_bytes())
+    Rendered::json(JSON, &Value::Array(events))
 }
 
 /// A class of OCSF: its category, its number, the activity.

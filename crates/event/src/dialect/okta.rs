@@ -17,12 +17,12 @@ use crate::time::Timestamp;
 const JSON: &str = "application/json";
 
 pub(super) fn log_event(shown: Shown<'_>) -> Rendered {
-    Rendered::new(JSON, value(shown).to_string().into_bytes())
+    Rendered::json(JSON, &value(shown))
 }
 
 pub(super) fn log_events(batch: &[Shown<'_>]) -> Rendered {
     let events: Vec<_> = batch.iter().map(|shown| value(*shown)).collect();
-    Rendered::new(JSON, Value::Array(events).to_string().into_bytes())
+    Rendered::json(JSON, &Value::Array(events))
 }
 
 /// One call of an event hook. Its identifier is that of its first event, so that it stays the same
@@ -41,7 +41,7 @@ pub(super) fn hook(batch: &[Shown<'_>]) -> Rendered {
         "eventTime": last,
         "contentType": "application/json",
     });
-    Rendered::new(JSON, call.to_string().into_bytes())
+    Rendered::json(JSON, &call)
 }
 
 /// The parts of a `LogEvent`, by name; the two shapes put them in different orders.

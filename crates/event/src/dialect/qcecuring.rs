@@ -12,12 +12,12 @@ use crate::envelope::{ActorKind, TargetKind};
 const JSON: &str = "application/json";
 
 pub(super) fn one(shown: Shown<'_>) -> Rendered {
-    Rendered::new(JSON, value(shown).to_string().into_bytes())
+    Rendered::json(JSON, &value(shown))
 }
 
 pub(super) fn list(batch: &[Shown<'_>]) -> Rendered {
     let events: Vec<_> = batch.iter().map(|shown| value(*shown)).collect();
-    Rendered::new(JSON, Value::Array(events).to_string().into_bytes())
+    Rendered::json(JSON, &Value::Array(events))
 }
 
 fn value(shown: Shown<'_>) -> Value {

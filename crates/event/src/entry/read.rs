@@ -60,14 +60,6 @@ impl ReadError {
 }
 
 impl Event {
-    /// Reads the native JSON of an event from bytes.
-    ///
-    /// # Errors
-    /// [`ReadError`] with the place that is wrong.
-    pub fn from_slice(bytes: &[u8]) -> Result<Self, ReadError> {
-        Self::from_json(&serde_json::from_slice(bytes)?)
-    }
-
     /// Reads the native JSON of an event.
     ///
     /// # Errors

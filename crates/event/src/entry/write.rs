@@ -5,67 +5,105 @@
 
 use std::io::Write as _;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+use serde_json::{Value, json};
 
 use crate::canonical::{self, CanonicalError, write_str};
 use crate::envelope::{Event, Personal, PersonalPart, Target};
-use crate::id::Id;
+use crate::id::{Id, LogIndex};
 
 impl Event {
     /// The native JSON: CloudEvents 1.0, structured mode.
     pub fn to_json(&self) -> Value {
-        let mut event = Map::new();
-        event.insert("specversion".into(), json!("1.0"));
-        event.insert("id".into(), json!(self.id));
-        event.insert("source".into(), json!(self.source));
-        event.insert("type".into(), json!(self.type_name));
-        if let Some(subject) = self.subject() {
-            event.insert("subject".into(), json!(subject.reference()));
-        }
-        event.insert("time".into(), json!(self.time));
-        event.insert("datacontenttype".into(), json!("application/json"));
-        event.insert("dataschema".into(), json!(self.data_schema()));
-        event.insert("data".into(), Value::Object(self.data_json()));
-        Value::Object(event)
+        Native { event: self, index: None }.value()
     }
 
     /// The name of the schema of this event's data (CloudEvents `dataschema`).
     pub fn data_schema(&self) -> String {
         format!("{SCHEMA_PREFIX}{}:{}", self.type_name, self.type_version)
     }
+}
 
-    fn data_json(&self) -> Map<String, Value> {
-        let mut data = Map::new();
-        data.insert("version".into(), json!(self.type_version));
-        data.insert("outcome".into(), json!(self.outcome));
-        data.insert("severity".into(), json!(self.severity));
-        data.insert("actor".into(), json!(self.actor));
-        if let Some(authentication) = &self.authentication {
-            data.insert("authentication".into(), json!(authentication));
-        }
-        data.insert("origin".into(), json!(self.origin));
-        if let Some(transaction) = self.transaction {
-            data.insert("transaction".into(), json!(transaction));
-        }
-        if let Some(cause) = self.cause {
-            data.insert("cause".into(), json!(cause));
-        }
-        data.insert("depth".into(), json!(self.depth));
-        data.insert("targets".into(), json!(self.targets));
-        data.insert("node".into(), json!(self.node));
-        data.insert("detail".into(), Value::Object(self.detail.clone()));
-        match &self.personal {
-            PersonalPart::None => {}
-            PersonalPart::Clear(part) if part.is_empty() => {}
-            PersonalPart::Clear(part) => {
-                data.insert("personal".into(), json!(part));
-            }
-            PersonalPart::Committed(commitment) => {
-                data.insert("personal".into(), json!({ "commitment": commitment }));
-            }
-        }
-        data
+/// The native JSON of an event; of a sealed one with the extension `sequence`: its log index as
+/// text, padded so that texts sort as numbers do.
+#[derive(Clone, Copy)]
+pub(crate) struct Native<'a> {
+    pub(crate) event: &'a Event,
+    pub(crate) index: Option<LogIndex>,
+}
+
+impl Native<'_> {
+    pub(crate) fn value(self) -> Value {
+        // Unwrap safety: all keys are texts, and every member is one of JSON.
+        serde_json::to_value(self).expect("an event is JSON")
     }
+}
+
+impl Serialize for Native<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let event = self.event;
+        let mut members = to.serialize_map(None)?;
+        members.serialize_entry("specversion", "1.0")?;
+        members.serialize_entry("id", &event.id)?;
+        members.serialize_entry("source", &event.source)?;
+        members.serialize_entry("type", &event.type_name)?;
+        if let Some(subject) = event.subject() {
+            members.serialize_entry("subject", &subject.reference())?;
+        }
+        members.serialize_entry("time", &event.time)?;
+        members.serialize_entry("datacontenttype", "application/json")?;
+        members.serialize_entry("dataschema", &event.data_schema())?;
+        if let Some(index) = self.index {
+            members.serialize_entry("sequence", &format_args!("{:020}", index.0))?;
+        }
+        members.serialize_entry("data", &Data(event))?;
+        members.end()
+    }
+}
+
+/// The member `data` of the native JSON.
+struct Data<'a>(&'a Event);
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let event = self.0;
+        let mut members = to.serialize_map(None)?;
+        members.serialize_entry("version", &event.type_version)?;
+        members.serialize_entry("outcome", &event.outcome)?;
+        members.serialize_entry("severity", &event.severity)?;
+        members.serialize_entry("actor", &event.actor)?;
+        if let Some(authentication) = &event.authentication {
+            members.serialize_entry("authentication", authentication)?;
+        }
+        members.serialize_entry("origin", &event.origin)?;
+        if let Some(transaction) = &event.transaction {
+            members.serialize_entry("transaction", transaction)?;
+        }
+        if let Some(cause) = &event.cause {
+            members.serialize_entry("cause", cause)?;
+        }
+        members.serialize_entry("depth", &event.depth)?;
+        members.serialize_entry("targets", &event.targets)?;
+        members.serialize_entry("node", &event.node)?;
+        members.serialize_entry("detail", &event.detail)?;
+        match &event.personal {
+            PersonalPart::Clear(part) if !part.is_empty() => {
+                members.serialize_entry("personal", part)?;
+            }
+            PersonalPart::None | PersonalPart::Clear(_) => {}
+            PersonalPart::Committed(commitment) => {
+                members.serialize_entry("personal", &Committed { commitment })?;
+            }
+        }
+        members.end()
+    }
+}
+
+/// A personal part that is not shown.
+#[derive(Serialize)]
+struct Committed<'a> {
+    commitment: &'a str,
 }
 
 /// What the name of every schema of ours begins with.

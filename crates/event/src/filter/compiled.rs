@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -50,8 +51,12 @@ pub(super) enum Node {
 pub(super) struct Prepared {
     pub comparison: Comparison,
     pub test: Test,
+    /// The name of the field, for explanations.
+    pub field: Arc<str>,
     /// The comparison in the text spelling, for explanations.
-    pub spelling: String,
+    pub spelling: Arc<str>,
+    /// The operand, for explanations, where it is one that is the same at all times.
+    operand: Option<Arc<str>>,
     regex: Option<Regex>,
 }
 
@@ -108,7 +113,14 @@ fn prepare(filter: &Filter, schema: &Schema) -> Result<Node, FilterError> {
             }
             let mut spelling = String::new();
             text::comparison_text(&comparison, &mut spelling);
-            Node::Comparison(Box::new(Prepared { comparison, test, spelling, regex }))
+            let (field, spelling) = (comparison.field.as_str().into(), spelling.into());
+            // Told from now on, it is another one at each evaluation.
+            let operand = match &comparison.operand {
+                Operand::One(Literal::FromNow(_)) | Operand::Many(_) | Operand::None => None,
+                Operand::One(literal) => Some(super::literal::plain_text(literal).into()),
+            };
+            let prepared = Prepared { comparison, test, field, spelling, operand, regex };
+            Node::Comparison(Box::new(prepared))
         }
     })
 }
@@ -214,16 +226,19 @@ impl Prepared {
     }
 
     /// The operand as a person reads it, relative times resolved.
-    pub fn expected(&self, now_us: i64) -> Option<String> {
+    pub fn expected(&self, now_us: i64) -> Option<Arc<str>> {
+        if let Some(operand) = &self.operand {
+            return Some(operand.clone());
+        }
         let shown = |literal: &Literal| match literal {
             Literal::FromNow(micros) => super::literal::time_text(now_us.saturating_add(*micros)),
             other => super::literal::plain_text(other),
         };
         match &self.comparison.operand {
             Operand::None => None,
-            Operand::One(literal) => Some(shown(literal)),
+            Operand::One(literal) => Some(shown(literal).into()),
             Operand::Many(literals) => {
-                Some(literals.iter().map(shown).collect::<Vec<_>>().join(", "))
+                Some(literals.iter().map(shown).collect::<Vec<_>>().join(", ").into())
             }
         }
     }

@@ -1,9 +1,11 @@
 //! Why a filter held or did not: the report shown to people and kept with every trigger decision.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 
 use super::{
-    Compiled, Object, Operator, Value,
+    Compiled, Nearness, Object, Operator, Value,
     compiled::{NEVER, Node, Prepared},
     json::operator_name,
     literal::time_text,
@@ -57,13 +59,13 @@ pub enum Reason {
         /// Whether it held.
         holds: bool,
         /// The field's canonical name.
-        field: String,
+        field: Arc<str>,
         /// How it was compared.
         operator: Operator,
         /// The comparison in the text spelling.
-        text: String,
+        text: Arc<str>,
         /// The operand, relative times resolved; `None` for `exists` and `empty`.
-        expected: Option<String>,
+        expected: Option<Arc<str>>,
         /// The values found, at most 20, each at most 200 characters.
         actual: Vec<String>,
         /// How many values there were.
@@ -129,7 +131,7 @@ fn comparison(prepared: &Prepared, object: &dyn Object, now_us: i64) -> Reason {
     let values = values.as_slice();
     Reason::Comparison {
         holds: prepared.holds(values, now_us),
-        field: prepared.comparison.field.clone(),
+        field: prepared.field.clone(),
         operator: prepared.comparison.operator,
         text: prepared.spelling.clone(),
         expected: prepared.expected(now_us),
@@ -205,7 +207,8 @@ impl Reason {
             Reason::Not { holds, part } => json!({ "not": part.to_json(), "holds": holds }),
             Reason::Comparison { holds, field, operator, text, expected, actual, actual_count } => {
                 json!({
-                    "field": field, "op": operator_name(*operator), "text": text, "expected": expected,
+                    "field": **field, "op": operator_name(*operator), "text": **text,
+                    "expected": expected.as_deref(),
                     "actual": actual, "actual_count": actual_count, "holds": holds,
                 })
             }
@@ -217,6 +220,15 @@ impl Reason {
 }
 
 impl Explanation {
+    /// How near the object was.
+    pub fn nearness(&self) -> Nearness {
+        match (self.holds, self.nearly) {
+            (true, _) => Nearness::Holds,
+            (false, true) => Nearness::Nearly,
+            (false, false) => Nearness::Far,
+        }
+    }
+
     /// The report as JSON: the shape of the filter's JSON spelling, each part with `holds`.
     pub fn to_json(&self) -> Json {
         json!({ "holds": self.holds, "nearly": self.nearly, "reason": self.reason.to_json() })

@@ -273,11 +273,26 @@ pub(super) const OPERATIONS: &[(&str, Templates, Templates)] = &[
         &["Export of accounts"],
     ),
     ("token.export", &["{actor} exported {count:token|tokens} as {format}"], &["Export of tokens"]),
+    (
+        "delivery.export",
+        &["{actor} exported {count:delivery|deliveries} as {format}"],
+        &["Export of deliveries"],
+    ),
+    (
+        "forwarder.export",
+        &["{actor} exported {count:forwarder|forwarders} as {format}"],
+        &["Export of forwarders"],
+    ),
     ("job.export", &["{actor} exported {count:job|jobs} as {format}"], &["Export of jobs"]),
     (
         "evaluation.export",
         &["{actor} exported {count:record|records} of triggers as {format}"],
         &["Export of what triggers made of events"],
+    ),
+    (
+        "notification.export",
+        &["{actor} exported {count:decision|decisions} about notifications as {format}"],
+        &["Export of decisions about notifications"],
     ),
     (
         "license.check",

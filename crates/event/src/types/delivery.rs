@@ -141,8 +141,36 @@ payloads! {
         deliveries: Option<u64>,
     }
 
+    /// Decisions about notifications were handed out as a file.
+    NoticeExport {
+        /// `csv` or `ndjson`.
+        format: Word,
+        /// How many were exported.
+        count: u64,
+        /// Whether a query chose them; without one they were all that the caller may see.
+        filtered: bool,
+    }
+    personal {
+        /// The query that chose them, as text; it may name people.
+        query,
+    }
+
     /// The list of deliveries was handed out as a file.
     Export {
+        /// `csv` or `ndjson`.
+        format: Word,
+        /// How many were exported.
+        count: u64,
+        /// Whether a query chose them; without one they were all that the caller may see.
+        filtered: bool,
+    }
+    personal {
+        /// The query that chose them, as text; it may name people.
+        query,
+    }
+
+    /// The list of forwarders was handed out as a file.
+    ForwarderExport {
         /// `csv` or `ndjson`.
         format: Word,
         /// How many were exported.

@@ -35,7 +35,7 @@ payloads! {
         attempts: u32,
         /// When it was queued.
         queued_at: Timestamp,
-        /// From its first start to its end, in milliseconds.
+        /// From when its last try began to its end, in milliseconds.
         duration_ms: u64,
         /// Account that started it.
         started_by: Option<AccountId>,

@@ -232,7 +232,7 @@ async fn attempt(engine: &Engine) -> Result<Attempt> {
     let context = Context::command_line(engine.environment());
     let newest = engine.deliveries(&context, DeliveryQuery::default(), 1).await?;
     let newest = newest.first().context("a delivery")?;
-    let (_, mut attempts) = engine.delivery(&context, newest.id).await?;
+    let mut attempts = engine.delivery(&context, newest.id).await?.attempts;
     attempts.pop().context("an attempt")
 }
 

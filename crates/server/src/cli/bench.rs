@@ -29,8 +29,9 @@ pub struct BenchArguments {
     /// directory].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<std::path::PathBuf>,
-    /// A database on a PostgreSQL server to measure instead of the embedded one, beside INSERT and
-    /// COPY of the same rows; only writing and searching. Throw-away schemas are made there.
+    /// A database on a PostgreSQL server to measure instead of the embedded one, beside INSERT of
+    /// the same rows, and COPY where the URL names a socket of the machine; only writing and
+    /// searching. Throw-away schemas are made there.
     #[arg(long, value_name = "URL")]
     pub database: Option<chancery_store::DatabaseUrl>,
     /// How many nodes record on that database, 1 to 8; callers take them in turn.

@@ -15,6 +15,8 @@ pub enum NoticesCommand {
     Unreached(UnreachedArguments),
     /// Print what a profile would make of a past event.
     Preview(PreviewArguments),
+    /// Let repetitions about an object begin anew: what comes next is told.
+    Reset(ResetArguments),
     /// Print the mail addresses that servers refuse.
     Bouncing,
     /// Let mail go again to an address that a server refused.
@@ -32,12 +34,29 @@ pub struct ClearArguments {
     pub address: String,
 }
 
+/// An object.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  chancery notices reset certificate/01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4 --profile default")]
+pub struct ResetArguments {
+    /// What it is about, as kind/id.
+    #[arg(value_name = "OBJECT")]
+    pub object: String,
+    /// Of this profile alone.
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+}
+
 /// Which decisions.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
   chancery notices list --decision skipped --reason no_address")]
 pub struct NoticeListArguments {
+    /// A search expression, such as 'account:ada channel:mail'.
+    #[arg(long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
     /// sent, held or skipped.
     #[arg(long, value_name = "DECISION")]
     pub decision: Option<String>,

@@ -1,5 +1,7 @@
 //! `chancery sources`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 /// See and set up the systems that send their events here.
@@ -72,10 +74,11 @@ pub struct SyslogArguments {
 /// Fetch events from an Okta organisation, or stop that.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-The token is read from the first line of standard input, or asked for.
+The token is read from the first line of standard input, or asked for. What is not given stays as it was.
 
 Examples:
   chancery sources poll okta-production https://example.okta.com --filter 'eventType sw \"pki.\"' < token
+  chancery sources poll okta-production https://okta.example.org --ca internal.pem --keep-token
   chancery sources poll okta-production --stop")]
 pub struct PollArguments {
     /// The source; it must speak okta.
@@ -84,7 +87,7 @@ pub struct PollArguments {
     /// The address of the organisation.
     #[arg(value_name = "ADDRESS", required_unless_present = "stop")]
     pub address: Option<String>,
-    /// Which events, in the language of their API.
+    /// Which events, in the language of their API; an empty text: all.
     #[arg(long, value_name = "FILTER")]
     pub filter: Option<String>,
     /// How often is asked, in seconds.
@@ -93,6 +96,12 @@ pub struct PollArguments {
     /// Since when, such as 2026-11-01T00:00:00Z.
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
+    /// A file with trust anchors instead of the machine's, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// The trust anchors of the machine count again.
+    #[arg(long, conflicts_with = "ca")]
+    pub no_ca: bool,
     /// Keep the token that is there.
     #[arg(long)]
     pub keep_token: bool,

@@ -54,6 +54,7 @@ fn commands_parse() {
         "chancery channels create mail mail.json --secret password=/run/smtp",
         "chancery channels test mail --to ada@example.org",
         "chancery notices list --decision skipped --limit 5",
+        "chancery notices reset certificate/c --profile p",
         "chancery notices why e --account a",
         "chancery notices unreached --state nobody",
         "chancery forwarders list --json",

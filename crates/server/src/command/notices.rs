@@ -6,7 +6,7 @@ use anyhow::Result;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::forwarders::{print, word};
+use super::forwarders::{print, say, word};
 use super::text;
 use crate::cli::GlobalArguments;
 use crate::cli::notices::NoticesCommand;
@@ -22,6 +22,7 @@ pub async fn run(global: &GlobalArguments, command: NoticesCommand) -> Result<()
     match command {
         Wanted::List(of) => {
             let query = given([
+                ("filter", of.filter),
                 ("decision", of.decision),
                 ("reason", of.reason),
                 ("profile", of.profile),
@@ -49,6 +50,12 @@ pub async fn run(global: &GlobalArguments, command: NoticesCommand) -> Result<()
             let query = given([("state", of.state), ("path", of.path)]);
             let found = client.list("notifications/unreached", &query, of.limit).await?;
             unreached(global, found)
+        }
+        Wanted::Reset(of) => {
+            let wish = json!({ "object": of.object, "profile": of.profile });
+            let done = client.post("notices/reset", &[], Body::Json(wish)).await?.1;
+            let count = done["streams"].as_u64().unwrap_or_default();
+            say(global, &format!("Begun anew: {count}. What comes next is told."), &done)
         }
         Wanted::Bouncing => {
             bouncing(global, client.list("notifications/refused-addresses", &[], 10_000).await?)

@@ -136,6 +136,8 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Result<Settin
         takeover: Duration::from_secs(config.serving.takeover_seconds.into()),
         node_name: config.serving.node_name.clone(),
         keep_resolved_alerts_days: config.reaction.keep_resolved_alerts_days,
+        consumer_lag_max: 100_000,
+        room: chancery_engine::Room::default(),
     };
     Ok(settings)
 }

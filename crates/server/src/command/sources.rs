@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Read as _, Write};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -54,9 +54,17 @@ pub async fn run(global: &GlobalArguments, command: SourcesCommand) -> Result<()
                 let stop = json!({ "stop_polling": true });
                 return change(global, &client, &wish.name, stop, "It is fetched no more.").await;
             }
+            let ca = match (&wish.ca, wish.no_ca) {
+                (Some(file), _) => Some(
+                    std::fs::read_to_string(file)
+                        .with_context(|| format!("cannot read {}", file.display()))?,
+                ),
+                (None, true) => Some(String::new()),
+                (None, false) => None,
+            };
             let token = if wish.keep_token { None } else { Some(token()?) };
             let poll = json!({ "url": wish.address, "filter": wish.filter, "every_s": wish.every,
-                "since": wish.since, "token": token });
+                "since": wish.since, "ca": ca, "token": token });
             let poll = json!({ "poll": poll });
             change(global, &client, &wish.name, poll, "It is fetched from now on.").await
         }

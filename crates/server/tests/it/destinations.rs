@@ -58,6 +58,75 @@ fn a_trial_that_is_not_delivered_fails_the_command() {
     server.stop();
 }
 
+#[test]
+fn a_forwarder_lives_its_life_on_the_command_line() {
+    let installation = Installation::new();
+    let token = installation.token("administrator");
+    let server = Server::start_with(&installation, &["network.allowed_addresses=127.0.0.1"]);
+    let run = |arguments: &[&str]| {
+        let mut all = vec!["forwarders"];
+        all.extend(arguments);
+        server.run(&token, &all)
+    };
+    let file = installation.beside("soc.json");
+    let body = |title: &str| {
+        let settings = json!({ "url": format!("http://127.0.0.1:{}/", receiver("200 OK")) });
+        let body = json!({ "kind": "webhook", "title": title, "settings": settings,
+            "select": { "event_types": ["configuration.*"], "filter": "detail.class:intake_source" } });
+        std::fs::write(&file, body.to_string()).unwrap();
+    };
+    let path = file.to_str().unwrap();
+    body("The SOC");
+    let preview = run(&["preview", path]).well().document();
+    assert_eq!(preview["last_7_days"], 0, "{preview}");
+    let made = run(&["create", "soc", path]).well().document();
+    let first = made["generated"]["signing"].as_str().unwrap().to_owned();
+    let again = run(&["create", "soc", path]);
+    assert_eq!(again.status, 1, "{again:?}");
+    assert!(again.err.contains("name"), "{again:?}");
+    let list = run(&["list"]).well().out;
+    assert!(list.contains("soc") && list.contains("webhook") && list.contains("on"), "{list}");
+    let delivered = |count: usize| {
+        for _ in 0..1_000 {
+            let arguments = ["deliveries", "--forwarder", "soc", "--state", "delivered", "--json"];
+            let rows = run(&arguments).well().document();
+            if rows.as_array().unwrap().len() >= count {
+                return rows;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("{}", run(&["deliveries"]).out);
+    };
+    run(&["disable", "soc"]).well();
+    assert_eq!(run(&["show", "soc"]).well().document()["enabled"], false);
+    server.run(&token, &["sources", "add", "firewall", "cef"]).well();
+    run(&["enable", "soc"]).well();
+    let id = delivered(1)[0]["id"].as_str().unwrap().to_owned();
+    let table = run(&["deliveries"]).well().out;
+    assert!(table.contains(&id) && table.contains("configuration.create"), "{table}");
+    assert!(run(&["resend", &id]).well().out.contains("waits to be sent again"));
+    let unknown = run(&["resend", "01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4"]);
+    assert_eq!(unknown.status, 1, "{unknown:?}");
+    body("The other SOC");
+    assert_eq!(run(&["update", "soc", path]).well().document()["version"], 2);
+    assert_eq!(run(&["show", "soc"]).well().document()["body"]["title"], "The other SOC");
+    run(&["replay", "soc", "--from", "0"]).well();
+    delivered(2);
+    let beyond = run(&["replay", "soc", "--from", "999999"]);
+    assert_eq!(beyond.status, 1, "{beyond:?}");
+    assert!(beyond.err.contains("from_index"), "{beyond:?}");
+    let recovered = run(&["recover", "soc", "--since", "2026-01-01T00:00:00Z"]).well().document();
+    assert_eq!(recovered["deliveries"], 0, "nothing was given up");
+    let rotated = run(&["rotate-secret", "soc", "--overlap-hours", "1"]).well().document();
+    let second = rotated["generated"]["signing"].as_str().unwrap();
+    assert!(second.starts_with("whsec_") && second != first, "{rotated}");
+    run(&["delete", "soc"]).well();
+    let gone = run(&["show", "soc"]);
+    assert_eq!(gone.status, 1, "{gone:?}");
+    assert!(run(&["list", "--json"]).well().document().as_array().unwrap().is_empty());
+    server.stop();
+}
+
 /// Members of a list of the API.
 async fn items(client: &reqwest::Client, url: &str, token: &str) -> Vec<Value> {
     let answer = client.get(url).bearer_auth(token).send().await.unwrap();

@@ -266,7 +266,7 @@ impl Fleet {
     pub fn complaints(&self) -> String {
         let read = |node: &Node| {
             let text = std::fs::read_to_string(node.dir.with_extension("err")).unwrap_or_default();
-            let from = text.len().saturating_sub(4_000);
+            let from = text.len().saturating_sub(40_000);
             format!("--- {}\n{}\n", node.dir.display(), text.get(from..).unwrap_or_default())
         };
         self.nodes.iter().map(read).collect()

@@ -22,6 +22,7 @@ CREATE TABLE destination (
     open_until      BIGINT,                        -- circuit breaker: nothing is sent before
     last_attempt_at BIGINT,
     last_success_at BIGINT,
+    tested_at       BIGINT,                        -- when a trial got through last
     last_error      TEXT,                          -- of the last attempt; NULL: it got through
     lagging         BIGINT NOT NULL                -- it has been said that it is behind
 );

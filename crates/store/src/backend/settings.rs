@@ -106,11 +106,15 @@ impl DatabaseUrl {
     pub(crate) fn is_unverified(&self) -> bool {
         let host = self.options.get_host();
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        let is_here = self.options.get_socket().is_some()
-            || host.starts_with('/')
+        let is_here = self.is_socket()
             || host == "localhost"
             || address.is_ok_and(|address| address.is_loopback());
         !is_here && !is_verifying(&self.options)
+    }
+
+    /// Whether the server is reached through a socket of the machine.
+    pub fn is_socket(&self) -> bool {
+        self.options.get_socket().is_some() || self.options.get_host().starts_with('/')
     }
 
     /// Server, port, database and user, without password.

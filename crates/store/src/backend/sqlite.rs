@@ -26,6 +26,7 @@ pub(super) const STEPS: &[Step] = &[(
     1,
     concat!(
         include_str!("../../migrations/sqlite/0001_initial.sql"),
+        include_str!("../../migrations/sqlite/0001_alerts.sql"),
         include_str!("../../migrations/sqlite/0001_reactions.sql"),
         include_str!("../../migrations/sqlite/0001_deliveries.sql"),
         include_str!("../../migrations/sqlite/0001_intake.sql"),

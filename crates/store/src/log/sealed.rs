@@ -19,6 +19,8 @@ pub struct Sealed {
     event: Event,
     entry: Vec<u8>,
     salt: Option<[u8; 32]>,
+    /// What the entry commits to, where the event has its personal part in clear.
+    commitment: Option<String>,
 }
 
 impl Sealed {
@@ -50,21 +52,19 @@ impl Sealed {
     pub fn archived(index: LogIndex, entry: Vec<u8>) -> Result<Self, Error> {
         let event = Event::open(&entry, None)
             .map_err(|error| Error::Damaged(format!("entry {index}: {error}")))?;
-        Ok(Self { index, sealed_at: event.time, event, entry, salt: None })
+        Ok(Self { index, sealed_at: event.time, event, entry, salt: None, commitment: None })
     }
 
     /// The same without what is about people: their commitment alone.
     #[must_use]
     pub fn without_personal(&self) -> Self {
-        let event = match &self.event.personal {
-            PersonalPart::Clear(_) => Event::open(&self.entry, None).unwrap_or_else(|_| {
-                // What was opened with its part opens without it too.
-                Event { personal: PersonalPart::None, ..self.event.clone() }
-            }),
-            PersonalPart::None | PersonalPart::Committed(_) => self.event.clone(),
-        };
+        let mut event = self.event.clone();
+        if let Some(commitment) = &self.commitment {
+            event.personal = PersonalPart::Committed(commitment.clone());
+        }
         let (index, sealed_at) = (self.index, self.sealed_at);
-        Self { index, sealed_at, event, entry: self.entry.clone(), salt: None }
+        let entry = self.entry.clone();
+        Self { index, sealed_at, event, entry, salt: None, commitment: None }
     }
 
     /// The sealed bytes.
@@ -86,18 +86,30 @@ pub(crate) const COVERED: &str = "e.log_index < (SELECT signed_size FROM log_sta
 pub(crate) fn read(row: &Row) -> Result<Sealed, Error> {
     let index = LogIndex(row.count("log_index")?);
     let entry = row.bytes("entry")?;
-    let part = match (row.maybe_bytes("salt")?, row.maybe_bytes("part")?) {
-        (Some(salt), Some(part)) => {
-            let salt =
-                salt.try_into().map_err(|_| Error::Damaged(format!("salt of entry {index}")))?;
-            Some(SaltedPart { salt, part })
-        }
-        _ => None,
-    };
-    let event = Event::open(&entry, part.as_ref())
-        .map_err(|error| Error::Damaged(format!("entry {index}: {error}")))?;
+    let part = part_of(row, index)?;
+    let damaged = |error| Error::Damaged(format!("entry {index}: {error}"));
+    let mut event = Event::open(&entry, None).map_err(damaged)?;
+    let commitment = part.as_ref().map(|part| event.reveal(part)).transpose().map_err(damaged)?;
     let salt = part.map(|part| part.salt);
-    Ok(Sealed { index, sealed_at: row.time("sealed_at")?, event, entry, salt })
+    Ok(Sealed { index, sealed_at: row.time("sealed_at")?, event, entry, salt, commitment })
+}
+
+fn read_bare(row: &Row) -> Result<Sealed, Error> {
+    let index = LogIndex(row.count("log_index")?);
+    let entry = row.bytes("entry")?;
+    let event = Event::open(&entry, None)
+        .map_err(|error| Error::Damaged(format!("entry {index}: {error}")))?;
+    let sealed_at = row.time("sealed_at")?;
+    Ok(Sealed { index, sealed_at, event, entry, salt: None, commitment: None })
+}
+
+/// What a row says about people.
+fn part_of(row: &Row, index: LogIndex) -> Result<Option<SaltedPart>, Error> {
+    let (Some(salt), Some(part)) = (row.maybe_bytes("salt")?, row.maybe_bytes("part")?) else {
+        return Ok(None);
+    };
+    let salt = salt.try_into().map_err(|_| Error::Damaged(format!("salt of entry {index}")))?;
+    Ok(Some(SaltedPart { salt, part }))
 }
 
 /// The sealed event with this identifier.
@@ -125,52 +137,79 @@ pub async fn range(link: &mut Link, from: LogIndex, limit: usize) -> Result<Vec<
 /// other types are passed over where they lie: none of them is opened.
 pub async fn of_types(
     link: &mut Link,
-    (from, to): (LogIndex, LogIndex),
+    range: (LogIndex, LogIndex),
     types: &[&str],
     limit: usize,
 ) -> Result<Vec<Sealed>, Error> {
+    rows_of_types(link, COLUMNS, range, types, limit).await?.iter().map(read).collect()
+}
+
+/// The same without what is about people ([`Sealed::without_personal`]), which is not even read.
+pub async fn of_types_bare(
+    link: &mut Link,
+    range: (LogIndex, LogIndex),
+    types: &[&str],
+    limit: usize,
+) -> Result<Vec<Sealed>, Error> {
+    let columns = "e.log_index, e.sealed_at, e.entry";
+    rows_of_types(link, columns, range, types, limit).await?.iter().map(read_bare).collect()
+}
+
+async fn rows_of_types(
+    link: &mut Link,
+    columns: &str,
+    (from, to): (LogIndex, LogIndex),
+    types: &[&str],
+    limit: usize,
+) -> Result<Vec<Row>, Error> {
     if types.is_empty() || from >= to {
         return Ok(Vec::new());
     }
     let places = vec!["?"; types.len()].join(",");
     // Joined to nothing, so that the planner stays on the order of the log: both engines take it.
     let sql = format!(
-        "SELECT {COLUMNS} FROM event e WHERE e.log_index >= ? AND e.log_index < ?
+        "SELECT {columns} FROM event e WHERE e.log_index >= ? AND e.log_index < ?
          AND (e.type || '') IN ({places}) AND {COVERED} ORDER BY e.log_index LIMIT ?"
     );
     let mut values = args![from, to];
     values.extend(types.iter().map(|name| crate::SqlValue::from(*name)));
     values.push(limit.into());
-    link.rows(sql, values).await?.iter().map(read).collect()
+    link.rows(sql, values).await
 }
 
-/// The same without what is about people, and with `detail` false without details: a look at many
-/// events, of which nothing but what conditions ask for is read ([`Event::glance`]).
+/// What a look at many events shows beside what every entry says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// The detail.
+    pub detail: bool,
+    /// What is about people, unless erased.
+    pub personal: bool,
+}
+
+/// The same, of which nothing but what conditions ask for is read ([`Event::glance`]).
 pub async fn glances(
     link: &mut Link,
-    (from, to): (LogIndex, LogIndex),
+    range: (LogIndex, LogIndex),
     types: &[&str],
-    detail: bool,
+    glance: Glance,
     limit: usize,
 ) -> Result<Vec<(LogIndex, Event)>, Error> {
-    if types.is_empty() || from >= to {
-        return Ok(Vec::new());
-    }
-    let places = vec!["?"; types.len()].join(",");
-    let sql = format!(
-        "SELECT e.log_index, e.entry FROM event e WHERE e.log_index >= ? AND e.log_index < ?
-         AND (e.type || '') IN ({places}) AND {COVERED} ORDER BY e.log_index LIMIT ?"
-    );
-    let mut values = args![from, to];
-    values.extend(types.iter().map(|name| crate::SqlValue::from(*name)));
-    values.push(limit.into());
+    let columns = match glance.personal {
+        true => "e.log_index, e.entry, e.salt, e.part",
+        false => "e.log_index, e.entry",
+    };
     let seen = |row: &Row| {
         let (index, entry) = entry_of(row)?;
-        let event = Event::glance(entry, detail)
-            .map_err(|error| Error::Damaged(format!("entry {index}: {error}")))?;
+        let damaged = |error| Error::Damaged(format!("entry {index}: {error}"));
+        let mut event = Event::glance(entry, glance.detail).map_err(damaged)?;
+        if glance.personal
+            && let Some(part) = part_of(row, LogIndex(index))?
+        {
+            event.reveal(&part).map_err(damaged)?;
+        }
         Ok((LogIndex(index), event))
     };
-    link.rows(sql, values).await?.iter().map(seen).collect()
+    rows_of_types(link, columns, range, types, limit).await?.iter().map(seen).collect()
 }
 
 /// The newest sealed event of some types with an index of `from..to`.

@@ -4,6 +4,7 @@
 //! is shared by everybody; what has been read is each account's own (`mark`). Lists and counts are
 //! in `search`.
 
+pub mod change;
 pub mod mark;
 pub mod search;
 mod text;

@@ -52,6 +52,8 @@ pub struct Course {
     pub last_attempt_at: Option<Timestamp>,
     /// When something got through last.
     pub last_success_at: Option<Timestamp>,
+    /// When a trial got through last: trials alone write it.
+    pub tested_at: Option<Timestamp>,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
     /// It has been said that it is behind.
@@ -80,7 +82,7 @@ pub struct Version {
 const COLUMNS: &str = "name, class, kind, version, enabled, path, created_at, changed_at, \
     disabled_because, next_index, replay_to, resume_at, batch_at, failures, failing_since, \
     open_until, \
-    last_attempt_at, last_success_at, last_error, lagging";
+    last_attempt_at, last_success_at, tested_at, last_error, lagging";
 
 fn read(row: &Row) -> Result<Destination, Error> {
     let index = |column| {
@@ -106,6 +108,7 @@ fn read(row: &Row) -> Result<Destination, Error> {
             open_until: row.maybe_time("open_until")?,
             last_attempt_at: row.maybe_time("last_attempt_at")?,
             last_success_at: row.maybe_time("last_success_at")?,
+            tested_at: row.maybe_time("tested_at")?,
             last_error: row.maybe_text("last_error")?,
             lagging: row.flag("lagging")?,
         },
@@ -296,6 +299,13 @@ pub async fn book(tx: &mut Tx, name: &str, token: &str, course: &Course) -> Resu
         course.lagging
     ];
     Ok(tx.execute(sql, values).await? == 1)
+}
+
+/// Keeps that a trial got through. Whoever serves the destination has a course of its own in
+/// memory, which is written over this one: a column that it does not write.
+pub async fn tested(tx: &mut Tx, name: &str, at: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE destination SET tested_at = $2 WHERE name = $1";
+    tx.execute(sql, args![name, at]).await.map(|_| ())
 }
 
 /// Switches a destination off because of what it did; true if it was on.

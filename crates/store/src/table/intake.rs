@@ -203,11 +203,18 @@ pub async fn refused(
     tx.execute(sql, args![name, now, why, count]).await.map(|_| ())
 }
 
-/// Notes that an event of a source is there; false if it was before.
-pub async fn note(tx: &mut Tx, source: &str, key: [u8; 32], now: Timestamp) -> Result<bool, Error> {
-    let sql = "INSERT INTO intake_seen (source, key, seen_at) VALUES ($1, $2, $3)
-               ON CONFLICT (source, key) DO NOTHING";
-    Ok(tx.execute(sql, args![source, key, now]).await? == 1)
+/// Notes that an event of a source is there; false if it was noted since `since` already.
+pub async fn note(
+    tx: &mut Tx,
+    source: &str,
+    key: [u8; 32],
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let sql = "INSERT INTO intake_seen (source, key, seen_at) VALUES ($1, $2, $4)
+               ON CONFLICT (source, key) DO UPDATE SET seen_at = excluded.seen_at
+               WHERE intake_seen.seen_at < $3";
+    Ok(tx.execute(sql, args![source, key, since, now]).await? == 1)
 }
 
 /// Forgets what was noted before a time.

@@ -46,7 +46,7 @@ pub struct Job {
     pub scheduled_at: Timestamp,
     /// Not before this time.
     pub run_at: Timestamp,
-    /// When the first try began.
+    /// When the last try began; `None`: none has, or the one that had was handed back.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
@@ -195,7 +195,7 @@ pub async fn lease(
     let leaving = tx.dialect().leaving_taken();
     let sql = format!(
         "UPDATE job SET state = 'running', lease = $3, lease_until = $5,
-         started_at = COALESCE(started_at, $4), attempts = attempts + 1
+         started_at = $4, attempts = attempts + 1
          WHERE id IN (
              SELECT id FROM job WHERE queue = $1 AND run_at <= $4
              AND (state = 'queued' OR (state = 'running' AND lease_until <= $6))
@@ -243,11 +243,16 @@ pub async fn late(
 }
 
 /// Schedules whose newest job that has ended failed for good, if that was asked for at `since` or
-/// later: names of schedules.
+/// later and not before the schedule was last changed: names of schedules. One that is gone or
+/// paused is not among them.
 pub async fn failed_schedules(link: &mut Link, since: Timestamp) -> Result<Vec<String>, Error> {
     let sql = "SELECT DISTINCT j.triggered_by FROM job j WHERE j.state = 'failed'
                AND j.scheduled_at >= $1 AND j.triggered_by >= 'schedule/'
-               AND j.triggered_by < 'schedule0' AND NOT EXISTS (
+               AND j.triggered_by < 'schedule0' AND EXISTS (
+                   SELECT 1 FROM automation a WHERE a.class = 'schedule' AND a.enabled = 1
+                   AND j.triggered_by = 'schedule/' || a.name
+                   AND j.scheduled_at >= a.changed_at)
+               AND NOT EXISTS (
                    SELECT 1 FROM job k WHERE k.state = 'success' AND k.scheduled_at > j.scheduled_at
                    AND k.triggered_by = j.triggered_by)
                ORDER BY j.triggered_by";
@@ -324,7 +329,8 @@ pub async fn extend(tx: &mut Tx, lease: &Lease, until: Timestamp) -> Result<(), 
 /// # Errors
 /// [`Error::Conflict`] if the lease is lost.
 pub async fn hand_back(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
-    let set = "state = 'queued', attempts = attempts - 1, lease = NULL, lease_until = NULL";
+    let set = "state = 'queued', attempts = attempts - 1, started_at = NULL, lease = NULL,
+               lease_until = NULL";
     held(tx, lease, set, args![]).await
 }
 

@@ -70,6 +70,8 @@ pub struct WatchedToken {
     pub account: AccountId,
     /// When it was last used.
     pub used_at: Option<Timestamp>,
+    /// When it, or the account it acts for, ends.
+    pub ends_at: Option<Timestamp>,
 }
 
 impl Watched {
@@ -483,16 +485,40 @@ pub async fn tokens(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let sql = format!("SELECT id, account, used_at FROM token WHERE id IN ({})", places(ids.len()));
+    let sql = format!(
+        "SELECT t.id, t.account, t.used_at, t.expires_at, a.expires_at AS account_ends_at
+         FROM token t LEFT JOIN account a ON a.id = t.account WHERE t.id IN ({})",
+        places(ids.len())
+    );
     link.rows(sql, ids.iter().map(SqlValue::from).collect())
         .await?
         .iter()
         .map(|row| {
-            let token =
-                WatchedToken { account: row.id("account")?, used_at: row.maybe_time("used_at")? };
+            let ends = [row.maybe_time("expires_at")?, row.maybe_time("account_ends_at")?];
+            let token = WatchedToken {
+                account: row.id("account")?,
+                used_at: row.maybe_time("used_at")?,
+                ends_at: ends.into_iter().flatten().min(),
+            };
             Ok((row.text("id")?, token))
         })
         .collect()
+}
+
+/// When these accounts end, those of them that have an end.
+pub async fn account_ends(
+    link: &mut Link,
+    ids: &[String],
+) -> Result<HashMap<String, Timestamp>, Error> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = format!(
+        "SELECT id, expires_at FROM account WHERE expires_at IS NOT NULL AND id IN ({})",
+        places(ids.len())
+    );
+    let rows = link.rows(sql, ids.iter().map(SqlValue::from).collect()).await?;
+    rows.iter().map(|row| Ok((row.text("id")?, row.time("expires_at")?))).collect()
 }
 
 /// The certificate that takes a certificate's place: the first in the chain of its successors that

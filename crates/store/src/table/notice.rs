@@ -1,12 +1,15 @@
 //! Decisions: whether one recipient was told by one channel, and why not.
 
+pub mod search;
+
 use std::collections::HashSet;
 
 use chancery_event::id::{AccountId, AlertId, DeliveryId, EventId, NoticeId, NotificationId};
 use chancery_event::{LogIndex, Timestamp};
 
-use super::newest_first;
 use crate::{Error, Link, Row, SqlValue, Tx, args, value};
+
+pub use search::{Query, counts, page};
 
 /// A decision as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -284,80 +287,6 @@ pub async fn sweep(tx: &mut Tx, before: Timestamp, most: usize) -> Result<u64, E
     let sql = "DELETE FROM notice WHERE id IN (SELECT id FROM notice WHERE at < $1
                AND decision <> 'held' ORDER BY at LIMIT $2)";
     tx.execute(sql, args![before, most]).await
-}
-
-/// Which decisions.
-#[derive(Clone, Debug, Default)]
-pub struct Query {
-    /// Of this event.
-    pub event: Option<EventId>,
-    /// About this object, as `kind/id`.
-    pub object: Option<String>,
-    /// For this account.
-    pub account: Option<AccountId>,
-    /// By this profile.
-    pub profile: Option<String>,
-    /// By this channel.
-    pub channel: Option<String>,
-    /// `sent`, `held` or `skipped`.
-    pub decision: Option<String>,
-    /// Why it was held or skipped.
-    pub reason: Option<String>,
-    /// Carried by this delivery.
-    pub delivery: Option<DeliveryId>,
-    /// Made at this time or later.
-    pub from: Option<Timestamp>,
-    /// Made before this time.
-    pub to: Option<Timestamp>,
-    /// Older than this one.
-    pub before: Option<NoticeId>,
-    /// Newer than this one.
-    pub after: Option<NoticeId>,
-}
-
-fn conditions(query: &Query, values: &mut Vec<SqlValue>) -> String {
-    let mut text = "1 = 1".to_owned();
-    let mut also = |sql: &str, value: Option<SqlValue>| {
-        if let Some(value) = value {
-            text.push_str(sql);
-            values.push(value);
-        }
-    };
-    let texts = |text: &Option<String>| text.as_deref().map(SqlValue::from);
-    also(" AND event_id = ?", query.event.map(value::id));
-    also(" AND object = ?", texts(&query.object));
-    also(" AND account = ?", query.account.map(value::id));
-    also(" AND profile = ?", texts(&query.profile));
-    also(" AND channel = ?", texts(&query.channel));
-    also(" AND decision = ?", texts(&query.decision));
-    also(" AND reason = ?", texts(&query.reason));
-    also(" AND delivery = ?", query.delivery.map(value::id));
-    also(" AND at >= ?", query.from.map(SqlValue::from));
-    also(" AND at < ?", query.to.map(SqlValue::from));
-    text
-}
-
-/// Decisions that fit, newest first.
-pub async fn page(link: &mut Link, query: &Query, limit: usize) -> Result<Vec<Notice>, Error> {
-    let mut values = Vec::new();
-    let text = conditions(query, &mut values);
-    let select = format!("SELECT {COLUMNS} FROM notice WHERE {text}");
-    let between = (query.before.map(value::id), query.after.map(value::id));
-    newest_first(link, &select, values, between, limit).await?.iter().map(read).collect()
-}
-
-/// How many decisions of each kind fit: decision, reason, count.
-pub async fn counts(link: &mut Link, query: &Query) -> Result<Vec<(String, String, u64)>, Error> {
-    let mut values = Vec::new();
-    let text = conditions(query, &mut values);
-    let sql = format!(
-        "SELECT decision, reason, COUNT(*) AS n FROM notice WHERE {text}
-         GROUP BY decision, reason ORDER BY decision, reason"
-    );
-    let rows = link.rows(sql, values).await?;
-    rows.iter()
-        .map(|row| Ok((row.text("decision")?, row.text("reason")?, row.count("n")?)))
-        .collect()
 }
 
 /// When a channel last carried a message about an object that got through.

@@ -87,9 +87,8 @@ pub struct Query {
     pub after: Option<(Timestamp, CertificateId)>,
 }
 
-/// Those that fit, the first to end in front.
-pub async fn page(link: &mut Link, query: &Query, limit: usize) -> Result<Vec<Listed>, Error> {
-    let mut values: Vec<SqlValue> = Vec::new();
+/// The condition of a query; its values join `values`.
+fn conditions(query: &Query, values: &mut Vec<SqlValue>) -> String {
     let mut text = "1 = 1".to_owned();
     if let Some(state) = &query.state {
         text.push_str(" AND r.state = ?");
@@ -109,6 +108,24 @@ pub async fn page(link: &mut Link, query: &Query, limit: usize) -> Result<Vec<Li
         values.extend(args![*end, *end]);
         values.push(value::id(*id));
     }
+    text
+}
+
+/// How many fit.
+pub async fn count(link: &mut Link, query: &Query) -> Result<u64, Error> {
+    let mut values = Vec::new();
+    let text = conditions(query, &mut values);
+    let sql = format!(
+        "SELECT COUNT(*) AS n FROM certificate_reach r
+         JOIN certificate c ON c.id = r.certificate WHERE {text}"
+    );
+    Ok(u64::try_from(link.number(sql, values).await?).unwrap_or(0))
+}
+
+/// Those that fit, the first to end in front.
+pub async fn page(link: &mut Link, query: &Query, limit: usize) -> Result<Vec<Listed>, Error> {
+    let mut values = Vec::new();
+    let text = conditions(query, &mut values);
     values.push(limit.into());
     let sql = format!(
         "SELECT r.*, c.subject_dn, c.path, a.name AS owner_name FROM certificate_reach r

@@ -112,3 +112,33 @@ async fn a_cancelled_job_refuses_its_holder() {
     let mut link = store.read().await.unwrap();
     assert_eq!(job::find(&mut link, id).await.unwrap().unwrap().state, "cancelled");
 }
+
+on_each_backend!(a_job_has_begun_when_its_last_try_did);
+
+async fn a_job_has_begun_when_its_last_try_did() {
+    let (_dir, store) = store().await;
+    let id = enqueue(&store).await;
+    let started = async || {
+        let mut link = store.read().await.unwrap();
+        job::find(&mut link, id).await.unwrap().unwrap().started_at
+    };
+    let first = lease(&store, "one", 1).await.remove(0);
+    assert_eq!(first.job().started_at, Some(at(1)));
+    // The program was down for three hours, and somebody takes the job over.
+    let second = lease(&store, "two", 181).await.remove(0);
+    assert_eq!((second.job().started_at, started().await), (Some(at(181)), Some(at(181))));
+    let mut link = store.read().await.unwrap();
+    let none = (at(0), String::new());
+    let stuck = job::late(&mut link, at(0), at(61), &none, 9).await.unwrap();
+    assert!(stuck.is_empty(), "{stuck:?}");
+    drop(link);
+    let second = std::sync::Arc::new(second);
+    let handed_back = store.transaction("hand back", move |tx: &mut Tx| {
+        let second = second.clone();
+        Box::pin(async move { job::hand_back(tx, &second).await })
+    });
+    handed_back.await.unwrap();
+    assert_eq!(started().await, None, "as if that try had not begun");
+    let third = lease(&store, "three", 200).await.remove(0);
+    assert_eq!((third.job().attempts, third.job().started_at), (2, Some(at(200))));
+}

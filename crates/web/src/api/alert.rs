@@ -14,7 +14,9 @@ use utoipa_axum::routes;
 
 pub(super) use wire::Alert;
 
-use wire::{AlertSelection, Assignment, Closing, ReadSelection, Settled, Snooze, Unread};
+use wire::{
+    AlertSelection, Assignment, Closing, ReadSelection, Settled, Snooze, TakingBack, Unread,
+};
 
 use super::Operations;
 use super::facet::{Bars, FacetGroup, Facets};
@@ -38,6 +40,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(write, routes!(wake_alerts));
     operations.any(write, routes!(resolve_alerts));
     operations.any(write, routes!(reopen_alerts));
+    operations.any(write, routes!(undo_alerts));
 }
 
 /// Which alerts.
@@ -371,4 +374,20 @@ async fn reopen_alerts(
 ) -> Result<Json<Settled>, Problem> {
     let of = (wish.ids.as_slice(), wish.filter.as_deref());
     settle(&engine, &caller, of, Action::Reopen).await
+}
+
+/// Take a change back
+///
+/// Every alert that the caller changed by it, and that nobody has changed since, stands as it stood
+/// before: acknowledged by whom it was, given to and by whom it was. Within a day.
+#[utoipa::path(post, path = "/api/v1/alerts/undo", tag = "alerts",
+    request_body = TakingBack,
+    responses((status = 200, description = "What it changed", body = Settled)))]
+async fn undo_alerts(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Json(wish): Json<TakingBack>,
+) -> Result<Json<Settled>, Problem> {
+    let change = wish.change.parse().map_err(|_| Problem::invalid("change", "an identifier"))?;
+    Ok(Json(Settled::from(engine.undo_alerts(caller.context(), change).await?)))
 }

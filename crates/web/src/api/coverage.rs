@@ -180,7 +180,7 @@ struct ReachParams {
 
 /// A certificate that is not reached as it should be.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct UnreachedShown {
+pub(super) struct UnreachedShown {
     /// Its identifier.
     certificate: String,
     /// Its subject.
@@ -196,6 +196,26 @@ struct UnreachedShown {
     /// Its end.
     #[schema(value_type = String, format = DateTime)]
     not_after: Timestamp,
+}
+
+impl UnreachedShown {
+    /// What an export as CSV shows, in this order.
+    pub(super) const COLUMNS: &'static [&'static str] =
+        &["certificate", "subject", "owner", "path", "state", "reason", "not_after"];
+}
+
+impl From<notification::Unreached> for UnreachedShown {
+    fn from(row: notification::Unreached) -> Self {
+        Self {
+            certificate: row.reach.certificate.to_string(),
+            subject: row.subject,
+            owner: row.owner,
+            path: row.path,
+            state: row.reach.state,
+            reason: row.reach.reason,
+            not_after: row.reach.not_after,
+        }
+    }
 }
 
 /// Certificates that are not reached
@@ -233,15 +253,6 @@ async fn list_unreached(
         format!("{}_{}", row.reach.not_after.micros(), row.reach.certificate)
     };
     let next_cursor = rows.last().filter(|_| more).map(cursor);
-    let shown = |row: notification::Unreached| UnreachedShown {
-        certificate: row.reach.certificate.to_string(),
-        subject: row.subject,
-        owner: row.owner,
-        path: row.path,
-        state: row.reach.state,
-        reason: row.reach.reason,
-        not_after: row.reach.not_after,
-    };
-    let items = rows.into_iter().map(shown).collect();
+    let items = rows.into_iter().map(UnreachedShown::from).collect();
     Ok(Page { items, next_cursor, previous_cursor: None }.answer(&uri))
 }

@@ -148,8 +148,37 @@ struct DeliveryWhole {
     /// The delivery.
     #[serde(flatten)]
     delivery: Delivery,
+    /// The message that it carries; absent: it carries events.
+    message: Option<Message>,
     /// Its attempts, newest first, 200 at most.
     tries: Vec<Attempt>,
+}
+
+/// The message of a delivery.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct Message {
+    /// Its subject; only for those with `personal:read`.
+    subject: Option<String>,
+    /// Mail addresses that it goes to; only for those with `personal:read`.
+    recipients: Option<Vec<String>>,
+    /// How many those are; 0 where the channel itself knows whom it reaches.
+    recipient_count: u64,
+    /// Identifier of the event that it tells of.
+    event: Option<String>,
+    /// Identifiers of the notices that it carries out, 100 at most.
+    notices: Vec<String>,
+}
+
+impl From<delivery::MessageView> for Message {
+    fn from(view: delivery::MessageView) -> Self {
+        Self {
+            subject: view.subject,
+            recipients: view.recipients,
+            recipient_count: view.recipient_count,
+            event: view.event,
+            notices: view.notices.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 /// Which deliveries.
@@ -399,9 +428,10 @@ async fn read_delivery(
     caller: Caller,
     PathOf(id): PathOf<DeliveryId>,
 ) -> Result<Json<DeliveryWhole>, Problem> {
-    let (row, attempts) = engine.delivery(caller.context(), id).await?;
-    let tries = attempts.into_iter().map(Attempt::from).collect();
-    Ok(Json(DeliveryWhole { delivery: row.into(), tries }))
+    let view = engine.delivery(caller.context(), id).await?;
+    let tries = view.attempts.into_iter().map(Attempt::from).collect();
+    let message = view.message.map(Message::from);
+    Ok(Json(DeliveryWhole { delivery: view.row.into(), message, tries }))
 }
 
 /// Deliveries of an event

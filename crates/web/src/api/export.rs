@@ -3,6 +3,8 @@
 //! leaves the house.
 
 mod list;
+mod notice;
+mod unreached;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -27,6 +29,8 @@ pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::Export, routes!(export_events));
     operations.any(Permission::Export, routes!(export_certificates));
     list::add(operations);
+    notice::add(operations);
+    unreached::add(operations);
 }
 
 /// What is exported, and how.

@@ -42,7 +42,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// A forwarder with how it goes.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Forwarder {
+pub(super) struct Forwarder {
     /// Its identity; never changes.
     #[schema(example = "soc-webhook")]
     name: String,
@@ -99,6 +99,30 @@ struct Forwarder {
     /// When it was changed last.
     #[schema(value_type = String, format = DateTime)]
     changed_at: Timestamp,
+}
+
+impl Forwarder {
+    /// Columns of a table of them.
+    pub(super) const COLUMNS: &'static [&'static str] = &[
+        "name",
+        "kind",
+        "enabled",
+        "disabled_because",
+        "endpoint",
+        "version",
+        "next_index",
+        "backlog_log",
+        "backlog_waiting",
+        "dead",
+        "lag_s",
+        "failures",
+        "failing_since",
+        "last_attempt_at",
+        "last_success_at",
+        "last_error",
+        "created_at",
+        "changed_at",
+    ];
 }
 
 impl From<DestinationView> for Forwarder {

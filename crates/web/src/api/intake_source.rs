@@ -103,21 +103,21 @@ impl From<PollView> for Poll {
     }
 }
 
-/// What is to be fetched from a source that speaks okta.
+/// What is to be fetched from a source that speaks okta. In a change, what is absent stays.
 #[derive(Clone, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "url": "https://example.okta.com", "token": "00abc", "filter": "eventType sw \"pki.\"" }))]
 struct PollWishWire {
     /// The address of the other system, without `/api/v1/logs`.
     url: String,
-    /// Its filter (SCIM).
+    /// Its filter (SCIM). Empty: none.
     filter: Option<String>,
-    /// How often is asked: 10 to 86,400 seconds, 60 unless told otherwise.
+    /// How often is asked: 10 to 86,400 seconds, at first 60 unless told otherwise.
     every_s: Option<u32>,
     /// Since when; a day ago unless told otherwise. Given again, it begins again there.
     #[schema(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
-    /// Trust anchors instead of the machine's, PEM.
+    /// Trust anchors instead of the machine's, PEM. Empty: those of the machine.
     ca: Option<String>,
     /// Its API token. Kept encrypted, never shown. Absent: the one that is kept, for the same
     /// address.

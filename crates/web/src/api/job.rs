@@ -48,7 +48,8 @@ pub(super) struct Job {
     issued_certificate_id: Option<String>,
     /// The request's identifier at the authority, where there is one.
     external_request_id: Option<String>,
-    /// From its first start to its end, or to now while it runs, in milliseconds.
+    /// From when its last try began to its end, or to now while it runs, in milliseconds; absent
+    /// while it waits.
     duration_ms: Option<i64>,
     /// What it was asked to do.
     #[schema(value_type = Object)]
@@ -66,7 +67,7 @@ pub(super) struct Job {
     done: i64,
     /// Progress: steps in all; 0: not known.
     total: i64,
-    /// `kind/id` of the actor who asked for it.
+    /// `kind/id` of who or what asked for it: `account/…`, `schedule/NAME`, `trigger/NAME`.
     triggered_by: String,
     /// When it was asked for.
     #[schema(value_type = String, format = DateTime)]
@@ -117,7 +118,10 @@ impl Job {
             ca_id: told("authority_id"),
             issued_certificate_id: told("issued_certificate_id"),
             external_request_id: told("external_request_id"),
-            duration_ms: row.started_at.map(|started| end.since(started).max(0) / 1_000),
+            duration_ms: row
+                .started_at
+                .filter(|_| row.state != "queued")
+                .map(|started| end.since(started).max(0) / 1_000),
             queue: row.queue,
             id: row.id.to_string(),
             kind: row.kind,

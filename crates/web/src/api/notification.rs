@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use chancery_engine::notification::{self, NoticeQuery, SENT, Told};
+use chancery_engine::notification::{self, DECISIONS, NoticeQuery, Told};
 use chancery_engine::{Engine, Permission};
 use chancery_event::Timestamp;
 use chancery_event::id::{AccountId, EventId};
@@ -30,7 +30,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// One decision: whether one recipient is told by one channel, and why not.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct NoticeShown {
+pub(super) struct NoticeShown {
     /// Its identifier.
     id: String,
     /// The event.
@@ -79,6 +79,32 @@ struct NoticeShown {
     at: Timestamp,
 }
 
+impl NoticeShown {
+    /// The columns of an export.
+    pub(super) const COLUMNS: &[&str] = &[
+        "id",
+        "at",
+        "decision",
+        "reason",
+        "reason_text",
+        "account_name",
+        "address",
+        "channel",
+        "profile",
+        "profile_version",
+        "level",
+        "severity",
+        "event_type",
+        "event",
+        "log_index",
+        "object",
+        "due_at",
+        "delivery",
+        "delivery_state",
+        "alert",
+    ];
+}
+
 impl From<Told> for NoticeShown {
     fn from(told: Told) -> Self {
         let (paths, reason_text) = (told.paths(), told.reason().to_owned());
@@ -115,6 +141,8 @@ impl From<Told> for NoticeShown {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct NoticeParams {
+    /// Condition over the fields of decisions, such as `decision:skipped channel:mail`.
+    filter: Option<String>,
     /// Of this event.
     #[param(value_type = Option<String>)]
     event: Option<EventId>,
@@ -143,11 +171,19 @@ struct NoticeParams {
     cursor: Option<String>,
 }
 
-fn query(params: &NoticeParams) -> Result<NoticeQuery, Problem> {
-    if let Some(word) = params.decision.as_deref().filter(|word| !SENT.contains(word)) {
-        let message = format!("{word} is none of {}", SENT.join(", "));
-        return Err(Problem::invalid("decision", message));
+/// Refuses a decision that there is none of.
+pub(super) fn check_decision(word: Option<&str>) -> Result<(), Problem> {
+    match word.filter(|word| !DECISIONS.contains(word)) {
+        None => Ok(()),
+        Some(word) => {
+            let message = format!("{word} is none of {}", DECISIONS.join(", "));
+            Err(Problem::invalid("decision", message))
+        }
     }
+}
+
+fn query(engine: &Engine, params: &NoticeParams) -> Result<NoticeQuery, Problem> {
+    check_decision(params.decision.as_deref())?;
     let before = match params.cursor.as_deref() {
         None => None,
         Some(text) => Some(text.parse().map_err(|error| Problem::invalid("cursor", error))?),
@@ -163,6 +199,7 @@ fn query(params: &NoticeParams) -> Result<NoticeQuery, Problem> {
         delivery: None,
         from: params.from,
         to: params.to,
+        filter: engine.parse_notice_filter(params.filter.as_deref().unwrap_or_default())?,
         before,
         after: None,
     })
@@ -182,7 +219,7 @@ async fn list_notices(
     Params(params): Params<NoticeParams>,
 ) -> Result<Response, Problem> {
     let limit = limit(params.limit)?;
-    let mut rows = engine.notices(caller.context(), query(&params)?, limit + 1).await?;
+    let mut rows = engine.notices(caller.context(), query(&engine, &params)?, limit + 1).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| more).map(|row| row.notice.id.to_string());
@@ -210,7 +247,7 @@ async fn count_notices(
     caller: Caller,
     Params(params): Params<NoticeParams>,
 ) -> Result<Json<Page<NoticeCount>>, Problem> {
-    let counts = engine.notice_counts(caller.context(), query(&params)?).await?;
+    let counts = engine.notice_counts(caller.context(), query(&engine, &params)?).await?;
     let counts =
         counts.into_iter().map(|(decision, reason, count)| NoticeCount { decision, reason, count });
     Ok(Json(Page::whole(counts.collect())))

@@ -2,6 +2,7 @@
 
 mod account_page;
 mod attribute;
+mod forwarder_access;
 mod label;
 mod node;
 mod retention;
@@ -33,6 +34,7 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(GET, "/administration", session(Permission::CertificateRead), show);
     routes.add(POST, "/administration/accounts", session(Permission::AccountWrite), create);
     account_page::add(routes);
+    forwarder_access::add(routes);
     token::add(routes);
     label::add(routes);
     source::add(routes);

@@ -8,7 +8,7 @@ use chancery_engine::alert::{Action, SNOOZE_DAYS_MAX, Selection, ShownAlert};
 use chancery_engine::history::EventQuery;
 use chancery_event::Timestamp;
 use chancery_event::filter::Filter;
-use chancery_event::id::AlertId;
+use chancery_event::id::{AlertId, EventId};
 use maud::{Markup, html};
 
 use super::address::Address;
@@ -28,7 +28,7 @@ pub(super) const SNOOZES: [(&str, &str); 6] = [
     ("2592000", "30 days"),
     ("7776000", "90 days"),
 ];
-/// Alerts that the address of a page names at most, to take something back.
+/// Alerts that the address of a page names at most, to mark them otherwise again.
 const UNDO_MAX: usize = 100;
 
 pub(super) fn add(routes: &mut Routes) {
@@ -50,6 +50,7 @@ async fn one(shell: Shell, Path(id): Path<String>) -> Response {
 async fn view(shell: &Shell, shown: &ShownAlert) -> Result<Response, Problem> {
     let alert = &shown.alert;
     let events = history(shell, alert.id).await?;
+    let levels = super::notification::escalation::section(shell, alert.id).await?;
     let body = html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Alerts", href: Some("/alerts") },
@@ -61,6 +62,7 @@ async fn view(shell: &Shell, shown: &ShownAlert) -> Result<Response, Problem> {
             div {
                 (ui::section("message", "What happened", html! { (ui::severity(&alert.severity)) }, message(shown)))
                 (ui::section("facts", "Facts", html! {}, facts(shown)))
+                (levels)
             }
             div {
                 @if shell.may(Permission::AlertWrite) { (actions(shell, shown).await?) }
@@ -282,13 +284,9 @@ async fn action(shell: &Shell, typed: &Typed) -> Result<Action, Problem> {
             Some(to) => Some(shell.engine().assignee(shell.context(), &to).await?),
             None => None,
         }),
-        "snooze" => Action::Snooze {
-            until: match typed.some("until") {
-                Some(text) => text.parse().map_err(|_| Problem::malformed("until is no time"))?,
-                None => until(shell, typed)?,
-            },
-            until_change: typed.has("until_change"),
-        },
+        "snooze" => {
+            Action::Snooze { until: until(shell, typed)?, until_change: typed.has("until_change") }
+        }
         "wake" => Action::Wake,
         "resolve" => Action::Resolve { comment: typed.some("comment") },
         "reopen" => Action::Reopen,
@@ -311,8 +309,7 @@ async fn settle(shell: Shell, Fields(typed): Fields) -> Response {
 
 async fn settled(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
     let (engine, context) = (shell.engine(), shell.context());
-    let back =
-        Address::parse(own_path(typed.text("back"))).without(&["undo", "of", "with", "until"]);
+    let back = Address::parse(own_path(typed.text("back"))).without(&["undo", "of"]);
     let asked = typed.text("action");
     if matches!(asked, "read" | "unread") {
         let read = asked == "read";
@@ -331,6 +328,13 @@ async fn settled(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
         let to = if offer { back.with("undo", undo).with("of", &of) } else { back };
         return Ok(shell.done(&to.to_string(), &told(count, &format!("marked as {asked}"))));
     }
+    if asked == "change" {
+        let change = typed.text("id").parse();
+        let change = change.map_err(|_| Problem::malformed("the change cannot be read"))?;
+        let undone = engine.undo_alerts(context, change).await?;
+        let notice = told(undone.changed.len() as u64, "as before");
+        return Ok(shell.done(&offering(back, undone.undo).to_string(), &notice));
+    }
     let selection = selection(shell, typed)?;
     if matches!(&selection, Selection::Ids(ids) if ids.is_empty()) {
         return Ok(shell.done(&back.to_string(), "No alert was selected; tick some first."));
@@ -338,16 +342,7 @@ async fn settled(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
     let action = action(shell, typed).await?;
     let settled = engine.settle_alerts(context, &selection, &action).await?;
     let count = settled.changed.len() as u64;
-    let of = joined(&settled.changed);
-    let mut to = back;
-    if let Some(undo) = settled.undo.filter(|_| !of.is_empty()) {
-        to = to.with("undo", undo.as_str()).with("of", &of);
-        match undo {
-            Action::Assign(Some(id)) => to = to.with("with", &id.to_string()),
-            Action::Snooze { until, .. } => to = to.with("until", &until.to_string()),
-            _ => {}
-        }
-    }
+    let to = offering(back, settled.undo);
     let word = match action {
         Action::Acknowledge => "acknowledged",
         Action::Unacknowledge => "not acknowledged any more",
@@ -359,6 +354,14 @@ async fn settled(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
         Action::Reopen => "open again",
     };
     Ok(shell.done(&to.to_string(), &told(count, word)))
+}
+
+/// A page that offers to take a change back, if there was one.
+fn offering(back: Address, change: Option<EventId>) -> Address {
+    match change {
+        Some(change) => back.with("undo", "change").with("of", &change.to_string()),
+        None => back,
+    }
 }
 
 fn told(count: u64, what: &str) -> String {
@@ -381,19 +384,9 @@ fn joined(ids: &[AlertId]) -> String {
 pub(super) fn offered(shell: &Shell) -> Option<Markup> {
     let address = &shell.address;
     let (undo, of) = (address.value("undo")?, address.value("of")?);
-    let known = [
-        "read",
-        "unread",
-        "acknowledge",
-        "unacknowledge",
-        "assign",
-        "snooze",
-        "wake",
-        "resolve",
-        "reopen",
-    ];
+    let known = ["read", "unread", "change"];
     let undo = known.into_iter().find(|known| *known == undo)?;
-    let back = address.without(&["undo", "of", "with", "until"]).to_string();
+    let back = address.without(&["undo", "of"]).to_string();
     Some(html! {
         div.message class={"message " (Tone::Info.class())} role="status" {
             (ui::icon(Icon::Refresh))
@@ -401,8 +394,6 @@ pub(super) fn offered(shell: &Shell) -> Option<Markup> {
                 (ui::csrf_input(shell.csrf()))
                 @if of == "all" { input type="hidden" name="scope" value="all"; }
                 @else { input type="hidden" name="id" value=(of); }
-                @if let Some(to) = address.value("with") { input type="hidden" name="to" value=(to); }
-                @if let Some(at) = address.value("until") { input type="hidden" name="until" value=(at); }
                 input type="hidden" name="back" value=(back);
                 span { "Was that a mistake? " }
                 button type="submit" name="action" value=(undo) { "Undo" }

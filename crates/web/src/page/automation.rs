@@ -13,6 +13,7 @@ mod one;
 mod picker;
 mod preview;
 pub(super) mod reason;
+pub(super) mod trial;
 
 use axum::extract::Path;
 use axum::response::Response;
@@ -43,6 +44,7 @@ pub(super) fn add(routes: &mut Routes) {
     });
     edit::add(routes);
     one::add(routes);
+    trial::add(routes);
 }
 
 /// The class that a path names.

@@ -17,7 +17,7 @@ use maud::{Markup, html};
 
 use super::certificate_facts as facts;
 use super::form::Fields;
-use super::notification::coverage;
+use super::notification::{coverage, stream};
 use super::placement::{Choices, FIELDS};
 use super::question::{Question, note};
 use super::shell::{Shell, see_other};
@@ -66,7 +66,10 @@ async fn show(shell: Shell, Path(id): Path<String>) -> Response {
             let alerts = alert::about(&shell, &view.row.id.to_string()).await?;
             let coverage = shell.engine().coverage(shell.context(), view.row.id).await?;
             let coverage = coverage::section(&coverage);
-            Ok(page(&shell, &view, &events, &html! { (coverage) (alerts) }))
+            let object = format!("certificate/{}", view.row.id);
+            let here = format!("/certificates/{}", view.row.id);
+            let told = stream::section(&shell, &object, &here).await;
+            Ok(page(&shell, &view, &events, &html! { (coverage) (told) (alerts) }))
         })
         .await
 }

@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::response::Response;
 use chancery_engine::Permission;
-use chancery_engine::delivery::{Attempt, Delivery, DeliveryQuery};
+use chancery_engine::delivery::{Attempt, Class, Delivery, DeliveryQuery, DeliveryView};
 use chancery_event::Timestamp;
 use chancery_event::id::DeliveryId;
 use maud::{Markup, html};
@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use super::address::Address;
 use super::certificates::{Way, pages};
 use super::form::Fields;
-use super::listing::{self, CURSORS, Narrowed, toggles};
+use super::listing::{self, BARS, Bars, CURSORS, Narrowed, toggles};
 use super::shell::Shell;
 use super::typed::sentence;
 use super::{GET, POST, saved_view};
@@ -94,6 +94,13 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     }
     let counted = DeliveryQuery { destinations: Vec::new(), state: None, ..query.clone() };
     let counts = engine.delivery_counts(context, counted).await?;
+    let to = narrowed.to.unwrap_or(shell.now() + Timestamp::SECOND);
+    let from = narrowed.from.unwrap_or(to - 30 * Timestamp::DAY).min(to - BARS);
+    let width = ((to - from) / BARS).max(1);
+    let span = (Timestamp::from_micros(from), Timestamp::from_micros(to));
+    let bars = engine.delivery_histogram(context, query.clone(), span, width).await?;
+    let (label, series) = ("deliveries made", "Deliveries");
+    let plot = Bars { id: "delivery-histogram", label, series, from, to, width };
     let at = |name: &str, row: Option<&Delivery>, is_there: bool| {
         let row = row.filter(|_| is_there)?;
         Some(address.without(CURSORS).with(name, &row.id.to_string()).to_string())
@@ -109,6 +116,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let body = html! {
         (header(shell))
         (search)
+        (listing::bars(&plot, address, &bars))
         div.with-facets {
             div { (facets(shell, &counts)) (views) }
             div id="delivery-list" data-refresh=[waits.then_some("5")] {
@@ -239,9 +247,9 @@ fn what(row: &Delivery) -> String {
 }
 
 async fn one(shell: &Shell, id: &str) -> Result<Response, Problem> {
-    let (row, attempts) =
-        shell.engine().delivery(shell.context(), path_of::<DeliveryId>(id)?).await?;
-    let title = what(&row);
+    let view = shell.engine().delivery(shell.context(), path_of::<DeliveryId>(id)?).await?;
+    let DeliveryView { row, attempts, .. } = &view;
+    let title = what(row);
     let waits = row.state == "waiting";
     let body = html! {
         (ui::breadcrumbs(&[
@@ -257,30 +265,74 @@ async fn one(shell: &Shell, id: &str) -> Result<Response, Problem> {
             }
         }))
         @if let Some(error) = &row.error { (ui::alert_box(AlertKind::Error, &sentence(error))) }
-        div id="delivery-state" data-refresh=[waits.then_some("3")] {
-            (ui::section("state", "State", html! {}, facts(&row)))
+        div.stack id="delivery-state" data-refresh=[waits.then_some("3")] {
+            (ui::section("state", "State", html! {}, facts(shell, &view)))
             (ui::section("attempts", "Attempts", html! {}, html! {
                 @if attempts.is_empty() { p.muted { "It was not tried yet." } }
-                @for attempt in &attempts { (tried(attempt)) }
+                @for attempt in attempts { (tried(attempt)) }
             }))
         }
     };
     Ok(shell.page(Nav::Forwarders, &title, body))
 }
 
-/// Messages go through channels, events through forwarders.
-fn root(row: &Delivery) -> &'static str {
-    if row.reason == "message" { "/channels/" } else { "/forwarders/" }
+/// The destination, with its page while it has one.
+fn destination(view: &DeliveryView) -> Markup {
+    let name = &view.row.destination;
+    html! {
+        @match view.class {
+            Some(Class::Forwarder) => { a href={"/forwarders/" (name)} { (name) } },
+            Some(Class::Channel) => { a href={"/channels/" (name)} { (name) } },
+            None => { (name) " " span.muted { "(deleted)" } },
+        }
+    }
 }
 
-fn facts(row: &Delivery) -> Markup {
+/// The events that it carries, by their places in the log.
+fn carries(row: &Delivery) -> Option<Markup> {
+    let (first, last) = row.first_index.zip(row.last_index)?;
+    let event = |index: u64| html! { a href={"/events/" (index)} { "index " (index) } };
+    Some(match row.events {
+        1 => event(first),
+        many => html! { (many) " events, from " (event(first)) " to " (event(last)) },
+    })
+}
+
+/// What is known of its message, for whom it is, and where that leads.
+fn of_message(shell: &Shell, view: &DeliveryView) -> Vec<(&'static str, Markup)> {
+    let Some(message) = &view.message else { return Vec::new() };
+    let mut pairs = Vec::new();
+    if let Some(subject) = &message.subject {
+        pairs.push(("Subject", html! { (subject) }));
+    }
+    match &message.recipients {
+        Some(list) if !list.is_empty() => pairs.push(("To", html! { (list.join(", ")) })),
+        _ if message.recipient_count > 0 => {
+            pairs.push(("To", html! { (message.recipient_count) " recipients" }));
+        }
+        _ => {}
+    }
+    if let Some(event) = &message.event {
+        pairs.push(("Tells of", html! { a href={"/events/" (event)} { "this event" } }));
+    }
+    if !message.notices.is_empty() && shell.may(Permission::AlertRead) {
+        let to = Address::new("/notifications/notices").with("delivery", &view.row.id.to_string());
+        let count = message.notices.len();
+        let words = if count == 1 { "1 notice".to_owned() } else { format!("{count} notices") };
+        pairs.push(("Notices", html! { a href=(to.to_string()) { (words) } }));
+    }
+    pairs
+}
+
+fn facts(shell: &Shell, view: &DeliveryView) -> Markup {
+    let row = &view.row;
     let moment = |at: Option<Timestamp>| match at {
         Some(at) => ui::time(at.micros()),
         None => html! { span.muted { "—" } },
     };
     let mut pairs = vec![
         ("State", state(row)),
-        ("Destination", html! { a href={(root(row)) (row.destination)} { (row.destination) } }),
+        ("Destination", destination(view)),
         ("Identifier", ui::code(&row.id.to_string())),
         ("Made", ui::time(row.created_at.micros())),
         ("First tried", moment(row.first_attempt_at)),
@@ -291,9 +343,10 @@ fn facts(row: &Delivery) -> Markup {
     if row.state == "waiting" {
         pairs.push(("Next try", ui::time(row.next_at.micros())));
     }
-    if let (Some(first), Some(last)) = (row.first_index, row.last_index) {
-        pairs.push(("Log", html! { (row.events) " events, from index " (first) " to " (last) }));
+    if let Some(log) = carries(row) {
+        pairs.push(("Log", log));
     }
+    pairs.extend(of_message(shell, view));
     ui::key_values(&pairs)
 }
 

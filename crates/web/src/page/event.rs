@@ -91,8 +91,11 @@ async fn view(shell: &Shell, text: &str, shape: Option<&str>) -> Result<Response
             a href={"/catalogue/" (event.type_name)} { "About this type" }
         }, detail(event)))
         (related)
-        (ui::section("reactions", "What reacted, what did not and why", html! {},
-            automation::reason::reactions(&reactions)))
+        (ui::section("reactions", "What reacted, what did not and why", html! {
+            @if shell.may(Permission::AutomationTry) {
+                a href=(automation::trial::address(Some(event.id), None)) { "Try a trigger on it" }
+            }
+        }, automation::reason::reactions(&reactions)))
         (ui::section("told", "Who was told, who was not and why",
             html! { a href={"/notifications/why?event=" (event.id)} { "Why was I, or not?" } }, html! {
             @if told.is_empty() { p.muted { "No trigger told anybody of it through a profile." } }

@@ -3,23 +3,24 @@
 
 mod edit;
 mod kind;
+mod list;
 
 use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::Response;
-use chancery_engine::Permission;
 use chancery_engine::delivery::{Class, DeliveryQuery, DestinationView};
+use chancery_engine::{Error, Permission};
 use chancery_event::Timestamp;
 use maud::{Markup, html};
 
 use super::deliveries;
 use super::form::Fields;
-use super::listing::{self, Narrowed};
 use super::question::Question;
 use super::shell::Shell;
-use super::typed::sentence;
+use super::typed::{Typed, sentence};
 use super::{GET, POST};
 use crate::edge::{Access, Problem, Routes};
-use crate::ui::{self, AlertKind, Column, Crumb, Field, Icon, Nav, Row, Table, Tone};
+use crate::ui::{self, AlertKind, Crumb, Field, Icon, Nav, Tone};
 
 /// Deliveries shown on the page of a destination.
 const RECENT: usize = 20;
@@ -80,6 +81,14 @@ impl Shelf {
             Class::Channel => super::notification::places(self.root),
         }
     }
+
+    /// What a version said, as this class shows it: a channel has nothing of a stream.
+    fn shown(&self, body: &serde_json::Value) -> serde_json::Value {
+        match chancery_engine::delivery::Definition::read(body) {
+            Ok(definition) if self.is_channels() => definition.channel_body(),
+            _ => body.clone(),
+        }
+    }
 }
 
 pub(super) fn add(routes: &mut Routes) {
@@ -95,7 +104,7 @@ fn shelved(routes: &mut Routes, shelf: &'static Shelf) {
     let read = Access::Session(Permission::ForwarderRead);
     let write = Access::Session(shelf.write);
     routes.add(GET, shelf.root, read, async move |shell: Shell| {
-        shell.answer(list(&shell, shelf)).await
+        shell.answer(list::view(&shell, shelf)).await
     });
     edit::add(routes, shelf);
     routes.add(
@@ -132,8 +141,8 @@ fn shelved(routes: &mut Routes, shelf: &'static Shelf) {
             POST,
             &shelf.at("{name}", what),
             write,
-            async move |shell: Shell, Path(name): Path<String>, _: Fields| {
-                shell.answer(answered(&shell, shelf, &name, asked)).await
+            async move |shell: Shell, Path(name): Path<String>, Fields(typed): Fields| {
+                shell.answer(answered(&shell, shelf, &name, asked, typed)).await
             },
         );
     }
@@ -151,7 +160,7 @@ impl Asked {
     fn question<'a>(self, shelf: &Shelf, action: &'a str) -> Question<'a> {
         match self {
             Self::Delete => delete_question(shelf, action),
-            Self::Recover => recover_question(action),
+            Self::Recover => recover_question(action, &Typed::default()),
             Self::Rotate => rotate_question(action),
         }
     }
@@ -197,76 +206,6 @@ fn state(view: &DestinationView, now: i64) -> Markup {
     }
 }
 
-const PLACEHOLDER: &str = "state:paused kind:webhook waiting>100";
-
-async fn list(shell: &Shell, shelf: &Shelf) -> Result<Response, Problem> {
-    let schema = shell.engine().destination_schema();
-    let narrowed = Narrowed::read(&shell.address, &schema);
-    let text = if narrowed.error.is_some() { "" } else { narrowed.text.as_str() };
-    let views = shell.engine().find_destinations(shell.context(), shelf.class, text).await?;
-    let is_whole = narrowed.text.is_empty();
-    let columns = [
-        Column::new("Name"),
-        Column::new("State"),
-        Column::new("Kind"),
-        Column::new("Sends to").optional(),
-        Column::new("Waiting").number(),
-        Column::new("Given up").number(),
-        Column::new("Last got through").optional(),
-    ];
-    let now = shell.now();
-    let rows: Vec<Row> = views
-        .iter()
-        .map(|view| Row {
-            href: Some(shelf.one(&view.row.name)),
-            tone: match (view.row.enabled, view.row.course.failures, view.backlog.dead) {
-                (false, ..) => None,
-                (true, 0, 0) => None,
-                (true, 0, _) => Some(Tone::Warning),
-                _ => Some(Tone::Bad),
-            },
-            cells: vec![
-                html! {
-                    (view.row.name)
-                    @if !view.definition.title.is_empty() { " " span.muted { (view.definition.title) } }
-                },
-                state(view, now),
-                html! { (kind::label(&view.row.kind)) },
-                html! { span.muted { (view.endpoint) } },
-                html! { (view.backlog.waiting) },
-                html! { (view.backlog.dead) },
-                moment(view.row.course.last_success_at),
-            ],
-        })
-        .collect();
-    let (label, href) = (format!("New {}", shelf.noun), shelf.one("new"));
-    let new = || ui::button(&label, &href, None, true);
-    let may = shell.may(shelf.write);
-    let caption = format!("{}, by name", shelf.plural);
-    let saved = super::saved_view::panel(shell, shelf.root.trim_start_matches('/')).await?;
-    let body = html! {
-        (ui::page_header(shelf.plural, shelf.about, html! { @if may && !(is_whole && views.is_empty()) { (new()) } }))
-        (shelf.tabs())
-        @if !(is_whole && views.is_empty()) {
-            (narrowed.search_box("destination-search", &shell.address, shelf.root, PLACEHOLDER))
-        }
-        @if narrowed.error.is_some() {
-            (listing::not_understood())
-        } @else if views.is_empty() && !is_whole {
-            (ui::empty_state(&format!("No {} fits", shelf.noun), "Take a condition away.",
-                Some(ui::button("Show all", shelf.root, None, true))))
-        } @else if views.is_empty() {
-            (ui::empty_state(&format!("No {} here", shelf.noun), shelf.empty, may.then(new)))
-        } @else {
-            div.with-facets {
-                div { (saved) }
-                div { (ui::data_table(&Table { id: "destinations", caption: &caption, columns: &columns, rows: &rows })) }
-            }
-        }
-    };
-    Ok(shell.page(shelf.nav, shelf.plural, body))
-}
-
 fn moment(at: Option<Timestamp>) -> Markup {
     match at {
         Some(at) => ui::time(at.micros()),
@@ -280,6 +219,19 @@ async fn one(shell: &Shell, shelf: &Shelf, name: &str) -> Result<Response, Probl
     let query = DeliveryQuery { destinations: vec![name.to_owned()], ..DeliveryQuery::default() };
     let recent = engine.deliveries(context, query, RECENT).await?;
     let versions = engine.destination_versions(context, shelf.class, name).await?;
+    let bodies: Vec<serde_json::Value> =
+        versions.iter().map(|(_, _, body, ..)| shelf.shown(body)).collect();
+    let versions: Vec<_> = versions
+        .iter()
+        .zip(&bodies)
+        .map(|((number, enabled, _, at, by), body)| super::version_list::Version {
+            number: *number,
+            enabled: *enabled,
+            body,
+            at: *at,
+            by: by.as_deref(),
+        })
+        .collect();
     let may = shell.may(shelf.write);
     let says = match shelf.class {
         Class::Forwarder => view.definition.body(),
@@ -312,14 +264,7 @@ async fn one(shell: &Shell, shelf: &Shelf, name: &str) -> Result<Response, Probl
                 @if recent.is_empty() { p.muted { "Nothing was sent yet." } }
                 @else { (deliveries::table("recent-deliveries", &recent)) }
             }))
-        (ui::section("versions", "Versions", html! {}, html! { ol reversed {
-            @for (version, enabled, _, at, by) in &versions {
-                li { "Version " (version) ", " (ui::time(at.micros()))
-                    @if let Some(by) = by { ", by " a href={"/administration/accounts/" (by)} { "an account" } }
-                    @if !enabled { " " span.muted { "(off)" } }
-                }
-            }
-        } }))
+        (super::version_list::section(&versions))
     };
     Ok(shell.page(shelf.nav, title, body))
 }
@@ -375,8 +320,11 @@ fn actions(shell: &Shell, shelf: &Shelf, view: &DestinationView) -> Markup {
         (form("test", "Try it out", true))
         (ui::button("Change", &at("edit"), None, false))
         @if view.row.enabled { (form("off", "Switch off", false)) } @else { (form("on", "Switch on", false)) }
-        @if view.backlog.dead > 0 { (recover_question(&at("recover")).dialog(shell)) }
-        @if !shelf.is_channels() { (replay_question(&at("replay"), replay_field(view.row.next_index.0)).dialog(shell)) }
+        @if view.backlog.dead > 0 { (recover_question(&at("recover"), &Typed::default()).dialog(shell)) }
+        @if !shelf.is_channels() {
+            @let field = replay_field(&from_index(view.row.next_index.0));
+            (replay_question(&at("replay"), field).dialog(shell))
+        }
         @if view.secrets.iter().any(|secret| secret == "signing") { (rotate_question(&at("rotate")).dialog(shell)) }
         (delete_question(shelf, &at("delete")).dialog(shell))
     }
@@ -399,40 +347,42 @@ fn delete_question<'a>(shelf: &Shelf, action: &'a str) -> Question<'a> {
     }
 }
 
-fn recover_question(action: &str) -> Question<'_> {
+fn recover_question<'a>(action: &'a str, typed: &Typed) -> Question<'a> {
+    let since = typed.field(
+        "since",
+        "since",
+        "Made since",
+        "A time such as 2026-11-01T00:00:00Z. Empty: all of them.",
+    );
     Question {
         id: "recover-dialog",
         trigger: "Recover…",
         title: "Send again what was given up?",
-        text: "Every delivery that was given up is put back, under its old identifier.",
+        text: "Deliveries that were given up are put back, under their old identifiers.",
         action,
         submit: "Send them again",
         is_final: false,
-        fields: None,
+        fields: Some(ui::field(&since)),
     }
 }
 
-fn replay_field(index: u64) -> Markup {
-    let value = index.to_string();
-    let from = Field {
-        id: "from-index",
-        name: "from_index",
-        label: "From log index",
-        kind: "number",
-        value: &value,
-        hint: "Every event of the log is numbered from 0.",
-        required: true,
-        ..Field::default()
-    };
-    let to = Field {
-        id: "to-index",
-        name: "to_index",
-        label: "Up to log index",
-        kind: "number",
-        hint: "Which is not sent any more. Empty: up to where the forwarder is now.",
-        ..Field::default()
-    };
-    html! { (ui::field(&from)) (ui::field(&to)) }
+/// The form of a replay, before anything was typed.
+fn from_index(index: u64) -> Typed {
+    Typed::default().or("from_index", index.to_string())
+}
+
+fn replay_field(typed: &Typed) -> Markup {
+    let hint = "Every event of the log is numbered from 0.";
+    let from = typed.field("from-index", "from_index", "From log index", hint);
+    let hint = "Which is not sent any more. Empty: up to where the forwarder is now.";
+    let to = typed.field("to-index", "to_index", "Up to log index", hint);
+    html! {
+        @if let Some(error) = typed.general_error(&["from_index", "to_index"]) {
+            (ui::alert_box(AlertKind::Error, error))
+        }
+        (ui::field(&Field { kind: "number", required: true, ..from }))
+        (ui::field(&Field { kind: "number", ..to }))
+    }
 }
 
 fn replay_question(action: &str, field: Markup) -> Question<'_> {
@@ -493,6 +443,7 @@ async fn answered(
     shelf: &Shelf,
     name: &str,
     asked: Asked,
+    typed: Typed,
 ) -> Result<Response, Problem> {
     let (engine, context) = (shell.engine(), shell.context());
     match asked {
@@ -501,7 +452,16 @@ async fn answered(
             Ok(shell.done(shelf.root, &format!("The {} is deleted.", shelf.noun)))
         }
         Asked::Recover => {
-            let since = Timestamp::from_micros(0);
+            let since = match typed.some("since").map(|text| text.parse()).transpose() {
+                Ok(since) => since.unwrap_or(Timestamp::from_micros(0)),
+                Err(_) => {
+                    let message = "a time such as 2026-11-01T00:00:00Z";
+                    let typed = typed.refused(Error::invalid("since", message))?;
+                    let action = shelf.at(name, "recover");
+                    let question = recover_question(&action, &typed);
+                    return Ok(asked_again(shell, shelf, name, &question));
+                }
+            };
             let count = engine.recover_deliveries(context, shelf.class, name, since).await?;
             let notice = format!("{count} deliveries wait to be sent again.");
             Ok(shell.done(&shelf.one(name), &notice))
@@ -513,9 +473,16 @@ async fn answered(
     }
 }
 
+/// The question once more, with what was typed and what was wrong with it.
+fn asked_again(shell: &Shell, shelf: &Shelf, name: &str, question: &Question<'_>) -> Response {
+    let mut response = question.page(shell, shelf.nav, &shelf.one(name));
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    response
+}
+
 async fn ask_replay(shell: Shell, Path(name): Path<String>) -> Response {
     let (action, back) = (format!("/forwarders/{name}/replay"), format!("/forwarders/{name}"));
-    replay_question(&action, replay_field(0)).page(&shell, Nav::Forwarders, &back)
+    replay_question(&action, replay_field(&from_index(0))).page(&shell, Nav::Forwarders, &back)
 }
 
 async fn replay(shell: Shell, Path(name): Path<String>, Fields(typed): Fields) -> Response {
@@ -523,12 +490,22 @@ async fn replay(shell: Shell, Path(name): Path<String>, Fields(typed): Fields) -
         .answer(async {
             let number = |member: &'static str| {
                 let number = typed.text(member).trim().parse::<u64>();
-                number.map_err(|_| Problem::invalid(member, "a whole number".to_owned()))
+                number.map_err(|_| Error::invalid(member, "a whole number"))
             };
-            let from = number("from_index")?;
-            let to = typed.some("to_index").map(|_| number("to_index")).transpose()?;
-            let removed =
-                shell.engine().replay_forwarder(shell.context(), &name, from, to).await?;
+            let done = async {
+                let from = number("from_index")?;
+                let to = typed.some("to_index").map(|_| number("to_index")).transpose()?;
+                shell.engine().replay_forwarder(shell.context(), &name, from, to).await
+            };
+            let removed = match done.await {
+                Ok(removed) => removed,
+                Err(error) => {
+                    let action = FORWARDERS.at(&name, "replay");
+                    let fields = replay_field(&typed.clone().refused(error)?);
+                    let question = replay_question(&action, fields);
+                    return Ok(asked_again(&shell, &FORWARDERS, &name, &question));
+                }
+            };
             let notice = match removed {
                 0 => "It goes on from there.".to_owned(),
                 some => format!(

@@ -49,6 +49,7 @@ async fn search(shell: Shell) -> Response {
             }))
             (fields("events", "Fields of events", "/events", shell.engine().event_schema()))
             (fields("alerts", "Fields of alerts", "/alerts", &shell.engine().alert_schema()))
+            (fields("notices", "Fields of notices", "/notifications/notices", &shell.engine().notice_schema()))
             (fields("certificates", "Fields of certificates", "/certificates", &certificates))
         };
         Ok(shell.page(Nav::Elsewhere, "How to search", body))

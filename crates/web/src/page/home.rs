@@ -5,6 +5,7 @@ use axum::response::Response;
 use chancery_engine::alert::{AlertQuery, ShownAlert, Sort as AlertSort};
 use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::inventory::search::{CertificateQuery, Sort};
+use chancery_engine::monitor::Watchfulness;
 use chancery_engine::notification::EstateCoverage;
 use chancery_engine::row::Certificate;
 use chancery_engine::{Error, Figures, Permission};
@@ -69,6 +70,8 @@ struct Facts {
     alerts: Vec<ShownAlert>,
     alert_count: u64,
     reach: EstateCoverage,
+    /// `None`: nothing runs by the clock here, or there is nothing to watch.
+    watching: Option<Watchfulness>,
 }
 
 async fn count(shell: &Shell, expression: &str) -> Result<u64, Error> {
@@ -125,7 +128,12 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
             newest(shell, "type:log.verify", 1),
             count(shell, "status:unknown"),
         )?;
+    let watching = match figures.certificates > 0 && engine.settings().monitors {
+        true => Some(engine.watchfulness(context).await?),
+        false => None,
+    };
     Ok(Facts {
+        watching,
         figures,
         needs,
         coming: coming.items,
@@ -152,9 +160,7 @@ async fn view(shell: &Shell) -> Result<Response, Problem> {
         @for finding in shell.engine().health().findings().iter().filter(|finding| !finding.good) {
             (ui::alert_box(AlertKind::Error, &sentence(&finding.message)))
         }
-        @if facts.figures.certificates > 0 && shell.engine().settings().monitors {
-            (super::task::watched(shell).await?)
-        }
+        @if let Some(watching) = &facts.watching { (super::task::watched(watching)) }
         div id="open-alerts" data-refresh-on="alerts" { (alerts(&facts)) }
         @if facts.figures.certificates == 0 { (nothing(shell)) }
         @else {
@@ -198,12 +204,17 @@ fn summary(shell: &Shell, facts: &Facts) -> String {
         1 => format!("one ends in the next {DAYS} days"),
         many => format!("{} end in the next {DAYS} days", ui::grouped(many)),
     };
-    let watched = if gaps(shell, facts).is_empty() {
-        "everything is being watched"
-    } else {
-        "not everything is being watched"
+    let watched = match (gaps(shell, facts).is_empty(), is_ahead(facts)) {
+        (true, false) => "everything is being watched",
+        (true, true) => "the first look at their ends is still to come",
+        (false, _) => "not everything is being watched",
     };
     format!("{} {noun}; {end}; {watched}.", ui::grouped(certificates))
+}
+
+/// Whether nothing can be said yet: the first run over the certificates is still to come.
+fn is_ahead(facts: &Facts) -> bool {
+    facts.watching.as_ref().is_some_and(|watching| watching.unknown)
 }
 
 /// Why not everything is being watched; nothing when it is.
@@ -213,6 +224,12 @@ fn gaps(shell: &Shell, facts: &Facts) -> Vec<String> {
     let health = shell.engine().health();
     let bad = health.findings().into_iter().filter(|finding| !finding.good);
     let mut gaps: Vec<String> = bad.map(|finding| sentence(&finding.message)).collect();
+    if let Some(watching) = &facts.watching {
+        if watching.nobody {
+            gaps.push(sentence(&watching.sentence));
+        }
+        gaps.extend(watching.gaps.iter().map(|gap| sentence(gap)));
+    }
     for (count, what) in [
         (facts.figures.pending, "events wait to be sealed."),
         (facts.figures.unprojected, "events are not in the search index yet."),
@@ -400,6 +417,11 @@ fn watched(shell: &Shell, facts: &Facts) -> Markup {
                 p.verdict {
                     (ui::badge(Tone::Notice, Icon::Hourglass, "Not yet"))
                     " There is no certificate to watch. Every event goes under seal already."
+                }
+            } @else if gaps.is_empty() && is_ahead(facts) {
+                p.verdict {
+                    (ui::badge(Tone::Notice, Icon::Hourglass, "Not yet"))
+                    " Certificates have not been looked at for their ends; the monitor runs soon."
                 }
             } @else if gaps.is_empty() {
                 p.verdict {

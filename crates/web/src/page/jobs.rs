@@ -4,7 +4,8 @@ use axum::extract::Path;
 use axum::response::Response;
 use chancery_engine::Permission;
 use chancery_engine::history::EventQuery;
-use chancery_engine::job::{JOBS_COUNTED_MAX, JobPage, JobQuery, QueueView};
+use chancery_engine::job::{JOBS_COUNTED_MAX, JobPage, JobQuery, Kind, QueueView};
+use chancery_engine::reaction::trial::Tried;
 use chancery_engine::row::Job;
 use chancery_event::Timestamp;
 use chancery_event::filter::Filter;
@@ -165,7 +166,9 @@ fn progress(job: &Job) -> Markup {
 }
 
 fn duration(job: &Job, now: i64) -> String {
-    let Some(started) = job.started_at else { return "—".to_owned() };
+    // What waits for another try takes no time.
+    let started = job.started_at.filter(|_| job.state != "queued");
+    let Some(started) = started else { return "—".to_owned() };
     let end = job.completed_at.map_or(now, Timestamp::micros);
     let millis = (end - started.micros()).max(0) / 1_000;
     match millis {
@@ -175,19 +178,29 @@ fn duration(job: &Job, now: i64) -> String {
     }
 }
 
-/// Whether a job has been running for so long that somebody should look: ten minutes.
+/// A job that has been running for longer than this takes long: ten minutes.
+pub(super) const LONG: i64 = 600 * Timestamp::SECOND;
+
+/// Whether a job has been running for so long that somebody should look.
 pub(super) fn takes_long(job: &Job, now: i64) -> bool {
-    job.state == "running"
-        && job.started_at.is_some_and(|at| now - at.micros() > 600 * Timestamp::SECOND)
+    job.state == "running" && job.started_at.is_some_and(|at| now - at.micros() > LONG)
+}
+
+/// Who or what asked for a job, in a word or two; people by the page of the job alone.
+fn asker(job: &Job) -> &str {
+    match job.triggered_by.split_once('/') {
+        Some(("account", _)) => "an account",
+        _ => &job.triggered_by,
+    }
 }
 
 /// A table of jobs.
 pub(super) fn table(id: &str, jobs: &[Job], now: i64) -> Markup {
     let columns = [
-        Column::new("Job"),
+        Column::new("Job, type"),
         Column::new("State"),
         Column::new("Progress"),
-        Column::new("Asked for"),
+        Column::new("Asked for, by"),
         Column::new("Took").optional(),
         Column::new("Tries").number().optional(),
     ];
@@ -201,13 +214,13 @@ pub(super) fn table(id: &str, jobs: &[Job], now: i64) -> Markup {
                 _ => None,
             },
             cells: vec![
-                html! { (job.name) },
+                html! { (job.name) div.muted { code { (ui::parted(&job.kind)) } } },
                 html! { span {
                     (ui::job_state(&job.state))
                     @if takes_long(job, now) { " " (ui::badge(Tone::Warning, Icon::Hourglass, "Takes long")) }
                 } },
                 progress(job),
-                ui::time(job.scheduled_at.micros()),
+                html! { (ui::time(job.scheduled_at.micros())) div.muted { (ui::parted(asker(job))) } },
                 html! { (duration(job, now)) },
                 html! { (job.attempts) " of " (job.attempts_max) },
             ],
@@ -286,11 +299,17 @@ async fn view(shell: &Shell, job: &Job) -> Result<Response, Problem> {
         (ui::section("payload", "What it was asked", html! {},
             ui::json_block("payload-json", "Payload", &pretty(&job.payload))))
         @if let Some(result) = &job.result {
+            @if let Some(tried) = tried(job, result) { (super::automation::trial::told(&tried)) }
             (ui::section("result", "What came of it", html! {},
                 ui::json_block("result-json", "Result", &pretty(result))))
         }
     };
     Ok(shell.page(Nav::Jobs, &job.name, body))
+}
+
+/// What a back-test found.
+fn tried(job: &Job, result: &str) -> Option<Tried> {
+    (job.kind == Kind::BackTest.as_str()).then(|| serde_json::from_str(result).ok()).flatten()
 }
 
 fn pretty(json: &str) -> String {
@@ -306,6 +325,10 @@ fn facts(job: &Job, now: i64) -> Markup {
     let by = match job.triggered_by.split_once('/') {
         Some(("account", id)) => {
             html! { a href={"/administration/accounts/" (id)} { "an account" } }
+        }
+        Some(("schedule", name)) => html! { a href={"/schedules/" (name)} { (job.triggered_by) } },
+        Some(("trigger", name)) => {
+            html! { a href={"/automation/triggers/" (name)} { (job.triggered_by) } }
         }
         _ => html! { (job.triggered_by) },
     };

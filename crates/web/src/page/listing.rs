@@ -102,7 +102,21 @@ impl Narrowed {
         let href =
             better.as_deref().map(|text| address.without(CURSORS).with("q", text).to_string());
         let suggestion = better.as_deref().zip(href.as_deref());
-        let kept = ["from", "to", "sort", "destination", "state", "reason", "event_type"];
+        let kept = [
+            "from",
+            "to",
+            "sort",
+            "destination",
+            "state",
+            "reason",
+            "event_type",
+            "decision",
+            "channel",
+            "profile",
+            "object",
+            "event",
+            "account",
+        ];
         let keep: Vec<(&str, &str)> =
             kept.into_iter().filter_map(|name| Some((name, address.value(name)?))).collect();
         let error = self.error.as_ref();

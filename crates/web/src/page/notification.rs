@@ -5,10 +5,13 @@
 
 mod contact;
 pub(super) mod coverage;
+pub(super) mod escalation;
 mod notice;
 mod profile;
 mod profile_form;
+pub(super) mod stream;
 mod template;
+mod wanted;
 
 pub(super) use notice::table as notice_table;
 
@@ -54,6 +57,7 @@ pub(super) fn add(routes: &mut Routes) {
     profile_form::add(routes);
     template::add(routes);
     notice::add(routes);
+    stream::add(routes);
     contact::add(routes);
     coverage::add(routes);
 }

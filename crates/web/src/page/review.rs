@@ -4,6 +4,7 @@
 
 use axum::response::Response;
 use chancery_engine::alert::{AlertQuery, Sort};
+use chancery_engine::job::JobQuery;
 use chancery_engine::row::Job;
 use chancery_engine::{Error, Permission};
 use chancery_event::Timestamp;
@@ -120,7 +121,7 @@ async fn view(shell: &Shell) -> Result<Response, Problem> {
             }
             div {
                 @if wanted.has("grave") { (grave(shell).await?) }
-                @if wanted.has("failed-jobs") { (failed_jobs(shell, from).await?) }
+                @if wanted.has("failed-jobs") { (failed_jobs(shell, &wanted, from).await?) }
                 @if wanted.has("long-jobs") { (long_running(shell).await?) }
                 @if misread.is_none() {
                     @if wanted.has("lifecycle") {
@@ -193,27 +194,44 @@ async fn grave(shell: &Shell) -> Result<Markup, Problem> {
     ))
 }
 
-async fn failed_jobs(shell: &Shell, from: i64) -> Result<Markup, Problem> {
-    let found = shell.engine().jobs(shell.context(), Some("failed"), None, None, LISTED).await?;
-    let is_new = |job: &Job| job.completed_at.is_some_and(|at| at.micros() >= from);
-    let found: Vec<Job> = found.into_iter().filter(is_new).collect();
-    let aside = html! { a href="/jobs?q=state:failed" { "All" } };
+/// Jobs that fit an expression, the newest asked for first, and how many there are.
+async fn some_jobs(shell: &Shell, expression: &str) -> Result<(Vec<Job>, u64), Error> {
+    let (engine, context) = (shell.engine(), shell.context());
+    let filter = engine.parse_job_filter(expression)?;
+    let count = engine.job_count(context, &filter).await?;
+    let query = JobQuery { filter, before: None, after: None, limit: LISTED };
+    Ok((engine.find_jobs(context, &query).await?.items, count))
+}
+
+fn all_jobs(expression: &str, count: u64) -> Markup {
+    html! { a href=(Address::new("/jobs").with("q", expression)) { "All " (ui::grouped(count)) } }
+}
+
+async fn failed_jobs(shell: &Shell, wanted: &Wanted, from: i64) -> Result<Markup, Problem> {
+    let expression = format!("state:failed ended>={}", Timestamp::from_micros(from));
+    let (found, count) = some_jobs(shell, &expression).await?;
+    let aside = all_jobs(&expression, count);
+    let none = match wanted.days {
+        1 => "None in the last day.",
+        7 => "None in the last seven days.",
+        _ => "None in the last thirty days.",
+    };
     Ok(ui::section(
         "failed-jobs",
         "Jobs that failed",
         aside,
         html! {
-            @if found.is_empty() { p { "None in the last day." } }
+            @if found.is_empty() { p { (none) } }
             @else { (jobs::table("failed", &found, shell.now())) }
         },
     ))
 }
 
 async fn long_running(shell: &Shell) -> Result<Markup, Problem> {
-    let found = shell.engine().jobs(shell.context(), Some("running"), None, None, 200).await?;
-    let found: Vec<Job> =
-        found.into_iter().filter(|job| jobs::takes_long(job, shell.now())).take(LISTED).collect();
-    let aside = html! { a href="/jobs?q=state:running" { "All that run" } };
+    let before = Timestamp::from_micros(shell.now() - jobs::LONG);
+    let expression = format!("state:running started<{before}");
+    let (found, count) = some_jobs(shell, &expression).await?;
+    let aside = all_jobs(&expression, count);
     Ok(ui::section(
         "long-jobs",
         "Jobs that take long",

@@ -6,12 +6,14 @@ use axum::extract::Path;
 use axum::response::Response;
 use chancery_engine::Permission;
 use chancery_engine::automation::Class;
-use chancery_engine::monitor::{Definition, Forecast, TaskView};
+use chancery_engine::monitor::{Definition, Forecast, TaskView, Watchfulness};
 use chancery_engine::row::Run;
 use chancery_event::Timestamp;
 use maud::{Markup, html};
 
+use super::certificates::{Way, pages};
 use super::form::Fields;
+use super::listing::CURSORS;
 use super::question::Question;
 use super::shell::Shell;
 use super::typed::sentence;
@@ -104,6 +106,10 @@ fn words(class: Class) -> (&'static str, &'static str) {
 
 async fn list(shell: &Shell, class: Class) -> Result<Response, Problem> {
     let tasks = shell.engine().tasks(shell.context(), class).await?;
+    let watching = match class {
+        Class::Monitor => Some(shell.engine().watchfulness(shell.context()).await?),
+        _ => None,
+    };
     let (title, about) = words(class);
     let columns = [
         Column::new("Name"),
@@ -133,7 +139,7 @@ async fn list(shell: &Shell, class: Class) -> Result<Response, Problem> {
             }
         }))
         (places(path(class)))
-        @if class == Class::Monitor { (watched(shell).await?) }
+        @if let Some(watching) = &watching { (watched(watching)) }
         @if tasks.is_empty() {
             (ui::empty_state(&format!("No {}", class.plural()), about, None))
         } @else {
@@ -143,21 +149,22 @@ async fn list(shell: &Shell, class: Class) -> Result<Response, Problem> {
     Ok(shell.page(Nav::Jobs, title, body))
 }
 
-/// Whether everything is being watched, in one line.
-pub(super) async fn watched(shell: &Shell) -> Result<Markup, Problem> {
-    let watched = shell.engine().watchfulness(shell.context()).await?;
+/// Whether the ends of certificates are being watched, in one line, and what else is wrong.
+pub(super) fn watched(watched: &Watchfulness) -> Markup {
     let (tone, icon, role, word) = match (watched.bad, watched.unknown) {
         (true, _) => (Tone::Bad, Icon::CrossCircle, "alert", "Not watched"),
         (false, true) => (Tone::Info, Icon::Info, "status", "Waiting for the first run"),
         (false, false) => (Tone::Good, Icon::CheckCircle, "status", "Watched"),
     };
-    Ok(html! {
+    html! {
         div class={"message " (tone.class())} id="watching" role=(role) {
             (ui::icon(icon)) p { strong { (word) ": " }
                 "certificates, " (watched.sentence.trim_end_matches('.')) "." }
         }
-        @for problem in &watched.problems { (ui::alert_box(AlertKind::Error, &sentence(problem))) }
-    })
+        @for wrong in watched.gaps.iter().chain(&watched.findings) {
+            (ui::alert_box(AlertKind::Error, &sentence(wrong)))
+        }
+    }
 }
 
 fn is_bad(task: &TaskView) -> bool {
@@ -232,7 +239,11 @@ fn delete_question(class: Class, action: &str) -> Question<'_> {
 async fn view(shell: &Shell, class: Class, name: &str) -> Result<Response, Problem> {
     let (engine, context) = (shell.engine(), shell.context());
     let task = engine.task(context, class, name).await?;
-    let runs = engine.task_runs(context, class, name, None, RUNS).await?;
+    let before = shell.address.value("before").and_then(|text| text.parse().ok());
+    let before = before.map(Timestamp::from_micros);
+    let mut runs = engine.task_runs(context, class, name, before, RUNS + 1).await?;
+    let more = runs.len() > RUNS;
+    runs.truncate(RUNS);
     let definition = Definition::read(&task.object.body).ok();
     let watches = definition.as_ref().is_some_and(|found| found.kind.watched().is_some());
     let forecast = match watches && task.problem.is_none() {
@@ -253,7 +264,10 @@ async fn view(shell: &Shell, class: Class, name: &str) -> Result<Response, Probl
             (ui::section("state", "State", html! {}, facts(&task, definition.as_ref())))
             @if let Some(forecast) = &forecast { (coming(class, definition.as_ref(), forecast)) }
         }
-        (ui::section("runs", "Runs", html! {}, history(class, &runs)))
+        (ui::section("runs", "Runs", html! {}, html! {
+            (history(class, &runs))
+            @if more || before.is_some() { (further(shell, &runs, more)) }
+        }))
         (ui::section("definition", "Definition", html! {}, ui::json_block(
             "definition-json",
             "Definition",
@@ -270,7 +284,7 @@ fn actions(shell: &Shell, task: &TaskView, here: &str) -> Markup {
     };
     let action = format!("{here}/delete");
     html! {
-        @if shell.may(Permission::JobWrite) && task.problem.is_none() {
+        @if may_run(shell, task) && task.problem.is_none() {
             form method="post" action={(here) "/run"} {
                 (ui::csrf_input(shell.csrf()))
                 button.primary type="submit" { (ui::icon(Icon::Refresh)) span { "Run now" } }
@@ -285,6 +299,18 @@ fn actions(shell: &Shell, task: &TaskView, here: &str) -> Markup {
             (delete_question(task.object.class, &action).dialog(shell))
         }
     }
+}
+
+/// Whether somebody may run it now: the job of a schedule acts for them.
+fn may_run(shell: &Shell, task: &TaskView) -> bool {
+    let needed = match task.object.class {
+        Class::Schedule => match chancery_engine::schedule::Definition::read(&task.object.body) {
+            Ok(found) => found.job_kind.permission(),
+            Err(_) => return false,
+        },
+        _ => Permission::JobWrite,
+    };
+    shell.may(Permission::JobWrite) && shell.may(needed)
 }
 
 fn facts(task: &TaskView, definition: Option<&Definition>) -> Markup {
@@ -386,13 +412,23 @@ fn history(class: Class, runs: &[Run]) -> Markup {
         @if runs.is_empty() { p.muted { "It has not run yet." } }
         @else {
             (ui::data_table(&Table {
-                id: "runs",
+                id: "run-list",
                 caption: "Runs, newest first",
                 columns: &columns,
                 rows: &rows,
             }))
         }
     }
+}
+
+/// The way to older runs, and back to the newest.
+fn further(shell: &Shell, runs: &[Run], more: bool) -> Markup {
+    let older = runs.last().filter(|_| more).map(|last| {
+        let before = last.started_at.micros().to_string();
+        shell.address.without(CURSORS).with("before", &before).to_string()
+    });
+    let words = format!("{} shown", runs.len());
+    pages(&shell.address, &Way { previous: None, next: older }, &words)
 }
 
 fn took(run: &Run) -> String {

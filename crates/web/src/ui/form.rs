@@ -90,8 +90,10 @@ impl Field<'_> {
 pub fn field(field: &Field<'_>) -> Markup {
     let kind = if field.kind.is_empty() { "text" } else { field.kind };
     let autocomplete = (!field.autocomplete.is_empty()).then_some(field.autocomplete);
+    // A secret that was typed is never part of a page, also where the form comes back refused.
+    let value = if kind == "password" { "" } else { field.value };
     field.framed(html! {
-        input id=(field.id) type=(kind) name=(field.name) value=(field.value)
+        input id=(field.id) type=(kind) name=(field.name) value=(value)
             required[field.required] autocomplete=[autocomplete]
             aria-describedby=[field.described_by()] aria-invalid=[field.invalid()];
     })

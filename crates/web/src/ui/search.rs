@@ -124,6 +124,9 @@ pub fn facet_panel(facets: &[Facet<'_>]) -> Markup {
 /// One field of a [`facet_panel`], for lists that put something of their own beside it.
 #[must_use]
 pub fn facet_details(facet: &Facet<'_>) -> Markup {
+    if facet.values.is_empty() && facet.more_href.is_none() {
+        return html! {};
+    }
     let most = facet.values.iter().map(|value| value.count).max().unwrap_or(0).max(1);
     html! {
         details open {

@@ -20,8 +20,19 @@ fn upload(pem: &str, mode: UploadMode) -> Upload {
     }
 }
 
+/// Locks the administrator out.
+pub(super) async fn lock(server: &TestServer) {
+    for _ in 0..20 {
+        let wrong = Secret::new("wrong".to_owned());
+        let refused = server.engine().log_in(Client::default(), "admin", wrong).await;
+        if refused.err().is_some_and(|error| error.reason() == "locked") {
+            break;
+        }
+    }
+}
+
 /// Waits until a job has ended: its end is an event, and events wake whoever waits for the log.
-async fn ended(server: &TestServer, id: JobId) -> String {
+pub(super) async fn ended(server: &TestServer, id: JobId) -> String {
     let context = Context::command_line(server.engine().environment());
     let mut sealed = server.engine().sealed();
     loop {
@@ -111,7 +122,10 @@ async fn every_action_is_taken_back_by_the_call_it_names() {
         let before = one().await;
         let settled = act(&server, action, body).await;
         assert_eq!(settled["changed"], json!([id]), "{action}");
-        assert_eq!(one().await["state"], state, "{action}");
+        let after = one().await;
+        assert_eq!(after["state"], state, "{action}");
+        assert_ne!(after, before, "{action}");
+        shows(&after, action, &soon);
         let undo = &settled["undo"];
         let path = undo["path"].as_str().expect("a path");
         let undone = server.post(path).json(&undo["body"]).send().await.expect(200).json();
@@ -141,6 +155,91 @@ async fn every_action_is_taken_back_by_the_call_it_names() {
         let events = server.get(&path).send().await.expect(200).json();
         assert!(!events["items"].as_array().expect("items").is_empty(), "alert.{name}");
     }
+    server.finish().await;
+}
+
+/// What else an alert shows after an action that the administrator took.
+fn shows(alert: &Value, action: &str, soon: &str) {
+    let expected = match action {
+        "acknowledge" => json!({ "acknowledged_by": "admin" }),
+        "assign" => json!({ "assigned_to": "admin", "assigned_by": "admin" }),
+        "snooze" => json!({ "snoozed_until": soon, "snooze_ends_on_change": true }),
+        "resolve" => json!({ "resolved_by": "admin", "resolved_because": "by_hand" }),
+        _ => json!({ "unread": true }),
+    };
+    for (member, value) in expected.as_object().expect("members") {
+        assert_eq!(alert[member], *value, "{action}: {member}");
+    }
+}
+
+/// Presses *Undo* on a page that offers it; answers the page that comes of it.
+async fn undo(browser: &mut Browser<'_>, page: &str) -> String {
+    let form = page.split("Was that a mistake?").next().expect("a form");
+    let form = form.rsplit("<form").next().expect("a form");
+    let value = |name: &str| {
+        let rest = form.split(&format!("name=\"{name}\" value=\"")).nth(1).expect("a field");
+        rest.split('"').next().expect("a value").replace("&amp;", "&")
+    };
+    let (id, back) = (value("id"), value("back"));
+    let rest = page.split("Was that a mistake?").nth(1).expect("a button");
+    let action = rest.split("value=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let fields = [("id", id.as_str()), ("back", &back), ("action", action.expect("an action"))];
+    let answer = browser.post("/alerts/settle", &fields).await;
+    browser.follow(answer).await.expect(200).text()
+}
+
+#[tokio::test]
+async fn pages_take_back_exactly_and_however_many_there_are() {
+    let server = TestServer::start().await;
+    failed_job(&server).await;
+    let mut ada = Browser::sign_in_as(&server, Role::Operator).await;
+    let id = list(&server, "").await[0]["id"].as_str().expect("an id").to_owned();
+    let one = async || server.get(&format!("/api/v1/alerts/{id}")).send().await.expect(200).json();
+    act(&server, "acknowledge", json!({ "ids": [id] })).await;
+    let until = server.now().plus(3_600_000_000).to_string();
+    act(&server, "snooze", json!({ "ids": [id], "until": until, "until_change": true })).await;
+    for action in ["wake", "unacknowledge"] {
+        let before = one().await;
+        assert_eq!(
+            (&before["snooze_ends_on_change"], &before["acknowledged_by"]),
+            (&json!(true), &json!("admin"))
+        );
+        let fields = [("id", id.as_str()), ("action", action), ("back", "/alerts")];
+        let answer = ada.post("/alerts/settle", &fields).await;
+        let page = ada.follow(answer).await.expect(200).text();
+        assert_ne!(one().await, before, "{action}");
+        let page = undo(&mut ada, &page).await;
+        assert!(page.contains("1 alert is as before."), "{page}");
+        assert_eq!(one().await, before, "{action}: not the one who takes it back");
+    }
+    // More of them than an address has room for.
+    let steps = json!([{ "step": "raise_alert", "kind": "many", "title": "one of many" }]);
+    let base = "/api/v1/automation";
+    let action = json!({ "name": "many", "body": { "steps": steps } });
+    server.post(&format!("{base}/actions")).json(&action).send().await.expect(201);
+    let types = json!(["configuration.create"]);
+    let trigger = json!({ "name": "many", "body": { "event_types": types, "actions": ["many"] } });
+    server.post(&format!("{base}/triggers")).json(&trigger).send().await.expect(201);
+    for number in 0..110 {
+        let group = json!({ "name": format!("group {number}") });
+        server.post("/api/v1/groups").json(&group).send().await.expect(201);
+    }
+    assert!(server.engine().reacted(std::time::Duration::from_secs(20)).await);
+    let count = async |filter: &str| {
+        let path = format!("/api/v1/alerts?limit=1000&filter=kind:many%20{filter}");
+        let page = server.get(&path).send().await.expect(200).json();
+        page["items"].as_array().expect("items").len()
+    };
+    let all = count("state:open").await;
+    assert!(all >= 110);
+    let fields =
+        [("scope", "filter"), ("filter", "kind:many"), ("action", "resolve"), ("back", "/alerts")];
+    let answer = ada.post("/alerts/settle", &fields).await;
+    let page = ada.follow(answer).await.expect(200).text();
+    assert_eq!((count("state:open").await, count("state:resolved").await), (0, all));
+    let page = undo(&mut ada, &page).await;
+    assert!(page.contains(&format!("{all} alerts are as before.")), "{page}");
+    assert_eq!((count("state:open").await, count("state:resolved").await), (all, 0));
     server.finish().await;
 }
 
@@ -175,13 +274,7 @@ async fn reading_is_each_readers_own_and_all_of_it_can_be_undone() {
 #[tokio::test]
 async fn a_locked_account_is_an_alert_that_names_it_to_those_who_may_know() {
     let server = TestServer::start().await;
-    for _ in 0..20 {
-        let wrong = Secret::new("wrong".to_owned());
-        let refused = server.engine().log_in(Client::default(), "admin", wrong).await;
-        if refused.err().is_some_and(|error| error.reason() == "locked") {
-            break;
-        }
-    }
+    lock(&server).await;
     let found = list(&server, "kind:account_locked").await;
     assert_eq!(found.len(), 1);
     assert!(found[0]["message"].as_str().expect("a message").contains("admin"));
@@ -222,6 +315,13 @@ async fn pages_of_alerts_show_what_there_is() {
     server.finish().await;
 }
 
+/// The figure of the tile with this label.
+fn tile(page: &str, label: &str) -> String {
+    let of = format!("{label}</span><span class=\"stat-value\">");
+    let rest = page.split(&of).nth(1).unwrap_or_else(|| panic!("{label}: {page}"));
+    rest.split('<').next().expect("a figure").to_owned()
+}
+
 #[tokio::test]
 async fn the_review_is_a_view_that_can_be_changed_and_kept() {
     let server = TestServer::start().await;
@@ -230,10 +330,18 @@ async fn the_review_is_a_view_that_can_be_changed_and_kept() {
     let mut browser = Browser::sign_in_as(&server, Role::Operator).await;
     let daily = browser.get("/review").await.expect(200).text();
     assert!(daily.contains("id=\"failed-jobs\"") && daily.contains("id=\"failures-plot\""));
+    assert!(daily.contains("All 1</a>"), "one job failed: {daily}");
+    assert_eq!(tile(&daily, "Jobs"), "1");
+    assert_eq!(tile(&daily, "Issue and renewal"), "0");
+    // The upload that the job was.
+    assert_eq!(tile(&daily, "Other operations"), "1");
     assert!(!daily.contains("id=\"patterns\""), "{daily}");
     let weekly = browser.get("/review?span=week").await.expect(200).text();
     for plot in ["lifecycle-plot", "failures-plot", "pattern-plot"] {
         assert!(weekly.contains(&format!("id=\"{plot}\"")), "{plot}");
+    }
+    for (label, count) in [("Issued", "0"), ("Entered", "1"), ("Jobs", "1"), ("job failed", "1")] {
+        assert_eq!(tile(&weekly, label), count, "{label}");
     }
     // A copy with other parts, over another span, of some events alone.
     let query = "span=month&failures=1&q=family:job";

@@ -16,7 +16,7 @@ async fn make(server: &TestServer, class: &str, name: &str, body: Value) -> Valu
     server.post(&format!("{BASE}/{class}")).json(&new).send().await.expect(201).json()
 }
 
-async fn weak(server: &TestServer) {
+pub(super) async fn weak(server: &TestServer) {
     make(server, "rules", "prod", json!({ "filter": "object.cn:*.prod.example" })).await;
     let steps = json!([
         { "step": "set_path", "path": "/prod" },
@@ -28,7 +28,7 @@ async fn weak(server: &TestServer) {
     make(server, "triggers", "prod", body).await;
 }
 
-async fn upload(server: &TestServer, name: &str) -> Value {
+pub(super) async fn upload(server: &TestServer, name: &str) -> Value {
     let now = server.now();
     let pem = Authority::new("Automation CA", now).leaf(name, now, 50).to_pem();
     let sent = server.post("/api/v1/certificates").body("application/x-pem-file", pem);
@@ -217,7 +217,7 @@ async fn told(server: &TestServer, session: &mut Browser<'_>) {
     let event = format!("/events/{}", matched["event"].as_str().unwrap());
     let event = session.get(&event).await.expect(200).text();
     assert!(event.contains("What reacted, what did not and why") && event.contains("Matched"));
-    let refused = session.post("/automation/rules/prod/delete", &[]).await.expect(200).text();
+    let refused = session.post("/automation/rules/prod/delete", &[]).await.expect(422).text();
     assert!(refused.contains("refers to it"), "{refused}");
 }
 

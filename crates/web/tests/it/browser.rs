@@ -133,3 +133,50 @@ impl<'a> Browser<'a> {
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
+
+/// What a browser would send of the form with this action, if nobody touched it: boxes that are
+/// ticked, the option that is chosen or else the first, and no buttons.
+pub fn form(page: &str, action: &str) -> Vec<(String, String)> {
+    let start = format!("action=\"{action}\"");
+    let (_, rest) = page.split_once(&start).unwrap_or_else(|| panic!("no {action}: {page}"));
+    let (form, _) = rest.split_once("</form>").expect("an end");
+    let mut fields = Vec::new();
+    for piece in form.split('<').skip(1) {
+        let (tag, text) = piece.split_once('>').unwrap_or((piece, ""));
+        let (name, value) = (attribute(tag, "name"), attribute(tag, "value"));
+        let is = |word: &str| tag.split_whitespace().any(|part| part == word);
+        match tag.split_whitespace().next().unwrap_or_default() {
+            "input" if attribute(tag, "type").as_deref() == Some("checkbox") && !is("checked") => {}
+            "input" => fields.push((name.expect("a name"), value.unwrap_or_default())),
+            "textarea" => fields.push((name.expect("a name"), plain(text))),
+            "select" => fields.push((name.expect("a name"), String::new())),
+            "option" if is("selected") || first_option(form, piece) => {
+                fields.last_mut().expect("a select").1 = value.expect("a value");
+            }
+            _ => {}
+        }
+    }
+    fields
+}
+
+/// Whether an option is the first of its select: what is sent where none is chosen.
+fn first_option(form: &str, piece: &str) -> bool {
+    let place = piece.as_ptr() as usize - form.as_ptr() as usize;
+    form[..place]
+        .trim_end_matches('<')
+        .trim_end()
+        .rsplit('<')
+        .next()
+        .is_some_and(|before| before.starts_with("select "))
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+    rest.split_once('"').map(|(value, _)| plain(value))
+}
+
+fn plain(text: &str) -> String {
+    [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")]
+        .iter()
+        .fold(text.to_owned(), |text, (of, to)| text.replace(of, to))
+}

@@ -79,6 +79,10 @@ async fn changing_an_account_asks_for_what_gives_power_and_for_nothing_else() {
         (state, vec![("disabled", "0")]),
         (format!("{page}/password"), vec![]),
         (format!("{page}/event-access"), vec![("events", "all"), ("access_version", "0")]),
+        (
+            format!("{page}/forwarder-access"),
+            vec![("forwarders", "all"), ("forwarders_version", "0")],
+        ),
         ("/administration/accounts".to_owned(), vec![("name", "eve"), ("role", "viewer")]),
     ] {
         let asked = browser.post(&path, &fields).await.expect(200).text();

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use axum::http::Method;
-use chancery_engine::Role;
+use chancery_engine::delivery::DeliveryQuery;
+use chancery_engine::{Context, Role};
 use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::{Environment, Timestamp};
-use chancery_testkit::{Answer, Manner, Receiver, TestServer};
+use chancery_testkit::{Answer, Authority, Mailbox, Manner, Receiver, TestServer};
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -78,8 +79,20 @@ async fn deliveries_are_searched_exported_and_kept_as_views() {
     let viewer = server.token(Role::Viewer).await;
     let call = server.call(Method::GET, "/api/v1/deliveries/export").bearer(&viewer);
     call.send().await.expect(403);
+    let context = Context::command_line(server.engine().environment());
+    let (from, to) = (server.now().plus(-Timestamp::HOUR), server.now().plus(Timestamp::HOUR));
+    for (text, expected) in [("", 4), ("destination:bad", 2), ("destination:none", 0)] {
+        let filter = server.engine().parse_delivery_filter(text).unwrap();
+        let query = DeliveryQuery { filter, ..DeliveryQuery::default() };
+        let width = 2 * Timestamp::HOUR;
+        let bars = server.engine().delivery_histogram(&context, query, (from, to), width).await;
+        let bars = bars.unwrap();
+        assert_eq!(bars.iter().map(|(_, count)| count).sum::<u64>(), expected, "{text}");
+        assert!(bars.iter().all(|(start, _)| *start == from), "{bars:?}");
+    }
     let mut browser = Browser::sign_in_as(&server, Role::Administrator).await;
     let page = browser.get("/deliveries?q=destination:good&state=delivered").await.expect(200);
+    assert!(page.text().contains("delivery-histogram"));
     let text = page.text();
     let links = text.split("href=\"/deliveries/").skip(1);
     let shown: std::collections::BTreeSet<&str> = links.map(|rest| &rest[..36]).collect();
@@ -182,6 +195,14 @@ impl Years {
         call.send().await.expect(200).json()["items"].as_array().unwrap().len()
     }
 
+    /// The detail of the newest event of a type.
+    async fn told(&self, event_type: &str) -> Value {
+        let path = format!("/api/v1/events?filter=type:{event_type}");
+        let call = self.server.call(Method::GET, &path).bearer(&self.token);
+        let found = call.send().await.expect(200).json();
+        found["items"][0]["event"]["data"]["detail"].clone()
+    }
+
     /// Lets time pass until an event of this type is there; now and then something happens.
     async fn until(&self, event_type: &str, step: i64) {
         for round in 0..400 {
@@ -202,6 +223,19 @@ impl Years {
     }
 }
 
+/// Recovers what was given up by the form: what was made since now is nothing, since ever is all of
+/// it.
+async fn recovered_on_the_page(years: &Years) {
+    let mut browser = Browser::sign_in_as(&years.server, Role::Administrator).await;
+    let now = years.server.now().to_string();
+    for (since, is_nothing) in [(now.as_str(), true), ("", false)] {
+        let answer = browser.post("/forwarders/soc/recover", &[("since", since)]).await;
+        let page = browser.follow(answer).await.expect(200).text();
+        assert!(page.contains(" deliveries wait to be sent again"), "{page}");
+        assert_eq!(page.contains(">0 deliveries wait"), is_nothing, "{since}: {page}");
+    }
+}
+
 #[tokio::test]
 async fn whatever_comes_of_deliveries_is_an_event() {
     let years = Years::start().await;
@@ -211,17 +245,47 @@ async fn whatever_comes_of_deliveries_is_an_event() {
     let (minute, hour) = (60 * Timestamp::SECOND, 3_600 * Timestamp::SECOND);
     receiver.behave(Manner::Status(500, ""));
     years.until("delivery.failing", minute).await;
+    let failing = years.told("delivery.failing").await;
+    let about = |detail: &Value| {
+        let member = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
+        (member("destination"), member("destination_kind"))
+    };
+    let soc = ("soc".to_owned(), "webhook".to_owned());
+    assert_eq!((about(&failing), &failing["failure"]), (soc.clone(), &json!("status")));
+    assert_eq!(failing["http_status"], 500, "{failing}");
     years.until("forwarder.lagging", 5 * minute).await;
+    let lagging = years.told("forwarder.lagging").await;
+    assert_eq!(lagging["destination"], "soc");
+    assert!(lagging["lag_s"].as_u64() > Some(0), "{lagging}");
+    assert!(lagging["next_index"].as_u64() <= lagging["log_size"].as_u64(), "{lagging}");
     receiver.behave(Manner::Well);
     years.until("delivery.recovered", 10 * minute).await;
+    let recovered = years.told("delivery.recovered").await;
+    assert_eq!(about(&recovered), soc);
+    assert!(recovered["failures"].as_u64() >= Some(1), "{recovered}");
+    assert!(recovered["failing_since"].is_string(), "{recovered}");
+    let received = receiver.received();
+    let through = received.iter().any(|one| recovered["delivery_id"] == one.headers["webhook-id"]);
+    assert!(through, "the one that got through: {recovered}");
     years.until("forwarder.caught_up", minute).await;
+    assert_eq!(years.told("forwarder.caught_up").await["destination"], "soc");
     receiver.behave(Manner::Status(500, ""));
     years.until("delivery.exhausted", 3 * hour).await;
+    let exhausted = years.told("delivery.exhausted").await;
+    assert_eq!(about(&exhausted), soc);
+    assert!(exhausted["deliveries"].as_u64() >= Some(1), "{exhausted}");
+    assert!(exhausted["attempts"].as_u64() >= Some(10), "{exhausted}");
     years.until("destination.disabled", 3 * hour).await;
+    let disabled = years.told("destination.disabled").await;
+    assert_eq!((about(&disabled), &disabled["because"]), (soc, &json!("failing")));
+    assert!(disabled["failures"].as_u64() >= Some(10), "{disabled}");
+    let since: Timestamp = disabled["failing_since"].as_str().unwrap().parse().unwrap();
+    assert!(years.server.now().since(since) >= 5 * Timestamp::DAY, "{disabled}");
     receiver.behave(Manner::Well);
     let at = |what: &str| format!("/api/v1/forwarders/soc/{what}");
     let none = json!({});
     years.ask(Method::POST, &at("switch"), &json!({ "enabled": true })).await.expect(204);
+    recovered_on_the_page(&years).await;
     let since = json!({ "since": "1970-01-01T00:00:00Z" });
     years.ask(Method::POST, &at("recover"), &since).await.expect(200);
     years.until("delivery.recover", minute).await;
@@ -241,5 +305,103 @@ async fn whatever_comes_of_deliveries_is_an_event() {
     years.until("notification.post", minute).await;
     let mut server = years.server;
     server.renew().await;
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_message_leads_to_its_event_and_to_the_notices_that_it_carries() {
+    let server = TestServer::start().await;
+    let mailbox = Mailbox::start().await;
+    let body = json!({ "kind": "email", "settings": { "server": mailbox.server(),
+        "security": "none", "from": "chancery@example.org" } });
+    let post = async |path: &str, wish: Value| {
+        server.post(&format!("/api/v1/{path}")).json(&wish).send().await.expect(201).json()
+    };
+    post("channels", json!({ "name": "mail", "body": body })).await;
+    let ada = json!({ "name": "ada", "role": "operator", "email": "ada@example.org",
+        "display_name": "ada", "password": "a long enough passphrase" });
+    post("accounts", ada).await;
+    let profile = json!({ "name": "p", "body": { "recipients": ["owner"] } });
+    post("automation/notification_profiles", profile).await;
+    let steps = json!([{ "step": "notify", "profile": "p", "title": "{object.cn} has changed" }]);
+    post("automation/actions", json!({ "name": "p", "body": { "steps": steps } })).await;
+    let trigger = json!({ "event_types": ["certificate.update"], "actions": ["p"] });
+    post("automation/triggers", json!({ "name": "p", "body": trigger })).await;
+    let pem = Authority::new("Message CA", server.now()).leaf("www.example.org", server.now(), 50);
+    let made = post("certificates", json!({ "certificate": pem.to_pem() })).await;
+    let path = format!("/api/v1/certificates/{}", made["id"].as_str().unwrap());
+    server.patch(&path).json(&json!({ "owner": "ada" })).send().await.expect(200);
+    mailbox.wait_for(1).await;
+    let rows = eventually(&server, "/api/v1/deliveries?destination=mail&state=delivered", 1).await;
+    let id = rows[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/deliveries/{id}");
+    let whole = server.get(&path).send().await.expect(200).json();
+    let message = &whole["message"];
+    assert!(message["subject"].as_str().unwrap().contains("www.example.org has changed"));
+    assert_eq!(message["recipients"], json!(["ada@example.org"]));
+    let event = message["event"].as_str().unwrap();
+    let told = server.get(&format!("/api/v1/events/{event}")).send().await.expect(200).json();
+    assert_eq!(told["event"]["type"], "certificate.update", "{told}");
+    let notices = server.get("/api/v1/notices?channel=mail").send().await.expect(200).json();
+    assert_eq!(message["notices"], json!([notices["items"][0]["id"]]), "{notices}");
+    let mut browser = Browser::sign_in_as(&server, Role::Administrator).await;
+    let page = browser.get(&format!("/deliveries/{id}")).await.expect(200).text();
+    let notices = format!("/notifications/notices?delivery={id}");
+    for part in ["www.example.org has changed", "ada@example.org", "/channels/mail", &notices] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(page.contains(&format!("href=\"/events/{event}\"")), "{page}");
+    let list = browser.get(&notices).await.expect(200).text();
+    assert!(list.contains(">ada</a>") && list.contains("certificate.update"), "{list}");
+    let viewer = server.token(Role::Viewer).await;
+    server.call(Method::GET, &path).bearer(&viewer).send().await.expect(403);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn many_forwarders_are_counted_ordered_paged_and_exported() {
+    let server = TestServer::start().await;
+    for number in 0..55 {
+        let name = format!("f{number:02}");
+        let body = json!({ "kind": "file", "settings": { "file": name } });
+        let new = json!({ "name": name, "body": body, "enabled": number % 2 == 0 });
+        server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+    }
+    let mut browser = Browser::sign_in_as(&server, Role::Administrator).await;
+    let mut shown = async |query: &str| {
+        let page = browser.get(&format!("/forwarders{query}")).await.expect(200).text();
+        let mut names: Vec<String> = page
+            .split("href=\"/forwarders/f")
+            .skip(1)
+            .map(|rest| format!("f{}", rest.split('"').next().unwrap()))
+            .collect();
+        names.dedup();
+        (page, names)
+    };
+    let (page, names) = shown("").await;
+    assert_eq!((names.len(), names[0].as_str(), names[49].as_str()), (50, "f00", "f49"));
+    assert!(page.contains("1–50 of 55"), "{page}");
+    assert!(page.contains("state:off") && page.contains("kind:file"), "facets narrow: {page}");
+    assert!(page.contains("deliveries/forwarders/export?"), "{page}");
+    let (page, names) = shown("?cursor=50").await;
+    assert_eq!((names.len(), names[0].as_str()), (5, "f50"), "{page}");
+    assert_eq!(shown("?sort=-name").await.1[0], "f54");
+    let (_, by_state) = shown("?sort=state").await;
+    assert_eq!(by_state[..2], ["f01", "f03"], "those that are off come before those that are on");
+    assert_eq!(shown("?q=state:off").await.1.len(), 27);
+    let path = "/api/v1/deliveries/forwarders/export?format=csv&filter=state:off";
+    let csv = server.get(path).send().await.expect(200).text();
+    assert!(csv.starts_with("name,kind,enabled"), "{csv}");
+    assert_eq!((csv.lines().count(), csv.matches(",by_hand,").count()), (28, 27), "{csv}");
+    let lines = server.get("/api/v1/deliveries/forwarders/export").send().await.expect(200);
+    assert_eq!(lines.text().lines().count(), 55);
+    server.settle().await;
+    let told = items(&server, "/api/v1/events?filter=type:forwarder.export").await;
+    assert_eq!(told.len(), 2, "the export is an event");
+    let detail = &told[1]["event"]["data"]["detail"];
+    assert_eq!((&detail["count"], &detail["filtered"]), (&json!(27), &json!(true)));
+    let viewer = server.token(Role::Viewer).await;
+    let call = server.call(Method::GET, "/api/v1/deliveries/forwarders/export").bearer(&viewer);
+    call.send().await.expect(403);
     server.finish().await;
 }

@@ -29,6 +29,18 @@ async fn group(server: &TestServer, name: &str) {
     server.post("/api/v1/groups").json(&json!({ "name": name })).send().await.expect(201);
 }
 
+/// Two forwarders in two folders.
+async fn two(server: &TestServer) -> Receiver {
+    let receiver = Receiver::plain().await;
+    for (name, path) in [("soc", "/prod"), ("test", "/lab")] {
+        let mut body = webhook(&receiver);
+        body["path"] = json!(path);
+        let new = json!({ "name": name, "body": body });
+        server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+    }
+    receiver
+}
+
 #[tokio::test]
 async fn an_event_reaches_an_https_receiver_and_the_attempt_is_shown() {
     let server = TestServer::start().await;
@@ -53,6 +65,9 @@ async fn an_event_reaches_an_https_receiver_and_the_attempt_is_shown() {
     let whole = whole.json();
     assert_eq!(whole["tries"][0]["status"], 200);
     assert_eq!(whole["tries"][0]["request"]["headers"]["authorization"], "…");
+    let took = whole["tries"][0]["took_ms"].as_f64().unwrap();
+    assert!(took > 0.0 && took < 60_000.0, "{whole}");
+    assert_eq!(whole["message"], Value::Null, "it carries an event");
     let shown = server.get("/api/v1/forwarders/soc").send().await.expect(200);
     assert!(!shown.text().contains("t0ken") && !shown.text().contains(&secret));
     assert_eq!(shown.json()["secrets"], json!(["signing", "token"]));
@@ -171,13 +186,7 @@ async fn what_cannot_be_is_refused_at_its_field() {
 #[tokio::test]
 async fn forwarders_are_managed_by_whom_they_were_given_to() {
     let server = TestServer::start().await;
-    let receiver = Receiver::plain().await;
-    for (name, path) in [("soc", "/prod"), ("test", "/lab")] {
-        let mut body = webhook(&receiver);
-        body["path"] = json!(path);
-        let new = json!({ "name": name, "body": body });
-        server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
-    }
+    let _receiver = two(&server).await;
     let (viewer, auditor) = (server.token(Role::Viewer).await, server.token(Role::Auditor).await);
     let list = "/api/v1/forwarders";
     let get = axum::http::Method::GET;
@@ -214,6 +223,22 @@ async fn forwarders_are_managed_by_whom_they_were_given_to() {
     set(json!({ "forwarders": "all" })).await;
     assert_eq!(names().await, ["soc", "test"]);
     server.finish().await;
+}
+
+/// What the forms of sending again refuse, at its field; and what they take.
+async fn sent_again(session: &mut Browser<'_>) {
+    for (what, member, value) in [
+        ("replay", "from_index", "999999"),
+        ("replay", "from_index", "first"),
+        ("recover", "since", "yesterday"),
+    ] {
+        let path = format!("/forwarders/soc/{what}");
+        let refused = session.post(&path, &[(member, value)]).await.expect(422).text();
+        assert!(refused.contains(&format!("{}-error", member.replace('_', "-"))), "{refused}");
+        assert!(refused.contains(value), "what was typed is still there: {refused}");
+    }
+    let recovered = [("since", "2026-11-01T00:00:00Z")];
+    session.post("/forwarders/soc/recover", &recovered).await.expect(303);
 }
 
 #[tokio::test]
@@ -265,6 +290,10 @@ async fn pages_make_show_try_and_delete_a_forwarder_without_scripts() {
         list.split("href=\"/deliveries/").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let delivery = session.get(&format!("/deliveries/{id}")).await.expect(200).text();
     assert!(delivery.contains("Attempt 1") && !delivery.contains("t0ken"));
+    let sent: Value = serde_json::from_slice(&receiver.received()[0].body).unwrap();
+    let log = delivery.split("href=\"/events/").nth(1).unwrap().split('"').next().unwrap();
+    let event = session.get(&format!("/events/{log}")).await.expect(200).text();
+    assert!(event.contains(sent["id"].as_str().unwrap()), "it leads to the event that was sent");
     let edit = session.get("/forwarders/soc/edit").await.expect(200).text();
     assert!(edit.contains("X-Team: soc") && !edit.contains("t0ken"));
     session.post("/forwarders/soc/off", &[]).await.expect(303);
@@ -274,6 +303,7 @@ async fn pages_make_show_try_and_delete_a_forwarder_without_scripts() {
         session.get(&format!("/forwarders/soc/{what}")).await.expect(200);
     }
     session.post("/forwarders/soc/replay", &[("from_index", "0")]).await.expect(303);
+    sent_again(&mut session).await;
     let rotated = session.post("/forwarders/soc/rotate", &[]).await.expect(200).text();
     assert!(rotated.contains("whsec_"));
     session.post("/forwarders/soc/delete", &[]).await.expect(303);
@@ -339,5 +369,90 @@ async fn a_selection_is_previewed_before_anything_is_saved() {
     assert!(page.contains("https://soc.example.org/"), "what was typed is still there");
     let all = server.get("/api/v1/forwarders").send().await.expect(200).json();
     assert_eq!(all["items"], json!([]), "nothing was saved");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn of_an_answer_the_head_is_kept_and_never_the_body() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::plain().await;
+    for (status, expected) in [(503, "failed"), (200, "delivered")] {
+        let headers = "x-request-id: abc-123\r\nset-cookie: session=geheim\r\n".to_owned();
+        let said = Manner::Says(status, headers, "what a receiver says to itself".to_owned());
+        receiver.behave(said);
+        let name = format!("soc-{status}");
+        let new = json!({ "name": name, "body": webhook(&receiver) });
+        server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+        group(&server, &name).await;
+        let path = format!("/api/v1/deliveries?destination={name}&filter=attempts%3E0");
+        let made = |list: &Value| list["items"].as_array().unwrap().len() == 1;
+        let list = eventually(&server, &path, made).await;
+        let id = list["items"][0]["id"].as_str().unwrap().to_owned();
+        let whole = server.get(&format!("/api/v1/deliveries/{id}")).send().await.expect(200);
+        let (text, whole) = (whole.text(), whole.json());
+        let attempt = &whole["tries"][0];
+        assert_eq!((&attempt["status"], &attempt["outcome"]), (&json!(status), &json!(expected)));
+        assert_eq!(attempt["response"]["headers"]["x-request-id"], "abc-123", "{attempt}");
+        let (cookie, _) = server.session();
+        let page = server.call(Method::GET, &format!("/deliveries/{id}")).header("cookie", &cookie);
+        let page = page.send().await.expect(200).text();
+        assert!(page.contains("abc-123"), "{page}");
+        for shown in [text, page] {
+            assert!(!shown.contains("says to itself") && !shown.contains("geheim"), "{shown}");
+        }
+        server.delete(&format!("/api/v1/forwarders/{name}")).send().await.expect(204);
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn the_forwarders_of_an_operator_are_given_on_the_page_of_the_account() {
+    let server = TestServer::start().await;
+    let _receiver = two(&server).await;
+    let mut operator = Browser::sign_in_as(&server, Role::Operator).await;
+    let mut admin = Browser::sign_in_as(&server, Role::Administrator).await;
+    let accounts = server.get("/api/v1/accounts").send().await.expect(200).json();
+    let found = accounts["items"].as_array().unwrap().iter();
+    let account = found.clone().find(|one| one["name"] == "operator.one").unwrap();
+    let page = format!("/administration/accounts/{}", account["id"].as_str().unwrap());
+    let action = format!("{page}/forwarder-access");
+    let version = |text: &str| {
+        let rest = text.split("name=\"forwarders_version\" value=\"").nth(1).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let none = operator.get("/forwarders").await.expect(200).text();
+    assert!(!none.contains("/forwarders/soc") && !none.contains("/forwarders/test"), "{none}");
+    for (which, names, paths, sees) in [
+        ("named", "test", "", (false, true)),
+        ("named", "", "/prod", (true, false)),
+        ("all", "", "", (true, true)),
+        ("none", "", "", (false, false)),
+    ] {
+        let shown = admin.get(&page).await.expect(200).text();
+        assert!(shown.contains("Forwarders it may manage"), "{shown}");
+        let version = version(&shown);
+        let form = [
+            ("forwarders", which),
+            ("forwarder_names", names),
+            ("forwarder_paths", paths),
+            ("forwarders_version", version.as_str()),
+        ];
+        admin.post(&action, &form).await.expect(303);
+        let stale = admin.post(&action, &form).await.expect(422).text();
+        assert!(stale.contains("changed"), "somebody changed it since: {stale}");
+        let list = operator.get("/forwarders").await.expect(200).text();
+        let seen = (list.contains("/forwarders/soc"), list.contains("/forwarders/test"));
+        assert_eq!(seen, sees, "{which} {names} {paths}");
+    }
+    let shown = admin.get(&page).await.expect(200).text();
+    let version = version(&shown);
+    let wrong = [
+        ("forwarders", "named"),
+        ("forwarder_names", "soc"),
+        ("forwarder_paths", "prod"),
+        ("forwarders_version", version.as_str()),
+    ];
+    let refused = admin.post(&action, &wrong).await.expect(422).text();
+    assert!(refused.contains("forwarder-paths-error"), "the fault stands at its field: {refused}");
     server.finish().await;
 }

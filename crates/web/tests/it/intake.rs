@@ -2,6 +2,9 @@
 
 use axum::http::Method;
 use chancery_engine::Role;
+use chancery_engine::intake::{BODIES_PER_MINUTE, SAME_MINUTES};
+use chancery_event::environment::{ManualClock, SeededEntropy};
+use chancery_event::{Environment, Timestamp};
 use chancery_testkit::{Answer, Authority, Call, TestServer};
 use serde_json::{Value, json};
 
@@ -312,4 +315,86 @@ async fn a_foreign_event_fires_a_trigger_that_raises_an_alert() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     panic!("no alert came");
+}
+
+chancery_testkit::on_each_backend!(what_says_neither_who_nor_when_is_a_repetition_for_minutes_only);
+
+async fn what_says_neither_who_nor_when_is_a_repetition_for_minutes_only() {
+    let clock = ManualClock::new(Environment::system().now());
+    let environment = Environment::new(clock.clone(), SeededEntropy::new(8));
+    let server = TestServer::start_in(environment, |_, _| {}).await;
+    let minute = 60 * Timestamp::SECOND;
+    // The same bytes every time that the job ends.
+    let job = r#"{"event":"scheduled_job_finished","notificationData":{"jobName":"sync","jobType":"discovery","status":"Succeeded"}}"#;
+    let dated = r#"{"event":"scheduled_job_finished","timestamp":"2026-11-20T08:00:00Z","notificationData":{"jobName":"sync"}}"#;
+    let item = r#"{"rotated-secret-failure":[{"name":"/prod/db"}]}"#;
+    let czertainly = source(&server, "czertainly", "czertainly").await;
+    let akeyless = source(&server, "akeyless", "akeyless").await;
+    let sent = async |name: &str, secret: &str, body: &str| {
+        counts(&send(&server, name, secret, body).send().await.expect(200))
+    };
+    let each = async |expected: u64| {
+        for (name, secret, body) in
+            [("czertainly", &czertainly, job), ("akeyless", &akeyless, item)]
+        {
+            let (accepted, repeated, _) = sent(name, secret, body).await;
+            assert_eq!((accepted, repeated), (expected, 1 - expected), "{name}");
+        }
+    };
+    each(1).await;
+    each(0).await;
+    clock.advance(SAME_MINUTES * minute - 1);
+    // A sender that tries again does not make the window longer.
+    each(0).await;
+    clock.advance(2);
+    each(1).await;
+    each(0).await;
+    assert_eq!(sent("czertainly", &czertainly, dated).await.0, 1);
+    clock.advance(6 * Timestamp::DAY);
+    assert_eq!(sent("czertainly", &czertainly, dated).await, (0, 1, 0), "it says when it was");
+    each(1).await;
+    let mut server = server;
+    server.renew().await;
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_source_that_sends_too_much_is_asked_to_wait() {
+    let clock = ManualClock::new(Environment::system().now());
+    let environment = Environment::new(clock.clone(), SeededEntropy::new(9));
+    let server = TestServer::start_in(environment, |_, _| {}).await;
+    let (noisy, calm) =
+        (source(&server, "noisy", "akeyless").await, source(&server, "calm", "akeyless").await);
+    let body = r#"{"Certificate_Expired":[{"name":"/a"}]}"#;
+    for number in 0..BODIES_PER_MINUTE {
+        let sent = send(&server, "noisy", &noisy, body).send().await.expect(200);
+        assert_eq!(counts(&sent).0, u64::from(number == 0));
+    }
+    let refused = send(&server, "noisy", &noisy, body).send().await.expect(429);
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    send(&server, "calm", &calm, body).send().await.expect(200);
+    clock.advance(60 * Timestamp::SECOND);
+    send(&server, "noisy", &noisy, body).send().await.expect(200);
+    let mut server = server;
+    server.renew().await;
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn every_status_that_a_job_reaches_is_an_event() {
+    let server = TestServer::start().await;
+    let secret = source(&server, "qcecuring", "qcecuring").await;
+    for (status, expected) in
+        [("QUEUED", (1, 0)), ("RUNNING", (1, 0)), ("FAILED", (1, 0)), ("FAILED", (0, 1))]
+    {
+        let job = json!({ "id": "j1", "name": "renew www", "type": "RENEW_CERT",
+            "status": status, "scheduled": "2026-11-20T08:00:00Z" });
+        let sent = send(&server, "qcecuring", &secret, &job.to_string()).send().await;
+        let (accepted, repeated, _) = counts(&sent.expect(200));
+        assert_eq!((accepted, repeated), expected, "{status}");
+    }
+    let failed = found(&server, "source:qcecuring outcome:failure").await;
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    server.finish().await;
 }

@@ -2,24 +2,26 @@
 
 use axum::http::Method;
 use chancery_engine::Role;
-use chancery_event::Environment;
-use chancery_event::environment::{ManualClock, SeededEntropy};
-use chancery_testkit::{Authority, Mailbox, Manner, Receiver, TestServer};
+
+use chancery_testkit::{Authority, Mailbox, Receiver, TestServer};
 use serde_json::{Value, json};
 
 use super::browser::Browser;
 
-const BASE: &str = "/api/v1/automation";
+pub(super) const BASE: &str = "/api/v1/automation";
 
 /// A server with accounts, a mail channel and triggers that tell through the profile `p`.
-struct World {
-    server: TestServer,
-    mailbox: Mailbox,
+pub(super) struct World {
+    pub(super) server: TestServer,
+    pub(super) mailbox: Mailbox,
 }
 
 impl World {
-    async fn start() -> Self {
-        let server = TestServer::start().await;
+    pub(super) async fn start() -> Self {
+        Self::over(TestServer::start().await).await
+    }
+
+    pub(super) async fn over(server: TestServer) -> Self {
         let mailbox = Mailbox::start().await;
         let body = json!({ "kind": "email", "settings": { "server": mailbox.server(),
             "security": "none", "from": "chancery@example.org" } });
@@ -28,31 +30,36 @@ impl World {
         Self { server, mailbox }
     }
 
-    async fn account(&self, name: &str, role: &str, email: Option<&str>) -> String {
+    pub(super) async fn account(&self, name: &str, role: &str, email: Option<&str>) -> String {
         let wish = json!({ "name": name, "role": role, "email": email,
             "display_name": name, "password": "a long enough passphrase" });
         let made = self.server.post("/api/v1/accounts").json(&wish).send().await.expect(201);
         made.json()["id"].as_str().unwrap().to_owned()
     }
 
-    async fn make(&self, class: &str, name: &str, body: Value) {
+    pub(super) async fn make(&self, class: &str, name: &str, body: Value) {
         let new = json!({ "name": name, "body": body });
         self.server.post(&format!("{BASE}/{class}")).json(&new).send().await.expect(201);
     }
 
-    /// A profile, and a trigger that tells of uploads through it.
-    async fn tells(&self, name: &str, profile: Value) {
+    /// A profile, and a trigger that tells of uploads and changes through it.
+    pub(super) async fn tells(&self, name: &str, profile: Value) {
+        self.tells_of(json!(["certificate.status_changed", "certificate.update"]), name, profile)
+            .await;
+    }
+
+    /// A profile, and a trigger that tells of events of these types through it.
+    pub(super) async fn tells_of(&self, types: Value, name: &str, profile: Value) {
         self.make("notification_profiles", name, profile).await;
         let steps = json!([{ "step": "notify", "profile": name,
             "title": "{object.cn} came in", "message": "Look at it." }]);
         self.make("actions", name, json!({ "steps": steps })).await;
-        let trigger = json!({ "event_types": ["certificate.status_changed",
-            "certificate.update"], "actions": [name] });
+        let trigger = json!({ "event_types": types, "actions": [name] });
         self.make("triggers", name, trigger).await;
     }
 
     /// Uploads a certificate, and makes `owner` its owner, which the triggers hear of.
-    async fn owned(&self, cn: &str, owner: &str) -> String {
+    pub(super) async fn owned(&self, cn: &str, owner: &str) -> String {
         let now = self.server.now();
         let pem = Authority::new("Notify CA", now).leaf(cn, now, 50).to_pem();
         let sent = self.server.post("/api/v1/certificates").body("application/x-pem-file", pem);
@@ -64,7 +71,11 @@ impl World {
         id
     }
 
-    async fn notices(&self, query: &str, holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    pub(super) async fn notices(
+        &self,
+        query: &str,
+        holds: impl Fn(&[Value]) -> bool,
+    ) -> Vec<Value> {
         for _ in 0..1_000 {
             let path = format!("/api/v1/notices?{query}");
             let list = self.server.get(&path).send().await.expect(200).json();
@@ -108,17 +119,18 @@ async fn an_owner_gets_a_mail_that_links_to_its_event_and_the_decision_is_kept()
     let told = page.split("Who was told").nth(1).expect(&page);
     let row = "ada</a></td><td role=\"cell\" data-label=\"By\">mail</td>";
     assert!(told.contains(row), "{told}");
-    for path in [
-        "/notifications",
-        "/notifications/profiles",
-        "/notifications/profiles/p",
-        "/notifications/profiles/p/edit",
-        "/notifications/notices",
-        "/notifications/coverage",
-        &format!("/notifications/why?event={event}&account={ada}"),
+    let why = format!("/notifications/why?event={event}&account={ada}");
+    for (path, theirs) in [
+        ("/notifications", "one for each recipient and channel"),
+        ("/notifications/profiles", "href=\"/notifications/profiles/p\""),
+        ("/notifications/profiles/p", "Whom it would tell now"),
+        ("/notifications/profiles/p/edit", "<textarea class=\"code\" id=\"recipients\""),
+        ("/notifications/notices", "data-label=\"By\">mail<"),
+        ("/notifications/coverage", "Only the fallback"),
+        (why.as_str(), "ada was told by mail through the profile p (owner)"),
     ] {
         let page = browser.get(path).await.expect(200).text();
-        assert!(page.contains("Notifications"), "{path}");
+        assert!(page.contains(theirs), "{path}: {page}");
     }
     // The bell rings for the same person, with an alert that the mail links to.
     let bell = world.notices("channel=bell", |items| !items.is_empty()).await;
@@ -134,6 +146,7 @@ async fn an_owner_gets_a_mail_that_links_to_its_event_and_the_decision_is_kept()
     let why = world.server.get(&path).send().await.expect(200).json();
     let answer = why["answer"].to_string();
     assert!(answer.contains("bob is not among its recipients"), "{answer}");
+    taken_out(&world, &mut browser, &ada, &id).await;
     // A viewer asks about nobody but themselves.
     let viewer = world.server.token(Role::Viewer).await;
     let call = |path: &str| world.server.call(Method::GET, path).bearer(&viewer);
@@ -141,6 +154,30 @@ async fn an_owner_gets_a_mail_that_links_to_its_event_and_the_decision_is_kept()
     let own = call("/api/v1/notices").send().await.expect(200).json();
     assert_eq!(own["items"], json!([]));
     world.server.finish().await;
+}
+
+/// The list is taken out as it is narrowed, and that is an event.
+async fn taken_out(world: &World, browser: &mut Browser<'_>, account: &str, certificate: &str) {
+    let export = format!("/api/v1/notices/export?format=csv&account={account}&decision=sent");
+    let csv = world.server.get(&export).send().await.expect(200).text();
+    let lines: Vec<_> = csv.lines().collect();
+    assert!(lines[0].starts_with("id,at,decision,reason,reason_text,account_name,"), "{csv}");
+    assert!(lines.iter().skip(1).all(|line| line.contains(",sent,") && line.contains(",ada,")));
+    assert!(
+        lines.iter().any(|line| line.contains(&format!(",certificate/{certificate},"))),
+        "{csv}"
+    );
+    let none = world.server.get("/api/v1/notices/export?reason=digest").send().await.expect(200);
+    assert_eq!(none.text(), "");
+    world.server.get("/api/v1/notices/export?decision=maybe").send().await.expect(422);
+    let page = browser.get("/notifications/notices?decision=sent").await.expect(200).text();
+    assert!(page.contains("/api/v1/notices/export?format=csv&amp;decision=sent"), "{page}");
+    world.server.settle().await;
+    let exports = "/api/v1/events?limit=2&order=oldest&filter=type:notification.export";
+    let told = world.server.get(exports).send().await.expect(200).json();
+    let detail = &told["items"][0]["event"]["data"]["detail"];
+    assert_eq!(detail["count"], json!(lines.len() - 1), "{told}");
+    assert_eq!((&detail["format"], &detail["filtered"]), (&json!("csv"), &json!(true)));
 }
 
 #[tokio::test]
@@ -442,155 +479,6 @@ async fn the_forms_of_profiles_and_templates_show_what_is_refused_where_it_stand
     browser.post("/account/contact", &contact).await.expect(303);
     assert!(browser.get("/account/contact").await.expect(200).text().contains("me@example.org"));
     world.server.finish().await;
-}
-
-#[tokio::test]
-async fn coverage_says_who_hears_of_a_certificate_and_counts_those_of_which_nobody_does() {
-    let world = World::start().await;
-    world.account("ada", "operator", Some("ada@example.org")).await;
-    let server = &world.server;
-    let estate = async |holds: &dyn Fn(&Value) -> bool| {
-        for _ in 0..1_000 {
-            let answer = server.get("/api/v1/notifications/coverage").send().await.expect(200);
-            let answer = answer.json();
-            if answer["complete"] == true && holds(&answer) {
-                return answer;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        panic!("{}", server.get("/api/v1/notifications/coverage").send().await.text());
-    };
-    let owned = world.owned("owned.example.org", "ada").await;
-    let now = server.now();
-    let pem = Authority::new("Notify CA", now).leaf("lost.example.org", now, 50).to_pem();
-    let sent = server.post("/api/v1/certificates").body("application/x-pem-file", pem);
-    let lost = sent.send().await.expect(201).json()["id"].as_str().unwrap().to_owned();
-    // No monitor finds ends, and no trigger tells of them.
-    let found = estate(&|answer| answer["nobody"] == 2).await;
-    assert_eq!(found["reasons"][0]["reason"], "no_monitor");
-    let monitor = json!({ "kind": "certificate_expiry", "thresholds": ["30d"],
-        "schedule": { "cron": "0 * * * *", "time_zone": "UTC" } });
-    world.make("monitors", "ends", monitor).await;
-    estate(&|answer| answer["reasons"][0]["reason"] == "no_trigger").await;
-    world.make("notification_profiles", "p", json!({ "recipients": ["default"] })).await;
-    let steps = json!([{ "step": "notify", "profile": "p" }]);
-    world.make("actions", "tell", json!({ "steps": steps })).await;
-    let trigger = json!({ "event_types": ["certificate.expiring"], "actions": ["tell"] });
-    world.make("triggers", "tell", trigger).await;
-    estate(&|answer| answer["nobody"] == 1).await;
-    let list = "/api/v1/notifications/unreached?state=nobody&reason=unowned";
-    let list = server.get(list).send().await.expect(200).json();
-    assert_eq!(list["items"][0]["certificate"], lost, "{list}");
-    let of = async |id: &str| {
-        let path = format!("/api/v1/certificates/{id}/coverage");
-        server.get(&path).send().await.expect(200).json()
-    };
-    let coverage = of(&owned).await;
-    assert_eq!((&coverage["state"], &coverage["reason"]), (&json!("reached"), &json!("")));
-    let routes = coverage["routes"].as_array().unwrap();
-    let mail = routes.iter().find(|route| route["channel"] == "mail").unwrap();
-    assert_eq!((&mail["address"], &mail["open"]), (&json!("ada@example.org"), &json!(true)));
-    assert_eq!(mail["tested_at"], Value::Null);
-    assert_eq!(of(&lost).await["state"], "nobody");
-    // Tested: the channel's last success.
-    let to = json!({ "recipients": ["ada@example.org"] });
-    server.post("/api/v1/channels/mail/test").json(&to).send().await.expect(200);
-    // The page and the home page say it.
-    let mut browser = Browser::sign_in_as(server, Role::Administrator).await;
-    let page = browser.get(&format!("/certificates/{lost}")).await.expect(200).text();
-    assert!(page.contains("Who will hear of it") && page.contains("nobody owns it"), "{page}");
-    assert!(browser.get("/").await.expect(200).text().contains("Reach nobody"));
-    let page = browser.get("/notifications/coverage?state=nobody").await.expect(200).text();
-    assert!(page.contains("lost.example.org") && !page.contains("owned.example.org"), "{page}");
-    // A channel that is off, an account that is disabled, an owner who comes.
-    let off = json!({ "enabled": false });
-    server.post("/api/v1/channels/mail/switch").json(&off).send().await.expect(204);
-    let found = estate(&|answer| answer["bell"] == 1).await;
-    assert_eq!(found["reasons"][0]["reason"], "no_channel", "{found}");
-    server.post("/api/v1/channels/mail/switch").json(&json!({ "enabled": true })).send().await;
-    let path = format!("/api/v1/certificates/{lost}");
-    server.patch(&path).json(&json!({ "owner": "ada" })).send().await.expect(200);
-    estate(&|answer| answer["nobody"] == 0 && answer["bell"] == 0).await;
-    server.delete(&path).send().await.expect(204);
-    world.server.finish().await;
-}
-
-async fn run_canary(server: &TestServer) {
-    server.post("/api/v1/schedules/canary/run").send().await.expect(200);
-    for _ in 0..500 {
-        let path = "/api/v1/certificates?filter=path:/canary";
-        let list = server.get(path).send().await.expect(200).json();
-        if list["items"].as_array().unwrap().len() == 1 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    server.settle().await;
-    server.post("/api/v1/monitors/certificate-expiry/run").send().await.expect(200);
-}
-
-async fn events(server: &TestServer, event_type: &str, count: usize) -> Vec<Value> {
-    for _ in 0..1_000 {
-        let path = format!("/api/v1/events?filter=type:{event_type}");
-        let list = server.get(&path).send().await.expect(200).json();
-        let items = list["items"].as_array().unwrap();
-        if items.len() >= count {
-            return items.clone();
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    panic!("{event_type} did not come");
-}
-
-#[tokio::test]
-async fn the_canary_arrives_through_every_channel_and_its_absence_is_told_by_another() {
-    let clock = ManualClock::new(Environment::system().now());
-    let environment = Environment::new(clock.clone(), SeededEntropy::new(3));
-    let mut server =
-        TestServer::start_in(environment, |settings, _| settings.monitors = true).await;
-    let (mailbox, receiver) = (Mailbox::start().await, Receiver::plain().await);
-    let mail = json!({ "kind": "email", "settings": { "server": mailbox.server(),
-        "security": "none", "from": "chancery@example.org" } });
-    let chat = json!({ "kind": "webhook", "settings": { "url": receiver.url(),
-        "signature": "none" } });
-    for (name, body) in [("mail", mail), ("chat", chat)] {
-        let new = json!({ "name": name, "body": body });
-        server.post("/api/v1/channels").json(&new).send().await.expect(201);
-    }
-    let me = server.get("/api/v1/me").send().await.expect(200).json();
-    let at = format!("/api/v1/accounts/{}/contact", me["id"].as_str().unwrap());
-    let contact = json!({ "email": "root@example.org" });
-    server.call(Method::PUT, &at).bearer(server.admin()).json(&contact).send().await.expect(204);
-    run_canary(&server).await;
-    let mails = mailbox.wait_for(1).await;
-    assert_eq!(mails[0].recipients, ["root@example.org"]);
-    receiver.wait_for(1).await;
-    // Judged well, and gone.
-    events(&server, "certificate.delete", 1).await;
-    let missed = server.get("/api/v1/events?filter=type:canary.missed").send().await.expect(200);
-    assert_eq!(missed.json()["items"], json!([]));
-    // The chat falls silent.
-    receiver.behave(Manner::Status(500, ""));
-    run_canary(&server).await;
-    mailbox.wait_for(2).await;
-    clock.advance(3 * 3_600 * chancery_event::Timestamp::SECOND);
-    server.renew().await;
-    let missed = events(&server, "canary.missed", 1).await;
-    let detail = &missed[0]["event"]["data"]["detail"];
-    assert_eq!((&detail["channel"], &detail["because"]), (&json!("chat"), &json!("not_delivered")));
-    let told = mailbox.wait_for(3).await;
-    let subject = "The canary did not arrive through chat";
-    assert!(told.iter().any(|mail| mail.header("Subject") == subject), "by a second path");
-    let alerts = server.get("/api/v1/alerts?filter=kind:canary_missed").send().await.expect(200);
-    assert_eq!(alerts.json()["items"].as_array().unwrap().len(), 1);
-    // It comes back.
-    receiver.behave(Manner::Well);
-    run_canary(&server).await;
-    events(&server, "canary.arrived", 1).await;
-    let path = "/api/v1/alerts?filter=kind:canary_missed%20state:resolved";
-    let alerts = server.get(path).send().await.expect(200).json();
-    assert_eq!(alerts["items"].as_array().unwrap().len(), 1);
-    server.finish().await;
 }
 
 #[tokio::test]

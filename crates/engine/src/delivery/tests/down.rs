@@ -198,8 +198,16 @@ async fn what_is_down_for_longer_is_switched_off_and_kept_and_can_be_recovered()
     world.receiver.down.store(false, Ordering::SeqCst);
     let (engine, class) = (world.engine(), Class::Forwarder);
     engine.switch_destination(&world.context, class, "soc", true).await.unwrap();
-    let count = engine.recover_deliveries(&world.context, class, "soc", since).await.unwrap();
-    assert!(count >= 1);
+    let recover = async |since: Timestamp| {
+        engine.recover_deliveries(&world.context, class, "soc", since).await.unwrap()
+    };
+    // Those that were made later alone, and then the others.
+    let dead = world.one("soc").await.backlog.dead;
+    let later = recover(since.plus(12 * HOUR)).await;
+    assert!(later >= 1, "of {dead}");
+    assert_eq!((world.one("soc").await.backlog.dead, later + 2), (2, dead), "two are older");
+    assert!(world.is_open(&receipt::given_up_key("soc")).await, "not all of it is");
+    assert_eq!(recover(since).await, 2);
     assert!(!world.is_open(&receipt::given_up_key("soc")).await, "all of it is sent again");
     settle(&mut courier).await;
     assert_eq!(world.receiver.indexes(), world.selected().await);

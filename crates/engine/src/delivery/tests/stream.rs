@@ -169,6 +169,6 @@ async fn one_delivery_is_sent_again_under_its_identifier() {
     settle(&mut courier).await;
     assert_eq!(world.receiver.calls.load(Ordering::SeqCst), 2);
     assert_eq!(world.receiver.effects.lock().unwrap().len(), 1, "the same identifier");
-    let (row, attempts) = world.engine().delivery(&world.context, rows[0].id).await.unwrap();
-    assert_eq!((row.attempts, attempts.len()), (2, 2));
+    let view = world.engine().delivery(&world.context, rows[0].id).await.unwrap();
+    assert_eq!((view.row.attempts, view.attempts.len()), (2, 2));
 }

@@ -151,14 +151,15 @@ impl Walk {
             .filter(|of| of.info().resource == TargetKind::Certificate)
             .map(|of| of.name())
             .collect();
-        let events = log::of_types(&mut link, (from, to), &types, EVENTS_MAX).await?;
+        let events =
+            log::glances(&mut link, (from, to), &types, log::Glance::default(), EVENTS_MAX).await?;
         let end = match events.last() {
-            Some(last) if events.len() == EVENTS_MAX => LogIndex(last.index().0 + 1),
+            Some((last, _)) if events.len() == EVENTS_MAX => LogIndex(last.0 + 1),
             _ => to,
         };
         let mut ids: Vec<CertificateId> = events
             .iter()
-            .flat_map(|sealed| &sealed.event().targets)
+            .flat_map(|(_, event)| &event.targets)
             .filter(|target| target.kind == TargetKind::Certificate)
             .filter_map(|target| target.id.parse().ok())
             .collect();

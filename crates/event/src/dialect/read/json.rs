@@ -269,7 +269,12 @@ pub(super) fn czertainly(value: Value) -> Read {
 pub(super) fn qcecuring(value: Value) -> Read {
     let pointer = if value.get("action").is_some() { "/action" } else { "/type" };
     let mut event = begin(&value, pointer, Some(System::Qcecuring))?;
-    event.id = text(&value, "/log_id").or(text(&value, "/id"));
+    // A job keeps its identifier from `QUEUED` to the end: each status it reaches is an event.
+    let of_job = text(&value, "/id").map(|id| match text(&value, "/status") {
+        Some(status) => format!("{id} {status}"),
+        None => id,
+    });
+    event.id = text(&value, "/log_id").or(of_job);
     event.time = ["/timestamp", "/created", "/completed", "/started", "/scheduled"]
         .iter()
         .find_map(|pointer| moment(&value, pointer));

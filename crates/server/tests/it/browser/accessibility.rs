@@ -77,7 +77,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// Pages without parameters.
-const PAGES: [&str; 56] = [
+const PAGES: [&str; 57] = [
     "/",
     "/alerts",
     "/review",
@@ -130,6 +130,7 @@ const PAGES: [&str; 56] = [
     "/administration/ra-profiles",
     "/administration/attributes",
     "/administration/nodes",
+    "/administration/sources",
     "/account",
     "/account/password",
     "/help/search",
@@ -180,6 +181,7 @@ async fn no_page_with_something_in_it_breaks_a_rule() {
         }
     }
     for path in [
+        "/administration/sources/okta/edit",
         "/automation/triggers/weak-keys",
         "/automation/triggers/weak-keys/edit",
         "/automation/rules/weak-keys",
@@ -188,6 +190,8 @@ async fn no_page_with_something_in_it_breaks_a_rule() {
         "/automation/actions/warn/edit",
         "/automation/history?q=verdict:nearly",
         "/automation/ahead",
+        "/automation/trial?trigger=weak-keys",
+        "/automation/triggers/weak-keys/delete",
         "/monitors/internal",
         "/monitors/jobs",
         "/monitors/certificate-expiry/delete",
@@ -204,8 +208,34 @@ async fn no_page_with_something_in_it_breaks_a_rule() {
         inspection.page(path).await;
     }
     wrong_input(&mut inspection).await;
+    forwarder(&mut inspection).await;
     inspection.finish(60);
     world.end();
+}
+
+/// A forwarder with its forms, a delivery, and the forwarders of an account.
+async fn forwarder(inspection: &mut Inspection<'_>) {
+    let tab = inspection.tab;
+    tab.go("/forwarders/new?kind=file").await;
+    tab.fill("input[name=name]", "soc").await;
+    tab.fill("input[name='settings/file']", "soc.ndjson").await;
+    tab.click("main form button.primary").await;
+    tab.arrive("/forwarders/soc").await;
+    tab.press("Try it out").await;
+    tab.find("#recent-deliveries").await;
+    for path in ["/forwarders", "/forwarders/soc", "/forwarders/soc/edit", "/forwarders/soc/replay"]
+    {
+        inspection.page(path).await;
+    }
+    inspection.page("/forwarders/soc/recover").await;
+    tab.go("/deliveries?reason=test").await;
+    tab.click("main table .row-link").await;
+    tab.until("document.readyState === 'complete'").await;
+    inspection.now("a delivery").await;
+    tab.go("/administration").await;
+    tab.click("main table .row-link").await;
+    tab.find("#forwarder-access").await;
+    inspection.now("an account").await;
 }
 
 /// Forms of automation and monitors as they come back when something is wrong, and with a preview.

@@ -6,6 +6,7 @@ use chancery_engine::access::{NewAccount, NewToken};
 use chancery_engine::automation::Class;
 use chancery_engine::configuration::attribute::AttributeDraft;
 use chancery_engine::configuration::{LabelClass, LabelDraft};
+use chancery_engine::intake::NewSource;
 use chancery_engine::inventory::{PlacementRequest, Source, Upload, UploadMode};
 use chancery_engine::{Context, Engine, Role, Settings};
 use chancery_event::Environment;
@@ -185,6 +186,7 @@ async fn furnish(engine: &Engine) {
         engine.create_attribute(&context, draft).await.unwrap();
     }
     automate(engine, &context).await;
+    receive(engine, &context).await;
     let authority = Authority::new("Furniture CA", engine.environment().now());
     let leaf = authority.leaf(LONG, engine.environment().now(), 20).to_pem();
     let placement = PlacementRequest {
@@ -224,6 +226,17 @@ async fn furnish(engine: &Engine) {
     };
     engine.create_token(&context, token).await.unwrap();
     run_monitors(engine, &context).await;
+}
+
+/// A source that may send.
+async fn receive(engine: &Engine, context: &Context) {
+    let source = NewSource {
+        name: "okta".to_owned(),
+        dialect: "okta".to_owned(),
+        addresses: vec!["10.0.0.0/8".to_owned()],
+        ..NewSource::default()
+    };
+    engine.create_intake_source(context, source).await.unwrap();
 }
 
 /// Lets monitors and a schedule run once.

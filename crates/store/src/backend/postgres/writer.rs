@@ -8,10 +8,12 @@
 //!
 //! A connection that breaks before the commit has written nothing: the units run again on a new
 //! one. If it breaks *during* the commit, the server is asked what became of the transaction
-//! (`pg_xact_status`), and nobody is answered before that is known, or known not to be knowable.
-//! What is not knowable is never run again: it may have been written, or be about to be.
+//! (`fate.rs`), and nobody is answered before that is known, or known not to be knowable. What is
+//! not knowable is never run again: it may have been written, or be about to be.
 //!
 //! Crash here: no caller has been answered; the server undoes what was not committed.
+
+mod fate;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -20,10 +22,12 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 
+use fate::{Fate, Mark};
+
 use super::Trouble;
 use super::session::{Kind, Session, connect};
 use crate::writer::{Unit, asked, panic_text};
-use crate::{Error, Tx, args};
+use crate::{Error, Tx};
 #[cfg(any(test, feature = "faults"))]
 use crate::{fault::Moment, writer::names};
 
@@ -220,10 +224,9 @@ impl Writer {
                 self.tx = None;
             }
         }
-        let (events, transaction) = done?;
+        let (events, mark) = done?;
         #[cfg(any(test, feature = "faults"))]
         crate::fault::strike(names(units), Moment::Before).await;
-        let transaction = transaction.map(|number| (number, origin));
         match self.finish().await {
             Ok(()) => {
                 #[cfg(any(test, feature = "faults"))]
@@ -232,7 +235,18 @@ impl Writer {
             }
             Err(Failure::Lost(error)) => {
                 self.tx = None;
-                self.fate_of(transaction, error).await.map(|()| events)
+                // Without a number it wrote nothing; it can be run again.
+                let Some(mark) = mark else { return Err(Failure::Lost(error)) };
+                tracing::warn!(%error, lane = self.lane, "a commit was not answered; asking for its fate");
+                match fate::of(&self.session, &mark, &origin).await {
+                    Fate::Committed => Ok(events),
+                    Fate::Undone => Err(Failure::Lost(error)),
+                    Fate::Unknown => {
+                        let what = "whether the last change was written is not known";
+                        let what = format!("{error}; {what}");
+                        Err(Failure::Unknown(Error::Unavailable(what)))
+                    }
+                }
             }
             Err(failure) => {
                 if let Some(tx) = &mut self.tx {
@@ -250,37 +264,6 @@ impl Writer {
             Err(error) => Err(Failure::of(tx.trouble(), error)),
         }
     }
-
-    /// Asks what became of a transaction whose commit was not answered.
-    async fn fate_of(
-        &self,
-        transaction: Option<(String, Arc<str>)>,
-        error: Error,
-    ) -> Result<(), Failure> {
-        // Without a number it wrote nothing; it can be run again.
-        let Some((transaction, origin)) = transaction else { return Err(Failure::Lost(error)) };
-        tracing::warn!(%error, lane = self.lane, "a commit was not answered; asking for its fate");
-        let asked = Instant::now();
-        let sql = "SELECT pg_xact_status(CAST($1 AS xid8)) AS fate";
-        while asked.elapsed() < self.session.limits().uncertain() {
-            if let Ok(mut link) = connect(&self.session).await
-                && let Ok(Some(row)) = link.row(sql, args![&transaction]).await
-            {
-                // Another server has taken over: there the number may be somebody else's.
-                if link.server().is_none_or(|connection| connection.origin() != origin) {
-                    break;
-                }
-                match row.maybe_text("fate").ok().flatten().as_deref() {
-                    Some("committed") => return Ok(()),
-                    Some("aborted") => return Err(Failure::Lost(error)),
-                    _ => {}
-                }
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        let what = format!("{error}; whether the last change was written is not known");
-        Err(Failure::Unknown(Error::Unavailable(what)))
-    }
 }
 
 impl Tx {
@@ -296,14 +279,14 @@ impl Tx {
     }
 }
 
-/// Runs units up to the commit; answers how many events they recorded, and the number of the
-/// transaction if it wrote anything.
+/// Runs units up to the commit; answers how many events they recorded, and by what the transaction
+/// is known if it wrote anything.
 async fn perform(
     tx: &mut Tx,
     units: &mut Units,
     manner: Manner,
     kind: Kind,
-) -> Result<(usize, Option<String>), Failure> {
+) -> Result<(usize, Option<Mark>), Failure> {
     tx.trouble();
     if let Some(connection) = tx.link.server() {
         connection.set_careful(false);
@@ -319,6 +302,7 @@ async fn perform(
         }
         run(tx, unit, manner.careful).await?;
     }
+    let event = tx.recorded.first().map(|recorded| recorded.event_id);
     let events = match tx.write_recorded().await {
         Ok(events) => events,
         Err(error) => return Err(Failure::of(tx.trouble(), error)),
@@ -328,7 +312,7 @@ async fn perform(
         Ok(row) => row.and_then(|row| row.maybe_text("number").ok().flatten()),
         Err(error) => return Err(Failure::of(tx.trouble(), error)),
     };
-    Ok((events, number))
+    Ok((events, number.map(|number| Mark { number, event })))
 }
 
 /// Runs one unit behind its savepoint, and undoes it if it refuses.

@@ -6,7 +6,8 @@ use chancery_event::{EventType, Timestamp};
 
 use super::{COLUMNS, Delivery, read};
 use crate::filter_sql::{Arguments, Column, Columns, Dialect, compile};
-use crate::{Error, Link, SqlValue, args, value};
+use crate::table::newest_first;
+use crate::{Error, Link, SqlValue, args};
 
 /// States of a delivery.
 pub const STATES: [&str; 3] = ["waiting", "delivered", "dead"];
@@ -144,23 +145,11 @@ fn conditions(
 /// Deliveries that fit, newest first: those older than one position, or the next ones newer than
 /// the other.
 pub async fn page(link: &mut Link, query: &Query, limit: usize) -> Result<Vec<Delivery>, Error> {
-    let mut values = args![limit];
+    let mut values = Vec::new();
     let text = conditions(query, link.dialect(), &mut values)?;
-    let mut sql = format!("SELECT {COLUMNS} FROM delivery d WHERE {text}");
-    for (position, sign) in [(query.before, "<"), (query.after, ">")] {
-        if let Some(position) = position {
-            values.push(value::id(position));
-            sql.push_str(&format!(" AND d.id {sign} ${}", values.len()));
-        }
-    }
-    let order = if query.after.is_some() { "ASC" } else { "DESC" };
-    sql.push_str(&format!(" ORDER BY d.id {order} LIMIT $1"));
-    let mut rows: Vec<Delivery> =
-        link.rows(sql, values).await?.iter().map(read).collect::<Result<_, _>>()?;
-    if query.after.is_some() {
-        rows.reverse();
-    }
-    Ok(rows)
+    let select = (format!("SELECT {COLUMNS} FROM delivery d WHERE {text}"), "d.id");
+    let between = (query.before, query.after);
+    newest_first(link, select, values, between, limit).await?.iter().map(read).collect()
 }
 
 /// How many deliveries of each destination are in each state: name, state, count.
@@ -175,6 +164,24 @@ pub async fn counts(link: &mut Link, query: &Query) -> Result<Vec<(String, Strin
     rows.iter()
         .map(|row| Ok((row.text("destination")?, row.text("state")?, row.count("n")?)))
         .collect()
+}
+
+/// How many deliveries that fit were made in each span of `width` microseconds from one time to
+/// another: when it begins, count. Spans with none are left out.
+pub async fn histogram(
+    link: &mut Link,
+    query: &Query,
+    (from, to): (Timestamp, Timestamp),
+    width: i64,
+) -> Result<Vec<(Timestamp, u64)>, Error> {
+    let mut values: Vec<SqlValue> = args![from, to, width.max(1)];
+    let text = conditions(query, link.dialect(), &mut values)?;
+    let sql = format!(
+        "SELECT $1 + (d.created_at - $1) / $3 * $3 AS span, COUNT(*) AS n FROM delivery d
+         WHERE d.created_at >= $1 AND d.created_at < $2 AND {text} GROUP BY span ORDER BY span"
+    );
+    let rows = link.rows(sql, values).await?;
+    rows.iter().map(|row| Ok((row.time("span")?, row.count("n")?))).collect()
 }
 
 /// How many deliveries of a destination wait and were given up since it was made, by their narrow

@@ -1,6 +1,6 @@
 //! Alerts as they travel.
 
-use chancery_engine::alert::{self as engine, Action, ShownAlert};
+use chancery_engine::alert::{self as engine, ShownAlert};
 use chancery_event::Timestamp;
 use chancery_event::id::AlertId;
 use serde::{Deserialize, Serialize};
@@ -212,6 +212,15 @@ pub(super) struct Closing {
     pub(super) comment: Option<String>,
 }
 
+/// What to take back.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "change": "01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4" }))]
+pub(super) struct TakingBack {
+    /// The change, from `undo` of the answer to it.
+    pub(super) change: String,
+}
+
 /// What an action changed, and what takes it back.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Settled {
@@ -221,7 +230,7 @@ pub(super) struct Settled {
     changed: Vec<String>,
     /// Those it had nothing to change at.
     unchanged: Vec<String>,
-    /// What takes it back: a path to post to and the body; absent where no single call can.
+    /// What takes it back: a path to post to and the body; absent where nothing was changed.
     undo: Option<Undo>,
 }
 
@@ -262,17 +271,9 @@ fn marking(read: bool) -> String {
 impl From<engine::Settled> for Settled {
     fn from(settled: engine::Settled) -> Self {
         let changed = texts(&settled.changed);
-        let undo = settled.undo.map(|action| {
-            let mut body = json!({ "ids": changed });
-            match &action {
-                Action::Assign(to) => body["assigned_to"] = json!(to.map(|id| id.to_string())),
-                Action::Snooze { until, until_change } => {
-                    body["until"] = json!(until.to_string());
-                    body["until_change"] = json!(until_change);
-                }
-                _ => {}
-            }
-            Undo { path: format!("/api/v1/alerts/{}", action.as_str()), body }
+        let undo = settled.undo.map(|change| Undo {
+            path: "/api/v1/alerts/undo".to_owned(),
+            body: json!({ "change": change.to_string() }),
         });
         let unchanged = texts(&settled.unchanged);
         Self { count: changed.len() as u64, changed, unchanged, undo }

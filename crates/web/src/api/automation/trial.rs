@@ -127,12 +127,15 @@ struct BackTest {
     changes: Vec<TriedChange>,
     /// Compare with what is saved, and tell the differences.
     compare: bool,
+    /// Have a job do it also where the stretch is short.
+    queued: bool,
 }
 
 impl BackTest {
     fn trial(self, trigger: Option<String>) -> Trial {
-        let edits = self.changes.into_iter().map(TrialEdit::from).collect();
-        Trial { trigger, edits, from: self.from, to: self.to, compare: self.compare }
+        let Self { from, to, changes, compare, queued } = self;
+        let edits = changes.into_iter().map(TrialEdit::from).collect();
+        Trial { trigger, edits, from, to, compare, queued }
     }
 }
 

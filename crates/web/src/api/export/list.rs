@@ -1,5 +1,5 @@
-//! Exports of alerts, jobs, evaluations, accounts and tokens: exactly what a list shows under its
-//! search, in the same way as events and certificates.
+//! Exports of alerts, jobs, evaluations, accounts, tokens and forwarders: exactly what a list shows
+//! under its search, in the same way as events and certificates.
 //!
 //! A page is read when the one before it has been taken: whoever reads slowly holds nothing.
 
@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chancery_engine::alert::AlertQuery;
+use chancery_engine::delivery::Class;
 use chancery_engine::history::{ExportRecord, Exported};
 use chancery_engine::job::JobQuery;
 use chancery_engine::reaction::record::EvaluationQuery;
@@ -18,7 +19,7 @@ use serde_json::Value;
 use utoipa_axum::routes;
 
 use super::{Format, still};
-use crate::api::{Operations, account, alert, evaluation, event, job, listing, token};
+use crate::api::{Operations, account, alert, evaluation, event, forwarder, job, listing, token};
 use crate::edge::{Caller, Params, Problem};
 
 /// Adds the operations.
@@ -28,6 +29,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::Export, routes!(export_evaluations));
     operations.any(Permission::Export, routes!(export_accounts));
     operations.any(Permission::Export, routes!(export_tokens));
+    operations.any(Permission::Export, routes!(export_forwarders));
 }
 
 /// What is exported, and how.
@@ -53,11 +55,11 @@ fn cells<T: Serialize>(row: &T, columns: &[&str]) -> Vec<String> {
     columns.iter().map(cell).collect()
 }
 
-type Read<T, P> =
+pub(super) type Read<T, P> =
     Box<dyn Fn(Option<P>) -> BoxFuture<'static, Result<(Vec<T>, Option<P>), Error>> + Send>;
 
 /// Page after page until there is none. `read` answers a page and where the next one begins.
-fn pages<T, P>(
+pub(super) fn pages<T, P>(
     format: Format,
     name: &str,
     columns: &'static [&'static str],
@@ -79,7 +81,7 @@ where
     (event::streamed(format.media_type(), Some(&name)), Body::from_stream(rows)).into_response()
 }
 
-fn record(format: Format, count: u64, query: String) -> ExportRecord {
+pub(super) fn record(format: Format, count: u64, query: String) -> ExportRecord {
     ExportRecord { format: format.as_str(), count, query, range: None }
 }
 
@@ -235,4 +237,25 @@ async fn export_tokens(
     engine.record_list_export(caller.context(), Exported::Tokens, told).await?;
     let rows = rows.into_iter().map(token::Token::from).collect();
     Ok(whole(format, "tokens", token::Token::COLUMNS, rows))
+}
+
+/// Export forwarders
+///
+/// All forwarders that fit the filter and that one may see, by name, without their secrets.
+#[utoipa::path(get, path = "/api/v1/deliveries/forwarders/export", tag = "deliveries",
+    params(ListParams),
+    responses((status = 200, description = "Rows",
+        content((String = "application/x-ndjson"), (String = "text/csv")))))]
+async fn export_forwarders(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Params(params): Params<ListParams>,
+) -> Result<Response, Problem> {
+    let format = Format::parse(params.format.as_deref())?;
+    let filter = params.filter.unwrap_or_default();
+    let rows = engine.find_destinations(caller.context(), Class::Forwarder, &filter).await?;
+    let told = record(format, rows.len() as u64, filter);
+    engine.record_list_export(caller.context(), Exported::Forwarders, told).await?;
+    let rows = rows.into_iter().map(forwarder::Forwarder::from).collect();
+    Ok(whole(format, "forwarders", forwarder::Forwarder::COLUMNS, rows))
 }

@@ -9,6 +9,7 @@ use chancery_engine::{Error, Permission};
 use chancery_event::id::AccountId;
 use maud::{Markup, html};
 
+use super::forwarder_access;
 use super::{end_of, last_day, last_day_field, parts, role_choices, shown_once, state};
 use crate::edge::{Access, Problem, Routes, path_of};
 use crate::page::address::Address;
@@ -34,7 +35,7 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(POST, "/administration/accounts/{id}/delete", write, delete);
 }
 
-async fn find(shell: &Shell, id: AccountId) -> Result<AccountView, Problem> {
+pub(super) async fn find(shell: &Shell, id: AccountId) -> Result<AccountView, Problem> {
     let accounts = shell.engine().accounts(shell.context()).await?;
     let found = accounts.into_iter().find(|account| account.id == id);
     Ok(found.ok_or_else(|| Error::not_found("account", id))?)
@@ -49,7 +50,12 @@ async fn show(shell: Shell, Path(id): Path<String>) -> Response {
         .await
 }
 
-async fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Result<Response, Problem> {
+/// The page of an account, with what was typed into one of its forms.
+pub(super) async fn view(
+    shell: &Shell,
+    account: &AccountView,
+    typed: Typed,
+) -> Result<Response, Problem> {
     let (access, access_version) = shell.engine().event_access(shell.context(), account.id).await?;
     let typed = typed
         .or("access_version", access_version.to_string())
@@ -66,6 +72,7 @@ async fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Result<Resp
     let may = shell.may(Permission::AccountWrite);
     let never = || html! { span.muted { "never" } };
     let last = account.last_login_at.map_or_else(never, |at| ui::time(at.micros()));
+    let forwarders = forwarder_access::section(shell, account.id, &typed).await?;
     let body = html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Accounts", href: Some("/administration") },
@@ -96,6 +103,7 @@ async fn view(shell: &Shell, account: &AccountView, typed: Typed) -> Result<Resp
                 @if may { (access_form(shell, account, &typed)) }
                 @else { p { (access_words(&access)) } }
             }))
+            (forwarders)
         }
     };
     let mut response = shell.page(Nav::Administration, &account.name, body);
@@ -179,8 +187,9 @@ fn form(shell: &Shell, account: &AccountView, typed: &Typed) -> Markup {
     let email = Field { kind: "email", ..typed.field("email", "email", "Mail address", "") };
     let role = Field { required: true, ..typed.field("role", "role", "Role", "") };
     let end = last_day_field(typed);
+    let members = [&MEMBERS[..], &forwarder_access::MEMBERS[..]].concat();
     html! {
-        @if let Some(error) = typed.general_error(&MEMBERS) {
+        @if let Some(error) = typed.general_error(&members) {
             (ui::alert_box(AlertKind::Error, error))
         }
         (ui::post_form(&format!("/administration/accounts/{}", account.id), shell.csrf(), false, html! {
@@ -236,7 +245,12 @@ fn delete_question(action: &str) -> Question<'_> {
 }
 
 /// Asks for the password, if it is due before something of an account may be changed.
-async fn confirm(shell: &mut Shell, id: &str, what: &str, typed: &Typed) -> Option<Response> {
+pub(super) async fn confirm(
+    shell: &mut Shell,
+    id: &str,
+    what: &str,
+    typed: &Typed,
+) -> Option<Response> {
     let id = path_of::<AccountId>(id).ok()?;
     confirmation::asked(shell, &format!("/administration/accounts/{id}{what}"), typed).await
 }

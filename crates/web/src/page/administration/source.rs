@@ -158,6 +158,9 @@ const MEMBERS: [&str; 8] = [
     "poll/ca",
 ];
 
+/// The tick that takes trust anchors away.
+const CA_GONE: &str = "poll/ca/gone";
+
 /// A text as the items of a list.
 fn items(text: &str) -> Vec<String> {
     let parts = text.split([',', '\n', ' ']).map(str::trim).filter(|part| !part.is_empty());
@@ -207,9 +210,14 @@ fn edit_view(shell: &Shell, source: &SourceView, typed: &Typed) -> Result<Respon
                     (ui::field(&typed.field("url", "poll/url", "Address", "Such as https://example.okta.com. Empty: nothing is fetched.")))
                     (ui::field(&Field { kind: "password", autocomplete: "off", ..typed.field("token", "poll/token", "API token", "Kept encrypted and never shown. Empty: the one that is kept.") }))
                     (ui::field(&typed.field("filter", "poll/filter", "Filter", "Such as eventType sw \"pki.\"; empty: everything.")))
-                    (ui::field(&typed.field("every", "poll/every_s", "Asked every, in seconds", "10 to 86400; empty: 60.")))
+                    (ui::field(&typed.field("every", "poll/every_s", "Asked every, in seconds", "10 to 86400; empty: as it is, at first 60.")))
                     (ui::field(&typed.field("since", "poll/since", "Begin at", "A time such as 2026-11-01T00:00:00Z. Empty: a day ago at first, later where it is.")))
-                    (ui::text_area(&typed.field("ca", "poll/ca", "Trust anchors", "PEM; empty: those of the machine."), 4, true))
+                    @let has_ca = source.poll.as_ref().is_some_and(|poll| poll.has_ca);
+                    @let hint = if has_ca { "PEM. It has some; empty: they stay." } else { "PEM; empty: those of the machine." };
+                    (ui::text_area(&typed.field("ca", "poll/ca", "Trust anchors", hint), 4, true))
+                    @if has_ca {
+                        (ui::check_field(&Field { value: "1", ..typed.field("ca-gone", CA_GONE, "Take the trust anchors away", "Those of the machine count then.") }, typed.has(CA_GONE)))
+                    }
                     @if let Some(poll) = &source.poll { (course(shell, poll)) }
                 }))
             }
@@ -249,10 +257,12 @@ fn poll_wish(typed: &Typed) -> Result<PollWish, chancery_engine::Error> {
     };
     Ok(PollWish {
         url: text("poll/url").unwrap_or_default(),
-        filter: text("poll/filter"),
+        // The form shows what there is: an empty field takes it away.
+        filter: Some(typed.text("poll/filter").trim().to_owned()),
         every_s: text("poll/every_s").map(number).transpose()?,
         since: text("poll/since").map(time).transpose()?,
-        ca: text("poll/ca"),
+        // It does not show trust anchors, which only a tick takes away.
+        ca: text("poll/ca").or_else(|| typed.has(CA_GONE).then(String::new)),
         token: text("poll/token").map(Secret::new),
     })
 }
@@ -343,11 +353,15 @@ async fn change(shell: Shell, Path(name): Path<String>, Fields(typed): Fields) -
                     }
                     "The source has a new secret."
                 }
-                word => {
+                word @ ("enable" | "disable") => {
                     let change =
                         SourceChange { enabled: Some(word == "enable"), ..SourceChange::default() };
                     engine.update_intake_source(context, &name, change).await?;
                     "The source is changed."
+                }
+                _ => {
+                    let message = "one of enable, disable, renew, delete";
+                    return Err(chancery_engine::Error::invalid("do", message).into());
                 }
             };
             Ok(shell.done(PATH, done))

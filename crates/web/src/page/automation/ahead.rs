@@ -55,8 +55,8 @@ fn page(shell: &Shell, typed: &Typed, told: Markup) -> Response {
         (parts("/automation/ahead"))
         @if shell.may(Permission::AutomationTry) { (ui::post_form("/automation/ahead", shell.csrf(), false, html! {
             p.hint { "Ends are known, so the future can be computed: with the certificates, triggers and \
-                monitors of now. Nothing is carried out, so what would follow from that is not here: the event of an \
-                alert that is raised, a change of status, a certificate that a trigger has moved." }
+                monitors of now. Nothing is carried out; the events of alerts that steps would raise are followed. Not here is what \
+                would come of changes: another status, a certificate that a trigger has moved." }
             (ui::select_field(&field, &choices))
             div.actions { button.primary type="submit" { "Look ahead" } }
         })) } @else { p.hint { "Operators, auditors and administrators may look ahead." } }

@@ -1,23 +1,22 @@
-//! The page of one object: what it says, its versions, when it matched and nearly matched; trying
-//! a trigger on recorded history.
+//! The page of one object: what it says, its versions, when it matched and nearly matched.
 
 use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::Response;
 use chancery_engine::Permission;
 use chancery_engine::automation::{Class, Object};
 use chancery_engine::reaction::record::EvaluationQuery;
-use chancery_engine::reaction::trial::{Sample, Trial, Tried};
-use chancery_event::Timestamp;
 use maud::{Markup, html};
 
-use super::{class, form, history, home_of, href, parts, reason, state};
+use super::{class, form, history, home_of, href, parts, state, trial};
 use crate::edge::{Access, Problem, Routes};
 use crate::page::address::Address;
 use crate::page::form::Fields;
+use crate::page::question::Question;
 use crate::page::shell::Shell;
 use crate::page::typed::Typed;
 use crate::page::{GET, POST};
-use crate::ui::{self, AlertKind, ChoiceOption, Column, Crumb, Field, Icon, Nav, Row, Table, Tone};
+use crate::ui::{self, AlertKind, Column, Crumb, Icon, Nav, Row, Table, Tone};
 
 /// Evaluations shown of each kind.
 const SHOWN: usize = 10;
@@ -25,13 +24,27 @@ const SHOWN: usize = 10;
 pub(super) fn add(routes: &mut Routes) {
     let read = Access::Session(Permission::AutomationRead);
     let write = Access::Session(Permission::AutomationWrite);
-    let tries = Access::Session(Permission::AutomationTry);
     routes.add(
         GET,
         "/automation/{class}/{name}",
         read,
         async |shell: Shell, Path((word, name)): Path<(String, String)>| {
             shell.answer(view(&shell, &word, &name, html! {}, Typed::default())).await
+        },
+    );
+    routes.add(
+        GET,
+        "/automation/{class}/{name}/delete",
+        write,
+        async |shell: Shell, Path((word, name)): Path<(String, String)>| {
+            shell
+                .answer(async {
+                    let class = class(&word)?;
+                    let back = href(class, &name);
+                    let action = format!("{back}/delete");
+                    Ok(delete_question(class, &action).page(&shell, Nav::Automation, &back))
+                })
+                .await
         },
     );
     routes.add(
@@ -42,17 +55,9 @@ pub(super) fn add(routes: &mut Routes) {
             shell.answer(delete(&shell, &word, &name)).await
         },
     );
-    routes.add(
-        POST,
-        "/automation/triggers/{name}/back-test",
-        tries,
-        async |shell: Shell, Path(name): Path<String>, Fields(typed): Fields| {
-            shell.answer(back_test(&shell, &name, typed)).await
-        },
-    );
 }
 
-async fn view(
+pub(super) async fn view(
     shell: &Shell,
     word: &str,
     name: &str,
@@ -64,6 +69,7 @@ async fn view(
     let object = engine.automation_object(context, class, name).await?;
     let versions = engine.automation_versions(context, class, name).await?;
     let own = href(class, name);
+    let delete = format!("{own}/delete");
     let plural = super::about(class).0;
     let body = html! {
         (ui::breadcrumbs(&[
@@ -74,14 +80,11 @@ async fn view(
             (state(&object))
             @if shell.may(Permission::AutomationWrite) {
                 (ui::button("Change", &format!("{own}/edit"), Some(Icon::Administration), true))
-                form method="post" action={(own) "/delete"} {
-                    (ui::csrf_input(shell.csrf()))
-                    button.danger-line type="submit" { "Delete" }
-                }
+                (delete_question(class, &delete).dialog(shell))
             }
         }))
         (parts(&home_of(class)))
-        @if let Some(error) = typed.general_error(&[]) { (ui::alert_box(AlertKind::Error, error)) }
+        @if let Some(error) = typed.general_error(&trial::STRETCH) { (ui::alert_box(AlertKind::Error, error)) }
         div.columns {
             (ui::section("says", "What it says", html! {}, definition(&object)))
             (ui::section("versions", "Versions", html! {}, version_table(&versions)))
@@ -93,14 +96,18 @@ async fn view(
         @if class == Class::Trigger {
             (tried)
             @if shell.may(Permission::AutomationTry) {
-                (ui::section("try", "Try it on recorded history", html! {}, try_form(shell, name, &typed)))
+                (ui::section("try", "Try it on recorded history", html! {}, trial::form(shell, name, &typed)))
             }
             (evaluations(shell, name, "matched", "When it matched",
                 &["verdict:matched", "verdict:ignored"]).await?)
             (evaluations(shell, name, "nearly", "When it nearly matched", &["verdict:nearly"]).await?)
         } @else { (ui::section("users", "Used by", html! {}, users(shell, &object).await?)) }
     };
-    Ok(shell.page(Nav::Automation, object.title(), body))
+    let mut response = shell.page(Nav::Automation, object.title(), body);
+    if typed.is_refused() {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    Ok(response)
 }
 
 /// What keeps a trigger that counts from working, if something has come to.
@@ -226,72 +233,29 @@ async fn evaluations(
     ))
 }
 
-fn try_form(shell: &Shell, name: &str, typed: &Typed) -> Markup {
-    let days = typed.clone().or("days", "30");
-    let field = Field { required: true, ..days.field("days", "days", "Over the last", "") };
-    let spans =
-        [("1", "day"), ("7", "7 days"), ("30", "30 days"), ("365", "year"), ("0", "whole log")];
-    let choices = spans.map(|(value, label)| ChoiceOption { value, label });
-    ui::post_form(
-        &format!("/automation/triggers/{name}/back-test"),
-        shell.csrf(),
-        false,
-        html! {
-            p.hint { "Asks the trigger about recorded events, with certificates as they are now. Nothing is carried out." }
-            (ui::select_field(&field, &choices))
-            div.actions { button type="submit" { "Try" } }
-        },
-    )
-}
-
-async fn back_test(shell: &Shell, name: &str, typed: Typed) -> Result<Response, Problem> {
-    let days = typed.text("days").parse::<i64>().unwrap_or(30).clamp(0, 36_500);
-    let from = (days > 0).then(|| Timestamp::from_micros(shell.now() - days * Timestamp::DAY));
-    let trial = Trial { trigger: Some(name.to_owned()), from, ..Trial::default() };
-    match shell.engine().back_test(shell.context(), trial).await? {
-        Ok(tried) => view(shell, Class::Trigger.plural(), name, told(name, &tried), typed).await,
-        Err(job) => {
-            let notice = "History is long: a job looks through it. Its result is shown here.";
-            Ok(shell.done(&format!("/jobs/{job}"), notice))
-        }
-    }
-}
-
-/// What a back-test found.
-pub(super) fn told(name: &str, tried: &Tried) -> Markup {
-    let none = std::collections::BTreeMap::new();
-    let counts = tried.verdicts.get(name).unwrap_or(&none);
-    let rate = match tried.took_us {
-        0 => tried.events,
-        took => tried.events.saturating_mul(1_000_000) / took,
+fn delete_question(class: Class, action: &str) -> Question<'_> {
+    let (title, text) = match class {
+        Class::Rule => ("Delete this rule?", "Its versions stay on record."),
+        Class::Action => ("Delete this action?", "Its versions stay on record."),
+        Class::Scope => (
+            "Delete this scope's setting?",
+            "Its triggers are asked beside those of the other scopes again.",
+        ),
+        _ => (
+            "Delete this trigger?",
+            "It does not act any more. Its versions and decisions stay on record.",
+        ),
     };
-    ui::section(
-        "tried",
-        "What came of trying",
-        html! {},
-        html! {
-            p {
-                (ui::grouped(tried.events)) " events, of them " (ui::grouped(tried.concerned))
-                " of its types. " span.muted { (ui::grouped(rate)) " events a second." }
-            }
-            ul.plain { @for (word, count) in counts { li { (reason::verdict(word)) " " (ui::grouped(*count)) } } }
-            (samples("Newest that match", &tried.samples))
-            (samples("Newest that nearly match", &tried.near))
-        },
-    )
-}
-
-fn samples(title: &str, list: &[Sample]) -> Markup {
-    html! { @if !list.is_empty() {
-        h3 { (title) }
-        ul.plain { @for sample in list.iter().rev().take(SHOWN) {
-            li {
-                a href={"/events/" (sample.event)} { (sample.event_type) }
-                @if let Some(subject) = &sample.subject { " " (subject) }
-                @if !sample.steps.is_empty() { " — " (sample.steps.join("; ")) }
-            }
-        } }
-    } }
+    Question {
+        id: "delete-dialog",
+        trigger: "Delete…",
+        title,
+        text,
+        action,
+        submit: "Delete",
+        is_final: true,
+        fields: None,
+    }
 }
 
 async fn delete(shell: &Shell, word: &str, name: &str) -> Result<Response, Problem> {

@@ -3,12 +3,12 @@
 
 use chancery_engine::Error;
 use chancery_engine::automation::Class;
-use chancery_engine::reaction::trial::{PREVIEWED, Tried};
+use chancery_engine::reaction::trial::Tried;
 use chancery_event::EventType;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::{form, one};
+use super::{form, trial};
 use crate::edge::Problem;
 use crate::page::shell::Shell;
 use crate::page::typed::{Typed, sentence};
@@ -30,7 +30,7 @@ pub(super) async fn trigger(shell: &Shell, typed: &Typed) -> Result<Markup, Prob
 
 fn told(tried: Result<Tried, Error>) -> Result<Markup, Problem> {
     match tried {
-        Ok(tried) => Ok(one::told(PREVIEWED, &tried)),
+        Ok(tried) => Ok(trial::told(&tried)),
         Err(Error::Invalid { message, .. }) => Ok(html! {
             p.unfinished { "Not yet: " (sentence(&message)) }
         }),

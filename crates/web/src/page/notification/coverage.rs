@@ -11,9 +11,10 @@ use maud::{Markup, html};
 use super::places;
 use crate::edge::{Access, Problem, Routes};
 use crate::page::GET;
+use crate::page::address::Address;
 use crate::page::listing::toggles;
 use crate::page::shell::Shell;
-use crate::ui::{self, AlertKind, Column, Icon, Nav, Row, Stat, Table, Tone};
+use crate::ui::{self, AlertKind, Column, Field, Icon, Nav, Row, Stat, Table, Tone};
 
 const PAGE: usize = 50;
 /// Parameters that say where a page begins.
@@ -65,14 +66,19 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let narrowed = query.state.is_some() || query.reason.is_some() || query.path.is_some();
     let about = "Certificates whose end nobody hears of, or not by a message: by the triggers, profiles, people and channels as they are now.";
     let body = html! {
-        (ui::page_header("Who would not hear", about, html! {}))
+        (ui::page_header("Who would not hear", about, html! {
+            @if shell.may(Permission::Export) {
+                (ui::button("CSV", &export(address, "csv"), Some(Icon::Download), false))
+                (ui::button("NDJSON", &export(address, "ndjson"), Some(Icon::Download), false))
+            }
+        }))
         (places("/notifications/coverage"))
         @if !estate.is_complete {
             (ui::alert_box(AlertKind::Info, "Something changed that this depends on: the certificates are being looked at anew."))
         }
         (tiles(&estate))
         div.with-facets {
-            (facets(shell, &estate))
+            div { (facets(shell, &estate)) (below(address)) }
             div {
                 @if rows.is_empty() {
                     (ui::empty_state(
@@ -87,6 +93,38 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         }
     };
     Ok(shell.page(Nav::Notifications, "Who would not hear", body))
+}
+
+/// The address of the export of what the list shows.
+fn export(address: &Address, format: &str) -> String {
+    let mut to = Address::new("/api/v1/notifications/unreached/export").with("format", format);
+    for name in ["state", "reason", "path"] {
+        if let Some(value) = address.value(name) {
+            to = to.with(name, value);
+        }
+    }
+    to.to_string()
+}
+
+/// The field that narrows the list to a folder.
+fn below(address: &Address) -> Markup {
+    let field = Field {
+        id: "folder",
+        name: "path",
+        label: "In this folder, or below it",
+        value: address.value("path").unwrap_or_default(),
+        hint: "Such as /prod/web. Empty: everywhere.",
+        ..Field::default()
+    };
+    html! {
+        form.form method="get" action="/notifications/coverage" {
+            @for name in ["state", "reason"] {
+                @if let Some(value) = address.value(name) { input type="hidden" name=(name) value=(value); }
+            }
+            (ui::field(&field))
+            div.actions { button type="submit" { "Narrow" } }
+        }
+    }
 }
 
 fn tiles(estate: &EstateCoverage) -> Markup {
@@ -157,7 +195,7 @@ fn table(rows: &[Unreached]) -> Markup {
             cells: vec![
                 html! { (row.subject) },
                 badge(&row.reach.state),
-                html! { (reason(&row.reach.reason)) },
+                html! { div.why { (reason(&row.reach.reason)) } },
                 html! { (row.owner.as_deref().unwrap_or("—")) },
                 html! { (row.path) },
                 ui::date(row.reach.not_after.micros()),
@@ -217,7 +255,7 @@ fn row(route: &Route) -> Row {
         name => name.to_owned(),
     };
     let profile = route.profile.clone();
-    let tested = route.told_at.or(route.tested_at);
+    let tested = route.told_at.max(route.tested_at);
     Row {
         href: None,
         tone: (!route.is_open).then_some(Tone::Warning),

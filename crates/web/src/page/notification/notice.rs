@@ -2,22 +2,25 @@
 
 use axum::response::Response;
 use chancery_engine::Permission;
-use chancery_engine::notification::{NoticeQuery, Told};
+use chancery_engine::notification::{NoticeQuery, NoticesBy, Told};
 use chancery_event::id::{AccountId, EventId};
 use maud::{Markup, html};
 
-use super::places;
+use super::{places, stream};
 use crate::edge::{Access, Problem, Routes};
-use crate::page::listing::toggles;
+use crate::page::address::Address;
+use crate::page::certificates::{Way, pages};
+use crate::page::listing::{self, CURSORS, Narrowed, toggles};
 use crate::page::shell::Shell;
 use crate::page::{GET, saved_view};
 use crate::ui::{self, ChoiceOption, Column, Crumb, Field, Icon, Nav, Row, Table, Tone};
 
 const PAGE: usize = 50;
-/// Parameters that say where a page begins.
-const CURSORS: &[&str] = &["before", "after"];
+/// What a search may look like.
+const PLACEHOLDER: &str = "decision:skipped channel:mail account:ada at:last7d";
 /// Parameters that narrow the list.
-const NARROWING: [&str; 6] = ["decision", "reason", "profile", "channel", "object", "event"];
+const NARROWING: [&str; 10] =
+    ["q", "decision", "reason", "profile", "channel", "object", "event", "account", "from", "to"];
 
 pub(super) fn add(routes: &mut Routes) {
     let read = Access::Session(Permission::AlertRead);
@@ -42,51 +45,111 @@ fn query(shell: &Shell) -> NoticeQuery {
         delivery: address.parsed("delivery"),
         from: address.parsed("from"),
         to: address.parsed("to"),
+        filter: None,
         before: address.parsed("before"),
-        after: None,
+        after: address.parsed("after"),
     }
+}
+
+/// The address of the export of what the list shows.
+fn export(address: &Address, format: &str) -> String {
+    let mut to = Address::new("/api/v1/notices/export").with("format", format);
+    for name in NARROWING {
+        if let Some(value) = address.value(name) {
+            to = to.with(if name == "q" { "filter" } else { name }, value);
+        }
+    }
+    to.to_string()
 }
 
 async fn list(shell: &Shell) -> Result<Response, Problem> {
     let (engine, context, address) = (shell.engine(), shell.context(), &shell.address);
-    let query = query(shell);
+    let narrowed = Narrowed::read(address, &engine.notice_schema());
+    let views = saved_view::panel(shell, "notices").await?;
+    let search =
+        narrowed.search_box("notice-search", address, "/notifications/notices", PLACEHOLDER);
+    if narrowed.error.is_some() {
+        let body = html! { (header(shell)) (search) (listing::not_understood()) (views) };
+        return Ok(shell.page(Nav::Notifications, "Notices", body));
+    }
+    let filter = engine.parse_notice_filter(&narrowed.text)?;
+    let query = NoticeQuery { filter, ..query(shell) };
+    let newer = query.after.is_some() && query.before.is_none();
     let mut rows = engine.notices(context, query.clone(), PAGE + 1).await?;
     let more = rows.len() > PAGE;
-    rows.truncate(PAGE);
-    let counted = NoticeQuery { decision: None, reason: None, ..query };
-    let counts = engine.notice_counts(context, counted).await?;
-    let older = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| address.without(CURSORS).with("before", &row.notice.id.to_string()).to_string());
-    let views = saved_view::panel(shell, "notices").await?;
-    let narrowed = NARROWING.iter().any(|name| address.value(name).is_some());
+    if newer {
+        rows.drain(..rows.len().saturating_sub(PAGE));
+    } else {
+        rows.truncate(PAGE);
+    }
+    let facets = facets(shell, &query).await?;
+    let at = |name: &str, row: Option<&Told>, is_there: bool| {
+        let row = row.filter(|_| is_there)?;
+        Some(address.without(CURSORS).with(name, &row.notice.id.to_string()).to_string())
+    };
+    let (has_newer, has_older) = if newer { (more, true) } else { (query.before.is_some(), more) };
+    let way = Way {
+        previous: at("after", rows.first(), has_newer),
+        next: at("before", rows.last(), has_older),
+    };
+    let is_narrow = NARROWING.iter().any(|name| address.value(name).is_some());
+    let words = format!("{} shown", rows.len());
     let body = html! {
-        (ui::page_header("Notices", "Every decision to tell somebody or not, newest first: one for each recipient and channel.",
-            html! { (ui::button("Why was I, or not?", "/notifications/why", None, false)) }))
-        (places("/notifications/notices"))
+        (header(shell))
+        (search)
+        @if let Some(object) = address.value("object") {
+            div.narrowed {
+                "About " code { (object) } " alone. "
+                a href=(address.without(&["object"]).without(CURSORS)) { "show all" } " "
+                (stream::button(shell, object, address.value("profile"), &address.to_string()))
+            }
+        }
         div.with-facets {
-            div { (facets(shell, &counts)) (views) }
+            div { (facets) (views) }
             div {
                 @if rows.is_empty() {
                     (ui::empty_state("No notice here", "A trigger whose action tells through a profile leaves a decision for each recipient and channel.",
-                        Some(if narrowed { ui::button("Show all notices", "/notifications/notices", None, true) }
+                        Some(if is_narrow { ui::button("Show all notices", "/notifications/notices", None, true) }
                             else { ui::button("Profiles", "/notifications/profiles", None, true) })))
-                } @else {
-                    (table("notices", &rows))
-                    @if let Some(older) = older { nav.pager aria-label="Pages" { a href=(older) rel="next" { "Older" } } }
-                }
+                } @else { (table("notices", &rows)) (pages(address, &way, &words)) }
             }
         }
     };
     Ok(shell.page(Nav::Notifications, "Notices", body))
 }
 
-fn facets(shell: &Shell, counts: &[(String, String, u64)]) -> Markup {
+fn header(shell: &Shell) -> Markup {
+    let address = &shell.address;
+    html! {
+        (ui::page_header("Notices", "Every decision to tell somebody or not, newest first: one for each recipient and channel.",
+            html! {
+                @if shell.may(Permission::Export) {
+                    (ui::button("CSV", &export(address, "csv"), Some(Icon::Download), false))
+                    (ui::button("NDJSON", &export(address, "ndjson"), Some(Icon::Download), false))
+                }
+                (ui::button("Why was I, or not?", "/notifications/why", None, false))
+            }))
+        (places("/notifications/notices"))
+    }
+}
+
+/// What narrows the list: each facet counts as if it alone were not set.
+async fn facets(shell: &Shell, query: &NoticeQuery) -> Result<Markup, Problem> {
+    let (engine, context) = (shell.engine(), shell.context());
+    let query = NoticeQuery { before: None, after: None, ..query.clone() };
+    let counted = NoticeQuery { decision: None, reason: None, ..query.clone() };
+    let counts = engine.notice_counts(context, counted).await?;
+    let by = async |by: NoticesBy, query: NoticeQuery| {
+        let tally = engine.notice_tally(context, query, by).await?;
+        let values = tally.into_iter().map(|(word, count)| (word.clone(), word, count));
+        Ok::<_, Problem>(values.collect::<Vec<_>>())
+    };
+    let channels = by(NoticesBy::Channel, NoticeQuery { channel: None, ..query.clone() }).await?;
+    let profiles = by(NoticesBy::Profile, NoticeQuery { profile: None, ..query }).await?;
     let address = shell.address.without(CURSORS);
     let mut decisions: Vec<(String, String, u64)> = Vec::new();
     let mut reasons: Vec<(String, String, u64)> = Vec::new();
-    for (decision, reason, count) in counts {
+    for (decision, reason, count) in &counts {
         match decisions.iter_mut().find(|(word, ..)| word == decision) {
             Some((.., sum)) => *sum += count,
             None => decisions.push((decision.clone(), words(decision).to_owned(), *count)),
@@ -96,10 +159,12 @@ fn facets(shell: &Shell, counts: &[(String, String, u64)]) -> Markup {
             reasons.push((reason.clone(), reason.replace('_', " "), *count));
         }
     }
-    html! { aside.facets aria-label="Narrow the list" {
+    Ok(html! { aside.facets aria-label="Narrow the list" {
         (toggles(&address, "decision", "Decision", &decisions))
         (toggles(&address, "reason", "Why not, or not yet", &reasons))
-    } }
+        (toggles(&address, "channel", "Channel", &channels))
+        (toggles(&address, "profile", "Profile", &profiles))
+    } })
 }
 
 fn words(decision: &str) -> &'static str {

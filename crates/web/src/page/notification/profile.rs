@@ -2,17 +2,19 @@
 
 use axum::extract::Path;
 use axum::response::Response;
-use chancery_engine::Permission;
 use chancery_engine::automation::{Class, Object};
 use chancery_engine::notification::{NoticeQuery, Preview, PreviewRow};
+use chancery_engine::{Error, Permission};
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::places;
+use super::{places, wanted};
 use crate::edge::{Access, Problem, Routes};
 use crate::page::form::Fields;
+use crate::page::past_event;
 use crate::page::question::Question;
 use crate::page::shell::Shell;
+use crate::page::version_list::{self, Version};
 use crate::page::{GET, POST};
 use crate::ui::{self, AlertKind, Column, Crumb, Icon, Nav, Row, Table, Tone};
 
@@ -99,7 +101,9 @@ fn channels(body: &Value) -> String {
 }
 
 async fn list(shell: &Shell) -> Result<Response, Problem> {
-    let profiles = shell.engine().automation(shell.context(), CLASS).await?;
+    let all = shell.engine().automation(shell.context(), CLASS).await?;
+    let is_empty = all.is_empty();
+    let profiles = wanted::found(&shell.address, all);
     let columns = [
         Column::new("Profile"),
         Column::new("Tells"),
@@ -125,9 +129,14 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let may = shell.may(Permission::AutomationWrite);
     let about = "A profile says who is told, by which channels, how often, and who comes next. The step notify of an action names one.";
     let body = html! {
-        (ui::page_header("Notification profiles", about, html! { @if may && !profiles.is_empty() { (new()) } }))
+        (ui::page_header("Notification profiles", about, html! { @if may && !is_empty { (new()) } }))
         (places("/notifications/profiles"))
-        @if profiles.is_empty() {
+        @if !is_empty {
+            (wanted::search(&shell.address, "profile-search", "/notifications/profiles", "on-call, role:operator, mail"))
+        }
+        @if profiles.is_empty() && !is_empty {
+            (wanted::nothing("profile", "/notifications/profiles"))
+        } @else if is_empty {
             (ui::empty_state("No profile yet", "Make one, and name it in the step notify of an action: the triggers of that action tell through it.", may.then(new)))
         } @else {
             (ui::data_table(&Table { id: "profiles", caption: "Notification profiles, by name", columns: &columns, rows: &rows }))
@@ -165,8 +174,9 @@ async fn one(shell: &Shell, name: &str) -> Result<Response, Problem> {
     let query = NoticeQuery { profile: Some(name.to_owned()), ..NoticeQuery::default() };
     let recent = engine.notices(context, query, RECENT).await?;
     let sees = shell.may(Permission::AccountRead);
+    let on = shell.address.value(past_event::NAME).unwrap_or_default();
     let preview = match sees {
-        true => Some(engine.preview_notification(context, Some(name), None, None, None).await),
+        true => Some(preview(shell, name, on).await),
         false => None,
     };
     let may = shell.may(Permission::AutomationWrite);
@@ -186,17 +196,16 @@ async fn one(shell: &Shell, name: &str) -> Result<Response, Problem> {
         }))
         div.columns {
             (ui::section("says", "What it says", html! {}, says(&object)))
-            (ui::section("versions", "Versions", html! {}, html! { ol reversed {
-                @for version in &versions { li {
-                    "Version " (version.version) ", " (ui::time(version.changed_at.micros()))
-                    @if !version.enabled { " " span.muted { "(off)" } }
-                } }
-            } }))
+            (version_list::section(&of_objects(&versions)))
         }
-        @match preview {
-            Some(Ok(preview)) => (ui::section("preview", "Whom it would tell now", html! {}, shown(&preview))),
-            Some(Err(error)) => (ui::alert_box(AlertKind::Error, &error.to_string())),
-            None => {}
+        @if let Some(preview) = preview {
+            (ui::section("preview", "Whom it would tell now", html! {}, html! {
+                @match preview {
+                    Ok(preview) => (shown(&preview)),
+                    Err(error) => (ui::alert_box(AlertKind::Error, &error.to_string())),
+                }
+                (past_event::form(&href(name), on))
+            }))
         }
         (ui::section("recent", "Newest decisions",
             html! { a href={"/notifications/notices?profile=" (name)} { "All of them" } },
@@ -206,6 +215,26 @@ async fn one(shell: &Shell, name: &str) -> Result<Response, Problem> {
             }))
     };
     Ok(shell.page(Nav::Notifications, object.title(), body))
+}
+
+async fn preview(shell: &Shell, name: &str, on: &str) -> Result<Preview, Error> {
+    let event = past_event::named(shell, on).await?;
+    let (engine, context) = (shell.engine(), shell.context());
+    engine.preview_notification(context, Some(name), None, None, event).await
+}
+
+/// The versions of an object, as their list shows them.
+pub(super) fn of_objects(versions: &[Object]) -> Vec<Version<'_>> {
+    versions
+        .iter()
+        .map(|one| Version {
+            number: one.version,
+            enabled: one.enabled,
+            body: &one.body,
+            at: one.changed_at,
+            by: one.changed_by.as_deref(),
+        })
+        .collect()
 }
 
 fn says(object: &Object) -> Markup {
@@ -275,7 +304,7 @@ pub(super) fn shown(preview: &Preview) -> Markup {
         })
         .collect();
     html! {
-        p.hint { "Tried on " a href={"/events/" (preview.event)} { (preview.event_type) } ", with the people as they are now. Nothing was sent." }
+        p.hint { (past_event::said(preview)) ", with the people as they are now. Nothing was sent." }
         (ui::data_table(&Table { id: "preview-recipients", caption: "Recipients", columns: &columns, rows: &rows }))
         p { strong { (preview.message.subject) } }
         pre.message tabindex="0" aria-label="Text of the message" { (preview.message.text) }
@@ -311,7 +340,7 @@ async fn test(shell: &Shell, name: &str) -> Result<Response, Problem> {
             let names: Vec<&str> = sent.iter().map(|one| one.channel.as_str()).collect();
             format!("A trial is on its way through {}.", names.join(", "))
         }
-        Err(error @ chancery_engine::Error::Conflict { .. }) => {
+        Err(error @ Error::Conflict { .. }) => {
             format!("Nothing was sent: {error}.")
         }
         Err(error) => return Err(error.into()),

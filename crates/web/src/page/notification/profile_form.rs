@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chancery_engine::automation::Class;
 use chancery_engine::delivery::Class as Destination;
-use chancery_engine::notification::{BELL, DAYS, LEVELS_MAX};
+use chancery_engine::notification::{ALL, BELL, DAYS, LEVELS_MAX, Preview};
 use chancery_engine::{Error, Permission};
 use chancery_event::Severity;
 use maud::{Markup, html};
@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::profile::{href, shown};
 use crate::edge::{Access, Problem, Routes};
 use crate::page::form::Fields;
+use crate::page::past_event;
 use crate::page::shell::Shell;
 use crate::page::typed::Typed;
 use crate::page::{GET, POST};
@@ -230,6 +231,7 @@ fn known_fields() -> Vec<String> {
         "quiet_hours/from",
         "quiet_hours/to",
         "quiet_hours/time_zone",
+        past_event::NAME,
     ]
     .map(str::to_owned)
     .into();
@@ -250,21 +252,18 @@ async fn form(shell: &Shell, name: Option<&str>, typed: Typed) -> Result<Respons
     let templates = engine.automation(context, Class::Template).await?;
     let preview = match typed.is_refused() {
         true => html! {},
-        false => {
-            match engine.preview_notification(context, None, Some(body(&typed)), None, None).await {
-                Ok(preview) => shown(&preview),
-                Err(error) => html! { p.muted { (error) } },
-            }
-        }
+        false => match preview(shell, name, &typed).await {
+            Ok(preview) => shown(&preview),
+            Err(error) => html! { p.muted { (error) } },
+        },
     };
     let known = known_fields();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let names: Vec<(String, String)> =
-        std::iter::once((BELL.to_owned(), "The bell of this program".to_owned()))
-            .chain(channels.iter().map(|view| {
-                (view.row.name.clone(), format!("{} ({})", view.row.name, view.row.kind))
-            }))
-            .collect();
+    let channels: Vec<(String, String)> = channels
+        .iter()
+        .map(|view| (view.row.name.clone(), format!("{} ({})", view.row.name, view.row.kind)))
+        .collect();
+    let names = boxes(&typed, channels);
     let body = html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Notification profiles", href: Some("/notifications/profiles") },
@@ -285,6 +284,7 @@ async fn form(shell: &Shell, name: Option<&str>, typed: Typed) -> Result<Respons
             (ui::section("digest-part", "One message for many", html! {}, digest(&typed)))
             (ui::section("quiet-part", "Quiet hours", html! {}, quiet(&typed)))
             (ui::section("next", "When nobody acknowledges", html! {}, escalation(&typed)))
+            (past_event::field(typed.text(past_event::NAME)))
             div.actions { button type="submit" name="do" value="preview" formnovalidate { "Whom would it tell?" } }
             div id="preview" aria-live="polite" { (preview) }
             (tick("enabled", "enabled", "1", "Switched on", typed.has("enabled")))
@@ -296,6 +296,29 @@ async fn form(shell: &Shell, name: Option<&str>, typed: Typed) -> Result<Respons
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
     Ok(response)
+}
+
+/// What the profile would do as it stands in the form.
+async fn preview(shell: &Shell, name: Option<&str>, typed: &Typed) -> Result<Preview, Error> {
+    let event = past_event::named(shell, typed.text(past_event::NAME)).await?;
+    let (engine, context) = (shell.engine(), shell.context());
+    engine.preview_notification(context, name, Some(body(typed)), None, event).await
+}
+
+/// The boxes for channels: a name that is ticked has one, also where the channel behind it is not
+/// for the eyes of who fills in the form; without its box, saving would take it away.
+fn boxes(typed: &Typed, channels: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut boxes = vec![
+        (BELL.to_owned(), "The bell of this program".to_owned()),
+        (ALL.to_owned(), "Every channel that is on, also one that is made later".to_owned()),
+    ];
+    boxes.extend(channels);
+    for name in typed.all("channels") {
+        if !boxes.iter().any(|(known, _)| *known == name) {
+            boxes.push((name.clone(), name));
+        }
+    }
+    boxes
 }
 
 fn tick(id: &str, name: &str, value: &str, label: &str, checked: bool) -> Markup {

@@ -3,19 +3,21 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chancery_engine::automation::Class;
+use chancery_engine::automation::{Class, Object};
 use chancery_engine::notification::{template_example, template_fields};
 use chancery_engine::{Error, Permission};
 use chancery_event::EventType;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
-use super::{places, profile};
+use super::{places, profile, wanted};
 use crate::edge::{Access, Problem, Routes};
 use crate::page::form::Fields;
+use crate::page::past_event;
 use crate::page::question::Question;
 use crate::page::shell::Shell;
 use crate::page::typed::Typed;
+use crate::page::version_list;
 use crate::page::{GET, POST};
 use crate::ui::{self, AlertKind, Column, Crumb, Field, Icon, Nav, Row, Table, Tone};
 
@@ -32,7 +34,10 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(GET, "/notifications/templates/new", write, async |shell: Shell| {
         let example = template_example();
         let text = |name: &str| example[name].as_str().unwrap_or_default().to_owned();
-        let typed = Typed::default().or("subject", text("subject")).or("text", text("text"));
+        let typed = Typed::default()
+            .or("subject", text("subject"))
+            .or("text", text("text"))
+            .or("enabled", "1");
         shell.answer(form(&shell, None, typed)).await
     });
     routes.add(
@@ -51,16 +56,7 @@ pub(super) fn add(routes: &mut Routes) {
         GET,
         "/notifications/templates/{name}/edit",
         write,
-        async |shell: Shell, Path(name): Path<String>| {
-            shell
-                .answer(async {
-                    let (engine, context) = (shell.engine(), shell.context());
-                    let object = engine.automation_object(context, CLASS, &name).await?;
-                    let typed = fill(&object.body).or("version", object.version.to_string());
-                    form(&shell, Some(&name), typed).await
-                })
-                .await
-        },
+        async |shell: Shell, Path(name): Path<String>| shell.answer(edit(&shell, &name)).await,
     );
     routes.add(
         POST,
@@ -112,8 +108,15 @@ fn question(action: &str) -> Question<'_> {
 }
 
 async fn list(shell: &Shell) -> Result<Response, Problem> {
-    let templates = shell.engine().automation(shell.context(), CLASS).await?;
-    let columns = [Column::new("Template"), Column::new("Subject"), Column::new("For").optional()];
+    let all = shell.engine().automation(shell.context(), CLASS).await?;
+    let is_empty = all.is_empty();
+    let templates = wanted::found(&shell.address, all);
+    let columns = [
+        Column::new("Template"),
+        Column::new("Subject"),
+        Column::new("For").optional(),
+        Column::new("State"),
+    ];
     let rows: Vec<Row> = templates
         .iter()
         .map(|object| Row {
@@ -123,6 +126,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
                 html! { (object.title()) },
                 ui::code(object.body["subject"].as_str().unwrap_or_default()),
                 html! { (types(&object.body)) },
+                profile::state(object),
             ],
         })
         .collect();
@@ -130,9 +134,14 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let may = shell.may(Permission::AutomationWrite);
     let about = "A template says how a notice reads. A profile without one uses the built-in one.";
     let body = html! {
-        (ui::page_header("Templates", about, html! { @if may && !templates.is_empty() { (new()) } }))
+        (ui::page_header("Templates", about, html! { @if may && !is_empty { (new()) } }))
         (places("/notifications/templates"))
-        @if templates.is_empty() {
+        @if !is_empty {
+            (wanted::search(&shell.address, "template-search", "/notifications/templates", "short, certificate.expiring, object.owner"))
+        }
+        @if templates.is_empty() && !is_empty {
+            (wanted::nothing("template", "/notifications/templates"))
+        } @else if is_empty {
             (ui::empty_state("No template of your own", "The built-in one says what happened, which certificate it is about, until when it is valid, and links to the event and its alert. Write one where that is too much or too little.", may.then(new)))
         } @else {
             (ui::data_table(&Table { id: "templates", caption: "Templates, by name", columns: &columns, rows: &rows }))
@@ -152,18 +161,24 @@ async fn one(shell: &Shell, name: &str) -> Result<Response, Problem> {
     let (engine, context) = (shell.engine(), shell.context());
     let object = engine.automation_object(context, CLASS, name).await?;
     let text = |member: &str| object.body[member].as_str().unwrap_or_default().to_owned();
-    let preview = preview(shell, &object.body).await;
+    let versions = engine.automation_versions(context, CLASS, name).await?;
+    let on = shell.address.value(past_event::NAME).unwrap_or_default();
+    let preview = preview(shell, Some(name), &object.body, on).await;
     let body = html! {
         (ui::breadcrumbs(&[
             Crumb { label: "Templates", href: Some("/notifications/templates") },
             Crumb { label: object.title(), href: None },
         ]))
         (ui::page_header(object.title(), object.description(), html! {
+            (profile::state(&object))
             @if shell.may(Permission::AutomationWrite) {
                 (ui::button("Change", &format!("{}/edit", href(name)), None, true))
                 (question(&format!("{}/delete", href(name))).dialog(shell))
             }
         }))
+        @if !object.enabled {
+            (ui::alert_box(AlertKind::Info, "It is switched off: profiles that name it use the built-in text."))
+        }
         div.columns {
             (ui::section("says", "What it says", html! {}, html! {
                 (ui::key_values(&[("Name", ui::code(name)), ("For", html! { (types(&object.body)) }),
@@ -171,26 +186,53 @@ async fn one(shell: &Shell, name: &str) -> Result<Response, Problem> {
                 (ui::json_block("template-text", "Text", &text("text")))
                 @if !text("html").is_empty() { (ui::json_block("template-html", "HTML", &text("html"))) }
             }))
-            (ui::section("preview", "On a past event", html! {}, preview))
+            (version_list::section(&profile::of_objects(&versions)))
         }
+        (ui::section("preview", "On a past event", html! {}, html! {
+            (preview)
+            @if shell.may(Permission::AccountRead) { (past_event::form(&href(name), on)) }
+        }))
     };
     Ok(shell.page(Nav::Notifications, object.title(), body))
 }
 
-/// What a body comes to on the newest event that fits.
-async fn preview(shell: &Shell, body: &Value) -> Markup {
+/// What a body comes to on a past event, and who would read it: the recipients of a profile that
+/// names the template, or else whom the event concerns.
+async fn preview(shell: &Shell, template: Option<&str>, body: &Value, on: &str) -> Markup {
     if !shell.may(Permission::AccountRead) {
         return html! { p.muted { "Those who may see accounts see it filled." } };
     }
-    let (engine, context) = (shell.engine(), shell.context());
-    match engine.preview_notification(context, None, None, Some(body.clone()), None).await {
-        Ok(preview) => html! {
-            p.hint { "Filled from the newest event that fits, a " (preview.event_type) ", or an example of it." }
-            p { strong { (preview.message.subject) } }
-            pre.message tabindex="0" aria-label="Text of the message" { (preview.message.text) }
+    let filled = async {
+        let profile = match template {
+            Some(name) => used_by(shell, name).await?,
+            None => None,
+        };
+        let event = past_event::named(shell, on).await?;
+        let (engine, context) = (shell.engine(), shell.context());
+        let name = profile.as_deref();
+        let asked = engine.preview_notification(context, name, None, Some(body.clone()), event);
+        Ok::<_, Error>((asked.await?, profile))
+    };
+    match filled.await {
+        Ok((preview, profile)) => html! {
+            p.hint {
+                @match &profile {
+                    Some(name) => { "With the recipients of the profile " a href=(profile::href(name)) { (name) } ", which uses it." }
+                    None => { "No profile uses it: with those whom the event concerns." }
+                }
+            }
+            (profile::shown(&preview))
         },
         Err(error) => ui::alert_box(AlertKind::Error, &error.to_string()),
     }
+}
+
+/// A profile that names a template: one that is on before one that is off.
+async fn used_by(shell: &Shell, template: &str) -> Result<Option<String>, Error> {
+    let profiles = shell.engine().automation(shell.context(), Class::Profile).await?;
+    let names = |one: &&Object| one.body["template"].as_str() == Some(template);
+    let used = profiles.iter().filter(names).min_by_key(|one| !one.enabled);
+    Ok(used.map(|one| one.name.clone()))
 }
 
 fn lines(text: &str) -> Vec<String> {
@@ -238,18 +280,27 @@ fn placed(error: Error) -> Error {
     }
 }
 
+async fn edit(shell: &Shell, name: &str) -> Result<Response, Problem> {
+    let object = shell.engine().automation_object(shell.context(), CLASS, name).await?;
+    let mut typed = fill(&object.body).or("version", object.version.to_string());
+    if object.enabled {
+        typed = typed.or("enabled", "1");
+    }
+    form(shell, Some(name), typed).await
+}
+
 async fn save(shell: &Shell, name: Option<&str>, typed: Typed) -> Result<Response, Problem> {
     if typed.has("do") {
         return form(shell, name, typed).await;
     }
-    let (engine, context) = (shell.engine(), shell.context());
+    let (engine, context, enabled) = (shell.engine(), shell.context(), typed.has("enabled"));
     let wanted = name.map_or_else(|| typed.text("name").to_owned(), str::to_owned);
     let body = body(&typed);
     let saved = match name {
-        None => engine.create_automation(context, CLASS, &wanted, body, true).await,
+        None => engine.create_automation(context, CLASS, &wanted, body, enabled).await,
         Some(name) => {
             let version = typed.text("version").parse().ok();
-            engine.update_automation(context, CLASS, name, version, body, true).await
+            engine.update_automation(context, CLASS, name, version, body, enabled).await
         }
     };
     match saved {
@@ -271,7 +322,7 @@ async fn form(shell: &Shell, name: Option<&str>, typed: Typed) -> Result<Respons
     let fields = template_fields(&shown, &attributes);
     let preview = match typed.is_refused() {
         true => html! {},
-        false => preview(shell, &body(&typed)).await,
+        false => preview(shell, name, &body(&typed), typed.text(past_event::NAME)).await,
     };
     let body = html! {
         (ui::breadcrumbs(&[
@@ -294,11 +345,13 @@ async fn form(shell: &Shell, name: Option<&str>, typed: Typed) -> Result<Respons
                     (ui::field(&Field { required: true, ..typed.field("subject", "subject", "Subject", "One line.") }))
                     (ui::text_area(&Field { required: true, ..typed.field("text", "text", "Text", "Plain text. Chats show it below the subject.") }, 16, true))
                     (ui::text_area(&typed.field("html", "html", "HTML", "For mail. Empty: made of the text."), 6, true))
+                    (past_event::field(typed.text(past_event::NAME)))
                     div.actions { button type="submit" name="do" value="preview" formnovalidate { "How does it read?" } }
                     div id="preview" aria-live="polite" { (preview) }
                 }
                 (known(&fields, &shown))
             }
+            (ui::check_field(&Field { value: "1", ..typed.field("enabled", "enabled", "Switched on", "Switched off, profiles that name it use the built-in text.") }, typed.has("enabled")))
             div.actions { (ui::submit("Save", Tone::Info)) (ui::button("Back", "/notifications/templates", None, false)) }
         }))
     };

@@ -72,11 +72,12 @@ async fn a_group_whose_commit_may_have_happened_is_not_run_again() {
          CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT OR UPDATE ON setting
          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()",
     );
-    let gate = Arc::new(Semaphore::new(0));
-    let behind = gate.clone();
+    let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let behind = (begun.clone(), gate.clone());
     let slow = store.transaction("slow", move |tx: &mut Tx| {
-        let gate = behind.clone();
+        let (begun, gate) = behind.clone();
         Box::pin(async move {
+            begun.add_permits(1);
             let _open = gate.acquire().await.unwrap();
             setting::put(tx, "first", "1").await
         })
@@ -94,8 +95,13 @@ async fn a_group_whose_commit_may_have_happened_is_not_run_again() {
         }
         wire.cut();
     };
-    let units = join_all((0..10).map(|_| count(&store)));
-    let (_, counted, last, ()) = tokio::join!(slow, units, last, cut);
+    // The others queue behind one that is at work, so that they are one group.
+    let group = async {
+        let _begun = begun.acquire().await.unwrap();
+        let units = join_all((0..10).map(|_| count(&store)));
+        tokio::join!(units, last, cut)
+    };
+    let (_, (counted, last, ())) = tokio::join!(slow, group);
     for told in counted.iter().chain([&last]) {
         let error = told.as_ref().unwrap_err();
         assert!(error.is_transient() && error.to_string().contains("not known"), "{error}");

@@ -1,0 +1,107 @@
+//! What nobody uses is told again after each time that it was used, and not once it has ended.
+
+use chancery_engine::access::{Credential, NewToken};
+use chancery_engine::{Client, Context, Role, Secret};
+use chancery_event::id::AccountId;
+use chancery_event::{Authentication, Event, Origin, Timestamp};
+use chancery_throwaway::on_each_backend;
+use serde_json::json;
+
+use crate::access::new_account;
+use crate::monitor::Bench;
+
+const DAY: i64 = Timestamp::DAY;
+const HOUR: i64 = Timestamp::HOUR;
+
+/// `secret.unused` of one object.
+async fn unused(bench: &Bench, id: &str) -> Vec<Event> {
+    let mut events = bench.events("secret.unused").await;
+    events.retain(|event| event.detail["secret_id"] == id);
+    events
+}
+
+/// Days pass, with a run of what is due in each.
+async fn days(bench: &mut Bench, days: i64) {
+    for _ in 0..days {
+        bench.pass(DAY).await;
+    }
+}
+
+async fn use_token(bench: &Bench, secret: &Secret<String>) {
+    let credential = Credential::Bearer(secret.clone());
+    let used = bench.engine().authenticate(&credential, Origin::Api, Client::default());
+    used.await.unwrap();
+}
+
+/// An account of an operator, and a token of it that lasts so many days.
+async fn token(bench: &Bench, lasts: u32) -> (AccountId, String, Secret<String>) {
+    let (engine, machine) = (bench.engine(), bench.context());
+    let id = engine.create_account(&machine, new_account("grace", Role::Operator)).await.unwrap().0;
+    let authentication = Authentication { method: "password".into(), credential: None };
+    let environment = engine.environment();
+    let client = Client::default();
+    let context = Context {
+        proved_at: Some(environment.now()),
+        ..Context::account(
+            environment,
+            Origin::Ui,
+            client,
+            id,
+            "grace".to_owned(),
+            Role::Operator,
+            authentication,
+        )
+    };
+    let new = NewToken { name: "ci".to_owned(), account: None, role: None, days: lasts };
+    let made = engine.create_token(&context, new).await.unwrap();
+    (id, made.id.to_string(), made.secret)
+}
+
+on_each_backend!(a_second_time_without_use_is_told_as_well, 2);
+
+async fn a_second_time_without_use_is_told_as_well() {
+    let mut bench = Bench::new().await;
+    let (account, id, secret) = token(&bench, 365).await;
+    days(&mut bench, 91).await;
+    assert_eq!(unused(&bench, &id).await.len(), 1);
+    assert_eq!(unused(&bench, &account.to_string()).await.len(), 1);
+    use_token(&bench, &secret).await;
+    let used = bench.now();
+    days(&mut bench, 89).await;
+    assert_eq!(unused(&bench, &id).await.len(), 1, "that is not ninety days");
+    days(&mut bench, 2).await;
+    let told = unused(&bench, &id).await;
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[1].detail["last_used_at"], json!(used.to_string()));
+    assert_eq!(unused(&bench, &account.to_string()).await.len(), 2, "the account by its token");
+    days(&mut bench, 30).await;
+    assert_eq!(unused(&bench, &id).await.len(), 2, "once each time");
+}
+
+on_each_backend!(what_has_ended_is_not_unused, 2);
+
+async fn what_has_ended_is_not_unused() {
+    let mut bench = Bench::new().await;
+    let (account, id, _) = token(&bench, 30).await;
+    let (engine, machine) = (bench.engine().clone(), bench.context());
+    let ends = bench.now().plus(60 * DAY);
+    let change = chancery_engine::access::AccountChange {
+        expires_at: Some(Some(ends)),
+        ..Default::default()
+    };
+    engine.update_account(&machine, account, None, change).await.unwrap();
+    bench.pass(HOUR).await;
+    for name in ["token-unused", "account-unused"] {
+        let forecast = engine.forecast(&machine, name, 100).await.unwrap();
+        assert!(forecast.silent["past_end"] >= 1, "{name}: {forecast:?}");
+    }
+    days(&mut bench, 95).await;
+    assert!(unused(&bench, &id).await.is_empty(), "the token cannot be used any more");
+    assert!(unused(&bench, &account.to_string()).await.is_empty(), "nor the account");
+    // The account goes on: from now on it is unused.
+    let change =
+        chancery_engine::access::AccountChange { expires_at: Some(None), ..Default::default() };
+    engine.update_account(&machine, account, None, change).await.unwrap();
+    days(&mut bench, 2).await;
+    assert_eq!(unused(&bench, &account.to_string()).await.len(), 1);
+}
