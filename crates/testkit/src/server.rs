@@ -2,12 +2,14 @@
 //! token. Finishing it holds what every test must leave behind: no pending event, and a published
 //! log that verifies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::Method;
 use chancery_engine::access::{Credential, Identity, NewToken};
 use chancery_engine::{Client, Context, Engine, Role, Running, Secret, Settings};
+use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::{Environment, Origin, Timestamp};
 use chancery_seal::tile::{BundleId, TILE_WIDTH, TileId};
 use chancery_web::edge::{AppState, Options, RouteInfo};
@@ -45,6 +47,17 @@ impl TestServer {
         Self::start_in(Environment::system(), change).await
     }
 
+    /// A server with other settings whose time stands still, at half past nine of a Saturday, until
+    /// the test moves it: what it shows does not depend on the hour at which the test runs.
+    pub async fn start_standing(
+        seed: u64,
+        change: impl FnOnce(&mut Settings, &mut Options),
+    ) -> (Self, Arc<ManualClock>) {
+        let clock = ManualClock::new("2026-11-21T09:30:00Z".parse().expect("a time"));
+        let environment = Environment::new(clock.clone(), SeededEntropy::new(seed));
+        (Self::start_in(environment, change).await, clock)
+    }
+
     /// A server with other settings and its own time and randomness.
     pub async fn start_in(
         environment: Environment,
@@ -52,8 +65,6 @@ impl TestServer {
     ) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let mut settings = Settings::new(dir.path());
-        settings.database = chancery_throwaway::database_of(dir.path())
-            .map(|url| url.parse().expect("the address of a database"));
         settings.allow_unencrypted_key = true;
         // On the engine that the test, or the whole run, is for.
         let database = chancery_throwaway::database_of(dir.path());
@@ -66,10 +77,8 @@ impl TestServer {
         // Receivers of tests live on this machine.
         let ranges = ["127.0.0.1/32", "::1/128"].map(|range| range.parse().expect("a range"));
         let network = chancery_engine::net::Network::new(ranges.to_vec());
-        settings.sender = Some(std::sync::Arc::new(chancery_deliver::Senders::new(
-            network,
-            dir.path().join("forwarders"),
-        )));
+        settings.sender =
+            Some(Arc::new(chancery_deliver::Senders::new(network, dir.path().join("forwarders"))));
         change(&mut settings, &mut options);
         let running = Engine::start(settings, environment).await.expect("an engine");
         let engine = running.engine().clone();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use chancery_engine::Role;
-use chancery_event::environment::{ManualClock, SeededEntropy};
-use chancery_event::{Environment, Timestamp};
+use chancery_event::Timestamp;
+use chancery_event::environment::ManualClock;
 use chancery_testkit::{ADMIN_PASSWORD, TestServer};
 use serde_json::json;
 
@@ -20,12 +20,7 @@ async fn start() -> (TestServer, Arc<ManualClock>) {
 
 /// A server that takes so many sign-ins a minute.
 async fn start_with(logins: u32) -> (TestServer, Arc<ManualClock>) {
-    let clock = ManualClock::new(Environment::system().now());
-    let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
-    let server = TestServer::start_in(environment, |settings, _| {
-        settings.logins_per_minute = logins;
-    });
-    (server.await, clock)
+    TestServer::start_standing(7, |settings, _| settings.logins_per_minute = logins).await
 }
 
 #[tokio::test]

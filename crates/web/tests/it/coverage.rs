@@ -2,8 +2,6 @@
 
 use axum::http::Method;
 use chancery_engine::Role;
-use chancery_event::Environment;
-use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_testkit::{Authority, Mailbox, Manner, Receiver, TestServer};
 use serde_json::{Value, json};
 
@@ -121,10 +119,8 @@ async fn events(server: &TestServer, event_type: &str, count: usize) -> Vec<Valu
 
 #[tokio::test]
 async fn the_canary_arrives_through_every_channel_and_its_absence_is_told_by_another() {
-    let clock = ManualClock::new(Environment::system().now());
-    let environment = Environment::new(clock.clone(), SeededEntropy::new(3));
-    let mut server =
-        TestServer::start_in(environment, |settings, _| settings.monitors = true).await;
+    let (mut server, clock) =
+        TestServer::start_standing(3, |settings, _| settings.monitors = true).await;
     let (mailbox, receiver) = (Mailbox::start().await, Receiver::plain().await);
     let mail = json!({ "kind": "email", "settings": { "server": mailbox.server(),
         "security": "none", "from": "chancery@example.org" } });

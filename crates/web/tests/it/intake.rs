@@ -3,8 +3,7 @@
 use axum::http::Method;
 use chancery_engine::Role;
 use chancery_engine::intake::{BODIES_PER_MINUTE, SAME_MINUTES};
-use chancery_event::environment::{ManualClock, SeededEntropy};
-use chancery_event::{Environment, Timestamp};
+use chancery_event::Timestamp;
 use chancery_testkit::{Answer, Authority, Call, TestServer};
 use serde_json::{Value, json};
 
@@ -320,9 +319,7 @@ async fn a_foreign_event_fires_a_trigger_that_raises_an_alert() {
 chancery_testkit::on_each_backend!(what_says_neither_who_nor_when_is_a_repetition_for_minutes_only);
 
 async fn what_says_neither_who_nor_when_is_a_repetition_for_minutes_only() {
-    let clock = ManualClock::new(Environment::system().now());
-    let environment = Environment::new(clock.clone(), SeededEntropy::new(8));
-    let server = TestServer::start_in(environment, |_, _| {}).await;
+    let (server, clock) = TestServer::start_standing(8, |_, _| {}).await;
     let minute = 60 * Timestamp::SECOND;
     // The same bytes every time that the job ends.
     let job = r#"{"event":"scheduled_job_finished","notificationData":{"jobName":"sync","jobType":"discovery","status":"Succeeded"}}"#;
@@ -360,9 +357,7 @@ async fn what_says_neither_who_nor_when_is_a_repetition_for_minutes_only() {
 
 #[tokio::test]
 async fn a_source_that_sends_too_much_is_asked_to_wait() {
-    let clock = ManualClock::new(Environment::system().now());
-    let environment = Environment::new(clock.clone(), SeededEntropy::new(9));
-    let server = TestServer::start_in(environment, |_, _| {}).await;
+    let (server, clock) = TestServer::start_standing(9, |_, _| {}).await;
     let (noisy, calm) =
         (source(&server, "noisy", "akeyless").await, source(&server, "calm", "akeyless").await);
     let body = r#"{"Certificate_Expired":[{"name":"/a"}]}"#;

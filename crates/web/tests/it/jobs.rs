@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use chancery_engine::Role;
-use chancery_event::environment::{ManualClock, SeededEntropy};
-use chancery_event::{Environment, Timestamp};
+use chancery_event::Timestamp;
 use chancery_testkit::{Authority, TestServer};
 use serde_json::{Value, json};
 
@@ -203,9 +202,7 @@ async fn hopeless(server: &TestServer) -> String {
 
 #[tokio::test]
 async fn the_review_has_what_failed_in_its_span_whenever_it_was_asked_for() {
-    let clock = ManualClock::new(Environment::system().now());
-    let environment = Environment::new(clock.clone(), SeededEntropy::new(9));
-    let mut server = TestServer::start_in(environment, |_, _| {}).await;
+    let (mut server, clock) = TestServer::start_standing(9, |_, _| {}).await;
     let old = hopeless(&server).await;
     clock.advance(2 * Timestamp::DAY);
     server.renew().await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use chancery_engine::Role;
-use chancery_event::environment::{ManualClock, SeededEntropy};
-use chancery_event::{Environment, Timestamp};
+use chancery_event::Timestamp;
+use chancery_event::environment::ManualClock;
 use chancery_pki::make::{self, Key, Template};
 use chancery_testkit::{Authority, TestServer};
 use serde_json::{Value, json};
@@ -25,9 +25,7 @@ struct Office {
 
 impl Office {
     async fn open() -> Self {
-        let clock = ManualClock::new(Environment::system().now());
-        let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
-        let server = TestServer::start_in(environment, |settings, _| {
+        let (server, clock) = TestServer::start_standing(7, |settings, _| {
             settings.monitors = true;
             settings.password_days_max = 60;
         })

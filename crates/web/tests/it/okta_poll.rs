@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use chancery_event::Timestamp;
-use chancery_event::environment::{Environment, ManualClock, SeededEntropy};
+use chancery_event::environment::ManualClock;
 use chancery_testkit::{Answer, Manner, Receiver, TestServer};
 use serde_json::{Value, json};
 
@@ -101,9 +101,7 @@ struct Timed {
 async fn timed(manner: Manner) -> Timed {
     let receiver = Receiver::plain().await;
     receiver.behave(manner);
-    let clock = ManualClock::new(Environment::system().now());
-    let environment = Environment::new(clock.clone(), SeededEntropy::new(5));
-    let server = TestServer::start_in(environment, |_, _| {}).await;
+    let (server, clock) = TestServer::start_standing(5, |_, _| {}).await;
     let poll = json!({ "url": format!("http://127.0.0.1:{}", receiver.port), "token": "00secret",
         "filter": "eventType sw \"pki.\"", "every_s": 60 });
     let wish = json!({ "name": "okta", "dialect": "okta", "poll": poll });

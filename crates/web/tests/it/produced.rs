@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_event::environment::{ManualClock, SeededEntropy};
-use chancery_event::{Environment, Timestamp};
+use chancery_event::Timestamp;
+use chancery_event::environment::ManualClock;
 use chancery_testkit::{Authority, TestServer};
 use serde_json::{Value, json};
 
@@ -155,9 +155,7 @@ async fn an_import_and_what_replaces_another_are_events() {
 
 #[tokio::test]
 async fn what_nobody_takes_up_is_escalated_and_that_is_an_event() {
-    let clock = ManualClock::new(Environment::system().now());
-    let environment = Environment::new(clock.clone(), SeededEntropy::new(3));
-    let mut server = TestServer::start_in(environment, |_, _| {}).await;
+    let (mut server, clock) = TestServer::start_standing(3, |_, _| {}).await;
     let profile = json!({ "recipients": ["role:operator"], "channels": ["bell"],
         "escalation": [{ "after": "30m", "recipients": ["role:administrator"] }] });
     make(&server, "notification_profiles", "p", profile).await;

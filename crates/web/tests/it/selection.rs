@@ -2,8 +2,7 @@
 //! receiver; and what it gets of people.
 
 use axum::http::Method;
-use chancery_event::environment::{ManualClock, SeededEntropy};
-use chancery_event::{Environment, Timestamp};
+use chancery_event::Timestamp;
 use chancery_testkit::{Authority, Manner, Receiver, TestServer};
 use serde_json::{Value, json};
 
@@ -145,9 +144,7 @@ async fn a_replay_never_passes_over_what_was_not_sent() {
 #[tokio::test]
 async fn one_that_sends_every_few_hours_sends_a_batch() {
     let receiver = Receiver::plain().await;
-    let clock = ManualClock::new(Environment::system().now());
-    let environment = Environment::new(clock.clone(), SeededEntropy::new(6));
-    let server = TestServer::start_in(environment, |_, _| {}).await;
+    let (server, clock) = TestServer::start_standing(6, |_, _| {}).await;
     let body = json!({ "kind": "webhook", "settings": { "url": receiver.url() },
         "runner": "periodic", "every_hours": 2,
         "select": { "event_types": ["configuration.create"], "filter": "detail.class:group" } });

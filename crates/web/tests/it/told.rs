@@ -2,8 +2,7 @@
 
 use axum::http::Method;
 use chancery_engine::Role;
-use chancery_event::environment::{ManualClock, SeededEntropy};
-use chancery_event::{Environment, Timestamp};
+use chancery_event::Timestamp;
 use chancery_testkit::TestServer;
 use serde_json::{Value, json};
 
@@ -40,9 +39,7 @@ async fn recorded(world: &World, alert: &str) {
 
 #[tokio::test]
 async fn what_nobody_takes_up_goes_up_and_says_who_is_next() {
-    let clock = ManualClock::new(Environment::system().now());
-    let environment = Environment::new(clock.clone(), SeededEntropy::new(5));
-    let server = TestServer::start_in(environment, |_, _| {}).await;
+    let (server, clock) = TestServer::start_standing(5, |_, _| {}).await;
     let mut world = World::over(server).await;
     world.account("ada", "operator", Some("ada@example.org")).await;
     world.account("chief", "viewer", Some("chief@example.org")).await;
