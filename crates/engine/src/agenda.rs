@@ -99,11 +99,13 @@ impl Agenda {
         Ok(())
     }
 
-    /// Reads the definitions if they changed, and sets up what is new.
+    /// Reads the definitions if they changed, and sets up what is new. What cannot run is tried
+    /// again each time: it may be something around it that has changed.
     pub(crate) async fn sync(&mut self, engine: &Engine) -> Result<(), Error> {
         let mut link = engine.link().await?;
         let revision = definitions::revision(&mut link).await?;
-        if self.revision == Some(revision) {
+        let all_run = self.items.iter().all(|item| item.timetable.is_some());
+        if self.revision == Some(revision) && all_run {
             return Ok(());
         }
         let mut objects = Vec::new();

@@ -101,7 +101,10 @@ impl Kind {
             Self::CertificateUpload => "upload",
             Self::CertificateImport => "import",
             Self::CertificateValidate => "validation",
-            Self::LogVerify | Self::BackupCreate | Self::Canary | Self::RetentionRun => "service",
+            Self::LogVerify => "verification",
+            Self::BackupCreate => "backup",
+            Self::Canary => "canary",
+            Self::RetentionRun => "retention",
             Self::BackTest => "back_test",
         }
     }

@@ -28,6 +28,7 @@ use chancery_store::Link;
 
 use crate::Error;
 use crate::automation::Object;
+use crate::reaction::configuration::Surroundings;
 
 pub use definition::{Definition, Kind, Limits};
 pub(crate) use forecast::Lookout;
@@ -40,7 +41,13 @@ pub use view::{Outlook, TaskView, Watchfulness};
 ///
 /// # Errors
 /// [`Error::Invalid`] whose field is a JSON pointer into the body.
-pub(crate) async fn check(link: &mut Link, object: &Object) -> Result<(), Error> {
+pub(crate) async fn check(
+    link: &mut Link,
+    object: &Object,
+    around: &Surroundings,
+) -> Result<(), Error> {
     let definition = Definition::read(&object.body)?;
-    active::Active::new(link, &object.name, object.version, definition).await.map(|_| ())
+    let active = active::Active::new(link, &object.name, object.version, definition).await?;
+    let missing = active.filter().and_then(|filter| around.lacks(filter, ""));
+    missing.map_or(Ok(()), |why| Err(Error::invalid("/filter", why)))
 }

@@ -20,7 +20,7 @@ mod fine;
 pub(crate) mod happening;
 mod possible;
 pub mod record;
-mod reference;
+pub(crate) mod reference;
 pub(crate) mod snapshot;
 pub(crate) mod stage;
 mod step;

@@ -181,6 +181,23 @@ pub enum Literal {
     Duration(i64),
 }
 
+impl Filter {
+    /// Whether what it holds of changes as time passes: it compares with now.
+    pub fn is_relative(&self) -> bool {
+        let of = |literal: &Literal| matches!(literal, Literal::FromNow(_) | Literal::Duration(_));
+        match self {
+            Self::All | Self::Words(_) => false,
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::is_relative),
+            Self::Not(part) => part.is_relative(),
+            Self::Comparison(comparison) => match &comparison.operand {
+                Operand::None => false,
+                Operand::One(one) => of(one),
+                Operand::Many(several) => several.iter().any(of),
+            },
+        }
+    }
+}
+
 impl Order {
     /// Whether two things compared as `found` stand in this relation.
     pub fn holds(self, found: std::cmp::Ordering) -> bool {

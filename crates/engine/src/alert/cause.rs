@@ -10,6 +10,8 @@
 //! | `backup_failed` | a backup succeeded |
 //! | `store_refused` | never by itself: what was refused did not happen |
 //! | `event_quarantined` | never by itself: a person must look |
+//!
+//! Whatever is open about a certificate alone goes with it when it is deleted.
 
 use chancery_event::id::{AccountId, EventId, JobId};
 use chancery_event::{Event, Severity, Target, TargetKind, Timestamp};
@@ -40,6 +42,8 @@ const QUARANTINED: &str = "event_quarantined";
 const BACKUP_FAILED: &str = "backup_failed";
 /// Cause of an alert that the store refused writes.
 const STORE_REFUSED: &str = "store_refused";
+/// Kind of an alert that certificates of an issuer have lost their chain.
+const CHAIN_BROKEN: &str = "chain_broken";
 /// Beginning of the causes of alerts about locked accounts.
 pub(crate) const ACCOUNT_LOCKED: &str = "account_locked:account/";
 
@@ -244,15 +248,17 @@ pub(crate) fn is_of_end(key: &str) -> bool {
 }
 
 /// Nobody has to look at the end of a certificate any more: resolves the alert about it, and what
-/// profiles have told of it by alerts of their own.
+/// profiles and steps have told of it by alerts of their own.
 pub(crate) async fn end_settled(
     tx: &mut Tx,
     scribe: &Scribe,
     certificate: &str,
     reason: &str,
 ) -> Result<(), Error> {
-    let told =
-        |row: &Alert| row.kind == TOLD && row.cause_key.split(':').any(|part| ENDS.contains(&part));
+    let told = |row: &Alert| {
+        matches!(row.kind.as_str(), TOLD | NOTICE)
+            && row.cause_key.split(':').any(|part| ENDS.contains(&part))
+    };
     for row in chancery_store::table::alert::open_about(tx, certificate, OPEN_MAX).await? {
         if is_of_end(&row.cause_key) || told(&row) {
             resolve(tx, scribe, &row.cause_key, reason).await?;
@@ -283,7 +289,7 @@ fn certificate_key(row: &Certificate) -> String {
 }
 
 fn chain_key(issuer_key: &str) -> String {
-    format!("chain_broken:issuer/{issuer_key}")
+    format!("{CHAIN_BROKEN}:issuer/{issuer_key}")
 }
 
 /// Statuses that come from what stands above a certificate: their cause is one for all
@@ -320,7 +326,7 @@ pub(crate) async fn certificate_status(
             object: Some(candidate::target(row, person)),
             ..NewAlert::new(
                 chain_key(&row.issuer_key),
-                "chain_broken",
+                CHAIN_BROKEN,
                 Severity::Warning,
                 format!("Certificates issued by {issuer} lost {what}"),
             )
@@ -371,13 +377,31 @@ pub(crate) async fn certificate_replaced(
     resolve(tx, scribe, &certificate_key(row), "replaced").await.map(|_| ())
 }
 
-/// A certificate has left the inventory in use: archived or deleted.
-pub(crate) async fn certificate_left(
+/// A certificate was archived.
+pub(crate) async fn certificate_archived(
     tx: &mut Tx,
     scribe: &Scribe,
     row: &Certificate,
-    reason: &str,
 ) -> Result<(), Error> {
-    resolve(tx, scribe, &certificate_key(row), reason).await?;
+    resolve(tx, scribe, &certificate_key(row), "certificate_archived").await?;
+    chain_settled(tx, scribe, &row.issuer_key).await
+}
+
+/// A certificate was deleted: nothing that is said of it alone matters any more.
+pub(crate) async fn certificate_deleted(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    row: &Certificate,
+) -> Result<(), Error> {
+    let id = row.id.to_string();
+    let mut goes_on = true;
+    while goes_on {
+        goes_on = false;
+        for alert in chancery_store::table::alert::open_about(tx, &id, OPEN_MAX).await? {
+            // That of a chain is about all certificates of the issuer.
+            goes_on |= alert.kind != CHAIN_BROKEN
+                && resolve(tx, scribe, &alert.cause_key, "certificate_deleted").await?;
+        }
+    }
     chain_settled(tx, scribe, &row.issuer_key).await
 }

@@ -12,8 +12,9 @@ use super::{Book, Class, Object};
 use crate::Error;
 use crate::notification::{Profile, Template, check_profile};
 use crate::reaction::configuration::{
-    Configuration, Surroundings, check_action, check_rule, profiles_of, uses_of,
+    Configuration, Surroundings, check_action, check_rule, profiles_of,
 };
+use crate::reaction::reference::Named;
 
 /// The place of a fault: an object, and a JSON pointer into its body.
 pub(crate) fn place(class: Class, name: &str, pointer: &str) -> String {
@@ -83,19 +84,22 @@ async fn body(link: &mut Link, object: &Object, around: &Surroundings) -> Result
         Class::Profile => check_profile(&object.body, around),
         // Compiling the whole configuration checks these.
         Class::Trigger | Class::Scope => Ok(()),
-        Class::Monitor => crate::monitor::check(link, object).await,
+        Class::Monitor => crate::monitor::check(link, object, around).await,
         Class::Schedule => crate::schedule::Definition::read(&object.body).map(|_| ()),
     }
 }
 
-/// Refuses to take away or rename what automation refers to by its name. `noun` is `group`,
-/// `ra_profile`, `attribute` or `account`.
+/// Refuses to take away or rename what automation or a forwarder refers to by its name. `noun` is
+/// `group`, `ra_profile`, `attribute`, `account` or `channel`.
 pub(crate) async fn unreferred(link: &mut Link, noun: &str, name: &str) -> Result<(), Error> {
-    let users = uses_of(&Book::read(link).await?, noun, name);
+    let attributes = attribute::all(link).await?;
+    let named = Named { noun, name, attributes: &attributes };
+    let mut users = named.users(&Book::read(link).await?);
+    users.extend(crate::delivery::filtering_by(link, &named).await?);
     if users.is_empty() {
         return Ok(());
     }
-    let message = format!("automation refers to “{name}”: {}", users.join(", "));
+    let message = format!("“{name}” is named by {}", users.join(", "));
     Err(Error::Conflict { reason: "in_use", message })
 }
 

@@ -238,11 +238,6 @@ impl Engine {
                     let found = attribute::find(tx, id).await?;
                     let old = found.ok_or_else(|| Error::not_found("attribute", id))?;
                     crate::automation::check::unreferred(tx, "attribute", &old.name).await?;
-                    let forwarders = crate::delivery::filtering_by(tx, &old.name).await?;
-                    if !forwarders.is_empty() {
-                        let message = format!("forwarders filter by it: {}", forwarders.join(", "));
-                        return Err(Error::Conflict { reason: "in_use", message });
-                    }
                     unused("attribute", attribute::uses(tx, id).await?)?;
                     attribute::delete(tx, id).await?;
                     let payload = types::Delete {

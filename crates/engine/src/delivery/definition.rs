@@ -3,7 +3,7 @@
 //! Read from JSON at the boundary, every unknown member refused. What stands under `settings`
 //! belongs to the kind, and is read by the sender.
 
-use chancery_event::filter::Filter;
+use chancery_event::filter::{Filter, FilterError, Schema};
 use chancery_event::{EventType, Severity};
 use chancery_store::table::attribute::Attribute;
 use serde::{Deserialize, Serialize};
@@ -258,14 +258,19 @@ impl Selection {
     /// # Errors
     /// It names what does not exist, or is no filter.
     pub(super) fn check_filter(&self, attributes: &[Attribute]) -> Result<(), Error> {
-        if self.filter.trim().is_empty() {
-            return Ok(());
-        }
         let schema = field::all(attributes);
-        Filter::parse(&self.filter, &schema)
+        self.read_filter(&schema)
             .and_then(|filter| filter.compile(&schema))
             .map(|_| ())
             .map_err(|error| Error::invalid("select/filter", error.to_string()))
+    }
+
+    /// Its filter as a tree.
+    ///
+    /// # Errors
+    /// It names what does not exist, or is no filter.
+    pub(super) fn read_filter(&self, schema: &Schema) -> Result<Filter, FilterError> {
+        Filter::parse(&self.filter, schema)
     }
 
     /// The types that are selected.

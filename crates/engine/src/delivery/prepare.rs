@@ -15,6 +15,8 @@ use super::definition::Definition;
 use super::{Address, Checked, Class, Secrets};
 use crate::configuration::Changes;
 use crate::net::NetError;
+use crate::reaction::field;
+use crate::reaction::reference::Named;
 use crate::{Engine, Error};
 
 /// Largest body, in bytes of JSON.
@@ -162,22 +164,19 @@ pub(super) fn check_recipients(class: Class, definition: &Definition) -> Result<
     Ok(())
 }
 
-/// Names of the forwarders whose filter could not be read without an attribute.
-pub(crate) async fn filtering_by(link: &mut Link, gone: &str) -> Result<Vec<String>, Error> {
-    let all = attribute::all(link).await?;
-    let left: Vec<_> = all.iter().filter(|one| one.name != gone).cloned().collect();
-    let mut names = Vec::new();
+/// The forwarders whose filter asks for something by its name, in words.
+pub(crate) async fn filtering_by(link: &mut Link, named: &Named<'_>) -> Result<Vec<String>, Error> {
+    let mut users = Vec::new();
     for row in destination::all(link, Some(Class::Forwarder.as_str())).await? {
         let version = destination::version(link, &row.name, row.version).await?;
         let body = version.and_then(|version| serde_json::from_str(&version.body).ok());
         let Some(definition): Option<Definition> = body else { continue };
-        let (now, then) =
-            (definition.select.check_filter(&all), definition.select.check_filter(&left));
-        if now.is_ok() && then.is_err() {
-            names.push(row.name);
+        let filter = definition.select.read_filter(&field::all(named.attributes));
+        if filter.is_ok_and(|filter| named.is_asked_for(&filter, "object.")) {
+            users.push(format!("forwarder “{}”", row.name));
         }
     }
-    Ok(names)
+    Ok(users)
 }
 
 /// What changed, for the event: never a secret, and what may be about people apart.

@@ -192,7 +192,7 @@ impl Engine {
                         return Err(Error::Conflict { reason, message: message.to_owned() });
                     }
                     if archived {
-                        cause::certificate_left(tx, scribe, &row, "certificate_archived").await?;
+                        cause::certificate_archived(tx, scribe, &row).await?;
                     }
                     let certificate = Some(summary);
                     let changes = vec![Change {
@@ -241,7 +241,7 @@ impl Engine {
                     let mut changes = placement::held(tx, &row).await?;
                     let values = placement::take_values(&mut changes);
                     certificate::delete(tx, id).await?;
-                    cause::certificate_left(tx, scribe, &row, "certificate_deleted").await?;
+                    cause::certificate_deleted(tx, scribe, &row).await?;
                     let payload = types::Delete { certificate: Some(summary), changes, note };
                     let draft = with_values(Draft::new(&payload)?, values);
                     Ok(Done { value: (), draft: draft.target(target) })

@@ -33,17 +33,21 @@ const TICK: Duration = Duration::from_secs(5);
 /// How long it sleeps at least, so that a failing store is not asked without end.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A queue, and how many of its jobs run at a time.
+/// A queue, and how many of its jobs run at a time on one node. What takes long shares its queue
+/// with nothing else.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Queue {
     pub(super) name: &'static str,
     pub(super) at_a_time: usize,
 }
 
-pub(super) const QUEUES: [Queue; 5] = [
+pub(super) const QUEUES: [Queue; 8] = [
     Queue { name: "upload", at_a_time: 4 },
     Queue { name: "import", at_a_time: 1 },
-    Queue { name: "service", at_a_time: 1 },
+    Queue { name: "verification", at_a_time: 1 },
+    Queue { name: "backup", at_a_time: 1 },
+    Queue { name: "canary", at_a_time: 1 },
+    Queue { name: "retention", at_a_time: 1 },
     Queue { name: "validation", at_a_time: 2 },
     Queue { name: "back_test", at_a_time: 1 },
 ];

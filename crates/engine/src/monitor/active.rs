@@ -58,6 +58,9 @@ pub(crate) struct Silence {
     pub(crate) held_by: Option<String>,
 }
 
+/// Why a certificate is silent that the filter leaves out.
+const FILTERED: &str = "filtered";
+
 impl Active {
     /// Makes a monitor ready; the filter needs the custom attributes of now.
     ///
@@ -80,6 +83,18 @@ impl Active {
             }
         };
         Ok(Self { name: name.to_owned(), version, definition, filter })
+    }
+
+    /// Its filter.
+    pub(super) fn filter(&self) -> Option<&Filter> {
+        self.filter.as_ref().map(|scope| &scope.filter)
+    }
+
+    /// When something silent is looked at again although nothing happens to it: its filter may come
+    /// to hold as time passes.
+    pub(super) fn looks_again(&self, silence: &Silence, now: Timestamp) -> Option<Timestamp> {
+        let is_relative = self.filter().is_some_and(Filter::is_relative);
+        (silence.reason == FILTERED && is_relative).then(|| now.plus(Timestamp::DAY))
     }
 
     /// Whether a certificate is among those it looks at, as far as its filter says at a time.
@@ -142,7 +157,7 @@ impl Active {
             if subject.row.archived {
                 silences.insert(id.clone(), silent("archived", None));
             } else if selected.as_ref().is_some_and(|some| !some.contains(&subject.row.id)) {
-                silences.insert(id.clone(), silent("filtered", None));
+                silences.insert(id.clone(), silent(FILTERED, None));
             } else if self.definition.suppress_if_replaced
                 && let Some(successor) = successor(tx, &subject.row, now).await?
             {

@@ -43,7 +43,10 @@ pub(super) async fn look(
         if let Some(silence) = silences.get(&watch.object) {
             hush(tx, scribe, &active.name, &mut watch, silence).await?;
             // What is silent has not been reported: if it must speak again, it does so at once.
-            watch.due_at = course.next_after(now).unwrap_or(table::NEVER);
+            let held_back = course.crossed(watch.handled, now).is_some();
+            let again = active.looks_again(silence, now).filter(|_| held_back);
+            let next = course.next_after(now).into_iter().chain(again).min();
+            watch.due_at = next.unwrap_or(table::NEVER);
             tally.skip(silence.reason);
         } else if let Some(crossed) = course.crossed(watch.handled, now) {
             scribe.record(tx, draft(active, subject, &crossed, now)?)?;

@@ -39,6 +39,8 @@ struct Touched {
     deleted: BTreeSet<String>,
     tokens: BTreeSet<String>,
     accounts: BTreeSet<String>,
+    /// A group or an RA profile has another name.
+    labels: bool,
 }
 
 impl Touched {
@@ -61,6 +63,9 @@ impl Touched {
         }
         for target in &event.targets {
             match target.kind {
+                TargetKind::Group | TargetKind::RaProfile => {
+                    self.labels |= event_type == EventType::ConfigurationUpdate;
+                }
                 TargetKind::Certificate => {
                     if event_type == EventType::CertificateDelete {
                         self.deleted.insert(target.id.clone());
@@ -79,7 +84,10 @@ impl Touched {
     }
 
     fn is_empty(&self) -> bool {
-        self.certificates.is_empty() && self.tokens.is_empty() && self.accounts.is_empty()
+        self.certificates.is_empty()
+            && self.tokens.is_empty()
+            && self.accounts.is_empty()
+            && !self.labels
     }
 }
 
@@ -205,6 +213,9 @@ async fn enrol(
             Watched::AccountUses | Watched::Accounts | Watched::Passwords => &touched.accounts,
         };
         let ids: Vec<String> = ids.iter().cloned().collect();
+        if touched.labels && monitor.definition.filter.is_some() {
+            table::wake_filtered(tx, &monitor.name, now).await?;
+        }
         if ids.is_empty() {
             continue;
         }

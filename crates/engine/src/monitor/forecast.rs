@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chancery_event::Timestamp;
 use chancery_store::Link;
-use chancery_store::table::monitor::{self as table, Watch, Watched};
+use chancery_store::table::monitor::{self as table, Span, Watch, Watched};
 
 use super::active::{Active, Subject};
 use super::definition::Definition;
@@ -130,6 +130,8 @@ pub(crate) struct Lookout<'a> {
     /// Its runs: what is crossed between two of them is reported as one. Without it every crossing
     /// counts by itself.
     runs: Option<&'a Timetable>,
+    /// It is not as it is saved: what is kept of its objects does not tell when they are due.
+    is_draft: bool,
     place: (Timestamp, String),
     seen: usize,
     /// There are more objects than are looked at.
@@ -145,7 +147,33 @@ impl<'a> Lookout<'a> {
         runs: Option<&'a Timetable>,
     ) -> Self {
         let place = (Timestamp::FIRST, String::new());
-        Self { active, watched, now, until, runs, place, seen: 0, cut: false }
+        Self { active, watched, now, until, runs, is_draft: false, place, seen: 0, cut: false }
+    }
+
+    /// The same for a monitor that is not saved as it is here.
+    pub(crate) fn of_draft(self) -> Self {
+        Self { is_draft: true, ..self }
+    }
+
+    /// The next objects, with when they are due; some of them may not be due until the end. Empty:
+    /// that was all.
+    async fn page(&mut self, link: &mut Link) -> Result<Vec<Watch>, Error> {
+        let name = &self.active.name;
+        if !self.is_draft {
+            let page = table::coming(link, name, self.until, &self.place, BATCH_MAX).await?;
+            if let Some(last) = page.last() {
+                self.place = (last.due_at, last.object.clone());
+            }
+            return Ok(page);
+        }
+        let spans = self.watched.page(link, &self.place.1, BATCH_MAX).await?;
+        if let Some(last) = spans.last() {
+            self.place.1.clone_from(&last.object);
+        }
+        let ids: Vec<_> = spans.iter().map(|span| span.object.clone()).collect();
+        let known = table::some(link, name, &ids).await?;
+        let watch = |span: &Span| self.active.watch(span, known.get(&span.object), self.now);
+        Ok(spans.iter().map(watch).collect())
     }
 
     /// The next batch; `None`: that was all.
@@ -155,10 +183,12 @@ impl<'a> Lookout<'a> {
             self.cut = true;
             return Ok(None);
         }
-        let batch = table::coming(link, &active.name, self.until, &self.place, BATCH_MAX).await?;
-        let Some(last) = batch.last() else { return Ok(None) };
-        self.place = (last.due_at, last.object.clone());
+        let mut batch = self.page(link).await?;
+        if batch.is_empty() {
+            return Ok(None);
+        }
         self.seen += batch.len();
+        batch.retain(|watch| watch.due_at <= self.until);
         let ids: Vec<_> = batch.iter().map(|watch| watch.object.clone()).collect();
         let spans = self.watched.spans(link, &ids).await?;
         let of_certificates = active.definition.kind.has_filter();

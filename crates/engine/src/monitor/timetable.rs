@@ -1,8 +1,11 @@
 //! When something runs by the clock: a cron expression in a time zone. Pure.
 //!
-//! Five fields (minute, hour, day of the month, month, day of the week). Where clocks are put
-//! forward, a time that does not exist is taken at the moment after the gap; where they are put
-//! back, a time that exists twice is taken once.
+//! Five fields (minute, hour, day of the month, month, day of the week). A time of day (minute and
+//! hour without `*`: `30 2,14`) that does not exist where clocks are put forward is taken at the
+//! moment after the gap, and one that exists twice where they are put back is taken once. What comes
+//! again and again (`*/15 *`) follows the time that passes.
+
+use std::collections::BTreeSet;
 
 use chancery_event::Timestamp;
 use croner::Cron;
@@ -14,6 +17,8 @@ use jiff::tz::TimeZone;
 pub struct Timetable {
     text: String,
     cron: Cron,
+    /// One for each time of day, where it names several.
+    times_of_day: Vec<Cron>,
     zone_name: String,
     zone: TimeZone,
 }
@@ -39,7 +44,8 @@ impl Timetable {
         }
         let parser =
             CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let parsed = parser.parse(&text).map_err(|error| {
+        let read = |text: &str| parser.parse(text);
+        let parsed = read(&text).map_err(|error| {
             TimetableError::Cron(format!(
                 "{error}; write minute, hour, day of the month, month and day of the week, such \
                  as “0 * * * *” for every hour or “30 6 * * MON-FRI”"
@@ -52,7 +58,9 @@ impl Timetable {
                 "there is no time zone “{name}”; write one such as UTC or Europe/Prague"
             ))
         })?;
-        let timetable = Self { text, cron: parsed, zone_name: name.to_owned(), zone };
+        let times_of_day = times_of_day(&text).iter().flat_map(|text| read(text)).collect();
+        let zone_name = name.to_owned();
+        let timetable = Self { text, cron: parsed, times_of_day, zone_name, zone };
         let start = Timestamp::from_micros(1_700_000_000_000_000);
         if timetable.next_after(start).is_none() {
             return Err(TimetableError::Cron("there is no such time".to_owned()));
@@ -73,9 +81,15 @@ impl Timetable {
     /// The first time after `time`; `None` if there is none any more.
     pub fn next_after(&self, time: Timestamp) -> Option<Timestamp> {
         let zoned = time.to_jiff().to_zoned(self.zone.clone());
-        let next = self.cron.find_next_occurrence(&zoned, false).ok()?;
-        let next = Timestamp::from_micros(next.timestamp().as_microsecond());
-        (next > time).then_some(next)
+        let next_of = |cron: &Cron| {
+            let next = cron.find_next_occurrence(&zoned, false).ok()?;
+            let next = Timestamp::from_micros(next.timestamp().as_microsecond());
+            (next > time).then_some(next)
+        };
+        match self.times_of_day.as_slice() {
+            [] => next_of(&self.cron),
+            several => several.iter().filter_map(next_of).min(),
+        }
     }
 
     /// The next `count` times after `time`.
@@ -93,6 +107,37 @@ impl Timetable {
         }
         words
     }
+}
+
+/// The expression once for each time of day that it names, if there are several: the library knows
+/// gaps and doubled hours only of one that names a single time.
+fn times_of_day(text: &str) -> Vec<String> {
+    let fields: Vec<&str> = text.splitn(3, ' ').collect();
+    let [minutes, hours, rest] = fields.as_slice() else { return Vec::new() };
+    let (Some(minutes), Some(hours)) = (listed(minutes, 59), listed(hours, 23)) else {
+        return Vec::new();
+    };
+    if minutes.len() * hours.len() < 2 {
+        return Vec::new();
+    }
+    let of_hour = |hour: &u8| {
+        minutes.iter().map(|minute| format!("{minute} {hour} {rest}")).collect::<Vec<_>>()
+    };
+    hours.iter().flat_map(of_hour).collect()
+}
+
+/// The values of a field such as `0,9-17/2`; `None` where it is spelled in another way.
+fn listed(field: &str, max: u8) -> Option<BTreeSet<u8>> {
+    let mut values = BTreeSet::new();
+    for part in field.split(',') {
+        let (range, step) = part.split_once('/').unwrap_or((part, "1"));
+        let (from, to) = range.split_once('-').unwrap_or((range, range));
+        // A step without an end goes on to the last.
+        let to = if range == from && part.contains('/') { max } else { to.parse().ok()? };
+        let (from, step) = (from.parse().ok()?, step.parse::<u8>().ok().filter(|step| *step > 0)?);
+        values.extend((from..=to.min(max)).step_by(usize::from(step)));
+    }
+    Some(values)
 }
 
 impl PartialEq for Timetable {
@@ -131,6 +176,17 @@ mod tests {
             twice[0].starts_with("2027-10-31") && twice[1].starts_with("2027-11-01"),
             "{twice:?}"
         );
+        // The same where several times of day are named.
+        let gap = times("0,30 2,14 * * *", "Europe/Prague", "2027-03-27T23:00:00Z", 3);
+        assert_eq!(gap, ["2027-03-28T01:00", "2027-03-28T12:00", "2027-03-28T12:30"]);
+        let twice = times("30 2,14 * * *", "Europe/Prague", "2027-10-30T23:00:00Z", 3);
+        assert_eq!(twice, ["2027-10-31T00:30", "2027-10-31T13:30", "2027-11-01T01:30"]);
+        let office = times("0 1-5/2 * * SUN", "Europe/Prague", "2027-10-30T12:00:00Z", 4);
+        let sundays =
+            ["2027-10-30T23:00", "2027-10-31T02:00", "2027-10-31T04:00", "2027-11-07T00:00"];
+        assert_eq!(office, sundays);
+        let passing = times("0 * * * *", "Europe/Prague", "2027-10-30T23:30:00Z", 3);
+        assert_eq!(passing, ["2027-10-31T00:00", "2027-10-31T01:00", "2027-10-31T02:00"]);
         let hourly = times("0 * * * *", "UTC", "2027-10-31T00:30:00Z", 2);
         assert_eq!(hourly, ["2027-10-31T01:00", "2027-10-31T02:00"]);
     }

@@ -133,7 +133,8 @@ impl Engine {
             ahead: Ahead::default(),
         };
         let until = now.plus(i64::from(days) * Timestamp::DAY);
-        for monitor in running(&mut link, &book).await? {
+        let saved = Book::read(&mut link).await?;
+        for monitor in running(&mut link, &book, &saved).await? {
             work.monitor(&mut link, &monitor, (now, until)).await?;
         }
         drop(link);
@@ -151,19 +152,29 @@ impl Engine {
     }
 }
 
+/// A monitor that runs.
+struct Runs {
+    active: Active,
+    /// It is another one than is saved under its name, if one is.
+    is_draft: bool,
+}
+
 /// The monitors that run.
-async fn running(link: &mut Link, book: &Book) -> Result<Vec<Active>, Error> {
+async fn running(link: &mut Link, book: &Book, saved: &Book) -> Result<Vec<Runs>, Error> {
     let tasks = task::all(link).await?;
     let mut running = Vec::new();
     for object in book.of_class(Class::Monitor).filter(|object| object.enabled) {
+        let old = saved.find(Class::Monitor, &object.name);
+        let is_draft = old.is_none_or(|old| old.body != object.body);
         let broken = tasks.iter().any(|task| {
             task.class == "monitor" && task.name == object.name && task.problem.is_some()
         });
-        if broken {
+        if broken && !is_draft {
             continue;
         }
         let definition = Definition::read(&object.body)?;
-        running.push(Active::new(link, &object.name, object.version, definition).await?);
+        let active = Active::new(link, &object.name, object.version, definition).await?;
+        running.push(Runs { active, is_draft });
     }
     Ok(running)
 }
@@ -184,12 +195,15 @@ impl Work {
     async fn monitor(
         &mut self,
         link: &mut Link,
-        active: &Active,
+        Runs { active, is_draft }: &Runs,
         (now, until): (Timestamp, Timestamp),
     ) -> Result<(), Error> {
         let Some(watched) = active.definition.kind.watched() else { return Ok(()) };
         let runs = active.definition.timetable.clone();
         let mut lookout = Lookout::new(active, watched, now, until, Some(&runs));
+        if *is_draft {
+            lookout = lookout.of_draft();
+        }
         let mut silent = BTreeSet::new();
         while let Some(batch) = lookout.next(link).await? {
             for coming in batch {

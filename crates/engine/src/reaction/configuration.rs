@@ -3,7 +3,6 @@
 //! Compiling is also the check when something is saved: what cannot be compiled can never work.
 //! Nothing here reads the store; what it needs is passed in as [`Surroundings`].
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chancery_event::EventType;
@@ -16,7 +15,6 @@ use super::definition::{ScopeBody, ScopeKind, ScopeRef, TriggerBody};
 use super::dispatcher::is_staged;
 use super::field;
 use super::possible::possible;
-use super::reference;
 use super::step::{Source, Step, misfit};
 use crate::Error;
 use crate::automation::{Book, Class, Object, check::place};
@@ -287,6 +285,13 @@ pub(crate) fn rule_filter(json: &Value, schema: &Schema) -> Result<Filter, Error
     Ok(read)
 }
 
+/// The filter of a rule that was found sound, read for the first events that it fits.
+pub(super) fn sound_filter(json: &Value, attributes: &[Attribute]) -> Option<Filter> {
+    let of = |of: &EventType| rule_filter(json, &field::schema(&[*of], attributes)).ok();
+    let all = rule_filter(json, &field::all(attributes)).ok();
+    all.or_else(|| EventType::ALL.iter().find_map(of))
+}
+
 fn misread(error: &FilterError) -> Error {
     let pointer = match &error.place {
         Place::Json(pointer) => format!("/filter{pointer}"),
@@ -298,20 +303,19 @@ fn misread(error: &FilterError) -> Error {
 /// Checks a rule by itself: some type of event must have all the fields it names.
 pub(crate) fn check_rule(json: &Value, around: &Surroundings) -> Result<(), Error> {
     let all = field::all(&around.attributes);
+    let sound = |filter: &Filter, schema: &Schema| -> Result<(), Error> {
+        filter.compile(schema).map_err(|error| misread(&error))?;
+        let impossible = contradiction(filter, schema, &field::has_one_value);
+        let why = impossible.or_else(|| around.lacks(filter, "object."));
+        why.map_or(Ok(()), |why| Err(Error::invalid("/filter", why)))
+    };
     let whole = match rule_filter(json, &all) {
-        Ok(filter) => {
-            filter.compile(&all).map_err(|error| misread(&error))?;
-            let impossible = contradiction(&filter, &all, &field::has_one_value);
-            return impossible.map_or(Ok(()), |why| Err(Error::invalid("/filter", why)));
-        }
+        Ok(filter) => return sound(&filter, &all),
         Err(error) => error,
     };
     let fits = |of: &EventType| -> Result<(), Error> {
         let schema = field::schema(&[*of], &around.attributes);
-        let filter = rule_filter(json, &schema)?;
-        filter.compile(&schema).map_err(|error| misread(&error))?;
-        let impossible = contradiction(&filter, &schema, &field::has_one_value);
-        impossible.map_or(Ok(()), |why| Err(Error::invalid("/filter", why)))
+        sound(&rule_filter(json, &schema)?, &schema)
     };
     // Why it fits no type: of those that have its fields, otherwise of all.
     let mut why = None;
@@ -473,61 +477,4 @@ pub(crate) fn profiles_of(json: &Value) -> Vec<(usize, String)> {
         _ => None,
     };
     steps.into_iter().enumerate().filter_map(told).collect()
-}
-
-/// What refers to a group, RA profile, custom attribute, account or channel by its name.
-pub(crate) fn uses_of(book: &Book, noun: &str, name: &str) -> Vec<String> {
-    let same = |other: &str| other.to_lowercase() == name.to_lowercase();
-    let fixed = |source: &Source| match source {
-        Source::Fixed(Value::String(text)) => same(text),
-        Source::Fixed(Value::Array(items)) => items.iter().filter_map(Value::as_str).any(same),
-        _ => false,
-    };
-    let step_uses = |step: &Step| match (noun, step) {
-        ("group", Step::SetGroups(source) | Step::AddGroup(source))
-        | ("ra_profile", Step::SetRaProfile(source))
-        | ("account", Step::SetOwner(source)) => fixed(source),
-        ("attribute", Step::SetAttribute { attribute, .. }) => same(attribute),
-        ("account", Step::Notify { to: super::step::Audience::Account(account), .. }) => {
-            same(account)
-        }
-        _ => false,
-    };
-    let mut users = HashMap::new();
-    for object in book.objects.values() {
-        let of = match object.class {
-            Class::Trigger => TriggerBody::read(&object.body).ok().map(|body| body.scope),
-            Class::Scope => ScopeBody::read(&object.body).ok().map(|body| body.scope),
-            _ => None,
-        };
-        let named =
-            object.class == Class::Profile && crate::notification::names(&object.body, noun, &same);
-        let bound = of.is_some_and(|scope| scope.kind.as_str() == noun && same(&scope.name));
-        let stepped = object.class == Class::Action
-            && Step::read_all(&object.body).is_ok_and(|steps| steps.iter().any(step_uses));
-        let asked = noun == "attribute"
-            && object.class == Class::Rule
-            && object.body["filter"]
-                .to_string()
-                .to_lowercase()
-                .contains(&format!("object.attribute.{}", name.to_lowercase()));
-        let field = match noun {
-            "account" => "owner",
-            noun => noun,
-        };
-        let filtered = match object.class {
-            Class::Monitor => reference::names(&object.body["filter"], field, &same),
-            Class::Rule => {
-                reference::names(&object.body["filter"], &format!("object.{field}"), &same)
-            }
-            _ => false,
-        };
-        if bound || named || stepped || asked || filtered {
-            users.insert((object.class, object.name.clone()), ());
-        }
-    }
-    let mut users: Vec<_> =
-        users.into_keys().map(|(class, name)| format!("{class} “{name}”")).collect();
-    users.sort();
-    users
 }

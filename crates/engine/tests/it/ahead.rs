@@ -9,8 +9,9 @@ use chancery_engine::access::NewAccount;
 use chancery_engine::automation::{Class, Edit};
 use chancery_engine::inventory::PlacementRequest;
 use chancery_engine::notification::NoticeQuery;
-use chancery_engine::reaction::ahead::Ahead;
+use chancery_engine::reaction::ahead::{Ahead, AheadItem};
 use chancery_engine::reaction::record::EvaluationQuery;
+use chancery_engine::reaction::trial::TrialEdit;
 use chancery_event::{TargetKind, Timestamp};
 use serde_json::{Value, json};
 
@@ -233,4 +234,41 @@ async fn days_that_cannot_be_looked_ahead_are_refused() {
         let refused = bench.engine().fast_forward(&bench.context(), days, &[]).await.unwrap_err();
         assert_eq!(refused.reason(), "invalid");
     }
+}
+
+chancery_throwaway::on_each_backend!(a_monitor_that_is_not_saved_is_foretold_as_it_would_be);
+
+async fn a_monitor_that_is_not_saved_is_foretold_as_it_would_be() {
+    let mut bench = Bench::new().await;
+    for (number, days) in [5, 20, 45, 70, 130, 400].into_iter().enumerate() {
+        bench.upload(&format!("host{number}.example"), -60, days).await;
+    }
+    bench.step().await;
+    let context = bench.context();
+    let daily = json!({ "cron": "0 6 * * *", "time_zone": "UTC" });
+    let monitor = |thresholds: &[&str]| json!({ "kind": "certificate_expiry", "thresholds": thresholds, "schedule": daily });
+    let saved = bench.engine().fast_forward(&context, 30, &[]).await.unwrap();
+    let changes = [("certificate-expiry", monitor(&["90d", "3d"])), ("second", monitor(&["60d"]))];
+    let edits = changes.clone().map(|(name, body)| TrialEdit {
+        class: "monitor".to_owned(),
+        name: name.to_owned(),
+        body: Some(body),
+        enabled: true,
+    });
+    let draft = bench.engine().fast_forward(&context, 30, &edits).await.unwrap();
+    assert_eq!(bench.engine().fast_forward(&context, 30, &[]).await.unwrap(), saved, "a try");
+    save(&bench, &changes.map(|(name, body)| (Class::Monitor, name, body))).await;
+    bench.step().await;
+    let then = bench.engine().fast_forward(&context, 30, &[]).await.unwrap();
+    let told = |ahead: &Ahead| -> BTreeSet<_> {
+        let of = |item: &AheadItem| {
+            let threshold = item.threshold.clone().unwrap_or_default();
+            (item.at, item.monitor.clone(), item.event_type.clone(), item.object.clone(), threshold)
+        };
+        ahead.items.iter().map(of).collect()
+    };
+    let monitors: BTreeSet<_> = draft.items.iter().map(|item| item.monitor.as_str()).collect();
+    assert!(monitors.contains("second") && monitors.contains("certificate-expiry"), "{draft:?}");
+    assert_ne!(told(&draft), told(&saved));
+    assert_eq!(told(&draft), told(&then));
 }

@@ -4,6 +4,7 @@ use chancery_throwaway::on_each_backend;
 use std::time::Duration;
 
 use chancery_engine::alert::{AlertQuery, ShownAlert, Sort};
+use chancery_engine::automation::Class;
 use chancery_engine::inventory::{PlacementRequest, UploadAnswer};
 use chancery_engine::{Context, Engine, bench};
 use chancery_event::Timestamp;
@@ -11,8 +12,11 @@ use chancery_event::catalogue::{EventType, OutcomeClass, System};
 use chancery_event::id::CertificateId;
 use chancery_pki::make::{self, Issuer, Key, Template};
 use chancery_store::Tampering;
+use serde_json::json;
 
 use crate::access::events;
+use crate::monitor::Bench;
+use crate::reaction::{action, save, trigger};
 use crate::upload::{start, upload_of};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -136,4 +140,41 @@ async fn an_alert_about_a_broken_chain_ends_when_the_chain_is_whole_again() {
         resolved.iter().filter(|seen| seen.event.detail["resolved_because"] == "chain_complete");
     assert_eq!(whole.count(), 2, "{:?}", resolved[0].event.detail);
     running.stop().await.unwrap();
+}
+
+on_each_backend!(what_steps_told_of_a_certificate_goes_with_its_cause, 2);
+
+async fn what_steps_told_of_a_certificate_goes_with_its_cause() {
+    let mut bench = Bench::new().await;
+    let context = bench.context();
+    let steps = json!([
+        { "step": "notify", "to": "account:admin", "title": "{object.cn} ends" },
+        { "step": "raise_alert", "kind": "care", "severity": "info", "title": "{object.cn}" },
+    ]);
+    let trigger = trigger(&["certificate.expiring"], &[], &["tell"]);
+    let objects = [(Class::Action, "tell", action(steps)), (Class::Trigger, "tell", trigger)];
+    save(bench.engine(), &objects).await.unwrap();
+    let renewed = bench.upload("renewed.example", -60, 5).await;
+    let deleted = bench.upload("deleted.example", -60, 5).await;
+    bench.pass(2 * Timestamp::HOUR).await;
+    bench.react().await;
+    let open = async |bench: &Bench, id: CertificateId| {
+        let id = id.to_string();
+        let found = alerts(bench.engine(), "-state:resolved").await;
+        let about = |one: &ShownAlert| {
+            let object = one.alert.object.as_ref();
+            object.filter(|(_, of)| *of == id).map(|_| one.alert.kind.clone())
+        };
+        let mut kinds: Vec<_> = found.iter().filter_map(about).collect();
+        kinds.sort();
+        kinds
+    };
+    for id in [renewed, deleted] {
+        assert_eq!(open(&bench, id).await, ["care", "expiring_soon", "notice"]);
+    }
+    bench.upload("renewed.example", -1, 200).await;
+    bench.pass(2 * Timestamp::HOUR).await;
+    assert_eq!(open(&bench, renewed).await, ["care"], "what was raised by name stays");
+    bench.engine().delete_certificate(&context, deleted, None).await.unwrap();
+    assert!(open(&bench, deleted).await.is_empty(), "nothing is left to look at");
 }

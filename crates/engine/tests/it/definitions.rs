@@ -2,6 +2,8 @@
 //! hours, the limit of storage, and certificates whatever their status.
 
 use chancery_engine::automation::Class;
+use chancery_engine::configuration::{LabelClass, LabelDraft};
+use chancery_engine::inventory::PlacementRequest;
 use chancery_event::id::CertificateId;
 use chancery_event::{Event, Timestamp};
 use chancery_store::Tx;
@@ -143,4 +145,43 @@ async fn the_end_is_told_whatever_the_status() {
         assert_eq!(bench.told(id).await.len(), 1, "{status}");
         assert!(bench.is_alarmed(id).await, "{status}");
     }
+}
+
+on_each_backend!(what_a_filter_comes_to_hold_of_is_told, 2);
+
+async fn what_a_filter_comes_to_hold_of_is_told() {
+    let mut bench = Bench::new().await;
+    let context = bench.context();
+    let label = |name: &str| LabelDraft { name: name.to_owned(), description: String::new() };
+    let make = |name| bench.engine().create_label(&context, LabelClass::Group, label(name));
+    let group = make("lab").await.unwrap();
+    let hourly = json!({ "cron": "0 * * * *", "time_zone": "UTC" });
+    for (name, filter) in [("by-age", "issued<-40d"), ("by-name", "group:prod*")] {
+        let body = json!({ "kind": "certificate_expiry", "filter": filter, "schedule": hourly,
+            "thresholds": ["60d"] });
+        let made = bench.engine().create_automation(&context, Class::Monitor, name, body, true);
+        made.await.unwrap();
+    }
+    bench.step().await;
+    let id = bench.upload("www.example.com", -30, 50).await;
+    let placed = PlacementRequest { groups: Some(vec!["lab".to_owned()]), ..Default::default() };
+    bench.engine().update_certificate(&context, id, None, placed).await.unwrap();
+    bench.pass(HOUR).await;
+    let told = async |bench: &Bench, monitor: &str| {
+        let events = bench.events("certificate.expiring").await;
+        events.iter().filter(|event| event.detail["monitor"] == monitor).count()
+    };
+    for monitor in ["by-age", "by-name"] {
+        assert_eq!(bench.last(monitor).await, (0, r#"{"filtered":1}"#.to_owned()));
+    }
+    let renamed = label("production");
+    let update = bench.engine().update_label(&context, LabelClass::Group, &group, None, renamed);
+    update.await.unwrap();
+    bench.pass(HOUR).await;
+    assert_eq!((told(&bench, "by-age").await, told(&bench, "by-name").await), (0, 1));
+    // All its thresholds lie behind it when the filter begins to hold.
+    for _ in 0..11 {
+        bench.pass(DAY).await;
+    }
+    assert_eq!((told(&bench, "by-age").await, told(&bench, "by-name").await), (1, 1));
 }

@@ -74,6 +74,10 @@ async fn a_condition_that_nothing_can_meet_is_refused_where_it_stands() {
         assert_eq!(field, place, "{filters:?}: {message}");
         assert!(message.contains(said), "{filters:?}: {message}");
     }
+    for name in ["a", "b"] {
+        let draft = LabelDraft { name: name.to_owned(), description: String::new() };
+        engine.create_label(&context(engine), LabelClass::Group, draft).await.unwrap();
+    }
     for (types, filters) in [
         (update, &["object.name:a object.name:b"][..]),
         (update, &["object.group:a -object.group:b", "object.cn:a* object.cn:*b"]),

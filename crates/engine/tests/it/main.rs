@@ -22,6 +22,7 @@ mod kept_out;
 mod logins;
 mod lost;
 mod monitor;
+mod named;
 mod nodes;
 mod notification;
 mod notified;

@@ -273,7 +273,7 @@ chancery_throwaway::on_each_backend!(a_filter_chooses_and_a_broken_one_is_told, 
 async fn a_filter_chooses_and_a_broken_one_is_told() {
     let mut bench = Bench::new().await;
     let context = bench.context();
-    let attribute = chancery_engine::configuration::attribute::AttributeDraft {
+    let draft = chancery_engine::configuration::attribute::AttributeDraft {
         required: false,
         name: "team".to_owned(),
         label: "Team".to_owned(),
@@ -281,7 +281,7 @@ async fn a_filter_chooses_and_a_broken_one_is_told() {
         kind: "string".to_owned(),
         choices: Vec::new(),
     };
-    let attribute = bench.engine().create_attribute(&context, attribute).await.unwrap();
+    let attribute = bench.engine().create_attribute(&context, draft.clone()).await.unwrap();
     let body = json!({
         "kind": "certificate_expiry",
         "filter": "path:/prod OR attribute.team:x",
@@ -302,7 +302,14 @@ async fn a_filter_chooses_and_a_broken_one_is_told() {
     bench.step().await;
     bench.pass(Timestamp::HOUR).await;
     assert_eq!(bench.last("production").await, (0, r#"{"filtered":1}"#.to_owned()));
-    bench.engine().delete_attribute(&context, attribute).await.unwrap();
+    let refused = bench.engine().delete_attribute(&context, attribute).await.unwrap_err();
+    assert!(refused.to_string().contains("monitor “production”"), "{refused}");
+    // Somebody takes it away from the store itself.
+    let store = bench.reader();
+    let behind = store.transaction("test", move |tx: &mut Tx| {
+        Box::pin(async move { chancery_store::table::attribute::delete(tx, attribute).await })
+    });
+    behind.await.unwrap();
     bench.restart().await;
     bench.pass(Timestamp::HOUR).await;
     let started = bench.events("monitor.start").await;
@@ -312,6 +319,11 @@ async fn a_filter_chooses_and_a_broken_one_is_told() {
     assert!(monitor.problem.is_some_and(|problem| problem.contains("team")));
     let watched = bench.engine().watchfulness(&context).await.unwrap();
     assert!(!watched.is_whole() && !watched.bad, "certificates are watched: {watched:?}");
+    bench.engine().create_attribute(&context, draft).await.unwrap();
+    bench.pass(Timestamp::HOUR).await;
+    assert_eq!(bench.last("production").await, (0, r#"{"filtered":1}"#.to_owned()), "it runs");
+    let monitor = bench.engine().task(&context, Class::Monitor, "production").await.unwrap();
+    assert_eq!(monitor.problem, None);
 }
 
 chancery_throwaway::on_each_backend!(authorities_are_told_six_three_and_one_months_before, 2);

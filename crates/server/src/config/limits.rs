@@ -19,7 +19,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "limits.jobs_at_a_time",
         default: "none: each queue has its own",
         expected: "queues with a number each, such as upload=4 import=2",
-        meaning: "How many jobs of a queue run at a time; the page of jobs shows the queues.",
+        meaning: "How many jobs of a queue run at a time on each node; the page of jobs shows the queues.",
         flag: None,
         is_secret: false,
     },

@@ -440,6 +440,13 @@ pub async fn wake(tx: &mut Tx, holders: &[String], now: Timestamp) -> Result<u64
     tx.execute(sql, values.collect()).await
 }
 
+/// Makes due at once what the filter of a monitor keeps silent; answers how many.
+pub async fn wake_filtered(tx: &mut Tx, monitor: &str, now: Timestamp) -> Result<u64, Error> {
+    let sql = "UPDATE monitor_watch SET due_at = $1
+               WHERE monitor = $2 AND verdict = 'filtered' AND due_at > $1";
+    tx.execute(sql, args![now, monitor]).await
+}
+
 /// Certificates with their names and groups, as many as are there.
 pub async fn certificates(
     link: &mut Link,

@@ -57,7 +57,7 @@ async fn a_filter_by_an_attribute_is_previewed_saved_and_served() {
     let refused = server.post("/api/v1/forwarders").json(&wrong).send().await.expect(422);
     assert_eq!(refused.json()["field"], "select/filter");
     let refused = server.delete(&tier).send().await.expect(409);
-    assert!(refused.text().contains("forwarders filter by it: soc"), "{}", refused.text());
+    assert!(refused.text().contains("named by forwarder “soc”"), "{}", refused.text());
     server.finish().await;
 }
 
