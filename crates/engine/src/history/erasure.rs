@@ -89,6 +89,7 @@ impl Engine {
                         });
                     }
                     alert::erase_message(tx, id).await?;
+                    crate::reaction::record::erase(tx, id).await?;
                     idempotency::forget_all(tx).await?;
                     let payload = types::EventErase {
                         first_index: Some(index.0),

@@ -2,8 +2,8 @@
 //!
 //! Five fields (minute, hour, day of the month, month, day of the week). A time of day (minute and
 //! hour without `*`: `30 2,14`) that does not exist where clocks are put forward is taken at the
-//! moment after the gap, and one that exists twice where they are put back is taken once. What comes
-//! again and again (`*/15 *`) follows the time that passes.
+//! moment after the gap, and one that exists twice where they are put back is taken once. What
+//! comes again and again (`*/15 *`) follows the time that passes.
 
 use std::collections::BTreeSet;
 

@@ -7,6 +7,7 @@
 use chancery_event::filter::{Filter, Schema};
 use chancery_event::id::{EvaluationId, EventId};
 use chancery_event::{LogIndex, Timestamp};
+use chancery_store::Tx;
 use chancery_store::table::evaluation::{self as table, search};
 use serde_json::{Value, json};
 
@@ -102,6 +103,27 @@ fn withhold(reason: &mut Value, discreet: bool) {
     {
         *actual = json!(null);
     }
+}
+
+/// Takes out what evaluations of an event say of its values and those of its object: what they
+/// compared with what, and what their steps wrote or told.
+pub(crate) async fn erase(tx: &mut Tx, event: EventId) -> Result<(), Error> {
+    let unreadable = |error| Error::Internal(format!("an evaluation: {error}"));
+    for mut row in table::of_event(tx, event).await? {
+        let mut rules: Value = serde_json::from_str(&row.explanation).map_err(unreadable)?;
+        for rule in rules.as_array_mut().into_iter().flatten() {
+            withhold(&mut rule["reason"], true);
+        }
+        let mut steps: Value = serde_json::from_str(&row.steps).map_err(unreadable)?;
+        for step in steps.as_array_mut().into_iter().flatten() {
+            step["does"] = step["step"].take();
+            step["step"] = step["does"].clone();
+            step["reason"] = Value::Null;
+        }
+        (row.explanation, row.steps) = (rules.to_string(), steps.to_string());
+        table::retell(tx, &row).await?;
+    }
+    Ok(())
 }
 
 fn steps_json(steps: &[Step], discreet: bool) -> Value {

@@ -113,7 +113,9 @@ async fn a_name_that_is_asked_for_stays() {
         engine.update_label(&context, class, id, None, draft).await
     };
     for (noun, class, body) in users() {
-        save(engine, &[(class, "user", body.clone())]).await.expect(&body.to_string());
+        save(engine, &[(class, "user", body.clone())])
+            .await
+            .unwrap_or_else(|why| panic!("{body}: {why}"));
         let user = format!("named by {class} “user”");
         let refused = delete(noun, 0).await.expect_err(&body.to_string());
         assert!(refused.to_string().contains(&user), "{body}: {refused}");

@@ -121,6 +121,14 @@ pub async fn of_range(
     link.rows(sql, args![from, to]).await?.iter().map(read).collect()
 }
 
+/// Puts other words in place of what an evaluation says: its explanation and its steps.
+pub async fn retell(tx: &mut Tx, row: &Evaluation) -> Result<(), Error> {
+    let sql = "UPDATE evaluation SET explanation = $1, steps = $2 WHERE id = $3";
+    let mut values = args![&row.explanation, &row.steps];
+    values.push(value::id(row.id));
+    tx.execute(sql, values).await.map(|_| ())
+}
+
 /// Deletes what is older than `before` or beyond the newest `most` rows, `limit` rows at most;
 /// answers how many.
 pub async fn sweep(tx: &mut Tx, before: Timestamp, most: u64, limit: usize) -> Result<u64, Error> {
