@@ -10,6 +10,7 @@ use axum::http::Method;
 use chancery_engine::access::{Credential, Identity, NewToken};
 use chancery_engine::{Client, Context, Engine, Role, Running, Secret, Settings};
 use chancery_event::environment::{ManualClock, SeededEntropy};
+use chancery_event::id::AttributeId;
 use chancery_event::{Environment, Origin, Timestamp};
 use chancery_seal::tile::{BundleId, TILE_WIDTH, TileId};
 use chancery_web::edge::{AppState, Options, RouteInfo};
@@ -173,6 +174,16 @@ impl TestServer {
     /// `DELETE` as the administrator.
     pub fn delete(&self, path: &str) -> Call {
         self.call(Method::DELETE, path).bearer(&self.admin)
+    }
+
+    /// Takes a custom attribute out of the store itself, which the program lets nobody do while
+    /// something refers to it.
+    pub async fn lose_attribute(&self, id: AttributeId) {
+        let store = chancery_engine::bench::store(self.engine());
+        let taken = store.transaction("lose", move |tx: &mut chancery_store::Tx| {
+            Box::pin(async move { chancery_store::table::attribute::delete(tx, id).await })
+        });
+        taken.await.expect("a store that takes it away");
     }
 
     /// Waits until everything recorded so far is sealed.

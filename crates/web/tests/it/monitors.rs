@@ -480,3 +480,49 @@ async fn runs_are_paged_through() {
     assert!(older.contains("First page") && !older.contains("rel=\"next\""), "{older}");
     office.finish().await;
 }
+
+/// Codes by which Horizon would know the events of a type.
+async fn codes(office: &Office, event_type: &str) -> Vec<String> {
+    office.server.settle().await;
+    let path = format!("/api/v1/events?filter=type:{event_type}&dialect=horizon&limit=1000");
+    let lines = office.server.call(Method::GET, &path).bearer(&office.token).send().await;
+    let code = |line: &str| serde_json::from_str::<Value>(line).unwrap()["code"].clone();
+    let codes = lines.expect(200).text().lines().map(code).collect::<Vec<_>>();
+    codes.iter().filter_map(|code| code.as_str().map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn runs_are_named_as_horizon_names_them() {
+    let mut office = Office::open().await;
+    let wish = json!({ "name": "team", "kind": "string" });
+    let made = office.server.post("/api/v1/attributes").json(&wish).send().await.expect(201);
+    let id = made.header("location").rsplit('/').next().unwrap().parse().unwrap();
+    let hourly = json!({ "cron": "0 * * * *", "time_zone": "UTC" });
+    let body = json!({ "kind": "certificate_expiry", "schedule": hourly, "thresholds": ["1d"],
+        "filter": "attribute.team:x" });
+    let body = json!({ "name": "mine", "definition": body });
+    office.call(Method::POST, "/api/v1/monitors", Some(&body), 201).await;
+    let run = "/api/v1/schedules/log-verification/run";
+    let run = office.call(Method::POST, run, None, 200).await;
+    ended(&office.server, run["job"].as_str().unwrap()).await;
+    office.run("internal").await;
+    for (event_type, code) in [
+        ("schedule.start", "SCHEDULED-TASK-RUN"),
+        ("schedule.finished", "SCHEDULED-TASK-COMPLETE"),
+        ("monitor.run", "INTERNAL-MONITOR-RUN"),
+    ] {
+        let found = codes(&office, event_type).await;
+        assert!(found.iter().any(|one| one == code), "{event_type}: {found:?}");
+    }
+    // Somebody takes the attribute out of the store itself: the monitor cannot be set up again.
+    office.server.lose_attribute(id).await;
+    office.call(Method::POST, "/api/v1/monitors/jobs/pause", None, 200).await;
+    office.pass(Timestamp::HOUR).await;
+    office.run("internal").await;
+    let failed = codes(&office, "monitor.start").await;
+    let told = failed.iter().filter(|code| *code == "INTERNAL-MONITOR-INIT").count();
+    assert_eq!(told, 1, "{failed:?}");
+    let home = office.call(Method::GET, "/api/v1/monitors/mine", None, 200).await;
+    assert!(home["problem"].as_str().unwrap().contains("team"), "{home}");
+    office.finish().await;
+}
