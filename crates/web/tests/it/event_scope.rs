@@ -132,7 +132,7 @@ impl World {
         let events = events.map(|one| one["event"]["id"].as_str().unwrap().to_owned());
         let events: Vec<String> = events.collect();
         assert!(events.len() >= 4, "{about}");
-        let alerts = format!("/api/v1/alerts?filter={NAME}");
+        let alerts = format!("/api/v1/alerts?filter={NAME}%20state:resolved");
         let alerts = strings(&read(&server, &alerts).await, "id");
         let evaluations = read(&server, "/api/v1/evaluations").await;
         let evaluations = evaluations["items"]

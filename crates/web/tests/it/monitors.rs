@@ -129,7 +129,7 @@ async fn certificates_and_authorities_are_told_before_and_after_their_end() {
     let expiring = office.events("certificate.expiring").await;
     assert_eq!(expiring.len(), 1);
     let told = detail(&expiring[0]);
-    assert_eq!((&told["threshold"], &told["days_left"]), (&json!("30d/33%"), &json!(2)));
+    assert_eq!((&told["threshold"], &told["days_left"]), (&json!("30d/33%"), &json!(3)));
     assert_eq!(office.events("certificate.expired").await.len(), 1);
     office.run("authority-expiry").await;
     let authorities = office.events("authority.expiring").await;
