@@ -102,6 +102,15 @@ fn of_credentials(hourly: &Value, daily: &Value) -> Vec<(&'static str, Value)> {
             }),
         ),
         (
+            "token-unchanged",
+            json!({
+                "title": "API tokens that were made long ago",
+                "kind": "token_unchanged",
+                "schedule": daily,
+                "thresholds": ["-90d"],
+            }),
+        ),
+        (
             "account-unused",
             json!({
                 "title": "Accounts that nobody uses",

@@ -26,6 +26,10 @@ pub enum Kind {
     TokenUnused,
     /// Accounts that nobody uses.
     AccountUnused,
+    /// API tokens that were made long ago.
+    TokenUnchanged,
+    /// Passwords that were set long ago.
+    PasswordUnchanged,
     /// Ends of accounts that have one.
     AccountExpiry,
     /// Passwords that must be changed soon, or at the next login.
@@ -40,12 +44,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::CertificateExpiry,
         Self::AuthorityExpiry,
         Self::TokenExpiry,
         Self::TokenUnused,
         Self::AccountUnused,
+        Self::TokenUnchanged,
+        Self::PasswordUnchanged,
         Self::AccountExpiry,
         Self::PasswordExpiry,
         Self::Limits,
@@ -61,6 +67,8 @@ impl Kind {
             Self::TokenExpiry => "token_expiry",
             Self::TokenUnused => "token_unused",
             Self::AccountUnused => "account_unused",
+            Self::TokenUnchanged => "token_unchanged",
+            Self::PasswordUnchanged => "password_unchanged",
             Self::AccountExpiry => "account_expiry",
             Self::PasswordExpiry => "password_expiry",
             Self::Limits => "limits",
@@ -77,6 +85,8 @@ impl Kind {
             Self::TokenExpiry => "API tokens that near or have passed their end",
             Self::TokenUnused => "API tokens that nobody uses",
             Self::AccountUnused => "Accounts that nobody uses",
+            Self::TokenUnchanged => "API tokens that were made long ago",
+            Self::PasswordUnchanged => "Passwords that nobody has changed for long",
             Self::AccountExpiry => "Accounts that near or have passed their end",
             Self::PasswordExpiry => "Passwords that near or have passed the age they may reach",
             Self::Limits => "Counts of certificates, accounts and storage against their limits",
@@ -98,6 +108,8 @@ impl Kind {
             Self::TokenExpiry => Some(Watched::Tokens),
             Self::TokenUnused => Some(Watched::TokenUses),
             Self::AccountUnused => Some(Watched::AccountUses),
+            Self::TokenUnchanged => Some(Watched::TokenAges),
+            Self::PasswordUnchanged => Some(Watched::PasswordAges),
             Self::AccountExpiry => Some(Watched::Accounts),
             Self::PasswordExpiry => Some(Watched::Passwords),
             Self::Limits | Self::Jobs | Self::Internal => None,
@@ -109,11 +121,23 @@ impl Kind {
         matches!(self, Self::TokenUnused | Self::AccountUnused)
     }
 
+    /// Whether its thresholds are counted from when its objects were made or last changed, and so
+    /// lie behind it.
+    pub fn is_about_age(self) -> bool {
+        matches!(self, Self::TokenUnchanged | Self::PasswordUnchanged)
+    }
+
+    /// Whether its thresholds lie behind what they are counted from: its objects have no end that
+    /// nears, and it raises no alert.
+    pub fn looks_back(self) -> bool {
+        self.is_about_use() || self.is_about_age()
+    }
+
     /// What its objects are in events, where they are ways to sign in.
     pub fn method(self) -> &'static str {
         match self {
             Self::AccountUnused | Self::AccountExpiry => "account",
-            Self::PasswordExpiry => "password",
+            Self::PasswordExpiry | Self::PasswordUnchanged => "password",
             _ => "token",
         }
     }
@@ -278,8 +302,9 @@ fn thresholds(value: Option<&Value>, kind: Kind) -> Result<Vec<Threshold>, Error
         if thresholds.contains(&threshold) {
             return Err(Error::invalid(&place, "this threshold stands here twice"));
         }
-        if kind.is_about_use() && threshold.days_after().is_none_or(|days| days == 0) {
-            let message = "write days after the last use, such as -90d";
+        if kind.looks_back() && threshold.days_after().is_none_or(|days| days == 0) {
+            let what = if kind.is_about_use() { "use" } else { "change" };
+            let message = format!("write days after the last {what}, such as -90d");
             return Err(Error::invalid(&place, message));
         }
         thresholds.push(threshold);

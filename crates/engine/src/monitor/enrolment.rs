@@ -209,8 +209,11 @@ async fn enrol(
         let of_certificates = matches!(watched, Watched::Certificates | Watched::Authorities);
         let ids = match watched {
             Watched::Certificates | Watched::Authorities => &certificates,
-            Watched::Tokens | Watched::TokenUses => &touched.tokens,
-            Watched::AccountUses | Watched::Accounts | Watched::Passwords => &touched.accounts,
+            Watched::Tokens | Watched::TokenUses | Watched::TokenAges => &touched.tokens,
+            Watched::AccountUses
+            | Watched::Accounts
+            | Watched::Passwords
+            | Watched::PasswordAges => &touched.accounts,
         };
         let ids: Vec<String> = ids.iter().cloned().collect();
         if touched.labels && monitor.definition.filter.is_some() {

@@ -228,7 +228,7 @@ impl<'a> Lookout<'a> {
                     (None, _) => None,
                     (Some(_), Some(of)) => Some(certificate::alarm_of(of, at)),
                     (Some(_), None) => {
-                        (!kind.is_about_use()).then(|| token::alarm_of(kind, span, at))
+                        (!kind.looks_back()).then(|| token::alarm_of(kind, span, at))
                     }
                 };
                 let alert = alarm.map(|alarm| alarm::made(&active.name, alarm));

@@ -58,7 +58,7 @@ pub(super) async fn look(
             Some(crossed) => {
                 let draft = draft(active, span, token, &crossed, now)?;
                 scribe.record(tx, draft)?;
-                if !active.definition.kind.is_about_use() {
+                if !active.definition.kind.looks_back() {
                     let alarm = alarm_of(active.definition.kind, span, now);
                     alarm::raise(tx, scribe, &active.name, alarm).await?;
                 }
@@ -75,10 +75,10 @@ pub(super) async fn look(
     Ok(())
 }
 
-/// Why something that is unused is not told: what has ended cannot be used.
+/// Why something that is unused or unchanged is not told: what has ended cannot be used.
 pub(super) fn silence(kind: Kind, of: &WatchedToken, at: Timestamp) -> Option<&'static str> {
     let ended = of.ends_at.is_some_and(|end| end <= at);
-    (kind.is_about_use() && ended).then_some("past_end")
+    (kind.looks_back() && ended).then_some("past_end")
 }
 
 /// Resolves the alert of something that has no end near any more: it was renewed, or it is gone.
@@ -93,7 +93,7 @@ pub(super) async fn settle(
     let kind = active.definition.kind;
     let is_near =
         |span: &Span| active.course(span.start, span.end).crossed(Timestamp::FIRST, now).is_some();
-    if kind.is_about_use() || span.is_some_and(is_near) {
+    if kind.looks_back() || span.is_some_and(is_near) {
         return Ok(());
     }
     let reason = if span.is_some() { "renewed" } else { "gone" };
@@ -151,7 +151,7 @@ pub(super) async fn credentials(
     if kind.method() == "token" {
         return Ok(table::tokens(link, ids).await?);
     }
-    let ends = match kind.is_about_use() {
+    let ends = match kind.looks_back() {
         true => table::account_ends(link, ids).await?,
         false => HashMap::new(),
     };
@@ -178,12 +178,19 @@ pub(super) fn draft(
     let method = active.definition.kind.method();
     let kind = method.into();
     let (id, account_id) = (span.object.clone(), Some(token.account));
+    let days = threshold(crossed.threshold).and_then(Threshold::days_after);
     let draft = if active.definition.kind.is_about_use() {
-        let days = threshold(crossed.threshold).and_then(Threshold::days_after);
         Draft::new(&secret::Unused {
             secret_id: id,
             secret_kind: kind,
             last_used_at: token.used_at,
+            interval_days: days.unwrap_or(0),
+        })?
+    } else if active.definition.kind.is_about_age() {
+        Draft::new(&secret::Unrotated {
+            secret_id: id,
+            secret_kind: kind,
+            last_rotated_at: Some(span.start),
             interval_days: days.unwrap_or(0),
         })?
     } else if now < span.end {

@@ -1,6 +1,8 @@
-//! What nobody uses is told again after each time that it was used, and not once it has ended.
+//! What nobody uses is told again after each time that it was used, and not once it has ended; what
+//! nobody changes, after each change.
 
 use chancery_engine::access::{Credential, NewToken};
+use chancery_engine::automation::Class;
 use chancery_engine::{Client, Context, Role, Secret};
 use chancery_event::id::AccountId;
 use chancery_event::{Authentication, Event, Origin, Timestamp};
@@ -104,4 +106,50 @@ async fn what_has_ended_is_not_unused() {
     engine.update_account(&machine, account, None, change).await.unwrap();
     days(&mut bench, 2).await;
     assert_eq!(unused(&bench, &account.to_string()).await.len(), 1);
+}
+
+on_each_backend!(what_nobody_changes_is_told, 2);
+
+async fn what_nobody_changes_is_told() {
+    let mut bench = Bench::new().await;
+    let machine = bench.context();
+    let daily = json!({ "cron": "15 6 * * *", "time_zone": "UTC" });
+    let body = |thresholds: &[&str]| json!({ "kind": "password_unchanged", "schedule": daily, "thresholds": thresholds });
+    let engine = bench.engine().clone();
+    let make = async |body| {
+        engine.create_automation(&machine, Class::Monitor, "passwords", body, true).await
+    };
+    let refused = make(body(&["90d"])).await.unwrap_err();
+    assert!(refused.to_string().contains("after the last change"), "{refused}");
+    make(body(&["-40d"])).await.unwrap();
+    let (account, id, _) = token(&bench, 365).await;
+    let owner = Some(account.to_string());
+    let new = NewToken { name: "short".to_owned(), account: owner, role: None, days: 30 };
+    let short = engine.create_token(&machine, new).await.unwrap().id.to_string();
+    let told = async |bench: &Bench, id: &str| {
+        let mut events = bench.events("secret.unrotated").await;
+        events.retain(|event| event.detail["secret_id"] == id);
+        let of = |event: &Event| {
+            let detail = &event.detail;
+            assert!(detail["last_rotated_at"].is_string());
+            format!("{} {}", detail["secret_kind"].as_str().unwrap(), detail["interval_days"])
+        };
+        events.iter().map(of).collect::<Vec<_>>()
+    };
+    let other = engine.create_account(&machine, new_account("ada", Role::Viewer)).await.unwrap().0;
+    let (grace, ada) = (account.to_string(), other.to_string());
+    bench.pass(39 * DAY).await;
+    assert!(told(&bench, &grace).await.is_empty());
+    bench.pass(2 * DAY).await;
+    for id in [&grace, &ada] {
+        assert_eq!(told(&bench, id).await, ["password 40"]);
+    }
+    engine.reset_password(&machine, other).await.unwrap();
+    bench.pass(39 * DAY).await;
+    assert_eq!(told(&bench, &ada).await.len(), 1, "it was changed");
+    bench.pass(2 * DAY).await;
+    assert_eq!((told(&bench, &ada).await.len(), told(&bench, &grace).await.len()), (2, 1));
+    bench.pass(10 * DAY).await;
+    assert_eq!(told(&bench, &id).await, ["token 90"]);
+    assert!(told(&bench, &short).await.is_empty(), "what has ended need not be changed");
 }

@@ -459,7 +459,7 @@ catalogue! {
         Akeyless "static-secret-updated" S }
     SecretUnused "secret.unused" secret::Unused { Monitoring 1 Warning Secret Produced;
         Akeyless "usage_unused" Any }
-    SecretUnrotated "secret.unrotated" secret::Unrotated { Monitoring 1 Warning Secret Planned;
+    SecretUnrotated "secret.unrotated" secret::Unrotated { Monitoring 1 Warning Secret Produced;
         Akeyless "usage_unrotated" Any }
     GatewayInactive "gateway.inactive" secret::GatewayInactive { Occurrence 1 Error Gateway Planned;
         Akeyless "gateway-inactive" Any }

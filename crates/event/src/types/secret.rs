@@ -62,8 +62,10 @@ payloads! {
 
     /// A monitor found a secret that has not been rotated for long.
     Unrotated {
-        /// The secret.
+        /// The secret; of a password, the account.
         secret_id: String,
+        /// What it is, such as `token`.
+        secret_kind: Word,
         /// When it was last rotated.
         last_rotated_at: Option<Timestamp>,
         /// The interval that has passed, in days.

@@ -27,6 +27,10 @@ pub enum Watched {
     Tokens,
     /// The same, from their last use.
     TokenUses,
+    /// API tokens that are not revoked, from when they were made: a token never changes.
+    TokenAges,
+    /// Passwords, from when they were set.
+    PasswordAges,
     /// Accounts that can sign in, from when they or one of their tokens were last used.
     AccountUses,
     /// Accounts that can sign in and have an end, to that end.
@@ -93,6 +97,14 @@ impl Watched {
                 "SELECT id, created_at AS start_at, COALESCE(used_at, created_at) AS end_at
                  FROM token WHERE revoked_at IS NULL"
             }
+            Self::TokenAges => {
+                "SELECT id, created_at AS start_at, created_at AS end_at FROM token
+                 WHERE revoked_at IS NULL"
+            }
+            Self::PasswordAges => {
+                "SELECT id, password_set_at AS start_at, password_set_at AS end_at FROM account
+                 WHERE disabled = 0 AND password_set_at IS NOT NULL"
+            }
             Self::AccountUses => {
                 "SELECT id, created_at AS start_at, (SELECT MAX(uses.at) FROM (
                      SELECT COALESCE(account.last_login_at, account.created_at) AS at
@@ -123,8 +135,12 @@ impl Watched {
                 "SELECT CAST(COALESCE(SUM(certificates), 0) AS BIGINT) AS n FROM certificate_count
                  WHERE group_id = '' AND is_ca = 1"
             }
-            Self::Tokens | Self::TokenUses => {
+            Self::Tokens | Self::TokenUses | Self::TokenAges => {
                 "SELECT COUNT(*) AS n FROM token WHERE revoked_at IS NULL"
+            }
+            Self::PasswordAges => {
+                "SELECT COUNT(*) AS n FROM account
+                 WHERE disabled = 0 AND password_set_at IS NOT NULL"
             }
             Self::AccountUses => "SELECT COUNT(*) AS n FROM account WHERE disabled = 0",
             Self::Accounts => {
