@@ -103,6 +103,13 @@ impl Reactions {
         }
     }
 
+    /// A certificate is deleted, and with it what triggers have raised about it.
+    pub(super) fn forget(&mut self, id: CertificateId) {
+        for kind in ["pressing", "late"] {
+            self.open.remove(&format!("{kind}:certificate/{id}"));
+        }
+    }
+
     fn expect(&mut self, event: EventId, effect: &'static str) {
         self.expected.entry(event).or_default().push(effect);
     }

@@ -317,6 +317,7 @@ impl World {
             if engine.delete_certificate(&context, id, None).await.is_ok() {
                 self.services[number].certificates.retain(|other| *other != id);
                 self.known.remove(&id);
+                self.reactions.forget(id);
             }
         } else {
             let archived = !self.known[&id].archived;
