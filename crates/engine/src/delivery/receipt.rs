@@ -197,8 +197,8 @@ impl Courier {
             let (mut row, mut sent) = (one.row, one.sent);
             parts::whole(&mut sent, track.address.definition.ordered);
             let random = u64::from_le_bytes(self.engine.environment().random());
-            let (course, trips) = (&mut page.course, &mut track.trips);
-            let turn = track::book(&mut row, course, trips, &sent, one.at, random);
+            let (course, breaker) = (&mut page.course, &mut track.breaker);
+            let turn = track::book(&mut row, course, breaker, &sent, one.at, random);
             let part = parts::refused(&row, &sent, self.engine.environment().id(), one.at, random);
             if let Some(part) = &part {
                 row.error = Some(format!("{} were refused: delivery {}", part.events, part.id));

@@ -2,7 +2,8 @@
 
 use axum::http::Method;
 use chancery_engine::Role;
-use chancery_testkit::{Manner, Receiver, TestServer};
+use chancery_event::Timestamp;
+use chancery_testkit::{Manner, Received, Receiver, TestServer};
 use serde_json::{Value, json};
 
 use super::browser::Browser;
@@ -96,6 +97,119 @@ async fn a_failing_receiver_is_told_of_and_recovers() {
     let ids: Vec<String> =
         receiver.received().iter().map(|one| one.headers["webhook-id"].clone()).collect();
     assert!(ids.len() >= 2 && ids.iter().all(|one| one == id), "one identifier: {ids:?}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_six_hours_is_not_called_before() {
+    let (mut server, clock) = TestServer::start_standing(11, |_, _| {}).await;
+    let hour = 3_600 * Timestamp::SECOND;
+    let asking = [("in-order", true), ("in-parallel", false)].map(async |(name, ordered)| {
+        let receiver = Receiver::plain().await;
+        receiver.behave(Manner::Status(429, "retry-after: 21600\r\n"));
+        let mut body = webhook(&receiver);
+        body["ordered"] = json!(ordered);
+        let new = json!({ "name": name, "body": body });
+        server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+        (name, receiver)
+    });
+    let asking = futures::future::join_all(asking).await;
+    // Comes behind them in each round: what it was sent, they could have been sent.
+    let well = Receiver::plain().await;
+    let new = json!({ "name": "well", "body": webhook(&well) });
+    server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+    group(&server, "first").await;
+    let paused = |at: Timestamp| {
+        move |one: &Value| one["paused_until"] == at.plus(6 * hour).to_string().as_str()
+    };
+    let began = server.now();
+    for (name, _) in &asking {
+        eventually(&server, &format!("/api/v1/forwarders/{name}"), paused(began)).await;
+    }
+    for (number, step) in [hour, 2 * hour, 3 * hour - Timestamp::SECOND].into_iter().enumerate() {
+        clock.advance(step);
+        server.renew().await;
+        group(&server, &format!("meanwhile {number}")).await;
+        well.wait_for(number + 2).await;
+    }
+    for (name, receiver) in &asking {
+        assert_eq!(receiver.received().len(), 1, "{name}");
+        receiver.behave(Manner::Well);
+    }
+    clock.advance(Timestamp::SECOND);
+    for (name, receiver) in &asking {
+        let sent = receiver.wait_for(5).await;
+        let done = format!("/api/v1/deliveries?destination={name}&state=delivered");
+        eventually(&server, &done, |list| list["items"].as_array().unwrap().len() == 4).await;
+        let again = |one: &Received| one.headers["webhook-id"] == sent[0].headers["webhook-id"];
+        let place = sent.iter().skip(1).position(again);
+        assert!(place == Some(0) || (place.is_some() && *name == "in-parallel"), "{name}");
+        let shown = server.get(&format!("/api/v1/forwarders/{name}")).send().await.expect(200);
+        assert_eq!(shown.json()["paused_until"], Value::Null, "{name}");
+        assert_eq!(receiver.received().len(), 5, "{name}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_dialect_whose_attributes_would_be_lost_is_refused() {
+    let server = TestServer::start().await;
+    let key = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+    let url = json!({ "url": "https://127.0.0.1/", "signature": "none" });
+    let nats = json!({ "address": "127.0.0.1:4222", "subject": "events" });
+    let log = json!({ "address": "127.0.0.1:6514" });
+    for (number, (kind, settings, key, why)) in [
+        ("file", json!({ "file": "events.log" }), "", Some("which this kind does not have")),
+        ("syslog", log, "", Some("which this kind does not have")),
+        ("webhook", url.clone(), key, Some("does not encrypt")),
+        ("nats", nats.clone(), key, Some("does not encrypt")),
+        ("webhook", url, "", None),
+        ("nats", nats, "", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = json!({ "kind": kind, "settings": settings, "dialect": "cloudevents-binary" });
+        let new = json!({ "name": format!("f{number}"), "body": body,
+            "secrets": if key.is_empty() { json!({}) } else { json!({ "payload_key": key }) } });
+        let answer = server.post("/api/v1/forwarders").json(&new).send().await;
+        let Some(why) = why else {
+            answer.expect(201);
+            continue;
+        };
+        let refused = answer.expect(422).json();
+        assert_eq!(refused["field"], "dialect", "{kind}: {refused}");
+        assert!(refused["detail"].as_str().unwrap().contains(why), "{kind}: {refused}");
+    }
+    let mut admin = Browser::sign_in_as(&server, Role::Administrator).await;
+    for (kind, is_offered) in [("file", false), ("syslog", false), ("nats", true)] {
+        let form = admin.get(&format!("/forwarders/new?kind={kind}")).await.expect(200).text();
+        assert!(form.contains("value=\"cloudevents\""), "{kind}");
+        assert_eq!(form.contains("value=\"cloudevents-binary\""), is_offered, "{kind}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_secret_of_before_comes_with_the_time_of_its_end() {
+    let server = TestServer::start().await;
+    let secret = "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+    for (previous, until, field) in [
+        (secret, "", Some("secrets/signing_previous_until")),
+        (secret, "tomorrow", Some("secrets/signing_previous_until")),
+        ("", "2030-01-01T00:00:00Z", Some("secrets/signing_previous")),
+        ("no secret", "2030-01-01T00:00:00Z", Some("secrets/signing_previous")),
+        (secret, "2030-01-01T00:00:00Z", None),
+    ] {
+        let body = json!({ "kind": "webhook", "settings": { "url": "https://127.0.0.1/" } });
+        let secrets = json!({ "signing_previous": previous, "signing_previous_until": until });
+        let new = json!({ "name": "soc", "body": body, "secrets": secrets });
+        let answer = server.post("/api/v1/forwarders").json(&new).send().await;
+        match field {
+            None => assert_eq!(answer.status.as_u16(), 201, "{}", answer.text()),
+            Some(field) => assert_eq!(answer.expect(422).json()["field"], field, "{previous}"),
+        }
+    }
     server.finish().await;
 }
 
