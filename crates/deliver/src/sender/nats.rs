@@ -9,8 +9,9 @@
 //! | `username` | with the secret `password`; or the secret `token` |
 //!
 //! `Nats-Msg-Id` is the event's identifier, so that JetStream drops what it has already.
-//! CloudEvents in binary mode have their attributes in the headers `ce-…`. The protocol is a few lines of text; it is spoken here over the engine's door, because a library
-//! would open connections by itself.
+//! CloudEvents in binary mode have their attributes in the headers `ce-…`. The protocol is a few
+//! lines of text; it is spoken here over the engine's door, because a library would open
+//! connections by itself.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -49,6 +49,39 @@ async fn teams_gets_an_adaptive_card() {
 }
 
 #[tokio::test]
+async fn a_card_of_several_events_leads_to_each() {
+    let world = World::start().await;
+    let receiver = Receiver::plain().await;
+    let url = receiver.url();
+    let batches = json!({ "batch_max": 10 });
+    world.forwarder("teams", json!({}), &[("url", &url)], batches).await.unwrap();
+    for name in ["one", "two", "three"] {
+        world.group(name).await;
+    }
+    for _ in 0..1_000 {
+        let path = "/api/v1/deliveries?state=delivered";
+        let rows = world.server.get(path).send().await.expect(200).json();
+        let events = rows["items"].as_array().unwrap().iter().map(|row| row["events"].as_u64());
+        if events.map(Option::unwrap).sum::<u64>() == 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let before = receiver.received().len();
+    // Sent again, they come as one card.
+    world.server.engine().replay_forwarder(&world.context, "it", 0, None).await.unwrap();
+    let card = json_of(&receiver.wait_for(before + 1).await[before]);
+    let content = &card["attachments"][0]["content"];
+    let sets = content["body"].as_array().unwrap().iter().filter(|one| one["type"] == "ActionSet");
+    let links: std::collections::BTreeSet<String> =
+        sets.map(|set| set["actions"][0]["url"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(links.len(), 3, "{card}");
+    assert!(links.iter().all(|link| link.contains("/events/")), "{links:?}");
+    assert_eq!(content["actions"], json!([]), "{card}");
+    world.server.finish().await;
+}
+
+#[tokio::test]
 async fn servicenow_gets_events_or_records() {
     for (mode, line) in [
         ("em_event", "POST /hook/api/global/em/jsonv2 HTTP/1.1"),

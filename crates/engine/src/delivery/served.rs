@@ -172,7 +172,7 @@ pub(super) async fn fill(engine: &Engine, track: &mut Track, now: Timestamp) -> 
     let in_order = track.address.definition.ordered;
     let probe = track.row.course.open_until.is_some();
     let rows = match (in_order, probe) {
-        (true, _) => table::oldest(&mut link, &track.row.name, most).await?,
+        (true, _) => table::in_log_order(&mut link, &track.row.name, most).await?,
         // What waits longest for its turn: one delivery that is never taken must not be every
         // probe. That the receiver asked for a wait is in the breaker, which is not closed before.
         (false, true) => table::waiting(&mut link, &track.row.name, Timestamp::LAST, most).await?,

@@ -570,3 +570,87 @@ async fn the_forwarders_of_an_operator_are_given_on_the_page_of_the_account() {
     assert!(refused.contains("forwarder-paths-error"), "the fault stands at its field: {refused}");
     server.finish().await;
 }
+
+#[tokio::test]
+async fn who_can_manage_no_forwarder_is_given_none() {
+    let server = TestServer::start().await;
+    for (role, is_taken) in
+        [("viewer", false), ("auditor", false), ("operator", true), ("administrator", true)]
+    {
+        let wish = json!({ "name": format!("the.{role}"), "role": role, "display_name": role,
+            "password": "a long enough passphrase" });
+        let made = server.post("/api/v1/accounts").json(&wish).send().await.expect(201).json();
+        let path = format!("/api/v1/accounts/{}/forwarder-access", made["id"].as_str().unwrap());
+        let set = async |forwarders: &str| {
+            let call = server.call(Method::PUT, &path).bearer(server.admin());
+            call.json(&json!({ "forwarders": forwarders })).send().await
+        };
+        set("none").await.expect(204);
+        let answer = set("all").await;
+        if is_taken {
+            answer.expect(204);
+            continue;
+        }
+        let refused = answer.expect(422).json();
+        assert_eq!(refused["field"], "forwarders", "{role}: {refused}");
+        assert!(refused["detail"].as_str().unwrap().contains("operators do"), "{refused}");
+        let kept = server.get(&path).send().await.expect(200).json();
+        assert_eq!(kept["forwarders"], "none", "{kept}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn in_order_means_the_order_of_the_log_whatever_the_clock_says() {
+    let (server, clock) = TestServer::start_standing(12, |_, _| {}).await;
+    let receiver = Receiver::plain().await;
+    receiver.behave(Manner::Status(503, ""));
+    let mut body = webhook(&receiver);
+    body["ordered"] = json!(true);
+    let new = json!({ "name": "soc", "body": body });
+    server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+    for (number, name) in ["first", "second", "third"].into_iter().enumerate() {
+        group(&server, name).await;
+        let waiting = "/api/v1/deliveries?state=waiting";
+        eventually(&server, waiting, |list| list["items"].as_array().unwrap().len() == number + 1)
+            .await;
+        // Each was made before the one that it follows, says the clock.
+        clock.advance(-2 * Timestamp::SECOND);
+    }
+    let tried = "/api/v1/deliveries?filter=attempts%3E0";
+    eventually(&server, tried, |list| list["items"].as_array().unwrap().len() == 1).await;
+    receiver.behave(Manner::Well);
+    clock.advance(60 * Timestamp::SECOND);
+    let received = receiver.wait_for(4).await;
+    let names: Vec<String> = received
+        .iter()
+        .map(|one| serde_json::from_slice::<Value>(&one.body).unwrap())
+        .map(|event| event["data"]["targets"][0]["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["first", "first", "second", "third"]);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_replay_of_a_periodic_one_is_sent_at_once() {
+    let (mut server, clock) = TestServer::start_standing(14, |_, _| {}).await;
+    let receiver = Receiver::plain().await;
+    let mut body = webhook(&receiver);
+    body["runner"] = json!("periodic");
+    body["every_hours"] = json!(24);
+    let new = json!({ "name": "soc", "body": body });
+    server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+    group(&server, "web").await;
+    server.settle().await;
+    clock.advance(24 * Timestamp::HOUR);
+    server.renew().await;
+    receiver.wait_for(1).await;
+    let done = "/api/v1/deliveries?state=delivered";
+    eventually(&server, done, |list| list["items"].as_array().unwrap().len() == 1).await;
+    let replay = server.post("/api/v1/forwarders/soc/replay");
+    replay.json(&json!({ "from_index": 0 })).send().await.expect(202);
+    let again = receiver.wait_for(2).await;
+    let events: Value = serde_json::from_slice(&again[1].body).unwrap();
+    assert_eq!(events[0]["data"]["targets"][0]["name"], "web", "{events}");
+    server.finish().await;
+}
