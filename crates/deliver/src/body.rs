@@ -45,6 +45,26 @@ pub(crate) fn dialect(definition: &Definition, default: Dialect) -> Result<Diale
     }
 }
 
+/// Refuses a dialect whose attributes would be lost: those that stand in headers, where there are
+/// none, or where the body alone is encrypted.
+pub(crate) fn check_dialect(
+    definition: &Definition,
+    secrets: &Secrets,
+    default: Dialect,
+    has_headers: bool,
+) -> Result<(), Error> {
+    let why = match dialect(definition, default)? {
+        Dialect::CloudEventsBinary if !has_headers => "which this kind does not have",
+        Dialect::CloudEventsBinary if secrets.find("payload_key").is_some() => {
+            "which the payload key does not encrypt"
+        }
+        _ => return Ok(()),
+    };
+    let message =
+        format!("its attributes (id, type, source) are headers, {why}: choose cloudevents");
+    Err(Error::invalid("dialect", message))
+}
+
 /// Refuses a payload key that is none.
 pub(crate) fn check_key(secrets: &Secrets) -> Result<(), Error> {
     match secrets.find("payload_key") {

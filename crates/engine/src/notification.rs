@@ -27,6 +27,7 @@ mod quiet;
 pub(crate) mod recipient;
 mod release;
 mod template;
+mod why;
 mod write;
 
 pub use chancery_store::table::notice::search::{By as NoticesBy, DECISIONS};
@@ -40,6 +41,7 @@ pub(crate) use default::defaults;
 pub use escalation::Step as EscalationStep;
 pub use preview::{Preview, PreviewRow, Sending};
 pub use profile::{ALL, BELL, Digest, Grouping, LEVELS_MAX, Level, Profile, Recipient, is_address};
-pub use query::{Told, Why};
+pub use query::Told;
 pub use quiet::{DAYS, Quiet};
 pub use template::{Rendered, Template, example as template_example, fields as template_fields};
+pub use why::Why;

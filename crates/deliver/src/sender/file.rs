@@ -22,7 +22,7 @@ use chancery_event::dialect::Dialect;
 use serde_json::json;
 
 use super::webhook::broken;
-use crate::body::{check_key, dialect, encrypted, message_json, shown, unusable};
+use crate::body::{check_dialect, check_key, dialect, encrypted, message_json, shown, unusable};
 use crate::settings::Settings;
 
 /// One writer at a time: forwarders may share a file.
@@ -54,7 +54,7 @@ pub(crate) fn check(
     directory: &Path,
 ) -> Result<Checked, Error> {
     let read = read(definition)?;
-    dialect(definition, Dialect::CloudEvents)?;
+    check_dialect(definition, secrets, Dialect::CloudEvents, false)?;
     check_key(secrets)?;
     let endpoint = directory.join(&read.name).display().to_string();
     Ok(Checked { hosts: Vec::new(), endpoint, batch_max: 1_000 })

@@ -8,9 +8,10 @@
 //! | `tls` | TLS is demanded |
 //! | `username` | with the secret `password`; or the secret `token` |
 //!
-//! `Nats-Msg-Id` is the event's identifier, so that JetStream drops what it has already. The
-//! protocol is a few lines of text; it is spoken here over the engine's door, because a library
-//! would open connections by itself.
+//! `Nats-Msg-Id` is the event's identifier, so that JetStream drops what it has already.
+//! CloudEvents in binary mode have their attributes in the headers `ce-…`. The protocol is a few
+//! lines of text; it is spoken here over the engine's door, because a library would open
+//! connections by itself.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,7 +25,7 @@ use chancery_event::dialect::Dialect;
 use serde_json::{Value, json};
 
 use super::webhook::{broken, not_in_clear};
-use crate::body::{dialect, encrypted, message_json, shown, unusable};
+use crate::body::{check_dialect, check_key, dialect, encrypted, message_json, shown, unusable};
 use crate::settings::Settings;
 use crate::wire::address::Target;
 use crate::wire::limits::Limits;
@@ -77,17 +78,18 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
 
 pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checked, Error> {
     let read = read(definition, secrets)?;
-    dialect(definition, Dialect::CloudEvents)?;
-    crate::body::check_key(secrets)?;
+    check_dialect(definition, secrets, Dialect::CloudEvents, true)?;
+    check_key(secrets)?;
     let endpoint = format!("nats://{}:{}/{}", read.target.host, read.target.port, read.subject);
     let hosts = vec![("settings/address".to_owned(), read.target.host, read.target.port)];
     Ok(Checked { hosts, endpoint, batch_max: 500 })
 }
 
-/// One message: subject, identifier, payload.
+/// One message: subject, identifier, headers, payload.
 struct Entry {
     subject: String,
     id: String,
+    headers: Vec<(String, String)>,
     payload: Vec<u8>,
 }
 
@@ -96,9 +98,15 @@ fn entries(address: &Address, parcel: &Parcel, subject: &str) -> Result<Vec<Entr
     let mut entries = Vec::new();
     for one in shown(&parcel.content) {
         let rendered = dialect.render(one);
+        let mut headers = rendered.headers;
+        if dialect == Dialect::CloudEventsBinary {
+            // The NATS binding knows no header of its own for it, unlike HTTP's.
+            headers.push(("ce-datacontenttype".to_owned(), rendered.media_type.to_owned()));
+        }
         entries.push(Entry {
             subject: subject.replace("{type}", &one.event.type_name),
             id: one.event.id.to_string(),
+            headers,
             payload: encrypted(&address.secrets, rendered.media_type, rendered.bytes)?,
         });
     }
@@ -107,6 +115,7 @@ fn entries(address: &Address, parcel: &Parcel, subject: &str) -> Result<Vec<Entr
         entries.push(Entry {
             subject: subject.replace("{type}", "notice"),
             id: parcel.id.to_string(),
+            headers: Vec::new(),
             payload: encrypted(&address.secrets, "application/json", payload)?,
         });
     }
@@ -147,6 +156,10 @@ async fn publish(
         let mut head = format!("NATS/1.0\r\nNats-Msg-Id: {}\r\n", entry.id);
         if let Some(stream) = &read.stream {
             head.push_str(&format!("Nats-Expected-Stream: {stream}\r\n"));
+        }
+        // Names and values are printable ASCII: whoever renders sees to that.
+        for (name, value) in &entry.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
         let (first, whole) = (head.len(), head.len() + entry.payload.len());

@@ -9,7 +9,8 @@
 //! | `username` | with the secret `password`; or the secret `token` (bearer) |
 //!
 //! An answer of success says of each record what became of it. Those that it says were not taken
-//! count as failures of their own; the others are delivered.
+//! count as failures of their own; the others are delivered. An answer that was not read to its end
+//! confirms nothing, but for a record of a table: there 201 says all.
 
 use std::sync::Arc;
 
@@ -32,6 +33,14 @@ use crate::wire::tls;
 
 /// Events of one request, where nothing else is said.
 const RECORDS_MAX: usize = 100;
+/// Events of one request at most: its answer has to be read to the end.
+const BATCH_MAX: usize = 1_000;
+/// Bytes of an answer that are read whatever was sent.
+const ANSWER_MIN: usize = 65_536;
+/// Bytes of an answer for each record, beside what was sent of it: its other columns.
+const RECORD_BYTES: usize = 16_384;
+/// Bytes of an answer that are read at most.
+const ANSWER_MAX: usize = 32 * 1024 * 1024;
 
 struct Read {
     target: Target,
@@ -82,6 +91,9 @@ pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checke
     if one_by_one && definition.batch_max.is_some_and(|max| max > 1) {
         return Err(Error::invalid("batch_max", "a record holds one event"));
     }
+    if definition.batch_max.is_some_and(|max| max > BATCH_MAX) {
+        return Err(Error::invalid("batch_max", format!("ServiceNow: 1 to {BATCH_MAX} events")));
+    }
     let endpoint = format!("{}{}", read.target.origin(), read.target.path);
     let hosts = vec![("settings/url".to_owned(), read.target.host, read.target.port)];
     Ok(Checked { hosts, endpoint, batch_max })
@@ -113,14 +125,25 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
         path_is_secret: false,
         limits: read.limits,
     };
-    let (mut sent, said) = client.exchange(call).await;
-    if sent.failure.is_none() {
-        let count = match &parcel.content {
-            Content::Events(events) => events.len(),
-            Content::Message(_) => 1,
-        };
-        judge(&mut sent, refused(&said), count);
+    let count = match &parcel.content {
+        Content::Events(events) => events.len(),
+        Content::Message(_) => 1,
+    };
+    // Each record comes back as it was sent, spelled otherwise, and with its other columns.
+    let most = ANSWER_MIN + 3 * call.body.len() + count.saturating_mul(RECORD_BYTES);
+    let patience = call.limits.answer;
+    let (mut sent, said) = client.exchange(call, most.min(ANSWER_MAX), patience).await;
+    if sent.failure.is_some() {
+        return sent;
     }
+    // Sent once more, a record of a table would be there twice.
+    let is_made = read.mode == "table" && sent.status == Some(201);
+    if !said.is_whole && !is_made {
+        let message = "ServiceNow's answer did not come to its end: nothing says what it took";
+        sent.failure = Some(SendError::new("unconfirmed", message));
+        return sent;
+    }
+    judge(&mut sent, refused(&said.bytes), count);
     sent
 }
 

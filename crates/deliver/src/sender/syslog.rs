@@ -25,7 +25,7 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::webhook::broken;
-use crate::body::{dialect, shown};
+use crate::body::{check_dialect, dialect, shown};
 use crate::settings::Settings;
 use crate::wire::address::Target;
 use crate::wire::http::refused;
@@ -62,7 +62,7 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
 
 pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checked, Error> {
     let read = read(definition, secrets)?;
-    dialect(definition, Dialect::Syslog)?;
+    check_dialect(definition, secrets, Dialect::Syslog, false)?;
     if secrets.find("payload_key").is_some() {
         return Err(Error::invalid("secrets/payload_key", "syslog carries text: use TLS"));
     }

@@ -13,13 +13,22 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
 
 fn card(parcel: &Parcel) -> Value {
     let notices = notices(parcel);
-    let shown = notices.iter().take(slack::BATCH_MAX);
-    let items: Vec<Value> = shown.flat_map(items).collect();
-    let link = notices.first().and_then(|notice| notice.link.clone());
-    let actions: Vec<Value> = link
-        .into_iter()
-        .map(|url| json!({ "type": "Action.OpenUrl", "title": "Open in Chancery", "url": url }))
-        .collect();
+    let open = |notice: &Notice| {
+        let action = |url| json!({ "type": "Action.OpenUrl", "title": OPEN, "url": url });
+        notice.link.as_ref().map(action)
+    };
+    let (items, actions): (Vec<Value>, Vec<Value>) = match notices.as_slice() {
+        [only] => (items(only), open(only).into_iter().collect()),
+        // Each has its link below it: one at the foot of the card would be that of the first.
+        many => {
+            let with_link = |notice: &Notice| {
+                let action =
+                    open(notice).map(|one| json!({ "type": "ActionSet", "actions": [one] }));
+                items(notice).into_iter().chain(action)
+            };
+            (many.iter().take(slack::BATCH_MAX).flat_map(with_link).collect(), Vec::new())
+        }
+    };
     json!({
         "type": "message",
         "attachments": [{
@@ -36,6 +45,8 @@ fn card(parcel: &Parcel) -> Value {
     })
 }
 
+/// What the link to an event is called.
+const OPEN: &str = "Open in Chancery";
 /// Lines of one message at most.
 const LINES_MAX: usize = 60;
 

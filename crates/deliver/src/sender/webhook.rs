@@ -199,7 +199,7 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
 
 pub(crate) fn check(definition: &Definition, secrets: &mut Secrets) -> Result<Checked, Error> {
     let Read { target, hidden, .. } = read(definition, secrets)?;
-    body::dialect(definition, Dialect::CloudEvents)?;
+    body::check_dialect(definition, secrets, Dialect::CloudEvents, true)?;
     body::check_key(secrets)?;
     let settings = Settings::new(&definition.settings);
     match (scheme(&settings)?, secrets.find("signing")) {
@@ -217,11 +217,10 @@ pub(crate) fn check(definition: &Definition, secrets: &mut Secrets) -> Result<Ch
         (None, _) => {
             secrets.set("signing", "");
             secrets.set("signing_previous", "");
+            secrets.set("signing_previous_until", "");
         }
     }
-    if secrets.find("signing_previous").is_some_and(|secret| Key::read(secret).is_err()) {
-        return Err(Error::invalid("secrets/signing_previous", "it is no secret to sign with"));
-    }
+    check_overlap(secrets)?;
     let endpoint = format!("{}{}", target.origin(), if hidden { "/…" } else { &target.path });
     let place = if hidden { "secrets/url" } else { "settings/url" };
     let hosts = vec![(place.to_owned(), target.host, target.port)];
@@ -229,11 +228,34 @@ pub(crate) fn check(definition: &Definition, secrets: &mut Secrets) -> Result<Ch
     Ok(Checked { hosts, endpoint, batch_max })
 }
 
-/// The keys that bodies are signed with, and until when.
+/// Refuses a secret of before without its end, or an end without a secret: it would sign for ever.
+fn check_overlap(secrets: &Secrets) -> Result<(), Error> {
+    let wrong = |name: &str, message: &str| Err(Error::invalid(format!("secrets/{name}"), message));
+    let until = secrets.find("signing_previous_until");
+    match (secrets.find("signing_previous"), until.map(str::parse::<Timestamp>)) {
+        (None, None) => Ok(()),
+        (Some(secret), _) if Key::read(secret).is_err() => {
+            wrong("signing_previous", "it is no secret to sign with")
+        }
+        (None, Some(_)) => wrong("signing_previous", "a time until which it signs needs a secret"),
+        (Some(_), None) => {
+            wrong("signing_previous_until", "the secret of before needs a time until it signs")
+        }
+        (Some(_), Some(Err(_))) => {
+            wrong("signing_previous_until", "a time such as 2026-12-31T00:00:00Z")
+        }
+        (Some(_), Some(Ok(_))) => Ok(()),
+    }
+}
+
+/// The keys that bodies are signed with, and until when. One of before whose end cannot be read has
+/// ended.
 fn keys(secrets: &Secrets) -> Vec<(Key, Option<Timestamp>)> {
+    let key = |name| Key::read(secrets.find(name)?).ok();
     let until = secrets.find("signing_previous_until").and_then(|text| text.parse().ok());
-    let key = |name, until| Some((Key::read(secrets.find(name)?).ok()?, until));
-    [key("signing", None), key("signing_previous", until)].into_iter().flatten().collect()
+    let present = key("signing").map(|key| (key, None));
+    let previous = key("signing_previous").zip(until).map(|(key, until)| (key, Some(until)));
+    present.into_iter().chain(previous).collect()
 }
 
 /// The signatures of a body, one for each key in force.
@@ -323,4 +345,23 @@ pub(crate) fn broken(error: &Error) -> Sent {
 /// The key that the receiver verifies with.
 pub(crate) fn public_key(secrets: &Secrets) -> Option<String> {
     Key::read(secrets.find("signing")?).ok()?.public()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_of_before_signs_until_its_end_and_not_where_the_end_cannot_be_read() {
+        let until = Timestamp::from_micros(Timestamp::DAY);
+        for (text, expected) in [(until.to_string(), Some(until)), ("for ever".to_owned(), None)] {
+            let mut secrets = Secrets::default();
+            secrets.set("signing", generate(Scheme::Hmac).unwrap());
+            secrets.set("signing_previous", generate(Scheme::Hmac).unwrap());
+            secrets.set("signing_previous_until", text);
+            let ends: Vec<_> = keys(&secrets).into_iter().map(|(_, until)| until).collect();
+            let signs = [Some(None), expected.map(Some)].into_iter().flatten();
+            assert_eq!(ends, signs.collect::<Vec<_>>());
+        }
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! Limits: those of the destination for connection and handshake and from the request to the head
 //! of the answer, [`BODY_MAX`] bytes of its body, which is read so that the connection can be used
-//! again or for what it says about each record, and never kept. A redirect is an answer like any
-//! other: it is never followed. Connections are kept for a while, each for its own destination and
-//! version alone, and judged anew when they are opened.
+//! again, or more where it says what became of each record; it is never kept. A redirect is an
+//! answer like any other: it is never followed. Connections are kept for a while, each for its own
+//! destination and version alone, and judged anew when they are opened.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,6 +65,14 @@ pub(crate) struct Call {
     pub(crate) limits: Limits,
 }
 
+/// The body of an answer, as far as it was read.
+#[derive(Default)]
+pub(crate) struct Said {
+    pub(crate) bytes: Vec<u8>,
+    /// It was read to its end.
+    pub(crate) is_whole: bool,
+}
+
 impl Client {
     pub(crate) fn new(network: Network) -> Self {
         Self { network, idle: Mutex::new(HashMap::new()) }
@@ -76,14 +84,21 @@ impl Client {
 
     /// Sends a request once.
     pub(crate) async fn send(&self, call: Call) -> Sent {
-        self.exchange(call).await.0
+        let patience = call.limits.answer.min(DRAIN);
+        self.exchange(call, BODY_MAX, patience).await.0
     }
 
-    /// Sends a request once; answers the body as well, up to its limit, for the sender to look at.
-    /// It is nobody's else.
-    pub(crate) async fn exchange(&self, call: Call) -> (Sent, Vec<u8>) {
+    /// Sends a request once; answers the body as well, up to `body_max` bytes and for `patience`
+    /// after its head, for the sender to look at. It is nobody's else.
+    pub(crate) async fn exchange(
+        &self,
+        call: Call,
+        body_max: usize,
+        patience: Duration,
+    ) -> (Sent, Said) {
         let request_head = shown_request(&call);
-        let failed = |error: SendError| (Sent::failed(request_head.clone(), error), Vec::new());
+        let failed =
+            |error: SendError| (Sent::failed(request_head.clone(), error), Said::default());
         let request = match request(&call) {
             Ok(request) => request,
             Err(error) => return failed(error),
@@ -107,8 +122,8 @@ impl Client {
             }
         };
         let (head, body) = response.into_parts();
-        let (whole, bytes) = drained(body, limit.min(DRAIN)).await;
-        if whole && connection.is_ready() {
+        let said = drained(body, body_max, patience).await;
+        if said.is_whole && connection.is_ready() {
             self.keep(key, connection);
         }
         let failure = failure(head.status, &head.headers);
@@ -119,7 +134,7 @@ impl Client {
             response: shown_response(head.status, &head.headers),
             ..Sent::default()
         };
-        (sent, bytes)
+        (sent, said)
     }
 
     /// Sends a request once and reads what comes back, up to `body_max` bytes.
@@ -270,21 +285,21 @@ fn request(call: &Call) -> Result<Request<Full<Bytes>>, SendError> {
     Ok(request)
 }
 
-/// Reads a body up to its limits; whether it ended.
-async fn drained(mut body: hyper::body::Incoming, limit: Duration) -> (bool, Vec<u8>) {
+/// Reads a body up to its limits.
+async fn drained(mut body: hyper::body::Incoming, most: usize, patience: Duration) -> Said {
     let mut bytes = Vec::new();
     let reading = async {
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else { return false };
             bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
-            if bytes.len() > BODY_MAX {
+            if bytes.len() > most {
                 return false;
             }
         }
         true
     };
-    let whole = tokio::time::timeout(limit, reading).await.unwrap_or(false);
-    (whole, bytes)
+    let is_whole = tokio::time::timeout(patience, reading).await.unwrap_or(false);
+    Said { bytes, is_whole }
 }
 
 /// `Retry-After` in seconds from now: a number of them, or a date (RFC 9110 section 10.2.3).

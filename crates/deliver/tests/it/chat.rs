@@ -49,6 +49,39 @@ async fn teams_gets_an_adaptive_card() {
 }
 
 #[tokio::test]
+async fn a_card_of_several_events_leads_to_each() {
+    let world = World::start().await;
+    let receiver = Receiver::plain().await;
+    let url = receiver.url();
+    let batches = json!({ "batch_max": 10 });
+    world.forwarder("teams", json!({}), &[("url", &url)], batches).await.unwrap();
+    for name in ["one", "two", "three"] {
+        world.group(name).await;
+    }
+    for _ in 0..1_000 {
+        let path = "/api/v1/deliveries?state=delivered";
+        let rows = world.server.get(path).send().await.expect(200).json();
+        let events = rows["items"].as_array().unwrap().iter().map(|row| row["events"].as_u64());
+        if events.map(Option::unwrap).sum::<u64>() == 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let before = receiver.received().len();
+    // Sent again, they come as one card.
+    world.server.engine().replay_forwarder(&world.context, "it", 0, None).await.unwrap();
+    let card = json_of(&receiver.wait_for(before + 1).await[before]);
+    let content = &card["attachments"][0]["content"];
+    let sets = content["body"].as_array().unwrap().iter().filter(|one| one["type"] == "ActionSet");
+    let links: std::collections::BTreeSet<String> =
+        sets.map(|set| set["actions"][0]["url"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(links.len(), 3, "{card}");
+    assert!(links.iter().all(|link| link.contains("/events/")), "{links:?}");
+    assert_eq!(content["actions"], json!([]), "{card}");
+    world.server.finish().await;
+}
+
+#[tokio::test]
 async fn servicenow_gets_events_or_records() {
     for (mode, line) in [
         ("em_event", "POST /hook/api/global/em/jsonv2 HTTP/1.1"),
@@ -102,10 +135,14 @@ async fn a_record_that_servicenow_refuses_is_sent_again_and_no_other() {
     };
     delivered("", 3).await;
     let before = receiver.received().len();
-    // Sent again, they come as one batch; the second is refused within an answer of success.
-    let said = json!({ "records": [{ "__status": "success" },
-        { "__status": "failure", "__error": { "message": "no such node", "reason": "secret" } },
-        { "__status": "success" }] });
+    // Sent again, they come as one batch; the third is refused within an answer of success.
+    // The answer is a long one, with every column of each record.
+    let column = "x".repeat(30_000);
+    let said = json!({ "records": [{ "__status": "success", "description": column },
+        { "__status": "success", "description": column },
+        { "description": column, "__status": "failure",
+            "__error": { "message": "no such node", "reason": "secret" } }] });
+    assert!(said.to_string().len() > 65_536);
     receiver.behave(Manner::Says(200, String::new(), said.to_string()));
     world.server.engine().replay_forwarder(&world.context, "it", 0, None).await.unwrap();
     let batch = json_of(&receiver.wait_for(before + 1).await[before]);
@@ -113,7 +150,7 @@ async fn a_record_that_servicenow_refuses_is_sent_again_and_no_other() {
     let records = batch["records"].as_array().unwrap();
     assert_eq!(records.len(), 3);
     let again = json_of(&receiver.wait_for(before + 2).await[before + 1]);
-    assert_eq!(again["records"], json!([records[1]]), "the one that was refused");
+    assert_eq!(again["records"], json!([records[2]]), "the one that was refused");
     let rows = delivered("&reason=replay", 4).await;
     let of = |events: u64| rows.iter().find(|row| row["events"] == events).unwrap();
     let (whole, part) = (of(3), of(1));
@@ -168,6 +205,29 @@ async fn an_answer_of_success_that_names_an_error_is_a_failure() {
     }
     let last = receiver.received().pop().unwrap();
     assert!(last.line.starts_with("POST /hook/api/now/import/u_events "), "{}", last.line);
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn an_answer_of_servicenow_that_does_not_end_confirms_nothing() {
+    let world = World::start().await;
+    let receiver = Receiver::plain().await;
+    let settings = json!({ "url": receiver.url(), "answer_seconds": 1 });
+    world.forwarder("servicenow", settings, &[("token", "x")], json!({})).await.unwrap();
+    for (mode, manner) in [
+        ("em_event", Manner::Liar),
+        ("em_event", Manner::Endless),
+        ("import", Manner::Liar),
+        ("akeyless", Manner::Liar),
+        ("table", Manner::Liar),
+    ] {
+        receiver.behave(manner.clone());
+        let url = receiver.url();
+        world.update(json!({ "url": url, "mode": mode, "answer_seconds": 1 })).await;
+        let sent = world.try_out().await;
+        let word = sent.failure.map(|failure| failure.word);
+        assert_eq!((word, sent.status), (Some("unconfirmed"), Some(200)), "{mode} {manner:?}");
+    }
     world.server.finish().await;
 }
 

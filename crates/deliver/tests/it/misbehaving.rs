@@ -73,7 +73,8 @@ async fn an_event_gets_through_whatever_came_before() {
         Manner::Closes,
         Manner::Nonsense,
         Manner::Status(500, ""),
-        Manner::Status(429, "retry-after: 1\r\n"),
+        // Longer than it would wait by itself.
+        Manner::Status(429, "retry-after: 8\r\n"),
         Manner::Status(302, "location: http://10.0.0.1/\r\n"),
     ]
     .map(async |manner| {
@@ -83,8 +84,12 @@ async fn an_event_gets_through_whatever_came_before() {
         receiver.behave(manner.clone());
         world.group("one").await;
         let first = receiver.wait_for(1).await.remove(0);
+        let since = Instant::now();
         receiver.behave(Manner::Well);
         world.delivered(1).await;
+        if matches!(manner, Manner::Status(429, _)) {
+            assert!(since.elapsed() >= Duration::from_secs(7), "{:?}", since.elapsed());
+        }
         let all = receiver.received();
         assert_eq!(all.len(), 2, "{manner:?}");
         assert_eq!(all[1].headers["webhook-id"], first.headers["webhook-id"], "{manner:?}");

@@ -115,3 +115,36 @@ async fn with_a_payload_key_what_the_stream_keeps_is_encrypted() {
     assert_eq!(event["data"]["targets"][0]["name"], "hidden", "{event}");
     world.server.finish().await;
 }
+
+#[tokio::test]
+async fn attributes_of_the_binary_mode_are_headers_of_the_message() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_program, port) = server(&dir).await;
+    let stream = json!({ "name": "EVENTS", "subjects": ["chancery.>"] });
+    ask(port, "$JS.API.STREAM.CREATE.EVENTS", &stream).await;
+    let world = World::start().await;
+    let settings = json!({ "address": format!("127.0.0.1:{port}"), "subject": "chancery.{type}" });
+    let binary = json!({ "dialect": "cloudevents-binary" });
+    world.forwarder("nats", settings, &[], binary).await.unwrap();
+    world.group("häuser").await;
+    world.delivered(1).await;
+    let first = ask(port, "$JS.API.STREAM.MSG.GET.EVENTS", &json!({ "seq": 1 })).await;
+    let part = |name: &str| {
+        let bytes = STANDARD.decode(first["message"][name].as_str().unwrap()).unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    let head = part("hdrs");
+    let headers: std::collections::BTreeMap<&str, &str> =
+        head.lines().filter_map(|line| line.split_once(": ")).collect();
+    let rows =
+        world.server.get("/api/v1/events?filter=type:configuration.create&limit=1").send().await;
+    let event = rows.expect(200).json()["items"][0]["event"].clone();
+    for name in ["id", "type", "source", "specversion", "time", "datacontenttype"] {
+        let said = headers.get(format!("ce-{name}").as_str());
+        assert_eq!(said.copied(), event[name].as_str(), "{name}: {head}");
+    }
+    assert_eq!(headers["Nats-Msg-Id"], headers["ce-id"]);
+    let data: Value = serde_json::from_str(&part("data")).unwrap();
+    assert_eq!(data["targets"][0]["name"], "häuser", "the data alone: {data}");
+    world.server.finish().await;
+}

@@ -113,9 +113,9 @@ impl Engine {
             .run(move |tx, scribe| {
                 let (access, attempt) = (access.clone(), attempt.clone());
                 Box::pin(async move {
-                    if account::find(tx, account).await?.is_none() {
-                        return Err(Error::not_found("account", account));
-                    }
+                    let found = account::find(tx, account).await?;
+                    let found = found.ok_or_else(|| Error::not_found("account", account))?;
+                    suits(&found.role, &access)?;
                     let before = table::find(tx, account).await?;
                     let held = version_of(before.as_ref());
                     same_version("the forwarders that it may manage", held, version)?;
@@ -180,6 +180,19 @@ fn check(access: &ForwarderAccess) -> Result<(), Error> {
         return Err(Error::invalid("names", "at most 500 names and folders"));
     }
     access.paths.iter().try_for_each(|path| check_path("paths", path))
+}
+
+/// Refuses what would have no effect.
+fn suits(role: &str, access: &ForwarderAccess) -> Result<(), Error> {
+    let is_above = [Role::Operator, Role::Administrator].iter().any(|one| one.as_str() == role);
+    if is_above || access.forwarders == "none" {
+        return Ok(());
+    }
+    let message = match Role::parse(role) {
+        Some(Role::Auditor) => "an auditor sees all forwarders and manages none: operators do",
+        _ => "an account of this role manages no forwarders: operators do",
+    };
+    Err(Error::invalid("forwarders", message))
 }
 
 /// When it was set, in microseconds; 0 as long as nothing is.

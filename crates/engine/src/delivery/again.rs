@@ -127,8 +127,8 @@ impl Engine {
 
     /// Sets a forwarder back to a log index: everything from there that it selects is sent, as new
     /// deliveries (operation `forwarder.replay`). With `to`, it is everything before that
-    /// index, and then it goes on where it was. Answers how many entries of that part of the log
-    /// have left the database: those are not sent.
+    /// index, and then it goes on where it was. A periodic one has its turn at once. Answers how
+    /// many entries of that part of the log have left the database: those are not sent.
     ///
     /// # Errors
     /// There is no such forwarder, an index is not in the log or lies before the forwarder, or the
@@ -170,6 +170,8 @@ impl Engine {
                     row.replay = (from < end.0).then_some((end, before));
                     row.next_index = LogIndex(from);
                     row.changed_at = scribe.now();
+                    // One that sends every few hours has its turn at once.
+                    row.batch_at = row.batch_at.map(|at| at.min(scribe.now()));
                     destination::update(tx, &row).await?;
                     let spans = log::removed_spans(tx, from, end.0.max(from)).await?;
                     let removed = spans.iter().map(|(first, last)| last - first + 1).sum();

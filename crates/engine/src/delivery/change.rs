@@ -542,7 +542,8 @@ fn reschedule(row: &mut Destination, definition: &Definition, now: Timestamp) {
 }
 
 fn switch(row: &mut Destination, enabled: bool) {
-    if enabled && (!row.enabled || row.course.failures > 0) {
+    let is_held = row.course.failures > 0 || row.course.open_until.is_some();
+    if enabled && (!row.enabled || is_held) {
         row.course.failures = 0;
         row.course.failing_since = None;
         row.course.open_until = None;

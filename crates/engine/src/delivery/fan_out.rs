@@ -17,6 +17,7 @@ use chancery_store::table::destination;
 use super::courier::{AHEAD_MAX, Courier, QUEUE_MAX};
 use super::definition::Runner;
 use super::flight::Readable;
+use super::selection::{Folders, know_folders};
 use super::served::Item;
 use crate::reaction::happening::{Subject, certificate_of};
 use crate::{Engine, Error};
@@ -75,11 +76,12 @@ impl Courier {
     ) -> Result<bool, Error> {
         let to = size.min(from + WINDOW);
         let mut wanted = vec![false; EventType::ALL.len()];
-        let (mut objects, mut people) = (false, false);
+        let (mut objects, mut people, mut places) = (false, false, false);
         for name in &names {
             let Some(track) = self.tracks.get(name) else { continue };
             track.selector.types().for_each(|of| wanted[of as usize] = true);
             objects |= track.selector.needs_object();
+            places |= track.selector.needs_folders();
             people |= track.address.definition.personal || track.selector.needs_people();
         }
         let types: Vec<&str> =
@@ -96,7 +98,11 @@ impl Courier {
             _ => to,
         };
         let mut found: Vec<(Readable, Option<Subject>)> = Vec::with_capacity(events.len());
+        let mut folders = Folders::new();
         for sealed in events {
+            if places {
+                know_folders(&mut link, sealed.event(), &mut folders).await?;
+            }
             let subject = match certificate_of(sealed.event()).filter(|_| objects) {
                 Some(id) => Subject::read(&mut link, id).await?,
                 None => None,
@@ -106,7 +112,7 @@ impl Courier {
         drop(link);
         let mut portions = Vec::new();
         for name in names {
-            let portion = self.portion(&name, &found, (end, is_cut), now);
+            let portion = self.portion(&name, (&found, &folders), (end, is_cut), now);
             let Some(track) = self.tracks.get_mut(&name) else { continue };
             match portion {
                 Some(portion) => portions.push(portion),
@@ -121,7 +127,7 @@ impl Courier {
     fn portion(
         &self,
         name: &str,
-        found: &[(Readable, Option<Subject>)],
+        (found, folders): (&[(Readable, Option<Subject>)], &Folders),
         (end, is_cut): (u64, bool),
         now: Timestamp,
     ) -> Option<Portion> {
@@ -131,7 +137,8 @@ impl Courier {
             .iter()
             .filter(|(one, subject)| {
                 let sealed = one.whole();
-                track.selector.holds(sealed.event(), sealed.index(), subject.as_ref(), now)
+                let around = (subject.as_ref(), folders);
+                track.selector.holds(sealed.event(), sealed.index(), around, now)
             })
             .map(|(one, _)| one.shown(personal))
             .collect();

@@ -12,7 +12,7 @@ use chancery_store::table::attribute;
 use serde_json::Value;
 
 use super::definition::Definition;
-use super::selection::Selector;
+use super::selection::{Folders, Selector, know_folders};
 use super::{Class, Error};
 use crate::reaction::happening::{Subject, certificate_of};
 use crate::{Context, Engine};
@@ -63,7 +63,7 @@ impl Engine {
         let mut found = Matches { is_complete: true, ..Matches::default() };
         let Some(first) = log::first_since(&mut link, week).await? else { return Ok(found) };
         let mut to = log::latest_index(&mut link).await?.0;
-        let mut looked = 0;
+        let (mut looked, mut folders) = (0, Folders::new());
         while to > first.0 {
             let from = to.saturating_sub(WINDOW).max(first.0);
             let limit = usize::try_from(WINDOW).unwrap_or(usize::MAX);
@@ -77,9 +77,13 @@ impl Engine {
                     Some(id) => Subject::read(&mut link, id).await?,
                     None => None,
                 };
+                if selector.needs_folders() {
+                    know_folders(&mut link, event, &mut folders).await?;
+                }
+                let around = (subject.as_ref(), &folders);
                 // Events of other systems may be older than their place in the log.
                 let is_new = event.time >= week;
-                if !is_new || !selector.holds(event, sealed.index(), subject.as_ref(), now) {
+                if !is_new || !selector.holds(event, sealed.index(), around, now) {
                     continue;
                 }
                 found.last_week += 1;

@@ -13,7 +13,7 @@ use chancery_store::table::delivery::{self as table, Attempt, Delivery};
 use chancery_store::table::destination::{self, Course};
 
 use super::courier::{AHEAD_MAX, Courier, Done};
-use super::track::{self, Turn};
+use super::track::{self, Breaker, Turn};
 use super::{Sent, carried, parts, second_path};
 use crate::alert::{self, NewAlert};
 use crate::scribe::{Draft, Scribe};
@@ -84,6 +84,21 @@ impl Page {
             refused: Vec::new(),
             accepted: Vec::new(),
         }
+    }
+
+    /// Takes up the delivery of what was refused of the last one, with that attempt.
+    fn refused_part(&mut self, part: Delivery) {
+        let made = self.attempts.last().cloned();
+        self.attempts.extend(made.map(|made| Attempt {
+            delivery: part.id,
+            number: 1,
+            outcome: "failed".to_owned(),
+            error: part.error.clone(),
+            ..made
+        }));
+        self.words.push("record_refused");
+        self.parts.push(part.clone());
+        self.rows.push(part);
     }
 
     /// Takes up which mail addresses an attempt found taken or refused.
@@ -183,22 +198,32 @@ impl Courier {
         for one in done {
             // It was lost meanwhile: sent again by whoever serves it now.
             let Some(track) = self.tracks.get_mut(&one.track) else { continue };
-            if one.version != track.row.version {
-                // It was changed meanwhile. What another address said counts for nothing.
-                track.flying.remove(&one.row.id);
-                let failed = usize::from(one.sent.failure.is_some());
-                track.failed = track.failed.saturating_sub(failed);
+            let (mut row, mut sent) = (one.row, one.sent);
+            parts::whole(&mut sent, track.address.definition.ordered);
+            let is_of_before = one.version != track.row.version;
+            if is_of_before && sent.failure.is_some() {
+                // It was changed meanwhile. What another address refused counts for nothing: the
+                // delivery waits as if it had not been tried.
+                track.flying.remove(&row.id);
+                track.failed = track.failed.saturating_sub(1);
                 track.complete = false;
                 continue;
             }
             let page = pages.entry(one.track.clone()).or_insert_with(|| {
                 Page::new(one.track.clone(), track.row.kind.clone(), track.course().clone())
             });
-            let (mut row, mut sent) = (one.row, one.sent);
-            parts::whole(&mut sent, track.address.definition.ordered);
             let random = u64::from_le_bytes(self.engine.environment().random());
-            let (course, trips) = (&mut page.course, &mut track.trips);
-            let turn = track::book(&mut row, course, trips, &sent, one.at, random);
+            let turn = if is_of_before {
+                // Taken by where it went before the change, like all that ended a moment earlier:
+                // sent again, it would be there twice. It says nothing about how it goes with the
+                // destination as it is now.
+                let (mut course, mut breaker) = (page.course.clone(), Breaker::default());
+                track::book(&mut row, &mut course, &mut breaker, &sent, one.at, random);
+                Turn::None
+            } else {
+                let (course, breaker) = (&mut page.course, &mut track.breaker);
+                track::book(&mut row, course, breaker, &sent, one.at, random)
+            };
             let part = parts::refused(&row, &sent, self.engine.environment().id(), one.at, random);
             if let Some(part) = &part {
                 row.error = Some(format!("{} were refused: delivery {}", part.events, part.id));
@@ -218,23 +243,15 @@ impl Courier {
                 node: node.clone(),
             });
             page.words.push(failure.map_or("", |failure| failure.word));
-            page.addresses(&row, &sent);
+            if !is_of_before {
+                page.addresses(&row, &sent);
+            }
             if turn != Turn::None {
                 page.turns.push((turn, page.rows.len()));
             }
             page.rows.push(row);
             if let Some(part) = part {
-                let made = page.attempts.last().cloned();
-                page.attempts.extend(made.map(|made| Attempt {
-                    delivery: part.id,
-                    number: 1,
-                    outcome: "failed".to_owned(),
-                    error: part.error.clone(),
-                    ..made
-                }));
-                page.words.push("record_refused");
-                page.parts.push(part.clone());
-                page.rows.push(part);
+                page.refused_part(part);
             }
         }
         pages.into_values().collect()

@@ -2,17 +2,45 @@
 //!
 //! Pure. What it needs to know about the object of an event is passed in.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chancery_event::filter::{Compiled, Filter, Schema};
 use chancery_event::{Event, EventType, LogIndex, Target, TargetKind, Timestamp};
+use chancery_store::Link;
 use chancery_store::table::attribute::Attribute;
+use chancery_store::table::destination;
 use serde_json::Value;
 
 use super::definition::{Locations, Selection};
 use crate::Error;
 use crate::reaction::field;
 use crate::reaction::happening::{Happening, Subject};
+
+/// The folders of forwarders, by their names.
+pub(super) type Folders = HashMap<String, String>;
+
+/// Reads the folders of the forwarders that an event is about, where they are not known yet. One
+/// that was deleted lies where it lay.
+pub(super) async fn know_folders(
+    link: &mut Link,
+    event: &Event,
+    folders: &mut Folders,
+) -> Result<(), Error> {
+    for target in event.targets.iter().filter(|one| one.kind == TargetKind::Destination) {
+        if folders.contains_key(&target.id) {
+            continue;
+        }
+        let folder = match destination::find(link, &target.id).await? {
+            Some(row) => Some(row.path),
+            None => destination::last_body(link, &target.id).await?.and_then(|body| {
+                let body: Value = serde_json::from_str(&body).ok()?;
+                body["path"].as_str().map(str::to_owned)
+            }),
+        };
+        folders.insert(target.id.clone(), folder.unwrap_or_default());
+    }
+    Ok(())
+}
 
 /// A selection, ready to be asked.
 pub(super) struct Selector {
@@ -57,6 +85,11 @@ impl Selector {
         self.needs_object
     }
 
+    /// Whether it looks at where forwarders live.
+    pub(super) fn needs_folders(&self) -> bool {
+        !self.locations.targets.is_empty()
+    }
+
     /// Whether it looks at what is about people; a search for words may.
     pub(super) fn needs_people(&self) -> bool {
         self.needs_people
@@ -67,7 +100,7 @@ impl Selector {
         &self,
         event: &Event,
         index: LogIndex,
-        subject: Option<&Subject>,
+        (subject, folders): (Option<&Subject>, &Folders),
         now: Timestamp,
     ) -> bool {
         let Some(event_type) = EventType::of(event) else { return false };
@@ -79,7 +112,7 @@ impl Selector {
         {
             return false;
         }
-        if !self.locations.is_empty() && !self.is_there(event, subject) {
+        if !self.locations.is_empty() && !self.is_there(event, subject, folders) {
             return false;
         }
         let Some(filter) = &self.filter else { return true };
@@ -87,7 +120,7 @@ impl Selector {
         filter.holds(&happening.scene(&self.schema), now.micros())
     }
 
-    fn is_there(&self, event: &Event, subject: Option<&Subject>) -> bool {
+    fn is_there(&self, event: &Event, subject: Option<&Subject>, folders: &Folders) -> bool {
         event.targets.iter().any(|target| {
             let list = match class_of(target.kind) {
                 Some("items") => &self.locations.items,
@@ -96,7 +129,7 @@ impl Selector {
                 Some("gateways") => &self.locations.gateways,
                 _ => return false,
             };
-            let places = places_of(event, target, subject);
+            let places = places_of(event, target, subject, folders);
             list.iter().any(|pattern| places.iter().any(|place| lies_in(pattern, place)))
         })
     }
@@ -122,9 +155,14 @@ fn class_of(kind: TargetKind) -> Option<&'static str> {
     })
 }
 
-/// The whole paths of an object: its folder, and what it is called or its identifier. A certificate
-/// that moves or goes lies where the event says that it was, and where it is then.
-fn places_of(event: &Event, target: &Target, subject: Option<&Subject>) -> Vec<String> {
+/// The whole paths of an object: its folder, and what it is called or its identifier. What moves or
+/// goes lies where the event says that it was, and where it is then.
+fn places_of(
+    event: &Event,
+    target: &Target,
+    subject: Option<&Subject>,
+    known: &Folders,
+) -> Vec<String> {
     let name = target.name.as_deref().unwrap_or(&target.id).trim_start_matches('/');
     let within = |folder: &str| {
         let folder = folder.trim_end_matches('/');
@@ -133,7 +171,7 @@ fn places_of(event: &Event, target: &Target, subject: Option<&Subject>) -> Vec<S
         paths.extend((name != target.id).then(|| format!("{folder}/{}", target.id)));
         paths
     };
-    if target.kind != TargetKind::Certificate {
+    if !matches!(target.kind, TargetKind::Certificate | TargetKind::Destination) {
         return within("");
     }
     let mut folders: Vec<&str> = Vec::new();
@@ -144,7 +182,9 @@ fn places_of(event: &Event, target: &Target, subject: Option<&Subject>) -> Vec<S
             folders.extend(change["after"].as_str());
         }
     }
-    if folders.is_empty() {
+    if folders.is_empty() && target.kind == TargetKind::Destination {
+        folders.push(known.get(&target.id).map_or("", String::as_str));
+    } else if folders.is_empty() {
         let row = subject.map(|subject| &subject.row).filter(|row| row.id.to_string() == target.id);
         folders.push(row.map_or("", |row| row.path.as_str()));
     }
@@ -187,7 +227,7 @@ mod tests {
         let event = EventType::CertificateStatusChanged.example();
         let holds = |selection: &Selection| {
             let selector = Selector::new(selection, &[]).unwrap();
-            selector.holds(&event, LogIndex(1), None, event.time)
+            selector.holds(&event, LogIndex(1), (None, &Folders::new()), event.time)
         };
         assert!(holds(&Selection::default()));
         let types =
@@ -223,7 +263,7 @@ mod tests {
             let locations = Locations { items: vec![place.to_owned()], ..Locations::default() };
             let selection = Selection { locations, ..Selection::default() };
             let selector = Selector::new(&selection, &[]).unwrap();
-            selector.holds(event, LogIndex(1), None, event.time)
+            selector.holds(event, LogIndex(1), (None, &Folders::new()), event.time)
         };
         event.detail.insert("changes".to_owned(), path(Some("/prod/web"), None));
         assert!(lies(&event, "/prod/*") && lies(&event, &format!("/prod/web/{name}")));

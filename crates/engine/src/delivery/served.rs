@@ -15,6 +15,7 @@ use chancery_store::table::destination::{Course, Destination};
 
 use super::Address;
 use super::selection::Selector;
+use super::track::Breaker;
 use crate::{Engine, Error};
 
 /// Deliveries read from the store at a time.
@@ -48,7 +49,7 @@ pub(super) struct Track {
     /// How many of them failed.
     pub(super) failed: usize,
     window: usize,
-    pub(super) trips: u32,
+    pub(super) breaker: Breaker,
     /// Everything due in the store is in the queue or under way.
     pub(super) complete: bool,
     /// When something in the store becomes due.
@@ -76,7 +77,10 @@ impl Track {
             in_the_air: 0,
             failed: 0,
             window: WINDOW_FIRST,
-            trips: u32::try_from(row.course.failures / 5).unwrap_or(0).min(6),
+            breaker: Breaker {
+                trips: u32::try_from(row.course.failures / 5).unwrap_or(0).min(6),
+                asked_until: None,
+            },
             complete: false,
             due_at: None,
             waiting,
@@ -98,6 +102,10 @@ impl Track {
         if anew || row.changed_at != self.row.changed_at {
             self.queue.clear();
             self.complete = false;
+        }
+        if row.course.open_until.is_none() {
+            // Somebody changed the destination: what was asked before counts no more.
+            self.breaker.asked_until = None;
         }
         self.row = row;
     }
@@ -164,9 +172,9 @@ pub(super) async fn fill(engine: &Engine, track: &mut Track, now: Timestamp) -> 
     let in_order = track.address.definition.ordered;
     let probe = track.row.course.open_until.is_some();
     let rows = match (in_order, probe) {
-        (true, _) => table::oldest(&mut link, &track.row.name, most).await?,
+        (true, _) => table::in_log_order(&mut link, &track.row.name, most).await?,
         // What waits longest for its turn: one delivery that is never taken must not be every
-        // probe.
+        // probe. That the receiver asked for a wait is in the breaker, which is not closed before.
         (false, true) => table::waiting(&mut link, &track.row.name, Timestamp::LAST, most).await?,
         (false, false) => table::waiting(&mut link, &track.row.name, now, most).await?,
     };

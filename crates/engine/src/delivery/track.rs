@@ -7,6 +7,8 @@
 //! - After [`TRIP`] failures in a row the breaker opens: nothing is sent for 30 s, doubling up to
 //!   30 min, then one delivery as a probe: the oldest where order is kept, otherwise the one that
 //!   waits longest for its turn, so that one that is refused holds up no other.
+//! - A receiver that asks for a pause (`Retry-After`) gets it, up to a day: nothing at all is sent
+//!   to it before, whether the breaker is open or not, and whatever else was under way.
 //! - After a success the breaker closes, and everything that waits is due at once.
 //! - After [`GIVE_UP`] of nothing but failures, or the receiver's word 410, the destination is
 //!   switched off; what waits stays.
@@ -49,6 +51,16 @@ const DELAYS: [i64; 8] = [
     3 * HOUR,
 ];
 
+/// What the breaker of one destination knows beside its course. Lost with the node: until when
+/// nothing is sent is in the course, and with the node goes all that was under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Breaker {
+    /// How often it opened since the last success.
+    pub(super) trips: u32,
+    /// Until when the receiver asked to be left alone.
+    pub(super) asked_until: Option<Timestamp>,
+}
+
 /// What an attempt meant for its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -78,7 +90,7 @@ pub(super) fn again_at(attempts: i64, now: Timestamp, random: u64) -> Timestamp 
 pub(super) fn book(
     row: &mut Delivery,
     course: &mut Course,
-    trips: &mut u32,
+    breaker: &mut Breaker,
     sent: &Sent,
     now: Timestamp,
     random: u64,
@@ -93,10 +105,12 @@ pub(super) fn book(
         row.completed_at = Some(now);
         row.error = None;
         let before = (course.failures, course.failing_since);
-        *trips = 0;
+        breaker.trips = 0;
         course.failures = 0;
         course.failing_since = None;
-        course.open_until = None;
+        // One that was under way when another one was asked to wait takes nothing back of that.
+        let is_open = course.open_until.is_some();
+        course.open_until = breaker.asked_until.filter(|until| is_open && *until > now);
         course.last_success_at = Some(now);
         course.last_error = None;
         return match before {
@@ -119,12 +133,12 @@ pub(super) fn book(
         row.state = "dead".to_owned();
         row.completed_at = Some(now);
     }
-    failed(course, trips, message, failure.gone, asked, now, random)
+    failed(course, breaker, message, failure.gone, asked, now, random)
 }
 
 fn failed(
     course: &mut Course,
-    trips: &mut u32,
+    breaker: &mut Breaker,
     message: String,
     gone: bool,
     asked: i64,
@@ -136,11 +150,14 @@ fn failed(
     course.last_error = Some(message);
     let was_open = course.open_until.is_some_and(|until| until > now);
     if course.failures >= TRIP && !was_open {
-        let open = OPEN.saturating_mul(1 << (*trips).min(16)).min(OPEN_MAX);
-        *trips = trips.saturating_add(1);
-        course.open_until = Some(now.plus(jittered(open, random).max(asked.min(HOUR))));
-    } else if asked > 0 && !was_open {
-        course.open_until = Some(now.plus(asked.min(HOUR)));
+        let open = OPEN.saturating_mul(1 << breaker.trips.min(16)).min(OPEN_MAX);
+        breaker.trips = breaker.trips.saturating_add(1);
+        course.open_until = Some(now.plus(jittered(open, random)));
+    }
+    if asked > 0 {
+        let until = Some(now.plus(asked));
+        breaker.asked_until = breaker.asked_until.max(until);
+        course.open_until = course.open_until.max(until);
     }
     if gone {
         return Turn::Off("gone");
@@ -185,11 +202,12 @@ mod tests {
     #[test]
     fn a_delivery_is_tried_for_three_days_and_longer_and_then_dies() {
         let start = Timestamp::from_micros(0);
-        let (mut row, mut course, mut trips) = (row(start), Course::default(), 0);
+        let (mut row, mut course, mut breaker) =
+            (row(start), Course::default(), Breaker::default());
         let mut now = start;
         while row.state == "waiting" {
             now = row.next_at;
-            book(&mut row, &mut course, &mut trips, &failure(), now, 200);
+            book(&mut row, &mut course, &mut breaker, &failure(), now, 200);
         }
         let hours = now.since(start) / HOUR;
         assert!((78..=82).contains(&hours), "{hours}");
@@ -204,50 +222,81 @@ mod tests {
             assert!((HOUR * 8 / 10..=HOUR * 12 / 10).contains(&waited), "{waited}");
         }
         let now = Timestamp::from_micros(0);
-        let (mut row, mut course, mut trips) = (row(now), Course::default(), 0);
-        let asked = SendError { retry_after_s: Some(3_000), ..SendError::new("status", "429") };
-        let sent = Sent { failure: Some(asked), ..Sent::default() };
-        book(&mut row, &mut course, &mut trips, &sent, now, 0);
+        let (mut row, mut course, mut breaker) = (row(now), Course::default(), Breaker::default());
+        book(&mut row, &mut course, &mut breaker, &asked(3_000), now, 0);
         assert_eq!(row.next_at.since(now), 3_000 * Timestamp::SECOND);
         assert_eq!(course.open_until, Some(row.next_at), "nothing else is sent meanwhile");
+    }
+
+    fn asked(seconds: i64) -> Sent {
+        let asked = SendError { retry_after_s: Some(seconds), ..SendError::new("status", "429") };
+        Sent { failure: Some(asked), ..Sent::default() }
+    }
+
+    #[test]
+    fn a_wish_to_wait_is_kept_up_to_a_day_whatever_the_breaker_says() {
+        let start = Timestamp::from_micros(0);
+        for (wish, kept) in [(6 * HOUR, 6 * HOUR), (30 * HOUR, 24 * HOUR)] {
+            for failures in 0..8 {
+                let (mut course, mut breaker) = (Course::default(), Breaker::default());
+                let mut fail = |sent: &Sent, now| {
+                    book(&mut row(now), &mut course, &mut breaker, sent, now, 200);
+                    course.open_until
+                };
+                // The sixth and later ones are under way when the breaker opens.
+                for _ in 0..failures {
+                    fail(&failure(), start);
+                }
+                let asked = asked(wish / Timestamp::SECOND);
+                assert_eq!(fail(&asked, start), Some(start.plus(kept)), "after {failures}");
+                let later = start.plus(Timestamp::SECOND);
+                assert_eq!(fail(&failure(), later), Some(start.plus(kept)), "after {failures}");
+                // Nor is it taken back by one that was under way and got through.
+                book(&mut row(later), &mut course, &mut breaker, &Sent::default(), later, 200);
+                assert_eq!((course.open_until, course.failures), (Some(start.plus(kept)), 0));
+                let over = start.plus(kept);
+                book(&mut row(over), &mut course, &mut breaker, &Sent::default(), over, 200);
+                assert_eq!(course.open_until, None, "what is sent then ends it");
+            }
+        }
     }
 
     #[test]
     fn the_breaker_opens_longer_each_time_and_a_success_closes_it() {
         let mut now = Timestamp::from_micros(0);
-        let (mut course, mut trips) = (Course::default(), 0);
+        let (mut course, mut breaker) = (Course::default(), Breaker::default());
         let mut turns = Vec::new();
-        let mut fail = |now, course: &mut Course, trips: &mut u32| {
+        let mut fail = |now, course: &mut Course, breaker: &mut Breaker| {
             let mut row = row(now);
-            turns.push(book(&mut row, course, trips, &failure(), now, 200));
+            turns.push(book(&mut row, course, breaker, &failure(), now, 200));
         };
         for _ in 0..4 {
-            fail(now, &mut course, &mut trips);
+            fail(now, &mut course, &mut breaker);
         }
         assert_eq!(course.open_until, None);
-        fail(now, &mut course, &mut trips);
+        fail(now, &mut course, &mut breaker);
         let mut opened = Vec::new();
         for _ in 0..9 {
             let until = course.open_until.unwrap();
             opened.push(until.since(now) / Timestamp::SECOND);
             now = until;
-            fail(now, &mut course, &mut trips);
+            fail(now, &mut course, &mut breaker);
         }
         assert_eq!(opened, [30, 60, 120, 240, 480, 960, 1_800, 1_800, 1_800]);
         assert_eq!(turns.iter().filter(|turn| **turn == Turn::Failing).count(), 1);
         let mut row = row(now);
-        let turn = book(&mut row, &mut course, &mut trips, &Sent::default(), now, 200);
+        let turn = book(&mut row, &mut course, &mut breaker, &Sent::default(), now, 200);
         assert_eq!(turn, Turn::Recovered(14, Some(Timestamp::from_micros(0))));
-        assert_eq!((course.failures, course.open_until, trips), (0, None, 0));
+        assert_eq!((course.failures, course.open_until, breaker.trips), (0, None, 0));
     }
 
     #[test]
     fn a_destination_is_switched_off_after_five_days_or_when_it_says_so() {
         let start = Timestamp::from_micros(0);
-        let (mut course, mut trips) = (Course::default(), 0);
+        let (mut course, mut breaker) = (Course::default(), Breaker::default());
         let mut at = |hours: i64, sent: &Sent| {
             let now = start.plus(hours * HOUR);
-            book(&mut row(now), &mut course, &mut trips, sent, now, 200)
+            book(&mut row(now), &mut course, &mut breaker, sent, now, 200)
         };
         at(0, &failure());
         assert_eq!(at(119, &failure()), Turn::None);

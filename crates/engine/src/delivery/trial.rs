@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::change::ready;
 use super::receipt::target;
-use super::selection::Selector;
+use super::selection::{Folders, Selector, know_folders};
 use super::{Address, Class, Content, Delivery, Message, Parcel, Sent};
 use crate::configuration::shortened;
 use crate::operation::Done;
@@ -164,13 +164,17 @@ impl Engine {
         let types: Vec<&str> = selector.types().map(EventType::name).collect();
         let limit = usize::try_from(EXAMPLES_MAX).unwrap_or(usize::MAX);
         let found = log::of_types(&mut link, (from, size), &types, limit).await?;
-        let now = self.environment().now();
+        let (now, mut folders) = (self.environment().now(), Folders::new());
         for sealed in found.into_iter().rev() {
+            if selector.needs_folders() {
+                know_folders(&mut link, sealed.event(), &mut folders).await?;
+            }
             let subject = match certificate_of(sealed.event()).filter(|_| selector.needs_object()) {
                 Some(id) => Subject::read(&mut link, id).await?,
                 None => None,
             };
-            if selector.holds(sealed.event(), sealed.index(), subject.as_ref(), now) {
+            let around = (subject.as_ref(), &folders);
+            if selector.holds(sealed.event(), sealed.index(), around, now) {
                 return Ok(sealed);
             }
         }

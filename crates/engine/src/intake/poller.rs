@@ -11,12 +11,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_event::dialect::{Dialect, Unreadable};
+use chancery_event::dialect::{Dialect, Foreign, Unreadable};
 use chancery_event::types::deployment::ThirdPartyConnect;
 use chancery_event::{Outcome, Severity, Timestamp, Verdict};
 use chancery_store::Tx;
 use chancery_store::table::intake::{self as table, PollCourse, Source};
 use futures::stream::{self, StreamExt as _};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::poll::Poll;
@@ -228,11 +229,11 @@ async fn write(
     let later = |seconds: i64| Some(now.plus(seconds * Timestamp::SECOND));
     let mut course = row.course.clone();
     let went = match page {
-        Page::Events(body, next, wait) => match Dialect::Okta.parse(body) {
-            Ok(events) => {
-                let some = !events.is_empty();
-                take_all(tx, scribe, sender, &events, Undated::Briefly).await?;
-                let newest = events.iter().filter_map(|event| event.time).max();
+        Page::Events(body, next, wait) => match each(body) {
+            Ok(found) => {
+                let some = !found.is_empty();
+                found.book(tx, scribe, sender).await?;
+                let newest = found.events.iter().filter_map(|event| event.time).max();
                 course.newest_at = newest.max(course.newest_at);
                 // A page that leads to itself has nothing new by now.
                 let leads_on = next.as_ref().is_some_and(|next| next != path);
@@ -242,8 +243,12 @@ async fn write(
                 course.due_at = later(if at_once { 0 } else { i64::from(*every_s).max(*wait) });
                 Ok(at_once)
             }
-            // The hook of an event that cannot be read stays in the way until somebody looks.
-            Err(problem) => Err(unreadable(tx, scribe, sender, &problem, body.len()).await?),
+            // It is no page of events: it stays in the way until somebody looks.
+            Err(problem) => {
+                unreadable(tx, scribe, sender, &problem, (1, body.len())).await?;
+                // What it says may repeat what came, and more people see this.
+                Err(("malformed", "a page of it cannot be read".to_owned()))
+            }
         },
         Page::Pause(seconds) => {
             course.due_at = later(*seconds);
@@ -281,18 +286,58 @@ async fn write(
     }
 }
 
+/// What a page held.
+struct Read {
+    events: Vec<Foreign>,
+    /// Why others cannot be read, each with its length.
+    problems: Vec<(Unreadable, usize)>,
+}
+
+/// The events of a page, and why the others of it cannot be read: one of them keeps nothing else
+/// away.
+fn each(body: &[u8]) -> Result<Read, Unreadable> {
+    let problem = match Dialect::Okta.parse(body) {
+        Ok(events) => return Ok(Read { events, problems: Vec::new() }),
+        Err(problem) => problem,
+    };
+    let Ok(Value::Array(items)) = serde_json::from_slice(body) else { return Err(problem) };
+    let (mut events, mut problems) = (Vec::new(), Vec::new());
+    for (position, item) in items.into_iter().enumerate() {
+        let text = Value::Array(vec![item]).to_string();
+        match Dialect::Okta.parse(text.as_bytes()) {
+            Ok(found) => events.extend(found),
+            Err(Unreadable::Shape { message, .. }) => {
+                problems.push((Unreadable::Shape { position, message }, text.len()));
+            }
+            Err(problem) => problems.push((problem, text.len())),
+        }
+    }
+    Ok(Read { events, problems })
+}
+
+impl Read {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.problems.is_empty()
+    }
+
+    /// Takes in what can be read, and tells of the others once.
+    async fn book(&self, tx: &mut Tx, scribe: &Scribe, sender: &Sender) -> Result<(), Error> {
+        take_all(tx, scribe, sender, &self.events, Undated::Briefly).await?;
+        let Some((first, bytes)) = self.problems.first() else { return Ok(()) };
+        let count = i64::try_from(self.problems.len()).unwrap_or(i64::MAX);
+        unreadable(tx, scribe, sender, first, (count, *bytes)).await
+    }
+}
+
 async fn unreadable(
     tx: &mut Tx,
     scribe: &Scribe,
     sender: &Sender,
     problem: &Unreadable,
-    bytes: usize,
-) -> Result<(&'static str, String), Error> {
-    let problem = problem.to_string();
-    let refused = Refused { count: 1, bytes, problem: problem.clone(), ..MALFORMED };
-    refuse(tx, scribe, sender, &refused, true).await?;
-    // What it says may repeat what came, and the sources page shows this to more people.
-    Ok(("malformed", "a page of it cannot be read".to_owned()))
+    (count, bytes): (i64, usize),
+) -> Result<(), Error> {
+    let refused = Refused { count, bytes, problem: problem.to_string(), ..MALFORMED };
+    refuse(tx, scribe, sender, &refused, true).await
 }
 
 async fn keep(tx: &mut Tx, row: &Source, course: &PollCourse) -> Result<(), Error> {

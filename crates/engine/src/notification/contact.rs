@@ -237,6 +237,9 @@ impl Engine {
                     if let Some(address) = &row.email {
                         table::accept(tx, address).await?;
                     }
+                    if let Some(address) = &before.email {
+                        notice::hasten_address(tx, address, scribe.now()).await?;
+                    }
                     table::put(tx, &row).await?;
                     let was = table::members_of(tx, &id).await?.len();
                     table::set_members(tx, &id, &accounts).await?;

@@ -239,7 +239,7 @@ pub(crate) fn obstacle(
 }
 
 /// Whether anybody is told, or would be if it were not a repetition.
-fn reaches(decisions: &[Decision]) -> bool {
+pub(crate) fn reaches(decisions: &[Decision]) -> bool {
     decisions.iter().any(|one| match one.verdict {
         Verdict::Send | Verdict::Hold(..) => true,
         Verdict::Skip(reason) => matches!(reason, "frequency" | "repetitions"),

@@ -225,6 +225,11 @@ impl Engine {
                 continue;
             }
             let Some(row) = directory.channels.get(&channel) else { continue };
+            if !row.enabled {
+                // It would wait until somebody switches the channel on, perhaps for days.
+                let message = format!("the channel {channel} is switched off");
+                return Err(Error::Conflict { reason: "channel_off", message });
+            }
             let whom = ["a trial".to_owned()];
             let mut message = compose::one(&template, &notified, &row.kind, &whom).message;
             message.subject = format!("Trial: {}", message.subject);

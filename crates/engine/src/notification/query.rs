@@ -1,4 +1,5 @@
-//! Looking at decisions: lists, and why somebody was told of an event, or was not.
+//! Looking at decisions: lists, counts, and what was told of an object. Why somebody was told of an
+//! event, or was not: `why.rs`.
 //!
 //! Everybody may ask about themselves. Decisions about others show their addresses and are for
 //! those who may see accounts.
@@ -7,13 +8,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use chancery_event::filter::{Filter, Schema};
-use chancery_event::id::{AccountId, AlertId, EventId};
+use chancery_event::id::AlertId;
 use chancery_event::{Target, TargetKind, Timestamp};
-use chancery_store::log;
 use chancery_store::table::notice::search::{self, By};
 use chancery_store::table::notice::{self as table, Notice, Query};
-use chancery_store::table::notification::{self, Call, Escalation, Stream};
-use chancery_store::table::{account, delivery, evaluation};
+use chancery_store::table::notification::{self, Escalation, Stream};
+use chancery_store::table::{account, delivery};
 use serde_json::Value;
 
 use crate::configuration::Changes;
@@ -35,19 +35,6 @@ pub struct Told {
     pub delivery_error: Option<String>,
     /// What people call whom it is for.
     pub account_name: Option<String>,
-}
-
-/// Why somebody was told of an event, or was not.
-#[derive(Clone, Debug)]
-pub struct Why {
-    /// The answer, a sentence each.
-    pub answer: Vec<String>,
-    /// The wishes to tell of the event.
-    pub calls: Vec<Call>,
-    /// The decisions about the person.
-    pub told: Vec<Told>,
-    /// The triggers that were asked about the event, with what came of each.
-    pub triggers: Vec<(String, String)>,
 }
 
 impl Engine {
@@ -110,41 +97,6 @@ impl Engine {
         let all = self.sees_all_events(context).await?;
         let Some(query) = own(context, query, all)? else { return Ok(Vec::new()) };
         Ok(table::counts(&mut self.link().await?, &query).await?)
-    }
-
-    /// Why an account was told of an event, or was not, from what was recorded.
-    ///
-    /// # Errors
-    /// There is no such event or account, or the caller may not ask about somebody else.
-    pub async fn why_told(
-        &self,
-        context: &Context,
-        event: EventId,
-        person: AccountId,
-    ) -> Result<Why, Error> {
-        context.require(Permission::AlertRead)?;
-        if context.account_id() != Some(person) {
-            context.require(Permission::AccountRead)?;
-        }
-        // Refused here as where it is read: what follows tells of the event.
-        let sealed = self.event(context, event).await?;
-        let mut link = self.link().await?;
-        let who = account::find(&mut link, person).await?;
-        let who = who.ok_or_else(|| Error::not_found("account", person))?;
-        let calls = notification::of_event(&mut link, event).await?;
-        let mine = Query { event: Some(event), account: Some(person), ..Query::default() };
-        let rows = table::page(&mut link, &mine, LIST_MAX).await?;
-        let told = told(&mut link, rows).await?;
-        let all = Query { event: Some(event), ..Query::default() };
-        let others = table::page(&mut link, &all, LIST_MAX).await?.len() - told.len();
-        let asked = evaluation::of_event(&mut link, event).await?;
-        let triggers: Vec<(String, String)> =
-            asked.into_iter().map(|row| (row.trigger, row.verdict)).collect();
-        let seen = log::cursor(&mut link, crate::reaction::dispatcher::CURSOR).await?;
-        let seen = seen.0.max(*self.0.dispatched.borrow());
-        let is_seen = sealed.index.0 < seen;
-        let answer = answer(&who.display_name, &told, &calls, &triggers, others, is_seen);
-        Ok(Why { answer, calls, told, triggers })
     }
 
     /// How often an object was told of, by profile.
@@ -225,7 +177,10 @@ fn own(context: &Context, mut query: Query, all_events: bool) -> Result<Option<Q
     Ok(Some(query))
 }
 
-async fn told(link: &mut chancery_store::Link, rows: Vec<Notice>) -> Result<Vec<Told>, Error> {
+pub(super) async fn told(
+    link: &mut chancery_store::Link,
+    rows: Vec<Notice>,
+) -> Result<Vec<Told>, Error> {
     let mut list = Vec::with_capacity(rows.len());
     let mut names = HashMap::new();
     for notice in rows {
@@ -276,86 +231,6 @@ pub(crate) fn reason_words(reason: &str) -> &'static str {
     }
 }
 
-fn answer(
-    name: &str,
-    told: &[Told],
-    calls: &[Call],
-    triggers: &[(String, String)],
-    others: usize,
-    is_seen: bool,
-) -> Vec<String> {
-    if !told.is_empty() {
-        return told.iter().map(|one| decided(name, one)).collect();
-    }
-    let mut answer = Vec::new();
-    for call in calls {
-        let (profile, trigger) = (&call.profile, &call.trigger);
-        answer.push(match (call.state.as_str(), call.outcome.as_str()) {
-            ("waiting", _) => {
-                format!("The trigger {trigger} tells through the profile {profile}; that is not decided yet.")
-            }
-            (_, "") => format!(
-                "The trigger {trigger} told through the profile {profile}, and {name} is not among its recipients ({others} decisions about others)."
-            ),
-            (_, outcome) => format!(
-                "The trigger {trigger} wanted to tell through the profile {profile}: {}.",
-                reason_words(outcome)
-            ),
-        });
-    }
-    if !answer.is_empty() {
-        return answer;
-    }
-    if !is_seen {
-        return vec!["No trigger has looked at the event yet.".to_owned()];
-    }
-    if triggers.is_empty() {
-        return vec!["No trigger listened to events of this type: nobody was told.".to_owned()];
-    }
-    for (trigger, verdict) in triggers {
-        answer.push(match verdict.as_str() {
-            "matched" => {
-                format!("The trigger {trigger} held, and has no step that tells through a profile.")
-            }
-            "ignored" => format!("The trigger {trigger} ignored the event."),
-            "not_reached" => {
-                format!("The trigger {trigger} was not reached: another one ignored the event.")
-            }
-            _ => format!("The trigger {trigger} looked at the event, and its rules did not hold."),
-        });
-    }
-    answer
-}
-
-fn decided(name: &str, one: &Told) -> String {
-    let notice = &one.notice;
-    let paths: Vec<String> = serde_json::from_str(&notice.paths).unwrap_or_default();
-    let paths = if paths.is_empty() { String::new() } else { format!(" ({})", paths.join(", ")) };
-    let (channel, profile) = (&notice.channel, &notice.profile);
-    match notice.decision.as_str() {
-        "sent" => {
-            let state = match (one.delivery_state.as_deref(), &one.delivery_error) {
-                (Some("delivered"), _) => ", and it got through".to_owned(),
-                (Some("dead"), Some(error)) => format!(", and it was given up: {error}"),
-                (Some("dead"), None) => ", and it was given up".to_owned(),
-                (Some(_), Some(error)) => format!(", and it is tried again: {error}"),
-                (Some(_), None) => ", and it is on its way".to_owned(),
-                (None, _) => String::new(),
-            };
-            format!("{name} was told by {channel} through the profile {profile}{paths}{state}.")
-        }
-        "held" => format!(
-            "{name} will be told by {channel} through the profile {profile}{paths}: {}.",
-            reason_words(&notice.reason)
-        ),
-        _ => format!(
-            "{name} was not told by {channel} through the profile {profile}{paths}: {}.",
-            reason_words(&notice.reason)
-        ),
-    }
-}
-
-/// The paths of a decision.
 impl Told {
     /// How the profile leads to whom it is for.
     pub fn paths(&self) -> Vec<String> {

@@ -233,19 +233,25 @@ impl Directory {
                 found.add(self.person(account, path));
             }
         }
-        let contact = self.contacts.get(&("group".to_owned(), id.clone()));
-        let Some(contact) = contact.filter(|one| one.email.is_some() || one.chat.is_some()) else {
-            return;
-        };
-        found.add(Person {
+        if let Some(list) = self.list(name) {
+            found.add(Person { paths: vec![path.to_owned()], ..list });
+        }
+    }
+
+    /// The list and the chat of a group, where it has any.
+    pub(crate) fn list(&self, name: &str) -> Option<Person> {
+        let id = self.groups.get(&name.to_lowercase())?;
+        let contact = self.contacts.get(&("group".to_owned(), id.clone()))?;
+        let is_reached = contact.email.is_some() || contact.chat.is_some();
+        is_reached.then(|| Person {
             account: None,
             name: name.to_owned(),
             address: contact.email.clone(),
             chat: contact.chat.clone(),
             quiet: quiet(contact),
             is_disabled: false,
-            paths: vec![path.to_owned()],
-        });
+            paths: Vec::new(),
+        })
     }
 
     fn person(&self, account: &Account, path: &str) -> Person {
@@ -261,6 +267,17 @@ impl Directory {
             paths: vec![path.to_owned()],
         }
     }
+}
+
+/// The group whose list a decision is for, by the paths that led to it; `None`: it is for an
+/// address as such, or an account.
+pub(crate) fn group_of(paths: &[String]) -> Option<&str> {
+    paths.iter().find_map(|path| {
+        let path = path.strip_prefix("fallback: ").unwrap_or(path);
+        let path = path.strip_prefix("escalation: ").unwrap_or(path);
+        let path = path.strip_prefix("default: ").unwrap_or(path);
+        path.strip_prefix("group:").or_else(|| path.strip_prefix("groups: "))
+    })
 }
 
 /// An address is an address. That an account says it is its own changes nothing about it: neither

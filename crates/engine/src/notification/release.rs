@@ -16,7 +16,7 @@ use chancery_store::{Link, Tx};
 
 use super::book::{Named, Profiles};
 use super::compose::{self, Composed, DIGEST_MAX, Many};
-use super::recipient::{Directory, Person};
+use super::recipient::{Directory, Person, group_of};
 use super::write::{self, Woken, Work};
 use super::{decide, herald};
 use crate::Error;
@@ -37,6 +37,8 @@ pub(crate) struct Bundle {
     person: Option<Person>,
     /// What is not sent, by reason.
     skipped: BTreeMap<&'static str, Vec<NoticeId>>,
+    /// What goes to the list of a group by another address now, by that address.
+    moved: BTreeMap<String, Vec<NoticeId>>,
     /// What waits on, by reason and time.
     later: BTreeMap<(&'static str, Timestamp), Vec<NoticeId>>,
     /// What is sent.
@@ -66,6 +68,7 @@ impl Bundle {
             channel: first.channel.clone(),
             person: None,
             skipped: BTreeMap::new(),
+            moved: BTreeMap::new(),
             later: BTreeMap::new(),
             rows: Vec::new(),
             shown: HashMap::new(),
@@ -98,6 +101,18 @@ impl Bundle {
         };
         let own = self.person.as_ref().and_then(|person| person.quiet.as_ref());
         for row in rows {
+            // The list of a group is where the group says now, as an account's address is.
+            match moved(&row, directory).filter(|_| matches!(whose, Whose::Address(_))) {
+                None => {}
+                Some(Some(address)) => {
+                    self.moved.entry(address).or_default().push(row.id);
+                    continue;
+                }
+                Some(None) => {
+                    self.skipped.entry("no_address").or_default().push(row.id);
+                    continue;
+                }
+            }
             let severity = Severity::parse(&row.severity).unwrap_or(Severity::Info);
             let later =
                 named.and_then(|named| decide::later(&named.profile, own, severity, row.at, now));
@@ -149,7 +164,8 @@ impl Bundle {
 
     /// Every decision of it.
     pub(crate) fn ids(&self) -> Vec<NoticeId> {
-        let waiting = self.skipped.values().chain(self.later.values()).flatten().copied();
+        let waiting = self.skipped.values().chain(self.later.values()).chain(self.moved.values());
+        let waiting = waiting.flatten().copied();
         waiting.chain(self.rows.iter().map(|row| row.id)).collect()
     }
 
@@ -166,15 +182,29 @@ impl Bundle {
             if !seen.insert((row.account, row.address.as_deref())) {
                 continue;
             }
+            let list = group_of(&paths(row)).and_then(|group| directory.list(group));
             let person = match (row.account, row.address.as_deref()) {
                 (Some(account), _) => directory.account(account),
-                (None, Some(address)) => Some(directory.address(address)),
-                (None, None) => None,
+                (None, Some(address)) => list.or_else(|| Some(directory.address(address))),
+                (None, None) => list,
             };
             people.extend(person.filter(|person| !person.is_disabled));
         }
         write::mentions(&people.iter().collect::<Vec<_>>())
     }
+}
+
+fn paths(row: &Notice) -> Vec<String> {
+    serde_json::from_str(&row.paths).unwrap_or_default()
+}
+
+/// Where a decision for the list of a group goes now, if that is not where it went: `Some(None)`
+/// where the group has no list any more, or is gone.
+fn moved(row: &Notice, directory: &Directory) -> Option<Option<String>> {
+    let paths = paths(row);
+    let group = group_of(&paths)?;
+    let now = directory.list(group).and_then(|list| list.address);
+    (now != row.address).then_some(now)
 }
 
 async fn read(link: &mut Link, row: &Notice) -> Result<Option<Shown>, Error> {
@@ -200,6 +230,10 @@ impl Work {
         }
         for ((reason, until), ids) in &bundle.later {
             notice::hold(tx, ids, reason, *until).await?;
+        }
+        // Decided with what else goes there, by the next round.
+        for (address, ids) in &bundle.moved {
+            notice::readdress(tx, ids, address).await?;
         }
         let Some(named) = self.profiles.find(&bundle.profile) else { return Ok(()) };
         // Another profile may have told of the same event meanwhile.

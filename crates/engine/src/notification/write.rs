@@ -34,6 +34,23 @@ pub(crate) struct Case {
     pub(crate) subject: Option<Subject>,
 }
 
+/// What became of those whom a profile names first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// Somebody is told, now or later.
+    Told,
+    /// They know it: it is told of less often.
+    Repeats,
+    /// Nobody can be told: all the more reason for the levels.
+    Nobody,
+}
+
+impl First {
+    fn escalates(self) -> bool {
+        self != Self::Repeats
+    }
+}
+
 /// Channels to wake after the commit.
 #[derive(Default)]
 pub(crate) struct Woken {
@@ -130,17 +147,22 @@ impl Work {
         // Whom it reaches is asked before what they know already: that another profile told them is
         // no reason to leave out this one's levels.
         let tells = decisions.iter().any(Decision::tells);
+        let first = match tells {
+            true => First::Told,
+            false if decide::reaches(&decisions) => First::Repeats,
+            false => First::Nobody,
+        };
         self.without_duplicates(tx, case, &mut decisions).await?;
-        let alert = self.raise(tx, named, case, &decisions, joined, tells).await?;
+        let alert = self.raise(tx, named, case, &decisions, joined, first).await?;
         // Where no bell rings, messages link to what is open all the same.
         self.write(tx, named, case, decisions, 0, alert.or(link), woken).await?;
         self.count(tx, named, case, stream, resolved_at, tells).await?;
         match (named.profile.escalation.first(), alert) {
-            (Some(first), Some(alert)) if tells => {
+            (Some(level), Some(alert)) if first.escalates() => {
                 if notification::escalates(tx, alert, &named.name).await? {
                     return Ok(());
                 }
-                self.plan(tx, named, case.call.id, alert, 1, first.after).await
+                self.plan(tx, named, case.call.id, alert, 1, level.after).await
             }
             _ => Ok(()),
         }
@@ -235,11 +257,11 @@ impl Work {
         case: &Case,
         decisions: &[Decision],
         joined: Option<Alert>,
-        tells: bool,
+        first: First,
     ) -> Result<Option<AlertId>, Error> {
         let rings = |one: &&Decision| one.channel == BELL && one.verdict == Verdict::Send;
         let ringing: Vec<_> = decisions.iter().filter(rings).collect();
-        if ringing.is_empty() && (named.profile.escalation.is_empty() || !tells) {
+        if ringing.is_empty() && (named.profile.escalation.is_empty() || !first.escalates()) {
             return Ok(None);
         }
         let event = case.sealed.event();
@@ -269,6 +291,10 @@ impl Work {
         let accounts = ringing.iter().filter_map(|one| one.person.as_ref()?.account);
         let readers = accounts.map(|id| id.to_string()).collect();
         let mut message = case.call.message.clone();
+        if first == First::Nobody {
+            message = format!("Nobody could be told of it at first.\n\n{message}");
+            message.truncate(message.trim_end().len());
+        }
         if !names.is_empty() {
             message = format!("For {}.\n\n{message}", names.join(", ")).trim_end().to_owned();
         }

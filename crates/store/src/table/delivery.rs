@@ -224,6 +224,20 @@ pub async fn oldest(
     link.rows(sql, args![destination, limit]).await?.iter().map(read).collect()
 }
 
+/// Deliveries of a destination that wait, in the order of the log, whenever they are due. Clocks
+/// may go back, and what is sent again was made last.
+pub async fn in_log_order(
+    link: &mut Link,
+    destination: &str,
+    limit: usize,
+) -> Result<Vec<Delivery>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM delivery WHERE destination = $1 AND state = 'waiting'
+         ORDER BY first_index, id LIMIT $2"
+    );
+    link.rows(sql, args![destination, limit]).await?.iter().map(read).collect()
+}
+
 /// When the next delivery of a destination is due.
 pub async fn next_due(link: &mut Link, destination: &str) -> Result<Option<Timestamp>, Error> {
     let sql = "SELECT MIN(next_at) AS n FROM delivery WHERE destination = $1 AND state = 'waiting'";

@@ -218,6 +218,13 @@ pub async fn next_version(link: &mut Link, name: &str) -> Result<i64, Error> {
     Ok(link.number(sql, args![name]).await? + 1)
 }
 
+/// The newest body under this name, also of a destination that was deleted.
+pub async fn last_body(link: &mut Link, name: &str) -> Result<Option<String>, Error> {
+    let sql = "SELECT body FROM destination_version WHERE name = $1 AND body <> 'null'
+               ORDER BY version DESC LIMIT 1";
+    link.row(sql, args![name]).await?.map(|row| row.text("body")).transpose()
+}
+
 /// Every version of a destination, newest first.
 pub async fn versions(link: &mut Link, name: &str) -> Result<Vec<Version>, Error> {
     let sql = "SELECT * FROM destination_version WHERE name = $1 ORDER BY version DESC LIMIT 200";

@@ -129,6 +129,18 @@ pub async fn retell(tx: &mut Tx, row: &Evaluation) -> Result<(), Error> {
     tx.execute(sql, values).await.map(|_| ())
 }
 
+/// Whether there are so many evaluations that those of the time of an event may have been deleted:
+/// none is older than it, and there are `most`.
+pub async fn is_full_after(link: &mut Link, index: LogIndex, most: u64) -> Result<bool, Error> {
+    let older = "SELECT 1 AS n FROM evaluation WHERE log_index < $1 LIMIT 1";
+    if link.row(older, args![index]).await?.is_some() {
+        return Ok(false);
+    }
+    let count = "SELECT COUNT(*) AS n FROM (SELECT 1 FROM evaluation LIMIT $1) AS few";
+    let found = link.number(count, args![most]).await?;
+    Ok(u64::try_from(found).unwrap_or(0) >= most)
+}
+
 /// Deletes what is older than `before` or beyond the newest `most` rows, `limit` rows at most;
 /// answers how many.
 pub async fn sweep(tx: &mut Tx, before: Timestamp, most: u64, limit: usize) -> Result<u64, Error> {

@@ -187,6 +187,19 @@ pub async fn hold(
     Ok(())
 }
 
+/// Gives held decisions another address.
+pub async fn readdress(tx: &mut Tx, ids: &[NoticeId], address: &str) -> Result<(), Error> {
+    for chunk in ids.chunks(400) {
+        let places = vec!["?"; chunk.len()].join(",");
+        let sql =
+            format!("UPDATE notice SET address = ? WHERE decision = 'held' AND id IN ({places})");
+        let mut values = args![address];
+        values.extend(chunk.iter().map(|id| value::id(*id)));
+        tx.execute(sql, values).await?;
+    }
+    Ok(())
+}
+
 /// The decision that has been held and due for longest.
 pub async fn first_due(link: &mut Link, now: Timestamp) -> Result<Option<Notice>, Error> {
     let sql = format!(
@@ -246,6 +259,13 @@ pub async fn hasten_account(tx: &mut Tx, account: AccountId, now: Timestamp) -> 
     let mut values = vec![value::id(account)];
     values.extend(args![now]);
     tx.execute(sql, values).await.map(|_| ())
+}
+
+/// Lets what is held for an address be decided again now: the list that it was is another one.
+pub async fn hasten_address(tx: &mut Tx, address: &str, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE notice SET due_at = $2 WHERE decision = 'held' AND account IS NULL
+               AND address = $1";
+    tx.execute(sql, args![address, now]).await.map(|_| ())
 }
 
 /// Ends held decisions: they were sent by a delivery, or skipped for a reason. Answers those that

@@ -145,10 +145,6 @@ impl Call {
             return Ok(Filter::All);
         }
         let mut text = format!("time>=\"{}\"", self.since);
-        if self.after.is_some() && !self.descending {
-            // The page before has settled where the events begin.
-            text.clear();
-        }
         if let Some(until) = self.until {
             text.push_str(&format!(" time<\"{until}\""));
         }
@@ -157,7 +153,7 @@ impl Call {
     }
 }
 
-/// The log index to go on at; behind a dot, in microseconds, where a descending search ends.
+/// The log index to go on at; behind a dot, in microseconds, `since` of a bounded search.
 fn cursor(text: &str) -> Result<(u64, Option<Timestamp>), Fault> {
     let read = || {
         let (index, since) = match text.strip_prefix('x')?.split_once('.') {
@@ -218,9 +214,10 @@ async fn page(
     let whole = uri.path_and_query().map_or("/", |whole| whole.as_str());
     link(&mut headers, &format!("{base}{whole}"), "self");
     if let Some(next) = next {
-        let after = match call.descending {
-            true => format!("x{next}.{}", call.since.micros()),
-            false => format!("x{next}"),
+        // A clock may have gone back between two events: both bounds hold on each page.
+        let after = match call.is_polling() {
+            true => format!("x{next}"),
+            false => format!("x{next}.{}", call.since.micros()),
         };
         link(&mut headers, &format!("{base}{}", going_on(uri, &after)), "next");
     }

@@ -2,7 +2,8 @@
 
 use axum::http::Method;
 use chancery_engine::Role;
-use chancery_testkit::{Manner, Receiver, TestServer};
+use chancery_event::Timestamp;
+use chancery_testkit::{Manner, Received, Receiver, TestServer};
 use serde_json::{Value, json};
 
 use super::browser::Browser;
@@ -96,6 +97,119 @@ async fn a_failing_receiver_is_told_of_and_recovers() {
     let ids: Vec<String> =
         receiver.received().iter().map(|one| one.headers["webhook-id"].clone()).collect();
     assert!(ids.len() >= 2 && ids.iter().all(|one| one == id), "one identifier: {ids:?}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_six_hours_is_not_called_before() {
+    let (mut server, clock) = TestServer::start_standing(11, |_, _| {}).await;
+    let hour = 3_600 * Timestamp::SECOND;
+    let asking = [("in-order", true), ("in-parallel", false)].map(async |(name, ordered)| {
+        let receiver = Receiver::plain().await;
+        receiver.behave(Manner::Status(429, "retry-after: 21600\r\n"));
+        let mut body = webhook(&receiver);
+        body["ordered"] = json!(ordered);
+        let new = json!({ "name": name, "body": body });
+        server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+        (name, receiver)
+    });
+    let asking = futures::future::join_all(asking).await;
+    // Comes behind them in each round: what it was sent, they could have been sent.
+    let well = Receiver::plain().await;
+    let new = json!({ "name": "well", "body": webhook(&well) });
+    server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+    group(&server, "first").await;
+    let paused = |at: Timestamp| {
+        move |one: &Value| one["paused_until"] == at.plus(6 * hour).to_string().as_str()
+    };
+    let began = server.now();
+    for (name, _) in &asking {
+        eventually(&server, &format!("/api/v1/forwarders/{name}"), paused(began)).await;
+    }
+    for (number, step) in [hour, 2 * hour, 3 * hour - Timestamp::SECOND].into_iter().enumerate() {
+        clock.advance(step);
+        server.renew().await;
+        group(&server, &format!("meanwhile {number}")).await;
+        well.wait_for(number + 2).await;
+    }
+    for (name, receiver) in &asking {
+        assert_eq!(receiver.received().len(), 1, "{name}");
+        receiver.behave(Manner::Well);
+    }
+    clock.advance(Timestamp::SECOND);
+    for (name, receiver) in &asking {
+        let sent = receiver.wait_for(5).await;
+        let done = format!("/api/v1/deliveries?destination={name}&state=delivered");
+        eventually(&server, &done, |list| list["items"].as_array().unwrap().len() == 4).await;
+        let again = |one: &Received| one.headers["webhook-id"] == sent[0].headers["webhook-id"];
+        let place = sent.iter().skip(1).position(again);
+        assert!(place == Some(0) || (place.is_some() && *name == "in-parallel"), "{name}");
+        let shown = server.get(&format!("/api/v1/forwarders/{name}")).send().await.expect(200);
+        assert_eq!(shown.json()["paused_until"], Value::Null, "{name}");
+        assert_eq!(receiver.received().len(), 5, "{name}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_dialect_whose_attributes_would_be_lost_is_refused() {
+    let server = TestServer::start().await;
+    let key = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+    let url = json!({ "url": "https://127.0.0.1/", "signature": "none" });
+    let nats = json!({ "address": "127.0.0.1:4222", "subject": "events" });
+    let log = json!({ "address": "127.0.0.1:6514" });
+    for (number, (kind, settings, key, why)) in [
+        ("file", json!({ "file": "events.log" }), "", Some("which this kind does not have")),
+        ("syslog", log, "", Some("which this kind does not have")),
+        ("webhook", url.clone(), key, Some("does not encrypt")),
+        ("nats", nats.clone(), key, Some("does not encrypt")),
+        ("webhook", url, "", None),
+        ("nats", nats, "", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = json!({ "kind": kind, "settings": settings, "dialect": "cloudevents-binary" });
+        let new = json!({ "name": format!("f{number}"), "body": body,
+            "secrets": if key.is_empty() { json!({}) } else { json!({ "payload_key": key }) } });
+        let answer = server.post("/api/v1/forwarders").json(&new).send().await;
+        let Some(why) = why else {
+            answer.expect(201);
+            continue;
+        };
+        let refused = answer.expect(422).json();
+        assert_eq!(refused["field"], "dialect", "{kind}: {refused}");
+        assert!(refused["detail"].as_str().unwrap().contains(why), "{kind}: {refused}");
+    }
+    let mut admin = Browser::sign_in_as(&server, Role::Administrator).await;
+    for (kind, is_offered) in [("file", false), ("syslog", false), ("nats", true)] {
+        let form = admin.get(&format!("/forwarders/new?kind={kind}")).await.expect(200).text();
+        assert!(form.contains("value=\"cloudevents\""), "{kind}");
+        assert_eq!(form.contains("value=\"cloudevents-binary\""), is_offered, "{kind}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_secret_of_before_comes_with_the_time_of_its_end() {
+    let server = TestServer::start().await;
+    let secret = "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+    for (previous, until, field) in [
+        (secret, "", Some("secrets/signing_previous_until")),
+        (secret, "tomorrow", Some("secrets/signing_previous_until")),
+        ("", "2030-01-01T00:00:00Z", Some("secrets/signing_previous")),
+        ("no secret", "2030-01-01T00:00:00Z", Some("secrets/signing_previous")),
+        (secret, "2030-01-01T00:00:00Z", None),
+    ] {
+        let body = json!({ "kind": "webhook", "settings": { "url": "https://127.0.0.1/" } });
+        let secrets = json!({ "signing_previous": previous, "signing_previous_until": until });
+        let new = json!({ "name": "soc", "body": body, "secrets": secrets });
+        let answer = server.post("/api/v1/forwarders").json(&new).send().await;
+        match field {
+            None => assert_eq!(answer.status.as_u16(), 201, "{}", answer.text()),
+            Some(field) => assert_eq!(answer.expect(422).json()["field"], field, "{previous}"),
+        }
+    }
     server.finish().await;
 }
 
@@ -454,5 +568,89 @@ async fn the_forwarders_of_an_operator_are_given_on_the_page_of_the_account() {
     ];
     let refused = admin.post(&action, &wrong).await.expect(422).text();
     assert!(refused.contains("forwarder-paths-error"), "the fault stands at its field: {refused}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn who_can_manage_no_forwarder_is_given_none() {
+    let server = TestServer::start().await;
+    for (role, is_taken) in
+        [("viewer", false), ("auditor", false), ("operator", true), ("administrator", true)]
+    {
+        let wish = json!({ "name": format!("the.{role}"), "role": role, "display_name": role,
+            "password": "a long enough passphrase" });
+        let made = server.post("/api/v1/accounts").json(&wish).send().await.expect(201).json();
+        let path = format!("/api/v1/accounts/{}/forwarder-access", made["id"].as_str().unwrap());
+        let set = async |forwarders: &str| {
+            let call = server.call(Method::PUT, &path).bearer(server.admin());
+            call.json(&json!({ "forwarders": forwarders })).send().await
+        };
+        set("none").await.expect(204);
+        let answer = set("all").await;
+        if is_taken {
+            answer.expect(204);
+            continue;
+        }
+        let refused = answer.expect(422).json();
+        assert_eq!(refused["field"], "forwarders", "{role}: {refused}");
+        assert!(refused["detail"].as_str().unwrap().contains("operators do"), "{refused}");
+        let kept = server.get(&path).send().await.expect(200).json();
+        assert_eq!(kept["forwarders"], "none", "{kept}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn in_order_means_the_order_of_the_log_whatever_the_clock_says() {
+    let (server, clock) = TestServer::start_standing(12, |_, _| {}).await;
+    let receiver = Receiver::plain().await;
+    receiver.behave(Manner::Status(503, ""));
+    let mut body = webhook(&receiver);
+    body["ordered"] = json!(true);
+    let new = json!({ "name": "soc", "body": body });
+    server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+    for (number, name) in ["first", "second", "third"].into_iter().enumerate() {
+        group(&server, name).await;
+        let waiting = "/api/v1/deliveries?state=waiting";
+        eventually(&server, waiting, |list| list["items"].as_array().unwrap().len() == number + 1)
+            .await;
+        // Each was made before the one that it follows, says the clock.
+        clock.advance(-2 * Timestamp::SECOND);
+    }
+    let tried = "/api/v1/deliveries?filter=attempts%3E0";
+    eventually(&server, tried, |list| list["items"].as_array().unwrap().len() == 1).await;
+    receiver.behave(Manner::Well);
+    clock.advance(60 * Timestamp::SECOND);
+    let received = receiver.wait_for(4).await;
+    let names: Vec<String> = received
+        .iter()
+        .map(|one| serde_json::from_slice::<Value>(&one.body).unwrap())
+        .map(|event| event["data"]["targets"][0]["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["first", "first", "second", "third"]);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_replay_of_a_periodic_one_is_sent_at_once() {
+    let (mut server, clock) = TestServer::start_standing(14, |_, _| {}).await;
+    let receiver = Receiver::plain().await;
+    let mut body = webhook(&receiver);
+    body["runner"] = json!("periodic");
+    body["every_hours"] = json!(24);
+    let new = json!({ "name": "soc", "body": body });
+    server.post("/api/v1/forwarders").json(&new).send().await.expect(201);
+    group(&server, "web").await;
+    server.settle().await;
+    clock.advance(24 * Timestamp::HOUR);
+    server.renew().await;
+    receiver.wait_for(1).await;
+    let done = "/api/v1/deliveries?state=delivered";
+    eventually(&server, done, |list| list["items"].as_array().unwrap().len() == 1).await;
+    let replay = server.post("/api/v1/forwarders/soc/replay");
+    replay.json(&json!({ "from_index": 0 })).send().await.expect(202);
+    let again = receiver.wait_for(2).await;
+    let events: Value = serde_json::from_slice(&again[1].body).unwrap();
+    assert_eq!(events[0]["data"]["targets"][0]["name"], "web", "{events}");
     server.finish().await;
 }

@@ -33,3 +33,4 @@ mod source_pages;
 mod told;
 mod told_pages;
 mod trial;
+mod why;

@@ -424,6 +424,17 @@ async fn a_preview_shows_who_would_be_told_and_a_trial_goes_to_the_caller_alone(
     let mail = world.mailbox.wait_for(1).await.remove(0);
     assert_eq!(mail.recipients, ["me@example.org"]);
     assert!(mail.header("Subject").starts_with("Trial: "));
+    // Through a channel that is off it would go out whenever somebody switches it on.
+    let named = json!({ "recipients": ["role:operator"], "channels": ["mail"] });
+    world.make("notification_profiles", "named", named).await;
+    let off = json!({ "enabled": false });
+    world.server.post("/api/v1/channels/mail/switch").json(&off).send().await.expect(204);
+    let path = "/api/v1/notifications/profiles/named/test";
+    let refused = world.server.post(path).json(&json!({})).send().await.expect(409).json();
+    assert_eq!(refused["type"], "urn:chancery:problem:channel_off", "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("the channel mail is"), "{refused}");
+    let waiting = world.server.get("/api/v1/deliveries?state=waiting").send().await.expect(200);
+    assert_eq!(waiting.json()["items"], json!([]), "nothing is left to go out later");
     world.server.finish().await;
 }
 

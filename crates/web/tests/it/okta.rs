@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use chancery_engine::Role;
+use chancery_event::Timestamp;
 use chancery_testkit::{Answer, TestServer};
 use serde_json::Value;
 
@@ -191,5 +192,40 @@ async fn too_many_calls_are_refused_with_when_to_come_back() {
     assert_eq!(refused.header("x-rate-limit-remaining"), "0");
     let reset: i64 = refused.header("x-rate-limit-reset").parse().unwrap();
     assert!(reset > server.now().micros() / 1_000_000, "{reset}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn both_bounds_hold_on_every_page() {
+    let (server, clock) = TestServer::start_standing(4, |_, _| {}).await;
+    let minute = 60 * Timestamp::SECOND;
+    let begin = server.now();
+    let group = async |name: &str| {
+        let label = serde_json::json!({ "name": name });
+        server.post("/api/v1/groups").json(&label).send().await.expect(201);
+        server.settle().await;
+    };
+    clock.advance(30 * minute);
+    group("within").await;
+    // The clock is put back: what comes now happened before, and stands behind it in the log.
+    clock.advance(-20 * minute);
+    group("before").await;
+    clock.advance(20 * minute);
+    group("within, too").await;
+    let (since, until) = (begin.plus(20 * minute), begin.plus(40 * minute));
+    let bounded = format!("/okta/api/v1/logs?limit=1&since={since}&until={until}");
+    for order in ["ASCENDING", "DESCENDING"] {
+        let (mut next, mut names) = (Some(format!("{bounded}&sortOrder={order}")), Vec::new());
+        while let Some(path) = next {
+            let page = server.get(&path).send().await.expect(200);
+            let target = |event: &Value| event["target"][0]["displayName"].clone();
+            names.extend(events(&page).iter().map(target));
+            next = link(&page, "next");
+        }
+        names.retain(|name| name.is_string());
+        names.sort_by_key(ToString::to_string);
+        assert_eq!(names, ["within", "within, too"], "{order}");
+    }
+    clock.advance(10 * minute);
     server.finish().await;
 }

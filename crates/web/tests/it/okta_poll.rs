@@ -189,6 +189,39 @@ async fn who_is_asked_too_much_is_left_alone_until_it_says() {
 }
 
 #[tokio::test]
+async fn an_event_that_cannot_be_read_keeps_no_other_away() {
+    let mut world = timed(Manner::Well).await;
+    until(&world.server, "it failed", |source| source["poll"]["failures"] == 1).await;
+    let event = |id: &str| {
+        json!({ "uuid": id, "eventType": "pki.cert.revoke",
+            "published": "2026-11-20T08:00:00.123Z", "outcome": { "result": "SUCCESS" } })
+    };
+    let page = json!([event("a"), { "uuid": "b" }, event("c"), "no event"]);
+    let headers = format!(
+        "link: <http://127.0.0.1:{}/api/v1/logs?after=d>; rel=\"next\"\r\n",
+        world.receiver.port
+    );
+    world.behave(Manner::Says(200, headers, page.to_string())).await;
+    world.pass(60).await;
+    let came = |source: &Value| source["accepted"] == 2 && source["poll"]["failures"] == 0;
+    let source = until(&world.server, "the others came", came).await;
+    assert_eq!(source["poll"]["error"], Value::Null, "{source}");
+    // It went on behind that page.
+    let received = world.receiver.wait_for(3).await;
+    assert!(received[2].line.contains("/api/v1/logs?after=d "), "{:?}", received[2].line);
+    world.round_over().await;
+    let told = found(&world.server, "type:intake.refused").await;
+    assert!(told.iter().all(|event| event["data"]["outcome"]["reason"] == "malformed"));
+    let problems: Vec<String> = told
+        .iter()
+        .map(|event| event["data"]["personal"]["detail"]["problem"].to_string())
+        .collect();
+    assert!(problems.iter().any(|text| text.contains("event 2")), "{problems:?}");
+    assert_eq!(source["refused"].as_i64().map(|count| count >= 3), Some(true), "{source}");
+    world.server.finish().await;
+}
+
+#[tokio::test]
 async fn a_refused_token_is_an_alert_and_a_page_elsewhere_is_not_followed() {
     let mut world = timed(Manner::Status(401, "")).await;
     for (failures, wait) in [(1, 5), (2, 15), (3, 60)] {

@@ -97,6 +97,41 @@ async fn an_upload_goes_where_its_folder_is_selected() {
 }
 
 #[tokio::test]
+async fn what_happens_to_a_forwarder_goes_where_its_folder_is_selected() {
+    let server = TestServer::start().await;
+    let receiver = Receiver::plain().await;
+    let body = json!({ "kind": "webhook", "settings": { "url": receiver.url() },
+        "select": { "event_types": ["forwarder.replay", "configuration.*"],
+            "locations": { "targets": ["/prod/*"] } } });
+    forwarder(&server, "soc", body).await;
+    for (name, path) in [("lab", "/lab"), ("near", "/production"), ("shop", "/prod/web")] {
+        let body = json!({ "kind": "webhook", "path": path,
+            "settings": { "url": "https://127.0.0.1/" } });
+        forwarder(&server, name, body).await;
+        let replay = server.post(&format!("/api/v1/forwarders/{name}/replay"));
+        replay.json(&json!({ "from_index": 0 })).send().await.expect(202);
+        server.delete(&format!("/api/v1/forwarders/{name}")).send().await.expect(204);
+    }
+    let received = receiver.wait_for(3).await;
+    let mut seen: Vec<(String, String)> = received
+        .iter()
+        .map(|one| serde_json::from_slice::<Value>(&one.body).unwrap())
+        .map(|event| (event["type"].clone(), event["data"]["targets"][0]["name"].clone()))
+        .map(|(a, b)| (a.as_str().unwrap().to_owned(), b.as_str().unwrap().to_owned()))
+        .collect();
+    seen.sort();
+    let of_shop = ["configuration.create", "configuration.delete", "forwarder.replay"];
+    assert_eq!(seen, of_shop.map(|name| (name.to_owned(), "shop".to_owned())));
+    let rows = items(&server, "/api/v1/deliveries?destination=soc").await;
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    let wish = json!({ "body": { "kind": "webhook",
+        "select": { "locations": { "targets": ["/prod/*"] } } } });
+    let preview = server.post("/api/v1/deliveries/preview").json(&wish).send().await.expect(200);
+    assert_eq!(preview.json()["last_7_days"], 3, "the preview agrees");
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn names_of_people_are_sent_where_that_was_asked_for() {
     let server = TestServer::start().await;
     for personal in [false, true] {

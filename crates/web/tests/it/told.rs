@@ -102,3 +102,89 @@ async fn what_nobody_takes_up_goes_up_and_says_who_is_next() {
     assert!(page.contains("Nobody is told any more"), "{page}");
     world.server.finish().await;
 }
+
+#[tokio::test]
+async fn levels_begin_although_nobody_could_be_told_at_first() {
+    let (server, clock) = TestServer::start_standing(6, |_, _| {}).await;
+    let mut world = World::over(server).await;
+    world.account("mute", "operator", None).await;
+    world.account("chief", "viewer", Some("chief@example.org")).await;
+    let levels = json!([{ "after": "30m", "recipients": ["account:chief"] }]);
+    let profile =
+        json!({ "recipients": ["account:mute"], "channels": ["mail"], "escalation": levels });
+    world.tells_of(json!(["certificate.update"]), "p", profile).await;
+    let nobody = json!({ "recipients": ["groups"], "channels": ["mail"], "repetitions": 1,
+        "escalation": [{ "after": "40m", "recipients": ["address:board@example.org"] }] });
+    world.tells_of(json!(["certificate.update"]), "q", nobody).await;
+    world.owned("www.example.org", "mute").await;
+    let mut alerts = Vec::new();
+    for (profile, reason) in [("p", "no_address"), ("q", "nobody")] {
+        let query = format!("decision=skipped&profile={profile}");
+        let skipped = world.notices(&query, |items| !items.is_empty()).await;
+        assert_eq!(skipped[0]["reason"], reason, "{skipped:?}");
+        let alert = skipped[0]["alert"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/alerts/{alert}");
+        let shown = world.server.get(&path).send().await.expect(200).json();
+        assert!(shown.to_string().contains("Nobody could be told of it at first."), "{shown}");
+        let path = format!("{path}/escalations");
+        let steps = until(&world.server, &path, |all| all.len() == 1).await;
+        assert_eq!(steps[0]["state"], "waiting");
+        alerts.push(alert);
+    }
+    world.server.settle().await;
+    clock.advance(31 * MINUTE);
+    world.server.renew().await;
+    assert_eq!(world.mailbox.wait_for(1).await[0].recipients, ["chief@example.org"]);
+    // Somebody takes the other one up: its level is not told.
+    let act = json!({ "ids": [alerts[1]] });
+    world.server.post("/api/v1/alerts/acknowledge").json(&act).send().await.expect(200);
+    world.server.settle().await;
+    clock.advance(31 * MINUTE);
+    world.server.renew().await;
+    let path = format!("/api/v1/alerts/{}/escalations", alerts[1]);
+    until(&world.server, &path, |all| all.iter().any(|one| one["state"] == "dropped")).await;
+    assert_eq!(world.mailbox.mails().len(), 1);
+    world.server.finish().await;
+}
+
+#[tokio::test]
+async fn what_waits_for_a_group_goes_to_the_list_that_it_has_then() {
+    let (server, clock) = TestServer::start_standing(8, |_, _| {}).await;
+    let mut world = World::over(server).await;
+    let mut groups = Vec::new();
+    for name in ["web", "gone"] {
+        let new = json!({ "name": name });
+        let made = world.server.post("/api/v1/groups").json(&new).send().await.expect(201);
+        groups.push(format!("/api/v1/groups/{}/contact", made.json()["id"].as_str().unwrap()));
+    }
+    let put = async |world: &World, path: &str, contact: Value| {
+        let call = world.server.call(Method::PUT, path).bearer(world.server.admin());
+        call.json(&contact).send().await.expect(204);
+    };
+    put(&world, &groups[0], json!({ "email": "old@example.org" })).await;
+    put(&world, &groups[1], json!({ "email": "left@example.org" })).await;
+    let profile = json!({ "recipients": ["group:web", "group:gone", "address:other@example.org"],
+        "channels": ["mail"], "digest": { "cron": "0 15 * * *" } });
+    world.tells_of(json!(["certificate.update"]), "p", profile).await;
+    world.account("ada", "operator", None).await;
+    world.owned("www.example.org", "ada").await;
+    world.notices("decision=held", |items| items.len() == 3).await;
+    put(&world, &groups[0], json!({ "email": "new@example.org" })).await;
+    put(&world, &groups[1], json!({})).await;
+    world.server.settle().await;
+    clock.advance(6 * Timestamp::HOUR);
+    world.server.renew().await;
+    world.notices("decision=held", |items| items.is_empty()).await;
+    let skipped = world.notices("reason=no_address", |items| !items.is_empty()).await;
+    assert_eq!(skipped[0]["paths"], json!(["group:gone"]), "{skipped:?}");
+    world.mailbox.wait_for(2).await;
+    for (address, count) in [
+        ("new@example.org", 1),
+        ("left@example.org", 0),
+        ("old@example.org", 0),
+        ("other@example.org", 1),
+    ] {
+        assert_eq!(world.mailbox.to(address).len(), count, "{address}");
+    }
+    world.server.finish().await;
+}

@@ -82,6 +82,35 @@ async fn what_an_address_of_before_said_counts_for_nothing() {
     assert_eq!((world.receiver.indexes(), view.backlog.waiting), (world.selected().await, 0));
 }
 
+chancery_throwaway::on_each_backend!(what_was_taken_before_a_change_is_not_sent_again);
+
+async fn what_was_taken_before_a_change_is_not_sent_again() {
+    let world = World::new().await;
+    world.forwarder("soc", groups()).await;
+    let mut courier = world.courier();
+    world.event(0).await;
+    // The receiver has it, and the address is changed before it answers.
+    world.receiver.gate.store(2, Ordering::SeqCst);
+    while !world.receiver.at_gate.load(Ordering::SeqCst) {
+        courier.round().await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let edit = DestinationEdit { body: groups(), ..DestinationEdit::default() };
+    let (engine, class) = (world.engine(), Class::Forwarder);
+    engine.update_destination(&world.context, class, "soc", None, edit).await.unwrap();
+    courier.round().await.unwrap();
+    world.receiver.gate.store(0, Ordering::SeqCst);
+    settle(&mut courier).await;
+    let view = world.one("soc").await;
+    assert_eq!((world.receiver.calls.load(Ordering::SeqCst), view.backlog.waiting), (1, 0));
+    assert_eq!(view.row.course.last_success_at, None, "nothing is known of the new address");
+    let rows = engine.deliveries(&world.context, DeliveryQuery::default(), 10).await.unwrap();
+    assert_eq!((rows[0].state.as_str(), rows[0].attempts), ("delivered", 1));
+    world.event(1).await;
+    settle(&mut courier).await;
+    assert_eq!(world.receiver.indexes(), world.selected().await, "it goes on");
+}
+
 chancery_throwaway::on_each_backend!(one_that_cannot_be_set_up_is_an_alert_until_it_can);
 
 async fn one_that_cannot_be_set_up_is_an_alert_until_it_can() {

@@ -35,6 +35,23 @@ impl Sender for Silent {
     }
 }
 
+/// An engine that keeps what came of asking one trigger, for thirty days, and its clock.
+async fn opened(dir: &tempfile::TempDir) -> (Stepped, Arc<ManualClock>) {
+    let clock = ManualClock::new("2026-11-21T12:00:00Z".parse().unwrap());
+    let environment = Environment::new(clock.clone(), SeededEntropy::new(5));
+    let database = chancery_throwaway::database_of(dir.path());
+    let settings = Settings {
+        allow_unencrypted_key: true,
+        monitors: false,
+        keep_evaluations_days: 30,
+        keep_evaluations_max: 1,
+        database: database.map(|url| url.parse().unwrap()),
+        sender: Some(Arc::new(Silent)),
+        ..Settings::new(dir.path())
+    };
+    (Stepped::open(settings, environment).await.unwrap(), clock)
+}
+
 async fn deliveries(engine: &Engine) -> usize {
     delivery::oldest(&mut engine.link().await.unwrap(), "mail", 100).await.unwrap().len()
 }
@@ -42,17 +59,7 @@ async fn deliveries(engine: &Engine) -> usize {
 chancery_throwaway::on_each_backend!(what_was_held_is_sent_once_although_two_heralds_prepared_it);
 async fn what_was_held_is_sent_once_although_two_heralds_prepared_it() {
     let dir = tempfile::tempdir().unwrap();
-    let clock = ManualClock::new("2026-11-21T12:00:00Z".parse().unwrap());
-    let environment = Environment::new(clock.clone(), SeededEntropy::new(5));
-    let database = chancery_throwaway::database_of(dir.path());
-    let settings = Settings {
-        allow_unencrypted_key: true,
-        monitors: false,
-        database: database.map(|url| url.parse().unwrap()),
-        sender: Some(Arc::new(Silent)),
-        ..Settings::new(dir.path())
-    };
-    let mut stepped = Stepped::open(settings, environment).await.unwrap();
+    let (mut stepped, clock) = opened(&dir).await;
     let engine = stepped.engine().clone();
     let context = Context::command_line(engine.environment());
     let edit = DestinationEdit { body: json!({ "kind": "email" }), ..Default::default() };
@@ -81,4 +88,50 @@ async fn what_was_held_is_sent_once_although_two_heralds_prepared_it() {
         frozen.write(&engine, Arc::new(work)).await.unwrap();
     }
     assert_eq!(deliveries(&engine).await, 2, "whoever comes late finds nothing left");
+}
+
+chancery_throwaway::on_each_backend!(what_was_swept_is_not_known_any_more);
+async fn what_was_swept_is_not_known_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut stepped, clock) = opened(&dir).await;
+    let engine = stepped.engine().clone();
+    let context = Context::command_line(engine.environment());
+    let steps = json!([{ "step": "raise_alert", "kind": "x", "title": "x" }]);
+    let make = async |class, body: Value| {
+        engine.create_automation(&context, class, "p", body, true).await.unwrap()
+    };
+    make(Class::Action, json!({ "steps": steps })).await;
+    let listens = json!({ "event_types": ["configuration.create"], "actions": ["p"] });
+    make(Class::Trigger, listens).await;
+    for name in ["x", "y"] {
+        let draft = LabelDraft { name: name.to_owned(), description: String::new() };
+        engine.create_label(&context, LabelClass::Group, draft).await.unwrap();
+    }
+    stepped.seal().await.unwrap();
+    stepped.react().await.unwrap();
+    let mut link = engine.link().await.unwrap();
+    let rows = chancery_store::table::evaluation::of_range(
+        &mut link,
+        chancery_event::LogIndex(0),
+        chancery_event::LogIndex(1_000),
+    );
+    let rows = rows.await.unwrap();
+    let (first, last) = (rows.first().unwrap().event_id, rows.last().unwrap().event_id);
+    let person = chancery_store::table::account::all(&mut link).await.unwrap()[0].id;
+    drop(link);
+    let ask = async |event| {
+        let why = engine.why_told(&context, event, person).await.unwrap();
+        (why.answer.join(" "), why.knows_triggers)
+    };
+    let held = "The trigger p held, and has no step that tells through a profile.";
+    assert_eq!(ask(first).await, (held.to_owned(), true));
+    crate::reaction::dispatcher::sweep(&engine).await.unwrap();
+    let (said, knows) = ask(first).await;
+    assert!(said.contains("Nobody was told") && said.contains("not known any more"), "{said}");
+    assert!(!knows && ask(last).await.1, "the newest one is kept");
+    clock.advance(31 * Timestamp::DAY);
+    crate::reaction::dispatcher::sweep(&engine).await.unwrap();
+    sweep(&engine).await.unwrap();
+    let (said, knows) = ask(last).await;
+    assert!(said.contains("kept for 30 days") && !knows, "{said}");
 }

@@ -530,8 +530,14 @@ fn when(typed: &Typed, kind: &Kind, is_new: bool) -> Markup {
         ChoiceOption { value: "periodic", label: "Every few hours, in batches" },
     ];
     let mut dialects = vec![ChoiceOption { value: "", label: "As the kind does" }];
+    // What stands in headers is for kinds that have them.
+    let has_headers = matches!(kind.word, "webhook" | "nats");
+    let usable = |one: &&Dialect| has_headers || **one != Dialect::CloudEventsBinary;
     dialects.extend(
-        Dialect::ALL.iter().map(|one| ChoiceOption { value: one.name(), label: one.label() }),
+        Dialect::ALL
+            .iter()
+            .filter(usable)
+            .map(|one| ChoiceOption { value: one.name(), label: one.label() }),
     );
     html! {
         (ui::select_field(&typed.field("runner", "runner", "When", ""), &runners))

@@ -300,7 +300,8 @@ async fn why(shell: &Shell) -> Result<Response, Problem> {
             (ui::section("decisions", "Decisions", html! {}, table("why-notices", &why.told)))
         }
         (ui::section("triggers", "Triggers that looked at it", html! {}, html! {
-            @if why.triggers.is_empty() { p.muted { "None." } }
+            @if !why.knows_triggers { p.muted { "That is not known any more." } }
+            @else if why.triggers.is_empty() { p.muted { "None." } }
             @else { ul { @for (trigger, verdict) in &why.triggers { li {
                 a href={"/automation/triggers/" (trigger)} { (trigger) } ": " (verdict.replace('_', " "))
             } } } }
