@@ -31,6 +31,8 @@ pub struct Listed {
     pub reach: Reach,
     /// Subject of the certificate.
     pub subject: String,
+    /// Its common name, if it has one.
+    pub name: Option<String>,
     /// Login name of its owner.
     pub owner: Option<String>,
     /// Its folder.
@@ -128,8 +130,8 @@ pub async fn page(link: &mut Link, query: &Query, limit: usize) -> Result<Vec<Li
     let text = conditions(query, &mut values);
     values.push(limit.into());
     let sql = format!(
-        "SELECT r.*, c.subject_dn, c.path, a.name AS owner_name FROM certificate_reach r
-         JOIN certificate c ON c.id = r.certificate LEFT JOIN account a ON a.id = c.owner
+        "SELECT r.*, c.subject_dn, c.subject_cn, c.path, a.name AS owner_name
+         FROM certificate_reach r JOIN certificate c ON c.id = r.certificate LEFT JOIN account a ON a.id = c.owner
          WHERE {text} ORDER BY r.not_after, r.certificate LIMIT ?"
     );
     link.rows(sql, values).await?.iter().map(listed).collect()
@@ -145,6 +147,7 @@ fn listed(row: &Row) -> Result<Listed, Error> {
             looked_at: row.time("looked_at")?,
         },
         subject: row.text("subject_dn")?,
+        name: row.maybe_text("subject_cn")?,
         owner: row.maybe_text("owner_name")?,
         path: row.text("path")?,
     })

@@ -193,17 +193,24 @@ fn table(rows: &[Unreached]) -> Markup {
             href: Some(format!("/certificates/{}#coverage", row.reach.certificate)),
             tone: (row.reach.state == "nobody").then_some(Tone::Bad),
             cells: vec![
-                html! { (row.subject) },
+                html! { (called(row)) },
                 badge(&row.reach.state),
                 html! { div.why { (reason(&row.reach.reason)) } },
                 html! { (row.owner.as_deref().unwrap_or("—")) },
-                html! { (row.path) },
+                html! { span.break { (row.path) } },
                 ui::date(row.reach.not_after.micros()),
             ],
         })
         .collect();
     let caption = "Certificates, the first to end in front";
     ui::data_table(&Table { id: "unreached", caption, columns: &columns, rows: &rows })
+}
+
+/// What people call a certificate.
+fn called(row: &Unreached) -> String {
+    let names = [row.name.as_ref(), Some(&row.subject)];
+    let name = names.into_iter().flatten().find(|name| !name.is_empty());
+    name.cloned().unwrap_or_else(|| row.reach.certificate.to_string())
 }
 
 fn badge(state: &str) -> Markup {
