@@ -5,13 +5,16 @@
 //! What a body says is the business of the part that runs it; `check` calls it before anything is
 //! saved. Nothing here acts on events.
 //!
-//! Read in this order: `class`, `book`, `change`, `check`, `file`.
+//! Read in this order: `class`, `book`, `change`, `check`, `file`, `apply` (with
+//! `line`).
 
+mod apply;
 mod book;
 mod change;
 pub(crate) mod check;
 mod class;
 pub mod file;
+mod line;
 
 use chancery_store::table::automation as table;
 

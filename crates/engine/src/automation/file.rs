@@ -1,4 +1,5 @@
-//! The whole configuration as a file: written out, compared, applied.
+//! The whole configuration as a file: written out, read, compared with what counts. `apply` is what
+//! somebody does with one.
 //!
 //! A file is TOML: `[rule.weak-keys]` with the members of its body, and `enabled = false` where it
 //! does not count. Names are references, so that a file can be applied to another installation.
@@ -7,7 +8,7 @@ use chancery_event::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Book, Class, Edit, Object, check, check_name};
-use crate::{Context, Engine, Error, Permission};
+use crate::Error;
 
 /// Largest file, in bytes.
 pub const FILE_MAX: usize = 1_048_576;
@@ -234,29 +235,6 @@ pub(crate) fn proposed(book: &Book, edits: &[Edit], now: Timestamp) -> Result<Bo
         }
     }
     Ok(proposed)
-}
-
-impl Engine {
-    /// What applying a file would change; it is checked as when it is applied.
-    ///
-    /// # Errors
-    /// The file cannot be read, or what it says can never work.
-    pub async fn plan_automation(
-        &self,
-        context: &Context,
-        text: &str,
-        prune: bool,
-    ) -> Result<(i64, Vec<Planned>), Error> {
-        context.require(Permission::AutomationTry)?;
-        let wanted = read(text)?;
-        let mut link = self.link().await?;
-        let book = Book::read(&mut link).await?;
-        let planned = plan(&book, wanted, prune);
-        let edits: Vec<_> = planned.iter().map(|planned| planned.edit.clone()).collect();
-        let after = proposed(&book, &edits, self.environment().now())?;
-        check::book(&mut link, &book, &after).await?;
-        Ok((book.revision, planned))
-    }
 }
 
 #[cfg(test)]

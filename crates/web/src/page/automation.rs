@@ -3,14 +3,16 @@
 //!
 //! Read in this order: this file (the lists), `form` (what a form becomes), `edit` (the forms, with
 //! `picker` and `preview`), `one` (the page of an object), `history` (evaluations), `reason` (how they
-//! are told), `ahead` (the days to come).
+//! are told), `ahead` (the days to come), `files` (all of it as a file, with `plan`).
 
 mod ahead;
 mod edit;
+mod files;
 mod form;
 mod history;
 mod one;
 mod picker;
+mod plan;
 mod preview;
 pub(super) mod reason;
 pub(super) mod trial;
@@ -39,6 +41,7 @@ pub(super) fn add(routes: &mut Routes) {
     });
     history::add(routes);
     ahead::add(routes);
+    files::add(routes);
     routes.add(GET, "/automation/{class}", read, async |shell: Shell, Path(word): Path<String>| {
         shell.answer(async { list(&shell, class(&word)?).await }).await
     });
@@ -61,6 +64,7 @@ fn parts(current: &str) -> Markup {
         ("Scopes", "/automation/scopes"),
         ("History", "/automation/history"),
         ("Days to come", "/automation/ahead"),
+        ("Files", "/automation/files"),
     ];
     let tabs: Vec<Tab<'_>> = places
         .into_iter()

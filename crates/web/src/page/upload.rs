@@ -74,7 +74,11 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
                         hint: &hint,
                         accept: ".pem,.crt,.cer,.der,.p7b,.p7c,.p12,.pfx",
                         multiple: true,
+                        paste: "or paste PEM text",
+                        placeholder: "-----BEGIN CERTIFICATE-----",
+                        rows: 4,
                         text: typed.raw("files_text"),
+                        error: "",
                     }))
                     (ui::field(&password)) (ui::select_field(&mode, &modes))
                 }))

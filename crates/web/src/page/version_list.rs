@@ -21,11 +21,17 @@ pub(super) struct Version<'a> {
     pub(super) by: Option<&'a str>,
 }
 
+impl<'a> Version<'a> {
+    fn says(&self) -> (bool, &'a Value) {
+        (self.enabled, self.body)
+    }
+}
+
 /// The section of a page; newest first.
 pub(super) fn section(versions: &[Version<'_>]) -> Markup {
     let items = versions.iter().enumerate().map(|(place, version)| {
         let before = versions.get(place + 1);
-        let changes = before.map(|before| changes(before, version));
+        let changes = before.map(|before| changes(before.says(), version.says()));
         item(version, changes)
     });
     ui::section(
@@ -45,14 +51,7 @@ fn item(version: &Version<'_>, changes: Option<Vec<Change>>) -> Markup {
         @if version.body.is_null() { p { "It was deleted." } }
         @else if let Some(changes) = changes {
             @if changes.is_empty() { p.muted { "It says the same as the one before." } }
-            @else { dl { @for change in &changes {
-                dt { code.break { (change.place) } }
-                dd {
-                    @if let Some(old) = &change.old { del { (old) } }
-                    @if change.old.is_some() && change.new.is_some() { " " }
-                    @if let Some(new) = &change.new { ins { (new) } }
-                }
-            } } }
+            @else { (list(&changes)) }
         }
         @if !version.body.is_null() {
             details {
@@ -71,16 +70,32 @@ struct Change {
     new: Option<String>,
 }
 
-fn changes(before: &Version<'_>, after: &Version<'_>) -> Vec<Change> {
+/// What is different between two states of one thing, each whether it is on and what it says.
+pub(super) fn differences(before: (bool, &Value), after: (bool, &Value)) -> Markup {
+    html! { div.diff { (list(&changes(before, after))) } }
+}
+
+fn list(changes: &[Change]) -> Markup {
+    html! { dl { @for change in changes {
+        dt { code.break { (change.place) } }
+        dd {
+            @if let Some(old) = &change.old { del { (old) } }
+            @if change.old.is_some() && change.new.is_some() { " " }
+            @if let Some(new) = &change.new { ins { (new) } }
+        }
+    } } }
+}
+
+fn changes(before: (bool, &Value), after: (bool, &Value)) -> Vec<Change> {
     let mut found = Vec::new();
-    if before.enabled != after.enabled {
+    if before.0 != after.0 {
         let word = |on: bool| Some(if on { "on" } else { "off" }.to_owned());
-        let (old, new) = (word(before.enabled), word(after.enabled));
+        let (old, new) = (word(before.0), word(after.0));
         found.push(Change { place: "enabled".to_owned(), old, new });
     }
     let empty = Value::Object(serde_json::Map::new());
-    let old = if before.body.is_null() { &empty } else { before.body };
-    differ("", Some(old), Some(after.body), &mut found);
+    let old = if before.1.is_null() { &empty } else { before.1 };
+    differ("", Some(old), Some(after.1), &mut found);
     found
 }
 
@@ -119,14 +134,7 @@ mod tests {
             json!({ "recipients": ["owner"], "digest": { "cron": "a", "zone": "UTC" }, "gone": 1 }),
             json!({ "recipients": ["owner", "x"], "digest": { "cron": "b", "zone": "UTC" }, "made": "t" }),
         );
-        let version = |number, enabled, body| Version {
-            number,
-            enabled,
-            body,
-            at: Timestamp::FIRST,
-            by: None,
-        };
-        let told = changes(&version(1, true, &old), &version(2, false, &new));
+        let told = changes((true, &old), (false, &new));
         let told: Vec<_> = told
             .iter()
             .map(|one| (one.place.as_str(), one.old.as_deref(), one.new.as_deref()))
@@ -141,8 +149,8 @@ mod tests {
                 ("recipients", Some("[\"owner\"]"), Some("[\"owner\",\"x\"]")),
             ]
         );
-        assert!(changes(&version(1, true, &old), &version(2, true, &old)).is_empty());
+        assert!(changes((true, &old), (true, &old)).is_empty());
         let none = Value::Null;
-        assert_eq!(changes(&version(1, true, &none), &version(2, true, &old)).len(), 3);
+        assert_eq!(changes((true, &none), (true, &old)).len(), 3);
     }
 }

@@ -159,26 +159,45 @@ pub struct FileDrop<'a> {
     pub accept: &'a str,
     /// Whether several may come at once.
     pub multiple: bool,
+    /// What may be pasted in place of a file.
+    pub paste: &'a str,
+    /// An example of it.
+    pub placeholder: &'a str,
+    /// Lines to paste into.
+    pub rows: u8,
     /// The text that was pasted before, when the form comes back.
     pub text: &'a str,
+    /// What is wrong with it; empty when nothing is.
+    pub error: &'a str,
 }
 
 /// The place.
 #[must_use]
 pub fn file_drop(drop: &FileDrop<'_>) -> Markup {
+    let is_wrong = !drop.error.is_empty();
+    let hint = format!("{}-hint", drop.id);
+    let error = format!("{}-error", drop.id);
+    let described_by = if is_wrong { format!("{hint} {error}") } else { hint.clone() };
     html! {
         div.drop data-drop {
             div.drop-zone {
                 (icon(Icon::Upload))
                 label for=(drop.id) { (drop.label) }
                 input id=(drop.id) type="file" name=(drop.name) accept=(drop.accept)
-                    multiple[drop.multiple] aria-describedby={(drop.id) "-hint"};
-                p.hint id={(drop.id) "-hint"} { (drop.hint) }
+                    multiple[drop.multiple] aria-describedby=(described_by);
+                p.hint id=(hint) { (drop.hint) }
                 output.drop-names for=(drop.id) {}
             }
-            label for={(drop.id) "-text"} { "or paste PEM text" }
-            textarea.code id={(drop.id) "-text"} name={(drop.name) "_text"} rows="4" spellcheck="false"
-                placeholder="-----BEGIN CERTIFICATE-----" { (drop.text) }
+            label for={(drop.id) "-text"} { (drop.paste) }
+            textarea.code id={(drop.id) "-text"} name={(drop.name) "_text"} rows=(drop.rows)
+                spellcheck="false" placeholder=(drop.placeholder)
+                aria-describedby=[is_wrong.then_some(&error)] aria-invalid=[is_wrong.then_some("true")] {
+                // The first line break behind the tag is none of the text.
+                "\n" (drop.text)
+            }
+            @if is_wrong {
+                p.field-error id=(error) { (icon(Icon::CrossCircle)) span { (drop.error) } }
+            }
         }
     }
 }

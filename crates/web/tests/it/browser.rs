@@ -102,8 +102,20 @@ impl<'a> Browser<'a> {
         self.keep(answer)
     }
 
-    /// Sends a form with one file.
+    /// Sends a form with one file in the field `files`.
     pub async fn upload(&mut self, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Answer {
+        self.send_file(path, fields, ("files", "a.pem"), file).await
+    }
+
+    /// Sends a form with one file in a field, under a name. A file without bytes is what a browser
+    /// sends where none was chosen.
+    pub async fn send_file(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (field, file_name): (&str, &str),
+        file: &[u8],
+    ) -> Answer {
         let mut body = Vec::new();
         let mut part = |head: String, bytes: &[u8]| {
             body.extend_from_slice(
@@ -116,7 +128,7 @@ impl<'a> Browser<'a> {
         for (name, value) in fields {
             part(format!("name=\"{name}\""), value.as_bytes());
         }
-        part("name=\"files\"; filename=\"a.pem\"".to_owned(), file);
+        part(format!("name=\"{field}\"; filename=\"{file_name}\""), file);
         body.extend_from_slice(b"--x-y--\r\n");
         let call = self.call(Method::POST, path);
         let answer = call.body("multipart/form-data; boundary=x-y", body).send().await;

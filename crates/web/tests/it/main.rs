@@ -14,6 +14,7 @@ mod document;
 mod event_access;
 mod event_scope;
 mod events;
+mod files;
 mod forms;
 mod forwarders;
 mod guard;

@@ -77,7 +77,7 @@ impl<'a> Inspection<'a> {
 }
 
 /// Pages without parameters.
-const PAGES: [&str; 57] = [
+const PAGES: [&str; 58] = [
     "/",
     "/alerts",
     "/review",
@@ -120,6 +120,7 @@ const PAGES: [&str; 57] = [
     "/automation/actions",
     "/automation/scopes",
     "/automation/history",
+    "/automation/files",
     "/automation/rules/new",
     "/automation/actions/new",
     "/automation/triggers/new",
@@ -191,6 +192,7 @@ async fn no_page_with_something_in_it_breaks_a_rule() {
         "/automation/history?q=verdict:nearly",
         "/automation/ahead",
         "/automation/trial?trigger=weak-keys",
+        "/automation/files?begin=present",
         "/automation/triggers/weak-keys/delete",
         "/monitors/internal",
         "/monitors/jobs",
@@ -276,4 +278,25 @@ async fn wrong_input(inspection: &mut Inspection<'_>) {
     tab.press("Look ahead").await;
     tab.find("#ahead").await;
     inspection.now("the days to come").await;
+    file(inspection).await;
+}
+
+/// A file of automation: wrong, planned, compared with history, and before it is applied.
+async fn file(inspection: &mut Inspection<'_>) {
+    let tab = inspection.tab;
+    tab.go("/automation/files").await;
+    tab.fill("#file-text", "[rule.weak-keys]\nfilter = \"object.colour:red\"").await;
+    tab.press("What would it change?").await;
+    tab.find("#file-error").await;
+    inspection.now("a wrong file").await;
+    tab.fill("#file-text", "[rule.weak-keys]\nfilter = \"object.key_size<4096\"").await;
+    tab.press("What would it change?").await;
+    tab.find("#plan").await;
+    inspection.now("the plan of a file").await;
+    tab.press("What would have gone differently?").await;
+    tab.find("#tried").await;
+    inspection.now("the behaviour of a file").await;
+    tab.press("Apply…").await;
+    tab.find("input[name=sure]").await;
+    inspection.now("a file before it is applied").await;
 }

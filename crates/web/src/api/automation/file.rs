@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chancery_engine::automation::file;
-use chancery_engine::reaction::trial::{Trial, TrialEdit};
 use chancery_engine::{Engine, Permission};
 use chancery_event::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -140,21 +139,10 @@ async fn diff(
     caller: Caller,
     Json(asked): Json<BehaviourDiff>,
 ) -> Result<Response, Problem> {
-    let planned = engine.plan_automation(caller.context(), &asked.toml, asked.prune).await?.1;
-    let edit = |planned: file::Planned| TrialEdit {
-        class: planned.edit.class.as_str().to_owned(),
-        name: planned.edit.name,
-        body: planned.edit.body,
-        enabled: planned.edit.enabled,
-    };
-    let trial = Trial {
-        edits: planned.into_iter().map(edit).collect(),
-        from: asked.from,
-        to: asked.to,
-        compare: true,
-        ..Trial::default()
-    };
-    super::trial::answer(engine.back_test(caller.context(), trial).await?)
+    let BehaviourDiff { toml, prune, from, to } = asked;
+    super::trial::answer(
+        engine.compare_automation(caller.context(), &toml, prune, (from, to)).await?,
+    )
 }
 
 /// Apply a file
@@ -168,14 +156,9 @@ async fn apply(
     caller: Caller,
     Json(asked): Json<ConfigurationFile>,
 ) -> Result<Json<ConfigurationPlan>, Problem> {
-    let (read, planned) =
-        engine.plan_automation(caller.context(), &asked.toml, asked.prune).await?;
-    let edits: Vec<_> = planned.iter().map(|planned| planned.edit.clone()).collect();
-    let wanted = Some(asked.revision.unwrap_or(read));
-    let revision = match edits.is_empty() {
-        true => read,
-        false => engine.apply_automation(caller.context(), wanted, edits).await?,
-    };
+    let ConfigurationFile { toml, prune, revision } = asked;
+    let (revision, planned) =
+        engine.apply_automation_file(caller.context(), &toml, prune, revision).await?;
     Ok(Json(ConfigurationPlan { revision, changes: planned.into_iter().map(told).collect() }))
 }
 

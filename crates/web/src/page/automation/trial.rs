@@ -149,6 +149,21 @@ fn on_one(event: EventId, evaluations: &[Evaluation]) -> Markup {
 
 /// The form for a part of history.
 pub(super) fn form(shell: &Shell, name: &str, typed: &Typed) -> Markup {
+    ui::post_form(
+        &format!("/automation/triggers/{name}/back-test"),
+        shell.csrf(),
+        false,
+        html! {
+            p.hint { "Asks the trigger about recorded events, with certificates as they are now. Nothing is carried out. "
+                a href=(address(None, Some(name))) { "Try it on one event" } }
+            (span(typed))
+            div.actions { button type="submit" { "Try" } }
+        },
+    )
+}
+
+/// The fields for a part of history.
+pub(super) fn span(typed: &Typed) -> Markup {
     let days = typed.clone().or("days", "30");
     let field = Field { required: true, ..days.field("days", "days", "Over the last", "") };
     let spans =
@@ -157,22 +172,17 @@ pub(super) fn form(shell: &Shell, name: &str, typed: &Typed) -> Markup {
     let hint = "In place of that: a time such as 2026-11-01T00:00:00Z.";
     let from = typed.field("from", "from", "From", hint);
     let to = typed.field("to", "to", "To", "Before this time; empty: now.");
-    ui::post_form(
-        &format!("/automation/triggers/{name}/back-test"),
-        shell.csrf(),
-        false,
-        html! {
-            p.hint { "Asks the trigger about recorded events, with certificates as they are now. Nothing is carried out. "
-                a href=(address(None, Some(name))) { "Try it on one event" } }
-            (ui::select_field(&field, &choices))
-            div.columns { div { (ui::field(&from)) } div { (ui::field(&to)) } }
-            div.actions { button type="submit" { "Try" } }
-        },
-    )
+    html! {
+        (ui::select_field(&field, &choices))
+        div.columns { div { (ui::field(&from)) } div { (ui::field(&to)) } }
+    }
 }
 
 /// The stretch that somebody asked for.
-fn stretch(shell: &Shell, typed: &Typed) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
+pub(super) fn stretch(
+    shell: &Shell,
+    typed: &Typed,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
     let moment = |name: &str| match typed.some(name) {
         None => Ok(None),
         Some(text) => text

@@ -128,7 +128,8 @@ pub(super) fn forms() -> Markup {
             (section("upload", "Upload", html! {}, post_form("/certificates", "sample-token", true, html! {
                 (file_drop(&FileDrop { id: "files", name: "files", label: "Drop certificates here, or choose files",
                     hint: "PEM, DER, PKCS #7, PKCS #12; up to 10 MB.", accept: ".pem,.crt,.cer,.der,.p7b,.p12",
-                    multiple: true, text: "" }))
+                    multiple: true, paste: "or paste PEM text", placeholder: "-----BEGIN CERTIFICATE-----",
+                    rows: 4, text: "", error: "" }))
                 (submit("Upload", Tone::Info))
             })))
         }
