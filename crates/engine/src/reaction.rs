@@ -4,7 +4,7 @@
 //! Read in this order: `definition` and `step` (what the objects say), `field` (what conditions
 //! see), `configuration` (one revision, compiled), `happening`, `evaluate` (the one function),
 //! `carry` (doing what was planned), `record` (what is kept), `dispatcher` (live), `stage` (before
-//! a certificate enters), `trial`, `coarse` and `fine` (dry run and back-test). See
+//! a certificate enters), `trial`, `difference`, `coarse` and `fine` (dry run and back-test). See
 //! docs/decisions/0008-reactions.md.
 
 pub mod ahead;
@@ -13,6 +13,7 @@ pub(crate) mod carry;
 mod coarse;
 pub(crate) mod configuration;
 mod definition;
+mod difference;
 pub(crate) mod dispatcher;
 mod evaluate;
 pub(crate) mod field;

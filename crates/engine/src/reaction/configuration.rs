@@ -202,6 +202,16 @@ impl Configuration {
         self.replacing.iter().any(|scope| scope.is(kind, name))
     }
 
+    /// Whether a trigger that counts is this object, or uses it.
+    pub(super) fn asks(&self, class: Class, name: &str) -> bool {
+        self.triggers.iter().any(|trigger| match class {
+            Class::Trigger => trigger.name == name,
+            Class::Rule => trigger.rules.iter().any(|rule| rule.name == name),
+            Class::Action => trigger.actions.iter().any(|action| action.name == name),
+            _ => false,
+        })
+    }
+
     /// The triggers that count.
     pub fn triggers(&self) -> &[Arc<Trigger>] {
         &self.triggers

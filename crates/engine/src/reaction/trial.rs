@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::Configuration;
 use super::configuration::Surroundings;
+use super::difference::not_compared;
 use super::evaluate::{Evaluation, Verdict, evaluate};
 use super::happening::{Happening, Subject, certificate_of};
 use super::{coarse, fine};
@@ -28,6 +29,8 @@ use crate::job::{self, JobError, Progress};
 use crate::operation::Done;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
+
+pub use super::difference::{Difference, NotCompared};
 
 /// Samples that are shown.
 pub const SAMPLES_MAX: usize = 50;
@@ -101,10 +104,16 @@ pub struct Tried {
     pub samples: Vec<Sample>,
     /// Some events that only one comparison kept from a match.
     pub near: Vec<Sample>,
-    /// How many verdicts differ from what is saved.
+    /// Whether it was compared with what is saved.
+    #[serde(default)]
+    pub compared: bool,
+    /// How many verdicts differ from what is saved, or lead to other steps.
     pub differing: u64,
     /// Some of them.
     pub differences: Vec<Difference>,
+    /// Changed objects that were not compared on history, by class and name.
+    #[serde(default)]
+    pub not_compared: Vec<NotCompared>,
     /// Microseconds it took.
     pub took_us: u64,
 }
@@ -126,15 +135,6 @@ pub struct Sample {
     pub verdict: String,
     /// What its steps would do.
     pub steps: Vec<String>,
-}
-
-/// A verdict that is another one with the change.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Difference {
-    /// With the change.
-    pub after: Option<Sample>,
-    /// With what is saved.
-    pub before: Option<Sample>,
 }
 
 impl Engine {
@@ -309,19 +309,21 @@ impl Engine {
             None => Configuration::compile(book, &around),
         };
         let with = compile(&book)?;
-        let saved = match (trial.compare, &trial.trigger) {
-            (true, Some(name)) => {
-                let book = Book::read(link).await?;
-                Some(Configuration::saved_alone(&book, &around, name)?)
-            }
-            (true, None) => Some(Configuration::compile(&Book::read(link).await?, &around)?),
-            (false, _) => None,
-        };
+        let (mut saved, mut uncompared) = (None, Vec::new());
+        if trial.compare {
+            let before = Book::read(link).await?;
+            let compiled = match &trial.trigger {
+                Some(name) => Configuration::saved_alone(&before, &around, name)?,
+                None => Configuration::compile(&before, &around)?,
+            };
+            uncompared = not_compared(&before, &book, &[&compiled, &with]);
+            saved = Some(compiled);
+        }
         let listened = |of: &EventType| {
             with.concerns(*of) || saved.as_ref().is_some_and(|saved| saved.concerns(*of))
         };
         let types = EventType::ALL.iter().copied().filter(listened).map(EventType::name).collect();
-        Ok(Arc::new(Tested { with, saved, types }))
+        Ok(Arc::new(Tested { with, saved, types, uncompared }))
     }
 
     async fn look_through(
@@ -332,7 +334,12 @@ impl Engine {
     ) -> Result<Tried, Error> {
         let started = Instant::now();
         let now = self.environment().now();
-        let mut tried = Tried { events: to.saturating_sub(from), ..Tried::default() };
+        let mut tried = Tried {
+            events: to.saturating_sub(from),
+            compared: tested.saved.is_some(),
+            not_compared: tested.uncompared.clone(),
+            ..Tried::default()
+        };
         if let Some(columns) = coarse::columns(tested.saved.iter().chain([&tested.with])) {
             let count = coarse::Count { engine: self, tested, columns, now, tried };
             let mut tried = count.through((from, to), progress).await?;
@@ -356,6 +363,8 @@ pub(super) struct Tested {
     pub(super) with: Configuration,
     pub(super) saved: Option<Configuration>,
     pub(super) types: Vec<&'static str>,
+    /// What is changed and says nothing about events.
+    uncompared: Vec<NotCompared>,
 }
 
 impl Tried {
@@ -388,18 +397,13 @@ impl Tried {
         }
         let Some(saved) = &tested.saved else { return };
         let before = evaluate(saved, happening);
-        let told = |one: &Evaluation| sample(one, happening);
         let same = |one: &Evaluation, other: &Evaluation| one.trigger.name == other.trigger.name;
         for after in &evaluations {
             let old = before.iter().find(|old| same(old, after));
-            if acts(Some(after)) != acts(old) {
-                self.differ(old.map(told), Some(told(after)));
-            }
+            self.differ(Difference::of(old, Some(after), happening));
         }
         for old in before.iter().filter(|old| !evaluations.iter().any(|new| same(new, old))) {
-            if acts(Some(old)).is_some() {
-                self.differ(Some(told(old)), None);
-            }
+            self.differ(Difference::of(Some(old), None, happening));
         }
     }
 
@@ -427,18 +431,13 @@ impl Tried {
         }
     }
 
-    fn differ(&mut self, before: Option<Sample>, after: Option<Sample>) {
+    fn differ(&mut self, difference: Option<Difference>) {
+        let Some(difference) = difference else { return };
         self.differing += 1;
         if self.differences.len() < SAMPLES_MAX {
-            self.differences.push(Difference { after, before });
+            self.differences.push(difference);
         }
     }
-}
-
-/// What a trigger does about an event: nothing, or its verdict with its effects.
-fn acts(evaluation: Option<&Evaluation>) -> Option<(Verdict, Vec<&super::step::Effect>)> {
-    let held = evaluation.filter(|one| one.verdict.held())?;
-    Some((held.verdict, held.planned.iter().map(|planned| &planned.effect).collect()))
 }
 
 pub(super) fn sample(evaluation: &Evaluation, happening: &Happening<'_>) -> Sample {

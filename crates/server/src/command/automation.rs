@@ -138,29 +138,48 @@ fn tell_diff(global: &GlobalArguments, tried: &Value, out: &mut dyn Write) -> Re
         writeln!(out, "{tried:#}")?;
         return Ok(());
     }
+    let differ = if tried["differing"] == 1 { "verdict differs" } else { "verdicts differ" };
     writeln!(
         out,
-        "{} events, {} of them concern a trigger; {} verdicts differ.",
+        "{} events, {} of them concern a trigger; {} {differ}.",
         tried["events"], tried["concerned"], tried["differing"]
     )?;
-    let differences = tried["differences"].as_array().cloned().unwrap_or_default();
-    let rows: Vec<Vec<String>> = differences.iter().map(row).collect();
+    let list = |name: &str| tried[name].as_array().cloned().unwrap_or_default();
+    let rows: Vec<Vec<String>> = list("differences").iter().map(row).collect();
     if !rows.is_empty() {
         text::table(out, &["INDEX", "TYPE", "TRIGGER", "SAVED", "WITH THE FILE"], &rows)?;
+    }
+    let rows: Vec<Vec<String>> = list("not_compared").iter().map(uncompared).collect();
+    if !rows.is_empty() {
+        writeln!(out, "Changed as well, and not compared with history:")?;
+        text::table(out, &["CLASS", "NAME", "WHY"], &rows)?;
     }
     Ok(())
 }
 
+fn uncompared(object: &Value) -> Vec<String> {
+    ["class", "name", "why"].map(|name| object[name].as_str().unwrap_or_default().to_owned()).into()
+}
+
+/// A line about one difference. Where the verdict is the same, the steps that differ stand behind.
 fn row(difference: &Value) -> Vec<String> {
     let some =
         if difference["after"].is_null() { &difference["before"] } else { &difference["after"] };
-    let verdict = |side: &str| difference[side]["verdict"].as_str().unwrap_or("–").to_owned();
+    let side = |side: &str| {
+        let verdict = difference[side]["verdict"].as_str().unwrap_or("–");
+        let steps = difference[format!("steps_{side}")].as_array().into_iter().flatten();
+        let steps: Vec<_> = steps.filter_map(Value::as_str).collect();
+        match steps.is_empty() {
+            true => verdict.to_owned(),
+            false => format!("{verdict}: {}", steps.join("; ")),
+        }
+    };
     let member = |name: &str| some[name].as_str().unwrap_or_default().to_owned();
     vec![
         some["index"].to_string(),
         member("event_type"),
         member("trigger"),
-        verdict("before"),
-        verdict("after"),
+        side("before"),
+        side("after"),
     ]
 }

@@ -78,6 +78,33 @@ fn a_configuration_is_exported_planned_compared_and_applied() {
 }
 
 #[test]
+fn steps_that_differ_and_what_was_not_compared_are_told() {
+    let installation = Installation::prepared();
+    let admin = installation.token("administrator");
+    let server = Server::start(&installation);
+    let file = installation.beside("steps.toml");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, FIRST).unwrap();
+    server.run(&admin, &["config", "apply", path]).well();
+    let monitor = "[monitor.early]\nkind = \"certificate_expiry\"\nthresholds = [\"60d\"]\n\
+                   schedule = { cron = \"0 6 * * *\", time_zone = \"UTC\" }\n";
+    std::fs::write(&file, monitor).unwrap();
+    let alone = server.run(&admin, &["config", "diff", path]).well().out;
+    assert!(alone.contains("; 0 verdicts differ."), "{alone}");
+    assert!(alone.contains("Changed as well, and not compared with history:"), "{alone}");
+    assert!(alone.contains("monitor  early  monitors run by the clock"), "{alone}");
+    let title = FIRST.replace("A token was made", "Somebody made a token");
+    std::fs::write(&file, format!("{title}{monitor}")).unwrap();
+    let both = server.run(&admin, &["config", "diff", path]).well().out;
+    let (before, after) = ("(warning): A token was made", "(warning): Somebody made a token");
+    let line = format!("matched: raises an alert {before}  matched: raises an alert {after}");
+    assert!(both.contains(&line) && both.contains("monitor  early"), "{both}");
+    std::fs::write(&file, &title).unwrap();
+    let one = server.run(&admin, &["config", "diff", path]).well().out;
+    assert!(one.contains(&line) && !one.contains("not compared"), "{one}");
+}
+
+#[test]
 fn a_file_that_cannot_work_is_refused_at_its_place_and_changes_nothing() {
     let installation = Installation::prepared();
     let admin = installation.token("administrator");
@@ -87,6 +114,7 @@ fn a_file_that_cannot_work_is_refused_at_its_place_and_changes_nothing() {
     let before = server.run(&admin, &["config", "export"]).well().out;
     for (text, said) in [
         (FIRST.replace("[\"warn\"]", "[\"other\"]"), "trigger/tokens#/actions/0"),
+        (FIRST.replace("[\"warn\"]", "[\"other\"]"), "line 14: there is no action “other”"),
         (FIRST.replace("outcome:success", "outcome:sucess"), "rule/failed#/filter"),
         (FIRST.replace("[rule.failed]", "[rule.failed"), "line 2"),
         ("rule:\n  failed:\n    filter: outcome:success\n".to_owned(), "YAML"),

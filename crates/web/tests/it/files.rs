@@ -35,6 +35,44 @@ async fn paste(session: &mut Browser<'_>, path: &str, text: &str, more: &[(&str,
     session.send_file(path, &fields, ("file", ""), b"").await
 }
 
+/// Objects that history says nothing about, and with them a step that is another one.
+const BESIDE: &str = r#"
+[rule.unused]
+filter = "severity:info"
+
+[notification_template.short]
+subject = "S"
+text = "T"
+
+[notification_profile.quiet]
+recipients = ["owner"]
+
+[trigger.off]
+enabled = false
+event_types = ["certificate.update"]
+actions = ["place"]
+
+[monitor.early]
+kind = "certificate_expiry"
+thresholds = ["60d"]
+schedule = { cron = "0 6 * * *", time_zone = "UTC" }
+
+[schedule.nightly]
+job_kind = "log.verify"
+cron = "0 2 * * *"
+time_zone = "UTC"
+
+[action.place]
+[[action.place.steps]]
+step = "set_path"
+path = "/other"
+[[action.place.steps]]
+step = "raise_alert"
+kind = "prod"
+title = "{object.cn} came in"
+message = "Look at it."
+"#;
+
 /// Answers the question of a page.
 async fn answer(session: &mut Browser<'_>, asked: &str) -> Answer {
     let fields = form(asked, APPLY);
@@ -86,10 +124,10 @@ async fn a_file_is_downloaded_planned_compared_and_applied() {
     assert!(pruned.contains("4 changes of objects: 1 new, 3 deleted"), "{pruned}");
 
     let told = paste(&mut session, HOME, &other, &[("do", "behaviour")]).await.expect(200).text();
-    assert!(told.contains("1 verdicts differ") && told.contains("prod"), "{told}");
+    assert!(told.contains("1 verdict differs from") && told.contains("prod"), "{told}");
     let later = [("do", "behaviour"), ("from", "2100-01-01T00:00:00Z")];
     let later = paste(&mut session, HOME, &other, &later).await.expect(200).text();
-    assert!(later.contains("0 events") && !later.contains("verdicts differ"), "{later}");
+    assert!(later.contains("0 events") && later.contains("No verdict differs"), "{later}");
 
     // Asked about, and only then done.
     let asked = paste(&mut session, APPLY, &other, &[]).await.expect(200).text();
@@ -201,5 +239,91 @@ async fn everybody_sees_what_their_role_allows() {
         }
     }
     assert_eq!(exported(&server).await, before);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn steps_that_differ_and_what_history_says_nothing_about_are_named() {
+    let server = world().await;
+    let asked = json!({ "toml": BESIDE });
+    let diff = server.post("/api/v1/automation/diff").json(&asked).send().await.expect(200).json();
+    let named: Vec<_> = diff["not_compared"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| ["class", "name", "why"].map(|member| one[member].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            ["monitor", "early", "monitors run by the clock, not on events"],
+            ["notification_profile", "quiet", "profiles decide about notices, not about events"],
+            ["notification_template", "short", "templates say how notices read"],
+            ["rule", "unused", "no trigger that was asked uses it"],
+            ["schedule", "nightly", "schedules run by the clock, not on events"],
+            ["trigger", "off", "it is off"],
+        ]
+    );
+    assert_eq!((&diff["differing"], &diff["compared"]), (&json!(1), &json!(true)), "{diff}");
+    let one = &diff["differences"][0];
+    assert_eq!(
+        (&one["before"]["verdict"], &one["after"]["verdict"]),
+        (&json!("matched"), &json!("matched"))
+    );
+    let alert = "raises an alert (warning): www.prod.example came in, with another message";
+    assert_eq!(one["steps_before"], json!(["sets the folder to “/prod”", alert]));
+    assert_eq!(one["steps_after"], json!(["sets the folder to “/other”", alert]));
+
+    // The page says the same, and so does that of a job.
+    let mut session = Browser::sign_in_as(&server, Role::Administrator).await;
+    session.get(HOME).await.expect(200);
+    let page = paste(&mut session, HOME, BESIDE, &[("do", "behaviour")]).await.expect(200).text();
+    let steps = "</span> sets the folder to “/other”; raises an alert";
+    assert!(page.contains("Only with the change:") && page.contains(steps), "{page}");
+    assert!(page.contains("Only as saved:</span> sets the folder to “/prod”; raises"), "{page}");
+    assert!(page.contains("<li>monitor <strong>early</strong>"), "{page}");
+    assert!(page.contains("<li>notification profile <strong>quiet</strong>"), "{page}");
+    let body = json!({ "job_kind": "log.verify", "cron": "0 2 * * *", "time_zone": "UTC" });
+    let change = json!({ "class": "schedule", "name": "nightly", "body": body });
+    let asked = json!({ "changes": [change], "compare": true, "queued": true });
+    let queued = server.post("/api/v1/automation/back-test").json(&asked).send().await;
+    let id = queued.expect(202).json()["job"].as_str().unwrap().to_owned();
+    super::alerts::ended(&server, id.parse().unwrap()).await;
+    let job = session.get(&format!("/jobs/{id}")).await.expect(200).text();
+    assert!(
+        job.contains("No verdict differs") && job.contains("<strong>nightly</strong>"),
+        "{job}"
+    );
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_compared_is_not_named_as_left_out() {
+    let server = world().await;
+    let diff = async |asked: Value| {
+        let answer = server.post("/api/v1/automation/diff").json(&asked).send().await;
+        answer.expect(200).json()
+    };
+    // What the file does not have goes, and that is compared as well.
+    let pruned = diff(json!({ "toml": "", "prune": true })).await;
+    assert_eq!(
+        (&pruned["differing"], &pruned["not_compared"]),
+        (&json!(1), &json!([])),
+        "{pruned}"
+    );
+    assert_eq!(pruned["differences"][0]["after"], Value::Null);
+    assert_eq!(pruned["differences"][0]["steps_before"], Value::Null, "the verdict says it");
+    let same = diff(json!({ "toml": exported(&server).await })).await;
+    assert_eq!((&same["differing"], &same["not_compared"]), (&json!(0), &json!([])), "{same}");
+    // Where one trigger alone is asked, the others are left out.
+    let off = |name: &str| {
+        json!({ "class": "trigger", "name": name,
+        "body": { "event_types": ["certificate.uploaded"], "actions": ["place"] } })
+    };
+    let asked = json!({ "changes": [off("prod"), off("second")], "compare": true });
+    let alone = server.post("/api/v1/automation/triggers/prod/back-test").json(&asked).send().await;
+    let left = &alone.expect(200).json()["not_compared"];
+    let why = "another trigger alone was asked";
+    assert_eq!(*left, json!([{ "class": "trigger", "name": "second", "why": why }]));
     server.finish().await;
 }

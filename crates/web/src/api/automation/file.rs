@@ -129,7 +129,11 @@ struct BehaviourDiff {
 
 /// What a file would have done differently
 ///
-/// Evaluates recorded events with what is saved and with the file. A long stretch becomes a job.
+/// Evaluates recorded events with what is saved and with the file. Where a verdict is the same and
+/// its steps are not, `steps_before` and `steps_after` name those that only one side has.
+/// `not_compared` names what the file changes besides and history says nothing about: monitors,
+/// schedules, notification profiles and templates, and what no trigger uses. A long stretch becomes
+/// a job.
 #[utoipa::path(post, path = "/api/v1/automation/diff", tag = "automation",
     request_body = BehaviourDiff,
     responses((status = 200, description = "Verdicts that differ", body = Object),

@@ -275,10 +275,27 @@ fn differences(tried: &Tried) -> Markup {
         None => html! { span.muted { "not asked" } },
     };
     let of = |one: &Difference| one.after.clone().or_else(|| one.before.clone());
-    html! { @if tried.differing > 0 {
-        h3 { (ui::grouped(tried.differing)) " verdicts differ from what is saved" }
-        ul.plain { @for one in tried.differences.iter().rev().take(SHOWN) { @if let Some(sample) = of(one) {
-            li { (event(&sample)) " — " (sample.trigger) ": " (side(&one.before)) " → " (side(&one.after)) }
-        } } }
-    } }
+    let steps = |title: &str, steps: &[String]| {
+        html! { @if !steps.is_empty() { div { span.muted { (title) } " " (steps.join("; ")) } } }
+    };
+    html! {
+        @if tried.differing > 0 {
+            h3 { (ui::grouped(tried.differing)) @if tried.differing == 1 { " verdict differs" } @else { " verdicts differ" }
+                " from what is saved" }
+            p.hint { "Where only the steps differ, they are named." }
+            ul.plain { @for one in tried.differences.iter().rev().take(SHOWN) { @if let Some(sample) = of(one) {
+                li {
+                    (event(&sample)) " — " (sample.trigger) ": " (side(&one.before)) " → " (side(&one.after))
+                    (steps("Only as saved:", &one.steps_before))
+                    (steps("Only with the change:", &one.steps_after))
+                }
+            } } }
+        } @else if tried.compared { p { "No verdict differs from what is saved, and no step." } }
+        @if !tried.not_compared.is_empty() {
+            h3 { "Changed as well, and not compared with history" }
+            ul.plain { @for one in &tried.not_compared {
+                li { (one.class.replace('_', " ")) " " strong { (one.name) } " " span.muted { (one.why) } }
+            } }
+        }
+    }
 }
