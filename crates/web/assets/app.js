@@ -382,7 +382,7 @@ function inserts(root = document) {
     on(button, 'click', () => {
       const field = document.getElementById(text.dataset.into);
       const before = field.value.slice(0, field.selectionEnd);
-      const gap = before && !/[\s({]$/.test(before) ? ' ' : '';
+      const gap = before && !('glued' in text.dataset) && !/[\s({]$/.test(before) ? ' ' : '';
       field.focus();
       field.setRangeText(gap + text.dataset.insert, field.selectionEnd, field.selectionEnd, 'end');
       field.dispatchEvent(new Event('input', { bubbles: true }));
@@ -394,6 +394,8 @@ function inserts(root = document) {
 function previews() {
   for (const form of all('form[data-preview]')) {
     let [timer, asked] = [0, null];
+    // As the server wrote them: what a reader opened, searched or the script added is no difference.
+    const shown = new Map(form.dataset.preview.split(' ').map((id) => [id, document.getElementById(id)?.innerHTML]));
     const ask = async () => {
       asked?.abort();
       asked = new AbortController();
@@ -403,9 +405,10 @@ function previews() {
         const answer = await fetch(form.action, { method: 'POST', body, credentials: 'same-origin', headers: { accept: 'text/html' }, signal: asked.signal });
         if (!answer.ok || answer.redirected) return;
         const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-        for (const id of form.dataset.preview.split(' ')) {
+        for (const id of shown.keys()) {
           const [part, fresh] = [document.getElementById(id), page.getElementById(id)];
-          if (!part || !fresh || part.isEqualNode(fresh)) continue;
+          if (!part || !fresh || shown.get(id) === fresh.innerHTML) continue;
+          shown.set(id, fresh.innerHTML);
           part.replaceChildren(...Array.from(fresh.childNodes, (node) => document.adoptNode(node)));
           times(part);
           inserts(part);
@@ -476,5 +479,5 @@ async function swap(id) {
 if (globalThis.document) {
   for (const part of all('[data-script-only]')) part.hidden = false;
   if (matchMedia('(max-width: 860px)').matches) document.querySelector('.places [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
-  for (const start of [times, preferences, keys, clicks, drops, brushes, live, refresh, proofs, choices, narrowing, inserts, previews, alerts]) start();
+  for (const start of [previews, times, preferences, keys, clicks, drops, brushes, live, refresh, proofs, choices, narrowing, inserts, alerts]) start();
 }

@@ -2,7 +2,7 @@
 //! teaches; what was decided, and why.
 //!
 //! Read in this order: this file (the lists), `form` (what a form becomes), `edit` (the forms, with
-//! `picker` and `preview`), `one` (the page of an object), `history` (evaluations), `reason` (how they
+//! `picker`, `names` and `preview`), `one` (the page of an object), `history` (evaluations), `reason` (how they
 //! are told), `ahead` (the days to come), `files` (all of it as a file, with `plan`).
 
 mod ahead;
@@ -10,8 +10,9 @@ mod edit;
 mod files;
 mod form;
 mod history;
+mod names;
 mod one;
-mod picker;
+pub(super) mod picker;
 mod plan;
 mod preview;
 pub(super) mod reason;

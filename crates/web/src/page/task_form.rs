@@ -13,6 +13,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
 use super::address::Address;
+use super::automation::picker::{Group, Item, Picker, compared};
 use super::form::Fields;
 use super::shell::Shell;
 use super::task::path;
@@ -228,7 +229,7 @@ async fn page(
         ]))
         (ui::page_header(&title, "", html! {}))
         @if let Some(error) = typed.general_error(&FIELDS) { (ui::alert_box(AlertKind::Error, error)) }
-        (ui::previewed_form(&action, shell.csrf(), "preview", html! {
+        (ui::previewed_form(&action, shell.csrf(), "preview selected", html! {
             input type="hidden" name="version" value=(typed.text("version"));
             @if name.is_none() {
                 (ui::field(&Field { required: true, ..typed.field("name", "name", "Name",
@@ -236,12 +237,11 @@ async fn page(
             }
             (ui::field(&typed.field("title", "title", "Title", "")))
             (ui::text_area(&typed.field("description", "description", "What it is for", ""), 2, false))
-            @if class == Class::Schedule { (schedule_fields(typed)) } @else { (monitor_fields(typed)) }
+            @if class == Class::Schedule { (schedule_fields(typed)) } @else { (monitor_fields(shell, typed).await?) }
             (ui::field(&Field { required: true, ..typed.field("cron", "cron", "Runs at",
                 "Minute, hour, day of the month, month, day of the week: “0 * * * *” is every hour, “30 6 * * MON-FRI” is 6:30 on working days.") }))
             (ui::field(&Field { required: true, ..typed.field("time-zone", "time_zone", "Time zone", "Such as UTC or Europe/Prague.") }))
             div id="preview" aria-live="polite" {
-                @if class == Class::Monitor { (selected(shell, typed).await?) }
                 (next_times(shell, typed))
             }
             div.actions {
@@ -298,7 +298,28 @@ fn schedule_fields(typed: &Typed) -> Markup {
     ui::select_field(&Field { required: true, ..field }, &kinds)
 }
 
-fn monitor_fields(typed: &Typed) -> Markup {
+/// What the filter of a monitor sees.
+async fn filter_fields(shell: &Shell) -> Result<Markup, Problem> {
+    let schema = shell.engine().certificate_schema().await?;
+    let of = |title, custom: bool| {
+        let fields = schema.fields().iter();
+        let fields = fields.filter(|field| field.name.starts_with("attribute.") == custom);
+        let items = fields.map(|field| Item::field(field, compared)).collect();
+        Group { title, noun: ("field", "fields"), items, is_open: true, note: html! {} }
+    };
+    let picker = Picker {
+        id: "fields",
+        title: "What the filter sees",
+        search: ("Search the fields", "path, group, owner …"),
+        label: "Fields of certificates",
+        into: "filter",
+        is_glued: false,
+        groups: &[of("The certificate", false), of("Custom attributes", true)],
+    };
+    Ok(picker.markup())
+}
+
+async fn monitor_fields(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
     let kinds = Kind::ALL.map(|kind| ChoiceOption { value: kind.as_str(), label: kind.about() });
     let suppress = Field {
         value: "true",
@@ -319,18 +340,22 @@ fn monitor_fields(typed: &Typed) -> Markup {
     let looks = typed.field("kind", "kind", "Looks at", "");
     let thresholds = typed.field("thresholds", "thresholds", "Thresholds",
         "Before the end: 30d, 12h, 2w, 6mo, 10% of the lifetime; 30d/33% is the shorter of both; 0d at the end, -7d after it. Tokens that nobody uses: after the last use, as in -90d.");
-    html! {
+    Ok(html! {
         (ui::select_field(&Field { required: true, ..looks }, &kinds))
-        div.field data-when=(filtered) {
-            (ui::field(&typed.field("filter", "filter", "Only certificates that match",
-                "The language of the search box, such as path:/prod or group:web. Empty: all. Only for monitors of certificates.")))
+        div.columns data-when=(filtered) {
+            div {
+                (ui::text_area(&typed.field("filter", "filter", "Only certificates that match",
+                    "The language of the search box, such as path:/prod or group:web. Empty: all. Only for monitors of certificates."), 3, true))
+                div id="selected" aria-live="polite" { (selected(shell, typed).await?) }
+            }
+            div { (filter_fields(shell).await?) }
         }
         div.field data-when=(watched) { (ui::field(&thresholds)) }
         div.field data-when=(watched) {
             (ui::field(&typed.field("repeat", "repeat", "Repeat every", "Such as 1d. Empty: each threshold is reported once.")))
         }
         div.field data-when=(filtered) { (ui::check_field(&suppress, typed.has("suppress_if_replaced"))) }
-        fieldset.choices data-when="kind=limits" { legend { "Limits" }
+        fieldset.choices.limits data-when="kind=limits" { legend { "Limits" }
             p.hint { "Only for counts: what is reached raises an alert. Empty: no limit." }
             (ui::field(&Field { kind: "number", ..typed.field("certificates", "certificates", "Certificates at most", "") }))
             (ui::field(&Field { kind: "number", ..typed.field("accounts", "accounts", "Accounts at most", "") }))
@@ -338,7 +363,7 @@ fn monitor_fields(typed: &Typed) -> Markup {
             (ui::field(&typed.field("valid-until", "valid_until", "Agreed on until",
                 "A date such as 2027-12-31: that these limits are not in force any more is reported then.")))
         }
-    }
+    })
 }
 
 #[cfg(test)]

@@ -159,7 +159,8 @@ pub fn form(page: &str, action: &str) -> Vec<(String, String)> {
         let is = |word: &str| tag.split_whitespace().any(|part| part == word);
         match tag.split_whitespace().next().unwrap_or_default() {
             "input" if attribute(tag, "type").as_deref() == Some("checkbox") && !is("checked") => {}
-            "input" => fields.push((name.expect("a name"), value.unwrap_or_default())),
+            // One without a name is not sent.
+            "input" => fields.extend(name.map(|name| (name, value.unwrap_or_default()))),
             "textarea" => fields.push((name.expect("a name"), plain(text))),
             "select" => fields.push((name.expect("a name"), String::new())),
             "option" if is("selected") || first_option(form, piece) => {

@@ -31,6 +31,7 @@ mod retention;
 mod rights;
 mod selection;
 mod source_pages;
+mod teaching;
 mod told;
 mod told_pages;
 mod trial;

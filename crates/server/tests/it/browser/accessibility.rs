@@ -297,6 +297,6 @@ async fn file(inspection: &mut Inspection<'_>) {
     tab.find("#tried").await;
     inspection.now("the behaviour of a file").await;
     tab.press("Apply…").await;
-    tab.find("input[name=sure]").await;
+    tab.find("button[formaction='/automation/files']").await;
     inspection.now("a file before it is applied").await;
 }

@@ -16,6 +16,7 @@ async fn the_first_page_says_whether_all_is_watched_and_forms_show_what_they_wou
     other.close().await;
     home(&tab).await;
     rule(&tab).await;
+    action(&tab).await;
     monitor(&tab).await;
     ahead(&tab).await;
     tab.close().await;
@@ -64,9 +65,27 @@ async fn rule(tab: &Tab) {
     tab.until("document.querySelector('#preview').textContent.includes('Not yet')").await;
 }
 
-/// Only what the chosen kind knows is asked for.
+/// A name that is clicked goes into the steps, right behind what is there.
+async fn action(tab: &Tab) {
+    tab.go("/automation/actions/new").await;
+    tab.fill("#steps", "[[steps]]\nstep = \"notify\"\ntitle = \"").await;
+    tab.fill("#narrow-names", "key_size").await;
+    tab.click("#names [data-item]:not([hidden]) button.insert").await;
+    tab.until("document.getElementById('steps').value.endsWith('\"{object.key_size}')").await;
+}
+
+/// Only what the chosen kind knows is asked for, and what the filter selects is counted beside it.
+/// What was searched among its fields stays searched.
 async fn monitor(tab: &Tab) {
     tab.go("/monitors/new").await;
+    tab.fill("#narrow-fields", "key_size").await;
+    tab.click("#fields [data-item]:not([hidden]) button.insert").await;
+    tab.until("document.getElementById('filter').value === 'key_size:'").await;
+    tab.fill("#filter", "cn:(").await;
+    tab.until("document.getElementById('selected').textContent.includes('Not yet')").await;
+    tab.fill("#filter", "cn:*").await;
+    tab.until("document.getElementById('selected').textContent.includes('choose among')").await;
+    tab.until("document.querySelector('#fields [data-item][hidden]') !== null").await;
     tab.until("document.getElementById('certificates').offsetParent === null").await;
     tab.until("document.getElementById('filter').offsetParent !== null").await;
     let choose = "const kind = document.getElementById('kind'); kind.value = 'limits'; \

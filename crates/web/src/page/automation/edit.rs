@@ -1,5 +1,5 @@
 //! Forms that teach: the catalogue beside the choice of events, the fields beside the condition
-//! with how many past events it fits, an example of every step.
+//! with how many past events it fits, an example of every step and what it can name.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -11,6 +11,7 @@ use chancery_engine::{Engine, Permission};
 use chancery_event::EventType;
 use maud::{Markup, html};
 
+use super::names::Names;
 use super::{class, form, home_of, href, parts, picker, preview};
 use crate::edge::{Access, Problem, Routes};
 use crate::page::form::Fields;
@@ -78,7 +79,7 @@ async fn save(
     typed: Typed,
 ) -> Result<Response, Problem> {
     let class = class(word)?;
-    let typed = with_step(typed.or("sent", "1"));
+    let typed = with_step(shell, typed.or("sent", "1")).await?;
     if typed.has("do") {
         return show(shell, word, name, typed).await;
     }
@@ -102,30 +103,11 @@ async fn save(
 }
 
 /// The same form with an example of the step that was asked for.
-fn with_step(typed: Typed) -> Typed {
-    let Some(step) = typed.text("do").strip_prefix("step:").and_then(example) else { return typed };
+async fn with_step(shell: &Shell, typed: Typed) -> Result<Typed, Problem> {
+    let Some(word) = typed.text("do").strip_prefix("step:") else { return Ok(typed) };
+    let Some(step) = Names::read(shell).await?.example(word) else { return Ok(typed) };
     let steps = format!("{}\n\n{step}\n", typed.raw("steps").trim_end());
-    typed.set("steps", steps.trim_start())
-}
-
-/// An example of a step.
-fn example(word: &str) -> Option<String> {
-    let members = match word {
-        "set_groups" => "groups = [\"web\"]",
-        "add_group" => "group = \"web\"",
-        "set_ra_profile" => "ra_profile = \"internal\"",
-        "set_owner" => "owner = { from = \"object.attribute.owner\" }",
-        "set_path" => "path = \"/prod/{object.ra_profile}\"",
-        "set_attribute" => "attribute = \"team\"\nvalue = { from = \"object.issuer_cn\" }",
-        "raise_alert" => {
-            "kind = \"weak_key\"\nseverity = \"warning\"\ntitle = \"{object.cn} has a weak key\"\nmessage = \"{object.key_size} bits; issue it anew.\""
-        }
-        "resolve_alert" => "kind = \"weak_key\"",
-        "notify" => "to = \"role:operator\"\ntitle = \"{object.cn} came in\"",
-        "start_job" => "job = \"certificate.validate\"",
-        _ => return None,
-    };
-    Some(format!("[[steps]]\nstep = \"{word}\"\n{members}"))
+    Ok(typed.set("steps", steps.trim_start()))
 }
 
 async fn show(
@@ -152,9 +134,15 @@ async fn show(
     };
     let own = match class {
         Class::Rule => rule(shell, &typed).await?,
-        Class::Action => steps(&typed),
+        Class::Action => steps(shell, &typed).await?,
         Class::Scope => scope(shell.engine(), shell, &typed).await?,
         _ => trigger(shell, &typed).await?,
+    };
+    let framed = |fields: Markup| match class {
+        Class::Rule | Class::Trigger => {
+            ui::previewed_form(&action, shell.csrf(), "preview fields", fields)
+        }
+        _ => ui::post_form(&action, shell.csrf(), false, fields),
     };
     let read = typed.some("version").or(version.map(|version| version.to_string()));
     let body = html! {
@@ -165,7 +153,7 @@ async fn show(
         (ui::page_header(&title, super::about(class).1, html! {}))
         (parts(&home_of(class)))
         @if let Some(error) = typed.general_error(&FIELDS) { (ui::alert_box(AlertKind::Error, error)) }
-        (ui::previewed_form(&action, shell.csrf(), "preview fields", html! {
+        (framed(html! {
             @if let Some(version) = &read { input type="hidden" name="version" value=(version); }
             @if name.is_none() {
                 (ui::field(&Field { required: true, autocomplete: "off",
@@ -219,21 +207,31 @@ async fn rule(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
     })
 }
 
-fn steps(typed: &Typed) -> Markup {
+async fn steps(shell: &Shell, typed: &Typed) -> Result<Markup, Problem> {
     let field = Field { required: true, ..typed.field("steps", "steps", "Steps",
         "TOML, carried out from top to bottom; one that fails does not stop the next. A value can be copied: { from = \"object.cn\" }. Texts can name fields: {object.cn}.") };
-    html! {
+    let names = Names::read(shell).await?;
+    let button = |step: &str, label: &str| {
+        html! { button type="submit" name="do" value={"step:" (step)} formnovalidate { (label) } }
+    };
+    Ok(html! {
         div.columns {
-            div { (ui::text_area(&field, 18, true)) }
+            div {
+                (ui::text_area(&field, 18, true))
+                (names.picker())
+            }
             fieldset.choices { legend { "Add a step" }
                 p.hint { "Each button puts an example behind the steps that are there." }
                 dl.steps { @for (word, doc, members) in STEP_KINDS {
-                    dt { button type="submit" name="do" value={"step:" (word)} formnovalidate { (word.replace('_', " ")) } }
+                    dt {
+                        (button(word, &word.replace('_', " ")))
+                        @if word == "notify" { (button("notify.profile", "notify by profile")) }
+                    }
                     dd { (doc) "." br; (ui::code(members)) }
                 } }
             }
         }
-    }
+    })
 }
 
 async fn scope_choices(engine: &Engine, shell: &Shell) -> Result<Vec<String>, Problem> {

@@ -306,7 +306,7 @@ fn excerpt(text: &str, wrong: usize) -> Markup {
     let lines: Vec<_> =
         lines.skip(first - 1).take_while(|(number, _)| *number <= wrong + AROUND).collect();
     html! {
-        pre.message tabindex="0" role="group" aria-label={"The file around line " (wrong)} {
+        pre.excerpt tabindex="0" role="group" aria-label={"The file around line " (wrong)} {
             @for (number, line) in lines {
                 @if number == wrong { strong { "→ " (number) "  " (line) } } @else { "  " (number) "  " (line) }
                 "\n"

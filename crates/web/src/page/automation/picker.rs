@@ -1,10 +1,11 @@
-//! What forms of automation choose from: types of events and the fields that conditions see, each
-//! with what the catalogue says of it.
+//! What forms of automation choose from: types of events, and beside a box what can be put into it,
+//! such as the fields that conditions see, each with what the catalogue says of it.
 
 use chancery_event::EventType;
-use chancery_event::filter::Schema;
+use chancery_event::filter::{Field as Seen, Schema};
 use maud::{Markup, html};
 
+use crate::page::prose::prose;
 use crate::page::typed::Typed;
 use crate::ui::{self, ChoiceOption, Field};
 
@@ -70,37 +71,130 @@ fn group(label: &str, of: &[EventType], chosen: &[String], open: bool) -> Markup
     }
 }
 
-/// The fields that conditions on a type see. A click puts one into the condition.
-pub(super) fn fields(of: EventType, schema: &Schema) -> Markup {
-    let parts =
-        [("The certificate", "object."), ("The detail of the event", "detail."), ("The event", "")];
-    let part_of = |name: &str| parts.iter().position(|(_, prefix)| name.starts_with(prefix));
-    html! {
-        section.fields aria-labelledby="fields-title" {
-            h2 id="fields-title" { "What a condition sees" }
-            div.field data-script-only hidden {
-                label.visually-hidden for="narrow-fields" { "Search the fields" }
-                input id="narrow-fields" type="search" placeholder="expires, owner, status …"
-                    autocomplete="off" data-narrows="fields";
-            }
-            div.field-list id="fields" tabindex="0" role="region" aria-label={"Fields of " (of.name())} {
-                @for (place, (title, _)) in parts.iter().enumerate() {
-                    @let list: Vec<_> =
-                        schema.fields().iter().filter(|field| part_of(&field.name) == Some(place)).collect();
-                    @if !list.is_empty() {
-                        details open {
-                            summary { (title) " " span.muted { (list.len()) " fields" } }
-                            dl { @for field in list {
-                                div data-item {
-                                    dt { code data-insert={(field.name) ":"} data-into="filter" { (field.name) }
-                                        " " span.muted { (field.kind.noun()) } }
-                                    dd { (field.doc) }
-                                }
+/// Something that a click puts into a box.
+pub(in crate::page) struct Item {
+    /// What is put in.
+    pub(in crate::page) insert: String,
+    /// As it is shown.
+    pub(in crate::page) shown: String,
+    /// What kind of thing it is; may be empty.
+    pub(in crate::page) kind: String,
+    /// What it means; may be empty.
+    pub(in crate::page) doc: String,
+}
+
+impl Item {
+    /// A field, put in as `spelled` says.
+    pub(in crate::page) fn field(field: &Seen, spelled: fn(&str) -> String) -> Self {
+        Self {
+            insert: spelled(&field.name),
+            shown: field.name.clone(),
+            kind: field.kind.noun().to_owned(),
+            doc: field.doc.clone(),
+        }
+    }
+}
+
+/// Items of one kind.
+pub(in crate::page) struct Group {
+    pub(in crate::page) title: &'static str,
+    /// What one of them is, and what several are.
+    pub(in crate::page) noun: (&'static str, &'static str),
+    pub(in crate::page) items: Vec<Item>,
+    /// Whether it is open at first.
+    pub(in crate::page) is_open: bool,
+    /// What is said below them.
+    pub(in crate::page) note: Markup,
+}
+
+/// Items beside a box, in groups, with a search over all of them.
+pub(in crate::page) struct Picker<'a> {
+    /// Unique on the page.
+    pub(in crate::page) id: &'a str,
+    pub(in crate::page) title: &'a str,
+    /// What the search is over, and examples of it.
+    pub(in crate::page) search: (&'a str, &'a str),
+    /// What the list is, for those who cannot see it.
+    pub(in crate::page) label: &'a str,
+    /// The box.
+    pub(in crate::page) into: &'a str,
+    /// Whether what is put in stands right behind what is there.
+    pub(in crate::page) is_glued: bool,
+    pub(in crate::page) groups: &'a [Group],
+}
+
+impl Picker<'_> {
+    /// The items. Without scripts they are read and typed.
+    pub(in crate::page) fn markup(&self) -> Markup {
+        let (title, narrow) = (format!("{}-title", self.id), format!("narrow-{}", self.id));
+        html! {
+            section.fields aria-labelledby=(title) {
+                h2 id=(title) { (self.title) }
+                div.field data-script-only hidden {
+                    label.visually-hidden for=(narrow) { (self.search.0) }
+                    input id=(narrow) type="search" placeholder=(self.search.1)
+                        autocomplete="off" data-narrows=(self.id);
+                }
+                div.field-list id=(self.id) tabindex="0" role="region" aria-label=(self.label) {
+                    @for group in self.groups.iter().filter(|group| !group.items.is_empty()) {
+                        details open[group.is_open] {
+                            summary { (group.title) " " span.muted {
+                                (group.items.len()) " "
+                                @if group.items.len() == 1 { (group.noun.0) } @else { (group.noun.1) }
                             } }
+                            dl { @for item in &group.items { div data-item { (self.item(item)) } } }
+                            (group.note)
                         }
                     }
                 }
             }
         }
     }
+
+    fn item(&self, item: &Item) -> Markup {
+        html! {
+            dt { code data-insert=(item.insert) data-into=(self.into) data-glued[self.is_glued] { (item.shown) }
+                @if !item.kind.is_empty() { " " span.muted { (item.kind) } } }
+            dd { (prose(&item.doc)) }
+        }
+    }
+}
+
+/// The fields of events and of the certificate that they are about, by what they are part of.
+pub(super) fn groups(schema: &Schema, is_open: bool, spelled: fn(&str) -> String) -> Vec<Group> {
+    let parts =
+        [("The certificate", "object."), ("The detail of the event", "detail."), ("The event", "")];
+    let part_of = |name: &str| parts.iter().position(|(_, prefix)| name.starts_with(prefix));
+    let of = |place: usize| {
+        let fields = schema.fields().iter().filter(|field| part_of(&field.name) == Some(place));
+        fields.map(|field| Item::field(field, spelled)).collect()
+    };
+    let noun = ("field", "fields");
+    let group = |(place, (title, _)): (usize, (&'static str, &str))| Group {
+        title,
+        noun,
+        items: of(place),
+        is_open,
+        note: html! {},
+    };
+    parts.into_iter().enumerate().map(group).collect()
+}
+
+/// A field as a condition begins with it.
+pub(in crate::page) fn compared(name: &str) -> String {
+    format!("{name}:")
+}
+
+/// The fields that conditions on a type see. A click puts one into the condition.
+pub(super) fn fields(of: EventType, schema: &Schema) -> Markup {
+    Picker {
+        id: "fields",
+        title: "What a condition sees",
+        search: ("Search the fields", "expires, owner, status …"),
+        label: &format!("Fields of {}", of.name()),
+        into: "filter",
+        is_glued: false,
+        groups: &groups(schema, true, compared),
+    }
+    .markup()
 }

@@ -17,7 +17,7 @@ pub(super) fn counted(planned: &[Planned]) -> String {
         (count > 0).then(|| format!("{count} {word}"))
     });
     let parts: Vec<_> = parts.into_iter().flatten().collect();
-    format!("{} of objects: {}", changes(planned.len()), parts.join(", "))
+    format!("{}: {}", changes(planned.len()), parts.join(", "))
 }
 
 /// “1 change”, “2 changes”.
