@@ -116,6 +116,11 @@ impl Engine {
         }
         let before = secrets.names();
         let checked: Checked = sender.check(&definition, &mut secrets)?;
+        if leads_to_intake(&checked.endpoint, &self.settings().public_url) {
+            let member = checked.hosts.first().map_or("settings/url", |(member, ..)| member);
+            let message = "it leads back to this server: every event would come in again";
+            return Err(Error::invalid(member, message));
+        }
         let network = sender.network();
         for (member, host, _) in checked.hosts.iter().filter(|_| leads_elsewhere) {
             network
@@ -130,6 +135,12 @@ impl Engine {
         let given = edit.secrets.keys().cloned().collect();
         Ok(Prepared { definition, secrets, sealed, given, generated })
     }
+}
+
+/// Whether a receiver is a source of this server itself, by the address that people reach it at.
+fn leads_to_intake(endpoint: &str, public_url: &str) -> bool {
+    let own = format!("{}/intake/", public_url.trim_end_matches('/')).to_lowercase();
+    endpoint.to_lowercase().starts_with(&own)
 }
 
 impl Prepared {

@@ -6,8 +6,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
 
-use chancery_event::id::{DeliveryId, EventId, NoticeId};
+use chancery_event::id::{AccountId, AlertId, DeliveryId, EventId, NoticeId, NotificationId};
 use chancery_event::{Severity, Timestamp};
 use chancery_store::log::{self, Sealed};
 use chancery_store::table::notice::{self, Notice, Whose};
@@ -21,6 +23,61 @@ use super::write::{self, Woken, Work};
 use super::{decide, herald};
 use crate::Error;
 use crate::reaction::Subject;
+
+/// Decisions read at a time.
+const PAGE: usize = 500;
+
+/// What is needed of a decision until it is sent: there may be very many of one recipient, and they
+/// are one message all the same.
+struct Held {
+    id: NoticeId,
+    call: NotificationId,
+    event_id: EventId,
+    severity: Option<Severity>,
+    heading: Arc<str>,
+    alert: Option<AlertId>,
+    whom: Arc<Whom>,
+}
+
+/// Whom a chat mentions for a decision.
+#[derive(PartialEq, Eq, Hash)]
+struct Whom {
+    account: Option<AccountId>,
+    address: Option<String>,
+    /// The list of this group.
+    group: Option<String>,
+}
+
+/// Texts and people that many decisions share, each once.
+#[derive(Default)]
+struct Shared {
+    headings: HashSet<Arc<str>>,
+    people: HashSet<Arc<Whom>>,
+}
+
+impl Shared {
+    fn held(&mut self, row: Notice) -> Held {
+        let group = group_of(&paths(&row)).map(str::to_owned);
+        let whom = Arc::new(Whom { account: row.account, address: row.address, group });
+        Held {
+            id: row.id,
+            call: row.call,
+            event_id: row.event_id,
+            severity: Severity::parse(&row.severity),
+            heading: one_of(&mut self.headings, row.heading.into()),
+            alert: row.alert,
+            whom: one_of(&mut self.people, whom),
+        }
+    }
+}
+
+fn one_of<T: ?Sized + Eq + Hash>(known: &mut HashSet<Arc<T>>, new: Arc<T>) -> Arc<T> {
+    if let Some(found) = known.get(&new) {
+        return found.clone();
+    }
+    known.insert(new.clone());
+    new
+}
 
 /// An event as a digest shows it.
 struct Shown {
@@ -42,7 +99,7 @@ pub(crate) struct Bundle {
     /// What waits on, by reason and time.
     later: BTreeMap<(&'static str, Timestamp), Vec<NoticeId>>,
     /// What is sent.
-    rows: Vec<Notice>,
+    rows: Vec<Held>,
     /// The events that are shown; the others are counted.
     shown: HashMap<EventId, Shown>,
 }
@@ -62,7 +119,6 @@ impl Bundle {
             (false, None) => Whose::Address(first.address.as_deref()),
         };
         let of = (first.profile.as_str(), first.channel.as_str());
-        let rows = notice::due(link, of, whose, now).await?;
         let mut bundle = Self {
             profile: first.profile.clone(),
             channel: first.channel.clone(),
@@ -73,7 +129,16 @@ impl Bundle {
             rows: Vec::new(),
             shown: HashMap::new(),
         };
-        bundle.decide(rows, whose, profiles, directory, now);
+        let (mut after, mut shared) = (None, Shared::default());
+        loop {
+            let rows = notice::due(link, of, whose, now, (after, PAGE)).await?;
+            let is_last = rows.len() < PAGE;
+            after = rows.last().map(|row| row.id);
+            bundle.decide(rows, whose, (profiles, directory), now, &mut shared);
+            if is_last {
+                break;
+            }
+        }
         bundle.show(link).await?;
         Ok(bundle)
     }
@@ -83,9 +148,9 @@ impl Bundle {
         &mut self,
         rows: Vec<Notice>,
         whose: Whose<'_>,
-        profiles: &Profiles,
-        directory: &Directory,
+        (profiles, directory): (&Profiles, &Directory),
         now: Timestamp,
+        shared: &mut Shared,
     ) {
         self.person = match whose {
             Whose::Everybody => None,
@@ -119,7 +184,7 @@ impl Bundle {
             match (obstacle, later) {
                 (Some(reason), _) => self.skipped.entry(reason).or_default().push(row.id),
                 (None, Some(wait)) => self.later.entry(wait).or_default().push(row.id),
-                (None, None) => self.rows.push(row),
+                (None, None) => self.rows.push(shared.held(row)),
             }
         }
     }
@@ -127,9 +192,8 @@ impl Bundle {
     /// Reads the events that are shown: the gravest, as many as fit. What cannot be read is not
     /// told of, and says so.
     async fn show(&mut self, link: &mut Link) -> Result<(), Error> {
-        let mut order: Vec<&Notice> = self.rows.iter().collect();
-        let severity = |row: &Notice| Severity::parse(&row.severity);
-        order.sort_by_key(|row| (Reverse(severity(row)), row.id));
+        let mut order: Vec<&Held> = self.rows.iter().collect();
+        order.sort_by_key(|row| (Reverse(row.severity), row.id));
         let (mut shown, mut unread) = (HashMap::new(), HashMap::new());
         for row in order {
             if shown.len() == DIGEST_MAX {
@@ -175,15 +239,16 @@ impl Bundle {
     }
 
     /// Whom a chat mentions.
-    fn mentions(&self, rows: &[&Notice], directory: &Directory) -> Vec<String> {
+    fn mentions(&self, rows: &[&Held], directory: &Directory) -> Vec<String> {
         let mut seen = HashSet::new();
         let mut people = Vec::new();
         for row in rows {
-            if !seen.insert((row.account, row.address.as_deref())) {
+            let whom = &row.whom;
+            if !seen.insert(whom) {
                 continue;
             }
-            let list = group_of(&paths(row)).and_then(|group| directory.list(group));
-            let person = match (row.account, row.address.as_deref()) {
+            let list = whom.group.as_deref().and_then(|group| directory.list(group));
+            let person = match (whom.account, whom.address.as_deref()) {
                 (Some(account), _) => directory.account(account),
                 (None, Some(address)) => list.or_else(|| Some(directory.address(address))),
                 (None, None) => list,
@@ -207,7 +272,7 @@ fn moved(row: &Notice, directory: &Directory) -> Option<Option<String>> {
     (now != row.address).then_some(now)
 }
 
-async fn read(link: &mut Link, row: &Notice) -> Result<Option<Shown>, Error> {
+async fn read(link: &mut Link, row: &Held) -> Result<Option<Shown>, Error> {
     let Some(sealed) = log::by_id(link, row.event_id).await? else { return Ok(None) };
     let subject = herald::subject(link, sealed.event()).await?;
     let call = notification::find(link, row.call).await?;
@@ -241,13 +306,13 @@ impl Work {
         let events: HashSet<EventId> = bundle.rows.iter().map(|row| row.event_id).collect();
         let events: Vec<EventId> = events.into_iter().collect();
         let told = notice::sent_of(tx, &bundle.channel, address, &events).await?;
-        let (again, due): (Vec<&Notice>, Vec<&Notice>) =
+        let (again, due): (Vec<&Held>, Vec<&Held>) =
             bundle.rows.iter().partition(|row| told.contains(&row.event_id));
-        let ids = |rows: &[&Notice]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+        let ids = |rows: &[&Held]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
         notice::settle(tx, &ids(&again), None, "duplicate").await?;
         let delivery = self.engine.environment().id::<DeliveryId>();
         let mine = notice::settle(tx, &ids(&due), Some(delivery), "").await?;
-        let rows: Vec<&Notice> = due.into_iter().filter(|row| mine.contains(&row.id)).collect();
+        let rows: Vec<&Held> = due.into_iter().filter(|row| mine.contains(&row.id)).collect();
         let Some(first) = rows.first() else { return Ok(()) };
         let Composed { mut message, problem } = self.digest(named, bundle, &rows);
         if self.is_mail(&bundle.channel) {
@@ -260,7 +325,7 @@ impl Work {
         self.template_told(tx, named, first.event_id, problem).await
     }
 
-    fn digest(&self, named: &Named, bundle: &Bundle, rows: &[&Notice]) -> Composed {
+    fn digest(&self, named: &Named, bundle: &Bundle, rows: &[&Held]) -> Composed {
         let mut many = Many::default();
         let mut seen = HashSet::new();
         for row in rows {
@@ -268,7 +333,7 @@ impl Work {
                 continue;
             }
             let Some(shown) = bundle.shown.get(&row.event_id) else {
-                *many.more.entry(row.heading.clone()).or_default() += 1;
+                *many.more.entry(row.heading.to_string()).or_default() += 1;
                 continue;
             };
             let call = shown.call.as_ref();
@@ -280,7 +345,7 @@ impl Work {
             let mut notified = write::notified(&self.engine, names, texts, sealed, subject, person);
             notified.alert = row.alert;
             notified.candidate = call.and_then(write::candidate);
-            many.shown.push((row.heading.clone(), notified));
+            many.shown.push((row.heading.to_string(), notified));
         }
         let kind = self.kind(&bundle.channel);
         let whom = match bundle.person {

@@ -220,29 +220,32 @@ pub enum Whose<'a> {
     Address(Option<&'a str>),
 }
 
-/// All that is held and due of one profile and channel for the same recipient, in order.
+/// What is held and due of one profile and channel for the same recipient, in order: a page behind
+/// a decision.
 pub async fn due(
     link: &mut Link,
     (profile, channel): (&str, &str),
     whose: Whose<'_>,
     now: Timestamp,
+    (after, limit): (Option<NoticeId>, usize),
 ) -> Result<Vec<Notice>, Error> {
-    let mut values = args![now, profile, channel];
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let mut values = args![now, profile, channel, after, limit];
     let whose = match whose {
         Whose::Everybody => "",
         Whose::Account(account) => {
             values.push(value::id(account));
-            " AND account = $4"
+            " AND account = $6"
         }
         Whose::Address(None) => " AND account IS NULL AND address IS NULL",
         Whose::Address(Some(address)) => {
             values.extend(args![address]);
-            " AND account IS NULL AND address = $4"
+            " AND account IS NULL AND address = $6"
         }
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM notice WHERE decision = 'held' AND due_at <= $1
-         AND profile = $2 AND channel = $3{whose} ORDER BY id"
+         AND profile = $2 AND channel = $3 AND id > $4{whose} ORDER BY id LIMIT $5"
     );
     link.rows(sql, values).await?.iter().map(read).collect()
 }

@@ -203,6 +203,16 @@ impl Years {
         found["items"][0]["event"]["data"]["detail"].clone()
     }
 
+    /// The detail of the newest event of a type, which succeeded.
+    async fn done(&self, event_type: &str) -> Value {
+        let path = format!("/api/v1/events?filter=type:{event_type}");
+        let call = self.server.call(Method::GET, &path).bearer(&self.token);
+        let found = call.send().await.expect(200).json();
+        let data = &found["items"][0]["event"]["data"];
+        assert_eq!(data["outcome"]["result"], "success", "{data}");
+        data["detail"].clone()
+    }
+
     /// Lets time pass until an event of this type is there; now and then something happens.
     async fn until(&self, event_type: &str, step: i64) {
         for round in 0..400 {
@@ -234,6 +244,54 @@ async fn recovered_on_the_page(years: &Years) {
         assert!(page.contains(" deliveries wait to be sent again"), "{page}");
         assert_eq!(page.contains(">0 deliveries wait"), is_nothing, "{since}: {page}");
     }
+}
+
+/// Switches the forwarder on, and sends again in every way what was given up.
+async fn sent_again(years: &Years, given_up: u64) {
+    let at = |what: &str| format!("/api/v1/forwarders/soc/{what}");
+    let (none, minute) = (json!({}), 60 * Timestamp::SECOND);
+    years.ask(Method::POST, &at("switch"), &json!({ "enabled": true })).await.expect(204);
+    recovered_on_the_page(years).await;
+    years.server.settle().await;
+    let recovered = years.done("delivery.recover").await;
+    assert_eq!(recovered["destination"], "soc", "{recovered}");
+    assert!(recovered["deliveries"].as_u64() >= Some(given_up), "{recovered}");
+    let since = json!({ "since": "1970-01-01T00:00:00Z" });
+    years.ask(Method::POST, &at("recover"), &since).await.expect(200);
+    years.server.settle().await;
+    let recovered = years.done("delivery.recover").await;
+    assert_eq!(recovered["since"], "1970-01-01T00:00:00.000000Z", "{recovered}");
+    assert_eq!(recovered["deliveries"], 0, "the page has put all of them back: {recovered}");
+    let replay = json!({ "from_index": 0, "to_index": 1 });
+    years.ask(Method::POST, &at("replay"), &replay).await.expect(202);
+    years.until("forwarder.replay", minute).await;
+    let replayed = years.done("forwarder.replay").await;
+    assert_eq!(replayed["destination"], "soc", "{replayed}");
+    assert_eq!((&replayed["from_index"], &replayed["to_index"]), (&json!(0), &json!(1)));
+    let list = "/api/v1/deliveries?state=delivered";
+    let call = years.server.call(Method::GET, list).bearer(&years.token);
+    let delivered = call.send().await.expect(200).json();
+    let id = delivered["items"][0]["id"].as_str().unwrap();
+    years.ask(Method::POST, &format!("/api/v1/deliveries/{id}/resend"), &none).await.expect(202);
+    years.until("delivery.resend", minute).await;
+    let resent = years.done("delivery.resend").await;
+    assert_eq!((&resent["delivery_id"], &resent["destination"]), (&json!(id), &json!("soc")));
+    assert_eq!(resent["old_state"], "delivered", "{resent}");
+}
+
+/// A trial of a channel is told of as what it is.
+async fn posted(years: &Years, receiver: &Receiver) {
+    let chat = json!({ "name": "chat",
+        "body": { "kind": "webhook", "settings": { "url": receiver.url() } } });
+    years.ask(Method::POST, "/api/v1/channels", &chat).await.expect(201);
+    years.ask(Method::POST, "/api/v1/channels/chat/test", &json!({})).await.expect(200);
+    years.until("notification.post", 60 * Timestamp::SECOND).await;
+    let posted = years.done("notification.post").await;
+    assert_eq!(
+        (&posted["channel_id"], &posted["channel_kind"]),
+        (&json!("chat"), &json!("webhook"))
+    );
+    assert_eq!((&posted["http_status"], &posted["attempts"]), (&json!(200), &json!(1)));
 }
 
 #[tokio::test]
@@ -282,27 +340,8 @@ async fn whatever_comes_of_deliveries_is_an_event() {
     let since: Timestamp = disabled["failing_since"].as_str().unwrap().parse().unwrap();
     assert!(years.server.now().since(since) >= 5 * Timestamp::DAY, "{disabled}");
     receiver.behave(Manner::Well);
-    let at = |what: &str| format!("/api/v1/forwarders/soc/{what}");
-    let none = json!({});
-    years.ask(Method::POST, &at("switch"), &json!({ "enabled": true })).await.expect(204);
-    recovered_on_the_page(&years).await;
-    let since = json!({ "since": "1970-01-01T00:00:00Z" });
-    years.ask(Method::POST, &at("recover"), &since).await.expect(200);
-    years.until("delivery.recover", minute).await;
-    let replay = json!({ "from_index": 0, "to_index": 1 });
-    years.ask(Method::POST, &at("replay"), &replay).await.expect(202);
-    years.until("forwarder.replay", minute).await;
-    let list = "/api/v1/deliveries?state=delivered";
-    let call = years.server.call(Method::GET, list).bearer(&years.token);
-    let delivered = call.send().await.expect(200).json();
-    let id = delivered["items"][0]["id"].as_str().unwrap();
-    years.ask(Method::POST, &format!("/api/v1/deliveries/{id}/resend"), &none).await.expect(202);
-    years.until("delivery.resend", minute).await;
-    let chat = json!({ "name": "chat",
-        "body": { "kind": "webhook", "settings": { "url": receiver.url() } } });
-    years.ask(Method::POST, "/api/v1/channels", &chat).await.expect(201);
-    years.ask(Method::POST, "/api/v1/channels/chat/test", &none).await.expect(200);
-    years.until("notification.post", minute).await;
+    sent_again(&years, exhausted["deliveries"].as_u64().unwrap()).await;
+    posted(&years, &receiver).await;
     let mut server = years.server;
     server.renew().await;
     server.finish().await;

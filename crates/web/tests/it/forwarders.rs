@@ -654,3 +654,76 @@ async fn a_replay_of_a_periodic_one_is_sent_at_once() {
     assert_eq!(events[0]["data"]["targets"][0]["name"], "web", "{events}");
     server.finish().await;
 }
+
+#[tokio::test]
+async fn a_forwarder_into_the_own_intake_is_refused() {
+    let own = "http://127.0.0.1:9".to_owned();
+    let server = TestServer::start_with(|settings, _| settings.public_url = own).await;
+    for (url, is_taken) in [
+        ("http://127.0.0.1:9/intake/self", false),
+        ("http://127.0.0.1:9/Intake/other?x=1", false),
+        ("http://127.0.0.1:9/hook", true),
+        ("http://127.0.0.1:8/intake/another", true),
+    ] {
+        let body = json!({ "kind": "webhook", "settings": { "url": url } });
+        let new = json!({ "name": format!("f{}", url.len()), "body": body });
+        let answer = server.post("/api/v1/forwarders").json(&new).send().await;
+        if is_taken {
+            answer.expect(201);
+            continue;
+        }
+        let refused = answer.expect(422).json();
+        assert_eq!(refused["field"], "settings/url", "{refused}");
+        assert!(refused["detail"].as_str().unwrap().contains("leads back"), "{refused}");
+    }
+    server.finish().await;
+}
+
+/// Forbidden addresses as they can be spelled besides.
+const SPELLINGS: [&str; 16] = [
+    "2852039166",
+    "0xa9fea9fe",
+    "025177524776",
+    "0251.0376.0251.0376",
+    "0xa9.0xfe.0xa9.0xfe",
+    "169.254.43518",
+    "169.16689662",
+    "10.1",
+    "10.0.1",
+    "0xa.1",
+    "012.1",
+    "167772161",
+    "192.168.257",
+    "10.0.0.1.",
+    "[::ffff:10.0.0.1]",
+    "[::ffff:a00:1]",
+];
+
+#[tokio::test]
+async fn no_spelling_of_a_forbidden_address_is_saved() {
+    let server = TestServer::start().await;
+    for host in SPELLINGS {
+        let port = "8080";
+        for (kind, settings, field) in [
+            ("webhook", json!({ "url": format!("http://{host}:{port}/") }), "settings/url"),
+            (
+                "syslog",
+                json!({ "address": format!("{host}:{port}"), "transport": "tcp" }),
+                "settings/address",
+            ),
+        ] {
+            let body = json!({ "kind": kind, "settings": settings });
+            let new = json!({ "name": "never", "body": body });
+            let answer = server.post("/api/v1/forwarders").json(&new).send().await;
+            let refused = answer.expect(422).json();
+            assert_eq!(refused["field"], field, "{host}: {refused}");
+            let detail = refused["detail"].as_str().unwrap();
+            let is_refused = detail.contains("such addresses are refused");
+            // What ends with a dot is a name, and there is none such.
+            assert!(is_refused || host.ends_with('.'), "{host}: {detail}");
+        }
+    }
+    let list = server.get("/api/v1/forwarders").send().await.expect(200).json();
+    assert_eq!(list["items"], json!([]), "{list}");
+    server.finish().await;
+}

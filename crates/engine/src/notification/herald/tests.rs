@@ -90,6 +90,48 @@ async fn what_was_held_is_sent_once_although_two_heralds_prepared_it() {
     assert_eq!(deliveries(&engine).await, 2, "whoever comes late finds nothing left");
 }
 
+chancery_throwaway::on_each_backend!(more_than_a_page_of_what_was_held_is_one_message);
+async fn more_than_a_page_of_what_was_held_is_one_message() {
+    const EVENTS: usize = 510;
+    let dir = tempfile::tempdir().unwrap();
+    let (mut stepped, clock) = opened(&dir).await;
+    let engine = stepped.engine().clone();
+    let context = Context::command_line(engine.environment());
+    let edit = DestinationEdit { body: json!({ "kind": "email" }), ..Default::default() };
+    engine.create_destination(&context, Destinations::Channel, "mail", edit).await.unwrap();
+    let make = async |class, body: Value| {
+        engine.create_automation(&context, class, "p", body, true).await.unwrap()
+    };
+    let profile = json!({ "recipients": ["address:a@example.org"], "channels": ["mail"],
+        "digest": { "cron": "0 15 * * *" } });
+    make(Class::Profile, profile).await;
+    make(Class::Action, json!({ "steps": [{ "step": "notify", "profile": "p" }] })).await;
+    make(Class::Trigger, json!({ "event_types": ["configuration.create"], "actions": ["p"] }))
+        .await;
+    for number in 0..EVENTS {
+        let draft = LabelDraft { name: format!("g{number}"), description: String::new() };
+        engine.create_label(&context, LabelClass::Group, draft).await.unwrap();
+    }
+    stepped.seal().await.unwrap();
+    stepped.react().await.unwrap();
+    stepped.notify().await.unwrap();
+    let count = async |decision: &str| {
+        let query = notice::Query { decision: Some(decision.to_owned()), ..Default::default() };
+        notice::page(&mut engine.link().await.unwrap(), &query, 2_000).await.unwrap().len()
+    };
+    let held = count("held").await;
+    assert!(held >= EVENTS, "{held}");
+    clock.advance(4 * 3_600 * Timestamp::SECOND);
+    let mut herald = Herald::default();
+    while herald.round(&engine).await.unwrap() {}
+    assert_eq!((count("held").await, count("sent").await), (0, held));
+    let mut link = engine.link().await.unwrap();
+    let rows = delivery::oldest(&mut link, "mail", 10).await.unwrap();
+    assert_eq!(rows.len(), 1, "one message");
+    let more = format!("{}", held - super::super::compose::DIGEST_MAX);
+    assert!(rows[0].content.contains(&more), "the others are counted: {more}");
+}
+
 chancery_throwaway::on_each_backend!(what_was_swept_is_not_known_any_more);
 async fn what_was_swept_is_not_known_any_more() {
     let dir = tempfile::tempdir().unwrap();
