@@ -339,7 +339,7 @@ async fn monitor_fields(shell: &Shell, typed: &Typed) -> Result<Markup, Problem>
     let filtered = of(Kind::has_filter);
     let looks = typed.field("kind", "kind", "Looks at", "");
     let thresholds = typed.field("thresholds", "thresholds", "Thresholds",
-        "Before the end: 30d, 12h, 2w, 6mo, 10% of the lifetime; 30d/33% is the shorter of both; 0d at the end, -7d after it. Tokens that nobody uses: after the last use, as in -90d.");
+        "Before the end: 30d, 12h, 2w, 6mo, 10% of the lifetime; 30d/33% is the shorter of both; 0d at the end, -7d after it. What nobody uses or changes: after the last use or change, as in -90d.");
     Ok(html! {
         (ui::select_field(&Field { required: true, ..looks }, &kinds))
         div.columns data-when=(filtered) {

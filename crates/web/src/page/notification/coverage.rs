@@ -197,7 +197,7 @@ fn table(rows: &[Unreached]) -> Markup {
                 badge(&row.reach.state),
                 html! { div.why { (reason(&row.reach.reason)) } },
                 html! { (row.owner.as_deref().unwrap_or("—")) },
-                html! { span.break { (row.path) } },
+                ui::parted(&row.path),
                 ui::date(row.reach.not_after.micros()),
             ],
         })
