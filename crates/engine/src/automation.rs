@@ -5,8 +5,7 @@
 //! What a body says is the business of the part that runs it; `check` calls it before anything is
 //! saved. Nothing here acts on events.
 //!
-//! Read in this order: `class`, `book`, `change`, `check`, `file`, `apply` (with
-//! `line`).
+//! Read in this order: `class`, `book`, `change`, `check`, `search`, `file`, `apply` (with `line`).
 
 mod apply;
 mod book;
@@ -15,6 +14,7 @@ pub(crate) mod check;
 mod class;
 pub mod file;
 mod line;
+mod search;
 
 use chancery_store::table::automation as table;
 
@@ -25,6 +25,7 @@ use crate::{Context, Engine, Error, Permission};
 pub use book::{Book, Object};
 pub use change::Edit;
 pub use class::{Class, NAME_MAX, check_name};
+pub use search::{Listed, schema as search_schema};
 
 impl Engine {
     /// The objects of a class, by name.

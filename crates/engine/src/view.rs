@@ -13,6 +13,7 @@ use chancery_event::types::configuration as types;
 use chancery_event::{Target, TargetKind};
 use chancery_store::table::view::{self, View};
 
+use crate::automation::Class;
 use crate::configuration::{Changes, name};
 use crate::history::asks_for_people;
 use crate::operation::Done;
@@ -20,7 +21,7 @@ use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
 /// The lists that have views.
-pub const LISTS: [&str; 12] = [
+pub const LISTS: [&str; 20] = [
     "events",
     "certificates",
     "jobs",
@@ -33,6 +34,14 @@ pub const LISTS: [&str; 12] = [
     "forwarders",
     "channels",
     "notices",
+    "triggers",
+    "rules",
+    "actions",
+    "scopes",
+    "monitors",
+    "schedules",
+    "notification_profiles",
+    "notification_templates",
 ];
 /// Longest query, in bytes.
 pub const QUERY_LENGTH_MAX: usize = 8_192;
@@ -185,9 +194,10 @@ fn may_use(context: &Context, list: &str, query: &str) -> bool {
         "events" => Permission::EventRead,
         "certificates" => Permission::CertificateRead,
         "jobs" => Permission::JobRead,
-        "alerts" => Permission::AlertRead,
-        "deliveries" => Permission::ForwarderRead,
-        "evaluations" => Permission::AutomationRead,
+        "alerts" | "review" => Permission::AlertRead,
+        "deliveries" | "forwarders" | "channels" => Permission::ForwarderRead,
+        list if list == "evaluations" || Class::parse(list).is_some() => Permission::AutomationRead,
+        // Searches of accounts, tokens and notices name people.
         _ => Permission::AccountRead,
     };
     let sees_people = context.may(Permission::PersonalRead);

@@ -48,6 +48,7 @@ mod review;
 mod saved_view;
 mod search;
 mod shell;
+mod short_list;
 mod task;
 mod task_form;
 mod typed;

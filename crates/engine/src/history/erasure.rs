@@ -4,8 +4,8 @@ use chancery_event::catalogue::Payload;
 use chancery_event::id::EventId;
 use chancery_event::types::certificate::Export as CertificateExport;
 use chancery_event::types::{
-    account as accounts, alert as alerts, delivery as notices, job as jobs, log as types,
-    trigger as triggers,
+    account as accounts, alert as alerts, configuration as configured, delivery as notices,
+    job as jobs, log as types, trigger as triggers,
 };
 use chancery_event::{LogIndex, Target, TargetKind};
 use chancery_store::log;
@@ -45,6 +45,8 @@ pub enum Exported {
     Notices,
     /// Forwarders, without their secrets.
     Forwarders,
+    /// Channels, or a class of automation, by its word.
+    Configuration(&'static str),
 }
 
 impl Engine {
@@ -157,7 +159,8 @@ impl Engine {
     }
 
     /// Records that a list was exported (operations `alert.export`, `job.export`,
-    /// `evaluation.export`, `account.export`, `token.export`, `forwarder.export`).
+    /// `evaluation.export`, `account.export`, `token.export`, `forwarder.export`,
+    /// `configuration.export`).
     ///
     /// # Errors
     /// The caller may not export.
@@ -190,6 +193,11 @@ impl Engine {
             }
             Exported::Forwarders => {
                 self.exported(context, notices::ForwarderExport { format, count, filtered, query })
+                    .await
+            }
+            Exported::Configuration(class) => {
+                let class = class.into();
+                self.exported(context, configured::Export { class, format, count, filtered, query })
                     .await
             }
             Exported::Evaluations => {

@@ -291,6 +291,7 @@ fn text(event_type: EventType, name: &str) -> String {
             | "token.export"
             | "delivery.export"
             | "forwarder.export"
+            | "configuration.export"
             | "notification.export",
             "format",
         ) => "ndjson",

@@ -387,6 +387,8 @@ catalogue! {
         Qcecuring "CONFIG_DELETED" Any }
     ConfigurationTest "configuration.test" configuration::Test {
         Operation 1 Info / Warning Configuration Produced; Horizon "CONF-TEST" SF }
+    ConfigurationExport "configuration.export" configuration::Export {
+        Operation 1 Info / Warning Configuration Produced }
     BootstrapCreateAdministrator "bootstrap.create_administrator" bootstrap::CreateAdministrator {
         Operation 1 Info / Critical Account Produced; Horizon "BOOTSTRAP-ADMINISTRATOR-ACCOUNT" SF }
     BootstrapAuthorizeAdministrator "bootstrap.authorize_administrator" bootstrap::AuthorizeAdministrator {

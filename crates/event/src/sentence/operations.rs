@@ -279,6 +279,11 @@ pub(super) const OPERATIONS: &[(&str, Templates, Templates)] = &[
         &["Export of deliveries"],
     ),
     (
+        "configuration.export",
+        &["{actor} exported {count:object|objects} of configuration as {format}"],
+        &["Export of configuration"],
+    ),
+    (
         "forwarder.export",
         &["{actor} exported {count:forwarder|forwarders} as {format}"],
         &["Export of forwarders"],

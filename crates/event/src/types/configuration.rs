@@ -51,4 +51,20 @@ payloads! {
         /// Its name.
         object_name: Option<String>,
     }
+
+    /// The list of the objects of a class was handed out as a file, without secrets.
+    Export {
+        /// `trigger`, `monitor`, `channel` or another class.
+        class: Word,
+        /// `csv` or `ndjson`.
+        format: Word,
+        /// How many were exported.
+        count: u64,
+        /// Whether a query chose them; without one they were all that there are.
+        filtered: bool,
+    }
+    personal {
+        /// The query that chose them, as text; it may name people.
+        query,
+    }
 }

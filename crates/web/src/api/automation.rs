@@ -6,7 +6,7 @@ mod trial;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chancery_engine::automation::{Class, Object};
+use chancery_engine::automation::{Class, Listed, Object};
 use chancery_engine::reaction::{STEP_KINDS, all_fields, schema};
 use chancery_engine::{Engine, Permission};
 use chancery_event::{EventType, Timestamp};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::routes;
 
-use super::listing::Page;
+use super::listing::{FilterParams, Page};
 use super::upload::located;
 use super::{Operations, version};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
@@ -55,7 +55,7 @@ pub(super) struct AutomationObject {
     changed_at: Timestamp,
     /// Identifier of the account that made it; absent: the program.
     changed_by: Option<String>,
-    /// What keeps a trigger that counts from working, where what it refers to has gone.
+    /// What keeps it from working: a trigger whose references have gone, a monitor that cannot run.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }
@@ -73,6 +73,12 @@ impl From<Object> for AutomationObject {
             changed_by: object.changed_by,
             problem: None,
         }
+    }
+}
+
+impl From<Listed> for AutomationObject {
+    fn from(listed: Listed) -> Self {
+        Self { problem: listed.problem, ..Self::from(listed.object) }
     }
 }
 
@@ -111,42 +117,25 @@ struct ObjectChange {
     version: Option<i64>,
 }
 
-fn class(word: &str) -> Result<Class, Problem> {
+/// The class that a path names.
+pub(super) fn class(word: &str) -> Result<Class, Problem> {
     Class::ALL.into_iter().find(|class| class.plural() == word).ok_or_else(Problem::not_found)
 }
 
 /// Objects of automation
 #[utoipa::path(get, path = "/api/v1/automation/{class}", tag = "automation",
-    params(("class" = String, Path, description = "`rules`, `actions`, `triggers`, `scopes`, `monitors`, `schedules`, `notification_profiles` or `notification_templates`")),
-    responses((status = 200, description = "All of the class, by name", body = Page<AutomationObject>)))]
+    params(("class" = String, Path, description = "`rules`, `actions`, `triggers`, `scopes`, `monitors`, `schedules`, `notification_profiles` or `notification_templates`"),
+        FilterParams),
+    responses((status = 200, description = "Those of the class that fit, by name", body = Page<AutomationObject>)))]
 async fn list_objects(
     State(engine): State<Engine>,
     caller: Caller,
     PathOf(word): PathOf<String>,
+    Params(params): Params<FilterParams>,
 ) -> Result<Json<Page<AutomationObject>>, Problem> {
-    let class = class(&word)?;
-    let objects = engine.automation(caller.context(), class).await?;
-    let mut items: Vec<_> = objects.into_iter().map(AutomationObject::from).collect();
-    tell_problems(&engine, &caller, class, &mut items).await?;
-    Ok(Json(Page::whole(items)))
-}
-
-/// Says of triggers that cannot work any more what is wrong with them.
-async fn tell_problems(
-    engine: &Engine,
-    caller: &Caller,
-    class: Class,
-    items: &mut [AutomationObject],
-) -> Result<(), Problem> {
-    if class != Class::Trigger {
-        return Ok(());
-    }
-    for (name, why) in engine.broken_triggers(caller.context()).await? {
-        if let Some(item) = items.iter_mut().find(|item| item.name == name) {
-            item.problem = Some(why);
-        }
-    }
-    Ok(())
+    let filter = params.filter.as_deref().unwrap_or_default();
+    let found = engine.find_automation(caller.context(), class(&word)?, filter).await?;
+    Ok(Json(Page::whole(found.into_iter().map(AutomationObject::from).collect())))
 }
 
 /// Make an object of automation
@@ -183,9 +172,15 @@ async fn read_object(
     let class = class(&word)?;
     let object = engine.automation_object(caller.context(), class, &name).await?;
     let version = object.version;
-    let mut items = [AutomationObject::from(object)];
-    tell_problems(&engine, &caller, class, &mut items).await?;
-    version::tagged(&headers, version, &items[0])
+    let problem = match class {
+        Class::Trigger => {
+            let broken = engine.broken_triggers(caller.context()).await?;
+            broken.into_iter().find(|(broken, _)| *broken == name).map(|(_, why)| why)
+        }
+        _ => None,
+    };
+    let object = AutomationObject { problem, ..object.into() };
+    version::tagged(&headers, version, &object)
 }
 
 /// Change an object of automation

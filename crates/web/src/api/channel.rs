@@ -38,7 +38,7 @@ pub(super) fn add(operations: &mut Operations<'_>) {
 
 /// A channel with how it goes.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
-struct Channel {
+pub(super) struct Channel {
     /// Its identity; never changes.
     #[schema(example = "mail")]
     name: String,
@@ -88,6 +88,28 @@ struct Channel {
     /// When it was changed last.
     #[schema(value_type = String, format = DateTime)]
     changed_at: Timestamp,
+}
+
+impl Channel {
+    /// Columns of a table of them.
+    pub(super) const COLUMNS: &'static [&'static str] = &[
+        "name",
+        "kind",
+        "enabled",
+        "disabled_because",
+        "endpoint",
+        "version",
+        "waiting",
+        "dead",
+        "lag_s",
+        "failures",
+        "failing_since",
+        "last_attempt_at",
+        "last_success_at",
+        "last_error",
+        "created_at",
+        "changed_at",
+    ];
 }
 
 impl From<DestinationView> for Channel {

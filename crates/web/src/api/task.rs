@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::routes;
 
-use super::listing::{Page, limit};
+use super::listing::{FilterParams, Page, limit};
 use super::upload::located;
 use super::{Operations, version};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
@@ -274,9 +274,16 @@ struct ForecastParams {
     days: Option<u32>,
 }
 
-async fn all(engine: &Engine, caller: &Caller, class: Class) -> Result<Json<Page<Task>>, Problem> {
-    let tasks = engine.tasks(caller.context(), class).await?;
-    Ok(Json(Page::whole(tasks.into_iter().map(Task::from).collect())))
+async fn all(
+    engine: &Engine,
+    caller: &Caller,
+    class: Class,
+    params: FilterParams,
+) -> Result<Json<Page<Task>>, Problem> {
+    let filter = params.filter.unwrap_or_default();
+    let found = engine.find_automation(caller.context(), class, &filter).await?;
+    let tasks = found.into_iter().filter_map(|listed| listed.task);
+    Ok(Json(Page::whole(tasks.map(Task::from).collect())))
 }
 
 async fn one(engine: &Engine, caller: &Caller, class: Class, name: &str) -> Result<Task, Problem> {
@@ -349,13 +356,14 @@ async fn pause(
 }
 
 /// Monitors
-#[utoipa::path(get, path = "/api/v1/monitors", tag = "automation",
-    responses((status = 200, description = "All of them, by name", body = Page<Task>)))]
+#[utoipa::path(get, path = "/api/v1/monitors", tag = "automation", params(FilterParams),
+    responses((status = 200, description = "Those that fit, by name", body = Page<Task>)))]
 async fn list_monitors(
     State(engine): State<Engine>,
     caller: Caller,
+    Params(params): Params<FilterParams>,
 ) -> Result<Json<Page<Task>>, Problem> {
-    all(&engine, &caller, Class::Monitor).await
+    all(&engine, &caller, Class::Monitor, params).await
 }
 
 /// One monitor
@@ -467,13 +475,14 @@ async fn resume_monitor(
 }
 
 /// Schedules
-#[utoipa::path(get, path = "/api/v1/schedules", tag = "automation",
-    responses((status = 200, description = "All of them, by name", body = Page<Task>)))]
+#[utoipa::path(get, path = "/api/v1/schedules", tag = "automation", params(FilterParams),
+    responses((status = 200, description = "Those that fit, by name", body = Page<Task>)))]
 async fn list_schedules(
     State(engine): State<Engine>,
     caller: Caller,
+    Params(params): Params<FilterParams>,
 ) -> Result<Json<Page<Task>>, Problem> {
-    all(&engine, &caller, Class::Schedule).await
+    all(&engine, &caller, Class::Schedule, params).await
 }
 
 /// One schedule

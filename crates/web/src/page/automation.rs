@@ -1,7 +1,7 @@
 //! Automation: lists of triggers, rules, actions and scopes, each with its own page and a form that
 //! teaches; what was decided, and why.
 //!
-//! Read in this order: this file (the lists), `form` (what a form becomes), `edit` (the forms, with
+//! Read in this order: this file with `list` (the lists), `form` (what a form becomes), `edit` (the forms, with
 //! `picker`, `names` and `preview`), `one` (the page of an object), `history` (evaluations), `reason` (how they
 //! are told), `ahead` (the days to come), `files` (all of it as a file, with `plan`).
 
@@ -10,6 +10,7 @@ mod edit;
 mod files;
 mod form;
 mod history;
+pub(super) mod list;
 mod names;
 mod one;
 pub(super) mod picker;
@@ -21,11 +22,13 @@ pub(super) mod trial;
 use axum::extract::Path;
 use axum::response::Response;
 use chancery_engine::Permission;
-use chancery_engine::automation::{Class, Object};
+use chancery_engine::automation::{Class, Listed, Object};
 use chancery_event::Timestamp;
 use maud::{Markup, html};
 
+use self::list::{List, Shown};
 use super::GET;
+use super::address::Address;
 use super::shell::Shell;
 use crate::edge::{Access, Problem, Routes};
 use crate::ui::{self, Column, Icon, Nav, Row, Tab, Table, Tone};
@@ -112,9 +115,46 @@ fn about(class: Class) -> (&'static str, &'static str) {
     }
 }
 
+fn shown(class: Class) -> &'static Shown {
+    const RULES: Shown = Shown {
+        class: Class::Rule,
+        root: "/automation/rules",
+        noun: "rule",
+        placeholder: "key_size changed>-7d",
+        facets: &["state"],
+    };
+    const ACTIONS: Shown = Shown {
+        class: Class::Action,
+        root: "/automation/actions",
+        noun: "action",
+        placeholder: "step:notify state:on",
+        facets: &["state", "step"],
+    };
+    const SCOPES: Shown = Shown {
+        class: Class::Scope,
+        root: "/automation/scopes",
+        noun: "scope",
+        placeholder: "mode:replace",
+        facets: &["state", "scope", "mode"],
+    };
+    const TRIGGERS: Shown = Shown {
+        class: Class::Trigger,
+        root: "/automation",
+        noun: "trigger",
+        placeholder: "state:broken action:warn event_type:certificate.*",
+        facets: &["state", "event_type", "scope", "action"],
+    };
+    match class {
+        Class::Rule => &RULES,
+        Class::Action => &ACTIONS,
+        Class::Scope => &SCOPES,
+        _ => &TRIGGERS,
+    }
+}
+
 async fn list(shell: &Shell, class: Class) -> Result<Response, Problem> {
     let (engine, context) = (shell.engine(), shell.context());
-    let objects = engine.automation(context, class).await?;
+    let list = List::read(shell, shown(class)).await?;
     let since = Timestamp::from_micros(shell.now() - DAYS * Timestamp::DAY);
     let counts = match class {
         Class::Trigger => engine.verdicts(context, since).await?,
@@ -125,14 +165,18 @@ async fn list(shell: &Shell, class: Class) -> Result<Response, Problem> {
     let button = shell
         .may(Permission::AutomationWrite)
         .then(|| ui::button(&format!("New {class}"), &new, Some(Icon::Plus), true));
+    let teach =
+        ui::empty_state(&format!("No {} yet", class.plural()), empty(class), button.clone());
+    let found = list
+        .body(shell, teach, |objects| table(&list, &shell.address, class, objects, &counts))
+        .await?;
     let body = html! {
         (ui::page_header("Automation", words, html! {
+            (list.exports(shell))
             @if let Some(button) = &button { (button) }
         }))
         (parts(&home_of(class)))
-        @if objects.is_empty() {
-            (ui::empty_state(&format!("No {} yet", class.plural()), empty(class), button))
-        } @else { (table(class, &objects, &counts)) }
+        (found)
     };
     Ok(shell.page(Nav::Automation, title, body))
 }
@@ -161,8 +205,14 @@ fn state(object: &Object) -> Markup {
     }
 }
 
-fn table(class: Class, objects: &[Object], counts: &[(String, String, u64)]) -> Markup {
-    let mut columns = vec![Column::new("Name"), Column::new(what(class))];
+fn table(
+    list: &List<'_>,
+    address: &Address,
+    class: Class,
+    objects: &[Listed],
+    counts: &[(String, String, u64)],
+) -> Markup {
+    let mut columns = vec![list.column(address, "name", "Name"), Column::new(what(class))];
     if class == Class::Trigger {
         columns.extend([
             Column::new("Bound to").optional(),
@@ -170,7 +220,8 @@ fn table(class: Class, objects: &[Object], counts: &[(String, String, u64)]) -> 
             Column::new("Nearly").number().optional(),
         ]);
     }
-    columns.extend([Column::new("State"), Column::new("Changed").optional()]);
+    columns.push(list.column(address, "state", "State"));
+    columns.push(list.column(address, "changed", "Changed").optional());
     let count = |name: &str, verdicts: &[&str]| {
         let of = counts.iter().filter(|(trigger, verdict, _)| {
             trigger == name && verdicts.contains(&verdict.as_str())
@@ -179,7 +230,8 @@ fn table(class: Class, objects: &[Object], counts: &[(String, String, u64)]) -> 
     };
     let rows: Vec<Row> = objects
         .iter()
-        .map(|object| {
+        .map(|listed| {
+            let object = &listed.object;
             let mut cells = vec![
                 html! { (object.title()) @if object.title() != object.name { " " span.muted { (object.name) } } },
                 summary(object),
@@ -189,9 +241,13 @@ fn table(class: Class, objects: &[Object], counts: &[(String, String, u64)]) -> 
                 cells.push(html! { (count(&object.name, &["matched", "ignored"])) });
                 cells.push(html! { (count(&object.name, &["nearly"])) });
             }
-            cells.push(state(object));
+            cells.push(match &listed.problem {
+                Some(_) => ui::badge(Tone::Critical, Icon::Warning, "Cannot work"),
+                None => state(object),
+            });
             cells.push(ui::date(object.changed_at.micros()));
-            Row { href: Some(href(class, &object.name)), tone: None, cells }
+            let tone = listed.problem.is_some().then_some(Tone::Bad);
+            Row { href: Some(href(class, &object.name)), tone, cells }
         })
         .collect();
     html! {

@@ -75,6 +75,14 @@ impl Shelf {
         format!("{}/{name}/{what}", self.root)
     }
 
+    /// Where its list is taken out as a file.
+    fn export(&self) -> &'static str {
+        match self.class {
+            Class::Forwarder => "/api/v1/deliveries/forwarders/export",
+            Class::Channel => "/api/v1/notifications/channels/export",
+        }
+    }
+
     fn tabs(&self) -> Markup {
         match self.class {
             Class::Forwarder => places(self.root),

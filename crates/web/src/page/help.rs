@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use chancery_engine::Permission;
+use chancery_engine::automation::{Class, search_schema};
 use chancery_event::filter::{Field, FieldKind, Schema};
 use maud::{Markup, html};
 
@@ -33,6 +34,17 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("count(name)>50", "has so many values"),
 ];
 
+const AUTOMATION: [(Class, &str, &str); 8] = [
+    (Class::Trigger, "Fields of triggers", "/automation"),
+    (Class::Rule, "Fields of rules", "/automation/rules"),
+    (Class::Action, "Fields of actions", "/automation/actions"),
+    (Class::Scope, "Fields of scopes", "/automation/scopes"),
+    (Class::Monitor, "Fields of monitors", "/monitors"),
+    (Class::Schedule, "Fields of schedules", "/schedules"),
+    (Class::Profile, "Fields of notification profiles", "/notifications/profiles"),
+    (Class::Template, "Fields of templates", "/notifications/templates"),
+];
+
 async fn search(shell: Shell) -> Response {
     let body = shell.answer(async {
         let certificates = shell.engine().certificate_schema().await?;
@@ -51,6 +63,15 @@ async fn search(shell: Shell) -> Response {
             (fields("alerts", "Fields of alerts", "/alerts", &shell.engine().alert_schema()))
             (fields("notices", "Fields of notices", "/notifications/notices", &shell.engine().notice_schema()))
             (fields("certificates", "Fields of certificates", "/certificates", &certificates))
+            (fields("jobs", "Fields of jobs", "/jobs", &shell.engine().job_schema()))
+            (fields("evaluations", "Fields of what triggers made of events", "/automation/history", &chancery_engine::reaction::record::evaluation_schema()))
+            (fields("deliveries", "Fields of deliveries", "/deliveries", &shell.engine().delivery_schema()))
+            (fields("destinations", "Fields of forwarders and channels", "/forwarders", &shell.engine().destination_schema()))
+            @for (class, title, list) in AUTOMATION {
+                (fields(class.plural(), title, list, &search_schema(class)))
+            }
+            (fields("accounts", "Fields of accounts", "/administration", &shell.engine().account_schema()))
+            (fields("tokens", "Fields of tokens", "/administration/tokens", &shell.engine().token_schema()))
         };
         Ok(shell.page(Nav::Elsewhere, "How to search", body))
     });
@@ -95,7 +116,7 @@ fn words(field: &Field) -> Markup {
     html! {
         @if !known.is_empty() && known.len() <= 16 {
             br; span.muted { @for word in known { (ui::code(word)) " " } }
-        } @else if !known.is_empty() && field.name == "type" {
+        } @else if !known.is_empty() && matches!(field.name.as_str(), "type" | "event_type") {
             br; a href="/catalogue" { "All " (known.len()) " in the catalogue" }
         }
     }

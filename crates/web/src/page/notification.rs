@@ -11,7 +11,6 @@ mod profile;
 mod profile_form;
 pub(super) mod stream;
 mod template;
-mod wanted;
 
 pub(super) use notice::table as notice_table;
 

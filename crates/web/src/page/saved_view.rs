@@ -27,6 +27,10 @@ fn page_of(list: &str) -> String {
         "accounts" => "/administration".to_owned(),
         "tokens" => "/administration/tokens".to_owned(),
         "notices" => "/notifications/notices".to_owned(),
+        "triggers" => "/automation".to_owned(),
+        "rules" | "actions" | "scopes" => format!("/automation/{list}"),
+        "notification_profiles" => "/notifications/profiles".to_owned(),
+        "notification_templates" => "/notifications/templates".to_owned(),
         list => format!("/{list}"),
     }
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use axum::extract::Path;
 use axum::response::Response;
 use chancery_engine::Permission;
-use chancery_engine::automation::Class;
+use chancery_engine::automation::{Class, Listed};
 use chancery_engine::monitor::{Definition, Forecast, TaskView, Watchfulness};
 use chancery_engine::row::Run;
 use chancery_event::Timestamp;
 use maud::{Markup, html};
 
+use super::automation::list::{List, Shown};
 use super::certificates::{Way, pages};
 use super::form::Fields;
 use super::listing::CURSORS;
@@ -104,49 +105,74 @@ fn words(class: Class) -> (&'static str, &'static str) {
     }
 }
 
+const MONITORS: Shown = Shown {
+    class: Class::Monitor,
+    root: "/monitors",
+    noun: "monitor",
+    placeholder: "state:failed,missing kind:certificate_expiry",
+    facets: &["state", "kind"],
+};
+
+const SCHEDULES: Shown = Shown {
+    class: Class::Schedule,
+    root: "/schedules",
+    noun: "schedule",
+    placeholder: "job:log.verify next_run<1d",
+    facets: &["state", "job"],
+};
+
 async fn list(shell: &Shell, class: Class) -> Result<Response, Problem> {
-    let tasks = shell.engine().tasks(shell.context(), class).await?;
+    let shown = if class == Class::Schedule { &SCHEDULES } else { &MONITORS };
+    let list = List::read(shell, shown).await?;
     let watching = match class {
         Class::Monitor => Some(shell.engine().watchfulness(shell.context()).await?),
         _ => None,
     };
     let (title, about) = words(class);
+    let column = |word, label| list.column(&shell.address, word, label);
     let columns = [
-        Column::new("Name"),
-        Column::new("State"),
-        Column::new("Last run"),
+        column("name", "Name"),
+        column("state", "State"),
+        column("last_run", "Last run"),
         Column::new("Found").optional(),
-        Column::new("Next run"),
+        column("next_run", "Next run"),
     ];
-    let rows: Vec<Row> = tasks
-        .iter()
-        .map(|task| Row {
-            href: Some(format!("{}/{}", path(class), task.object.name)),
-            tone: is_bad(task).then_some(Tone::Bad),
-            cells: vec![
-                html! { (task.object.title()) },
-                state(task),
-                moment(task.last.as_ref().map(|run| run.started_at)),
-                task.last.as_ref().map_or_else(|| html! { "—" }, |run| found(run, class)),
-                moment(task.next_at),
-            ],
-        })
-        .collect();
+    let teach = ui::empty_state(&format!("No {}", class.plural()), about, None);
+    let table = |tasks: &[Listed]| {
+        let rows: Vec<Row> = tasks
+            .iter()
+            .filter_map(|listed| listed.task.as_ref())
+            .map(|task| row(task, class))
+            .collect();
+        ui::data_table(&Table { id: "tasks", caption: title, columns: &columns, rows: &rows })
+    };
+    let found = list.body(shell, teach, table).await?;
     let body = html! {
         (ui::page_header(title, about, html! {
+            (list.exports(shell))
             @if shell.may(Permission::AutomationWrite) {
                 (ui::button("New", &format!("{}/new", path(class)), Some(Icon::Plus), false))
             }
         }))
         (places(path(class)))
         @if let Some(watching) = &watching { (watched(watching)) }
-        @if tasks.is_empty() {
-            (ui::empty_state(&format!("No {}", class.plural()), about, None))
-        } @else {
-            (ui::data_table(&Table { id: "tasks", caption: title, columns: &columns, rows: &rows }))
-        }
+        (found)
     };
     Ok(shell.page(Nav::Jobs, title, body))
+}
+
+fn row(task: &TaskView, class: Class) -> Row {
+    Row {
+        href: Some(format!("{}/{}", path(class), task.object.name)),
+        tone: is_bad(task).then_some(Tone::Bad),
+        cells: vec![
+            html! { (task.object.title()) },
+            state(task),
+            moment(task.last.as_ref().map(|run| run.started_at)),
+            task.last.as_ref().map_or_else(|| html! { "—" }, |run| found(run, class)),
+            moment(task.next_at),
+        ],
+    }
 }
 
 /// Whether the ends of certificates are being watched, in one line, and what else is wrong.
@@ -262,7 +288,7 @@ async fn view(shell: &Shell, class: Class, name: &str) -> Result<Response, Probl
         @if task.missing { (ui::alert_box(AlertKind::Error, "It was due and has not run.")) }
         div.columns {
             (ui::section("state", "State", html! {}, facts(&task, definition.as_ref())))
-            @if let Some(forecast) = &forecast { (coming(class, definition.as_ref(), forecast)) }
+            @if let Some(forecast) = &forecast { (coming(definition.as_ref(), forecast)) }
         }
         (ui::section("runs", "Runs", html! {}, html! {
             (history(class, &runs))
@@ -352,12 +378,11 @@ fn facts(task: &TaskView, definition: Option<&Definition>) -> Markup {
     ui::key_values(&pairs)
 }
 
-fn coming(class: Class, definition: Option<&Definition>, forecast: &Forecast) -> Markup {
+fn coming(definition: Option<&Definition>, forecast: &Forecast) -> Markup {
     let of_certificates = definition.is_some_and(|found| found.kind.has_filter());
     let fires = forecast.items.iter().filter(|item| item.silent.is_none());
     let by_day: Vec<u64> = forecast.by_day.values().copied().collect();
     let silent: u64 = forecast.silent.values().sum();
-    let _ = class;
     ui::section(
         "forecast",
         &format!("The next {DAYS} days"),

@@ -20,6 +20,7 @@ mod forwarders;
 mod guard;
 mod intake;
 mod jobs;
+mod lists;
 mod log;
 mod monitors;
 mod notifications;

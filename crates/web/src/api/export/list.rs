@@ -1,5 +1,5 @@
-//! Exports of alerts, jobs, evaluations, accounts, tokens and forwarders: exactly what a list shows
-//! under its search, in the same way as events and certificates.
+//! Exports of alerts, jobs, evaluations, accounts, tokens, forwarders, channels and automation:
+//! exactly what a list shows under its search, in the same way as events and certificates.
 //!
 //! A page is read when the one before it has been taken: whoever reads slowly holds nothing.
 
@@ -7,11 +7,13 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chancery_engine::alert::AlertQuery;
+use chancery_engine::automation::Listed;
 use chancery_engine::delivery::Class;
 use chancery_engine::history::{ExportRecord, Exported};
 use chancery_engine::job::JobQuery;
 use chancery_engine::reaction::record::EvaluationQuery;
 use chancery_engine::{Engine, Error, Permission};
+use chancery_event::Timestamp;
 use futures::future::BoxFuture;
 use futures::stream;
 use serde::{Deserialize, Serialize};
@@ -19,8 +21,11 @@ use serde_json::Value;
 use utoipa_axum::routes;
 
 use super::{Format, still};
-use crate::api::{Operations, account, alert, evaluation, event, forwarder, job, listing, token};
-use crate::edge::{Caller, Params, Problem};
+use crate::api::automation::{self, AutomationObject};
+use crate::api::{
+    Operations, account, alert, channel, evaluation, event, forwarder, job, listing, token,
+};
+use crate::edge::{Caller, Params, PathOf, Problem};
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
@@ -30,6 +35,8 @@ pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::Export, routes!(export_accounts));
     operations.any(Permission::Export, routes!(export_tokens));
     operations.any(Permission::Export, routes!(export_forwarders));
+    operations.any(Permission::Export, routes!(export_channels));
+    operations.any(Permission::Export, routes!(export_automation));
 }
 
 /// What is exported, and how.
@@ -258,4 +265,96 @@ async fn export_forwarders(
     engine.record_list_export(caller.context(), Exported::Forwarders, told).await?;
     let rows = rows.into_iter().map(forwarder::Forwarder::from).collect();
     Ok(whole(format, "forwarders", forwarder::Forwarder::COLUMNS, rows))
+}
+
+/// Export channels
+///
+/// All channels that fit the filter, by name, without their secrets.
+#[utoipa::path(get, path = "/api/v1/notifications/channels/export", tag = "notifications",
+    params(ListParams),
+    responses((status = 200, description = "Rows",
+        content((String = "application/x-ndjson"), (String = "text/csv")))))]
+async fn export_channels(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Params(params): Params<ListParams>,
+) -> Result<Response, Problem> {
+    let format = Format::parse(params.format.as_deref())?;
+    let filter = params.filter.unwrap_or_default();
+    let rows = engine.find_destinations(caller.context(), Class::Channel, &filter).await?;
+    let told = record(format, rows.len() as u64, filter);
+    let list = Exported::Configuration(Class::Channel.as_str());
+    engine.record_list_export(caller.context(), list, told).await?;
+    let rows = rows.into_iter().map(channel::Channel::from).collect();
+    Ok(whole(format, "channels", channel::Channel::COLUMNS, rows))
+}
+
+/// An object of automation as a row of a file.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+struct AutomationRow {
+    #[serde(flatten)]
+    object: AutomationObject,
+    /// What people call it.
+    title: String,
+    /// `on`, `off` or `broken`; of monitors and schedules also `running`, `missing`, `failed`.
+    state: &'static str,
+    /// When it ran last: monitors and schedules.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_run_at: Option<Timestamp>,
+    /// When it is due: monitors and schedules.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_run_at: Option<Timestamp>,
+}
+
+impl AutomationRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "class",
+        "name",
+        "title",
+        "state",
+        "problem",
+        "last_run_at",
+        "next_run_at",
+        "version",
+        "changed_at",
+        "body",
+    ];
+}
+
+impl From<Listed> for AutomationRow {
+    fn from(listed: Listed) -> Self {
+        let task = listed.task.as_ref();
+        Self {
+            title: listed.object.title().to_owned(),
+            state: listed.state(),
+            last_run_at: task.and_then(|task| Some(task.last.as_ref()?.started_at)),
+            next_run_at: task.and_then(|task| task.next_at),
+            object: listed.into(),
+        }
+    }
+}
+
+/// Export objects of automation
+///
+/// All of a class that fit the filter, by name. The whole automation as one file, to be applied
+/// again, is `GET /api/v1/automation/export`.
+#[utoipa::path(get, path = "/api/v1/automation/lists/{class}/export", tag = "automation",
+    params(("class" = String, Path, description = "Class, in the plural"), ListParams),
+    responses((status = 200, description = "Rows",
+        content((AutomationRow = "application/x-ndjson"), (String = "text/csv")))))]
+async fn export_automation(
+    State(engine): State<Engine>,
+    caller: Caller,
+    PathOf(word): PathOf<String>,
+    Params(params): Params<ListParams>,
+) -> Result<Response, Problem> {
+    let class = automation::class(&word)?;
+    let format = Format::parse(params.format.as_deref())?;
+    let filter = params.filter.unwrap_or_default();
+    let rows = engine.find_automation(caller.context(), class, &filter).await?;
+    let told = record(format, rows.len() as u64, filter);
+    let list = Exported::Configuration(class.as_str());
+    engine.record_list_export(caller.context(), list, told).await?;
+    let rows = rows.into_iter().map(AutomationRow::from).collect();
+    Ok(whole(format, class.plural(), AutomationRow::COLUMNS, rows))
 }

@@ -2,14 +2,15 @@
 
 use axum::extract::Path;
 use axum::response::Response;
-use chancery_engine::automation::{Class, Object};
+use chancery_engine::automation::{Class, Listed, Object};
 use chancery_engine::notification::{NoticeQuery, Preview, PreviewRow};
 use chancery_engine::{Error, Permission};
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::{places, wanted};
+use super::places;
 use crate::edge::{Access, Problem, Routes};
+use crate::page::automation::list::{List, Shown};
 use crate::page::form::Fields;
 use crate::page::past_event;
 use crate::page::question::Question;
@@ -100,47 +101,55 @@ fn channels(body: &Value) -> String {
     }
 }
 
+const SHOWN: Shown = Shown {
+    class: CLASS,
+    root: "/notifications/profiles",
+    noun: "profile",
+    placeholder: "recipient:role:operator channel:mail",
+    facets: &["state", "recipient", "channel"],
+};
+
 async fn list(shell: &Shell) -> Result<Response, Problem> {
-    let all = shell.engine().automation(shell.context(), CLASS).await?;
-    let is_empty = all.is_empty();
-    let profiles = wanted::found(&shell.address, all);
+    let list = List::read(shell, &SHOWN).await?;
     let columns = [
-        Column::new("Profile"),
+        list.column(&shell.address, "name", "Profile"),
         Column::new("Tells"),
         Column::new("By"),
         Column::new("How often").optional(),
-        Column::new("State"),
+        list.column(&shell.address, "state", "State"),
     ];
-    let rows: Vec<Row> = profiles
-        .iter()
-        .map(|object| Row {
-            href: Some(href(&object.name)),
-            tone: None,
-            cells: vec![
-                html! { (object.title()) },
-                html! { (joined(&object.body["recipients"])) },
-                html! { (channels(&object.body)) },
-                html! { (often(&object.body)) },
-                state(object),
-            ],
-        })
-        .collect();
+    let row = |object: &Object| Row {
+        href: Some(href(&object.name)),
+        tone: None,
+        cells: vec![
+            html! { (object.title()) },
+            html! { (joined(&object.body["recipients"])) },
+            html! { (channels(&object.body)) },
+            html! { (often(&object.body)) },
+            state(object),
+        ],
+    };
+    let table = |profiles: &[Listed]| {
+        let rows: Vec<Row> = profiles.iter().map(|listed| row(&listed.object)).collect();
+        let caption = "Notification profiles";
+        ui::data_table(&Table { id: "profiles", caption, columns: &columns, rows: &rows })
+    };
     let new = || ui::button("New profile", "/notifications/profiles/new", Some(Icon::Plus), true);
     let may = shell.may(Permission::AutomationWrite);
+    let teach = ui::empty_state(
+        "No profile yet",
+        "Make one, and name it in the step notify of an action: the triggers of that action tell through it.",
+        may.then(new),
+    );
     let about = "A profile says who is told, by which channels, how often, and who comes next. The step notify of an action names one.";
+    let found = list.body(shell, teach, table).await?;
     let body = html! {
-        (ui::page_header("Notification profiles", about, html! { @if may && !is_empty { (new()) } }))
+        (ui::page_header("Notification profiles", about, html! {
+            (list.exports(shell))
+            @if may && !list.is_empty() { (new()) }
+        }))
         (places("/notifications/profiles"))
-        @if !is_empty {
-            (wanted::search(&shell.address, "profile-search", "/notifications/profiles", "on-call, role:operator, mail"))
-        }
-        @if profiles.is_empty() && !is_empty {
-            (wanted::nothing("profile", "/notifications/profiles"))
-        } @else if is_empty {
-            (ui::empty_state("No profile yet", "Make one, and name it in the step notify of an action: the triggers of that action tell through it.", may.then(new)))
-        } @else {
-            (ui::data_table(&Table { id: "profiles", caption: "Notification profiles, by name", columns: &columns, rows: &rows }))
-        }
+        (found)
     };
     Ok(shell.page(Nav::Notifications, "Notification profiles", body))
 }

@@ -3,15 +3,16 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use chancery_engine::automation::{Class, Object};
+use chancery_engine::automation::{Class, Listed, Object};
 use chancery_engine::notification::{template_example, template_fields};
 use chancery_engine::{Error, Permission};
 use chancery_event::EventType;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
-use super::{places, profile, wanted};
+use super::{places, profile};
 use crate::edge::{Access, Problem, Routes};
+use crate::page::automation::list::{List, Shown};
 use crate::page::form::Fields;
 use crate::page::past_event;
 use crate::page::question::Question;
@@ -107,45 +108,57 @@ fn question(action: &str) -> Question<'_> {
     }
 }
 
+const SHOWN: Shown = Shown {
+    class: CLASS,
+    root: "/notifications/templates",
+    noun: "template",
+    placeholder: "event_type:certificate.expiring object.owner",
+    facets: &["state", "event_type"],
+};
+
 async fn list(shell: &Shell) -> Result<Response, Problem> {
-    let all = shell.engine().automation(shell.context(), CLASS).await?;
-    let is_empty = all.is_empty();
-    let templates = wanted::found(&shell.address, all);
+    let list = List::read(shell, &SHOWN).await?;
     let columns = [
-        Column::new("Template"),
+        list.column(&shell.address, "name", "Template"),
         Column::new("Subject"),
         Column::new("For").optional(),
-        Column::new("State"),
+        list.column(&shell.address, "state", "State"),
     ];
-    let rows: Vec<Row> = templates
-        .iter()
-        .map(|object| Row {
-            href: Some(href(&object.name)),
-            tone: None,
-            cells: vec![
-                html! { (object.title()) },
-                ui::code(object.body["subject"].as_str().unwrap_or_default()),
-                html! { (types(&object.body)) },
-                profile::state(object),
-            ],
+    let row = |object: &Object| Row {
+        href: Some(href(&object.name)),
+        tone: None,
+        cells: vec![
+            html! { (object.title()) },
+            ui::code(object.body["subject"].as_str().unwrap_or_default()),
+            html! { (types(&object.body)) },
+            profile::state(object),
+        ],
+    };
+    let table = |templates: &[Listed]| {
+        let rows: Vec<Row> = templates.iter().map(|listed| row(&listed.object)).collect();
+        ui::data_table(&Table {
+            id: "templates",
+            caption: "Templates",
+            columns: &columns,
+            rows: &rows,
         })
-        .collect();
+    };
     let new = || ui::button("New template", "/notifications/templates/new", Some(Icon::Plus), true);
     let may = shell.may(Permission::AutomationWrite);
+    let teach = ui::empty_state(
+        "No template of your own",
+        "The built-in one says what happened, which certificate it is about, until when it is valid, and links to the event and its alert. Write one where that is too much or too little.",
+        may.then(new),
+    );
     let about = "A template says how a notice reads. A profile without one uses the built-in one.";
+    let found = list.body(shell, teach, table).await?;
     let body = html! {
-        (ui::page_header("Templates", about, html! { @if may && !is_empty { (new()) } }))
+        (ui::page_header("Templates", about, html! {
+            (list.exports(shell))
+            @if may && !list.is_empty() { (new()) }
+        }))
         (places("/notifications/templates"))
-        @if !is_empty {
-            (wanted::search(&shell.address, "template-search", "/notifications/templates", "short, certificate.expiring, object.owner"))
-        }
-        @if templates.is_empty() && !is_empty {
-            (wanted::nothing("template", "/notifications/templates"))
-        } @else if is_empty {
-            (ui::empty_state("No template of your own", "The built-in one says what happened, which certificate it is about, until when it is valid, and links to the event and its alert. Write one where that is too much or too little.", may.then(new)))
-        } @else {
-            (ui::data_table(&Table { id: "templates", caption: "Templates, by name", columns: &columns, rows: &rows }))
-        }
+        (found)
     };
     Ok(shell.page(Nav::Notifications, "Templates", body))
 }

@@ -1,0 +1,244 @@
+//! Searching objects of automation. There are few of them, and how it goes with them is not stored:
+//! the filter is asked of each one.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use chancery_event::filter::{
+    Field, FieldKind, Filter, Keywords, Object as Searched, Schema, Value as FieldValue, Values,
+};
+use chancery_event::{EventType, Timestamp};
+use serde_json::Value;
+
+use super::{Class, Object};
+use crate::monitor::{Kind, TaskView};
+use crate::{Context, Engine, Error};
+
+/// An object of automation with how it goes.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The object.
+    pub object: Object,
+    /// What keeps it from working, where something does.
+    pub problem: Option<String>,
+    /// How it runs: monitors and schedules.
+    pub task: Option<TaskView>,
+}
+
+impl Listed {
+    /// How it goes, in the word that filters use: `on`, `off` or `broken`; of monitors and
+    /// schedules that count also `running`, `missing` and `failed`.
+    pub fn state(&self) -> &'static str {
+        let failed = |task: &TaskView| task.last.as_ref().is_some_and(|run| run.state == "failed");
+        match &self.task {
+            _ if self.problem.is_some() => "broken",
+            Some(task) if task.missing => "missing",
+            Some(task) if task.running => "running",
+            _ if !self.object.enabled => "off",
+            Some(task) if failed(task) => "failed",
+            _ => "on",
+        }
+    }
+
+    /// The values of a field as texts, for counting.
+    pub fn words(&self, field: &str) -> Vec<String> {
+        let members = members(self.object.class);
+        let searchable = Searchable(self, &members);
+        let text = |value: &FieldValue<'_>| match value {
+            FieldValue::Text(text) => Some(text.to_string()),
+            _ => None,
+        };
+        searchable.values(field).as_slice().iter().filter_map(text).collect()
+    }
+
+    /// The values of a member of the body: a text, a list of texts, or a condition.
+    fn member(&self, name: &str) -> Values<'_> {
+        match &self.object.body[name] {
+            Value::String(text) => text.as_str().into(),
+            Value::Array(items) => Values::texts(items.iter().filter_map(Value::as_str)),
+            Value::Null => Values::None,
+            // A condition may be a tree.
+            tree => Filter::from_json(tree, &crate::reaction::all_fields(&[]))
+                .map_or(Values::None, |filter| filter.to_text().into()),
+        }
+    }
+}
+
+/// The members of the body that the fields of a class stand for.
+fn members(class: Class) -> BTreeMap<String, &'static str> {
+    own_fields(class).into_iter().map(|(field, member)| (field.name, member)).collect()
+}
+
+/// The fields of a class, beside those that all have, with the member of the body each stands for.
+fn own_fields(class: Class) -> Vec<(Field, &'static str)> {
+    let open = |name: &str, doc: &str| Field::new(name, FieldKind::Keyword(Keywords::open()), doc);
+    let known = |name: &str, doc: &str, words: Vec<&str>| {
+        Field::new(name, FieldKind::Keyword(Keywords::known(words)), doc)
+    };
+    let event_type = || {
+        let words = EventType::ALL.iter().map(|known| known.name()).collect();
+        (known("event_type", "A type of events that it names", words), "event_types")
+    };
+    let bound = || {
+        let words = vec!["platform", "group", "ra_profile", "discovery"];
+        known("scope", "What it is bound to", words)
+    };
+    match class {
+        Class::Rule => {
+            vec![(Field::new("condition", FieldKind::Text, "Its condition, as text"), "filter")]
+        }
+        Class::Action => vec![(open("step", "The word of a step"), "steps")],
+        Class::Trigger => vec![
+            event_type(),
+            (open("rule", "A rule that has to hold"), "rules"),
+            (open("action", "An action that it carries out"), "actions"),
+            (
+                Field::new("ignore", FieldKind::Boolean, "Whether it keeps a certificate out"),
+                "ignore",
+            ),
+            (bound(), "scope"),
+        ],
+        Class::Scope => vec![
+            (bound(), "kind"),
+            (
+                known("mode", "How its triggers go together with others", vec!["add", "replace"]),
+                "mode",
+            ),
+        ],
+        Class::Monitor => {
+            let words = Kind::ALL.map(Kind::as_str).to_vec();
+            vec![(known("kind", "What it looks at", words), "kind")]
+        }
+        Class::Schedule => vec![(open("job", "The kind of job that it queues"), "job_kind")],
+        Class::Profile => vec![
+            (open("recipient", "Whom it tells: owner, role:operator, …"), "recipients"),
+            (open("channel", "A channel that it tells by"), "channels"),
+            (open("template", "The template that it writes with"), "template"),
+        ],
+        Class::Template => {
+            vec![event_type(), (Field::new("subject", FieldKind::Text, "Its subject"), "subject")]
+        }
+    }
+}
+
+fn is_task(class: Class) -> bool {
+    matches!(class, Class::Monitor | Class::Schedule)
+}
+
+fn states(class: Class) -> &'static [&'static str] {
+    match class {
+        class if is_task(class) => &["on", "off", "broken", "running", "missing", "failed"],
+        Class::Trigger => &["on", "off", "broken"],
+        _ => &["on", "off"],
+    }
+}
+
+/// The fields that the objects of a class are filtered by.
+pub fn schema(class: Class) -> Schema {
+    let time = |name: &str, doc: &str| Field::new(name, FieldKind::Timestamp, doc);
+    let mut fields = vec![
+        Field::new("name", FieldKind::Keyword(Keywords::open()), "Its name"),
+        Field::new("title", FieldKind::Text, "What people call it"),
+        Field::new("state", FieldKind::Keyword(Keywords::known(states(class))), "How it goes"),
+        Field::new("version", FieldKind::Integer, "Counts its changes"),
+        time("changed", "When it was changed last"),
+    ];
+    if is_task(class) {
+        fields.push(time("last_run", "When it ran last"));
+        fields.push(time("next_run", "When it is due"));
+    }
+    fields.extend(own_fields(class).into_iter().map(|(field, _)| field));
+    Schema::new(class.as_str(), fields)
+}
+
+/// An object with the members that its fields stand for.
+struct Searchable<'a>(&'a Listed, &'a BTreeMap<String, &'static str>);
+
+impl Searched for Searchable<'_> {
+    fn values(&self, field: &str) -> Values<'_> {
+        let Self(listed, members) = self;
+        let object = &listed.object;
+        let task = listed.task.as_ref();
+        let time = |at: Option<Timestamp>| at.map_or(Values::None, |at| Values::time(at.micros()));
+        match field {
+            "name" => object.name.as_str().into(),
+            "title" => object.title().into(),
+            "state" => listed.state().into(),
+            "version" => object.version.into(),
+            "changed" => time(Some(object.changed_at)),
+            "last_run" => time(task.and_then(|task| Some(task.last.as_ref()?.started_at))),
+            "next_run" => time(task.and_then(|task| task.next_at)),
+            "ignore" => (object.body["ignore"] == true).into(),
+            "step" => {
+                let steps = object.body["steps"].as_array().into_iter().flatten();
+                Values::texts(steps.filter_map(|step| step["step"].as_str()))
+            }
+            "scope" if object.class == Class::Trigger => {
+                object.body["scope"]["kind"].as_str().unwrap_or("platform").into()
+            }
+            "mode" => object.body["mode"].as_str().unwrap_or("add").into(),
+            _ => members.get(field).map_or(Values::None, |member| listed.member(member)),
+        }
+    }
+
+    fn texts(&self) -> Vec<Cow<'_, str>> {
+        let object = &self.0.object;
+        let mut texts = vec![Cow::Borrowed(object.name.as_str())];
+        said(&object.body, &mut texts);
+        texts
+    }
+}
+
+/// Every text of a body.
+fn said<'a>(value: &'a Value, texts: &mut Vec<Cow<'a, str>>) {
+    match value {
+        Value::String(text) => texts.push(Cow::Borrowed(text)),
+        Value::Array(items) => items.iter().for_each(|item| said(item, texts)),
+        Value::Object(members) => members.values().for_each(|member| said(member, texts)),
+        _ => {}
+    }
+}
+
+impl Engine {
+    /// The objects of a class that fit a filter, by name.
+    ///
+    /// # Errors
+    /// The filter cannot be understood, or the caller may not see them.
+    pub async fn find_automation(
+        &self,
+        context: &Context,
+        class: Class,
+        filter: &str,
+    ) -> Result<Vec<Listed>, Error> {
+        let schema = schema(class);
+        let filter = Filter::parse(filter, &schema)?.compile(&schema)?;
+        let members = members(class);
+        let now = self.environment().now().micros();
+        let mut listed = self.listed(context, class).await?;
+        listed.retain(|one| filter.holds(&Searchable(one, &members), now));
+        Ok(listed)
+    }
+
+    async fn listed(&self, context: &Context, class: Class) -> Result<Vec<Listed>, Error> {
+        if is_task(class) {
+            let tasks = self.tasks(context, class).await?;
+            let listed = tasks.into_iter().map(|task| Listed {
+                object: task.object.clone(),
+                problem: task.problem.clone(),
+                task: Some(task),
+            });
+            return Ok(listed.collect());
+        }
+        let mut broken: BTreeMap<String, String> = match class {
+            Class::Trigger => self.broken_triggers(context).await?.into_iter().collect(),
+            _ => BTreeMap::new(),
+        };
+        let objects = self.automation(context, class).await?;
+        let listed = objects.into_iter().map(|object| Listed {
+            problem: broken.remove(&object.name),
+            object,
+            task: None,
+        });
+        Ok(listed.collect())
+    }
+}

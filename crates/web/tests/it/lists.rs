@@ -1,0 +1,198 @@
+//! Lists of automation: searched, counted, ordered, kept as views, paged and taken out, on the pages
+//! and over the API.
+
+use axum::http::Method;
+use chancery_engine::Role;
+use chancery_testkit::TestServer;
+use serde_json::{Value, json};
+
+use super::browser::Browser;
+
+async fn make(server: &TestServer, class: &str, name: &str, body: Value, enabled: bool) {
+    let new = json!({ "name": name, "body": body, "enabled": enabled });
+    server.post(&format!("/api/v1/automation/{class}")).json(&new).send().await.expect(201);
+}
+
+/// Three triggers, of which one is off and one names an attribute that is gone.
+async fn world() -> TestServer {
+    let server = TestServer::start().await;
+    let team = json!({ "name": "team", "label": "Team", "kind": "string" });
+    let team = server.post("/api/v1/attributes").json(&team).send().await.expect(201).json();
+    let steps = json!({ "steps": [{ "step": "notify", "to": "owner", "title": "Look" }] });
+    make(&server, "actions", "tell", steps, true).await;
+    let steps =
+        json!({ "steps": [{ "step": "set_attribute", "attribute": "team", "value": "web" }] });
+    make(&server, "actions", "place", steps, true).await;
+    make(&server, "rules", "weak", json!({ "filter": "object.key_size<2048" }), true).await;
+    let of = |event: &str, action: &str, rules: &[&str]| json!({ "event_types": [event], "actions": [action], "rules": rules, "title": event });
+    make(&server, "triggers", "weak-keys", of("certificate.uploaded", "tell", &["weak"]), true)
+        .await;
+    make(&server, "triggers", "ended", of("certificate.expired", "tell", &[]), false).await;
+    make(&server, "triggers", "placed", of("certificate.uploaded", "place", &[]), true).await;
+    let id = team["id"].as_str().expect("an identifier").parse().expect("an identifier");
+    server.lose_attribute(id).await;
+    server
+}
+
+async fn names(server: &TestServer, path: &str) -> Vec<String> {
+    let found = server.get(path).send().await.expect(200).json();
+    let items = found["items"].as_array().expect("items");
+    items.iter().map(|item| item["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// The names that a page links to, in its order.
+fn shown(page: &str, root: &str) -> Vec<String> {
+    let start = format!("href=\"{root}/");
+    let links = page.split(&start).skip(1).filter_map(|rest| rest.split_once('"'));
+    let mut names: Vec<String> = links.map(|(name, _)| name.to_owned()).collect();
+    names.retain(|name| !name.contains(['/', '?']) && name != "new");
+    names.dedup();
+    names
+}
+
+#[tokio::test]
+async fn triggers_are_searched_by_what_they_say_and_how_they_go() {
+    let server = world().await;
+    let at = |filter: &str| format!("/api/v1/automation/triggers?filter={filter}");
+    for (filter, expected) in [
+        ("", vec!["ended", "placed", "weak-keys"]),
+        ("event_type:certificate.uploaded", vec!["placed", "weak-keys"]),
+        ("action:tell", vec!["ended", "weak-keys"]),
+        ("rule:weak", vec!["weak-keys"]),
+        ("state:off", vec!["ended"]),
+        ("state:broken", vec!["placed"]),
+        ("expired", vec!["ended"]),
+        ("scope:platform%20-rule:*%20state:on", vec![]),
+        ("changed%3E-1h%20version:1", vec!["ended", "placed", "weak-keys"]),
+    ] {
+        assert_eq!(names(&server, &at(filter)).await, expected, "{filter}");
+    }
+    let refused = server.get(&at("colour:red")).send().await.expect(400).json();
+    assert!(refused.to_string().contains("colour"), "{refused}");
+
+    let mut browser = Browser::sign_in_as(&server, Role::Administrator).await;
+    let page = browser.get("/automation?q=action:tell").await.expect(200).text();
+    assert_eq!(shown(&page, "/automation/triggers"), ["ended", "weak-keys"], "{page}");
+    // The facets count what is shown, and a click narrows further.
+    assert!(page.contains("href=\"/automation?q=action:tell%20state:off\""), "{page}");
+    let page = browser.get("/automation?sort=-name").await.expect(200).text();
+    assert_eq!(shown(&page, "/automation/triggers"), ["weak-keys", "placed", "ended"]);
+    let page = browser.get("/automation?q=state:broken").await.expect(200).text();
+    assert_eq!(shown(&page, "/automation/triggers"), ["placed"]);
+    assert!(page.contains("Cannot work"), "{page}");
+    let page = browser.get("/automation?q=nothing-like-it").await.expect(200).text();
+    assert!(page.contains("No trigger fits") && page.contains("Show all"), "{page}");
+    let page = browser.get("/automation?q=acton:tell").await.expect(200).text();
+    assert!(page.contains("aria-invalid") && page.contains("q=action:tell"), "{page}");
+    // A view is kept, and leads to the list it is of.
+    let view = [("list", "triggers"), ("query", "q=state:off"), ("name", "Switched off")];
+    browser.post("/views", &view).await.expect(303);
+    let page = browser.get("/automation").await.expect(200).text();
+    assert!(page.contains("href=\"/automation?q=state:off\""), "{page}");
+    assert!(page.contains("Switched off"), "{page}");
+    // Every field is explained.
+    let help = browser.get("/help/search").await.expect(200).text();
+    for told in ["Fields of triggers", "Fields of monitors", "A rule that has to hold"] {
+        assert!(help.contains(told), "{told}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_list_of_automation_shows_is_taken_out() {
+    let server = world().await;
+    let mut browser = Browser::sign_in_as(&server, Role::Administrator).await;
+    let page = browser.get("/automation?q=action:tell").await.expect(200).text();
+    let path = "/api/v1/automation/lists/triggers/export?filter=action:tell&amp;format=csv";
+    assert!(page.contains(path), "{page}");
+    let csv = server.get(&path.replace("&amp;", "&")).send().await.expect(200).text();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert!(lines[0].starts_with("class,name,title,state,problem"), "{csv}");
+    assert!(lines[1].starts_with("trigger,ended,certificate.expired,off,"), "{csv}");
+    assert!(lines[2].starts_with("trigger,weak-keys,certificate.uploaded,on,"), "{csv}");
+    assert_eq!(lines.len(), 3, "{csv}");
+    let rows = server.get("/api/v1/automation/lists/triggers/export").send().await.expect(200);
+    let rows: Vec<Value> =
+        rows.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(rows.len(), 3);
+    assert_eq!((&rows[1]["name"], &rows[1]["state"]), (&json!("placed"), &json!("broken")));
+    assert!(rows[1]["problem"].as_str().expect("why").contains("team"), "{}", rows[1]);
+    // Channels, in the same way.
+    let mail = json!({ "kind": "email", "settings": { "server": "127.0.0.1:2525",
+        "security": "none", "from": "pki@example.org" } });
+    let new = json!({ "name": "mail", "body": mail, "enabled": false });
+    server.post("/api/v1/channels").json(&new).send().await.expect(201);
+    let page = browser.get("/channels").await.expect(200).text();
+    let path = "/api/v1/notifications/channels/export";
+    assert!(page.contains(&format!("{path}?")), "{page}");
+    let csv = server.get(&format!("{path}?format=csv")).send().await.expect(200).text();
+    assert!(csv.starts_with("name,kind,enabled") && csv.contains("\nmail,email,false"), "{csv}");
+    server.settle().await;
+    // Each of them is an event that says what was taken.
+    let found = "/api/v1/events?filter=type:configuration.export";
+    let found = server.get(found).send().await.expect(200).json();
+    let told: Vec<Value> = found["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| {
+            let detail = &item["event"]["data"]["detail"];
+            json!([detail["class"], detail["count"], detail["filtered"]])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [json!(["channel", 1, false]), json!(["trigger", 3, false]), json!(["trigger", 2, true])]
+    );
+    let viewer = server.token(Role::Viewer).await;
+    for path in [path, "/api/v1/automation/lists/rules/export"] {
+        server.call(Method::GET, path).bearer(&viewer).send().await.expect(403);
+    }
+    server.get("/api/v1/automation/lists/colours/export").send().await.expect(404);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn monitors_and_schedules_are_searched_and_ordered() {
+    let server = TestServer::start_with(|settings, _| settings.monitors = true).await;
+    server.settle().await;
+    let at = |class: &str, filter: &str| format!("/api/v1/{class}?filter={filter}");
+    let kind = names(&server, &at("monitors", "kind:token_expiry,token_unused")).await;
+    assert_eq!(kind.len(), 2, "{kind:?}");
+    let one = &kind[0];
+    server.post(&format!("/api/v1/monitors/{one}/pause")).send().await.expect(200);
+    assert_eq!(names(&server, &at("monitors", "state:off")).await, [one.as_str()]);
+    assert_eq!(names(&server, &at("schedules", "job:log.verify")).await, ["log-verification"]);
+    server.get(&at("monitors", "job:log.verify")).send().await.expect(400);
+    let mut browser = Browser::sign_in_as(&server, Role::Viewer).await;
+    let page = browser.get("/monitors?q=state:off").await.expect(200).text();
+    assert_eq!(shown(&page, "/monitors"), [one.as_str()], "{page}");
+    assert!(page.contains("id=\"watching\""), "how it goes stays above a narrow list: {page}");
+    let all = names(&server, "/api/v1/monitors").await;
+    let page = browser.get("/monitors?sort=-name").await.expect(200).text();
+    let mut turned = all.clone();
+    turned.reverse();
+    assert_eq!(shown(&page, "/monitors"), turned);
+    let page = browser.get("/schedules?q=nothing-like-it").await.expect(200).text();
+    assert!(page.contains("No schedule fits"), "{page}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn many_rules_come_in_pages() {
+    let server = TestServer::start().await;
+    for number in 0..53 {
+        let body = json!({ "filter": "object.key_size<2048" });
+        make(&server, "rules", &format!("r{number:02}"), body, true).await;
+    }
+    let mut browser = Browser::sign_in_as(&server, Role::Viewer).await;
+    let page = browser.get("/automation/rules").await.expect(200).text();
+    let names = shown(&page, "/automation/rules");
+    assert_eq!((names.len(), names[49].as_str()), (50, "r49"));
+    assert!(page.contains("1–50 of 53"), "{page}");
+    let page = browser.get("/automation/rules?cursor=50").await.expect(200).text();
+    assert_eq!(shown(&page, "/automation/rules"), ["r50", "r51", "r52"]);
+    let page = browser.get("/automation/rules?q=r5*").await.expect(200).text();
+    assert_eq!(shown(&page, "/automation/rules").len(), 3, "{page}");
+    server.finish().await;
+}
