@@ -5,11 +5,12 @@
 //! `tools`, and `cargo-deny` where it was asked for; no test may need an address outside the
 //! machine.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 
 use crate::{directions, tidy, tools};
 
@@ -84,8 +85,11 @@ fn tests(run: &Run) -> Result<()> {
     }
     run.cargo(&["test", "--workspace"], long)?;
     // Tests of the web do not say which engine they want: once more, on the other one.
-    let web = ["test", "--package", "chancery-web", "--test", "it"];
-    run.cargo(&web, &[("CHANCERY_TEST_BACKEND", "postgres")])
+    // Cargo would build its dependencies anew for that package alone, with other features.
+    let package = run.root.join("crates/web");
+    let web = run.test_program(&package)?;
+    let mut command = Command::new(web);
+    run.finish_in(&package, command.env("CHANCERY_TEST_BACKEND", "postgres"))
 }
 
 fn documentation(run: &Run) -> Result<()> {
@@ -113,8 +117,31 @@ impl Run<'_> {
         self.finish(command.args(arguments).envs(variables.iter().copied()))
     }
 
+    /// The program of the integration tests of a package, as the tests of the workspace built it.
+    fn test_program(&self, package: &Path) -> Result<PathBuf> {
+        let arguments = ["test", "--workspace", "--no-run", "--message-format=json", "--quiet"];
+        let mut command = Command::new(tools::cargo());
+        let output = command.args(arguments).current_dir(self.root).stderr(Stdio::inherit());
+        let output = output.output().with_context(|| format!("cannot run {command:?}"))?;
+        ensure!(output.status.success(), "{} {}", tools::line(&command), output.status);
+        let manifest = package.join("Cargo.toml");
+        let program = |line: &str| {
+            let artifact: Value = serde_json::from_str(line).ok()?;
+            let is_it = artifact["target"]["name"] == "it"
+                && artifact["manifest_path"].as_str().map(Path::new) == Some(&*manifest);
+            artifact["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
+        };
+        let text = String::from_utf8_lossy(&output.stdout);
+        let found = text.lines().find_map(program);
+        found.with_context(|| format!("there are no integration tests in {}", package.display()))
+    }
+
     fn finish(&self, command: &mut Command) -> Result<()> {
-        let status = command.current_dir(self.root).status();
+        self.finish_in(self.root, command)
+    }
+
+    fn finish_in(&self, place: &Path, command: &mut Command) -> Result<()> {
+        let status = command.current_dir(place).status();
         let status = status.with_context(|| format!("cannot run {command:?}"))?;
         if !status.success() {
             bail!("{} {status}", tools::line(command));

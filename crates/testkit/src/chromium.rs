@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
 /// How long anything may take to appear.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks.
 const STEP: Duration = Duration::from_millis(25);
 
@@ -101,7 +101,7 @@ impl Driver {
         options.add_experimental_option("prefs", preferences).expect("preferences");
         let address = format!("http://127.0.0.1:{}", self.port);
         let web = WebDriver::new(address, options).await.expect("Chromium starts");
-        web.set_script_timeout(PATIENCE).await.expect("a time limit");
+        web.set_script_timeout(2 * PATIENCE).await.expect("a time limit");
         Tab { web, base: base.trim_end_matches('/').to_owned() }
     }
 

@@ -142,9 +142,9 @@ impl Mailbox {
     /// Waits until so many messages were taken; answers all.
     ///
     /// # Panics
-    /// They do not come within 20 s.
+    /// They do not come within a minute.
     pub async fn wait_for(&self, count: usize) -> Vec<Mail> {
-        for _ in 0..1_000 {
+        for _ in 0..3_000 {
             let mails = self.mails();
             if mails.len() >= count {
                 return mails;
@@ -152,6 +152,20 @@ impl Mailbox {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("{} of {count} messages came", self.mails().len());
+    }
+
+    /// Waits until a mail to an address has come.
+    ///
+    /// # Panics
+    /// None comes within a minute.
+    pub async fn wait_for_one_to(&self, address: &str) {
+        for _ in 0..3_000 {
+            if !self.to(address).is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("no mail to {address} came");
     }
 }
 

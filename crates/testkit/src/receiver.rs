@@ -194,7 +194,7 @@ impl Receiver {
 
     /// Waits until so many requests have come.
     pub async fn wait_for(&self, count: usize) -> Vec<Received> {
-        for _ in 0..2_000 {
+        for _ in 0..6_000 {
             let received = self.received();
             if received.len() >= count {
                 return received;

@@ -3,7 +3,7 @@
 //! log that verifies.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::Method;
@@ -14,6 +14,7 @@ use chancery_event::id::AttributeId;
 use chancery_event::{Environment, Origin, Timestamp};
 use chancery_seal::tile::{BundleId, TILE_WIDTH, TileId};
 use chancery_web::edge::{AppState, Options, RouteInfo};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{Call, PublishedLog};
@@ -22,7 +23,9 @@ use crate::{Call, PublishedLog};
 pub const ADMIN_PASSWORD: &str = "correct horse battery staple";
 
 /// How long anything that comes by itself may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one waits between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A running server.
 #[must_use = "finish it: that checks what the test left behind"]
@@ -191,6 +194,22 @@ impl TestServer {
         assert!(self.engine().settle(PATIENCE).await, "events are still pending");
     }
 
+    /// What `GET` answers once that is as wanted.
+    ///
+    /// # Panics
+    /// It is not within a minute.
+    pub async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.get(path).send().await.expect(200).json();
+            if holds(&answer) {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "{path}: {answer}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     /// Fetches the whole published log through the router, as an auditor would.
     pub async fn published_log(&self) -> PublishedLog {
         let checkpoint = self.get("/log/checkpoint").send().await.expect(200);
@@ -223,7 +242,7 @@ impl TestServer {
         let log = self.published_log().await;
         let entries = log.verify(self.engine().verifier());
         // What runs by the clock may have recorded more behind the first look.
-        let waiting = std::time::Instant::now();
+        let waiting = Instant::now();
         while self.engine().figures().await.expect("figures").pending > 0 {
             assert!(waiting.elapsed().as_secs() < 60, "events are still pending");
             self.settle().await;

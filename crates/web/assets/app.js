@@ -425,9 +425,9 @@ function previews() {
 
 /** Parts that show alerts are fetched again when the log says that alerts have changed. */
 function alerts() {
-  const bell = document.getElementById('bell');
-  if (!bell?.dataset.live || !globalThis.EventSource) return;
-  let [stream, timer, broken] = [null, 0, false];
+  const bell = () => document.getElementById('bell')?.dataset.live;
+  if (!bell() || !globalThis.EventSource) return;
+  let [stream, timer] = [null, 0];
   const changed = () => {
     clearTimeout(timer);
     timer = setTimeout(() => { for (const part of all('[data-refresh-on="alerts"]')) swap(part.id); }, 300);
@@ -436,12 +436,10 @@ function alerts() {
   const follow = () => {
     stream?.close();
     stream = null;
-    if (document.hidden) return;
-    stream = new EventSource(bell.dataset.live);
+    if (document.hidden || !bell()) return;
+    // From where the bell was counted; a stream that broke goes on behind what it told last.
+    stream = new EventSource(bell());
     on(stream, 'alerts', changed);
-    // What changed while there was no connection is not told again.
-    on(stream, 'error', () => { broken = true; });
-    on(stream, 'open', () => { if (broken) changed(); broken = false; });
   };
   on(document, 'visibilitychange', () => { if (!document.hidden) changed(); follow(); });
   on(globalThis, 'pagehide', () => stream?.close());

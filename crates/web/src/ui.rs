@@ -47,7 +47,7 @@ pub use form::{
 pub use histogram::{Bucket, Histogram, Series, histogram};
 pub use icon::{Icon, icon};
 pub use layout::{
-    Health, Nav, PageFrame, Preferences, SealStatus, Theme, Viewer, Zone, bell, layout,
+    Bell, Health, Nav, PageFrame, Preferences, SealStatus, Theme, Viewer, Zone, bell, layout,
 };
 pub use lone::{LoginFrame, error_page, login_page, lone_error};
 pub(crate) use moment::distance;

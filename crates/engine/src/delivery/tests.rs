@@ -163,6 +163,13 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        let world = Self::unsealed().await;
+        world.stepped.seal().await.unwrap();
+        world
+    }
+
+    /// One of whose log nothing is sealed yet.
+    async fn unsealed() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new("2026-11-21T00:00:00Z".parse().unwrap());
         let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
@@ -175,9 +182,7 @@ impl World {
         settings.sender = Some(Arc::new(Fake(receiver.clone())));
         let stepped = Stepped::open(settings, environment).await.unwrap();
         let context = Context::command_line(stepped.engine().environment());
-        let world = Self { stepped, clock, receiver, context, _dir: dir };
-        world.stepped.seal().await.unwrap();
-        world
+        Self { stepped, clock, receiver, context, _dir: dir }
     }
 
     fn engine(&self) -> &Engine {

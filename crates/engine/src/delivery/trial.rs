@@ -1,6 +1,7 @@
 //! Trying a destination out: one parcel at once, by the same rules as always.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chancery_event::id::AccountId;
 use chancery_event::types::configuration as types;
@@ -22,6 +23,8 @@ use crate::{Context, Engine, Error};
 
 /// Entries of the log that are looked through for an event that a forwarder selects.
 const EXAMPLES_MAX: u64 = 2_048;
+/// How long a trial waits for the first event to be sealed.
+const FIRST: Duration = Duration::from_secs(5);
 /// Addresses that one trial goes to at most.
 const TRIAL_RECIPIENTS_MAX: usize = 20;
 
@@ -155,7 +158,17 @@ impl Engine {
 
 impl Engine {
     /// The newest event that a forwarder selects, of the last ones; or else the newest there is.
+    ///
+    /// A new installation seals its first events in a moment: that is waited for.
     async fn example(&self, address: &Address) -> Result<Sealed, Error> {
+        let mut sealed = self.sealed();
+        let first = tokio::time::timeout(FIRST, sealed.wait_for(|size| *size > 0));
+        if !matches!(first.await, Ok(Ok(_))) {
+            return Err(Error::Conflict {
+                reason: "nothing_sealed",
+                message: "no event is sealed yet that could be sent".to_owned(),
+            });
+        }
         let mut link = self.link().await?;
         let size = log::latest_index(&mut link).await?;
         let from = LogIndex(size.0.saturating_sub(EXAMPLES_MAX));

@@ -1,5 +1,7 @@
 //! What people see of monitors and schedules: state, runs, what is watched, what comes next.
 
+use std::time::{Duration, Instant};
+
 use chancery_event::Timestamp;
 use chancery_event::id::CertificateId;
 use chancery_store::table::monitor as table;
@@ -14,6 +16,8 @@ use crate::{Context, Engine, Error, Permission, schedule};
 
 /// Runs on one page at most.
 const RUNS_MAX: usize = 1_000;
+/// How long a run by hand waits for a monitor to be set up.
+const SET_UP: Duration = Duration::from_secs(10);
 
 /// A monitor or schedule with how it stands.
 #[derive(Clone, Debug)]
@@ -135,7 +139,28 @@ impl Engine {
         if class == Class::Schedule {
             return schedule::fire_by_hand(self, context, &object).await;
         }
+        self.set_up_in_time(&object).await?;
         super::run::perform(self, context, &object, None).await
+    }
+
+    /// Waits until a monitor that was just made is set up: that is the work of whoever has the
+    /// clock, on this node or another.
+    async fn set_up_in_time(&self, object: &Object) -> Result<(), Error> {
+        let deadline = Instant::now() + SET_UP;
+        loop {
+            let tasks = task::all(&mut self.link().await?).await?;
+            let class = object.class.as_str();
+            if tasks.iter().any(|task| task.class == class && task.name == object.name) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(Error::Conflict {
+                    reason: "not_set_up",
+                    message: "this monitor is not set up yet; try again in a moment".to_owned(),
+                });
+            }
+            tokio::time::sleep(SET_UP / 200).await;
+        }
     }
 
     /// Pauses a monitor or schedule or lets it go on: a new version of its definition (operation

@@ -71,7 +71,7 @@ impl World {
     async fn archived(&self) {
         self.until("nothing is archived", async || {
             let preview = self.engine().preview_retention(&self.context, &rule()).await;
-            preview.unwrap().events > 0
+            preview.unwrap().events >= 256
         })
         .await;
     }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -149,8 +150,16 @@ fn a_running_server_makes_and_records_its_backup() {
     let document = run.document();
     let directory = document["backup"]["directory"].as_str().unwrap().to_owned();
     assert!(directory.starts_with(&installation.data_dir_text()), "{run:?}");
-    let made = server.run(&token, &["events", "list", "type:backup.create", "--json"]).well();
-    let event = &made.document()[0];
+    // The job has ended; its event is sealed behind that.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let made = loop {
+        let made = server.run(&token, &["events", "list", "type:backup.create", "--json"]).well();
+        if made.document()[0].is_object() {
+            break made.document();
+        }
+        assert!(Instant::now() < deadline, "{made:?}");
+    };
+    let event = &made[0];
     assert_eq!(event["event"]["data"]["detail"]["bytes_sha256"], document["backup"]["sha256"]);
     let run = server.run(&token, &["backup", "/elsewhere"]);
     assert!(run.status != 0 && run.err.contains("leave out DEST"), "{run:?}");

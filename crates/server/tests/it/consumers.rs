@@ -166,7 +166,7 @@ async fn no_consumer_skips_an_event_whose_transaction_commits_late() {
     // The server ends a session that rests for a minute in the middle of a transaction, not sooner.
     let manner = Manner::default()
         .with("CHANCERY_NETWORK_ALLOWED_ADDRESSES", "127.0.0.1")
-        .with("CHANCERY_TAKEOVER_SECONDS", "30");
+        .with("CHANCERY_TAKEOVER_SECONDS", "60");
     let mut fleet = Fleet::on(Arc::new(Server::start()), 2, manner).await;
     let nodes = [Api::of(&fleet, 0), Api::of(&fleet, 1)];
     consume(&nodes[0], &receiver).await;

@@ -84,7 +84,7 @@ impl World {
 
     /// Waits until a figure of a source is at least so high.
     async fn until(&self, name: &str, figure: &str, count: i64) -> Value {
-        for _ in 0..1_000 {
+        for _ in 0..3_000 {
             let figures = self.figures(name).await;
             if figures[figure].as_i64().unwrap() >= count {
                 return figures;
@@ -155,6 +155,9 @@ async fn rsyslog_sends_over_tls_with_a_client_certificate() {
     // Only the certificate decides: no address is listed.
     world.source("relay", "rfc5424", json!({ "certificates": ["client.example.org"] })).await;
     let path = |name: &str| world.path(name).display().to_string();
+    let free = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let input = free.local_addr().unwrap().port();
+    drop(free);
     let configuration = format!(
         "global(workDirectory=\"{work}\"\n\
            defaultNetstreamDriverCAFile=\"{ca}\"\n\
@@ -170,7 +173,6 @@ async fn rsyslog_sends_over_tls_with_a_client_certificate() {
         ca = path("ca.pem"),
         cert = path("client.pem"),
         key = path("client.key"),
-        input = world.port("udp") ^ 1,
         output = world.port("tls"),
     );
     fs::write(path("conf"), configuration).unwrap();
@@ -184,10 +186,10 @@ async fn rsyslog_sends_over_tls_with_a_client_certificate() {
         .spawn();
     let _rsyslog = Program(rsyslog.expect("`cargo xtask test` installs rsyslog"));
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let input = format!("127.0.0.1:{}", world.port("udp") ^ 1);
+    let input = format!("127.0.0.1:{input}");
     // Until rsyslog listens, nobody takes what is sent to it.
     let mut accepted = 0;
-    for number in 0..1_000 {
+    for number in 0..3_000 {
         let line = format!("<13>Nov 21 09:00:00 host shop[1]: order {number}");
         let _ = socket.send_to(line.as_bytes(), &input).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -334,17 +336,15 @@ async fn a_flood_over_udp_is_taken_in_or_counted() {
         }
     }
     // What the operating system threw away nobody here has seen; of the rest nothing is missing.
-    let mut last = -1;
-    loop {
+    let (mut last, mut same) = (0, 0);
+    while last == 0 || same < 10 {
         let figures = world.figures("machines").await;
         let seen = figures["accepted"].as_i64().unwrap() + figures["dropped"].as_i64().unwrap();
-        if seen == last {
-            break;
-        }
+        same = if seen == last { same + 1 } else { 0 };
         last = seen;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    assert!((1..=SENT).contains(&last), "{last}");
+    assert!(last <= SENT, "{last}");
     let figures = world.figures("machines").await;
     if figures["dropped"].as_i64().unwrap() > 0 {
         let told = world.found("type:intake.refused source:machines reason:overflow").await;

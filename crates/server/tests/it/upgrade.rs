@@ -4,10 +4,9 @@
 //! The next version is this program with one step more, which adds a column and a table: the rule
 //! for steps.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chancery_throwaway::{LATER_STEP, OTHER_STEP, Server};
 use reqwest::Client;
@@ -15,6 +14,7 @@ use reqwest::Client;
 use crate::fleet::{Fleet, Manner};
 use crate::victim::leaf;
 
+const PATIENCE: Duration = Duration::from_secs(60);
 const VARIABLE: &str = "LATER_STEP_OF_CHANCERY";
 
 /// Uploads to nodes in turn until it is over.
@@ -36,16 +36,26 @@ async fn upload(urls: Vec<Arc<std::sync::RwLock<String>>>, token: String, over: 
     }
 }
 
-/// Waits until a node acknowledges an upload that no other has had.
+/// Waits until a node acknowledges an upload that no other has had. One that was just let go on may
+/// have lost its connections, and says 503 until it has new ones.
 async fn serves(fleet: &Fleet, node: usize) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let (der, _) = leaf(&format!("probe-{number}.example.com"));
-    let url = fleet.nodes[node].url.read().unwrap().clone();
-    let sent = Client::new().post(format!("{url}/api/v1/certificates")).bearer_auth(&fleet.token);
-    let sent = sent.header("content-type", "application/octet-stream").body(der).send().await;
-    let answer = sent.unwrap();
-    assert_eq!(answer.status().as_u16(), 201, "node {node}: {:?}", answer.text().await);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let (der, _) = leaf(&format!("probe-{number}.example.com"));
+        let url = fleet.nodes[node].url.read().unwrap().clone();
+        let sent = Client::new().post(format!("{url}/api/v1/certificates"));
+        let sent = sent.bearer_auth(&fleet.token).body(der);
+        let sent = sent.header("content-type", "application/octet-stream").send().await;
+        let answer = sent.expect("a node that listens");
+        let status = answer.status().as_u16();
+        if status == 201 {
+            return;
+        }
+        let text = answer.text().await;
+        assert!(status == 503 && Instant::now() < deadline, "node {node}: {status} {text:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,20 +76,26 @@ async fn old_and_new_nodes_work_side_by_side_on_the_new_step() {
         serves(&fleet, node).await;
     }
     // An old one seals, and a new one does, whatever the others record.
-    let mut sealed = BTreeSet::new();
-    for _ in 0..8 {
-        let node = fleet.sealer().await;
-        sealed.insert(if node == 0 { "new" } else { "old" });
-        if sealed.len() == 2 {
-            break;
-        }
-        let id = fleet.id(node).await;
-        fleet.nodes[node].freeze();
-        fleet.missed(&id).await;
-        fleet.nodes[node].thaw();
-        serves(&fleet, node).await;
+    let is_new = fleet.sealer().await == 0;
+    let silent: &[usize] = if is_new { &[0] } else { &[1, 2] };
+    let mut gone = Vec::new();
+    for node in silent {
+        gone.push(fleet.id(*node).await);
     }
-    assert_eq!(sealed.len(), 2, "{sealed:?}");
+    for node in silent {
+        fleet.nodes[*node].freeze();
+    }
+    for id in &gone {
+        fleet.missed(id).await;
+    }
+    let next = fleet.sealer().await;
+    assert_eq!(next == 0, !is_new, "node {next} seals while {silent:?} are silent");
+    for node in silent {
+        fleet.nodes[*node].thaw();
+    }
+    for node in silent {
+        serves(&fleet, *node).await;
+    }
     // An old one that ends does not begin again, and says what to do.
     fleet.nodes[1].stop();
     let told = fleet.nodes[1].refused();

@@ -39,7 +39,7 @@ impl Visitor {
 
     /// Events about a certificate, once `count` of them are sealed.
     async fn events(&mut self, id: &str, count: usize) -> Vec<Value> {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         let path = format!("/api/v1/events?filter=target:certificate/{id}&order=oldest");
         loop {
             let (status, text) = self.get(&path).await;

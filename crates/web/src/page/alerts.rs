@@ -36,7 +36,7 @@ pub(super) fn add(routes: &mut Routes) {
 /// The bell alone, for pages that stay open.
 async fn bell(shell: Shell) -> Response {
     let page = html! { (DOCTYPE) html lang="en-GB" { head { title { "Alerts" } } body {
-        (ui::bell(shell.unread().unwrap_or(0)))
+        @if let Some(bell) = shell.bell() { (ui::bell(bell)) }
     } } };
     (StatusCode::OK, Html(page.into_string())).into_response()
 }
@@ -141,7 +141,7 @@ fn header(shell: &Shell, narrowed: &Narrowed) -> Markup {
             (ui::button("Review", "/review", Some(Icon::Clock), false))
             (listing::exports(shell, "/api/v1/alerts/export", narrowed, "created"))
             (ui::button("Refresh", &shell.address.to_string(), Some(Icon::Refresh), false))
-            @if shell.unread().unwrap_or(0) > 0 {
+            @if shell.bell().is_some_and(|bell| bell.unread > 0) {
                 form.inline method="post" action="/alerts/settle" {
                     (ui::csrf_input(shell.csrf()))
                     input type="hidden" name="scope" value="all";

@@ -36,8 +36,18 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(GET, "/alerts/live", Access::Session(Permission::AlertRead), alerts);
 }
 
+/// Where a stream begins: behind what a broken one told last, where the page that opens it ends, or
+/// now; with what tells of growth from there on.
+fn beginning_of(shell: &Shell, headers: &HeaderMap) -> (u64, watch::Receiver<u64>) {
+    let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
+    let sealed = shell.engine().sealed();
+    let size = *sealed.borrow();
+    let asked = seen.map(|index| index.saturating_add(1)).or(shell.address.parsed("from"));
+    (asked.unwrap_or(size).min(size), sealed)
+}
+
 /// Says `alerts` whenever events about alerts are sealed; what has changed the page asks for itself.
-async fn alerts(shell: Shell) -> Response {
+async fn alerts(shell: Shell, headers: HeaderMap) -> Response {
     let filter = match shell.engine().parse_event_filter("type:alert.*") {
         Ok(filter) => filter,
         Err(error) => return Problem::from(error).into_response(),
@@ -46,14 +56,14 @@ async fn alerts(shell: Shell) -> Response {
         Ok(open) => open,
         Err(problem) => return problem.into_response(),
     };
-    let sealed = shell.engine().sealed();
-    let next = *sealed.borrow();
+    let (next, sealed) = beginning_of(&shell, &headers);
     let until = Instant::now() + STREAM_MAX;
     let batch = VecDeque::new();
     let reader = Reader { next, sealed, filter, shell, until, batch, _open: open };
     let events = stream::unfold(reader, |mut reader| async move {
-        let last = reader.changed().await?;
-        let event = Event::default().event("alerts").id(last.to_string()).data("changed");
+        let size = reader.changed().await?;
+        let last = size.saturating_sub(1).to_string();
+        let event = Event::default().event("alerts").id(last).data("changed");
         Some((Ok::<Event, Infallible>(event), reader))
     });
     streamed(next, events)
@@ -69,11 +79,7 @@ async fn rows(shell: Shell, headers: HeaderMap) -> Response {
         Ok(open) => open,
         Err(problem) => return problem.into_response(),
     };
-    let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
-    let sealed = shell.engine().sealed();
-    let size = *sealed.borrow();
-    let asked = seen.map(|index| index.saturating_add(1)).or(shell.address.parsed("from"));
-    let next = asked.unwrap_or(size).min(size);
+    let (next, sealed) = beginning_of(&shell, &headers);
     let reader = Reader {
         next,
         sealed,

@@ -16,7 +16,9 @@ use maud::{Markup, html};
 use super::address::Address;
 use super::notice_cookie;
 use crate::edge::{AppState, Caller, Problem, csrf, named};
-use crate::ui::{self, AlertKind, Health, Nav, PageFrame, Preferences, SealStatus, Tone, Viewer};
+use crate::ui::{
+    self, AlertKind, Bell, Health, Nav, PageFrame, Preferences, SealStatus, Tone, Viewer,
+};
 
 /// What a page knows before it begins: who reads, what they chose, where they are.
 pub(crate) struct Shell {
@@ -26,7 +28,7 @@ pub(crate) struct Shell {
     pub(crate) address: Address,
     preferences: Preferences,
     notice: Option<String>,
-    unread: Option<u64>,
+    bell: Option<Bell>,
     /// The token of the session for the forms of this page.
     csrf: String,
 }
@@ -37,6 +39,7 @@ impl FromRequestParts<AppState> for Shell {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
+        let log_size = *state.engine.sealed().borrow();
         let unread = match caller.identity() {
             // The bell follows a stream that is closed until the password is changed.
             Some(identity) if identity.must_change => None,
@@ -52,7 +55,7 @@ impl FromRequestParts<AppState> for Shell {
             notice: notice_cookie::read(&parts.headers, &state.options, caller.csrf()),
             csrf: csrf::covered(caller.csrf(), state.engine.environment().random()),
             state: state.clone(),
-            unread,
+            bell: unread.map(|unread| Bell { unread, log_size }),
             caller,
         })
     }
@@ -76,8 +79,8 @@ impl Shell {
     }
 
     /// Alerts that the reader has not read, up to 100; `None` if there is no bell.
-    pub(crate) fn unread(&self) -> Option<u64> {
-        self.unread
+    pub(crate) fn bell(&self) -> Option<Bell> {
+        self.bell
     }
 
     pub(crate) fn preferences(&self) -> Preferences {
@@ -119,7 +122,7 @@ impl Shell {
                 text,
                 href: "/log-view#health",
             }),
-            bell: self.unread,
+            bell: self.bell,
             query,
             seal: Some(SealStatus {
                 tree_size: *self.engine().sealed().borrow(),

@@ -45,7 +45,7 @@ pub fn page(preferences: Preferences) -> Markup {
         preferences,
         csrf: "sample-token",
         health: Some(Health { tone: Tone::Good, text: "All watched", href: "/health-view" }),
-        bell: Some(7),
+        bell: Some(super::Bell { unread: 7, log_size: 1_204_733 }),
         query: "",
         seal: Some(SealStatus { tree_size: 1_204_733, text: "sealed 2 s ago", fresh: true }),
         version: "0.1.0",

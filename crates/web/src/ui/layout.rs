@@ -163,7 +163,7 @@ pub struct PageFrame<'a> {
     /// How the system is.
     pub health: Option<Health<'a>>,
     /// Unread alerts; nothing hides the bell.
-    pub bell: Option<u64>,
+    pub bell: Option<Bell>,
     /// What stands in the search box of the frame.
     pub query: &'a str,
     /// How the log is.
@@ -245,18 +245,28 @@ fn tools(frame: &PageFrame<'_>) -> Markup {
             }
         }
         (zone_switch(frame.preferences.zone, frame.csrf))
-        @if let Some(unread) = frame.bell { (bell(unread)) }
+        @if let Some(found) = frame.bell { (bell(found)) }
         @if let Some(viewer) = &frame.viewer { (menu(viewer, frame)) }
     }
+}
+
+/// What the bell knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Bell {
+    /// Unread alerts.
+    pub unread: u64,
+    /// Entries of the log before they were counted: what came behind them may have changed it.
+    pub log_size: u64,
 }
 
 /// The bell with the number of unread alerts. It fetches itself anew when alerts change while a page
 /// stays open, and now and then without being told.
 #[must_use]
-pub fn bell(unread: u64) -> Markup {
+pub fn bell(found: Bell) -> Markup {
+    let Bell { unread, log_size } = found;
     html! {
         a.tool.bell id="bell" href="/alerts" data-refresh="60" data-refresh-from="/alerts/bell"
-            data-refresh-on="alerts" data-live="/alerts/live" {
+            data-refresh-on="alerts" data-live={"/alerts/live?from=" (log_size)} {
             (icon(Icon::Bell))
             @if unread > 0 { span.bell-count aria-hidden="true" { @if unread > 99 { "99+" } @else { (unread) } } }
             span.visually-hidden { @if unread > 99 { "More than 99" } @else { (unread) } " unread alerts" }

@@ -210,7 +210,7 @@ async fn ended(server: &TestServer, location: &str) -> Value {
         if !matches!(job["state"].as_str(), Some("queued" | "running")) {
             return job;
         }
-        let grown = tokio::time::timeout(std::time::Duration::from_secs(20), sealed.changed());
+        let grown = tokio::time::timeout(std::time::Duration::from_secs(60), sealed.changed());
         grown.await.expect("the job goes on").expect("a running sealer");
     }
 }

@@ -1,5 +1,7 @@
 //! Alerts through the API and the pages: what raises them, what people do about them, how they go.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use chancery_engine::inventory::{PlacementRequest, Source, Upload, UploadAnswer, UploadMode};
 use chancery_engine::{Client, Context, Role, Secret};
@@ -224,7 +226,7 @@ async fn pages_take_back_exactly_and_however_many_there_are() {
         let group = json!({ "name": format!("group {number}") });
         server.post("/api/v1/groups").json(&group).send().await.expect(201);
     }
-    assert!(server.engine().reacted(std::time::Duration::from_secs(20)).await);
+    assert!(server.engine().reacted(Duration::from_secs(60)).await);
     let count = async |filter: &str| {
         let path = format!("/api/v1/alerts?limit=1000&filter=kind:many%20{filter}");
         let page = server.get(&path).send().await.expect(200).json();
@@ -366,19 +368,33 @@ async fn open_pages_hear_that_alerts_have_changed() {
     let stream = browser.open("/alerts/live").await;
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     let mut stream = stream.into_body().into_data_stream();
-    let mut next = async || {
-        let next = tokio::time::timeout(std::time::Duration::from_secs(20), stream.next()).await;
-        let chunk = next.expect("a word").expect("no end").expect("no error");
-        String::from_utf8(chunk.to_vec()).unwrap()
+    let next = async |stream: &mut axum::body::BodyDataStream| {
+        loop {
+            let next = tokio::time::timeout(Duration::from_secs(60), stream.next()).await;
+            let chunk = next.expect("a word").expect("no end").expect("no error");
+            let text = String::from_utf8(chunk.to_vec()).unwrap();
+            // A comment only says that the connection lives.
+            if !text.starts_with(':') {
+                return text;
+            }
+        }
     };
-    let first = next().await;
+    let first = next(&mut stream).await;
     assert!(first.starts_with("id: ") && !first.contains("data"), "where it begins: {first}");
     // Other events are no news for the bell.
     server.settle().await;
+    let size = server.engine().figures().await.unwrap().log_size;
+    let page = server.call(Method::GET, "/catalogue").header("cookie", &server.session().0);
+    let page = page.send().await.expect(200).text();
+    assert!(page.contains("data-live=\"/alerts/live?from="), "{page}");
     failed_job(&server).await;
-    let text = next().await;
+    let text = next(&mut stream).await;
     assert!(text.contains("event: alerts"), "{text:?}");
-    drop(stream);
+    // A page that was made before hears of it as well, however late it begins to listen.
+    let late = browser.open(&format!("/alerts/live?from={size}")).await;
+    let mut late = late.into_body().into_data_stream();
+    while !next(&mut late).await.contains("event: alerts") {}
+    drop((stream, late));
     server.finish().await;
 }
 

@@ -48,7 +48,7 @@ async fn a_trigger_goes_from_its_first_word_to_what_it_did() {
 
     let taken = upload(&server, "www.prod.example").await;
     upload(&server, "www.test.example").await;
-    assert!(server.engine().reacted(Duration::from_secs(20)).await);
+    assert!(server.engine().reacted(Duration::from_secs(60)).await);
     let id = taken["id"].as_str().unwrap();
     let certificate = server.get(&format!("/api/v1/certificates/{id}")).send().await.json();
     assert_eq!(certificate["path"], "/prod");
@@ -106,7 +106,7 @@ async fn a_file_is_written_planned_compared_and_applied() {
     let server = TestServer::start().await;
     weak(&server).await;
     upload(&server, "www.prod.example").await;
-    assert!(server.engine().reacted(Duration::from_secs(20)).await);
+    assert!(server.engine().reacted(Duration::from_secs(60)).await);
     let toml = server.get(&format!("{BASE}/export")).send().await.expect(200).text();
     let same = json!({ "toml": toml });
     let plan = server.post(&format!("{BASE}/plan")).json(&same).send().await.expect(200).json();
@@ -192,7 +192,7 @@ async fn pages_make_try_and_explain_automation_without_scripts() {
     session.post("/automation/triggers/new", trigger).await.expect(303);
     upload(&server, "www.prod.example").await;
     upload(&server, "www.test.example").await;
-    assert!(server.engine().reacted(Duration::from_secs(20)).await);
+    assert!(server.engine().reacted(Duration::from_secs(60)).await);
 
     told(&server, &mut session).await;
     session.post("/automation/triggers/prod/delete", &[]).await.expect(303);
@@ -223,7 +223,8 @@ async fn told(server: &TestServer, session: &mut Browser<'_>) {
 
 #[tokio::test]
 async fn the_days_to_come_are_told_with_whom_they_reach() {
-    let server = TestServer::start_with(|settings, _| settings.monitors = true).await;
+    let (server, _clock) =
+        TestServer::start_standing(16, |settings, _| settings.monitors = true).await;
     let base = "/api/v1/automation";
     let make = async |path: &str, body: Value| {
         server.post(&format!("{base}/{path}")).json(&body).send().await.expect(201);

@@ -27,7 +27,7 @@ async fn coverage_says_who_hears_of_a_certificate_and_counts_those_of_which_nobo
     world.account("ada", "operator", Some("ada@example.org")).await;
     let server = &world.server;
     let estate = async |holds: &dyn Fn(&Value) -> bool| {
-        for _ in 0..1_000 {
+        for _ in 0..3_000 {
             let answer = server.get("/api/v1/notifications/coverage").send().await.expect(200);
             let answer = answer.json();
             if answer["complete"] == true && holds(&answer) {
@@ -92,20 +92,14 @@ async fn coverage_says_who_hears_of_a_certificate_and_counts_those_of_which_nobo
 
 async fn run_canary(server: &TestServer) {
     server.post("/api/v1/schedules/canary/run").send().await.expect(200);
-    for _ in 0..500 {
-        let path = "/api/v1/certificates?filter=path:/canary";
-        let list = server.get(path).send().await.expect(200).json();
-        if list["items"].as_array().unwrap().len() == 1 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let one_is = |list: &Value| list["items"].as_array().is_some_and(|items| items.len() == 1);
+    server.until("/api/v1/certificates?filter=path:/canary", one_is).await;
     server.settle().await;
     server.post("/api/v1/monitors/certificate-expiry/run").send().await.expect(200);
 }
 
 async fn events(server: &TestServer, event_type: &str, count: usize) -> Vec<Value> {
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         let path = format!("/api/v1/events?filter=type:{event_type}");
         let list = server.get(&path).send().await.expect(200).json();
         let items = list["items"].as_array().unwrap();

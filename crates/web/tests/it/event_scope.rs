@@ -60,7 +60,7 @@ async fn read(server: &TestServer, path: &str) -> Value {
 }
 
 async fn eventually(server: &TestServer, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         let answer = read(server, path).await;
         if holds(&answer) {
             return answer;
@@ -121,7 +121,7 @@ impl World {
         let certificate = planted["id"].as_str().unwrap().to_owned();
         let own = format!("/api/v1/certificates/{certificate}");
         server.patch(&own).json(&json!({ "owner": "admin" })).send().await.expect(200);
-        assert!(server.engine().reacted(Duration::from_secs(20)).await);
+        assert!(server.engine().reacted(Duration::from_secs(60)).await);
         let told = |list: &Value| list.to_string().contains(&certificate);
         eventually(&server, "/api/v1/notices", told).await;
         server.delete(&own).send().await.expect(204);

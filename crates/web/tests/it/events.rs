@@ -103,8 +103,14 @@ async fn names_of_people_are_for_those_who_may_see_them_until_they_are_erased() 
 /// Reads a stream until `count` whole events have come.
 async fn read(stream: &mut BodyDataStream, count: usize) -> String {
     let mut text = String::new();
-    while text.matches("\n\n").count() < count {
-        let chunk = tokio::time::timeout(Duration::from_secs(20), stream.next()).await;
+    let came = |text: &str| {
+        // A comment only says that the connection lives; what is behind the last blank line may be cut.
+        let whole = text.rsplit_once("\n\n").map_or("", |(whole, _)| whole);
+        let frames = whole.split("\n\n").filter(|frame| !frame.is_empty());
+        frames.filter(|frame| !frame.starts_with(':')).count()
+    };
+    while came(&text) < count {
+        let chunk = tokio::time::timeout(Duration::from_secs(60), stream.next()).await;
         let chunk = chunk.expect("a stream that goes on").expect("no end").expect("no error");
         text.push_str(std::str::from_utf8(&chunk).unwrap());
     }

@@ -17,7 +17,7 @@ async fn world() -> TestServer {
     let server = TestServer::start().await;
     weak(&server).await;
     upload(&server, "www.prod.example").await;
-    assert!(server.engine().reacted(Duration::from_secs(20)).await);
+    assert!(server.engine().reacted(Duration::from_secs(60)).await);
     server.settle().await;
     server
 }

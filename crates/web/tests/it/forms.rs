@@ -278,7 +278,7 @@ async fn the_live_tail_sends_rows_from_where_it_was() {
     let response = browser.open("/events/live?q=type:log.key_create&from=0").await;
     assert_eq!(response.status(), 200);
     let mut body = response.into_body().into_data_stream();
-    let first = tokio::time::timeout(Duration::from_secs(20), body.next()).await.expect("in time");
+    let first = tokio::time::timeout(Duration::from_secs(60), body.next()).await.expect("in time");
     let text = String::from_utf8(first.expect("a row").expect("bytes").to_vec()).expect("text");
     assert!(text.contains("event: row") && text.contains("data: <tr"), "{text}");
     assert!(text.contains("id: "), "{text}");

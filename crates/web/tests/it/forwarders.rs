@@ -8,18 +8,6 @@ use serde_json::{Value, json};
 
 use super::browser::Browser;
 
-/// Waits until the API answers as wanted.
-async fn eventually(server: &TestServer, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..500 {
-        let answer = server.get(path).send().await.expect(200).json();
-        if holds(&answer) {
-            return answer;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    panic!("{path}: {}", server.get(path).send().await.text());
-}
-
 fn webhook(receiver: &Receiver) -> Value {
     json!({ "kind": "webhook", "title": "The SOC",
         "select": { "event_types": ["configuration.create"], "filter": "detail.class:group" },
@@ -58,7 +46,7 @@ async fn an_event_reaches_an_https_receiver_and_the_attempt_is_shown() {
     assert_eq!(event["type"], "configuration.create");
     assert!(!String::from_utf8_lossy(&received.body).contains("\"admin\""), "no names of people");
     let path = "/api/v1/deliveries?destination=soc&state=delivered";
-    let listed = eventually(&server, path, |list| list["items"].as_array().unwrap().len() == 1);
+    let listed = server.until(path, |list| list["items"].as_array().unwrap().len() == 1);
     let id = listed.await["items"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(received.headers["webhook-id"], id);
     let whole = server.get(&format!("/api/v1/deliveries/{id}")).send().await.expect(200);
@@ -85,15 +73,19 @@ async fn a_failing_receiver_is_told_of_and_recovers() {
     group(&server, "web").await;
     let waiting = "/api/v1/deliveries?state=waiting";
     let failed = |list: &Value| list["items"][0]["attempts"].as_i64() >= Some(1);
-    let list = eventually(&server, waiting, failed).await;
+    let list = server.until(waiting, failed).await;
     assert_eq!(list["items"][0]["status"], 503);
     let shown = server.get("/api/v1/forwarders/soc").send().await.expect(200).json();
-    assert_eq!((&shown["backlog_waiting"], &shown["failures"]), (&json!(1), &json!(1)));
+    // It may have been tried again meanwhile.
+    assert_eq!(
+        (&shown["backlog_waiting"], shown["failures"].as_i64() >= Some(1)),
+        (&json!(1), true)
+    );
     receiver.behave(Manner::Well);
     let id = list["items"][0]["id"].as_str().unwrap();
     server.post(&format!("/api/v1/deliveries/{id}/resend")).send().await.expect(202);
     let done = "/api/v1/deliveries?state=delivered";
-    eventually(&server, done, |list| list["items"].as_array().unwrap().len() == 1).await;
+    server.until(done, |list| list["items"].as_array().unwrap().len() == 1).await;
     let ids: Vec<String> =
         receiver.received().iter().map(|one| one.headers["webhook-id"].clone()).collect();
     assert!(ids.len() >= 2 && ids.iter().all(|one| one == id), "one identifier: {ids:?}");
@@ -124,7 +116,7 @@ async fn a_receiver_that_asks_for_six_hours_is_not_called_before() {
     };
     let began = server.now();
     for (name, _) in &asking {
-        eventually(&server, &format!("/api/v1/forwarders/{name}"), paused(began)).await;
+        server.until(&format!("/api/v1/forwarders/{name}"), paused(began)).await;
     }
     for (number, step) in [hour, 2 * hour, 3 * hour - Timestamp::SECOND].into_iter().enumerate() {
         clock.advance(step);
@@ -140,7 +132,7 @@ async fn a_receiver_that_asks_for_six_hours_is_not_called_before() {
     for (name, receiver) in &asking {
         let sent = receiver.wait_for(5).await;
         let done = format!("/api/v1/deliveries?destination={name}&state=delivered");
-        eventually(&server, &done, |list| list["items"].as_array().unwrap().len() == 4).await;
+        server.until(&done, |list| list["items"].as_array().unwrap().len() == 4).await;
         let again = |one: &Received| one.headers["webhook-id"] == sent[0].headers["webhook-id"];
         let place = sent.iter().skip(1).position(again);
         assert!(place == Some(0) || (place.is_some() && *name == "in-parallel"), "{name}");
@@ -500,7 +492,7 @@ async fn of_an_answer_the_head_is_kept_and_never_the_body() {
         group(&server, &name).await;
         let path = format!("/api/v1/deliveries?destination={name}&filter=attempts%3E0");
         let made = |list: &Value| list["items"].as_array().unwrap().len() == 1;
-        let list = eventually(&server, &path, made).await;
+        let list = server.until(&path, made).await;
         let id = list["items"][0]["id"].as_str().unwrap().to_owned();
         let whole = server.get(&format!("/api/v1/deliveries/{id}")).send().await.expect(200);
         let (text, whole) = (whole.text(), whole.json());
@@ -612,13 +604,12 @@ async fn in_order_means_the_order_of_the_log_whatever_the_clock_says() {
     for (number, name) in ["first", "second", "third"].into_iter().enumerate() {
         group(&server, name).await;
         let waiting = "/api/v1/deliveries?state=waiting";
-        eventually(&server, waiting, |list| list["items"].as_array().unwrap().len() == number + 1)
-            .await;
+        server.until(waiting, |list| list["items"].as_array().unwrap().len() == number + 1).await;
         // Each was made before the one that it follows, says the clock.
         clock.advance(-2 * Timestamp::SECOND);
     }
     let tried = "/api/v1/deliveries?filter=attempts%3E0";
-    eventually(&server, tried, |list| list["items"].as_array().unwrap().len() == 1).await;
+    server.until(tried, |list| list["items"].as_array().unwrap().len() == 1).await;
     receiver.behave(Manner::Well);
     clock.advance(60 * Timestamp::SECOND);
     let received = receiver.wait_for(4).await;
@@ -646,7 +637,7 @@ async fn a_replay_of_a_periodic_one_is_sent_at_once() {
     server.renew().await;
     receiver.wait_for(1).await;
     let done = "/api/v1/deliveries?state=delivered";
-    eventually(&server, done, |list| list["items"].as_array().unwrap().len() == 1).await;
+    server.until(done, |list| list["items"].as_array().unwrap().len() == 1).await;
     let replay = server.post("/api/v1/forwarders/soc/replay");
     replay.json(&json!({ "from_index": 0 })).send().await.expect(202);
     let again = receiver.wait_for(2).await;

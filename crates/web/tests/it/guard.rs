@@ -136,7 +136,8 @@ async fn a_secret_is_told_once() {
 
 #[tokio::test]
 async fn too_many_requests_are_refused_for_a_while() {
-    let server = TestServer::start_with(|settings, _| settings.requests_per_second = 1).await;
+    let (server, _clock) =
+        TestServer::start_standing(14, |settings, _| settings.requests_per_second = 1).await;
     let mut refused = None;
     for _ in 0..80 {
         let answer = server.call(Method::GET, "/health/live").send().await;
@@ -206,7 +207,7 @@ async fn what_the_door_refuses_is_told() {
 
 #[tokio::test]
 async fn being_refused_does_not_fill_the_log() {
-    let server = TestServer::start().await;
+    let (server, _clock) = TestServer::start_standing(15, |_, _| {}).await;
     let viewer = server.token(Role::Viewer).await;
     for _ in 0..40 {
         let call = server.call(Method::POST, "/api/v1/groups").bearer(&viewer);

@@ -254,7 +254,7 @@ async fn without_the_secret_of_an_enabled_source_nothing_comes_in() {
 chancery_testkit::on_each_backend!(what_cannot_be_read_is_refused_whole_counted_and_recorded);
 
 async fn what_cannot_be_read_is_refused_whole_counted_and_recorded() {
-    let server = TestServer::start().await;
+    let (server, _clock) = TestServer::start_standing(12, |_, _| {}).await;
     let secret = source(&server, "horizon", "horizon").await;
     let body = "{\"code\":\"SERVICE-START\",\"_id\":\"1\"}\n{\"status\":\"success\"}";
     for _ in 0..8 {
@@ -303,7 +303,7 @@ async fn a_foreign_event_fires_a_trigger_that_raises_an_alert() {
     make("triggers", "okta-revocations", trigger).send().await.expect(201);
     let secret = source(&server, "okta", "okta").await;
     send(&server, "okta", &secret, OKTA).send().await.expect(200);
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         let alerts = server.get("/api/v1/alerts").send().await.expect(200).json();
         let alerts = alerts["items"].as_array().unwrap();
         if let Some(alert) = alerts.iter().find(|alert| alert["kind"] == "foreign") {

@@ -21,7 +21,7 @@ pub async fn ended(server: &TestServer, id: &str) -> Value {
             server.settle().await;
             return job;
         }
-        let grown = tokio::time::timeout(Duration::from_secs(20), sealed.changed());
+        let grown = tokio::time::timeout(Duration::from_secs(60), sealed.changed());
         grown.await.expect("the end of the job").expect("a running sealer");
     }
 }
@@ -40,7 +40,8 @@ fn types(events: &[Value]) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_scheduled_job_names_its_run() {
-    let server = TestServer::start_with(|settings, _| settings.monitors = true).await;
+    let (server, _clock) =
+        TestServer::start_standing(18, |settings, _| settings.monitors = true).await;
     // A log of which nothing is sealed yet has nothing to verify.
     server.settle().await;
     let path = "/api/v1/schedules/log-verification/run";
@@ -89,7 +90,7 @@ async fn a_job_that_a_trigger_starts_names_it() {
     let leaf = Authority::new("Job CA", server.now()).leaf("www.example.org", server.now(), 90);
     let sent = server.post("/api/v1/certificates").body("text/plain", leaf.to_pem()).send().await;
     let certificate = sent.expect(201).json()["id"].clone();
-    assert!(server.engine().reacted(Duration::from_secs(20)).await);
+    assert!(server.engine().reacted(Duration::from_secs(60)).await);
     let found = server.get("/api/v1/jobs?filter=by:trigger/check").send().await.expect(200).json();
     assert_eq!(found["items"].as_array().expect("items").len(), 1, "{found}");
     let id = found["items"][0]["id"].as_str().expect("an id").to_owned();
@@ -116,7 +117,7 @@ async fn a_job_that_a_trigger_starts_names_it() {
 
 #[tokio::test]
 async fn an_open_job_is_cancelled() {
-    let server = TestServer::start_with(|settings, _| {
+    let (server, _clock) = TestServer::start_standing(21, |settings, _| {
         settings.monitors = true;
         // None of them runs.
         settings.jobs_at_a_time.insert("verification".to_owned(), 0);
@@ -160,7 +161,8 @@ async fn an_open_job_is_cancelled() {
 
 #[tokio::test]
 async fn by_hand_who_may_not_do_the_job_starts_none() {
-    let server = TestServer::start_with(|settings, _| settings.monitors = true).await;
+    let (server, _clock) =
+        TestServer::start_standing(22, |settings, _| settings.monitors = true).await;
     let operator = server.token(Role::Operator).await;
     let run = async |name: &str, status: u16| {
         let path = format!("/api/v1/schedules/{name}/run");

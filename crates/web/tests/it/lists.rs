@@ -154,7 +154,8 @@ async fn what_a_list_of_automation_shows_is_taken_out() {
 
 #[tokio::test]
 async fn monitors_and_schedules_are_searched_and_ordered() {
-    let server = TestServer::start_with(|settings, _| settings.monitors = true).await;
+    let (server, _clock) =
+        TestServer::start_standing(19, |settings, _| settings.monitors = true).await;
     server.settle().await;
     let at = |class: &str, filter: &str| format!("/api/v1/{class}?filter={filter}");
     let kind = names(&server, &at("monitors", "kind:token_expiry,token_unused")).await;
@@ -175,6 +176,21 @@ async fn monitors_and_schedules_are_searched_and_ordered() {
     assert_eq!(shown(&page, "/monitors"), turned);
     let page = browser.get("/schedules?q=nothing-like-it").await.expect(200).text();
     assert!(page.contains("No schedule fits"), "{page}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_monitor_that_was_just_made_runs_at_once() {
+    let (server, _clock) =
+        TestServer::start_standing(23, |settings, _| settings.monitors = true).await;
+    for name in ["first", "second", "third"] {
+        let definition = json!({ "kind": "certificate_expiry", "thresholds": ["7d"],
+            "schedule": { "cron": "0 * * * *", "time_zone": "UTC" } });
+        let new = json!({ "name": name, "definition": definition });
+        server.post("/api/v1/monitors").json(&new).send().await.expect(201);
+        let run = server.post(&format!("/api/v1/monitors/{name}/run")).send().await;
+        assert_eq!(run.expect(200).json()["state"], "succeeded", "{name}");
+    }
     server.finish().await;
 }
 

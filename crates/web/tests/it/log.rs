@@ -1,7 +1,5 @@
 //! The published log, proofs, health, figures.
 
-use std::time::{Duration, Instant};
-
 use axum::http::Method;
 use chancery_engine::Role;
 use chancery_seal::tlog_proof::TlogProof;
@@ -94,15 +92,8 @@ async fn a_long_log_is_verified_by_a_job() {
 
 /// The job at an address, when it has ended.
 async fn ended(server: &TestServer, place: &str) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let job = server.get(place).send().await.expect(200).json();
-        if !matches!(job["state"].as_str(), Some("queued" | "running")) {
-            return job;
-        }
-        assert!(Instant::now() < deadline, "{job}");
-        tokio::task::yield_now().await;
-    }
+    let is_over = |job: &Value| !matches!(job["state"].as_str(), Some("queued" | "running"));
+    server.until(place, is_over).await
 }
 
 #[tokio::test]

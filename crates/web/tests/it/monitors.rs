@@ -2,6 +2,7 @@
 //! refused and where, and that the first page says whether everything is being watched.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use chancery_engine::Role;
@@ -61,7 +62,7 @@ impl Office {
             if answer.status != 409 {
                 return answer.expect(200).json();
             }
-            let grown = tokio::time::timeout(std::time::Duration::from_secs(20), sealed.changed());
+            let grown = tokio::time::timeout(Duration::from_secs(60), sealed.changed());
             grown.await.expect("the end of a run").expect("a running sealer");
         }
     }
@@ -314,7 +315,7 @@ async fn a_schedule_queues_its_job_and_hears_of_its_end() {
         if !finished.is_empty() {
             break finished;
         }
-        let grown = tokio::time::timeout(std::time::Duration::from_secs(20), sealed.changed());
+        let grown = tokio::time::timeout(Duration::from_secs(60), sealed.changed());
         grown.await.expect("the job ends").expect("a running sealer");
     };
     assert_eq!(detail(&finished[0])["state"], "succeeded");
@@ -368,7 +369,8 @@ async fn what_is_wrong_with_a_definition_is_said_at_its_field() {
 
 #[tokio::test]
 async fn pages_show_run_change_and_pause_a_monitor() {
-    let server = TestServer::start_with(|settings, _| settings.monitors = true).await;
+    let (server, _clock) =
+        TestServer::start_standing(17, |settings, _| settings.monitors = true).await;
     let leaf = Authority::new("Test CA", server.now()).leaf("www.example.org", server.now(), 3);
     server.post("/api/v1/certificates").body("text/plain", leaf.to_pem()).send().await.expect(201);
     server.settle().await;
@@ -416,7 +418,7 @@ async fn home(server: &TestServer, browser: &mut Browser<'_>) -> String {
 
 #[tokio::test]
 async fn the_first_page_tells_one_truth_about_what_is_watched() {
-    let server = TestServer::start_with(|settings, _| {
+    let (server, _clock) = TestServer::start_standing(20, |settings, _| {
         settings.monitors = true;
         // No backup can be made there.
         settings.backup_dir = "/dev/null/backups".into();
@@ -519,7 +521,14 @@ async fn runs_are_named_as_horizon_names_them() {
     office.call(Method::POST, "/api/v1/monitors/jobs/pause", None, 200).await;
     office.pass(Timestamp::HOUR).await;
     office.run("internal").await;
-    let failed = codes(&office, "monitor.start").await;
+    // That is tried by the clock, not by the run.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut failed = codes(&office, "monitor.start").await;
+    while !failed.iter().any(|code| code == "INTERNAL-MONITOR-INIT") {
+        assert!(Instant::now() < deadline, "{failed:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        failed = codes(&office, "monitor.start").await;
+    }
     let told = failed.iter().filter(|code| *code == "INTERNAL-MONITOR-INIT").count();
     assert_eq!(told, 1, "{failed:?}");
     let home = office.call(Method::GET, "/api/v1/monitors/mine", None, 200).await;

@@ -76,7 +76,7 @@ impl World {
         query: &str,
         holds: impl Fn(&[Value]) -> bool,
     ) -> Vec<Value> {
-        for _ in 0..1_000 {
+        for _ in 0..3_000 {
             let path = format!("/api/v1/notices?{query}");
             let list = self.server.get(&path).send().await.expect(200).json();
             let items = list["items"].as_array().unwrap();
@@ -260,13 +260,8 @@ async fn a_refused_address_bounces_until_the_contact_data_change_and_the_channel
     world.tells("p", profile).await;
     let id = world.owned("www.example.org", "ada").await;
     let refused = "/api/v1/notifications/refused-addresses";
-    for _ in 0..500 {
-        let list = world.server.get(refused).send().await.expect(200).json();
-        if list["items"][0]["address"] == "gone@example.org" {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let bounced = |list: &Value| list["items"][0]["address"] == "gone@example.org";
+    world.server.until(refused, bounced).await;
     let path = format!("/api/v1/certificates/{id}");
     world.server.patch(&path).json(&json!({ "path": "/a" })).send().await.expect(200);
     let bouncing = world.notices("reason=bouncing", |items| !items.is_empty()).await;
@@ -289,13 +284,7 @@ async fn a_refused_address_bounces_until_the_contact_data_change_and_the_channel
         .await
         .expect(204);
     world.server.patch(&path).json(&json!({ "path": "/b" })).send().await.expect(200);
-    for _ in 0..500 {
-        if !world.mailbox.to("ada@example.org").is_empty() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert!(!world.mailbox.to("ada@example.org").is_empty(), "the new address is used");
+    world.mailbox.wait_for_one_to("ada@example.org").await;
     world.server.finish().await;
 }
 
@@ -505,13 +494,8 @@ async fn an_administrator_lets_mail_go_to_a_refused_address_again() {
         let list = world.server.get(list).send().await.expect(200).json();
         list["items"].as_array().unwrap().len()
     };
-    for _ in 0..500 {
-        if refused().await == 1 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert_eq!(refused().await, 1);
+    let one_is = |list: &Value| list["items"].as_array().is_some_and(|items| items.len() == 1);
+    world.server.until(list, one_is).await;
     let one = format!("{list}/Gone@example.org");
     let operator = world.server.token(chancery_engine::Role::Operator).await;
     let call = world.server.call(Method::DELETE, &one).bearer(&operator);
@@ -523,13 +507,7 @@ async fn an_administrator_lets_mail_go_to_a_refused_address_again() {
     world.server.delete(&one).send().await.expect(404);
     let path = format!("/api/v1/certificates/{id}");
     world.server.patch(&path).json(&json!({ "path": "/a" })).send().await.expect(200);
-    for _ in 0..500 {
-        if !world.mailbox.to("gone@example.org").is_empty() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert!(!world.mailbox.to("gone@example.org").is_empty(), "mail goes again");
+    world.mailbox.wait_for_one_to("gone@example.org").await;
     let events = "/api/v1/events?filter=type:configuration.delete%20outcome:success";
     let events = world.server.get(events).send().await.expect(200).json();
     let told = &events["items"][0]["event"]["data"]["detail"];
@@ -539,12 +517,7 @@ async fn an_administrator_lets_mail_go_to_a_refused_address_again() {
         Browser::sign_in_as(&world.server, chancery_engine::Role::Administrator).await;
     world.mailbox.refuse("gone@example.org", true);
     world.server.patch(&path).json(&json!({ "path": "/b" })).send().await.expect(200);
-    for _ in 0..500 {
-        if refused().await == 1 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    world.server.until(list, one_is).await;
     let page = browser.get("/notifications").await.expect(200).text();
     assert!(page.contains("Send to it again"), "{page}");
     let typed = [("address", "gone@example.org")];

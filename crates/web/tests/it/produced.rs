@@ -23,7 +23,7 @@ async fn events(server: &TestServer, event_type: &str) -> Vec<Value> {
         if !items.is_empty() {
             return items.iter().map(|item| item["event"].clone()).collect();
         }
-        let grown = tokio::time::timeout(Duration::from_secs(30), sealed.changed());
+        let grown = tokio::time::timeout(Duration::from_secs(60), sealed.changed());
         grown.await.unwrap_or_else(|_| panic!("no {event_type}")).expect("a running sealer");
     }
 }
@@ -83,7 +83,7 @@ async fn an_alert_that_gets_worse_and_one_that_wakes_are_events() {
     reacts(&server, "gone", &["configuration.delete"], raise("error")).await;
     let group = json!({ "name": "web" });
     let made = server.post("/api/v1/groups").json(&group).send().await.expect(201).json();
-    assert!(server.engine().reacted(Duration::from_secs(20)).await);
+    assert!(server.engine().reacted(Duration::from_secs(60)).await);
     let list = "/api/v1/alerts?filter=kind:group";
     let alerts = server.get(list).send().await.expect(200).json();
     let id = alerts["items"][0]["id"].as_str().expect("an alert").to_owned();
@@ -92,7 +92,7 @@ async fn an_alert_that_gets_worse_and_one_that_wakes_are_events() {
     server.post("/api/v1/alerts/snooze").json(&sleep).send().await.expect(200);
     let path = format!("/api/v1/groups/{}", made["id"].as_str().expect("a group"));
     server.delete(&path).send().await.expect(204);
-    assert!(server.engine().reacted(Duration::from_secs(20)).await);
+    assert!(server.engine().reacted(Duration::from_secs(60)).await);
     let escalated = events(&server, "alert.escalated").await;
     let told = detail(&escalated[0]);
     assert_eq!(told["alert_id"], id);
@@ -117,7 +117,7 @@ async fn a_trigger_that_feeds_itself_is_stopped_and_that_is_an_event() {
     let taken = upload(&server, leaf.to_pem()).await;
     let path = format!("/api/v1/certificates/{}", taken["id"].as_str().expect("an id"));
     server.patch(&path).json(&json!({ "path": "/x" })).send().await.expect(200);
-    assert!(server.engine().reacted(Duration::from_secs(20)).await);
+    assert!(server.engine().reacted(Duration::from_secs(60)).await);
     let stopped = events(&server, "trigger.stopped").await;
     assert_eq!(stopped.len(), 1);
     let targets = stopped[0]["data"]["targets"].as_array().expect("targets");
@@ -164,7 +164,7 @@ async fn what_nobody_takes_up_is_escalated_and_that_is_an_event() {
     let ada = json!({ "name": "ada", "role": "operator", "password": "a long enough passphrase" });
     server.post("/api/v1/accounts").json(&ada).send().await.expect(201);
     server.post("/api/v1/groups").json(&json!({ "name": "web" })).send().await.expect(201);
-    assert!(server.engine().reacted(Duration::from_secs(20)).await);
+    assert!(server.engine().reacted(Duration::from_secs(60)).await);
     // It is told, and nobody takes it up.
     events(&server, "alert.raised").await;
     advance(&mut server, &clock).await;

@@ -79,7 +79,7 @@ async fn a_source_is_made_renewed_disabled_and_deleted_on_its_page() {
 
 /// The source once it was answered since it was like this.
 async fn answered(server: &TestServer, before: &Value) -> Value {
-    for _ in 0..1_500 {
+    for _ in 0..3_000 {
         let now = source(server, "okta").await;
         let at = &now["poll"]["answered_at"];
         if at.is_string() && *at != before["poll"]["answered_at"] {

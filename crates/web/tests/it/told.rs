@@ -12,7 +12,7 @@ use super::notifications::World;
 const MINUTE: i64 = 60 * Timestamp::SECOND;
 
 async fn until(server: &TestServer, path: &str, holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         let list = server.get(path).send().await.expect(200).json();
         let items = list["items"].as_array().unwrap();
         if holds(items) {

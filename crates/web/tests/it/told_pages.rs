@@ -245,7 +245,7 @@ async fn who_is_not_reached_is_narrowed_to_a_folder_and_taken_out() {
     world.owned("two.example.org", "ada").await;
     let path = format!("/api/v1/certificates/{one}");
     server.patch(&path).json(&json!({ "path": "/prod/web" })).send().await.expect(200);
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         let list = "/api/v1/notifications/unreached?path=/prod";
         let found = server.get(list).send().await.expect(200).json();
         let all = server.get("/api/v1/notifications/coverage").send().await.expect(200).json();

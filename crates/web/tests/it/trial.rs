@@ -17,7 +17,7 @@ async fn world() -> TestServer {
     weak(&server).await;
     upload(&server, "www.prod.example").await;
     upload(&server, "www.test.example").await;
-    assert!(server.engine().reacted(Duration::from_secs(20)).await);
+    assert!(server.engine().reacted(Duration::from_secs(60)).await);
     server.settle().await;
     server
 }

@@ -28,6 +28,21 @@ async fn a_trial_tells_which_addresses_are_taken() {
     assert_eq!(world.count(EventType::ConfigurationTest).await, before + 1, "a failed attempt");
 }
 
+chancery_throwaway::on_each_backend!(a_trial_waits_for_the_first_event_to_be_sealed);
+
+async fn a_trial_waits_for_the_first_event_to_be_sealed() {
+    let world = World::unsealed().await;
+    let (engine, context) = (world.engine(), &world.context);
+    let edit = DestinationEdit { body: groups(), ..DestinationEdit::default() };
+    engine.create_destination(context, Class::Forwarder, "soc", edit).await.unwrap();
+    let mut trial = std::pin::pin!(engine.try_destination(context, Class::Forwarder, "soc"));
+    let early = tokio::time::timeout(std::time::Duration::from_millis(200), trial.as_mut()).await;
+    assert!(early.is_err(), "nothing is there to be sent: {early:?}");
+    let (tried, sealed) = tokio::join!(trial, world.stepped.seal());
+    sealed.unwrap();
+    assert!(tried.unwrap().failure.is_none());
+}
+
 chancery_throwaway::on_each_backend!(neither_trials_nor_what_a_namesake_left_are_sent_again);
 
 async fn neither_trials_nor_what_a_namesake_left_are_sent_again() {

@@ -8,7 +8,7 @@ use chancery_engine::configuration::attribute::AttributeDraft;
 use chancery_engine::configuration::{LabelClass, LabelDraft};
 use chancery_engine::intake::NewSource;
 use chancery_engine::inventory::{PlacementRequest, Source, Upload, UploadMode};
-use chancery_engine::{Context, Engine, Role, Settings};
+use chancery_engine::{Context, Engine, Error, Role, Settings};
 use chancery_event::Environment;
 use chancery_testkit::{Authority, Driver, Tab, Wishes};
 use serde_json::json;
@@ -241,10 +241,23 @@ async fn receive(engine: &Engine, context: &Context) {
 
 /// Lets monitors and a schedule run once.
 async fn run_monitors(engine: &Engine, context: &Context) {
-    let patience = std::time::Duration::from_secs(20);
+    let patience = std::time::Duration::from_secs(60);
+    assert!(engine.settle(patience).await && engine.reacted(patience).await);
+    // What was queued before has come in.
+    let deadline = std::time::Instant::now() + patience;
+    let open = engine.parse_job_filter("state:queued,running").unwrap();
+    while engine.job_count(context, &open).await.unwrap() > 0 {
+        assert!(std::time::Instant::now() < deadline, "a job does not end");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     assert!(engine.settle(patience).await && engine.reacted(patience).await);
     for name in ["certificate-expiry", "internal", "limits", "jobs", "token-expiry"] {
-        engine.run_task(context, Class::Monitor, name).await.unwrap();
+        // At the full hour the clock runs it, too.
+        while let Err(error) = engine.run_task(context, Class::Monitor, name).await {
+            let is_running = matches!(&error, Error::Conflict { reason: "running", .. });
+            assert!(is_running && std::time::Instant::now() < deadline, "{name}: {error}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
     engine.run_task(context, Class::Schedule, "log-verification").await.unwrap();
     assert!(engine.settle(patience).await && engine.reacted(patience).await);
