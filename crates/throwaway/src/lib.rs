@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 pub use harness::{Backend, Database, WANTED, database_of, run};
 pub use questions::{LATER_STEP, OTHER_STEP};
@@ -312,17 +313,23 @@ impl Server {
     /// Stops the server.
     pub fn stop(&self, how: Stop) {
         let mode = if how == Stop::Fast { "fast" } else { "immediate" };
-        self.control(&["-m", mode, "stop"]);
+        assert!(self.try_control(&["-m", mode, "stop"]), "pg_ctl stop");
     }
 
     /// Starts the server after a stop, at the same address.
     pub fn resume(&self) {
         let options = fs::read_to_string(self.dir.join("options")).unwrap();
         let log = self.dir.join("log").display().to_string();
-        self.control(&["-t", "60", "-l", &log, "-o", &options, "start"]);
+        let start = ["-t", "60", "-l", &log, "-o", &options, "start"];
+        // Somebody may have its port for a moment: a connection that went out while nobody had it.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.try_control(&start) {
+            assert!(Instant::now() < deadline, "pg_ctl start: see {log}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 
-    fn control(&self, arguments: &[&str]) {
+    fn try_control(&self, arguments: &[&str]) -> bool {
         let done = as_owner(Command::new(self.programs.join("pg_ctl")), self.owner)
             .arg("-D")
             .arg(self.dir.join("data"))
@@ -330,9 +337,8 @@ impl Server {
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(done.success(), "pg_ctl {arguments:?}");
+            .status();
+        done.unwrap().success()
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> String {

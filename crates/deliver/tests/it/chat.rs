@@ -212,7 +212,7 @@ async fn an_answer_of_success_that_names_an_error_is_a_failure() {
 async fn an_answer_of_servicenow_that_does_not_end_confirms_nothing() {
     let world = World::start().await;
     let receiver = Receiver::plain().await;
-    let settings = json!({ "url": receiver.url(), "answer_seconds": 1 });
+    let settings = json!({ "url": receiver.url(), "answer_seconds": 60 });
     world.forwarder("servicenow", settings, &[("token", "x")], json!({})).await.unwrap();
     for (mode, manner) in [
         ("em_event", Manner::Liar),
@@ -223,7 +223,7 @@ async fn an_answer_of_servicenow_that_does_not_end_confirms_nothing() {
     ] {
         receiver.behave(manner.clone());
         let url = receiver.url();
-        world.update(json!({ "url": url, "mode": mode, "answer_seconds": 1 })).await;
+        world.update(json!({ "url": url, "mode": mode, "answer_seconds": 60 })).await;
         let sent = world.try_out().await;
         let word = sent.failure.map(|failure| failure.word);
         assert_eq!((word, sent.status), (Some("unconfirmed"), Some(200)), "{mode} {manner:?}");

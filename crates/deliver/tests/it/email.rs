@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_testkit::TlsFiles;
 use serde_json::json;
 
-use crate::world::{Program, World, free_port, listening, said};
+use crate::world::{Program, World, said, serving};
 
 /// A mail server that tells what it is told: by TLS from the first byte, with a login, and with
 /// recipients that it does not take.
@@ -48,12 +48,13 @@ async fn a_server_with_tls_from_the_first_byte_is_logged_into_by_what_it_offers(
     std::fs::write(path("cert"), &tls.certificate).unwrap();
     std::fs::write(path("key"), &tls.key).unwrap();
     for (hidden, way) in [("LOGIN", "PLAIN"), ("PLAIN", "LOGIN")] {
-        let (port, out) = (free_port(), dir.path().join(way));
-        let arguments = ["-c", SERVER, &port.to_string(), &path("cert"), &path("key"), hidden]
-            .map(String::from);
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let _program = Program::start("/usr/bin/python3", &arguments, Some(&out));
-        listening(port).await;
+        let out = dir.path().join(way);
+        let (_program, [port]) = serving(|[port]| {
+            let (port, cert, key) = (port.to_string(), path("cert"), path("key"));
+            let arguments = ["-c", SERVER, &port, &cert, &key, hidden];
+            Program::start("/usr/bin/python3", &arguments, Some(&out))
+        })
+        .await;
         let world = World::start().await;
         let settings = |to: &[&str]| {
             json!({ "server": format!("127.0.0.1:{port}"), "security": "tls", "ca": tls.ca,
@@ -94,19 +95,21 @@ async fn a_mail_server_takes_text_and_html_with_and_without_starttls() {
         let path = |name: &str| dir.path().join(name).display().to_string();
         std::fs::write(path("cert"), &tls.certificate).unwrap();
         std::fs::write(path("key"), &tls.key).unwrap();
-        let (port, out) = (free_port(), dir.path().join("out"));
-        let listen = format!("127.0.0.1:{port}");
-        let mut arguments =
-            vec!["-n", "-l", &listen, "-c", "aiosmtpd.handlers.Debugging", "stdout"];
-        let (cert, key) = (path("cert"), path("key"));
-        if security == "starttls" {
-            arguments.splice(1..1, ["--tlscert", cert.as_str(), "--tlskey", key.as_str()]);
-        }
-        let _program = Program::start("aiosmtpd", &arguments, Some(&out));
-        listening(port).await;
+        let out = dir.path().join("out");
+        let (_program, [port]) = serving(|[port]| {
+            let (listen, cert, key) = (format!("127.0.0.1:{port}"), path("cert"), path("key"));
+            let mut arguments =
+                vec!["-n", "-l", &listen, "-c", "aiosmtpd.handlers.Debugging", "stdout"];
+            if security == "starttls" {
+                arguments.splice(1..1, ["--tlscert", &cert, "--tlskey", &key]);
+            }
+            Program::start("aiosmtpd", &arguments, Some(&out))
+        })
+        .await;
         let world = World::start().await;
-        let settings = json!({ "server": listen, "security": security, "ca": tls.ca,
-            "from": "chancery@example.org", "to": ["ada@example.org", "grace@example.org"] });
+        let settings = json!({ "server": format!("127.0.0.1:{port}"),
+            "security": security, "ca": tls.ca, "from": "chancery@example.org",
+            "to": ["ada@example.org", "grace@example.org"] });
         world.forwarder("email", settings, &[], json!({})).await.unwrap();
         world.group("web").await;
         world.delivered(1).await;

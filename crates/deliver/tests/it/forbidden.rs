@@ -13,7 +13,7 @@ use chancery_testkit::TestServer;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, free_port};
 
 /// Forbidden in the older protocol; each in seven forms.
 const V4: [&str; 34] = [
@@ -180,10 +180,9 @@ async fn save(
 async fn no_forbidden_address_is_reached_by_saving_trying_or_sending() {
     let addresses = addresses();
     assert!(addresses.len() >= 250, "{}", addresses.len());
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
+    let (listener, datagrams) = free_port();
     let port = listener.local_addr().unwrap().port();
-    let datagrams = std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap();
+    listener.set_nonblocking(true).unwrap();
     datagrams.set_nonblocking(true).unwrap();
     let resolver = Arc::new(Rebinding { addresses: addresses.clone(), lies: false.into() });
     let network = Network::with_resolver(Vec::new(), resolver.clone());

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use crate::world::{Program, World, free_port, listening};
+use crate::world::{Program, World, serving};
 
 /// One request of JetStream's API, by hand.
 pub async fn ask(port: u16, subject: &str, body: &Value) -> Value {
@@ -30,12 +30,13 @@ pub async fn ask(port: u16, subject: &str, body: &Value) -> Value {
     }
 }
 
-async fn server(dir: &tempfile::TempDir) -> (Program, u16) {
-    let port = free_port();
-    let (port_text, store) = (port.to_string(), dir.path().display().to_string());
-    let arguments = ["-js", "-a", "127.0.0.1", "-p", &port_text, "-sd", &store];
-    let program = Program::start("nats-server", &arguments, None);
-    listening(port).await;
+pub(crate) async fn server(dir: &tempfile::TempDir) -> (Program, u16) {
+    let store = dir.path().display().to_string();
+    let (program, [port]) = serving(|[port]| {
+        let arguments = ["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd", &store];
+        Program::start("nats-server", &arguments, None)
+    })
+    .await;
     (program, port)
 }
 
@@ -57,7 +58,7 @@ async fn jetstream_acknowledges_each_event_and_drops_what_it_has() {
         let info = ask(port, "$JS.API.STREAM.INFO.EVENTS", &json!({})).await;
         info["state"]["messages"].as_u64().unwrap()
     };
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if count().await >= 5 {
             break;
         }
@@ -70,7 +71,7 @@ async fn jetstream_acknowledges_each_event_and_drops_what_it_has() {
     world.delivered(1).await;
     world.server.engine().replay_forwarder(&world.context, "it", 0, None).await.unwrap();
     world.group("the sixth").await;
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if count().await >= 6 {
             break;
         }

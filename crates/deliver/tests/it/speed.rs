@@ -8,7 +8,7 @@ use chancery_engine::delivery::{Class, DestinationEdit};
 use chancery_testkit::{Manner, Receiver};
 use serde_json::{Value, json};
 
-use crate::world::{Program, World, free_port, listening};
+use crate::world::World;
 
 /// Makes events that forwarders of groups select.
 async fn events(world: &World, count: usize) {
@@ -81,11 +81,7 @@ async fn speed_of_deliveries_and_batches() {
     make(&world, "file", "file", json!({ "file": "speed" }), batch.clone()).await;
     println!("file, batches of 1,000: {}/s", rate(drained(&world, "file").await));
     let dir = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let (text, store) = (port.to_string(), dir.path().display().to_string());
-    let arguments = ["-js", "-a", "127.0.0.1", "-p", &text, "-sd", &store];
-    let _program = Program::start("nats-server", &arguments, None);
-    listening(port).await;
+    let (_program, port) = crate::nats::server(&dir).await;
     let stream = json!({ "name": "EVENTS", "subjects": ["chancery.>"] });
     crate::nats::ask(port, "$JS.API.STREAM.CREATE.EVENTS", &stream).await;
     let settings = json!({ "address": format!("127.0.0.1:{port}"), "subject": "chancery.events" });

@@ -1,11 +1,12 @@
 //! Syslog: rsyslog takes it over UDP, TCP and TLS.
 
 use std::fs;
+use std::path::Path;
 
 use chancery_testkit::TlsFiles;
 use serde_json::json;
 
-use crate::world::{Program, World, free_port, listening, said};
+use crate::world::{Program, World, said, serving};
 
 /// An rsyslog that writes whole messages into a file.
 struct Rsyslog {
@@ -13,7 +14,6 @@ struct Rsyslog {
     tls: TlsFiles,
     tcp: u16,
     tls_port: u16,
-    udp: u16,
     _program: Program,
 }
 
@@ -25,9 +25,21 @@ impl Rsyslog {
         for (name, text) in [("ca", &tls.ca), ("cert", &tls.certificate), ("key", &tls.key)] {
             fs::write(path(name), text).unwrap();
         }
-        let (tcp, tls_port, udp) = (free_port(), free_port(), free_port());
-        let configuration = format!(
-            "global(workDirectory=\"{work}\" maxMessageSize=\"64k\"\n\
+        let (conf, pid) = (path("conf"), path("pid"));
+        let (program, [tcp, tls_port]) = serving(|ports| {
+            fs::write(&conf, configuration(dir.path(), ports)).unwrap();
+            Program::start("rsyslogd", &["-n", "-f", &conf, "-i", &pid], None)
+        })
+        .await;
+        Self { dir, tls, tcp, tls_port, _program: program }
+    }
+}
+
+/// What rsyslog is told; messages over UDP come to the same number as those over TCP.
+fn configuration(dir: &Path, [tcp, tls_port]: [u16; 2]) -> String {
+    let path = |name: &str| dir.join(name).display().to_string();
+    format!(
+        "global(workDirectory=\"{work}\" maxMessageSize=\"64k\"\n\
                defaultNetstreamDriverCAFile=\"{ca}\"\n\
                defaultNetstreamDriverCertFile=\"{cert}\"\n\
                defaultNetstreamDriverKeyFile=\"{key}\")\n\
@@ -36,22 +48,15 @@ impl Rsyslog {
                streamDriver.authMode=\"anon\")\n\
              template(name=\"whole\" type=\"string\" string=\"%rawmsg%\\n\")\n\
              ruleset(name=\"keep\") {{ action(type=\"omfile\" file=\"{out}\" template=\"whole\") }}\n\
-             input(type=\"imudp\" address=\"127.0.0.1\" port=\"{udp}\" ruleset=\"keep\")\n\
+             input(type=\"imudp\" address=\"127.0.0.1\" port=\"{tcp}\" ruleset=\"keep\")\n\
              input(type=\"imptcp\" address=\"127.0.0.1\" port=\"{tcp}\" ruleset=\"keep\")\n\
              input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{tls_port}\" ruleset=\"keep\")\n",
-            work = dir.path().display(),
-            ca = path("ca"),
-            cert = path("cert"),
-            key = path("key"),
-            out = path("out"),
-        );
-        fs::write(path("conf"), configuration).unwrap();
-        let (conf, pid) = (path("conf"), path("pid"));
-        let program = Program::start("rsyslogd", &["-n", "-f", &conf, "-i", &pid], None);
-        listening(tcp).await;
-        listening(tls_port).await;
-        Self { dir, tls, tcp, tls_port, udp, _program: program }
-    }
+        work = dir.display(),
+        ca = path("ca"),
+        cert = path("cert"),
+        key = path("key"),
+        out = path("out"),
+    )
 }
 
 #[tokio::test]
@@ -60,7 +65,7 @@ async fn rsyslog_takes_messages_over_every_transport() {
     let out = rsyslog.dir.path().join("out");
     let mut expected = 0;
     for (transport, port, framing, dialect, mark) in [
-        ("udp", rsyslog.udp, "octet_counting", "rfc5424", "chancery - "),
+        ("udp", rsyslog.tcp, "octet_counting", "rfc5424", "chancery - "),
         ("tcp", rsyslog.tcp, "octet_counting", "cef", "CEF:0|"),
         ("tcp", rsyslog.tcp, "newline", "leef", "LEEF:2.0|"),
         ("tls", rsyslog.tls_port, "octet_counting", "rfc5424", "chancery - "),

@@ -1,6 +1,6 @@
 //! A server with forwarders, and programs of other makes beside it.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -74,7 +74,7 @@ impl World {
     /// Waits until so many deliveries got through; answers the attempts of the newest.
     pub async fn delivered(&self, count: usize) {
         let query = DeliveryQuery { state: Some("delivered".into()), ..DeliveryQuery::default() };
-        for _ in 0..1_000 {
+        for _ in 0..3_000 {
             let engine = self.server.engine();
             let rows = engine.deliveries(&self.context, query.clone(), 1_000).await.unwrap();
             if rows.len() >= count {
@@ -110,6 +110,10 @@ impl Program {
             panic!("{program}: {error}; `cargo xtask test` installs what tests drive")
         }))
     }
+
+    fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
 }
 
 impl Drop for Program {
@@ -119,26 +123,56 @@ impl Drop for Program {
     }
 }
 
-/// A port that nobody listens on.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A port that nobody else has, neither of TCP nor of UDP, for as long as these are kept.
+pub fn free_port() -> (TcpListener, UdpSocket) {
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        if let Ok(datagrams) = UdpSocket::bind(listener.local_addr().unwrap()) {
+            return (listener, datagrams);
+        }
+    }
 }
 
-/// Waits until somebody listens on a port.
-pub async fn listening(port: u16) {
-    for _ in 0..1_000 {
-        if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-            return;
+/// Starts a program that listens on ports of TCP, and waits until it does. It ends where somebody
+/// else has taken one of them meanwhile: then it is started on others.
+pub async fn serving<const N: usize>(start: impl Fn([u16; N]) -> Program) -> (Program, [u16; N]) {
+    for _ in 0..3 {
+        // None is given up before all are drawn: the same number would come again.
+        let kept = [(); N].map(|()| free_port());
+        let ports = kept.each_ref().map(|(port, _)| port.local_addr().unwrap().port());
+        drop(kept);
+        let mut program = start(ports);
+        if listens(&mut program, &ports).await {
+            return (program, ports);
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("nobody listens on {port}");
+    panic!("the program does not listen");
+}
+
+/// Waits until a program listens on all these ports; it does not if it ends.
+async fn listens(program: &mut Program, ports: &[u16]) -> bool {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    for port in ports {
+        while !answers(*port).await {
+            if program.has_ended() || tokio::time::Instant::now() >= deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    !program.has_ended()
+}
+
+async fn answers(port: u16) -> bool {
+    let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await;
+    // Who asks from the very port that nobody has is answered by itself.
+    stream.is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
 }
 
 /// Waits until a file says what it should.
 pub async fn said(path: &Path, holds: impl Fn(&str) -> bool) -> String {
     let mut text = String::new();
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         text = std::fs::read_to_string(path).unwrap_or_default();
         if holds(&text) {
             return text;

@@ -13,7 +13,7 @@ use super::search::{AlertQuery, Sort};
 use super::*;
 use crate::access::NewAccount;
 use crate::inventory::{PlacementRequest, Source, Upload, UploadAnswer, UploadMode};
-use crate::{Client, Context, Engine, Role, Running, Secret, Settings};
+use crate::{Client, Context, Engine, Role, Running, Secret, Settings, Stepped};
 
 struct Trial {
     running: Running,
@@ -25,17 +25,34 @@ fn new(key: &str, severity: Severity) -> NewAlert {
     NewAlert::new(key, "trial", severity, "The moon is down")
 }
 
+fn settings(dir: &tempfile::TempDir) -> (Settings, Arc<ManualClock>, Environment) {
+    let clock = ManualClock::new("2026-11-21T09:30:00Z".parse().unwrap());
+    let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
+    let settings = Settings {
+        allow_unencrypted_key: true,
+        monitors: false,
+        database: chancery_throwaway::database_of(dir.path()).map(|url| url.parse().unwrap()),
+        ..Settings::new(dir.path())
+    };
+    (settings, clock, environment)
+}
+
+/// Alerts as a filter finds them, the newest first.
+async fn list(engine: &Engine, context: &Context, text: &str) -> Vec<ShownAlert> {
+    let query = AlertQuery {
+        filter: engine.parse_alert_filter(text).unwrap(),
+        sort: Sort::Created,
+        descending: true,
+        cursor: None,
+        limit: 100,
+    };
+    engine.alerts(context, &query).await.unwrap().items
+}
+
 impl Trial {
     async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = ManualClock::new("2026-11-21T09:30:00Z".parse().unwrap());
-        let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
-        let settings = Settings {
-            allow_unencrypted_key: true,
-            monitors: false,
-            database: chancery_throwaway::database_of(dir.path()).map(|url| url.parse().unwrap()),
-            ..Settings::new(dir.path())
-        };
+        let (settings, clock, environment) = settings(&dir);
         let running = Engine::start(settings, environment).await.unwrap();
         Self { running, clock, _dir: dir }
     }
@@ -89,18 +106,11 @@ impl Trial {
     }
 
     async fn list(&self, context: &Context, text: &str) -> Vec<ShownAlert> {
-        let query = AlertQuery {
-            filter: self.engine().parse_alert_filter(text).unwrap(),
-            sort: Sort::Created,
-            descending: true,
-            cursor: None,
-            limit: 100,
-        };
-        self.engine().alerts(context, &query).await.unwrap().items
+        list(self.engine(), context, text).await
     }
 
     async fn told(&self) -> Vec<String> {
-        assert!(self.engine().settle(Duration::from_secs(10)).await);
+        assert!(self.engine().settle(Duration::from_secs(60)).await);
         let mut link = self.engine().link().await.unwrap();
         let events = log::range(&mut link, chancery_event::LogIndex(0), 1_000).await.unwrap();
         let events = events.iter().map(|sealed| sealed.event());
@@ -311,7 +321,7 @@ async fn a_private_message_is_for_those_who_may_read_it_and_goes_with_its_event(
     assert!(seen.withheld && seen.alert.message.is_empty());
     let seen = engine.alert(&auditor, id).await.unwrap();
     assert_eq!(seen.alert.message, "grace typed a wrong password");
-    assert!(engine.settle(Duration::from_secs(10)).await);
+    assert!(engine.settle(Duration::from_secs(60)).await);
     let mut link = engine.link().await.unwrap();
     let event = log::by_id(&mut link, seen.alert.raised_event).await.unwrap().unwrap();
     let sealed = String::from_utf8_lossy(event.entry()).into_owned();
@@ -428,7 +438,7 @@ async fn an_alert_that_sealing_stopped_ends_when_sealing_works_again() {
     let trial = Trial::start().await;
     trial.raise(new(cause::SEAL_STOPPED, Severity::Critical)).await;
     // The program has sealed since it started, and found nothing wrong.
-    assert!(trial.engine().settle(Duration::from_secs(10)).await);
+    assert!(trial.engine().settle(Duration::from_secs(60)).await);
     watch::round(trial.engine()).await.unwrap();
     assert_eq!(trial.why("trial").await.unwrap(), "sealing_works");
     trial.running.stop().await.unwrap();
@@ -462,22 +472,25 @@ chancery_throwaway::on_each_backend!(
 );
 
 async fn that_the_store_refused_writes_is_told_as_soon_as_it_takes_one() {
-    let trial = Trial::start().await;
-    let engine = trial.engine();
+    // Without the loop that watches: it would take the first refusal before the second one comes.
+    let dir = tempfile::tempdir().unwrap();
+    let (settings, clock, environment) = settings(&dir);
+    let stepped = Stepped::open(settings, environment).await.unwrap();
+    let engine = stepped.engine();
     let system = Context::command_line(engine.environment());
     let since = engine.environment().now();
     engine.health().refuses_writes(since, "no space is left".to_owned());
-    trial.later(Timestamp::HOUR);
+    clock.advance(Timestamp::HOUR);
     engine.health().refuses_writes(engine.environment().now(), "no space is left".to_owned());
     // Something else went through in the meantime: the refusal is told all the same.
     engine.health().takes_writes();
     watch::round(engine).await.unwrap();
     watch::round(engine).await.unwrap();
-    let found = trial.list(&system, "kind:store_refused").await;
+    let found = list(engine, &system, "kind:store_refused").await;
     assert_eq!((found.len(), found[0].alert.occurrences), (1, 1));
     assert!(found[0].alert.message.contains(&since.to_string()), "{}", found[0].alert.message);
     assert!(engine.health().findings().iter().all(|finding| finding.good));
-    trial.running.stop().await.unwrap();
+    stepped.kill().await;
 }
 
 chancery_throwaway::on_each_backend!(resolved_alerts_go_after_their_time_and_open_ones_stay, 2);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chancery_event::id::JobId;
 use chancery_event::types::log as types;
@@ -25,6 +26,8 @@ use crate::{Context, Engine, Error, Permission};
 
 /// Events looked at, and removed in one transaction, at most.
 const BATCH: usize = 500;
+/// How long a part that is dropped waits for the readers of each of its tables.
+const READERS_MAX: Duration = Duration::from_secs(2);
 /// Entries of a bundle.
 const WIDTH: u64 = chancery_seal::tile::TILE_WIDTH as u64;
 
@@ -298,8 +301,8 @@ impl Engine {
     }
 
     async fn drop_part(&self, part: Part, selector: &Selector, run: &mut Run) -> Result<(), Error> {
-        let dropped = log::drop_part(&self.0.store, part, run.id, selector.holds.revision).await;
-        match dropped {
+        let (store, holds) = (&self.0.store, selector.holds.revision);
+        match log::drop_part(store, part, run.id, holds, READERS_MAX).await {
             Ok(0) => return Ok(()),
             Ok(_) => {}
             // Readers did not let go, or a hold was placed: its events go one by one.

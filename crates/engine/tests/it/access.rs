@@ -56,7 +56,7 @@ pub(crate) fn new_account(name: &str, role: Role) -> NewAccount {
 }
 
 pub(crate) async fn events(engine: &Engine, text: &str) -> Vec<SeenEvent> {
-    assert!(engine.settle(Duration::from_secs(10)).await);
+    assert!(engine.settle(Duration::from_secs(60)).await);
     let filter = engine.parse_event_filter(text).unwrap();
     let query = EventQuery { filter, before: None, from: None, limit: 1_000, oldest_first: true };
     engine.events(&Context::command_line(engine.environment()), query).await.unwrap().events

@@ -27,7 +27,7 @@ async fn events_are_found_the_same_before_and_after_projection() {
     for name in ["one.example.com", "two.example.com", "three.example.org"] {
         engine.upload(&context, upload_of(leaf(name))).await.unwrap();
     }
-    assert!(engine.settle(Duration::from_secs(10)).await);
+    assert!(engine.settle(Duration::from_secs(60)).await);
     let mut told = Vec::new();
     for round in 0..2 {
         for (text, expected) in [
@@ -66,7 +66,7 @@ async fn a_proof_verifies_offline_also_after_the_person_is_erased() {
     };
     let refused = engine.log_in(client, "grace", "wrong".to_owned().into()).await;
     assert!(refused.is_err());
-    assert!(engine.settle(Duration::from_secs(10)).await);
+    assert!(engine.settle(Duration::from_secs(60)).await);
     let filter = engine.parse_event_filter("type:session.create outcome:failure").unwrap();
     let found = engine.events(&context, query(filter.clone())).await.unwrap().events.remove(0);
     let personal = found.event.personal().unwrap();
@@ -85,7 +85,7 @@ async fn a_proof_verifies_offline_also_after_the_person_is_erased() {
     engine.erase_personal(&context, found.event.id, "request").await.unwrap();
     let again = engine.erase_personal(&context, found.event.id, "request").await;
     assert_eq!(again.unwrap_err().reason(), "nothing_personal");
-    assert!(engine.settle(Duration::from_secs(10)).await);
+    assert!(engine.settle(Duration::from_secs(60)).await);
     let erased = engine.event(&context, found.event.id).await.unwrap();
     assert!(matches!(erased.event.personal, PersonalPart::Committed(_)));
     assert_eq!(erased.entry, found.entry);

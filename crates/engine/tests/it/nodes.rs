@@ -29,10 +29,13 @@ fn url(dir: &Path) -> DatabaseUrl {
     database_of(dir).unwrap().parse().unwrap()
 }
 
-async fn start(dir: &Path, database: DatabaseUrl) -> Result<Running, StartError> {
+fn settings(dir: &Path, database: DatabaseUrl) -> Settings {
     let database = Some(database);
-    let settings = Settings { allow_unencrypted_key: true, database, ..Settings::new(dir) };
-    Engine::start(settings, Environment::system()).await
+    Settings { allow_unencrypted_key: true, database, ..Settings::new(dir) }
+}
+
+async fn start(dir: &Path, database: DatabaseUrl) -> Result<Running, StartError> {
+    Engine::start(settings(dir, database), Environment::system()).await
 }
 
 pub(crate) fn copy_keys(from: &Path, to: &Path) {
@@ -45,11 +48,21 @@ pub(crate) fn copy_keys(from: &Path, to: &Path) {
 
 /// Two nodes on a database of their own, and their directories.
 async fn two() -> (Running, Running, [tempfile::TempDir; 2]) {
+    two_with(|_| {}).await
+}
+
+/// The same with other settings.
+async fn two_with(set: impl Fn(&mut Settings)) -> (Running, Running, [tempfile::TempDir; 2]) {
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let database = url(dirs[0].path());
-    let first = start(dirs[0].path(), database.clone()).await.unwrap();
+    let start = async |dir: &Path| {
+        let mut settings = settings(dir, database.clone());
+        set(&mut settings);
+        Engine::start(settings, Environment::system()).await.unwrap()
+    };
+    let first = start(dirs[0].path()).await;
     copy_keys(dirs[0].path(), dirs[1].path());
-    let second = start(dirs[1].path(), database).await.unwrap();
+    let second = start(dirs[1].path()).await;
     (first, second, dirs)
 }
 
@@ -203,22 +216,24 @@ fn nodes_show_themselves_and_tell_once_who_vanishes_and_who_is_back() {
         let context = Context::command_line(engine.environment());
         // A third one that died at once, as far as anybody can tell.
         let ghost = ghost(&engine).await;
+        let nodes = engine.nodes(&context).await.unwrap();
+        assert_eq!(nodes.iter().filter(|node| node.state == "running").count(), 3);
+        assert_eq!(nodes.iter().filter(|node| node.own).count(), 1);
         let job = held_by(&engine, ghost.id).await;
         let state = async |id: NodeId| {
             let nodes = engine.nodes(&context).await.unwrap();
             nodes.into_iter().find(|node| node.id == id).map(|node| node.state)
         };
-        let nodes = engine.nodes(&context).await.unwrap();
-        assert_eq!(nodes.iter().filter(|node| node.state == "running").count(), 3);
-        assert_eq!(nodes.iter().filter(|node| node.own).count(), 1);
+        let told_of = async |event_type: &str, id: NodeId| {
+            let told = told(&engine, event_type).await;
+            told.iter().filter(|(_, subject)| *subject == id.to_string()).count()
+        };
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while state(ghost.id).await.as_deref() != Some("vanished") {
             assert!(tokio::time::Instant::now() < deadline, "nobody missed it");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let gone = told(&engine, "node.vanished").await;
-        assert_eq!(gone.len(), 1, "{gone:?}");
-        assert_eq!(gone[0].1, ghost.id.to_string());
+        assert_eq!(told_of("node.vanished", ghost.id).await, 1);
         // Its job waits for no lease of a minute.
         while engine.job(&context, job).await.unwrap().state != "success" {
             assert!(tokio::time::Instant::now() < deadline, "nobody takes its job over");
@@ -240,8 +255,8 @@ fn nodes_show_themselves_and_tell_once_who_vanishes_and_who_is_back() {
             assert!(tokio::time::Instant::now() < deadline, "it does not come back");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let back = told(&engine, "node.returned").await;
-        assert_eq!(back.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>(), [own.to_string()]);
+        assert_eq!(told_of("node.returned", own).await, 1);
+        assert_eq!(told_of("node.returned", ghost.id).await, 0);
         second.stop().await.unwrap();
         assert_eq!(state(own).await.as_deref(), Some("stopped"));
         assert_eq!(told(&engine, "service.stop").await.len(), 1);
@@ -272,9 +287,12 @@ fn a_node_that_lost_the_lease_seals_nothing_until_it_has_it_again() {
         assert_eq!(taken.unwrap().token(), ours.token + 1);
         let before = log::state(&mut store.read().await.unwrap()).await.unwrap();
         record(&engine, 2).await;
-        assert!(!engine.settle(Duration::from_secs(2)).await, "it sealed without the lease");
+        let settled = engine.settle(Duration::from_secs(2)).await;
         let state = log::state(&mut store.read().await.unwrap()).await.unwrap();
-        assert_eq!(state, before);
+        let now = lease::look(&mut store.read().await.unwrap(), "sealer").await.unwrap().unwrap();
+        // On a slow machine it may have the lease back by now.
+        let is_gone = now.token == ours.token + 1;
+        assert!(!is_gone || (!settled && state == before), "it sealed without the lease");
         // The ghost shows no life: after a while the node takes the lease back.
         assert!(engine.settle(PATIENCE).await);
         let again = lease::look(&mut store.read().await.unwrap(), "sealer").await.unwrap().unwrap();
@@ -326,13 +344,21 @@ fn a_node_whose_clock_is_off_takes_nobodys_lease() {
         let name = monitors[0].object.name.clone();
         let store = bench::store(first.engine());
         // What a node holds that works at it: a monitor for some minutes, a job for an hour.
-        let term = Term::of(store.shared_time().unwrap(), 9 * 60 * Timestamp::SECOND);
-        let run = run_of(first.engine(), &name, term.from);
-        let claimed = store.transaction("claim", move |tx: &mut Tx| {
-            let (token, run) = (token.clone(), run.clone());
-            Box::pin(async move { task::begin(tx, &token, &run, term).await })
-        });
-        assert!(claimed.await.unwrap().is_some());
+        let claim = async || {
+            let term = Term::of(store.shared_time().unwrap(), 9 * 60 * Timestamp::SECOND);
+            let (token, run) = (token.clone(), run_of(first.engine(), &name, term.from));
+            let claimed = store.transaction("claim", move |tx: &mut Tx| {
+                let (token, run) = (token.clone(), run.clone());
+                Box::pin(async move { task::begin(tx, &token, &run, term).await })
+            });
+            claimed.await.unwrap().is_some()
+        };
+        // The node itself may run it, which it does when it has just been set up.
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !claim().await {
+            assert!(tokio::time::Instant::now() < deadline, "the monitor is never free");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         let gone = first.engine().nodes(&context).await.unwrap();
         let job = held_by(first.engine(), gone.iter().find(|node| node.own).unwrap().id).await;
         first.stop().await.unwrap();
@@ -378,7 +404,8 @@ fn a_node_whose_clock_is_off_takes_nobodys_lease() {
 #[test]
 fn every_node_tells_that_sealing_has_stopped_and_how_long_events_wait() {
     on_server(async {
-        let (first, second, _dirs) = two().await;
+        // Setting monitors up takes a moment, and leaves events when nobody waits for them.
+        let (first, second, _dirs) = two_with(|settings| settings.monitors = false).await;
         let nodes = [first.engine().clone(), second.engine().clone()];
         for node in &nodes {
             assert!(node.settle(PATIENCE).await);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use chancery_engine::backup::Restored;
 use chancery_engine::{Engine, Running, Settings, StartError, Stepped, bench, remembered};
@@ -24,8 +25,18 @@ async fn grow(dir: &Path, count: usize) -> u64 {
     if count > 0 {
         bench::record(&engine, &context, count).await.unwrap();
     }
-    running.stop().await.unwrap();
+    stop(running, dir).await;
     remembered::read(dir).unwrap().unwrap().0
+}
+
+/// Ends a node, and waits until all that it wrote is in the file that is copied.
+async fn stop(running: Running, dir: &Path) {
+    running.stop().await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while dir.join("chancery.db-wal").exists() {
+        assert!(Instant::now() < deadline, "the database is not closed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn put_back(copy: &Path, dir: &Path) {
@@ -49,7 +60,7 @@ async fn a_loss_that_was_recorded_excuses_no_other() {
     let published = remembered::read(dir).unwrap();
     let restored = Restored { log_size, published };
     let running = open(dir, Some(restored)).await.unwrap();
-    running.stop().await.unwrap();
+    stop(running, dir).await;
     fs::copy(dir.join("chancery.db"), &after).unwrap();
 
     // It is a log like any other again, and the copy that was just made an older one.
@@ -79,7 +90,7 @@ async fn a_loss_is_recorded_before_what_is_known_of_it_is_forgotten() {
     assert_eq!(remembered::read(dir).unwrap().unwrap().0, known);
     let running = open(dir, None).await.unwrap();
     let engine = running.engine();
-    assert!(engine.settle(std::time::Duration::from_secs(60)).await);
+    assert!(engine.settle(Duration::from_secs(60)).await);
     let mut link = bench::store(engine).read().await.unwrap();
     let events = log::range(&mut link, LogIndex(log_size), 100).await.unwrap();
     let first = events.first().unwrap().event();

@@ -144,7 +144,8 @@ async fn what_a_run_removed_before_it_died_is_told() {
     begun.await.unwrap();
     let parts = log::parts(&mut store.read().await.unwrap()).await.unwrap();
     if let Some(part) = parts.first() {
-        assert_eq!(log::drop_part(store, *part, dead.id, 0).await.unwrap(), 256);
+        let dropped = log::drop_part(store, *part, dead.id, 0, Duration::from_secs(60)).await;
+        assert_eq!(dropped.unwrap(), 256);
     } else {
         let events = log::range(&mut store.read().await.unwrap(), LogIndex(0), 256).await.unwrap();
         let events: Vec<_> = events.into_iter().map(log::Sealed::into_event).collect();

@@ -57,7 +57,7 @@ async fn an_upload_is_recorded_sealed_and_refused_the_second_time() {
         panic!("a synchronous upload is done");
     };
     assert_eq!(again[0].result.as_ref().unwrap_err().reason(), "duplicate");
-    assert!(engine.settle(Duration::from_secs(10)).await);
+    assert!(engine.settle(Duration::from_secs(60)).await);
     running.stop().await.unwrap();
 
     let store = Store::open_to_read(&settings(dir.path()).store()).await.unwrap();

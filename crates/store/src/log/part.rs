@@ -9,6 +9,8 @@
 //! Nothing here may ever make a part for everything else: attaching beside one would lock and read
 //! it.
 
+use std::time::Duration;
+
 use chancery_event::id::EventId;
 use chancery_event::{LogIndex, Timestamp};
 
@@ -119,7 +121,7 @@ pub async fn newest_time(
 ///
 /// In a transaction of its own on a connection of its own. What takes long comes first and locks
 /// nothing that others write; the counts, the holds and the run are locked at the end of it, which
-/// waits for readers, two seconds for each table at most: then nothing is dropped.
+/// waits for readers, `wait_max` for each table at most: then nothing is dropped.
 ///
 /// # Errors
 /// [`Error::Conflict`] if the holds have another revision by now, or somebody ended the run.
@@ -129,6 +131,7 @@ pub async fn drop_part(
     part: Part,
     run: EventId,
     holds: i64,
+    wait_max: Duration,
 ) -> Result<u64, Error> {
     let mut link = store.alone().await?;
     if let Some(connection) = link.server() {
@@ -136,12 +139,13 @@ pub async fn drop_part(
         connection.be_patient();
     }
     let dropped = async {
-        link.script(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '2s'; \
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '{}ms'; \
              SET LOCAL statement_timeout = '1h'; \
              SET LOCAL idle_in_transaction_session_timeout = '1h'",
-        )
-        .await?;
+            wait_max.as_millis()
+        );
+        script(&mut link, &begin).await?;
         // Looked at again at the end, when it counts.
         if super::trim::holds_revision(&mut link).await? != holds {
             return Err(Error::Conflict("a legal hold"));

@@ -1,15 +1,16 @@
 //! A server that crashes in the middle of a commit, and what it says of that afterwards.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chancery_event::Environment;
 use chancery_store::table::setting;
-use chancery_store::{Recorded, Settings, Store, Tx};
+use chancery_store::{DatabaseUrl, Recorded, Settings, Store, Tx};
 use chancery_throwaway::Server;
 
 /// A commit takes a long while when it sets `slow`.
 const DAWDLE: &str = "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN IF NEW.name = 'slow' THEN PERFORM pg_sleep(60); END IF; RETURN NULL; END $$;
+    BEGIN IF NEW.name = 'slow' THEN PERFORM pg_sleep(100); END IF; RETURN NULL; END $$;
     CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT OR UPDATE ON setting
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()";
 /// The number of the transaction whose commit is under way.
@@ -20,7 +21,9 @@ const UNDER_WAY: &str = "SELECT backend_xid FROM pg_stat_activity
 async fn a_commit_that_a_crash_swallowed_is_not_taken_for_another() {
     let server = Server::start();
     let name = server.database(None);
-    let url = server.url(&name).parse().unwrap();
+    let url: DatabaseUrl = server.url(&name).parse().unwrap();
+    // It asks what became of a commit for as long as the server may need to come back.
+    let url = url.with_statement_max(Duration::from_secs(120));
     let store = Store::open(&Settings::postgres(url)).await.unwrap();
     // What is on the disc from here on is lost with the crash, what makes commits slow as well.
     server.keep();

@@ -163,7 +163,7 @@ mod tests {
         clock.advance(minutes(3));
         assert!(engine.authenticate(&credential, origin, Client::default()).await.is_err());
         sweep_once(engine).await.unwrap();
-        assert!(engine.settle(Duration::from_secs(10)).await);
+        assert!(engine.settle(Duration::from_secs(60)).await);
         let mut link = engine.link().await.unwrap();
         let events = log::range(&mut link, chancery_event::LogIndex(0), 1_000).await.unwrap();
         let ends: Vec<_> = events
@@ -223,7 +223,7 @@ mod tests {
         let oldest = rows.last().unwrap().created_at;
         assert!(rows.iter().all(|row| row.created_at >= oldest));
         drop(link);
-        assert!(engine.settle(Duration::from_secs(10)).await);
+        assert!(engine.settle(Duration::from_secs(60)).await);
         let mut link = engine.link().await.unwrap();
         let events = log::range(&mut link, chancery_event::LogIndex(0), 1_000).await.unwrap();
         let ends = events.iter().filter(|sealed| sealed.event().type_name == "session.end");

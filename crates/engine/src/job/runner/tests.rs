@@ -86,7 +86,7 @@ impl Trial {
 
     /// The reasons of all `job.finished`, `success` where there is none.
     async fn finished(&self) -> Vec<String> {
-        assert!(self.engine().settle(Duration::from_secs(10)).await);
+        assert!(self.engine().settle(Duration::from_secs(60)).await);
         let mut link = self.engine().link().await.unwrap();
         let events = log::range(&mut link, chancery_event::LogIndex(0), 1_000).await.unwrap();
         events

@@ -2,13 +2,15 @@
 
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chancery_throwaway::server;
 use futures::future::join_all;
+use sqlx::Connection as _;
 use tokio::sync::Semaphore;
 
 use crate::table::setting;
-use crate::{Error, Settings, Store, Tx};
+use crate::{DatabaseUrl, Error, Settings, Store, Tx};
 
 /// A wire to the server that can be cut.
 struct Wire {
@@ -63,12 +65,16 @@ async fn a_group_whose_commit_may_have_happened_is_not_run_again() {
     let wire = Wire::to(server.port());
     let (far, near) = (format!(":{}/", server.port()), format!(":{}/", wire.port));
     let url = server.url(&name).replace(&far, &near);
-    let store = Store::open(&Settings::postgres(url.parse().unwrap())).await.unwrap();
-    // The commit takes longer than anybody asks what became of it.
+    let url: DatabaseUrl = url.parse().unwrap();
+    let url = url.with_statement_max(Duration::from_secs(120));
+    let store = Store::open(&Settings::postgres(url)).await.unwrap();
+    // The commit takes until this session lets go: longer than anybody asks what became of it.
+    let mut holder = sqlx::PgConnection::connect(&server.url(&name)).await.unwrap();
+    sqlx::raw_sql("SELECT pg_advisory_lock(1)").execute(&mut holder).await.unwrap();
     server.sql(
         &name,
         "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
-         BEGIN IF NEW.name = 'slow' THEN PERFORM pg_sleep(4); END IF; RETURN NULL; END $$;
+         BEGIN IF NEW.name = 'slow' THEN PERFORM pg_advisory_xact_lock(1); END IF; RETURN NULL; END $$;
          CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT OR UPDATE ON setting
          DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()",
     );
@@ -88,9 +94,9 @@ async fn a_group_whose_commit_may_have_happened_is_not_run_again() {
     let ask = |sql: &str| server.sql(&name, sql);
     let cut = async {
         gate.add_permits(1);
-        let asleep = "SELECT COUNT(*) FROM pg_stat_activity
-                      WHERE datname = current_database() AND wait_event = 'PgSleep'";
-        while ask(asleep) != "1" {
+        let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event = 'advisory'";
+        while ask(waiting) != "1" {
             tokio::task::yield_now().await;
         }
         wire.cut();
@@ -106,6 +112,7 @@ async fn a_group_whose_commit_may_have_happened_is_not_run_again() {
         let error = told.as_ref().unwrap_err();
         assert!(error.is_transient() && error.to_string().contains("not known"), "{error}");
     }
+    holder.close().await.unwrap();
     while ask("SELECT COUNT(*) FROM setting WHERE name = 'slow'") != "1" {
         tokio::task::yield_now().await;
     }
