@@ -14,6 +14,7 @@ pub mod completions;
 pub mod config;
 pub mod events;
 pub mod forwarders;
+pub mod jobs;
 pub mod man;
 pub mod monitors;
 pub mod notices;
@@ -88,9 +89,15 @@ pub enum Command {
     /// See what needs somebody, and say who takes care of it.
     #[command(subcommand)]
     Alerts(alerts::AlertsCommand),
-    /// See how monitors stand, run one, see what it will report.
+    /// See how monitors stand, run and pause them, see what they will report.
     #[command(subcommand)]
     Monitors(monitors::MonitorsCommand),
+    /// See how schedules stand, run and pause them.
+    #[command(subcommand)]
+    Schedules(monitors::SchedulesCommand),
+    /// See what runs in the background, cancel it, try it again.
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
     /// See how channels stand, change them, try them out.
     #[command(subcommand)]
     Channels(channels::ChannelsCommand),

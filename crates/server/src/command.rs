@@ -11,6 +11,7 @@ pub mod certificates;
 pub mod channels;
 pub mod events;
 pub mod forwarders;
+pub mod jobs;
 mod migrate_store;
 pub mod monitors;
 pub mod notices;
@@ -42,6 +43,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(command) => events::run(global, command).await?,
         Command::Alerts(command) => alerts::run(global, command).await?,
         Command::Monitors(command) => monitors::run(global, command).await?,
+        Command::Schedules(command) => monitors::run_schedules(global, command).await?,
+        Command::Jobs(command) => jobs::run(global, command).await?,
         Command::Channels(command) => channels::run(global, command).await?,
         Command::Notices(command) => notices::run(global, command).await?,
         Command::Forwarders(command) => forwarders::run(global, command).await?,

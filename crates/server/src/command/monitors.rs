@@ -1,33 +1,44 @@
-//! `chancery monitors`: monitors of a server, over its API.
+//! `chancery monitors` and `chancery schedules`: what runs by the clock of a server, over its API.
 
 use std::io::Write;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::text;
+use super::{jobs, text};
 use crate::cli::GlobalArguments;
-use crate::cli::monitors::{ForecastArguments, MonitorsCommand};
+use crate::cli::monitors::{ForecastArguments, MonitorsCommand, RunArguments, SchedulesCommand};
 use crate::client::{Body, Client};
 
-/// Runs the command.
+/// Runs a command about monitors.
 ///
 /// # Errors
 /// The server was not reached or refused, or the output cannot be written.
 pub async fn run(global: &GlobalArguments, command: MonitorsCommand) -> Result<()> {
     let client = Client::new(global)?;
+    let path = "monitors";
     match command {
-        MonitorsCommand::List => list(global, &client).await,
-        MonitorsCommand::Run(arguments) => run_now(global, &client, &arguments.name).await,
+        MonitorsCommand::List(only) => list(global, &client, path, only.filter).await,
+        MonitorsCommand::Run(one) => run_now(global, &client, &one.name).await,
+        MonitorsCommand::Pause(one) => change(global, &client, path, &one.name, "pause").await,
+        MonitorsCommand::Resume(one) => change(global, &client, path, &one.name, "resume").await,
         MonitorsCommand::Forecast(arguments) => forecast(global, &client, arguments).await,
     }
 }
 
-/// A time of the API without its fraction.
-fn moment(value: &Value) -> String {
-    match value.as_str() {
-        Some(text) => format!("{}Z", text.chars().take(19).collect::<String>().replace('T', " ")),
-        None => "-".to_owned(),
+/// Runs a command about schedules.
+///
+/// # Errors
+/// The server was not reached or refused, the output cannot be written, or a job that is waited for
+/// fails.
+pub async fn run_schedules(global: &GlobalArguments, command: SchedulesCommand) -> Result<()> {
+    let client = Client::new(global)?;
+    let path = "schedules";
+    match command {
+        SchedulesCommand::List(only) => list(global, &client, path, only.filter).await,
+        SchedulesCommand::Run(arguments) => queue(global, &client, &arguments).await,
+        SchedulesCommand::Pause(one) => change(global, &client, path, &one.name, "pause").await,
+        SchedulesCommand::Resume(one) => change(global, &client, path, &one.name, "resume").await,
     }
 }
 
@@ -42,37 +53,79 @@ fn counts(run: &Value) -> String {
     format!("{} of {} reported{skipped}", run["fired"], run["watched"])
 }
 
-async fn list(global: &GlobalArguments, client: &Client) -> Result<()> {
-    let monitors = client.list("monitors", &[], 10_000).await?;
+async fn list(global: &GlobalArguments, client: &Client, path: &str, filter: String) -> Result<()> {
+    let tasks = client.list(path, &[("filter", filter)], 10_000).await?;
     let mut out = crate::terminal::out();
     if global.json {
-        writeln!(out, "{:#}", Value::Array(monitors))?;
+        writeln!(out, "{:#}", Value::Array(tasks))?;
         return Ok(());
     }
-    let state = |monitor: &Value| {
-        let is = |name: &str| monitor[name] == Value::Bool(true);
-        let words = [
-            (monitor["problem"].is_string(), "cannot run"),
-            (is("missing"), "missing"),
-            (is("paused"), "paused"),
-            (is("running"), "running"),
-            (monitor["last_run"]["state"] == "failed", "failed"),
-        ];
-        words.into_iter().find(|(holds, _)| *holds).map_or("on time", |(_, word)| word).to_owned()
-    };
-    let rows: Vec<Vec<String>> = monitors
+    let is_schedules = path == "schedules";
+    let rows: Vec<Vec<String>> = tasks
         .iter()
-        .map(|monitor| {
+        .map(|task| {
+            let last = &task["last_run"];
             vec![
-                text::plain(monitor["name"].as_str().unwrap_or_default()),
-                state(monitor),
-                moment(&monitor["last_run"]["started_at"]),
-                moment(&monitor["next_at"]),
-                counts(&monitor["last_run"]),
+                text::plain(task["name"].as_str().unwrap_or_default()),
+                state(task).to_owned(),
+                text::moment(&last["started_at"]),
+                text::moment(&task["next_at"]),
+                match is_schedules {
+                    true => text::plain(last["job"].as_str().unwrap_or("-")),
+                    false => counts(last),
+                },
             ]
         })
         .collect();
-    text::table(&mut out, &["MONITOR", "STATE", "LAST RUN", "NEXT RUN", "FOUND"], &rows)
+    let head = match is_schedules {
+        true => ["SCHEDULE", "STATE", "LAST RUN", "NEXT RUN", "JOB"],
+        false => ["MONITOR", "STATE", "LAST RUN", "NEXT RUN", "FOUND"],
+    };
+    text::table(&mut out, &head, &rows)
+}
+
+/// How it goes with a monitor or schedule.
+fn state(task: &Value) -> &'static str {
+    let is = |name: &str| task[name] == Value::Bool(true);
+    let words = [
+        (task["problem"].is_string(), "cannot run"),
+        (is("missing"), "missing"),
+        (is("paused"), "paused"),
+        (is("running"), "running"),
+        (task["last_run"]["state"] == "failed", "failed"),
+    ];
+    words.into_iter().find(|(holds, _)| *holds).map_or("on time", |(_, word)| word)
+}
+
+/// Pauses or resumes one of them.
+async fn change(
+    global: &GlobalArguments,
+    client: &Client,
+    path: &str,
+    name: &str,
+    action: &str,
+) -> Result<()> {
+    let (_, task) = client.post(&format!("{path}/{name}/{action}"), &[], Body::None).await?;
+    match global.json {
+        true => outln!("{task:#}")?,
+        false => outln!("{}: {}", text::plain(name), state(&task))?,
+    }
+    Ok(())
+}
+
+/// Queues the job of a schedule, and waits for it where that is wished.
+async fn queue(global: &GlobalArguments, client: &Client, arguments: &RunArguments) -> Result<()> {
+    let path = format!("schedules/{}/run", arguments.name);
+    let (_, run) = client.post(&path, &[], Body::None).await?;
+    let job = run["job"].as_str().context("no job was queued")?;
+    if arguments.wait {
+        return jobs::show(global, &jobs::ended(client, job).await?);
+    }
+    match global.json {
+        true => outln!("{run:#}")?,
+        false => outln!("job {job} is queued")?,
+    }
+    Ok(())
 }
 
 async fn run_now(global: &GlobalArguments, client: &Client, name: &str) -> Result<()> {
@@ -106,7 +159,7 @@ async fn forecast(
         .map(|item| {
             let name = item["name"].as_str().or(item["object"].as_str()).unwrap_or_default();
             vec![
-                moment(&item["at"]),
+                text::moment(&item["at"]),
                 text::plain(item["threshold"].as_str().unwrap_or_default()),
                 item["silent"].as_str().unwrap_or("reported").to_owned(),
                 text::plain(name),

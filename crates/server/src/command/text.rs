@@ -28,6 +28,14 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
+/// A time of the API without its fraction; a dash where there is none.
+pub(crate) fn moment(value: &serde_json::Value) -> String {
+    match value.as_str() {
+        Some(text) => format!("{}Z", text.chars().take(19).collect::<String>().replace('T', " ")),
+        None => "-".to_owned(),
+    }
+}
+
 /// Rows under a head, columns as wide as their widest cell; the last is not padded.
 pub(crate) fn table(out: &mut dyn Write, head: &[&str], rows: &[Vec<String>]) -> Result<()> {
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();

@@ -21,6 +21,7 @@ mod restored;
 mod retention;
 mod sources;
 mod syslog;
+mod tasks;
 mod told;
 mod upgrade;
 mod verify;

@@ -1,7 +1,7 @@
 //! Accounts.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use chancery_engine::access::{AccountChange, AccountView, NewAccount};
 use chancery_engine::{Engine, Permission, Secret};
@@ -181,11 +181,11 @@ async fn one(engine: &Engine, caller: &Caller, id: AccountId) -> Result<Account,
 async fn list_accounts(
     State(engine): State<Engine>,
     caller: Caller,
+    uri: Uri,
     Params(params): Params<FilterParams>,
-) -> Result<Json<Page<Account>>, Problem> {
-    let filter = params.filter.as_deref().unwrap_or_default();
-    let accounts = engine.find_accounts(caller.context(), filter).await?;
-    Ok(Json(Page::whole(accounts.into_iter().map(Account::from).collect())))
+) -> Result<Response, Problem> {
+    let accounts = engine.find_accounts(caller.context(), params.filter()).await?;
+    Ok(params.page(accounts.into_iter().map(Account::from))?.answer(&uri))
 }
 
 /// One account

@@ -4,7 +4,7 @@ mod file;
 mod trial;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use chancery_engine::automation::{Class, Listed, Object};
 use chancery_engine::reaction::{STEP_KINDS, all_fields, schema};
@@ -131,11 +131,11 @@ async fn list_objects(
     State(engine): State<Engine>,
     caller: Caller,
     PathOf(word): PathOf<String>,
+    uri: Uri,
     Params(params): Params<FilterParams>,
-) -> Result<Json<Page<AutomationObject>>, Problem> {
-    let filter = params.filter.as_deref().unwrap_or_default();
-    let found = engine.find_automation(caller.context(), class(&word)?, filter).await?;
-    Ok(Json(Page::whole(found.into_iter().map(AutomationObject::from).collect())))
+) -> Result<Response, Problem> {
+    let found = engine.find_automation(caller.context(), class(&word)?, params.filter()).await?;
+    Ok(params.page(found.into_iter().map(AutomationObject::from))?.answer(&uri))
 }
 
 /// Make an object of automation

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use chancery_engine::delivery::{Class, DestinationEdit, DestinationView};
 use chancery_engine::{Engine, Permission};
@@ -183,11 +183,11 @@ struct ChannelChange {
 async fn list_channels(
     State(engine): State<Engine>,
     caller: Caller,
+    uri: Uri,
     Params(params): Params<FilterParams>,
-) -> Result<Json<Page<Channel>>, Problem> {
-    let filter = params.filter.as_deref().unwrap_or_default();
-    let views = engine.find_destinations(caller.context(), CLASS, filter).await?;
-    Ok(Json(Page::whole(views.into_iter().map(Channel::from).collect())))
+) -> Result<Response, Problem> {
+    let views = engine.find_destinations(caller.context(), CLASS, params.filter()).await?;
+    Ok(params.page(views.into_iter().map(Channel::from))?.answer(&uri))
 }
 
 /// Make a channel

@@ -1,7 +1,7 @@
 //! Forwarders: standing streams of events to other systems.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use chancery_engine::delivery::{Class, DestinationEdit, DestinationView, ForwarderAccess};
 use chancery_engine::{Engine, Permission};
@@ -208,11 +208,11 @@ struct ForwarderChange {
 async fn list_forwarders(
     State(engine): State<Engine>,
     caller: Caller,
+    uri: Uri,
     Params(params): Params<FilterParams>,
-) -> Result<Json<Page<Forwarder>>, Problem> {
-    let filter = params.filter.as_deref().unwrap_or_default();
-    let views = engine.find_destinations(caller.context(), CLASS, filter).await?;
-    Ok(Json(Page::whole(views.into_iter().map(Forwarder::from).collect())))
+) -> Result<Response, Problem> {
+    let views = engine.find_destinations(caller.context(), CLASS, params.filter()).await?;
+    Ok(params.page(views.into_iter().map(Forwarder::from))?.answer(&uri))
 }
 
 /// Make a forwarder

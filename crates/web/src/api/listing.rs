@@ -19,20 +19,47 @@ pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
     }
 }
 
-/// What a list that is one page can be narrowed by.
+/// What a list that is read whole can be narrowed by, and which page of it.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FilterParams {
     /// Condition, in the language of the search boxes; everything unless told otherwise.
-    pub(super) filter: Option<String>,
-    // Readers of lists ask for pages; here all are on one.
-    #[serde(rename = "limit")]
-    #[param(ignore)]
-    _limit: Option<usize>,
-    #[serde(rename = "cursor")]
-    #[param(ignore)]
-    _cursor: Option<String>,
+    filter: Option<String>,
+    /// Items of a page, 1 to 1,000; all of them unless told otherwise.
+    limit: Option<usize>,
+    /// Where to go on: `next_cursor` or `previous_cursor` of an answer.
+    cursor: Option<String>,
+}
+
+impl FilterParams {
+    /// The condition; everything where none is told.
+    pub(super) fn filter(&self) -> &str {
+        self.filter.as_deref().unwrap_or_default()
+    }
+
+    /// The page that is asked for of all that fit. A cursor is the place in the list, which is by
+    /// name: what is made or deleted meanwhile moves the others.
+    pub(super) fn page<T>(&self, items: impl IntoIterator<Item = T>) -> Result<Page<T>, Problem> {
+        let start = match self.cursor.as_deref().unwrap_or_default() {
+            "" => 0,
+            text => text
+                .parse::<usize>()
+                .map_err(|_| Problem::invalid("cursor", "take it from the answer before"))?,
+        };
+        let Some(asked) = self.limit else {
+            return Ok(Page::whole(items.into_iter().skip(start).collect()));
+        };
+        let length = limit(Some(asked))?;
+        let mut left = items.into_iter().skip(start);
+        let items: Vec<T> = left.by_ref().take(length).collect();
+        let end = start + items.len();
+        Ok(Page {
+            items,
+            next_cursor: left.next().map(|_| end.to_string()),
+            previous_cursor: (start > 0).then(|| start.saturating_sub(length).to_string()),
+        })
+    }
 }
 
 /// One page of a list.

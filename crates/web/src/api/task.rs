@@ -278,12 +278,12 @@ async fn all(
     engine: &Engine,
     caller: &Caller,
     class: Class,
+    uri: &Uri,
     params: FilterParams,
-) -> Result<Json<Page<Task>>, Problem> {
-    let filter = params.filter.unwrap_or_default();
-    let found = engine.find_automation(caller.context(), class, &filter).await?;
+) -> Result<Response, Problem> {
+    let found = engine.find_automation(caller.context(), class, params.filter()).await?;
     let tasks = found.into_iter().filter_map(|listed| listed.task);
-    Ok(Json(Page::whole(tasks.map(Task::from).collect())))
+    Ok(params.page(tasks.map(Task::from))?.answer(uri))
 }
 
 async fn one(engine: &Engine, caller: &Caller, class: Class, name: &str) -> Result<Task, Problem> {
@@ -361,9 +361,10 @@ async fn pause(
 async fn list_monitors(
     State(engine): State<Engine>,
     caller: Caller,
+    uri: Uri,
     Params(params): Params<FilterParams>,
-) -> Result<Json<Page<Task>>, Problem> {
-    all(&engine, &caller, Class::Monitor, params).await
+) -> Result<Response, Problem> {
+    all(&engine, &caller, Class::Monitor, &uri, params).await
 }
 
 /// One monitor
@@ -480,9 +481,10 @@ async fn resume_monitor(
 async fn list_schedules(
     State(engine): State<Engine>,
     caller: Caller,
+    uri: Uri,
     Params(params): Params<FilterParams>,
-) -> Result<Json<Page<Task>>, Problem> {
-    all(&engine, &caller, Class::Schedule, params).await
+) -> Result<Response, Problem> {
+    all(&engine, &caller, Class::Schedule, &uri, params).await
 }
 
 /// One schedule

@@ -1,7 +1,7 @@
 //! API tokens.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use chancery_engine::access::{NewToken, TokenView};
 use chancery_engine::{Engine, Permission};
@@ -119,11 +119,11 @@ struct MadeToken {
 async fn list_tokens(
     State(engine): State<Engine>,
     caller: Caller,
+    uri: Uri,
     Params(params): Params<FilterParams>,
-) -> Result<Json<Page<Token>>, Problem> {
-    let filter = params.filter.as_deref().unwrap_or_default();
-    let tokens = engine.find_tokens(caller.context(), filter).await?;
-    Ok(Json(Page::whole(tokens.into_iter().map(Token::from).collect())))
+) -> Result<Response, Problem> {
+    let tokens = engine.find_tokens(caller.context(), params.filter()).await?;
+    Ok(params.page(tokens.into_iter().map(Token::from))?.answer(&uri))
 }
 
 /// One token

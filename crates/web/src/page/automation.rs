@@ -281,7 +281,7 @@ fn summary(object: &Object) -> Markup {
             html! { (form::scope_text(body)) ": " (mode) }
         }
         _ => html! {
-            "On " (names("event_types"))
+            "On " (ui::parted(&names("event_types")))
             @if !form::texts(&body["rules"]).is_empty() { ", if " (names("rules")) }
             ": " @if body["ignore"] == true { strong { "ignore" } " " }
             (names("actions"))

@@ -1,15 +1,16 @@
 //! How to search: generated from the fields themselves, so that it cannot be out of date.
 
 use axum::response::Response;
-use chancery_engine::Permission;
 use chancery_engine::automation::{Class, search_schema};
+use chancery_engine::reaction::record::evaluation_schema;
+use chancery_engine::{Engine, Permission};
 use chancery_event::filter::{Field, FieldKind, Schema};
 use maud::{Markup, html};
 
 use super::GET;
 use super::prose::prose;
 use super::shell::Shell;
-use crate::edge::{Access, Routes};
+use crate::edge::{Access, Problem, Routes};
 use crate::ui::{self, Nav};
 
 pub(super) fn add(routes: &mut Routes) {
@@ -35,19 +36,19 @@ const SPELLINGS: &[(&str, &str)] = &[
 ];
 
 const AUTOMATION: [(Class, &str, &str); 8] = [
-    (Class::Trigger, "Fields of triggers", "/automation"),
-    (Class::Rule, "Fields of rules", "/automation/rules"),
-    (Class::Action, "Fields of actions", "/automation/actions"),
-    (Class::Scope, "Fields of scopes", "/automation/scopes"),
-    (Class::Monitor, "Fields of monitors", "/monitors"),
-    (Class::Schedule, "Fields of schedules", "/schedules"),
-    (Class::Profile, "Fields of notification profiles", "/notifications/profiles"),
-    (Class::Template, "Fields of templates", "/notifications/templates"),
+    (Class::Trigger, "Triggers", "/automation"),
+    (Class::Rule, "Rules", "/automation/rules"),
+    (Class::Action, "Actions", "/automation/actions"),
+    (Class::Scope, "Scopes", "/automation/scopes"),
+    (Class::Monitor, "Monitors", "/monitors"),
+    (Class::Schedule, "Schedules", "/schedules"),
+    (Class::Profile, "Notification profiles", "/notifications/profiles"),
+    (Class::Template, "Templates", "/notifications/templates"),
 ];
 
 async fn search(shell: Shell) -> Response {
     let body = shell.answer(async {
-        let certificates = shell.engine().certificate_schema().await?;
+        let lists = lists(shell.engine()).await?;
         let body = html! {
             (ui::page_header("How to search", "One language for every search box, rule and export.", html! {}))
             (ui::section("spelling", "Spelling", html! {}, html! {
@@ -59,36 +60,61 @@ async fn search(shell: Shell) -> Response {
                 } }
                 p.hint { "What stands side by side must all hold. Capital and small letters are the same." }
             }))
-            (fields("events", "Fields of events", "/events", shell.engine().event_schema()))
-            (fields("alerts", "Fields of alerts", "/alerts", &shell.engine().alert_schema()))
-            (fields("notices", "Fields of notices", "/notifications/notices", &shell.engine().notice_schema()))
-            (fields("certificates", "Fields of certificates", "/certificates", &certificates))
-            (fields("jobs", "Fields of jobs", "/jobs", &shell.engine().job_schema()))
-            (fields("evaluations", "Fields of what triggers made of events", "/automation/history", &chancery_engine::reaction::record::evaluation_schema()))
-            (fields("deliveries", "Fields of deliveries", "/deliveries", &shell.engine().delivery_schema()))
-            (fields("destinations", "Fields of forwarders and channels", "/forwarders", &shell.engine().destination_schema()))
-            @for (class, title, list) in AUTOMATION {
-                (fields(class.plural(), title, list, &search_schema(class)))
-            }
-            (fields("accounts", "Fields of accounts", "/administration", &shell.engine().account_schema()))
-            (fields("tokens", "Fields of tokens", "/administration/tokens", &shell.engine().token_schema()))
+            nav aria-label="Fields" { p.hint { "Fields of "
+                @for (place, list) in lists.iter().enumerate() {
+                    @if place > 0 { ", " }
+                    a href={"#" (list.id)} { (list.title.to_lowercase()) }
+                }
+            } }
+            @for list in &lists { (fields(list)) }
         };
         Ok(shell.page(Nav::Elsewhere, "How to search", body))
     });
     body.await
 }
 
-fn fields(id: &str, title: &str, list: &str, schema: &Schema) -> Markup {
+/// A list that is searched.
+struct List {
+    id: &'static str,
+    title: &'static str,
+    path: &'static str,
+    schema: Schema,
+}
+
+/// Every list, in the order in which people meet them.
+async fn lists(engine: &Engine) -> Result<Vec<List>, Problem> {
+    let list = |id, title, path, schema| List { id, title, path, schema };
+    let mut lists = vec![
+        list("events", "Events", "/events", engine.event_schema().clone()),
+        list("alerts", "Alerts", "/alerts", engine.alert_schema()),
+        list("certificates", "Certificates", "/certificates", engine.certificate_schema().await?),
+        list("jobs", "Jobs", "/jobs", engine.job_schema()),
+        list("notices", "Notices", "/notifications/notices", engine.notice_schema()),
+        list("evaluations", "Evaluations", "/automation/history", evaluation_schema()),
+        list("deliveries", "Deliveries", "/deliveries", engine.delivery_schema()),
+        list("destinations", "Forwarders and channels", "/forwarders", engine.destination_schema()),
+    ];
+    lists.extend(
+        AUTOMATION
+            .map(|(class, title, path)| list(class.plural(), title, path, search_schema(class))),
+    );
+    lists.push(list("accounts", "Accounts", "/administration", engine.account_schema()));
+    lists.push(list("tokens", "Tokens", "/administration/tokens", engine.token_schema()));
+    Ok(lists)
+}
+
+fn fields(list: &List) -> Markup {
+    let title = format!("Fields of {}", list.title.to_lowercase());
     ui::section(
-        id,
-        title,
-        html! { a href=(list) { "Search" } },
+        list.id,
+        &title,
+        html! { a href=(list.path) { "Search" } },
         html! {
             div.table-wrap tabindex="0" role="group" aria-label=(title) { table.plain {
                 thead { tr {
                     th scope="col" { "Field" } th scope="col" { "Holds" } th scope="col" { "Meaning" }
                 } }
-                tbody { @for field in schema.fields() { (row(field)) } }
+                tbody { @for field in list.schema.fields() { (row(field)) } }
             } }
         },
     )

@@ -208,6 +208,23 @@ async fn many_rules_come_in_pages() {
     assert!(page.contains("1–50 of 53"), "{page}");
     let page = browser.get("/automation/rules?cursor=50").await.expect(200).text();
     assert_eq!(shown(&page, "/automation/rules"), ["r50", "r51", "r52"]);
+    // The same over the API: all of them, or page by page.
+    let path = "/api/v1/automation/rules";
+    assert_eq!(self::names(&server, path).await.len(), 53);
+    let first = server.get(&format!("{path}?limit=50&filter=r*")).send().await.expect(200);
+    assert!(first.header("link").contains("rel=\"next\""), "{}", first.header("link"));
+    let first = first.json();
+    assert_eq!(first["items"].as_array().map(Vec::len), Some(50));
+    assert_eq!(first["previous_cursor"], Value::Null);
+    let next = first["next_cursor"].as_str().expect("a second page");
+    let second = format!("{path}?limit=50&filter=r*&cursor={next}");
+    assert_eq!(self::names(&server, &second).await, ["r50", "r51", "r52"]);
+    let second = server.get(&second).send().await.expect(200).json();
+    assert_eq!((&second["next_cursor"], &second["previous_cursor"]), (&Value::Null, &json!("0")));
+    for (wrong, field) in [("limit=0", "limit"), ("limit=1001", "limit"), ("cursor=x", "cursor")] {
+        let refused = server.get(&format!("{path}?{wrong}")).send().await.expect(422).json();
+        assert_eq!(refused["field"], field, "{wrong}");
+    }
     let page = browser.get("/automation/rules?q=r5*").await.expect(200).text();
     assert_eq!(shown(&page, "/automation/rules").len(), 3, "{page}");
     server.finish().await;
