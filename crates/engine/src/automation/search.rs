@@ -27,16 +27,18 @@ pub struct Listed {
 
 impl Listed {
     /// How it goes, in the word that filters use: `on`, `off` or `broken`; of monitors and
-    /// schedules that count also `running`, `missing` and `failed`.
+    /// schedules `on_time`, `paused`, `broken`, `running`, `missing` or `failed`.
     pub fn state(&self) -> &'static str {
         let failed = |task: &TaskView| task.last.as_ref().is_some_and(|run| run.state == "failed");
         match &self.task {
             _ if self.problem.is_some() => "broken",
             Some(task) if task.missing => "missing",
             Some(task) if task.running => "running",
-            _ if !self.object.enabled => "off",
+            Some(_) if !self.object.enabled => "paused",
             Some(task) if failed(task) => "failed",
-            _ => "on",
+            Some(_) => "on_time",
+            None if self.object.enabled => "on",
+            None => "off",
         }
     }
 
@@ -125,11 +127,14 @@ fn is_task(class: Class) -> bool {
     matches!(class, Class::Monitor | Class::Schedule)
 }
 
-fn states(class: Class) -> &'static [&'static str] {
+fn states(class: Class) -> Keywords {
     match class {
-        class if is_task(class) => &["on", "off", "broken", "running", "missing", "failed"],
-        Class::Trigger => &["on", "off", "broken"],
-        _ => &["on", "off"],
+        class if is_task(class) => {
+            let words = ["on_time", "paused", "broken", "running", "missing", "failed"];
+            Keywords::known(words).alias("on", "on_time").alias("off", "paused")
+        }
+        Class::Trigger => Keywords::known(["on", "off", "broken"]),
+        _ => Keywords::known(["on", "off"]),
     }
 }
 
@@ -139,7 +144,7 @@ pub fn schema(class: Class) -> Schema {
     let mut fields = vec![
         Field::new("name", FieldKind::Keyword(Keywords::open()), "Its name"),
         Field::new("title", FieldKind::Text, "What people call it"),
-        Field::new("state", FieldKind::Keyword(Keywords::known(states(class))), "How it goes"),
+        Field::new("state", FieldKind::Keyword(states(class)), "How it goes"),
         Field::new("version", FieldKind::Integer, "Counts its changes"),
         time("changed", "When it was changed last"),
     ];

@@ -166,8 +166,10 @@ async fn monitors_and_schedules_are_searched_and_ordered() {
     assert_eq!(names(&server, &at("schedules", "job:log.verify")).await, ["log-verification"]);
     server.get(&at("monitors", "job:log.verify")).send().await.expect(400);
     let mut browser = Browser::sign_in_as(&server, Role::Viewer).await;
+    assert_eq!(names(&server, &at("monitors", "state:paused")).await, [one.as_str()]);
     let page = browser.get("/monitors?q=state:off").await.expect(200).text();
     assert_eq!(shown(&page, "/monitors"), [one.as_str()], "{page}");
+    assert!(page.contains("state:paused") && page.contains("paused"), "as its badge says: {page}");
     assert!(page.contains("id=\"watching\""), "how it goes stays above a narrow list: {page}");
     let all = names(&server, "/api/v1/monitors").await;
     let page = browser.get("/monitors?sort=-name").await.expect(200).text();

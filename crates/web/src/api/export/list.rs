@@ -296,7 +296,8 @@ struct AutomationRow {
     object: AutomationObject,
     /// What people call it.
     title: String,
-    /// `on`, `off` or `broken`; of monitors and schedules also `running`, `missing`, `failed`.
+    /// `on`, `off` or `broken`; of monitors and schedules `on_time`, `paused`, `broken`, `running`,
+    /// `missing` or `failed`.
     state: &'static str,
     /// When it ran last: monitors and schedules.
     #[schema(value_type = Option<String>, format = DateTime)]
