@@ -24,6 +24,8 @@ pub(crate) struct Notice {
     pub(crate) link: Option<String>,
     /// More text, where there is some.
     pub(crate) text: String,
+    /// Lines of the text that lead somewhere of their own: their numbers, from 0, and where to.
+    pub(crate) line_links: Vec<(usize, String)>,
     /// Whom it is for, where the chat can mention people: handles and names.
     pub(crate) mentions: Vec<String>,
 }
@@ -37,6 +39,7 @@ pub(crate) fn notices(parcel: &Parcel) -> Vec<Notice> {
             facts: message.facts.clone(),
             link: message.link.clone(),
             text: message.text.clone(),
+            line_links: message.line_links.clone(),
             mentions: message.mentions.clone(),
         }],
         Content::Events(events) => {
@@ -61,7 +64,17 @@ fn of_event(event: &Event, public_url: &str) -> Notice {
         facts,
         link: Some(format!("{}/events/{}", public_url.trim_end_matches('/'), event.id)),
         text: String::new(),
+        line_links: Vec::new(),
         mentions: Vec::new(),
+    }
+}
+
+impl Notice {
+    /// The lines of its text, each with where it leads.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let link = |number: usize| self.line_links.iter().find(|(line, _)| *line == number);
+        let lines = self.text.lines().enumerate();
+        lines.map(move |(number, line)| (line, link(number).map(|(_, to)| to.as_str())))
     }
 }
 

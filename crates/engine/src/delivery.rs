@@ -101,6 +101,9 @@ pub struct Message {
     /// Where to go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// Lines of the text that lead somewhere of their own: their numbers, from 0, and where to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub line_links: Vec<(usize, String)>,
     /// Names and values that are shown in a table.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<(String, String)>,

@@ -6,8 +6,8 @@ use chancery_engine::Error;
 use chancery_engine::delivery::{Address, Checked, Definition, Parcel, Secrets, Sent};
 use serde_json::{Value, json};
 
-use super::notices;
 use super::webhook::{broken, not_in_clear};
+use super::{Notice, notices};
 use crate::body::batch_or_one;
 use crate::settings::Settings;
 use crate::wire::address::Target;
@@ -105,6 +105,30 @@ fn escaped(text: &str, most: usize) -> String {
     escaped
 }
 
+/// The text of a notice, of at most so many characters; lines that lead somewhere are links.
+fn body(notice: &Notice, most: usize) -> String {
+    if notice.line_links.is_empty() {
+        return escaped(&notice.text, most);
+    }
+    let mut body = String::new();
+    let mut left = most.saturating_sub(1);
+    for (line, link) in notice.lines() {
+        let line = match link {
+            // The first stroke ends the address; another would be read as one by some clients.
+            Some(url) => format!("<{url}|{}>\n", escaped(line, SECTION_MAX).replace('|', "¦")),
+            None => format!("{}\n", escaped(line, SECTION_MAX)),
+        };
+        // Half a link would be none.
+        let Some(rest) = left.checked_sub(line.chars().count()) else {
+            body.push('…');
+            return body;
+        };
+        left = rest;
+        body.push_str(&line);
+    }
+    body.trim_end().to_owned()
+}
+
 /// Whom a message is for. A handle is markup only if it means one person or one group of them: what
 /// people enter about themselves wakes no whole channel.
 fn mentioned(whom: &[String]) -> String {
@@ -140,7 +164,7 @@ fn card(parcel: &Parcel) -> Value {
         if !notice.text.is_empty() {
             let left = SECTION_MAX.saturating_sub(text.chars().count() + 1);
             text.push('\n');
-            text.push_str(&escaped(&notice.text, left));
+            text.push_str(&body(notice, left));
         }
         blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } }));
         let fields: Vec<Value> = notice
@@ -178,6 +202,25 @@ mod tests {
             "<@U024BE7LH>, <!subteam^S01>, &lt;!channel&gt;, &lt;!here|x&gt;, ada, &lt;@u1&gt;"
         );
         assert!(mentioned(&vec!["<@U1>".to_owned(); 100]).ends_with(", 80 more"));
+    }
+
+    #[test]
+    fn a_line_that_leads_somewhere_is_a_link_or_is_left_out_whole() {
+        let url = "https://chancery.example/alerts/1";
+        let notice = Notice {
+            title: "2 notices".to_owned(),
+            severity: "warning".to_owned(),
+            facts: Vec::new(),
+            link: None,
+            text: "web (2)\na|b <https://evil.example|Renew>\nwww ends\nand 3 more".to_owned(),
+            line_links: vec![(1, url.to_owned()), (2, url.to_owned())],
+            mentions: Vec::new(),
+        };
+        let first = format!("<{url}|a¦b &lt;https://evil.example¦Renew&gt;>");
+        let whole = format!("web (2)\n{first}\n<{url}|www ends>\nand 3 more");
+        assert_eq!(body(&notice, SECTION_MAX), whole);
+        let room = "web (2)\n".len() + first.chars().count() + 10;
+        assert_eq!(body(&notice, room), format!("web (2)\n{first}\n…"));
     }
 
     #[test]

@@ -49,6 +49,8 @@ fn card(parcel: &Parcel) -> Value {
 const OPEN: &str = "Open in Chancery";
 /// Lines of one message at most.
 const LINES_MAX: usize = 60;
+/// Characters of those lines at most.
+const TEXT_MAX: usize = 2_000;
 
 /// What a card shows of one notice. Texts are runs of plain text, because a card gives others'
 /// words, such as the name in a certificate, the meaning of markup: links in an official message.
@@ -61,10 +63,18 @@ fn items(notice: &Notice) -> Vec<Value> {
     let title = format!("{} ({})", cut(&notice.title, 300), notice.severity);
     let run = json!({ "type": "TextRun", "text": title, "weight": "bolder", "color": colour });
     let mut items = vec![json!({ "type": "RichTextBlock", "inlines": [run] })];
-    let text = cut(&notice.text, 2_000);
-    for line in text.lines().filter(|line| !line.trim().is_empty()).take(LINES_MAX) {
-        let run = json!({ "type": "TextRun", "text": line });
+    let mut left = TEXT_MAX;
+    let lines = notice.lines().filter(|(line, _)| !line.trim().is_empty());
+    for (line, link) in lines.take(LINES_MAX) {
+        let mut run = json!({ "type": "TextRun", "text": cut(line, left) });
+        if let Some(url) = link {
+            run["selectAction"] = json!({ "type": "Action.OpenUrl", "title": OPEN, "url": url });
+        }
         items.push(json!({ "type": "RichTextBlock", "inlines": [run], "spacing": "small" }));
+        left = left.saturating_sub(line.chars().count() + 1);
+        if left == 0 {
+            break;
+        }
     }
     // A table knows no plain text: what would be a link is taken apart.
     let plain = |text: &str| text.replace("](", "] (");
@@ -93,12 +103,16 @@ mod tests {
             facts: vec![("certificate".to_owned(), link.to_owned())],
             link: None,
             text: format!("one\n\n{link}"),
+            line_links: vec![(2, "https://chancery.example/alerts/1".to_owned())],
             mentions: Vec::new(),
         };
         let items = items(&notice);
         let kinds: Vec<&str> = items.iter().map(|item| item["type"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["RichTextBlock", "RichTextBlock", "RichTextBlock", "FactSet"]);
         assert_eq!(items[2]["inlines"][0]["text"], link);
+        let action = &items[2]["inlines"][0]["selectAction"];
+        assert_eq!(action["url"], "https://chancery.example/alerts/1", "where we say it leads");
+        assert!(items[1]["inlines"][0].get("selectAction").is_none());
         assert_eq!(items[3]["facts"][0]["value"], "[Renew now] (https://evil.example)");
     }
 }

@@ -260,7 +260,10 @@ fn addressed(message: &mut Message, kind: &str, whom: &[String]) {
     }
     match kind {
         "slack" => message.mentions = whom.to_vec(),
-        _ => message.text = format!("For {}\n{}", whom.join(", "), message.text),
+        _ => {
+            message.text = format!("For {}\n{}", whom.join(", "), message.text);
+            message.line_links.iter_mut().for_each(|(line, _)| *line += 1);
+        }
     }
 }
 
@@ -327,9 +330,15 @@ pub(crate) fn digest(template: &Template, many: &Many, kind: &str, whom: &[Strin
         return one(template, only, kind, whom);
     }
     let parts = many.parts();
-    let (text, html, problem) = match is_chat(kind) {
-        true => (titles(many, &parts), String::new(), None),
-        false => in_full(template, &parts),
+    let (text, html, problem, line_links) = match is_chat(kind) {
+        true => {
+            let (text, links) = titles(many, &parts);
+            (text, String::new(), None, links)
+        }
+        false => {
+            let (text, html, problem) = in_full(template, &parts);
+            (text, html, problem, Vec::new())
+        }
     };
     let worst = many.shown.iter().map(|(_, notified)| notified.event.severity).max();
     let first = many.shown.first().map(|(_, notified)| notified);
@@ -343,6 +352,7 @@ pub(crate) fn digest(template: &Template, many: &Many, kind: &str, whom: &[Strin
         html: (kind == "email").then_some(html),
         severity: worst.map(|severity| severity.as_str().to_owned()),
         link: first.map(|notified| notified.at("/notifications/notices")),
+        line_links,
         facts: vec![("Notices".to_owned(), many.count().to_string())],
         event: first.map(|notified| notified.event.id.to_string()),
         depth: depth.saturating_add(1),
@@ -381,32 +391,40 @@ fn in_full(template: &Template, parts: &Parts<'_>) -> (String, String, Option<St
     (text.trim_end().to_owned(), html, problem)
 }
 
-/// A line for each notice, as far as a chat shows them, and how many there are besides.
-fn titles(many: &Many, parts: &Parts<'_>) -> String {
+/// A line for each notice, as far as a chat shows them, and how many there are besides; with the
+/// lines that lead to an alert, or to the event where there is none.
+fn titles(many: &Many, parts: &Parts<'_>) -> (String, Vec<(usize, String)>) {
     // A chat may need several characters for one that its markup gives a meaning.
     let length = |line: &str| -> usize {
         line.chars().map(|c| if matches!(c, '&' | '<' | '>') { 5 } else { 1 }).sum::<usize>() + 1
     };
     let (mut text, mut left, mut shown) = (String::new(), CHAT_MAX, 0);
+    let (mut links, mut lines) = (Vec::new(), 0);
     'all: for (heading, (list, more)) in parts {
         let heading = format!("{heading} ({})", list.len() + more);
         let Some(rest) = left.checked_sub(length(&heading)) else { break };
         left = rest;
         text.push_str(&format!("{heading}\n"));
+        lines += 1;
         for notified in list {
             let mark = weight(notified.event.severity);
             let title: String = notified.title().chars().take(200).collect();
             let line = format!("{mark} {title}").trim_start().to_owned();
-            let Some(rest) = left.checked_sub(length(&line)) else { break 'all };
+            let link = notified.alert_link().unwrap_or_else(|| notified.link());
+            // A chat may have the address in its text, with three characters around it.
+            let whole = length(&line) + link.len() + 3;
+            let Some(rest) = left.checked_sub(whole) else { break 'all };
             left = rest;
             text.push_str(&format!("{line}\n"));
-            shown += 1;
+            links.push((lines, link));
+            (lines, shown) = (lines + 1, shown + 1);
         }
     }
-    match many.count() - shown {
+    let text = match many.count() - shown {
         0 => text.trim_end().to_owned(),
         more => format!("{text}and {more} more"),
-    }
+    };
+    (text, links)
 }
 
 pub(super) fn escaped(text: &str) -> String {
@@ -488,6 +506,27 @@ mod tests {
             assert!((2..20).contains(&lines), "{lines}");
             assert!(text.ends_with(&format!("and {} more", 119 - lines)), "{text}");
             assert!(text.replace('&', "&amp;").chars().count() < 2_000);
+        }
+    }
+
+    #[test]
+    fn each_line_of_a_digest_in_a_chat_leads_to_its_alert_or_event() {
+        let without = Notified::example(EventType::CertificateExpiring);
+        let mut notified = without.clone();
+        notified.alert = Some("01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4".parse().unwrap());
+        let shown = vec![("web".to_owned(), notified.clone()), ("web".to_owned(), without.clone())];
+        let both = Many { shown, more: BTreeMap::new() };
+        for (kind, before) in [("slack", 0), ("teams", 1)] {
+            let whom = ["ada".to_owned()];
+            let message = digest(&Template::built_in(), &both, kind, &whom).message;
+            let wanted = [notified.alert_link().unwrap(), without.link()];
+            let links: Vec<_> = message.line_links.iter().map(|(_, to)| to.clone()).collect();
+            assert_eq!(links, wanted, "{kind}");
+            for (line, _) in &message.line_links {
+                let text = message.text.lines().nth(*line).unwrap();
+                assert!(text.contains(&notified.title()), "{kind}: {text}");
+            }
+            assert_eq!(message.line_links[0].0, before + 1, "below its heading");
         }
     }
 
