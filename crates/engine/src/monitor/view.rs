@@ -17,7 +17,9 @@ use crate::{Context, Engine, Error, Permission, schedule};
 /// Runs on one page at most.
 const RUNS_MAX: usize = 1_000;
 /// How long a run by hand waits for a monitor to be set up.
-const SET_UP: Duration = Duration::from_secs(10);
+const SET_UP: Duration = Duration::from_secs(20);
+/// How often it looks whether it is.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A monitor or schedule with how it stands.
 #[derive(Clone, Debug)]
@@ -159,7 +161,7 @@ impl Engine {
                     message: "this monitor is not set up yet; try again in a moment".to_owned(),
                 });
             }
-            tokio::time::sleep(SET_UP / 200).await;
+            tokio::time::sleep(LOOK).await;
         }
     }
 
