@@ -44,13 +44,11 @@ impl Listed {
 
     /// The values of a field as texts, for counting.
     pub fn words(&self, field: &str) -> Vec<String> {
-        let members = members(self.object.class);
-        let searchable = Searchable(self, &members);
         let text = |value: &FieldValue<'_>| match value {
             FieldValue::Text(text) => Some(text.to_string()),
             _ => None,
         };
-        searchable.values(field).as_slice().iter().filter_map(text).collect()
+        self.values(field).as_slice().iter().filter_map(text).collect()
     }
 
     /// The values of a member of the body: a text, a list of texts, or a condition.
@@ -66,60 +64,45 @@ impl Listed {
     }
 }
 
-/// The members of the body that the fields of a class stand for.
-fn members(class: Class) -> BTreeMap<String, &'static str> {
-    own_fields(class).into_iter().map(|(field, member)| (field.name, member)).collect()
-}
-
-/// The fields of a class, beside those that all have, with the member of the body each stands for.
-fn own_fields(class: Class) -> Vec<(Field, &'static str)> {
+/// The fields of a class, beside those that all have.
+fn own_fields(class: Class) -> Vec<Field> {
+    let text = |name: &str, doc: &str| Field::new(name, FieldKind::Text, doc);
     let open = |name: &str, doc: &str| Field::new(name, FieldKind::Keyword(Keywords::open()), doc);
     let known = |name: &str, doc: &str, words: Vec<&str>| {
         Field::new(name, FieldKind::Keyword(Keywords::known(words)), doc)
     };
     let event_type = || {
         let words = EventType::ALL.iter().map(|known| known.name()).collect();
-        (known("event_type", "A type of events that it names", words), "event_types")
+        known("event_type", "A type of events that it names", words)
     };
     let bound = || {
         let words = vec!["platform", "group", "ra_profile", "discovery"];
         known("scope", "What it is bound to", words)
     };
     match class {
-        Class::Rule => {
-            vec![(Field::new("condition", FieldKind::Text, "Its condition, as text"), "filter")]
-        }
-        Class::Action => vec![(open("step", "The word of a step"), "steps")],
+        Class::Rule => vec![text("condition", "Its condition, as text")],
+        Class::Action => vec![open("step", "The word of a step")],
         Class::Trigger => vec![
             event_type(),
-            (open("rule", "A rule that has to hold"), "rules"),
-            (open("action", "An action that it carries out"), "actions"),
-            (
-                Field::new("ignore", FieldKind::Boolean, "Whether it keeps a certificate out"),
-                "ignore",
-            ),
-            (bound(), "scope"),
+            open("rule", "A rule that has to hold"),
+            open("action", "An action that it carries out"),
+            Field::new("ignore", FieldKind::Boolean, "Whether it keeps a certificate out"),
+            bound(),
         ],
         Class::Scope => vec![
-            (bound(), "kind"),
-            (
-                known("mode", "How its triggers go together with others", vec!["add", "replace"]),
-                "mode",
-            ),
+            bound(),
+            known("mode", "How its triggers go together with others", vec!["add", "replace"]),
         ],
         Class::Monitor => {
-            let words = Kind::ALL.map(Kind::as_str).to_vec();
-            vec![(known("kind", "What it looks at", words), "kind")]
+            vec![known("kind", "What it looks at", Kind::ALL.map(Kind::as_str).to_vec())]
         }
-        Class::Schedule => vec![(open("job", "The kind of job that it queues"), "job_kind")],
+        Class::Schedule => vec![open("job", "The kind of job that it queues")],
         Class::Profile => vec![
-            (open("recipient", "Whom it tells: owner, role:operator, …"), "recipients"),
-            (open("channel", "A channel that it tells by"), "channels"),
-            (open("template", "The template that it writes with"), "template"),
+            open("recipient", "Whom it tells: owner, role:operator, …"),
+            open("channel", "A channel that it tells by"),
+            open("template", "The template that it writes with"),
         ],
-        Class::Template => {
-            vec![event_type(), (Field::new("subject", FieldKind::Text, "Its subject"), "subject")]
-        }
+        Class::Template => vec![event_type(), text("subject", "Its subject")],
     }
 }
 
@@ -152,23 +135,18 @@ pub fn schema(class: Class) -> Schema {
         fields.push(time("last_run", "When it ran last"));
         fields.push(time("next_run", "When it is due"));
     }
-    fields.extend(own_fields(class).into_iter().map(|(field, _)| field));
+    fields.extend(own_fields(class));
     Schema::new(class.as_str(), fields)
 }
 
-/// An object with the members that its fields stand for.
-struct Searchable<'a>(&'a Listed, &'a BTreeMap<String, &'static str>);
-
-impl Searched for Searchable<'_> {
+impl Searched for Listed {
     fn values(&self, field: &str) -> Values<'_> {
-        let Self(listed, members) = self;
-        let object = &listed.object;
-        let task = listed.task.as_ref();
+        let (object, task) = (&self.object, self.task.as_ref());
         let time = |at: Option<Timestamp>| at.map_or(Values::None, |at| Values::time(at.micros()));
         match field {
             "name" => object.name.as_str().into(),
             "title" => object.title().into(),
-            "state" => listed.state().into(),
+            "state" => self.state().into(),
             "version" => object.version.into(),
             "changed" => time(Some(object.changed_at)),
             "last_run" => time(task.and_then(|task| Some(task.last.as_ref()?.started_at))),
@@ -181,15 +159,23 @@ impl Searched for Searchable<'_> {
             "scope" if object.class == Class::Trigger => {
                 object.body["scope"]["kind"].as_str().unwrap_or("platform").into()
             }
+            "scope" => self.member("kind"),
             "mode" => object.body["mode"].as_str().unwrap_or("add").into(),
-            _ => members.get(field).map_or(Values::None, |member| listed.member(member)),
+            "event_type" => self.member("event_types"),
+            "rule" => self.member("rules"),
+            "action" => self.member("actions"),
+            "condition" => self.member("filter"),
+            "job" => self.member("job_kind"),
+            "recipient" => self.member("recipients"),
+            "channel" => self.member("channels"),
+            "kind" | "template" | "subject" => self.member(field),
+            _ => Values::None,
         }
     }
 
     fn texts(&self) -> Vec<Cow<'_, str>> {
-        let object = &self.0.object;
-        let mut texts = vec![Cow::Borrowed(object.name.as_str())];
-        said(&object.body, &mut texts);
+        let mut texts = vec![Cow::Borrowed(self.object.name.as_str())];
+        said(&self.object.body, &mut texts);
         texts
     }
 }
@@ -217,10 +203,9 @@ impl Engine {
     ) -> Result<Vec<Listed>, Error> {
         let schema = schema(class);
         let filter = Filter::parse(filter, &schema)?.compile(&schema)?;
-        let members = members(class);
         let now = self.environment().now().micros();
         let mut listed = self.listed(context, class).await?;
-        listed.retain(|one| filter.holds(&Searchable(one, &members), now));
+        listed.retain(|one| filter.holds(one, now));
         Ok(listed)
     }
 

@@ -81,6 +81,11 @@ impl Narrowed {
         Filter::and(parts)
     }
 
+    /// The same as an expression; everything where it cannot be understood.
+    pub(super) fn expression(&self, field: &str) -> String {
+        text(&self.condition(field))
+    }
+
     /// The box, with the fault pointed at and a query that would work.
     pub(super) fn search_box(
         &self,
@@ -291,7 +296,7 @@ pub(super) fn exports(shell: &Shell, path: &str, narrowed: &Narrowed, field: &st
     if !shell.may(Permission::Export) || narrowed.error.is_some() {
         return html! {};
     }
-    let condition = text(&narrowed.condition(field));
+    let condition = narrowed.expression(field);
     let href = |format: &str| {
         let address = Address::new(path).with("filter", &condition).with("format", format);
         address.to_string()

@@ -57,6 +57,7 @@ async fn triggers_are_searched_by_what_they_say_and_how_they_go() {
     for (filter, expected) in [
         ("", vec!["ended", "placed", "weak-keys"]),
         ("event_type:certificate.uploaded", vec!["placed", "weak-keys"]),
+        ("event_type:certificate.*", vec!["ended", "placed", "weak-keys"]),
         ("action:tell", vec!["ended", "weak-keys"]),
         ("rule:weak", vec!["weak-keys"]),
         ("state:off", vec!["ended"]),
@@ -94,6 +95,56 @@ async fn triggers_are_searched_by_what_they_say_and_how_they_go() {
     let help = browser.get("/help/search").await.expect(200).text();
     for told in ["Fields of triggers", "Fields of monitors", "A rule that has to hold"] {
         assert!(help.contains(told), "{told}");
+    }
+    server.finish().await;
+}
+
+/// The value of an attribute of the search box of a list.
+fn of_box(page: &str, attribute: &str) -> String {
+    let form = page.split("<form class=\"search\"").nth(1);
+    let form = form.unwrap_or_else(|| panic!("no box: {page}"));
+    let text =
+        form.split(&format!(" {attribute}=\"")).nth(1).and_then(|rest| rest.split('"').next());
+    text.unwrap_or_else(|| panic!("no {attribute}: {form}"))
+        .replace("&gt;", ">")
+        .replace("&lt;", "<")
+}
+
+#[tokio::test]
+async fn what_a_box_suggests_can_be_searched_for() {
+    let server = world().await;
+    let profile = json!({ "recipients": ["owner"] });
+    make(&server, "notification_profiles", "p", profile, true).await;
+    let template = json!({ "subject": "s", "text": "t" });
+    make(&server, "notification_templates", "t", template, true).await;
+    let hourly = json!({ "cron": "0 * * * *", "time_zone": "UTC" });
+    let monitor = json!({ "kind": "certificate_expiry", "thresholds": ["7d"], "schedule": hourly });
+    make(&server, "monitors", "m", monitor, true).await;
+    let schedule = json!({ "job_kind": "log.verify", "cron": "0 3 * * *", "time_zone": "UTC" });
+    make(&server, "schedules", "s", schedule, true).await;
+    let scope = json!({ "kind": "ra_profile", "name": "tls", "mode": "add" });
+    server.post("/api/v1/ra-profiles").json(&json!({ "name": "tls" })).send().await.expect(201);
+    make(&server, "scopes", "s", scope, true).await;
+    let mut browser = Browser::sign_in_as(&server, Role::Administrator).await;
+    for path in [
+        "/automation",
+        "/automation/rules",
+        "/automation/actions",
+        "/automation/scopes",
+        "/monitors",
+        "/schedules",
+        "/notifications/profiles",
+        "/notifications/templates",
+    ] {
+        let page = browser.get(path).await.expect(200).text();
+        let suggested = of_box(&page, "placeholder");
+        let query = form_urlencoded::byte_serialize(suggested.as_bytes()).collect::<String>();
+        let page = browser.get(&format!("{path}?q={query}")).await.expect(200).text();
+        assert!(!page.contains("aria-invalid"), "{path}: {suggested}");
+        assert_eq!(of_box(&page, "value"), suggested, "{path}");
+        // A span of time in the address narrows the list as it says.
+        let page = browser.get(&format!("{path}?to=2001-01-01T00:00:00Z")).await.expect(200).text();
+        assert!(page.contains("Narrowed to the time") && page.contains(" fits"), "{path}: {page}");
     }
     server.finish().await;
 }

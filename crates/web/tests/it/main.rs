@@ -16,6 +16,7 @@ mod event_scope;
 mod events;
 mod files;
 mod forms;
+mod forwarder_refusals;
 mod forwarders;
 mod guard;
 mod intake;

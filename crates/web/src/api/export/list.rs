@@ -191,16 +191,31 @@ async fn export_evaluations(
     Ok(pages(format, "evaluations", evaluation::Evaluation::COLUMNS, read))
 }
 
-/// All rows at once: lists that are one page.
-fn whole<T>(format: Format, name: &str, columns: &'static [&'static str], rows: Vec<T>) -> Response
+/// A list that is read whole: which it is, what its file is called, and its columns.
+type Whole = (Exported, &'static str, &'static [&'static str]);
+
+/// All rows that `find` answers for the filter, and the event that they were taken out.
+async fn whole<R, T>(
+    engine: &Engine,
+    caller: &Caller,
+    params: ListParams,
+    (list, name, columns): Whole,
+    find: impl AsyncFnOnce(&str) -> Result<Vec<R>, Error>,
+) -> Result<Response, Problem>
 where
-    T: Serialize + Clone + Send + Sync + 'static,
+    T: From<R> + Serialize + Clone + Send + Sync + 'static,
 {
+    let format = Format::parse(params.format.as_deref())?;
+    let filter = params.filter.unwrap_or_default();
+    let found = find(&filter).await?;
+    let told = record(format, found.len() as u64, filter);
+    engine.record_list_export(caller.context(), list, told).await?;
+    let rows: Vec<T> = found.into_iter().map(T::from).collect();
     let read: Read<T, ()> = Box::new(move |_| {
         let rows = rows.clone();
         Box::pin(async move { Ok((rows, None)) })
     });
-    pages(format, name, columns, read)
+    Ok(pages(format, name, columns, read))
 }
 
 /// Export accounts
@@ -215,13 +230,9 @@ async fn export_accounts(
     caller: Caller,
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
-    let format = Format::parse(params.format.as_deref())?;
-    let filter = params.filter.unwrap_or_default();
-    let rows = engine.find_accounts(caller.context(), &filter).await?;
-    let told = record(format, rows.len() as u64, filter);
-    engine.record_list_export(caller.context(), Exported::Accounts, told).await?;
-    let rows = rows.into_iter().map(account::Account::from).collect();
-    Ok(whole(format, "accounts", account::Account::COLUMNS, rows))
+    let list = (Exported::Accounts, "accounts", account::Account::COLUMNS);
+    let find = async |filter: &str| engine.find_accounts(caller.context(), filter).await;
+    whole::<_, account::Account>(&engine, &caller, params, list, find).await
 }
 
 /// Export tokens
@@ -237,13 +248,9 @@ async fn export_tokens(
     caller: Caller,
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
-    let format = Format::parse(params.format.as_deref())?;
-    let filter = params.filter.unwrap_or_default();
-    let rows = engine.find_tokens(caller.context(), &filter).await?;
-    let told = record(format, rows.len() as u64, filter);
-    engine.record_list_export(caller.context(), Exported::Tokens, told).await?;
-    let rows = rows.into_iter().map(token::Token::from).collect();
-    Ok(whole(format, "tokens", token::Token::COLUMNS, rows))
+    let list = (Exported::Tokens, "tokens", token::Token::COLUMNS);
+    let find = async |filter: &str| engine.find_tokens(caller.context(), filter).await;
+    whole::<_, token::Token>(&engine, &caller, params, list, find).await
 }
 
 /// Export forwarders
@@ -258,13 +265,11 @@ async fn export_forwarders(
     caller: Caller,
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
-    let format = Format::parse(params.format.as_deref())?;
-    let filter = params.filter.unwrap_or_default();
-    let rows = engine.find_destinations(caller.context(), Class::Forwarder, &filter).await?;
-    let told = record(format, rows.len() as u64, filter);
-    engine.record_list_export(caller.context(), Exported::Forwarders, told).await?;
-    let rows = rows.into_iter().map(forwarder::Forwarder::from).collect();
-    Ok(whole(format, "forwarders", forwarder::Forwarder::COLUMNS, rows))
+    let list = (Exported::Forwarders, "forwarders", forwarder::Forwarder::COLUMNS);
+    let find = async |filter: &str| {
+        engine.find_destinations(caller.context(), Class::Forwarder, filter).await
+    };
+    whole::<_, forwarder::Forwarder>(&engine, &caller, params, list, find).await
 }
 
 /// Export channels
@@ -279,14 +284,12 @@ async fn export_channels(
     caller: Caller,
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
-    let format = Format::parse(params.format.as_deref())?;
-    let filter = params.filter.unwrap_or_default();
-    let rows = engine.find_destinations(caller.context(), Class::Channel, &filter).await?;
-    let told = record(format, rows.len() as u64, filter);
-    let list = Exported::Configuration(Class::Channel.as_str());
-    engine.record_list_export(caller.context(), list, told).await?;
-    let rows = rows.into_iter().map(channel::Channel::from).collect();
-    Ok(whole(format, "channels", channel::Channel::COLUMNS, rows))
+    let list =
+        (Exported::Configuration(Class::Channel.as_str()), "channels", channel::Channel::COLUMNS);
+    let find = async |filter: &str| {
+        engine.find_destinations(caller.context(), Class::Channel, filter).await
+    };
+    whole::<_, channel::Channel>(&engine, &caller, params, list, find).await
 }
 
 /// An object of automation as a row of a file.
@@ -350,12 +353,7 @@ async fn export_automation(
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
     let class = automation::class(&word)?;
-    let format = Format::parse(params.format.as_deref())?;
-    let filter = params.filter.unwrap_or_default();
-    let rows = engine.find_automation(caller.context(), class, &filter).await?;
-    let told = record(format, rows.len() as u64, filter);
-    let list = Exported::Configuration(class.as_str());
-    engine.record_list_export(caller.context(), list, told).await?;
-    let rows = rows.into_iter().map(AutomationRow::from).collect();
-    Ok(whole(format, class.plural(), AutomationRow::COLUMNS, rows))
+    let list = (Exported::Configuration(class.as_str()), class.plural(), AutomationRow::COLUMNS);
+    let find = async |filter: &str| engine.find_automation(caller.context(), class, filter).await;
+    whole::<_, AutomationRow>(&engine, &caller, params, list, find).await
 }

@@ -13,6 +13,8 @@ use crate::page::shell::Shell;
 use crate::page::short_list::{Order, Words, part};
 use crate::ui::{self, Column};
 
+/// What a span of time in the address is about.
+const SPAN: &str = "changed";
 const ORDERS: Words = &[
     ("name", false),
     ("state", false),
@@ -48,8 +50,8 @@ impl<'a> List<'a> {
     pub(in crate::page) async fn read(shell: &Shell, shown: &'a Shown) -> Result<Self, Problem> {
         let schema = search_schema(shown.class);
         let narrowed = Narrowed::read(&shell.address, &schema);
-        let text = if narrowed.error.is_some() { "" } else { narrowed.text.as_str() };
-        let mut items = shell.engine().find_automation(shell.context(), shown.class, text).await?;
+        let text = narrowed.expression(SPAN);
+        let mut items = shell.engine().find_automation(shell.context(), shown.class, &text).await?;
         let order = Order::read(&shell.address, ORDERS);
         order.apply(&mut items, |items, word| match word {
             "state" => items.sort_by_key(Listed::state),
@@ -67,7 +69,8 @@ impl<'a> List<'a> {
 
     /// Whether there is none at all: nothing was searched for, and nothing is there.
     pub(in crate::page) fn is_empty(&self) -> bool {
-        self.narrowed.text.is_empty() && self.items.is_empty()
+        let is_whole = self.narrowed.text.is_empty() && self.narrowed.expression(SPAN).is_empty();
+        is_whole && self.items.is_empty()
     }
 
     /// Buttons that take out what is shown.
@@ -76,7 +79,7 @@ impl<'a> List<'a> {
             return html! {};
         }
         let path = format!("/api/v1/automation/lists/{}/export", self.shown.class.plural());
-        listing::exports(shell, &path, &self.narrowed, "changed")
+        listing::exports(shell, &path, &self.narrowed, SPAN)
     }
 
     /// A column that the list is ordered by: `name`, `state`, `changed`, `last_run`, `next_run`.

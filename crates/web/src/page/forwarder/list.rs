@@ -20,6 +20,8 @@ use crate::ui::{self, Column, Row, Table, Tone};
 
 const PLACEHOLDER: &str = "state:paused kind:webhook waiting>100";
 
+/// What a span of time in the address is about.
+const SPAN: &str = "created";
 const ORDERS: Words = &[
     ("name", false),
     ("state", false),
@@ -45,9 +47,9 @@ pub(super) async fn view(shell: &Shell, shelf: &Shelf) -> Result<Response, Probl
     let (engine, address) = (shell.engine(), &shell.address);
     let schema = engine.destination_schema();
     let narrowed = Narrowed::read(address, &schema);
-    let text = if narrowed.error.is_some() { "" } else { narrowed.text.as_str() };
-    let mut views = engine.find_destinations(shell.context(), shelf.class, text).await?;
-    let is_whole = narrowed.text.is_empty();
+    let text = narrowed.expression(SPAN);
+    let mut views = engine.find_destinations(shell.context(), shelf.class, &text).await?;
+    let is_whole = text.is_empty() && narrowed.error.is_none();
     let now = Timestamp::from_micros(shell.now());
     let order = Order::read(address, ORDERS);
     order.apply(&mut views, |views, word| sort(views, word, now));
@@ -59,7 +61,7 @@ pub(super) async fn view(shell: &Shell, shelf: &Shelf) -> Result<Response, Probl
     let body = html! {
         (ui::page_header(shelf.plural, shelf.about, html! {
             @if has_any {
-                (listing::exports(shell, shelf.export(), &narrowed, "created"))
+                (listing::exports(shell, shelf.export(), &narrowed, SPAN))
                 @if may { (new()) }
             }
         }))
