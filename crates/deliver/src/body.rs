@@ -95,7 +95,10 @@ pub(crate) fn unusable(error: Error) -> SendError {
 pub(crate) fn shown(content: &Content) -> Vec<Shown<'_>> {
     match content {
         Content::Events(events) => {
-            events.iter().map(|one| Shown::sealed(one.event(), one.index())).collect()
+            let shown = events.iter();
+            shown
+                .map(|one| Shown::sealed(one.event(), one.index()).with_entry(one.entry()))
+                .collect()
         }
         Content::Message(_) => Vec::new(),
     }

@@ -32,6 +32,7 @@ mod selection;
 mod served;
 mod track;
 mod trial;
+mod window;
 
 use std::any::Any;
 use std::sync::{Arc, OnceLock};

@@ -39,19 +39,26 @@ pub struct Shown<'a> {
     pub event: &'a Event,
     /// Its position in the sealed log, where it is sealed.
     pub log_index: Option<LogIndex>,
+    entry: Option<&'a [u8]>,
 }
 
 impl<'a> Shown<'a> {
     /// A sealed event.
     pub fn sealed(event: &'a Event, log_index: LogIndex) -> Self {
-        Self { event, log_index: Some(log_index) }
+        Self { event, log_index: Some(log_index), entry: None }
+    }
+
+    /// The same with its sealed bytes at hand: what can be copied out of them is not written again.
+    #[must_use]
+    pub fn with_entry(self, entry: &'a [u8]) -> Self {
+        Self { entry: Some(entry), ..self }
     }
 }
 
 impl<'a> From<&'a Event> for Shown<'a> {
     /// An event that is not sealed yet, or whose position does not matter.
     fn from(event: &'a Event) -> Self {
-        Self { event, log_index: None }
+        Self { event, log_index: None, entry: None }
     }
 }
 

@@ -31,6 +31,7 @@ use super::flight::{Flight, at_hand};
 use super::receipt::{Booked, Page};
 use super::selection::Selector;
 use super::served::{Item, Track, fill};
+use super::window::Ahead;
 use super::{Address, Sender, Sent};
 use crate::{Engine, Error};
 
@@ -82,6 +83,7 @@ pub(crate) struct Courier {
     pub(super) sender: Arc<dyn Sender>,
     pub(super) token: String,
     pub(super) tracks: BTreeMap<String, Track>,
+    pub(super) ahead: Ahead,
     flights: JoinSet<Ended>,
     done: Vec<Done>,
     /// Receipts that are being committed.
@@ -162,6 +164,7 @@ impl Courier {
             sender,
             token,
             tracks: BTreeMap::new(),
+            ahead: Ahead::default(),
             flights: JoinSet::new(),
             done: Vec::new(),
             booking: None,
@@ -331,6 +334,7 @@ impl Courier {
         }
         (self.booking, self.booked) = (None, None);
         self.tracks.clear();
+        self.ahead.forget();
         self.leased_at = None;
         self.done.clear();
         self.flights = JoinSet::new();

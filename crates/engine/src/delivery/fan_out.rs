@@ -16,16 +16,10 @@ use chancery_store::table::destination;
 
 use super::courier::{AHEAD_MAX, Courier, QUEUE_MAX};
 use super::definition::Runner;
-use super::flight::Readable;
-use super::selection::{Folders, know_folders};
 use super::served::Item;
-use crate::reaction::happening::{Subject, certificate_of};
+use super::window::{EVENTS_MAX, WINDOW, Wanted, Window};
 use crate::{Engine, Error};
 
-/// Events looked at in one transaction at most.
-const EVENTS_MAX: usize = 2_048;
-/// Indexes looked through at a time.
-pub(super) const WINDOW: u64 = 16_384;
 /// The cursor is moved at the latest this many passed events behind.
 const LAG_MAX: u64 = 65_536;
 const HOUR: i64 = 3_600 * Timestamp::SECOND;
@@ -58,86 +52,86 @@ impl Courier {
                 places.entry(place).or_default().push(name.clone());
             }
         }
+        // Nobody comes for it before long.
+        if places.is_empty() {
+            self.ahead.forget();
+        }
+        let is_one = places.len() == 1;
         let mut more = false;
         for ((from, to), names) in places {
-            more |= self.read(from, to, names, now).await? || to < size;
+            more |= self.read((from, to), is_one, names, now).await? || to < size;
         }
         self.next_batches(size, now).await?;
         Ok(more)
     }
 
-    /// Reads one window of the log for the destinations that stand at its beginning.
+    /// Reads one window of the log for the destinations that stand at its beginning; where all
+    /// stand there, the next one is read ahead.
     async fn read(
         &mut self,
-        from: u64,
-        size: u64,
+        (from, size): (u64, u64),
+        is_one: bool,
         names: Vec<String>,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let to = size.min(from + WINDOW);
-        let mut wanted = vec![false; EventType::ALL.len()];
-        let (mut objects, mut people, mut places) = (false, false, false);
-        for name in &names {
-            let Some(track) = self.tracks.get(name) else { continue };
-            track.selector.types().for_each(|of| wanted[of as usize] = true);
-            objects |= track.selector.needs_object();
-            places |= track.selector.needs_folders();
-            people |= track.address.definition.personal || track.selector.needs_people();
-        }
-        let types: Vec<&str> =
-            EventType::ALL.iter().filter(|of| wanted[**of as usize]).map(|of| of.name()).collect();
-        let mut link = self.engine.link().await?;
-        let range = (LogIndex(from), LogIndex(to));
-        let events = match people {
-            true => log::of_types(&mut link, range, &types, EVENTS_MAX).await?,
-            false => log::of_types_bare(&mut link, range, &types, EVENTS_MAX).await?,
-        };
-        let is_cut = events.len() == EVENTS_MAX;
-        let end = match events.last() {
-            Some(last) if is_cut => last.index().0 + 1,
-            _ => to,
-        };
-        let mut found: Vec<(Readable, Option<Subject>)> = Vec::with_capacity(events.len());
-        let mut folders = Folders::new();
-        for sealed in events {
-            if places {
-                know_folders(&mut link, sealed.event(), &mut folders).await?;
-            }
-            let subject = match certificate_of(sealed.event()).filter(|_| objects) {
-                Some(id) => Subject::read(&mut link, id).await?,
-                None => None,
-            };
-            found.push((Readable::new(Arc::new(sealed)), subject));
-        }
-        drop(link);
+        let wanted = self.wanted(from, size, &names);
+        let window = self.ahead.take(&self.engine, &wanted).await?;
+        let end = window.end;
         let mut portions = Vec::new();
+        let mut next = None;
         for name in names {
-            let portion = self.portion(&name, (&found, &folders), (end, is_cut), now);
+            let portion = self.portion(&name, &window, now);
             let Some(track) = self.tracks.get_mut(&name) else { continue };
-            match portion {
-                Some(portion) => portions.push(portion),
-                None => track.seen = track.place_after(end),
+            let has_room = track.queue.len() + 2 * EVENTS_MAX <= QUEUE_MAX
+                && track.waiting + EVENTS_MAX as u64 <= AHEAD_MAX;
+            let place = match portion {
+                Some(portion) => {
+                    let place = portion.to.0;
+                    portions.push(portion);
+                    place
+                }
+                None => {
+                    track.seen = track.place_after(end);
+                    track.seen
+                }
+            };
+            if is_one && has_room && place < size {
+                next = Some(place);
             }
+        }
+        if let Some(from) = next {
+            let to = size.min(from + WINDOW);
+            self.ahead.begin(&self.engine, Wanted { from, to, ..wanted });
         }
         self.insert(portions).await?;
         Ok(end < size)
     }
 
+    /// What these destinations need to know of a window.
+    fn wanted(&self, from: u64, size: u64, names: &[String]) -> Wanted {
+        let to = size.min(from + WINDOW);
+        let mut types = vec![false; EventType::ALL.len()];
+        let (mut objects, mut people, mut folders) = (false, false, false);
+        for track in names.iter().filter_map(|name| self.tracks.get(name)) {
+            track.selector.types().for_each(|of| types[of as usize] = true);
+            objects |= track.selector.needs_object();
+            folders |= track.selector.needs_folders();
+            people |= track.address.definition.personal || track.selector.needs_people();
+        }
+        let types = EventType::ALL.iter().copied().filter(|of| types[*of as usize]).collect();
+        Wanted { from, to, types, people, objects, folders }
+    }
+
     /// The deliveries of one destination; `None` if nothing needs to be written.
-    fn portion(
-        &self,
-        name: &str,
-        (found, folders): (&[(Readable, Option<Subject>)], &Folders),
-        (end, is_cut): (u64, bool),
-        now: Timestamp,
-    ) -> Option<Portion> {
+    fn portion(&self, name: &str, window: &Window, now: Timestamp) -> Option<Portion> {
         let track = self.tracks.get(name)?;
         let personal = track.address.definition.personal;
-        let mut selected: Vec<Arc<Sealed>> = found
+        let mut selected: Vec<Arc<Sealed>> = window
+            .events
             .iter()
             .filter(|(one, subject)| {
                 let sealed = one.whole();
-                let around = (subject.as_ref(), folders);
+                let around = (subject.as_ref(), &window.folders);
                 track.selector.holds(sealed.event(), sealed.index(), around, now)
             })
             .map(|(one, _)| one.shown(personal))
@@ -145,8 +139,8 @@ impl Courier {
         // What fills no whole batch is read again with what follows it.
         let rest = selected.len() % track.batch_max;
         let end = match selected.get(selected.len() - rest) {
-            Some(first) if is_cut && rest < selected.len() => first.index().0,
-            _ => end,
+            Some(first) if window.is_cut && rest < selected.len() => first.index().0,
+            _ => window.end,
         };
         selected.retain(|sealed| sealed.index().0 < end);
         let from = track.row.next_index;

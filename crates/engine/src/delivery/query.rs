@@ -9,7 +9,7 @@ use chancery_store::table::destination::{self, Destination};
 use chancery_store::{Link, log};
 use serde_json::Value;
 
-use super::fan_out::WINDOW;
+use super::window::WINDOW;
 use super::{Class, Definition, DeliveryQuery, Message, Reach, carried};
 use crate::history::ExportRecord;
 use crate::notification::NoticeQuery;

@@ -63,6 +63,42 @@ fn every_type_is_kept_in_every_dialect() {
     }
 }
 
+/// JSON where it is, else the text.
+fn meant(dialect: Dialect, text: &str) -> Value {
+    match dialect.is_text() {
+        true => text.into(),
+        false => serde_json::from_str(text).unwrap(),
+    }
+}
+
+#[test]
+fn an_entry_at_hand_changes_nothing_that_is_said() {
+    for &dialect in Dialect::ALL {
+        for &event_type in EventType::ALL {
+            let [good, bad] = both(event_type);
+            for whole in [good, bad] {
+                let entry = whole.entry([7; 32]).unwrap();
+                let bare = Event::open(&entry.bytes, None).unwrap();
+                for event in [&whole, &bare] {
+                    let without = Shown::sealed(event, LogIndex(48_213));
+                    let with = without.with_entry(&entry.bytes);
+                    let [one, other] =
+                        [with, without].map(|shown| dialect.render(shown).text().into_owned());
+                    assert_eq!(meant(dialect, &one), meant(dialect, &other), "{event_type}");
+                    let [one, other] = [with, without]
+                        .map(|shown| dialect.render_batch(&[shown, shown]).text().into_owned());
+                    let is_lines = dialect.is_text() || one.contains('\n');
+                    let [one, other] = [&one, &other].map(|text| match is_lines {
+                        true => Value::from(text.as_str()),
+                        false => meant(dialect, text),
+                    });
+                    assert_eq!(one, other, "{event_type}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn who_may_not_see_people_sees_none_in_any_dialect() {
     for &dialect in Dialect::ALL {
