@@ -79,7 +79,7 @@ impl S3 {
             .map_err(|error| wrong(&error.to_string()))?;
         let secret = settings.secret_access_key.expose().clone();
         let none = serde_json::Map::new();
-        let tls = tls::config(&Settings::new(&none), &Secrets::default())?;
+        let tls = tls::config(&Settings::new(&none), &Secrets::default(), true)?;
         let prefix = settings.prefix.trim_matches('/');
         let clean = prefix.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
         if !prefix.is_empty() && !clean {

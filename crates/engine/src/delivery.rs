@@ -20,6 +20,7 @@ pub(crate) mod courier;
 mod definition;
 mod fan_out;
 mod flight;
+mod lag;
 mod parts;
 mod prepare;
 mod preview;
@@ -216,6 +217,9 @@ pub struct SendError {
     pub gone: bool,
     /// Whom it went to was refused for good; the receiver itself works.
     pub refused_recipient: Option<String>,
+    /// Whom it went to takes nothing for now, such as a mailbox that is full; the receiver itself
+    /// works.
+    pub is_recipient_busy: bool,
 }
 
 impl SendError {
@@ -227,6 +231,7 @@ impl SendError {
             retry_after_s: None,
             gone: false,
             refused_recipient: None,
+            is_recipient_busy: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The engine: what an edge holds, how it starts and how it stops.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -273,6 +274,10 @@ pub struct Figures {
     pub unprojected: u64,
     /// Jobs by state.
     pub jobs: Vec<(String, u64)>,
+    /// Destinations by class (`channel`, `forwarder`) and by how it goes with them.
+    pub destinations: BTreeMap<(String, &'static str), u64>,
+    /// Deliveries that wait and that were given up, by class of their destination and state.
+    pub deliveries: BTreeMap<(String, &'static str), u64>,
     /// Certificates in the inventory.
     pub certificates: u64,
     /// Bytes the database takes on disk.
@@ -560,6 +565,7 @@ impl Engine {
     /// # Errors
     /// The store cannot be read.
     pub async fn figures(&self) -> Result<Figures, Error> {
+        let (destinations, deliveries) = self.delivery_figures().await?;
         let mut link = self.link().await?;
         let state = log::state(&mut link).await?;
         let projected = log::cursor(&mut link, "projection").await?;
@@ -569,6 +575,8 @@ impl Engine {
             pending_since: log::pending(&mut link, 1).await?.first().map(|row| row.recorded_at),
             unprojected: state.signed_size.saturating_sub(projected.0),
             jobs: chancery_store::table::job::counts(&mut link).await?,
+            destinations,
+            deliveries,
             certificates: u64::try_from(
                 chancery_store::table::certificate::count(&mut link).await?,
             )

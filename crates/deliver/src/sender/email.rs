@@ -84,7 +84,7 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
             return Err(Error::invalid("settings/username", "the password needs its user name"));
         }
     };
-    let tls = tls::config(&settings, secrets)?;
+    let tls = tls::config(&settings, secrets, security != "none")?;
     let limits = Limits::read(&settings, PATIENCE)?;
     settings.finish()?;
     Ok(Read { target, security, from, to, login, tls, limits })
@@ -144,6 +144,18 @@ fn is_theirs(status: u16, enhanced: Option<&str>) -> bool {
     match (status, enhanced) {
         (550 | 551 | 553, None) => true,
         (550..560, Some(code)) => code.starts_with("5.1.") || code == "5.2.1",
+        _ => false,
+    }
+}
+
+/// Whether an answer to RCPT is about the recipient, for now: a mailbox that is full or locked
+/// (RFC 3463 §3.3, RFC 5321 §4.2.3). Whatever may be about the server or about us is not: kept
+/// quiet, mail that nobody lets through would go unnoticed.
+fn is_theirs_for_now(status: u16, enhanced: Option<&str>) -> bool {
+    match (status, enhanced) {
+        (552, None) => true,
+        (400..500, Some(code)) => code.starts_with("4.2."),
+        (552, Some(code)) => code == "5.2.2",
         _ => false,
     }
 }
@@ -220,7 +232,13 @@ async fn recipients(
         match say(lines, "RCPT TO", &format!("RCPT TO:<{one}>"), 250).await {
             Ok(_) => taken.push(one.clone()),
             Err((Some(status), mut error)) => {
-                let enhanced = error.message.split(' ').find(|word| word.starts_with("5."));
+                let is_code = |word: &&str| word.starts_with("5.") || word.starts_with("4.");
+                let enhanced = error.message.split(' ').find(is_code);
+                if is_theirs_for_now(status, enhanced) {
+                    error.is_recipient_busy = true;
+                    error.word = "recipient_busy";
+                    return Err((Some(status), error));
+                }
                 if !is_theirs(status, enhanced) {
                     return Err((Some(status), error));
                 }

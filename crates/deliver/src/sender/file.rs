@@ -80,9 +80,13 @@ pub(crate) async fn send(directory: &Path, address: &Address, parcel: &Parcel) -
     }
 }
 
+/// Bytes of one line, about.
+const LINE_SIZE: usize = 1_024;
+
 fn lines(address: &Address, parcel: &Parcel) -> Result<Vec<u8>, SendError> {
     let dialect = dialect(&address.definition, Dialect::CloudEvents).map_err(unusable)?;
-    let mut lines = Vec::new();
+    let events = shown(&parcel.content);
+    let mut lines = Vec::with_capacity(events.len() * LINE_SIZE);
     let mut add = |media_type: &str, bytes: Vec<u8>| {
         let bytes = encrypted(&address.secrets, media_type, bytes)?;
         // A line is one event, whatever the dialect makes of it.
@@ -92,7 +96,7 @@ fn lines(address: &Address, parcel: &Parcel) -> Result<Vec<u8>, SendError> {
         lines.push(b'\n');
         Ok::<_, SendError>(())
     };
-    for one in shown(&parcel.content) {
+    for one in events {
         let rendered = dialect.render(one);
         add(rendered.media_type, rendered.bytes)?;
     }

@@ -22,6 +22,7 @@ use chancery_engine::delivery::{
 };
 use chancery_engine::net::Network;
 use chancery_event::dialect::Dialect;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::webhook::{broken, not_in_clear};
@@ -34,6 +35,8 @@ use crate::wire::tls;
 
 /// For each answer, in seconds, where nothing is said.
 const PATIENCE: i64 = 15;
+/// Bytes of a message besides its payload, about.
+const HEAD_SIZE: usize = 256;
 
 struct Read {
     target: Target,
@@ -56,8 +59,9 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
         return Err(Error::invalid("settings/subject", message));
     }
     let stream = settings.text("stream")?.map(str::to_owned);
-    let config = tls::config(&settings, secrets)?;
-    let tls = settings.flag("tls", false)?.then_some(config);
+    let is_encrypted = settings.flag("tls", false)?;
+    let config = tls::config(&settings, secrets, is_encrypted)?;
+    let tls = is_encrypted.then_some(config);
     let mut login = json!({});
     match (settings.text("username")?, secrets.find("password"), secrets.find("token")) {
         (None, None, None) => {}
@@ -151,7 +155,8 @@ async fn publish(
     let mut lines = greet(network, read).await?;
     let inbox = format!("_INBOX.{}", id.replace('-', ""));
     lines.write(format!("SUB {inbox}.* 1\r\n").as_bytes()).await?;
-    let mut batch = Vec::new();
+    let payloads: usize = entries.iter().map(|entry| entry.payload.len()).sum();
+    let mut batch = Vec::with_capacity(payloads + entries.len() * HEAD_SIZE);
     for (number, entry) in entries.iter().enumerate() {
         let mut head = format!("NATS/1.0\r\nNats-Msg-Id: {}\r\n", entry.id);
         if let Some(stream) = &read.stream {
@@ -170,18 +175,18 @@ async fn publish(
         batch.extend_from_slice(b"\r\n");
     }
     lines.write(&batch).await?;
-    let (mut acknowledged, mut duplicates, mut last) = (0, 0, Value::Null);
+    let (mut acknowledged, mut duplicates, mut last) = (0, 0, Receipt::default());
     while acknowledged < entries.len() {
         let receipt = receipt(&mut lines).await?;
-        if let Some(error) = receipt.get("error") {
+        if let Some(error) = receipt.error {
             let code = error["err_code"].as_i64().or(error["code"].as_i64()).unwrap_or(0);
             return Err(SendError::new("refused", format!("JetStream refused: error {code}")));
         }
-        duplicates += usize::from(receipt["duplicate"] == json!(true));
+        duplicates += usize::from(receipt.duplicate);
         acknowledged += 1;
         last = receipt;
     }
-    Ok(json!({ "stream": last["stream"], "sequence": last["seq"], "duplicates": duplicates }))
+    Ok(json!({ "stream": last.stream, "sequence": last.seq, "duplicates": duplicates }))
 }
 
 /// Connects and introduces itself.
@@ -253,8 +258,18 @@ fn complaint(line: &str) -> SendError {
     SendError::new("refused", format!("the NATS server refused: {what}"))
 }
 
+/// What JetStream answers to a message (its API's `PubAck`).
+#[derive(Default, Deserialize)]
+struct Receipt {
+    stream: Option<String>,
+    seq: Option<u64>,
+    #[serde(default)]
+    duplicate: bool,
+    error: Option<Value>,
+}
+
 /// The next receipt of the stream.
-async fn receipt(lines: &mut Lines) -> Result<Value, SendError> {
+async fn receipt(lines: &mut Lines) -> Result<Receipt, SendError> {
     loop {
         let line = lines.line().await?;
         let words: Vec<&str> = line.split_whitespace().collect();

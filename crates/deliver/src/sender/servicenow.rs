@@ -63,7 +63,7 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
     }
     let authorization = authorization(&settings, secrets)?;
     not_in_clear("settings/url", &target, authorization.is_some())?;
-    let tls = tls::config(&settings, secrets)?;
+    let tls = tls::config(&settings, secrets, target.tls)?;
     let limits = Limits::read(&settings, ANSWER)?;
     settings.finish()?;
     let base = target.path.trim_end_matches('/').to_owned();

@@ -29,7 +29,7 @@ pub(crate) fn read(
         .ok_or_else(|| Error::invalid("secrets/url", "the address of the webhook is needed"))?;
     let target = Target::http("secrets/url", url)?;
     not_in_clear("secrets/url", &target, true)?;
-    let tls = tls::config(&settings, secrets)?;
+    let tls = tls::config(&settings, secrets, target.tls)?;
     let limits = Limits::read(&settings, ANSWER)?;
     settings.finish()?;
     Ok((target, tls, limits))

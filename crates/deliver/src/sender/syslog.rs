@@ -54,7 +54,7 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
     let text = settings.needed("address", "host and port of the receiver")?;
     let target = Target::plain("settings/address", text, port, transport == "tls")?;
     let counting = settings.word("framing", &["octet_counting", "newline"])? == "octet_counting";
-    let tls = tls::config(&settings, secrets)?;
+    let tls = tls::config(&settings, secrets, transport == "tls")?;
     let limits = Limits::read(&settings, WRITE)?;
     settings.finish()?;
     Ok(Read { target, transport, counting, tls, limits })

@@ -191,7 +191,7 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
     }
     let place = if hidden { "secrets/url" } else { "settings/url" };
     not_in_clear(place, &target, hidden || !secret_headers.is_empty())?;
-    let tls = tls::config(&settings, secrets)?;
+    let tls = tls::config(&settings, secrets, target.tls)?;
     let limits = Limits::read(&settings, ANSWER)?;
     settings.finish()?;
     Ok(Read { target, hidden, headers, secret_headers, tls, limits, keys: keys(secrets) })

@@ -40,24 +40,35 @@ impl Lines {
 
     /// The next line, without its end.
     pub(crate) async fn line(&mut self) -> Result<String, SendError> {
+        if let Some(line) = self.line_at_hand() {
+            return Ok(line);
+        }
         let limit = tokio::time::sleep(self.patience);
         tokio::pin!(limit);
         loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                let text = String::from_utf8_lossy(&line);
-                return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
-            }
             self.more(limit.as_mut()).await?;
+            if let Some(line) = self.line_at_hand() {
+                return Ok(line);
+            }
         }
+    }
+
+    fn line_at_hand(&mut self) -> Option<String> {
+        let end = self.buffer.iter().position(|byte| *byte == b'\n')?;
+        let text = String::from_utf8_lossy(&self.buffer[..end]);
+        let text = text.trim_end_matches('\r').to_owned();
+        self.buffer.drain(..=end);
+        Some(text)
     }
 
     /// So many bytes.
     pub(crate) async fn bytes(&mut self, count: usize) -> Result<Vec<u8>, SendError> {
-        let limit = tokio::time::sleep(self.patience);
-        tokio::pin!(limit);
-        while self.buffer.len() < count {
-            self.more(limit.as_mut()).await?;
+        if self.buffer.len() < count {
+            let limit = tokio::time::sleep(self.patience);
+            tokio::pin!(limit);
+            while self.buffer.len() < count {
+                self.more(limit.as_mut()).await?;
+            }
         }
         Ok(self.buffer.drain(..count).collect())
     }

@@ -14,7 +14,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::settings::Settings;
+use crate::settings::{Settings, place};
+
+/// Why settings of TLS are refused.
+const IN_CLEAR: &str = "nothing is encrypted on this connection: choose TLS, or leave this out";
 
 static MACHINE: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     let mut store = RootCertStore::empty();
@@ -48,11 +51,23 @@ pub(crate) fn with_roots(field: &str, ca: Option<&str>) -> Result<Arc<ClientConf
 }
 
 /// The configuration that settings and secrets ask for: `ca` (PEM) instead of the machine's
-/// anchors, `client_certificate` (PEM) with the secret `client_key` (PEM).
+/// anchors, `client_certificate` (PEM) with the secret `client_key` (PEM). Where nothing is
+/// encrypted they are refused: nobody shall believe that they protect anything.
 pub(crate) fn config(
     settings: &Settings<'_>,
     secrets: &Secrets,
+    is_encrypted: bool,
 ) -> Result<Arc<ClientConfig>, Error> {
+    if !is_encrypted {
+        let unused = ["ca", "client_certificate"];
+        let unused = unused.into_iter().find(|name| settings.text(name).is_ok_and(|t| t.is_some()));
+        if let Some(name) = unused {
+            return Err(Error::invalid(place(name), IN_CLEAR));
+        }
+        if secrets.find("client_key").is_some() {
+            return Err(Error::invalid("secrets/client_key", IN_CLEAR));
+        }
+    }
     let roots = roots("settings/ca", settings.text("ca")?)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)

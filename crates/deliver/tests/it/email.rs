@@ -23,6 +23,10 @@ class Handler:
             return "550 5.1.1 nobody is called " + address
         if address.startswith("relay"):
             return "550 5.7.1 relaying denied for " + address
+        if address.startswith("full"):
+            return "452 4.2.2 the mailbox is full: " + address
+        if address.startswith("grey"):
+            return "450 4.7.1 come back later: " + address
         envelope.rcpt_tos.append(address)
         return "250 OK"
     async def handle_DATA(self, server, session, envelope):
@@ -83,6 +87,14 @@ async fn a_server_with_tls_from_the_first_byte_is_logged_into_by_what_it_offers(
         let gone = (failure.word, failure.refused_recipient.as_deref());
         assert_eq!(gone, ("recipient_refused", Some("gone@example.org")));
         assert!(!failure.message.contains("nobody"), "its words are not kept: {failure:?}");
+        // A mailbox may be full; that all have to wait may be said of us.
+        for (to, busy) in [("full@example.org", true), ("grey@example.org", false)] {
+            world.update(settings(&[to])).await;
+            let failure = world.try_out().await.failure.unwrap();
+            let word = if busy { "recipient_busy" } else { "refused" };
+            assert_eq!((failure.word, failure.is_recipient_busy), (word, busy), "{failure:?}");
+            assert_eq!(failure.refused_recipient, None);
+        }
         world.server.finish().await;
     }
 }
@@ -107,9 +119,12 @@ async fn a_mail_server_takes_text_and_html_with_and_without_starttls() {
         })
         .await;
         let world = World::start().await;
-        let settings = json!({ "server": format!("127.0.0.1:{port}"),
-            "security": security, "ca": tls.ca, "from": "chancery@example.org",
+        let mut settings = json!({ "server": format!("127.0.0.1:{port}"),
+            "security": security, "from": "chancery@example.org",
             "to": ["ada@example.org", "grace@example.org"] });
+        if security == "starttls" {
+            settings["ca"] = json!(tls.ca);
+        }
         world.forwarder("email", settings, &[], json!({})).await.unwrap();
         world.group("web").await;
         world.delivered(1).await;

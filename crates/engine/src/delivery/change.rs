@@ -147,6 +147,10 @@ impl Engine {
                     }
                     let version = table::next_version(tx, &name).await?;
                     let size = log::latest_index(tx).await?;
+                    if edit.start.is_some_and(|start| LogIndex(start) > size) {
+                        let message = format!("the log has {size} entries");
+                        return Err(Error::invalid("start", message));
+                    }
                     let row = made(class, &name, version, &prepared, &edit, size, &environment);
                     table::insert(tx, &row).await?;
                     let by = scribe.context.account_id().map(|id| id.to_string());
@@ -214,10 +218,6 @@ impl Engine {
                     row.changed_at = scribe.now();
                     switch(&mut row, edit.enabled.unwrap_or(was));
                     reschedule(&mut row, &prepared.definition, scribe.now());
-                    if let Some(start) = edit.start {
-                        row.next_index = LogIndex(start).min(log::latest_index(tx).await?);
-                        row.replay = None;
-                    }
                     table::update(tx, &row).await?;
                     deliveries::hasten(tx, &name, scribe.now()).await?;
                     let by = scribe.context.account_id().map(|id| id.to_string());
@@ -249,6 +249,11 @@ impl Engine {
         edit: &DestinationEdit,
     ) -> Result<(Prepared, Arc<Address>), Error> {
         context.require(class.permission())?;
+        // Set on, what lies between would never be sent; set back, it is a replay.
+        if edit.start.is_some() {
+            let message = "where it begins is said when it is made; a replay sends again what was";
+            return Err(Error::invalid("start", message));
+        }
         let mut link = self.link().await?;
         let row = self.destination_row(&mut link, class, name).await?;
         self.may_manage(context, class, name, &row.path).await?;
@@ -522,7 +527,7 @@ fn made(
         created_at: now,
         changed_at: now,
         disabled_because: (!enabled).then(|| "by_hand".to_owned()),
-        next_index: edit.start.map_or(size, |start| LogIndex(start).min(size)),
+        next_index: edit.start.map_or(size, LogIndex),
         replay: None,
         batch_at: None,
         course: Course::default(),

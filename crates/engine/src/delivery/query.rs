@@ -10,7 +10,7 @@ use chancery_store::{Link, log};
 use serde_json::Value;
 
 use super::window::WINDOW;
-use super::{Class, Definition, DeliveryQuery, Message, Reach, carried};
+use super::{Class, Definition, DeliveryQuery, Message, Reach, carried, lag};
 use crate::history::ExportRecord;
 use crate::notification::NoticeQuery;
 use crate::operation::Done;
@@ -369,11 +369,7 @@ impl Engine {
             public_key = sender.public_key(&address.definition, &address.secrets);
         }
         let (waiting, dead) = search::backlog(link, &row.name, row.created_at).await?;
-        let oldest = match waiting {
-            0 => None,
-            _ => table::oldest(link, &row.name, 1).await?.pop(),
-        };
-        let lag = oldest.map_or(0, |oldest| self.environment().now().since(oldest.created_at));
+        let lag = lag::of(link, &row, waiting, size, self.environment().now()).await?;
         let log_entries = match row.class.as_str() {
             "forwarder" => size.saturating_sub(row.next_index.0),
             _ => 0,

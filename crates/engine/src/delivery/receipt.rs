@@ -14,14 +14,14 @@ use chancery_store::table::destination::{self, Course};
 
 use super::courier::{AHEAD_MAX, Courier, Done};
 use super::track::{self, Breaker, Turn};
-use super::{Sent, carried, parts, second_path};
+use super::{Sent, carried, lag, parts, second_path};
 use crate::alert::{self, NewAlert};
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Error};
 
 /// How often it is looked whether a forwarder lags.
 const LOOK: i64 = 30 * Timestamp::SECOND;
-/// A forwarder whose oldest waiting delivery is older than this lags.
+/// A forwarder lags if what it has not sent is older than this.
 const LAG: i64 = 900 * Timestamp::SECOND;
 
 /// Key of the alert that deliveries to a destination fail.
@@ -318,11 +318,7 @@ impl Courier {
             }
             // What waits is counted by and by; now and then it is looked up.
             track.waiting = table::waiting_count(&mut link, name, AHEAD_MAX).await?;
-            let oldest = match track.waiting {
-                0 => None,
-                _ => table::oldest(&mut link, name, 1).await?.pop().map(|row| row.created_at),
-            };
-            let lag = oldest.map_or(0, |at| now.since(at));
+            let lag = lag::of(&mut link, &track.row, track.waiting, size, now).await?;
             let lags = lag >= LAG;
             if lags != track.row.course.lagging {
                 track.row.course.lagging = lags;

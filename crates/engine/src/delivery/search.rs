@@ -2,9 +2,12 @@
 //! (how it goes, what waits), so the filter is asked of each one that the caller may see.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 
 use chancery_event::Timestamp;
 use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Object, Schema, Values};
+use chancery_store::table::delivery::search;
+use chancery_store::table::destination::{self, Destination};
 
 use super::{Class, DestinationView};
 use crate::{Context, Engine, Error};
@@ -43,15 +46,45 @@ struct Searchable<'a>(&'a DestinationView, Timestamp);
 impl DestinationView {
     /// How it goes, in the word that filters use.
     pub fn state(&self, now: Timestamp) -> &'static str {
-        let row = &self.row;
-        let is_paused = row.course.open_until.is_some_and(|until| until > now);
-        match row.course.failures {
-            _ if !row.enabled => "off",
-            0 if row.course.lagging => "behind",
-            0 => "on",
-            _ if is_paused => "paused",
-            _ => "retrying",
+        state(&self.row, now)
+    }
+}
+
+fn state(row: &Destination, now: Timestamp) -> &'static str {
+    let is_paused = row.course.open_until.is_some_and(|until| until > now);
+    match row.course.failures {
+        _ if !row.enabled => "off",
+        0 if row.course.lagging => "behind",
+        0 => "on",
+        _ if is_paused => "paused",
+        _ => "retrying",
+    }
+}
+
+/// Counts by class and state.
+type Counts = BTreeMap<(String, &'static str), u64>;
+
+impl Engine {
+    /// How many destinations there are, and how many deliveries that are not settled.
+    pub(crate) async fn delivery_figures(&self) -> Result<(Counts, Counts), Error> {
+        let now = self.environment().now();
+        let mut link = self.link().await?;
+        let (mut destinations, mut deliveries) = (Counts::new(), Counts::new());
+        let mut classes = HashMap::new();
+        for row in destination::all(&mut link, None).await? {
+            *destinations.entry((row.class.clone(), state(&row, now))).or_default() += 1;
+            for state in ["waiting", "dead"] {
+                deliveries.entry((row.class.clone(), state)).or_default();
+            }
+            classes.insert(row.name, row.class);
         }
+        for (name, waiting, dead) in search::unsettled(&mut link).await? {
+            // What was meant for one that was deleted is nobody's.
+            let Some(class) = classes.get(&name) else { continue };
+            *deliveries.entry((class.clone(), "waiting")).or_default() += waiting;
+            *deliveries.entry((class.clone(), "dead")).or_default() += dead;
+        }
+        Ok((destinations, deliveries))
     }
 }
 

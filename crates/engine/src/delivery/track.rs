@@ -13,7 +13,12 @@
 //! - After [`GIVE_UP`] of nothing but failures, or the receiver's word 410, the destination is
 //!   switched off; what waits stays.
 //!
-//! A recipient who is refused for good ends the delivery and says nothing about the destination.
+//! A recipient who is refused for good ends a message and says nothing about the destination; one
+//! who takes nothing for now has it wait. Events of a forwarder go where the forwarder says: there
+//! both are failures like any other, or nobody would hear of it.
+//!
+//! A receiver that answers 429 is left alone for a while. That is no failure as long as something
+//! got through within [`THROTTLED`].
 //!
 //! The time of a delivery begins with its first attempt: what was never tried does not grow older
 //! while the breaker is open.
@@ -24,6 +29,8 @@ use chancery_store::table::destination::Course;
 
 use super::Sent;
 
+/// RFC 6585 §4.
+const TOO_MANY_REQUESTS: u16 = 429;
 /// Failures in a row after which it is said that a destination fails.
 pub(super) const TOLD: i64 = 3;
 /// Failures in a row that open the breaker.
@@ -37,6 +44,8 @@ const OPEN: i64 = 30 * Timestamp::SECOND;
 const OPEN_MAX: i64 = 30 * MINUTE;
 /// A receiver may ask for a pause of so long at most.
 const RETRY_AFTER_MAX: i64 = 24 * HOUR;
+/// A receiver that takes nothing for so long for being asked too often fails.
+const THROTTLED: i64 = 15 * MINUTE;
 const MINUTE: i64 = 60 * Timestamp::SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
@@ -120,7 +129,8 @@ pub(super) fn book(
     };
     let message: String = failure.message.chars().take(500).collect();
     row.error = Some(message.clone());
-    if failure.refused_recipient.is_some() {
+    let is_message = row.first_index.is_none();
+    if is_message && failure.refused_recipient.is_some() {
         row.state = "dead".to_owned();
         row.completed_at = Some(now);
         return Turn::None;
@@ -133,7 +143,27 @@ pub(super) fn book(
         row.state = "dead".to_owned();
         row.completed_at = Some(now);
     }
+    if is_message && failure.is_recipient_busy {
+        return Turn::None;
+    }
+    if sent.status == Some(TOO_MANY_REQUESTS) && is_lively(course, now) {
+        let pause = if asked > 0 { asked } else { jittered(DELAYS[0], random) };
+        leave_alone(course, breaker, now.plus(pause));
+        return Turn::None;
+    }
     failed(course, breaker, message, failure.gone, asked, now, random)
+}
+
+/// Whether something got through of late.
+fn is_lively(course: &Course, now: Timestamp) -> bool {
+    let lively = course.last_success_at.is_some_and(|at| now.since(at) < THROTTLED);
+    lively && course.failures == 0
+}
+
+/// Nothing is sent before a time.
+fn leave_alone(course: &mut Course, breaker: &mut Breaker, until: Timestamp) {
+    breaker.asked_until = breaker.asked_until.max(Some(until));
+    course.open_until = course.open_until.max(Some(until));
 }
 
 fn failed(
@@ -155,9 +185,7 @@ fn failed(
         course.open_until = Some(now.plus(jittered(open, random)));
     }
     if asked > 0 {
-        let until = Some(now.plus(asked));
-        breaker.asked_until = breaker.asked_until.max(until);
-        course.open_until = course.open_until.max(until);
+        leave_alone(course, breaker, now.plus(asked));
     }
     if gone {
         return Turn::Off("gone");
@@ -259,6 +287,56 @@ mod tests {
                 assert_eq!(course.open_until, None, "what is sent then ends it");
             }
         }
+    }
+
+    #[test]
+    fn one_recipient_says_nothing_about_a_channel_and_all_about_a_forwarder() {
+        let now = Timestamp::from_micros(0);
+        let gone = SendError {
+            refused_recipient: Some("ada@example.org".to_owned()),
+            ..SendError::new("recipient_refused", "550 5.1.1")
+        };
+        let full =
+            SendError { is_recipient_busy: true, ..SendError::new("recipient_busy", "452 4.2.2") };
+        for (error, state) in [(gone, "dead"), (full, "waiting")] {
+            let sent = Sent { failure: Some(error), ..Sent::default() };
+            let (mut course, mut breaker) = (Course::default(), Breaker::default());
+            for _ in 0..TRIP {
+                let mut message = Delivery { first_index: None, ..row(now) };
+                let turn = book(&mut message, &mut course, &mut breaker, &sent, now, 200);
+                assert_eq!((turn, &*message.state), (Turn::None, state));
+                assert_eq!((course.failures, course.open_until), (0, None));
+            }
+            for failures in 1..=TRIP {
+                let mut events = row(now);
+                let turn = book(&mut events, &mut course, &mut breaker, &sent, now, 200);
+                let told = if failures == TOLD { Turn::Failing } else { Turn::None };
+                assert_eq!((turn, &*events.state, course.failures), (told, "waiting", failures));
+            }
+            assert!(course.open_until.is_some());
+        }
+    }
+
+    #[test]
+    fn one_that_asks_for_slowness_fails_when_nothing_gets_through_for_long() {
+        let start = Timestamp::from_micros(0);
+        let (mut course, mut breaker) = (Course::default(), Breaker::default());
+        let mut at = |seconds: i64, status: Option<u16>, course: &mut Course| {
+            let now = start.plus(seconds * Timestamp::SECOND);
+            let failure = status.map(|_| SendError::new("status", "429"));
+            let sent = Sent { failure, status, ..Sent::default() };
+            book(&mut row(now), course, &mut breaker, &sent, now, 200)
+        };
+        at(0, None, &mut course);
+        for second in 1..=20 {
+            assert_eq!(at(second, Some(429), &mut course), Turn::None);
+            let open = course.open_until.unwrap().since(start) / Timestamp::SECOND;
+            assert_eq!((course.failures, open), (0, second + 5));
+        }
+        at(30, None, &mut course);
+        assert_eq!(course.open_until, None);
+        let turns = [931, 932, 933].map(|second| at(second, Some(429), &mut course));
+        assert_eq!(turns, [Turn::None, Turn::None, Turn::Failing]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Certificates that foreign events name, looked up in the inventory: by fingerprint, else by
-//! serial number and issuer. Nothing enters the inventory here.
+//! Certificates that foreign events name, looked up in the inventory: by fingerprint, SHA-256
+//! before SHA-1, else by serial number and issuer. Nothing enters the inventory here.
 
 use chancery_event::Target;
 use chancery_event::dialect::NamedCertificate;
@@ -37,6 +37,11 @@ pub(super) async fn certificates(
 async fn find(link: &mut Link, named: &NamedCertificate) -> Result<Option<CertificateId>, Error> {
     if let Some(fingerprint) = &named.fingerprint_sha256
         && let Some(id) = certificate::id_of(link, fingerprint).await?
+    {
+        return Ok(Some(id));
+    }
+    if let Some(fingerprint) = &named.fingerprint_sha1
+        && let [id] = *certificate::ids_of_sha1(link, fingerprint).await?
     {
         return Ok(Some(id));
     }
@@ -84,7 +89,7 @@ fn called(named: &NamedCertificate) -> String {
     let short = |text: &Option<String>| -> String {
         text.iter().flat_map(|text| text.chars()).take(200).collect()
     };
-    match &named.fingerprint_sha256 {
+    match named.fingerprint_sha256.as_ref().or(named.fingerprint_sha1.as_ref()) {
         Some(fingerprint) => fingerprint.clone(),
         None => format!("{} {}", short(&named.serial_number), short(&named.issuer_dn)),
     }

@@ -21,13 +21,12 @@ fn native(shown: Shown<'_>) -> Native<'_> {
 }
 
 pub(super) fn structured(shown: Shown<'_>) -> Rendered {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(size(&shown));
     write(&mut bytes, shown);
     Rendered::new(STRUCTURED, bytes)
 }
 
 pub(super) fn batch(batch: &[Shown<'_>]) -> Rendered {
-    let size = |shown: &Shown<'_>| shown.entry.map_or(0, |entry| entry.len() + EXTENSION_MAX);
     let mut bytes = Vec::with_capacity(batch.iter().map(size).sum::<usize>() + 2);
     bytes.push(b'[');
     for (place, shown) in batch.iter().enumerate() {
@@ -42,6 +41,11 @@ pub(super) fn batch(batch: &[Shown<'_>]) -> Rendered {
 
 /// Bytes of the extension `sequence` with its name, and the comma before the next event.
 const EXTENSION_MAX: usize = 40;
+
+/// Bytes that one event takes, about.
+fn size(shown: &Shown<'_>) -> usize {
+    shown.entry.map_or(0, <[u8]>::len) + EXTENSION_MAX
+}
 
 /// Writes one event. A sealed one whose personal part is not shown is its entry, which is canonical
 /// JSON of the same members, and the extension before them.

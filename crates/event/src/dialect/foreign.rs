@@ -54,6 +54,9 @@ pub struct Foreign {
 pub struct NamedCertificate {
     /// SHA-256 of its DER, 64 lower-case hexadecimal digits.
     pub fingerprint_sha256: Option<String>,
+    /// SHA-1 of its DER, 40 lower-case hexadecimal digits: what older systems go by. Two
+    /// certificates can be made to share one.
+    pub fingerprint_sha1: Option<String>,
     /// Serial number, lower-case hexadecimal without separators and leading zeros.
     pub serial_number: Option<String>,
     /// Issuer, as the other system writes it.
@@ -119,8 +122,9 @@ pub(super) fn bounded(text: &str) -> Option<String> {
     (end > 0).then(|| clean[..end].to_owned())
 }
 
-/// The certificates that are named anywhere in `value`: objects with a SHA-256 fingerprint, or with
-/// an issuer and a serial number, under any of the names that systems use.
+/// The certificates that are named anywhere in `value`: objects with a fingerprint (SHA-256 or
+/// SHA-1, told by its length), or with an issuer and a serial number, under any of the names that
+/// systems use.
 pub(super) fn certificates(value: &Value) -> Vec<NamedCertificate> {
     let mut found = Vec::new();
     walk(value, 0, &mut found);
@@ -156,12 +160,20 @@ fn named(members: &Map<String, Value>) -> Option<NamedCertificate> {
             | "sha256fingerprint"
             | "certsha256"
             | "sha256"
+            | "fingerprintsha1"
+            | "sha1fingerprint"
+            | "sha1"
+            | "thumbprintsha1"
             | "thumbprint"
             | "certificatethumbprint"
             | "thumbprintsha256"
             | "cs1" => {
-                certificate.fingerprint_sha256 =
-                    hex(text).filter(|hex| hex.len() == 64).or(certificate.fingerprint_sha256);
+                let hex = hex(text).unwrap_or_default();
+                match hex.len() {
+                    64 => certificate.fingerprint_sha256 = Some(hex),
+                    40 => certificate.fingerprint_sha1 = Some(hex),
+                    _ => {}
+                }
             }
             "serialnumber"
             | "serial"
@@ -188,13 +200,15 @@ fn named(members: &Map<String, Value>) -> Option<NamedCertificate> {
         certificate.issuer_dn = bounded(issuer);
     }
     let is_one = certificate.fingerprint_sha256.is_some()
+        || certificate.fingerprint_sha1.is_some()
         || certificate.serial_number.is_some() && certificate.issuer_dn.is_some();
     is_one.then_some(certificate)
 }
 
 /// Hexadecimal digits in lower case, separators left out; nothing if there is anything else.
 fn hex(text: &str) -> Option<String> {
-    let text = text.strip_prefix("sha256:").or(text.strip_prefix("SHA256:")).unwrap_or(text);
+    let named = ["sha256:", "SHA256:", "sha1:", "SHA1:"];
+    let text = named.iter().find_map(|name| text.strip_prefix(name)).unwrap_or(text);
     let digits: String = text.chars().filter(|c| !matches!(c, ':' | ' ' | '-')).collect::<String>();
     let fits = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit());
     fits.then(|| digits.to_ascii_lowercase())

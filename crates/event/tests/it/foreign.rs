@@ -81,14 +81,20 @@ fn okta_is_read_from_the_api_and_from_a_hook() {
         "outcome":{"result":"SUCCESS","reason":null},"published":"2026-11-20T08:00:00.123Z",
         "severity":"WARN","uuid":"9f6f4a5e-0000-11ee-be56-0242ac120002","version":"0",
         "target":[{"id":"c1","type":"Certificate","displayName":"laptop",
-        "detailEntry":{"fingerprint":"AA:BB","fingerprintAlgorithm":"SHA1"}}]}"#;
+        "detailEntry":{"fingerprint":"AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD",
+        "fingerprint_algorithm":"SHA1"}}]}"#;
     let read = one(Dialect::Okta, event);
     assert_eq!(read.meaning, Some(EventType::CertificateRevoke));
     assert_eq!(read.id.as_deref(), Some("9f6f4a5e-0000-11ee-be56-0242ac120002"));
     assert_eq!(read.severity, Some(Severity::Warning));
     assert_eq!(read.actor.as_deref(), Some("ada@example.com"));
     assert_eq!(read.time.unwrap(), "2026-11-20T08:00:00.123Z".parse::<Timestamp>().unwrap());
-    assert!(read.certificates.is_empty(), "SHA-1 links nothing");
+    let sha1 = "aabbccddeeff00112233445566778899aabbccdd";
+    let expected =
+        NamedCertificate { fingerprint_sha1: Some(sha1.to_owned()), ..Default::default() };
+    assert_eq!(read.certificates, [expected]);
+    let short = one(Dialect::Okta, &event.replace("EE:FF:", ""));
+    assert!(short.certificates.is_empty(), "it is no fingerprint");
     let hook =
         format!(r#"{{"eventType":"com.okta.event_hook","data":{{"events":[{event},{event}]}}}}"#);
     assert_eq!(Dialect::OktaHook.parse(hook.as_bytes()).unwrap().len(), 2);
@@ -144,6 +150,7 @@ fn horizon_is_read_from_its_api_its_log_lines_and_syslog() {
     assert_eq!(read.actor.as_deref(), Some("grace"));
     let expected = NamedCertificate {
         fingerprint_sha256: None,
+        fingerprint_sha1: None,
         serial_number: Some("ab12".to_owned()),
         issuer_dn: Some("CN=Example CA".to_owned()),
         subject_dn: Some("CN=www.example.com".to_owned()),

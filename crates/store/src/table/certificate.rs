@@ -292,6 +292,12 @@ pub async fn id_of(link: &mut Link, fingerprint: &str) -> Result<Option<Certific
     link.row(sql, args![fingerprint]).await?.map(|row| row.id("id")).transpose()
 }
 
+/// The certificates with this SHA-1 fingerprint, two at most: which one is meant is not known then.
+pub async fn ids_of_sha1(link: &mut Link, fingerprint: &str) -> Result<Vec<CertificateId>, Error> {
+    let sql = "SELECT id FROM certificate WHERE fingerprint_sha1 = $1 LIMIT 2";
+    link.rows(sql, args![fingerprint]).await?.iter().map(|row| row.id("id")).collect()
+}
+
 /// The identifiers behind several fingerprints; those that are not there are left out.
 pub async fn ids_of(
     link: &mut Link,

@@ -192,9 +192,6 @@ struct ForwarderChange {
     /// Whether it sends; absent: as it is.
     #[serde(default)]
     enabled: Option<bool>,
-    /// The log index to go to; absent: where it is.
-    #[serde(default)]
-    start: Option<u64>,
     /// The version that was read; `If-Match` says the same.
     #[serde(default)]
     version: Option<i64>,
@@ -339,7 +336,7 @@ async fn update_forwarder(
         body: change.body,
         secrets: change.secrets,
         enabled: change.enabled,
-        start: change.start,
+        start: None,
     };
     destination::update(&engine, &caller, CLASS, &name, &headers, change.version, edit).await
 }

@@ -1,5 +1,6 @@
 //! Figures for Prometheus (OpenMetrics text).
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use axum::extract::State;
@@ -31,6 +32,12 @@ struct Limited {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct JobState {
     state: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Going {
+    class: String,
+    state: &'static str,
 }
 
 async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
@@ -90,4 +97,21 @@ fn describe(
         jobs.get_or_create(&JobState { state: state.clone() }).set(*count);
     }
     registry.register("jobs", "Jobs by state", jobs);
+    let going = |counts: &BTreeMap<(String, &'static str), u64>| {
+        let family = Family::<Going, Gauge<u64, AtomicU64>>::default();
+        for ((class, state), count) in counts {
+            family.get_or_create(&Going { class: class.clone(), state }).set(*count);
+        }
+        family
+    };
+    registry.register(
+        "destinations",
+        "Forwarders and channels by how it goes: off, on, behind, paused, retrying",
+        going(&figures.destinations),
+    );
+    registry.register(
+        "deliveries",
+        "Deliveries that wait or were given up (dead)",
+        going(&figures.deliveries),
+    );
 }

@@ -1,5 +1,6 @@
 //! What a forwarder cannot be is refused when it is saved, at its field.
 
+use axum::http::Method;
 use chancery_engine::Role;
 use chancery_testkit::TestServer;
 use serde_json::json;
@@ -69,7 +70,31 @@ async fn what_cannot_be_is_refused_at_its_field() {
         assert_eq!(refused.json()["field"], field, "{}", refused.text());
     }
     let slack = "https://127.0.0.1/services/x";
+    let ca = json!("-----BEGIN CERTIFICATE-----");
     for (body, secrets, field) in [
+        // Where nothing is encrypted, nothing of TLS protects anything.
+        (
+            json!({ "kind": "webhook", "settings": { "url": "http://127.0.0.1/", "ca": ca } }),
+            json!({}),
+            "settings/ca",
+        ),
+        (
+            json!({ "kind": "syslog", "settings": { "address": "127.0.0.1", "transport": "tcp",
+                "client_certificate": ca } }),
+            json!({}),
+            "settings/client_certificate",
+        ),
+        (
+            json!({ "kind": "nats", "settings": { "address": "127.0.0.1", "subject": "x" } }),
+            json!({ "client_key": "x" }),
+            "secrets/client_key",
+        ),
+        (
+            json!({ "kind": "email", "settings": { "server": "127.0.0.1", "security": "none",
+                "from": "a@example.org", "to": ["b@example.org"], "ca": ca } }),
+            json!({}),
+            "settings/ca",
+        ),
         // More than a message holds would be told as delivered.
         (json!({ "kind": "slack", "batch_max": 11 }), json!({ "url": slack }), "batch_max"),
         // What is not used must not pass for protection.
@@ -88,6 +113,22 @@ async fn what_cannot_be_is_refused_at_its_field() {
         let refused = server.post("/api/v1/forwarders").json(&new).send().await.expect(422);
         assert_eq!(refused.json()["field"], field, "{}", refused.text());
     }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_forwarder_begins_in_the_log_and_is_not_set_on_later() {
+    let server = TestServer::start().await;
+    let body = json!({ "kind": "webhook", "settings": { "url": "http://127.0.0.1:9/" } });
+    let new = |start: u64| json!({ "name": "soc", "body": body, "start": start, "enabled": false });
+    let beyond = server.post("/api/v1/forwarders").json(&new(1 << 40)).send().await.expect(422);
+    assert_eq!(beyond.json()["field"], "start", "{}", beyond.text());
+    server.post("/api/v1/forwarders").json(&new(1)).send().await.expect(201);
+    let change = server.call(Method::PUT, "/api/v1/forwarders/soc").bearer(server.admin());
+    let refused = change.json(&json!({ "body": body, "start": 2 })).send().await;
+    assert!(refused.status.is_client_error() && refused.text().contains("start"), "{refused:?}");
+    let shown = server.get("/api/v1/forwarders/soc").send().await.expect(200).json();
+    assert_eq!(shown["next_index"], 1, "{shown}");
     server.finish().await;
 }
 

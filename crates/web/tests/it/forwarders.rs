@@ -81,6 +81,14 @@ async fn a_failing_receiver_is_told_of_and_recovers() {
         (&shown["backlog_waiting"], shown["failures"].as_i64() >= Some(1)),
         (&json!(1), true)
     );
+    let figures = server.get("/metrics").send().await.expect(200).text();
+    for line in [
+        "chancery_deliveries{class=\"forwarder\",state=\"waiting\"} 1",
+        "chancery_deliveries{class=\"forwarder\",state=\"dead\"} 0",
+        "chancery_destinations{class=\"forwarder\",state=\"",
+    ] {
+        assert!(figures.contains(line), "{line} is not in\n{figures}");
+    }
     receiver.behave(Manner::Well);
     let id = list["items"][0]["id"].as_str().unwrap();
     server.post(&format!("/api/v1/deliveries/{id}/resend")).send().await.expect(202);

@@ -127,7 +127,7 @@ async fn cloudevents_come_in_all_modes_after_the_handshake() {
 }
 
 /// The same certificate, named by every system.
-fn bodies(fingerprint: &str, serial: &str) -> [(&'static str, String); 6] {
+fn bodies(fingerprint: &str, sha1: &str, serial: &str) -> [(&'static str, String); 7] {
     [
         (
             "akeyless",
@@ -151,6 +151,12 @@ fn bodies(fingerprint: &str, serial: &str) -> [(&'static str, String); 6] {
             "qcecuring",
             format!(
                 r#"{{"action":"RENEWAL_FAILED","log_id":"q1","entity_id":"c","details":{{"fingerprint_sha256":"{fingerprint}"}}}}"#
+            ),
+        ),
+        (
+            "okta",
+            format!(
+                r#"{{"eventType":"pki.cert.revoke","uuid":"9f6f4a5e-0000-11ee-be56-0242ac120002","published":"2026-11-20T08:00:00.123Z","target":[{{"type":"Certificate","detailEntry":{{"fingerprint":"{sha1}","fingerprint_algorithm":"SHA1"}}}}]}}"#
             ),
         ),
         ("cef", format!("CEF:0|V|P|1|LIFECYCLE-ENROLL|n|3|externalId=7 cs1={fingerprint}")),
@@ -185,7 +191,9 @@ async fn every_system_is_read_and_named_certificates_are_linked() {
         leaf.fingerprint_sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
     );
     let serial = leaf.serial.to_uppercase();
-    let bodies = bodies(&fingerprint, &serial);
+    let whole = server.get(&format!("/api/v1/certificates/{id}")).send().await.expect(200).json();
+    let sha1 = whole["fingerprint_sha1"].as_str().unwrap();
+    let bodies = bodies(&fingerprint, sha1, &serial);
     for (dialect, body) in &bodies {
         let secret = source(&server, dialect, dialect).await;
         let sent = send(&server, dialect, &secret, body).send().await.expect(200);

@@ -38,6 +38,46 @@ async fn a_receiver_that_is_down_for_three_days_loses_nothing() {
     assert_eq!(world.one("soc").await.backlog.waiting, 0);
 }
 
+chancery_throwaway::on_each_backend!(what_was_not_sent_is_as_old_as_its_event);
+
+async fn what_was_not_sent_is_as_old_as_its_event() {
+    let world = World::new().await;
+    world.forwarder("soc", groups()).await;
+    let switch = async |enabled| {
+        let body = groups();
+        let edit = DestinationEdit { body, enabled: Some(enabled), ..DestinationEdit::default() };
+        let updated =
+            world.engine().update_destination(&world.context, Class::Forwarder, "soc", None, edit);
+        updated.await.unwrap();
+        world.stepped.seal().await.unwrap();
+    };
+    let mut courier = world.courier();
+    settle(&mut courier).await;
+    switch(false).await;
+    world.event(0).await;
+    world.clock.advance(HOUR);
+    world.receiver.down.store(true, Ordering::SeqCst);
+    switch(true).await;
+    settle(&mut courier).await;
+    let view = world.one("soc").await;
+    assert_eq!((view.backlog.waiting, view.backlog.lag_s), (1, 3_600), "its delivery is young");
+    assert!(view.row.course.lagging);
+    world.receiver.down.store(false, Ordering::SeqCst);
+    for _ in 0..2 {
+        world.clock.advance(HOUR);
+        settle(&mut courier).await;
+    }
+    let view = world.one("soc").await;
+    assert_eq!((view.backlog.lag_s, view.row.course.lagging), (0, false));
+    // What is sent again was sent; what follows it was not.
+    world.receiver.down.store(true, Ordering::SeqCst);
+    world.engine().replay_forwarder(&world.context, "soc", 0, None).await.unwrap();
+    settle(&mut courier).await;
+    assert_eq!(world.one("soc").await.backlog.lag_s, 0);
+    assert_eq!(world.count(EventType::ForwarderLagging).await, 1);
+    assert_eq!(world.count(EventType::ForwarderCaughtUp).await, 1);
+}
+
 chancery_throwaway::on_each_backend!(one_that_is_refused_holds_up_no_other);
 
 async fn one_that_is_refused_holds_up_no_other() {

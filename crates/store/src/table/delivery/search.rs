@@ -7,7 +7,7 @@ use chancery_event::{EventType, Timestamp};
 use super::{COLUMNS, Delivery, read};
 use crate::filter_sql::{Arguments, Column, Columns, Dialect, compile};
 use crate::table::newest_first;
-use crate::{Error, Link, SqlValue, args};
+use crate::{Error, Link, Row, SqlValue, args};
 
 /// States of a delivery.
 pub const STATES: [&str; 3] = ["waiting", "delivered", "dead"];
@@ -198,6 +198,20 @@ pub async fn backlog(
                 AND reason <> 'test' AND created_at >= $2";
     let dead = link.number(dead, args![destination, made]).await?;
     Ok((u64::try_from(waiting).unwrap_or(0), u64::try_from(dead).unwrap_or(0)))
+}
+
+/// How many deliveries of each destination wait, and how many were given up, trials left out.
+pub async fn unsettled(link: &mut Link) -> Result<Vec<(String, u64, u64)>, Error> {
+    let sql = "SELECT destination, SUM(waiting) AS waiting, SUM(dead) AS dead FROM (
+                   SELECT destination, COUNT(*) AS waiting, 0 AS dead FROM delivery
+                   WHERE state = 'waiting' GROUP BY destination
+                   UNION ALL
+                   SELECT destination, 0 AS waiting, COUNT(*) AS dead FROM delivery
+                   WHERE state = 'dead' AND reason <> 'test' GROUP BY destination) AS unsettled
+               GROUP BY destination ORDER BY destination";
+    let read =
+        |row: &Row| Ok((row.text("destination")?, row.count("waiting")?, row.count("dead")?));
+    link.rows(sql, vec![]).await?.iter().map(read).collect()
 }
 
 /// The newest deliveries that may carry the event at a log index: those of it alone, and batches
