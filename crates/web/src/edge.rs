@@ -25,8 +25,8 @@ mod stack;
 mod state;
 pub(crate) mod streams;
 
-pub(crate) use access::is_for_programs;
 pub use access::{Access, LOGIN_PATH, PASSWORD_PATH, RouteInfo};
+pub(crate) use access::{FOR_OKTA, is_for_programs};
 pub use body::{CsrfForm, CsrfMultipart, FilePart};
 pub use caller::Caller;
 pub use client::{Address, Proxies};

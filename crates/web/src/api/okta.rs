@@ -1,4 +1,5 @@
-//! `GET /okta/api/v1/logs`: the sealed log for collectors written for the Okta System Log.
+//! `GET /okta/api/v1/logs`, and the same at `/api/v1/logs`: the sealed log for collectors written
+//! for the Okta System Log.
 //!
 //! *Polling* is a request without `until`, ascending: it follows the log in the order of sealing,
 //! which loses nothing, its `since` counts from when events were sealed, and there is always a link
@@ -23,7 +24,7 @@ use chancery_event::{Dialect, LogIndex, Timestamp};
 use serde_json::Value;
 
 use super::dialect;
-use crate::edge::{Access, AppState, Caller, Routes};
+use crate::edge::{Access, AppState, Caller, FOR_OKTA, Routes};
 use condition::Condition;
 use fault::Fault;
 
@@ -41,11 +42,14 @@ const SINCE_MAX: i64 = 180 * Timestamp::DAY;
 /// Adds the route. It is not part of the described API: its description is the other system's.
 pub(super) fn add(routes: &mut Routes) {
     let calls = Arc::new(Limiter::new(CALLS_PER_MINUTE));
-    let handler = move |State(state): State<AppState>, caller: Caller, uri: Uri| {
+    for path in FOR_OKTA {
         let calls = calls.clone();
-        async move { answer(&state, &caller, &uri, &calls).await }
-    };
-    routes.add(Method::GET, "/okta/api/v1/logs", Access::Any(Permission::EventRead), handler);
+        let handler = move |State(state): State<AppState>, caller: Caller, uri: Uri| {
+            let calls = calls.clone();
+            async move { answer(&state, &caller, &uri, &calls).await }
+        };
+        routes.add(Method::GET, path, Access::Any(Permission::EventRead), handler);
+    }
 }
 
 async fn answer(state: &AppState, caller: &Caller, uri: &Uri, calls: &Limiter) -> Response {

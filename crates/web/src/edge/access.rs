@@ -49,14 +49,21 @@ pub(crate) fn is_open_before_password_change(path: &str) -> bool {
     BEFORE_PASSWORD_CHANGE.contains(&path)
 }
 
-/// Where collectors that were written for Okta read.
-pub(crate) const FOR_OKTA: &str = "/okta";
+/// Where collectors that were written for Okta read: many of them can be told a host alone, and
+/// read where it is there. Okta's own SDK for Python asks with a slash at the end.
+pub(crate) const FOR_OKTA: [&str; 4] =
+    ["/okta/api/v1/logs", "/okta/api/v1/logs/", "/api/v1/logs", "/api/v1/logs/"];
+
+/// Whether refusals on this path have the shape of Okta's.
+pub(crate) fn is_for_okta(path: &str) -> bool {
+    path == "/okta" || path.starts_with("/okta/") || FOR_OKTA.contains(&path)
+}
 
 /// Whether refusals on this path are for people (pages) or for programs (problem documents).
 pub(crate) fn is_for_programs(path: &str) -> bool {
     let under = |prefix: &str| path == prefix || path.starts_with(&format!("{prefix}/"));
     under("/api")
-        || under(FOR_OKTA)
+        || is_for_okta(path)
         || under("/intake")
         || path.starts_with("/log/")
         || under("/health")

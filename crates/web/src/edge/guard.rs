@@ -17,7 +17,7 @@ use chancery_engine::{Client, Context, Secret};
 use chancery_event::Origin;
 use http_body_util::Limited;
 
-use super::access::{FOR_OKTA, is_for_programs, is_open_before_password_change};
+use super::access::{is_for_okta, is_for_programs, is_open_before_password_change};
 use super::client::client;
 use super::{
     Access, AppState, Caller, LOGIN_PATH, PASSWORD_PATH, Problem, cookie, csrf, idempotency,
@@ -80,7 +80,7 @@ pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next
 }
 
 fn refusal(problem: Problem, path: &str, back: Option<&str>) -> Response {
-    if path.starts_with(FOR_OKTA) && is_for_programs(path) {
+    if is_for_okta(path) {
         return Fault::from(&problem).into_response();
     }
     if is_for_programs(path) {
@@ -239,7 +239,7 @@ impl Gate {
             let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
             // Collectors of the Okta System Log say SSWS for a token.
             let is_token = scheme.eq_ignore_ascii_case("bearer")
-                || scheme.eq_ignore_ascii_case("ssws") && self.route.starts_with(FOR_OKTA);
+                || scheme.eq_ignore_ascii_case("ssws") && is_for_okta(&self.route);
             (is_token, Secret::new(token.trim().to_owned()))
         });
         Ok(match (self.access, bearer) {

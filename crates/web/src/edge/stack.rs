@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
-use super::access::is_for_programs;
+use super::access::{is_for_okta, is_for_programs};
 use super::{AppState, Problem, figures, header};
 
 /// Until an answer has begun. Streams go on for as long as somebody reads.
@@ -51,7 +51,7 @@ async fn other_method(request: Request) -> Response {
 }
 
 fn told(problem: Problem, request: &Request) -> Response {
-    if request.uri().path().starts_with("/okta/") {
+    if is_for_okta(request.uri().path()) {
         return crate::api::okta::fault::Fault::from(&problem).into_response();
     }
     if is_for_programs(request.uri().path()) { problem.into_response() } else { problem.page() }
