@@ -299,7 +299,9 @@ pub(crate) fn duration(body: &mut Body<'_>, name: &'static str) -> Result<Option
 }
 
 fn read_digest(body: &mut Body<'_>) -> Result<Digest, Error> {
-    let cron = body.need_text("cron")?;
+    let cron = body.text("cron")?.ok_or_else(|| {
+        body.fault("cron", "when it is sent, such as 0 8 * * MON-FRI; or leave out the rest of it")
+    })?;
     let zone = body.text("time_zone")?.unwrap_or("UTC");
     let timetable = Timetable::parse(cron, zone).map_err(|error| match error {
         TimetableError::Cron(message) => body.fault("cron", message),

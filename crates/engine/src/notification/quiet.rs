@@ -1,7 +1,8 @@
 //! Hours in which people are left alone. Pure: the time is passed in.
 //!
 //! Hours are wall-clock hours of a time zone. A span whose end is not after its beginning goes over
-//! midnight and belongs to the day it began on. Where clocks change, the wall decides.
+//! midnight and belongs to the day it began on. Where clocks change, the wall decides. Days may be
+//! quiet altogether, beside hours or without any.
 
 use chancery_event::{Severity, Timestamp};
 use jiff::civil::{Time, Weekday};
@@ -20,8 +21,8 @@ const AHEAD_MAX: i64 = 9;
 /// Hours in which people are left alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quiet {
-    from: Time,
-    to: Time,
+    /// Beginning and end; `None`: whole days alone.
+    hours: Option<(Time, Time)>,
     zone_name: String,
     zone: TimeZone,
     days: Vec<Weekday>,
@@ -31,10 +32,10 @@ pub struct Quiet {
 
 impl Quiet {
     /// Reads quiet hours: `from`, `to`, `time_zone`, `days` on which they hold (absent: all),
-    /// `whole_days` that are quiet altogether, `except` (severities).
+    /// `whole_days` that are quiet altogether, `except` (severities). Hours, whole days or both
+    /// have to be there.
     pub(crate) fn read(body: &mut Body<'_>) -> Result<Self, Error> {
-        let from = clock(body, "from")?;
-        let to = clock(body, "to")?;
+        let hours = hours(body)?;
         let (zone_name, zone) = time_zone(body)?;
         let days = weekdays(body, "days")?;
         let whole_days = weekdays(body, "whole_days")?;
@@ -42,10 +43,15 @@ impl Quiet {
         if whole_days.len() == 7 {
             return Err(body.fault("whole_days", "one day of the week has to be left"));
         }
-        if from == to {
-            return Err(body.fault("to", "another hour than the beginning"));
+        if hours.is_none() && !days.is_empty() {
+            let message = "these days have no hours: say from and to, or make them whole days";
+            return Err(body.fault("days", message));
         }
-        Ok(Self { from, to, zone_name, zone, days, whole_days, except })
+        if hours.is_none() && whole_days.is_empty() {
+            let message = "nothing is quiet: say from and to, or whole days, or leave out the rest";
+            return Err(body.fault("from", message));
+        }
+        Ok(Self { hours, zone_name, zone, days, whole_days, except })
     }
 
     /// Reads what [`Quiet::stored`] wrote; `None` for an empty text.
@@ -70,8 +76,13 @@ impl Quiet {
         };
         let clock = |time: Time| format!("{:02}:{:02}", time.hour(), time.minute());
         let except: Vec<&str> = self.except.iter().map(|one| one.as_str()).collect();
-        json!({ "from": clock(self.from), "to": clock(self.to), "time_zone": self.zone_name,
-            "days": days(&self.days), "whole_days": days(&self.whole_days), "except": except })
+        let mut shown = json!({ "time_zone": self.zone_name, "days": days(&self.days),
+            "whole_days": days(&self.whole_days), "except": except });
+        if let Some((from, to)) = self.hours {
+            shown["from"] = clock(from).into();
+            shown["to"] = clock(to).into();
+        }
+        shown
     }
 
     /// Whether a severity gets through at any hour.
@@ -90,7 +101,7 @@ impl Quiet {
         let mut moments: Vec<_> = jumps.collect();
         for ahead in 0..AHEAD_MAX {
             let Ok(date) = zoned.date().checked_add(ahead.days()) else { continue };
-            for time in [Time::midnight(), self.to] {
+            for time in std::iter::once(Time::midnight()).chain(self.hours.map(|(_, to)| to)) {
                 // An hour that the clock shows twice ends twice.
                 let wall = || self.zone.to_ambiguous_zoned(date.to_datetime(time));
                 let both = [wall().earlier(), wall().later()];
@@ -110,11 +121,12 @@ impl Quiet {
         if self.whole_days.contains(&day) {
             return true;
         }
+        let Some((from, to)) = self.hours else { return false };
         let holds = |day: Weekday| self.days.is_empty() || self.days.contains(&day);
-        if self.from < self.to {
-            return holds(day) && self.from <= time && time < self.to;
+        if from < to {
+            return holds(day) && from <= time && time < to;
         }
-        (holds(day) && time >= self.from) || (holds(day.previous()) && time < self.to)
+        (holds(day) && time >= from) || (holds(day.previous()) && time < to)
     }
 }
 
@@ -129,6 +141,18 @@ pub(crate) fn end(hours: &[&Quiet], now: Timestamp) -> Option<Timestamp> {
         }
     }
     None
+}
+
+/// The members `from` and `to`: both, or neither.
+fn hours(body: &mut Body<'_>) -> Result<Option<(Time, Time)>, Error> {
+    if body.text("from")?.is_none() && body.text("to")?.is_none() {
+        return Ok(None);
+    }
+    let (from, to) = (clock(body, "from")?, clock(body, "to")?);
+    if from == to {
+        return Err(body.fault("to", "another hour than the beginning"));
+    }
+    Ok(Some((from, to)))
 }
 
 fn clock(body: &mut Body<'_>, name: &'static str) -> Result<Time, Error> {
@@ -249,8 +273,30 @@ mod tests {
     }
 
     #[test]
+    fn whole_days_need_no_hours() {
+        let json = json!({ "whole_days": ["sat", "sun"], "time_zone": "Europe/Prague" });
+        let hours = quiet(json);
+        // 2027-01-09 is a Saturday; Prague is an hour ahead.
+        for (at, end) in [
+            ("2027-01-08T22:59:59Z", None),
+            ("2027-01-08T23:00:00Z", Some("2027-01-10T23:00")),
+            ("2027-01-10T22:59:59Z", Some("2027-01-10T23:00")),
+            ("2027-01-10T23:00:00Z", None),
+        ] {
+            assert_eq!(ends(&hours, at).as_deref(), end, "{at}");
+        }
+        assert_eq!(Quiet::parse(&hours.to_json().to_string()).unwrap(), Some(hours));
+    }
+
+    #[test]
     fn what_is_no_time_is_refused_at_its_member() {
         for (json, place) in [
+            (json!({}), "/quiet/from"),
+            (json!({ "time_zone": "Europe/Prague" }), "/quiet/from"),
+            (json!({ "except": ["critical"] }), "/quiet/from"),
+            (json!({ "days": ["mon"] }), "/quiet/days"),
+            (json!({ "days": ["mon"], "whole_days": ["sun"] }), "/quiet/days"),
+            (json!({ "from": "22:00" }), "/quiet/to"),
             (json!({ "to": "07:00" }), "/quiet/from"),
             (json!({ "from": "7", "to": "08:00" }), "/quiet/from"),
             (json!({ "from": "25:00", "to": "08:00" }), "/quiet/from"),

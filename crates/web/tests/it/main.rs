@@ -29,6 +29,7 @@ mod okta;
 mod okta_poll;
 mod pages;
 mod produced;
+mod quiet;
 mod retention;
 mod rights;
 mod selection;

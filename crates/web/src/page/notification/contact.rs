@@ -9,8 +9,8 @@ use chancery_engine::{Error, Permission};
 use chancery_event::Severity;
 use chancery_event::id::{AccountId, GroupId};
 use maud::{Markup, html};
-use serde_json::{Value, json};
 
+use super::profile_form::typed_quiet;
 use crate::edge::{Access, Problem, Routes, path_of};
 use crate::page::form::Fields;
 use crate::page::shell::Shell;
@@ -122,21 +122,7 @@ fn fill(contact: &Contact) -> Typed {
 }
 
 fn contact(typed: &Typed) -> Contact {
-    let quiet = ["from", "to"].iter().any(|m| typed.some(&format!("quiet_hours/{m}")).is_some());
-    let quiet_hours = match quiet {
-        false => Value::Null,
-        true => {
-            let mut quiet = json!({ "days": typed.all("quiet_hours/days"),
-                "whole_days": typed.all("quiet_hours/whole_days"),
-                "except": typed.all("quiet_hours/except") });
-            for member in ["from", "to", "time_zone"] {
-                if let Some(text) = typed.some(&format!("quiet_hours/{member}")) {
-                    quiet[member] = text.into();
-                }
-            }
-            quiet
-        }
-    };
+    let quiet_hours = typed_quiet(typed).unwrap_or_default();
     Contact { email: typed.some("email"), chat: typed.some("chat"), quiet_hours }
 }
 
@@ -196,7 +182,7 @@ fn fields(typed: &Typed, whose: Whose) -> Markup {
         }
         (ui::section("quiet", "Quiet hours", html! {}, html! {
             p.hint { "What comes meanwhile is sent at their end. Those of the notification profile count as well." }
-            (ui::field(&typed.field("quiet-from", "quiet_hours/from", "From", "Such as 22:00. Empty: none.")))
+            (ui::field(&typed.field("quiet-from", "quiet_hours/from", "From", "Such as 22:00. Empty: whole days alone, or none.")))
             (ui::field(&typed.field("quiet-to", "quiet_hours/to", "To", "Such as 07:00.")))
             (ui::field(&typed.field("quiet-zone", "quiet_hours/time_zone", "Time zone", "Such as Europe/Prague. Empty: UTC.")))
             (ticks(typed, "days", "On these days (none ticked: every day)", &DAYS))
@@ -254,6 +240,8 @@ fn placed(error: Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

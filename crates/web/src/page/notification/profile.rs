@@ -267,16 +267,7 @@ fn says(object: &Object) -> Markup {
         },
     ));
     if body["quiet_hours"].is_object() {
-        let quiet = &body["quiet_hours"];
-        let zone = quiet["time_zone"].as_str().unwrap_or("UTC").to_owned();
-        let except = joined(&quiet["except"]);
-        pairs.push((
-            "Quiet",
-            html! {
-                (text(&quiet["from"])) " to " (text(&quiet["to"])) ", " (zone)
-                @if !except.is_empty() { ", except " (except) }
-            },
-        ));
+        pairs.push(("Quiet", html! { (quiet_words(&body["quiet_hours"])) }));
     }
     let levels = body["escalation"].as_array().cloned().unwrap_or_default();
     if !levels.is_empty() {
@@ -288,6 +279,23 @@ fn says(object: &Object) -> Markup {
         ));
     }
     ui::key_values(&pairs)
+}
+
+/// Quiet hours in words.
+fn quiet_words(quiet: &Value) -> String {
+    let mut parts = Vec::new();
+    let (days, whole_days) = (joined(&quiet["days"]), joined(&quiet["whole_days"]));
+    if let (Some(from), Some(to)) = (quiet["from"].as_str(), quiet["to"].as_str()) {
+        let on = if days.is_empty() { String::new() } else { format!(" on {days}") };
+        parts.push(format!("{from} to {to}{on}"));
+    }
+    if !whole_days.is_empty() {
+        parts.push(format!("all day on {whole_days}"));
+    }
+    let except = joined(&quiet["except"]);
+    let except = if except.is_empty() { except } else { format!("; except {except}") };
+    let zone = quiet["time_zone"].as_str().unwrap_or("UTC");
+    format!("{} ({zone}){except}", parts.join("; "))
 }
 
 /// What a preview shows: the message, and everybody who would be told or not.

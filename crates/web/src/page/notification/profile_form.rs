@@ -126,25 +126,10 @@ fn body(typed: &Typed) -> Value {
     put("recipients", json!(lines(typed.text("recipients"))));
     put("fallback", json!(lines(typed.text("fallback"))));
     put("channels", json!(typed.all("channels")));
-    if let Some(cron) = typed.some("digest/cron") {
-        let mut digest = json!({ "cron": cron, "except": typed.all("digest/except") });
-        for member in ["time_zone", "group_by"] {
-            if let Some(text) = typed.some(&format!("digest/{member}")) {
-                digest[member] = text.into();
-            }
-        }
+    if let Some(digest) = typed_digest(typed) {
         put("digest", digest);
     }
-    if typed.some("quiet_hours/from").or(typed.some("quiet_hours/to")).is_some() {
-        let mut quiet = json!({});
-        for member in ["from", "to", "time_zone"] {
-            if let Some(text) = typed.some(&format!("quiet_hours/{member}")) {
-                quiet[member] = text.into();
-            }
-        }
-        for member in ["days", "whole_days", "except"] {
-            quiet[member] = json!(typed.all(&format!("quiet_hours/{member}")));
-        }
+    if let Some(quiet) = typed_quiet(typed) {
         put("quiet_hours", quiet);
     }
     let level = |number: usize| {
@@ -158,6 +143,38 @@ fn body(typed: &Typed) -> Value {
         put("escalation", levels.into());
     }
     Value::Object(body)
+}
+
+/// What was typed of a digest. Something typed of it alone is kept, so that saving says what is
+/// missing; the heading that stands first is chosen by nobody.
+fn typed_digest(typed: &Typed) -> Option<Value> {
+    let except = typed.all("digest/except");
+    let mut digest = json!({ "except": except });
+    let mut is_typed = !except.is_empty();
+    for member in ["cron", "time_zone", "group_by"] {
+        if let Some(text) = typed.some(&format!("digest/{member}")) {
+            is_typed |= (member, text.as_str()) != ("group_by", "cause");
+            digest[member] = text.into();
+        }
+    }
+    is_typed.then_some(digest)
+}
+
+/// What was typed of quiet hours; what is missing of them is said when they are saved.
+pub(super) fn typed_quiet(typed: &Typed) -> Option<Value> {
+    let (mut quiet, mut is_typed) = (json!({}), false);
+    for member in ["from", "to", "time_zone"] {
+        if let Some(text) = typed.some(&format!("quiet_hours/{member}")) {
+            quiet[member] = text.into();
+            is_typed = true;
+        }
+    }
+    for member in ["days", "whole_days", "except"] {
+        let all = typed.all(&format!("quiet_hours/{member}"));
+        is_typed |= !all.is_empty();
+        quiet[member] = json!(all);
+    }
+    is_typed.then_some(quiet)
 }
 
 /// The levels of the form that are filled in.
@@ -228,9 +245,13 @@ fn known_fields() -> Vec<String> {
         "digest/cron",
         "digest/time_zone",
         "digest/group_by",
+        "digest/except",
         "quiet_hours/from",
         "quiet_hours/to",
         "quiet_hours/time_zone",
+        "quiet_hours/days",
+        "quiet_hours/whole_days",
+        "quiet_hours/except",
         past_event::NAME,
     ]
     .map(str::to_owned)
@@ -390,11 +411,11 @@ fn digest(typed: &Typed) -> Markup {
 fn quiet(typed: &Typed) -> Markup {
     html! {
         p.hint { "What comes meanwhile is sent at their end. The bell is never quiet, because it wakes nobody." }
-        (ui::field(&typed.field("quiet-hours-from", "quiet_hours/from", "From", "Such as 22:00. Empty: no quiet hours.")))
+        (ui::field(&typed.field("quiet-hours-from", "quiet_hours/from", "From", "Such as 22:00. Empty: whole days alone, or no quiet hours.")))
         (ui::field(&typed.field("quiet-hours-to", "quiet_hours/to", "To", "Such as 07:00; may be on the next day.")))
         (ui::field(&typed.field("quiet-hours-time-zone", "quiet_hours/time_zone", "Time zone of quiet hours", "Such as Europe/Prague. Empty: UTC.")))
-        (ticks(typed, "quiet_hours/days", "On these days", "None ticked: every day.", &words(&DAYS)))
-        (ticks(typed, "quiet_hours/whole_days", "Quiet all day", "", &words(&DAYS)))
+        (ticks(typed, "quiet_hours/days", "On these days", "The hours above. None ticked: every day.", &words(&DAYS)))
+        (ticks(typed, "quiet_hours/whole_days", "Quiet all day", "Whatever the hours are, or without any.", &words(&DAYS)))
         (ticks(typed, "quiet_hours/except", "Gets through at any hour", "", &severities()))
     }
 }
