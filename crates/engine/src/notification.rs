@@ -43,5 +43,6 @@ pub use preview::{Preview, PreviewRow, Sending};
 pub use profile::{ALL, BELL, Digest, Grouping, LEVELS_MAX, Level, Profile, Recipient, is_address};
 pub use query::Told;
 pub use quiet::{DAYS, Quiet};
+pub(crate) use recipient::receives;
 pub use template::{Rendered, Template, example as template_example, fields as template_fields};
 pub use why::Why;

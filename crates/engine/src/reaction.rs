@@ -33,5 +33,6 @@ pub use definition::{ScopeBody, ScopeKind, ScopeRef, TriggerBody};
 pub use evaluate::{Evaluation, Planned, Verdict, evaluate};
 pub use field::{all as all_fields, detail_fields, schema};
 pub use happening::{Happening, Subject};
+pub(crate) use possible::possible;
 pub use step::{Audience, Effect, KINDS as STEP_KINDS, STEPS_MAX, Source, Step};
 pub use text::Text;

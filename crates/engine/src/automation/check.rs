@@ -10,9 +10,9 @@ use chancery_store::table::{account, attribute, destination};
 
 use super::{Book, Class, Object};
 use crate::Error;
-use crate::notification::{Profile, Template, check_profile};
+use crate::notification::{Profile, Template, check_profile, receives};
 use crate::reaction::configuration::{
-    Configuration, Surroundings, check_action, check_rule, profiles_of,
+    Configuration, Means, Surroundings, check_action, check_rule, profiles_of,
 };
 use crate::reaction::reference::Named;
 
@@ -62,16 +62,17 @@ fn referred(book: &Book) -> Result<(), Error> {
 /// Reads what stands around the configuration.
 pub(crate) async fn surroundings(link: &mut Link) -> Result<Surroundings, Error> {
     let names = |labels: Vec<label::Label>| labels.iter().map(|l| l.name.to_lowercase()).collect();
+    let mut channels = Vec::new();
+    for channel in destination::all(link, Some("channel")).await? {
+        let receives = receives(link, &channel).await?;
+        channels.push(Means { name: channel.name, receives });
+    }
     Ok(Surroundings {
         attributes: attribute::all(link).await?,
         groups: names(label::all(link, Label::Group).await?),
         ra_profiles: names(label::all(link, Label::RaProfile).await?),
         accounts: account::all(link).await?.into_iter().map(|account| account.name).collect(),
-        channels: destination::all(link, Some("channel"))
-            .await?
-            .into_iter()
-            .map(|channel| channel.name)
-            .collect(),
+        channels,
     })
 }
 

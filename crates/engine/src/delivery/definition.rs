@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::reaction::field;
+use crate::reaction::{field, possible};
 
 /// Events of one delivery at most, whatever is said.
 const BATCH_MAX: usize = 10_000;
@@ -253,16 +253,27 @@ impl Selection {
         Ok(())
     }
 
-    /// Refuses a filter that cannot be read with the attributes that certificates have.
+    /// Refuses a filter that cannot be read with the attributes that certificates have, and one
+    /// that no event of the types and severities that are selected can meet.
     ///
     /// # Errors
-    /// It names what does not exist, or is no filter.
+    /// It names what does not exist, is no filter, or can never hold.
     pub(super) fn check_filter(&self, attributes: &[Attribute]) -> Result<(), Error> {
         let schema = field::all(attributes);
-        self.read_filter(&schema)
-            .and_then(|filter| filter.compile(&schema))
-            .map(|_| ())
-            .map_err(|error| Error::invalid("select/filter", error.to_string()))
+        let wrong = |error: FilterError| Error::invalid("select/filter", error.to_string());
+        let filter = self.read_filter(&schema).map_err(wrong)?;
+        filter.compile(&schema).map_err(wrong)?;
+        let severity = |word: &String| Filter::parse(&format!("severity:{word}"), &schema);
+        let severities: Result<Vec<_>, _> = self.severities.iter().map(severity).collect();
+        let mut wanted = vec![filter];
+        match severities.map_err(wrong)? {
+            none if none.is_empty() => {}
+            some => wanted.push(Filter::Or(some)),
+        }
+        possible(&Filter::And(wanted), &self.types(), &schema).map_err(|error| match error {
+            Error::Invalid { message, .. } => Error::invalid("select/filter", message),
+            error => error,
+        })
     }
 
     /// Its filter as a tree.
@@ -359,6 +370,36 @@ mod tests {
             }
         }
         assert!(read("outcome:failure").check_filter(&[]).is_ok());
+    }
+
+    #[test]
+    fn a_filter_that_nothing_selected_can_meet_is_refused() {
+        let select = |types: &[&str], severities: &[&str], filter: &str| Selection {
+            event_types: types.iter().map(|one| (*one).to_owned()).collect(),
+            severities: severities.iter().map(|one| (*one).to_owned()).collect(),
+            filter: filter.to_owned(),
+            ..Selection::default()
+        };
+        for wrong in [
+            select(&[], &[], "outcome:success outcome:failure"),
+            select(&["certificate.*"], &[], "type:token.create"),
+            select(&["token.create"], &[], "object.cn:www.example.org"),
+            select(&[], &["error", "critical"], "severity:info"),
+        ] {
+            match wrong.check_filter(&[]) {
+                Err(Error::Invalid { field, .. }) => assert_eq!(field, "select/filter"),
+                other => panic!("{wrong:?}: {other:?}"),
+            }
+        }
+        for right in [
+            select(&[], &[], ""),
+            select(&["certificate.*"], &["error", "info"], "severity:info"),
+            select(&["certificate.*", "token.create"], &[], "type:token.create"),
+            select(&["token.*", "certificate.*"], &[], "object.cn:www.example.org"),
+            select(&[], &[], "outcome:success OR outcome:failure"),
+        ] {
+            assert!(right.check_filter(&[]).is_ok(), "{right:?}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! What is refused when a profile is saved: names of what is not there.
+//! What is refused when a profile is saved: names of what is not there, and whom none of its
+//! channels reaches.
 
 use serde_json::Value;
 
-use super::profile::{Profile, Recipient};
+use super::profile::{ALL, BELL, Profile, Recipient};
 use crate::Error;
 use crate::reaction::configuration::Surroundings;
 
@@ -29,8 +30,34 @@ pub(crate) fn check_profile(json: &Value, around: &Surroundings) -> Result<(), E
         }
     }
     for (place, channel) in profile.named_channels() {
-        if !around.channels.iter().any(|one| one == channel) {
+        if !around.channels.iter().any(|one| one.name == channel) {
             return Err(Error::invalid(place, format!("there is no channel “{channel}”")));
+        }
+    }
+    reachable(&profile, around)
+}
+
+/// Refuses recipients that no channel can reach, whoever they are.
+fn reachable(profile: &Profile, around: &Surroundings) -> Result<(), Error> {
+    let receives = |name: &String| {
+        name == ALL || around.channels.iter().any(|one| one.name == *name && one.receives)
+    };
+    if profile.recipients == [Recipient::Nobody] && !profile.channels.iter().any(receives) {
+        let message = "without recipients, name a channel that has a receiver of its own: a chat, \
+                       or mail with addresses that it goes to";
+        return Err(Error::invalid("/channels", message));
+    }
+    for (place, recipient) in profile.named() {
+        let level = place.strip_prefix("/escalation/").and_then(|rest| rest.split('/').next());
+        let level = level.and_then(|number| profile.escalation.get(number.parse::<usize>().ok()?));
+        let channels = match level {
+            Some(level) if !level.channels.is_empty() => &level.channels,
+            _ => &profile.channels,
+        };
+        let only_bell = !channels.is_empty() && channels.iter().all(|name| name == BELL);
+        if only_bell && matches!(recipient, Recipient::Address(_) | Recipient::ObjectContact(_)) {
+            let message = "the bell rings for accounts alone: name a mail channel as well";
+            return Err(Error::invalid(place, message));
         }
     }
     Ok(())

@@ -147,8 +147,12 @@ impl Case<'_> {
         let mut decisions = Vec::new();
         for channel in channels {
             let is_shared = self.directory.is_shared(channel);
-            if is_shared && !people.iter().any(|person| !person.is_disabled) {
-                // A chat has readers of its own, also where nobody is named.
+            // A chat has readers of its own, also where nobody is named; and mail may have an
+            // address that it goes to.
+            let goes_by_itself =
+                recipients == [Recipient::Nobody] && self.directory.receives(channel);
+            let nobody = !people.iter().any(|person| !person.is_disabled);
+            if nobody && (is_shared || goes_by_itself) {
                 let verdict = self.judge(None, channel);
                 decisions.push(Decision { person: None, channel: channel.clone(), verdict });
             }
@@ -232,6 +236,7 @@ pub(crate) fn obstacle(
         return None;
     }
     match person.and_then(|person| person.address.as_deref()) {
+        None if person.is_none() && directory.receives(channel) => None,
         None => Some("no_address"),
         Some(address) if directory.refused.contains_key(address) => Some("bouncing"),
         Some(_) => None,

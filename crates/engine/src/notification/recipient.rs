@@ -22,6 +22,17 @@ use crate::reaction::Subject;
 /// Addresses taken from one attribute at most.
 const CONTACTS_MAX: usize = 20;
 
+/// Whether a channel has a receiver of its own: a chat has, and mail that says where it goes.
+pub(crate) async fn receives(link: &mut Link, channel: &Destination) -> Result<bool, Error> {
+    if channel.kind != "email" {
+        return Ok(true);
+    }
+    let version = destination::version(link, &channel.name, channel.version).await?;
+    let body: serde_json::Value =
+        version.and_then(|version| serde_json::from_str(&version.body).ok()).unwrap_or_default();
+    Ok(body["settings"]["to"].as_array().is_some_and(|to| !to.is_empty()))
+}
+
 /// Everybody who can be told, and every channel.
 pub(crate) struct Directory {
     accounts: BTreeMap<AccountId, Account>,
@@ -33,6 +44,8 @@ pub(crate) struct Directory {
     pub(crate) refused: HashMap<String, Refused>,
     /// Channels by name.
     pub(crate) channels: BTreeMap<String, Destination>,
+    /// Channels that have a receiver of their own: chats, and mail with addresses it goes to.
+    receivers: BTreeSet<String>,
     /// Channels that refused one address after the other and took none: it is not the people.
     pub(crate) suspects: BTreeSet<String>,
 }
@@ -105,6 +118,12 @@ impl Directory {
         let channels = destination::all(link, Some("channel")).await?;
         let channels: BTreeMap<String, Destination> =
             channels.into_iter().map(|one| (one.name.clone(), one)).collect();
+        let mut receivers = BTreeSet::new();
+        for channel in channels.values() {
+            if receives(link, channel).await? {
+                receivers.insert(channel.name.clone());
+            }
+        }
         let (refused, suspects) = judged(refused, &channels, now);
         Ok(Self {
             accounts: accounts.into_iter().map(|one| (one.id, one)).collect(),
@@ -113,6 +132,7 @@ impl Directory {
             groups: groups.into_iter().map(|one| (one.name.to_lowercase(), one.id)).collect(),
             refused,
             channels,
+            receivers,
             suspects,
         })
     }
@@ -165,6 +185,11 @@ impl Directory {
     pub(crate) fn is_shared(&self, channel: &str) -> bool {
         let kind = self.channels.get(channel).map(|one| one.kind.as_str());
         channel != super::profile::BELL && kind != Some("email")
+    }
+
+    /// Whether a channel has a receiver of its own, whoever a profile names.
+    pub(crate) fn receives(&self, channel: &str) -> bool {
+        self.receivers.contains(channel)
     }
 
     /// An account as somebody who is told.

@@ -305,7 +305,11 @@ impl Work {
         let address = bundle.person.as_ref().and_then(|person| person.address.as_deref());
         let events: HashSet<EventId> = bundle.rows.iter().map(|row| row.event_id).collect();
         let events: Vec<EventId> = events.into_iter().collect();
-        let told = notice::sent_of(tx, &bundle.channel, address, &events).await?;
+        let whose = match (address, self.directory.is_shared(&bundle.channel)) {
+            (None, true) => Whose::Everybody,
+            (address, _) => Whose::Address(address),
+        };
+        let told = notice::sent_of(tx, &bundle.channel, whose, &events).await?;
         let (again, due): (Vec<&Held>, Vec<&Held>) =
             bundle.rows.iter().partition(|row| told.contains(&row.event_id));
         let ids = |rows: &[&Held]| rows.iter().map(|row| row.id).collect::<Vec<_>>();

@@ -30,8 +30,17 @@ pub(crate) struct Surroundings {
     pub(crate) ra_profiles: Vec<String>,
     /// Login names of accounts.
     pub(crate) accounts: Vec<String>,
-    /// Names of channels.
-    pub(crate) channels: Vec<String>,
+    /// Channels.
+    pub(crate) channels: Vec<Means>,
+}
+
+/// A channel, as far as it matters to who names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Means {
+    /// Its name.
+    pub(crate) name: String,
+    /// It has a receiver of its own, whoever a profile names.
+    pub(crate) receives: bool,
 }
 
 /// A rule as a trigger uses it.

@@ -11,7 +11,7 @@ use super::field;
 use crate::Error;
 
 /// Refuses a condition that no event of these types can meet.
-pub(super) fn possible(filter: &Filter, types: &[EventType], schema: &Schema) -> Result<(), Error> {
+pub(crate) fn possible(filter: &Filter, types: &[EventType], schema: &Schema) -> Result<(), Error> {
     let mut first = None;
     for event_type in types {
         let left = of_type(filter, *event_type, schema);

@@ -145,7 +145,7 @@ pub async fn reached(link: &mut Link, event: EventId) -> Result<Vec<Reached>, Er
 pub async fn sent_of(
     link: &mut Link,
     channel: &str,
-    address: Option<&str>,
+    whose: Whose<'_>,
     events: &[EventId],
 ) -> Result<HashSet<EventId>, Error> {
     let mut found = HashSet::new();
@@ -157,9 +157,17 @@ pub async fn sent_of(
         );
         let mut values: Vec<SqlValue> = chunk.iter().map(|id| value::id(*id)).collect();
         values.extend(args![channel]);
-        if let Some(address) = address {
-            sql.push_str(" AND address = ?");
-            values.extend(args![address]);
+        match whose {
+            Whose::Everybody => {}
+            Whose::Account(account) => {
+                sql.push_str(" AND account = ?");
+                values.push(value::id(account));
+            }
+            Whose::Address(Some(address)) => {
+                sql.push_str(" AND address = ?");
+                values.extend(args![address]);
+            }
+            Whose::Address(None) => sql.push_str(" AND account IS NULL AND address IS NULL"),
         }
         for row in link.rows(sql, values).await? {
             found.insert(row.id("event_id")?);

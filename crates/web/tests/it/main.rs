@@ -38,4 +38,5 @@ mod teaching;
 mod told;
 mod told_pages;
 mod trial;
+mod unreachable;
 mod why;
