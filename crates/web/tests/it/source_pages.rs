@@ -51,7 +51,20 @@ async fn a_source_is_made_renewed_disabled_and_deleted_on_its_page() {
     let list = browser.get(PATH).await.expect(200).text();
     assert!(list.contains("builds") && !list.contains(&first), "shown once: {list}");
     let at = format!("{PATH}/builds");
-    let renewed = browser.post(&at, &[("do", "renew")]).await.expect(200).text();
+    // Neither is done by one click: the page asks first, in a dialog and on a page of its own.
+    for (word, title) in
+        [("renew", "Replace the secret of builds?"), ("delete", "Delete the source builds?")]
+    {
+        let dialog = format!("<dialog id=\"{word}-builds\"");
+        let (_, dialog) = list.split_once(&dialog).unwrap_or_else(|| panic!("{word}: {list}"));
+        assert!(dialog.contains(title) && dialog.contains("data-closes"), "{dialog}");
+        let page = browser.get(&format!("{at}/{word}")).await.expect(200).text();
+        assert!(page.contains(title) && page.contains("Cancel"), "{page}");
+        browser.post(&at, &[("do", word)]).await.expect(422);
+        browser.get(&format!("{PATH}/nothing/{word}")).await.expect(404);
+    }
+    assert_eq!(sends(&server, "builds", &first).await, 200, "nothing was done yet");
+    let renewed = browser.post(&format!("{at}/renew"), &[]).await.expect(200).text();
     let second = secret(&renewed);
     assert_eq!(sends(&server, "builds", &first).await, 401, "the old one ends at once");
     assert_eq!(sends(&server, "builds", &second).await, 200);
@@ -62,7 +75,7 @@ async fn a_source_is_made_renewed_disabled_and_deleted_on_its_page() {
     assert_eq!(source(&server, "builds").await["enabled"], false, "nothing was done");
     browser.post(&at, &[("do", "enable")]).await.expect(303);
     assert_eq!(sends(&server, "builds", &second).await, 200);
-    browser.post(&at, &[("do", "delete")]).await.expect(303);
+    browser.post(&format!("{at}/delete"), &[]).await.expect(303);
     assert_eq!(sends(&server, "builds", &second).await, 401);
     server.get("/api/v1/intake-sources/builds").send().await.expect(404);
     server.settle().await;
@@ -74,6 +87,8 @@ async fn a_source_is_made_renewed_disabled_and_deleted_on_its_page() {
     let seen = auditor.get(PATH).await.expect(200).text();
     assert!(!seen.contains("Make source"), "{seen}");
     auditor.post(PATH, &form).await.expect(403);
+    auditor.get(&format!("{at}/delete")).await.expect(403);
+    auditor.post(&format!("{at}/delete"), &[]).await.expect(403);
     server.finish().await;
 }
 

@@ -13,6 +13,7 @@ use maud::{Markup, html};
 use super::{parts, shown_once};
 use crate::edge::{Access, Problem, Routes};
 use crate::page::form::Fields;
+use crate::page::question::Question;
 use crate::page::shell::Shell;
 use crate::page::typed::Typed;
 use crate::page::{GET, POST};
@@ -25,8 +26,104 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(GET, PATH, Access::Session(Permission::IntakeRead), show);
     routes.add(POST, PATH, write, create);
     routes.add(POST, "/administration/sources/{name}", write, change);
+    for asked in [Asked::Renew, Asked::Delete] {
+        let path = format!("{PATH}/{{name}}/{}", asked.word());
+        routes.add(GET, &path, write, async move |shell: Shell, Path(name): Path<String>| {
+            shell.answer(ask(&shell, &name, asked)).await
+        });
+        routes.add(
+            POST,
+            &path,
+            write,
+            async move |shell: Shell, Path(name): Path<String>, _: Fields| {
+                shell.answer(answered(&shell, &name, asked)).await
+            },
+        );
+    }
     routes.add(GET, "/administration/sources/{name}/edit", write, edit);
     routes.add(POST, "/administration/sources/{name}/edit", write, save);
+}
+
+/// What is asked about before it is done.
+#[derive(Clone, Copy)]
+enum Asked {
+    Renew,
+    Delete,
+}
+
+impl Asked {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Renew => "renew",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// The question, for those that `of` tells apart on one page.
+    fn question<'a>(self, of: &'a Asking) -> Question<'a> {
+        let (trigger, text, submit, is_final) = match self {
+            Self::Renew => (
+                "New secret…",
+                "The secret that it sends with is refused from now on. The new one is shown once.",
+                "Make a new secret",
+                false,
+            ),
+            Self::Delete => (
+                "Delete…",
+                "What it sends is refused from now on, and its secret is gone. Its events stay.",
+                "Delete the source",
+                true,
+            ),
+        };
+        Question {
+            id: &of.id,
+            trigger,
+            title: &of.title,
+            text,
+            action: &of.action,
+            submit,
+            is_final,
+            fields: None,
+        }
+    }
+}
+
+/// One question about one source.
+struct Asking {
+    id: String,
+    title: String,
+    action: String,
+}
+
+impl Asking {
+    fn of(name: &str, asked: Asked) -> Self {
+        let word = asked.word();
+        let title = match asked {
+            Asked::Renew => format!("Replace the secret of {name}?"),
+            Asked::Delete => format!("Delete the source {name}?"),
+        };
+        let (id, action) = (format!("{word}-{name}"), format!("{PATH}/{name}/{word}"));
+        Self { id, title, action }
+    }
+}
+
+async fn ask(shell: &Shell, name: &str, asked: Asked) -> Result<Response, Problem> {
+    let source = find(shell, name).await?;
+    let asking = Asking::of(&source.name, asked);
+    Ok(asked.question(&asking).page(shell, Nav::Administration, PATH))
+}
+
+async fn answered(shell: &Shell, name: &str, asked: Asked) -> Result<Response, Problem> {
+    match asked {
+        Asked::Renew => Ok(match renewed(shell, name).await? {
+            Some(made) => told(shell, &made),
+            None => shell.done(PATH, "The source has a new secret."),
+        }),
+        Asked::Delete => {
+            shell.engine().delete_intake_source(shell.context(), name).await?;
+            Ok(shell.done(PATH, "The source is gone; its events stay."))
+        }
+    }
 }
 
 async fn show(shell: Shell) -> Response {
@@ -98,11 +195,13 @@ fn row(shell: &Shell, source: &SourceView) -> Row {
         @if shell.may(Permission::IntakeWrite) {
             form.inline method="post" action={(PATH) "/" (source.name)} {
                 (ui::csrf_input(shell.csrf()))
-                @for (value, label) in [toggle, ("renew", "New secret"), ("delete", "Delete")] {
-                    button type="submit" name="do" value=(value) {
-                        (label) span.visually-hidden { " " (source.name) }
-                    }
+                button type="submit" name="do" value=(toggle.0) {
+                    (toggle.1) span.visually-hidden { " " (source.name) }
                 }
+            }
+            @for asked in [Asked::Renew, Asked::Delete] {
+                @let asking = Asking::of(&source.name, asked);
+                (asked.question(&asking).dialog(shell))
             }
             a.button href={(PATH) "/" (source.name) "/edit"} {
                 "Edit" span.visually-hidden { " " (source.name) }
@@ -342,17 +441,6 @@ async fn change(shell: Shell, Path(name): Path<String>, Fields(typed): Fields) -
         .answer(async {
             let (engine, context) = (shell.engine(), shell.context());
             let done = match typed.text("do") {
-                "delete" => {
-                    engine.delete_intake_source(context, &name).await?;
-                    "The source is gone; its events stay."
-                }
-                "renew" => {
-                    let made = renewed(&shell, &name).await?;
-                    if let Some(made) = made {
-                        return Ok(told(&shell, &made));
-                    }
-                    "The source has a new secret."
-                }
                 word @ ("enable" | "disable") => {
                     let change =
                         SourceChange { enabled: Some(word == "enable"), ..SourceChange::default() };
@@ -360,7 +448,7 @@ async fn change(shell: Shell, Path(name): Path<String>, Fields(typed): Fields) -
                     "The source is changed."
                 }
                 _ => {
-                    let message = "one of enable, disable, renew, delete";
+                    let message = "one of enable, disable";
                     return Err(chancery_engine::Error::invalid("do", message).into());
                 }
             };
