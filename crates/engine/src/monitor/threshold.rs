@@ -95,6 +95,23 @@ impl Threshold {
     }
 }
 
+impl Threshold {
+    /// When that is, in words: `30 days before its end`.
+    pub fn words(&self) -> String {
+        let share = self.percent.map(|percent| format!("{percent}% of its life"));
+        match (self.lead, share) {
+            (Some(lead), _) if lead.is_end() => "at its end".to_owned(),
+            (Some(lead), _) if lead.is_after() => format!("{} after its end", lead.words()),
+            (Some(lead), None) => format!("{} before its end", lead.words()),
+            (Some(lead), Some(share)) => {
+                format!("{} or {share} before its end, whichever is shorter", lead.words())
+            }
+            (None, Some(share)) => format!("{share} before its end"),
+            (None, None) => "at its end".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(lead) = self.lead {
@@ -123,8 +140,28 @@ impl Lead {
     }
 
     fn is_after(self) -> bool {
+        self.number().0 < 0
+    }
+
+    fn is_end(self) -> bool {
+        self.number().0 == 0
+    }
+
+    /// How many of what.
+    fn number(self) -> (i64, &'static str) {
         match self {
-            Self::Hours(n) | Self::Days(n) | Self::Weeks(n) | Self::Months(n) => n < 0,
+            Self::Hours(n) => (n, "hour"),
+            Self::Days(n) => (n, "day"),
+            Self::Weeks(n) => (n, "week"),
+            Self::Months(n) => (n, "month"),
+        }
+    }
+
+    /// How long, in words, whether before or after.
+    fn words(self) -> String {
+        match self.number() {
+            (1 | -1, unit) => format!("1 {unit}"),
+            (number, unit) => format!("{} {unit}s", number.abs()),
         }
     }
 

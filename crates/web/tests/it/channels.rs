@@ -83,6 +83,11 @@ async fn the_form_of_a_channel_asks_only_where_to_and_shows_what_is_refused() {
     assert!(choose.contains("kind=email") && !choose.contains("kind=syslog"), "{choose}");
     let form = browser.get("/channels/new?kind=webhook").await.expect(200).text();
     assert!(form.contains("settings/url") && !form.contains("select/event_types"));
+    // A channel carries messages, and this mode takes events.
+    let form = browser.get("/channels/new?kind=servicenow").await.expect(200).text();
+    assert!(form.contains("value=\"em_event\"") && !form.contains("value=\"akeyless\""), "{form}");
+    let form = browser.get("/forwarders/new?kind=servicenow").await.expect(200).text();
+    assert!(form.contains("value=\"akeyless\""), "{form}");
     let wrong = [("kind", "webhook"), ("name", "chat"), ("settings/url", "ftp://x")];
     let refused = browser.post("/channels/new", &wrong).await.expect(422).text();
     assert!(refused.contains("settings-url-error"), "{refused}");

@@ -13,6 +13,14 @@ async fn pages_say_it(server: &TestServer, lost: &str) {
     let mut browser = Browser::sign_in_as(server, Role::Administrator).await;
     let page = browser.get(&format!("/certificates/{lost}")).await.expect(200).text();
     assert!(page.contains("Who will hear of it") && page.contains("nobody owns it"), "{page}");
+    for words in [
+        ": 30 days before its end, found by",
+        ": 14 days or 33% of its life before its end, whichever is shorter, found by",
+        ": at its end, found by",
+        ": 7 days after its end, found by",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
     let home = browser.get("/").await.expect(200).text();
     let tile = home.split("/notifications/coverage?state=nobody").nth(1).expect(&home);
     let tile: String = tile.chars().take(300).collect();
@@ -45,7 +53,8 @@ async fn coverage_says_who_hears_of_a_certificate_and_counts_those_of_which_nobo
     // No monitor finds ends, and no trigger tells of them.
     let found = estate(&|answer| answer["nobody"] == 2).await;
     assert_eq!(found["reasons"][0]["reason"], "no_monitor");
-    let monitor = json!({ "kind": "certificate_expiry", "thresholds": ["30d"],
+    let monitor = json!({ "kind": "certificate_expiry",
+        "thresholds": ["30d", "14d/33%", "0d", "-7d"],
         "schedule": { "cron": "0 * * * *", "time_zone": "UTC" } });
     world.make("monitors", "ends", monitor).await;
     estate(&|answer| answer["reasons"][0]["reason"] == "no_trigger").await;

@@ -106,3 +106,21 @@ proptest! {
         prop_assert!(seen.iter().all(|count| *count == 1), "{:?}", seen);
     }
 }
+
+#[test]
+fn a_threshold_is_told_in_words() {
+    for (text, words) in [
+        ("30d", "30 days before its end"),
+        ("1d", "1 day before its end"),
+        ("12h", "12 hours before its end"),
+        ("6mo", "6 months before its end"),
+        ("0d", "at its end"),
+        ("0h/10%", "at its end"),
+        ("-7d", "7 days after its end"),
+        ("-1w", "1 week after its end"),
+        ("10%", "10% of its life before its end"),
+        ("30d/33%", "30 days or 33% of its life before its end, whichever is shorter"),
+    ] {
+        assert_eq!(Threshold::parse(text).unwrap().words(), words);
+    }
+}

@@ -407,7 +407,7 @@ fn form_with(
             }
             (ui::field(&typed.field("title", "title", "Title", "What people read.")))
             (ui::text_area(&typed.field("description", "description", "What it is for", ""), 2, false))
-            (ui::section("where", "Where to", html! {}, where_to(&typed, kind)))
+            (ui::section("where", "Where to", html! {}, where_to(&typed, shelf, kind)))
             (ui::section("secrets", "Secrets", html! {}, secrets(&typed, kind, name.is_some())))
             @if shelf.is_channels() { (switched_on(&typed)) } @else {
                 (ui::section("which", "Which events", html! {}, html! {
@@ -455,7 +455,7 @@ fn id_of(name: &str) -> String {
     name.replace(['/', '_'], "-")
 }
 
-fn where_to(typed: &Typed, kind: &Kind) -> Markup {
+fn where_to(typed: &Typed, shelf: &Shelf, kind: &Kind) -> Markup {
     html! {
         @for Setting(name, label, hint, ask) in kind.settings {
             @let field = format!("settings/{name}");
@@ -468,7 +468,9 @@ fn where_to(typed: &Typed, kind: &Kind) -> Markup {
                 Ask::List | Ask::Pairs => (ui::text_area(&shown, 3, false)),
                 Ask::Tick => (ui::check_field(&Field { value: "1", ..shown }, typed.has(&field))),
                 Ask::Word(words) => {
-                    (ui::select_field(&shown, &choices(words)))
+                    @let fits = |word: &&str| !shelf.is_channels() || !kind::OF_EVENTS.contains(word);
+                    @let words: Vec<&str> = words.iter().copied().filter(fits).collect();
+                    (ui::select_field(&shown, &choices(&words)))
                 }
             }
         }

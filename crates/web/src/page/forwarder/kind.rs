@@ -224,7 +224,12 @@ pub(super) const KINDS: &[Kind] = &[
         settings: &[
             Setting("url", "Instance", "Such as https://example.service-now.com.", Ask::Text),
             Setting("mode", "As", "", Ask::Word(&["em_event", "table", "import", "akeyless"])),
-            Setting("table", "Table", "incident unless told otherwise.", Ask::Text),
+            Setting(
+                "table",
+                "Table",
+                "For the modes table (incident unless told otherwise) and import.",
+                Ask::Text,
+            ),
             USER,
             CA,
             CLIENT,
@@ -236,6 +241,9 @@ pub(super) const KINDS: &[Kind] = &[
         tells: true,
     },
 ];
+
+/// Words of settings that take events: no channel has them, which carries messages.
+pub(super) const OF_EVENTS: &[&str] = &["akeyless"];
 
 /// The kind of this word.
 pub(super) fn find(word: &str) -> Option<&'static Kind> {

@@ -3,6 +3,7 @@
 
 use axum::response::Response;
 use chancery_engine::Permission;
+use chancery_engine::monitor::Threshold;
 use chancery_engine::notification::{Coverage, EstateCoverage, ReachQuery, Route, Unreached};
 use chancery_event::Timestamp;
 use chancery_event::id::CertificateId;
@@ -243,7 +244,7 @@ pub(in crate::page) fn section(coverage: &Coverage) -> Markup {
         @if !coverage.ahead.is_empty() {
             h3 { "When" }
             ul { @for (at, monitor, threshold) in &coverage.ahead { li {
-                (ui::date(at.micros())) ": " (threshold) " before its end, found by "
+                (ui::date(at.micros())) ": " (when(threshold)) ", found by "
                 a href={"/monitors/" (monitor)} { (monitor) }
             } } }
         }
@@ -254,6 +255,11 @@ pub(in crate::page) fn section(coverage: &Coverage) -> Markup {
         html! { a href="/notifications/coverage" { "All that are not reached" } },
         body,
     )
+}
+
+/// A threshold in words.
+fn when(threshold: &str) -> String {
+    Threshold::parse(threshold).map_or_else(|_| threshold.to_owned(), |read| read.words())
 }
 
 fn row(route: &Route) -> Row {
