@@ -169,6 +169,32 @@ fn bodies(fingerprint: &str, sha1: &str, serial: &str) -> [(&'static str, String
     ]
 }
 
+chancery_testkit::on_each_backend!(lines_of_horizon_come_in_together_and_count_once);
+
+async fn lines_of_horizon_come_in_together_and_count_once() {
+    let server = TestServer::start().await;
+    let secret = source(&server, "horizon", "horizon").await;
+    let line = |id: &str, code: &str| {
+        json!({ "type": "event", "event": { "_id": id, "code": code, "node": "h1",
+            "status": "success", "timestamp": 1_795_253_400_000_i64,
+            "details": [{ "key": "actorId", "value": "grace" }] } })
+    };
+    let lines = [line("a1", "LIFECYCLE-REVOKE"), line("a2", "LIFECYCLE-RENEW"), line("a3", "X-Y")];
+    let body = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let first = send(&server, "horizon", &secret, &body).send().await.expect(200);
+    assert_eq!(counts(&first), (3, 0, 1), "{}", first.text());
+    // `tail` sends some of them again, with what came since.
+    let more = format!("{}\n{}\r\n{}", lines[1], lines[2], line("a4", "LIFECYCLE-ENROLL"));
+    let again = send(&server, "horizon", &secret, &more).send().await.expect(200);
+    assert_eq!(counts(&again), (1, 2, 0), "{}", again.text());
+    let all = found(&server, "type:intake.received source:horizon").await;
+    let code = |event: &Value| event["data"]["detail"]["code"].as_str().unwrap().to_owned();
+    let codes: Vec<String> = all.iter().rev().map(code).collect();
+    assert_eq!(codes, ["LIFECYCLE-REVOKE", "LIFECYCLE-RENEW", "X-Y", "LIFECYCLE-ENROLL"]);
+    assert_eq!(all[3]["data"]["detail"]["means"], "certificate.revoke");
+    server.finish().await;
+}
+
 chancery_testkit::on_each_backend!(every_system_is_read_and_named_certificates_are_linked);
 
 async fn every_system_is_read_and_named_certificates_are_linked() {
