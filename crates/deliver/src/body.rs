@@ -150,7 +150,13 @@ pub(crate) fn message_json(message: &Message, parcel: &Parcel) -> String {
         "text": message.text,
         "severity": message.severity,
         "link": message.link,
+        "alert_link": message.alert_link,
         "event": message.event,
+        "event_type": message.event_type,
+        "outcome": message.outcome,
+        "object": message.key,
+        "object_name": message.object_name,
+        "profile": message.profile,
         "facts": facts,
     })
     .to_string()

@@ -10,7 +10,7 @@ pub(crate) mod teams;
 pub(crate) mod webhook;
 
 use chancery_engine::delivery::{Content, Parcel};
-use chancery_event::Event;
+use chancery_event::{Event, TargetKind};
 
 /// The fact of an event in a few words: what chat and mail show.
 pub(crate) struct Notice {
@@ -22,6 +22,8 @@ pub(crate) struct Notice {
     pub(crate) facts: Vec<(String, String)>,
     /// Where to go on.
     pub(crate) link: Option<String>,
+    /// The alert that tells the same.
+    pub(crate) alert: Option<String>,
     /// More text, where there is some.
     pub(crate) text: String,
     /// Lines of the text that lead somewhere of their own: their numbers, from 0, and where to.
@@ -38,6 +40,7 @@ pub(crate) fn notices(parcel: &Parcel) -> Vec<Notice> {
             severity: message.severity.clone().unwrap_or_else(|| "info".to_owned()),
             facts: message.facts.clone(),
             link: message.link.clone(),
+            alert: message.alert_link.clone(),
             text: message.text.clone(),
             line_links: message.line_links.clone(),
             mentions: message.mentions.clone(),
@@ -63,13 +66,33 @@ fn of_event(event: &Event, public_url: &str) -> Notice {
         severity: event.severity.as_str().to_owned(),
         facts,
         link: Some(format!("{}/events/{}", public_url.trim_end_matches('/'), event.id)),
+        alert: alert_of(event, public_url),
         text: String::new(),
         line_links: Vec::new(),
         mentions: Vec::new(),
     }
 }
 
+/// The page of the alert that an event is about, if it is about one.
+pub(crate) fn alert_of(event: &Event, public_url: &str) -> Option<String> {
+    let alert = event.targets.iter().find(|target| target.kind == TargetKind::Alert)?;
+    Some(format!("{}/alerts/{}", public_url.trim_end_matches('/'), alert.id))
+}
+
+/// What the link to an event is called.
+pub(crate) const OPEN: &str = "Open in Chancery";
+/// What the link to an alert is called.
+pub(crate) const OPEN_ALERT: &str = "Open the alert";
+
 impl Notice {
+    /// Where to go on: what the link is called, and where it leads.
+    pub(crate) fn ways(&self) -> Vec<(&'static str, &str)> {
+        // Some messages have nothing but an alert to lead to.
+        let alert = self.alert.as_deref().filter(|_| self.alert != self.link);
+        let event = self.link.as_deref().map(|link| (OPEN, link));
+        event.into_iter().chain(alert.map(|link| (OPEN_ALERT, link))).collect()
+    }
+
     /// The lines of its text, each with where it leads.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let link = |number: usize| self.line_links.iter().find(|(line, _)| *line == number);

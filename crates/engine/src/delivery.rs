@@ -115,6 +115,15 @@ pub struct Message {
     /// The type of that event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_type: Option<String>,
+    /// How that event came out: `success`, `failure`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// The page of the alert that tells the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert_link: Option<String>,
+    /// The profile by which it is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// How many causes stand behind what is told of it being sent.
     #[serde(default)]
     pub depth: u16,
@@ -122,6 +131,9 @@ pub struct Message {
     /// at the receiver, where it knows such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// What people call that object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_name: Option<String>,
     /// Whom a chat is to mention, where it has a markup for that: handles and names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<String>,

@@ -5,25 +5,29 @@
 //! |---|---|
 //! | `url` | the instance, such as `https://example.service-now.com` |
 //! | `mode` | `em_event`, `table`, `import` or `akeyless` |
-//! | `table` | its name, or that of the import set's; `incident` |
+//! | `table` | its name, `incident` unless told otherwise; for `import` that of the import set |
 //! | `username` | with the secret `password`; or the secret `token` (bearer) |
 //!
 //! An answer of success says of each record what became of it. Those that it says were not taken
 //! count as failures of their own; the others are delivered. An answer that was not read to its end
 //! confirms nothing, but for a record of a table: there 201 says all.
+//!
+//! What ends something there has its key and severity 0. A certificate that is replaced, archived
+//! or deleted has records of its own for that, beside the one of its event.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chancery_engine::Error;
 use chancery_engine::delivery::{
-    Address, Checked, Content, Definition, Parcel, Secrets, SendError, Sent,
+    Address, Checked, Content, Definition, Message, Parcel, Secrets, SendError, Sent,
 };
-use chancery_event::Event;
 use chancery_event::dialect::Dialect;
+use chancery_event::{Event, Verdict};
 use serde_json::{Value, json};
 
 use super::webhook::{authorization, broken, not_in_clear};
-use super::{cut, notices};
+use super::{alert_of, cut, notices};
 use crate::body::{batch_or_one, shown};
 use crate::settings::Settings;
 use crate::wire::address::Target;
@@ -56,7 +60,17 @@ fn read(definition: &Definition, secrets: &Secrets) -> Result<Read, Error> {
     let url = settings.needed("url", "the address of the instance")?;
     let mut target = Target::http("settings/url", url)?;
     let mode = settings.word("mode", &["em_event", "table", "import", "akeyless"])?;
-    let table = settings.text("table")?.unwrap_or("incident").to_owned();
+    let table = match (mode, settings.text("table")?) {
+        ("em_event" | "akeyless", Some(_)) => {
+            let message = "only the modes table and import have one: leave it out";
+            return Err(Error::invalid("settings/table", message));
+        }
+        ("import", None) => {
+            let message = "the name of the import set's table is needed";
+            return Err(Error::invalid("settings/table", message));
+        }
+        (_, given) => given.unwrap_or("incident").to_owned(),
+    };
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if table.is_empty() || table.len() > 80 || !table.chars().all(good) {
         return Err(Error::invalid("settings/table", "a name of lower-case letters, digits and _"));
@@ -82,6 +96,12 @@ pub(crate) fn check(definition: &Definition, secrets: &Secrets) -> Result<Checke
         let message = "a user name with its password, or a token";
         return Err(Error::invalid("settings/username", message));
     }
+    if definition.dialect.as_deref().is_some_and(|dialect| !dialect.is_empty()) {
+        return Err(Error::invalid(
+            "dialect",
+            "its mode says how events are written: leave it out",
+        ));
+    }
     let batch_max = match read.mode {
         "em_event" => RECORDS_MAX,
         "akeyless" => batch_or_one(definition, RECORDS_MAX),
@@ -104,8 +124,17 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
         Ok(read) => read,
         Err(error) => return broken(&error),
     };
+    let count = match &parcel.content {
+        Content::Events(events) => events.len(),
+        Content::Message(_) => 1,
+    };
+    let mut places: Vec<usize> = (0..count).collect();
     let body = match read.mode {
-        "em_event" => json!({ "records": records(parcel) }).to_string().into_bytes(),
+        "em_event" => {
+            let (of, all): (Vec<usize>, Vec<Value>) = records(parcel).into_iter().unzip();
+            places = of;
+            json!({ "records": all }).to_string().into_bytes()
+        }
         "table" | "import" => record(parcel, &read.table).to_string().into_bytes(),
         _ => Dialect::Akeyless.render_batch(&shown(&parcel.content)).bytes,
     };
@@ -125,12 +154,8 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
         path_is_secret: false,
         limits: read.limits,
     };
-    let count = match &parcel.content {
-        Content::Events(events) => events.len(),
-        Content::Message(_) => 1,
-    };
     // Each record comes back as it was sent, spelled otherwise, and with its other columns.
-    let most = ANSWER_MIN + 3 * call.body.len() + count.saturating_mul(RECORD_BYTES);
+    let most = ANSWER_MIN + 3 * call.body.len() + places.len().saturating_mul(RECORD_BYTES);
     let patience = call.limits.answer;
     let (mut sent, said) = client.exchange(call, most.min(ANSWER_MAX), patience).await;
     if sent.failure.is_some() {
@@ -143,8 +168,20 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
         sent.failure = Some(SendError::new("unconfirmed", message));
         return sent;
     }
-    judge(&mut sent, refused(&said.bytes), count);
+    judge(&mut sent, of_events(refused(&said.bytes), &places), count);
     sent
+}
+
+/// What was refused, by the places of events: several records may be of one. A record that was not
+/// sent is no event's.
+fn of_events(
+    refused: Vec<(Option<usize>, &'static str)>,
+    places: &[usize],
+) -> Vec<(Option<usize>, &'static str)> {
+    let mut seen = BTreeSet::new();
+    let place = |at: usize| places.get(at).copied().unwrap_or(usize::MAX);
+    let each = refused.into_iter().map(|(at, word)| (at.map(place), word));
+    each.filter(|(at, _)| seen.insert(*at)).collect()
 }
 
 /// What an answer says about records that were not taken: their places, and why; or `None` in the
@@ -211,36 +248,99 @@ fn severity(word: &str) -> &'static str {
     }
 }
 
-fn records(parcel: &Parcel) -> Vec<Value> {
+/// Records, each with the place of the event that it is of.
+fn records(parcel: &Parcel) -> Vec<(usize, Value)> {
     match &parcel.content {
         Content::Events(events) => {
-            events.iter().map(|sealed| of_event(sealed.event(), &parcel.public_url)).collect()
+            let url = &parcel.public_url;
+            let all = events.iter().map(|sealed| of_event(sealed.event(), url)).enumerate();
+            all.flat_map(|(place, all)| all.into_iter().map(move |record| (place, record)))
+                .collect()
         }
-        Content::Message(message) => notices(parcel)
-            .iter()
-            .map(|notice| {
-                let about = message.event_type.as_deref().unwrap_or("notice");
-                let opened = opened_by(about);
-                // The object alone would let one notice about it take the place of another.
-                let key = match &message.key {
-                    Some(object) => format!("notice:{}:{object}", opened.unwrap_or(about)),
-                    None => parcel.id.to_string(),
-                };
-                let info = json!({ "event_id": message.event, "link": message.link });
-                json!({
-                    "source": "Chancery",
-                    "node": parcel.public_url,
-                    "type": about,
-                    "severity": opened.map_or(severity(&notice.severity), |_| "0"),
-                    "description": cut(&format!("{}\n{}", notice.title, notice.text), 4_000),
-                    "additional_info": info.to_string(),
-                    "message_key": key,
-                    "resolution_state": opened.map_or("New", |_| "Closing"),
-                    "time_of_event": when(parcel.created_at),
-                })
-            })
-            .collect(),
+        Content::Message(message) => {
+            of_message(message, parcel).into_iter().map(|record| (0, record)).collect()
+        }
     }
+}
+
+fn of_message(message: &Message, parcel: &Parcel) -> Vec<Value> {
+    let about = message.event_type.as_deref().unwrap_or("notice");
+    let opened = opened_by(about);
+    // The object alone would let one notice about it take the place of another.
+    let key = match &message.key {
+        Some(object) => format!("notice:{}:{object}", opened.unwrap_or(about)),
+        None => parcel.id.to_string(),
+    };
+    let object = message.key.as_deref().and_then(|key| key.split_once('/'));
+    let name = message.object_name.as_deref();
+    let word = message.severity.as_deref().unwrap_or("info");
+    let info = json!({
+        "event_id": message.event,
+        "event_type": message.event_type,
+        "outcome": message.outcome,
+        "link": message.link,
+        "alert": message.alert_link,
+        "object": message.key,
+        "profile": message.profile,
+    });
+    let record = json!({
+        "source": "Chancery",
+        "event_class": parcel.public_url,
+        "node": node(object.map(|(kind, _)| kind), name, &parcel.public_url),
+        "resource": name.or(object.map(|(_, id)| id)).or(message.profile.as_deref()),
+        "metric_name": about.split('.').next().unwrap_or_default(),
+        "type": about,
+        "severity": opened.map_or(severity(word), |_| "0"),
+        "description": cut(&format!("{}\n{}", message.subject, message.text), 4_000),
+        "additional_info": info.to_string(),
+        "message_key": key,
+        "resolution_state": opened.map_or("New", |_| "Closing"),
+        "time_of_event": when(parcel.created_at),
+    });
+    let is_done = message.outcome.as_deref().is_none_or(|word| word == "success");
+    with_endings(record, "notice:", (about, is_done), object)
+}
+
+/// What the record is of, as far as a configuration item there may be called so: the name of a
+/// certificate, or this program.
+fn node<'a>(kind: Option<&str>, name: Option<&'a str>, public_url: &'a str) -> &'a str {
+    match (kind, name) {
+        (Some("certificate"), Some(name)) if !name.is_empty() => name,
+        _ => public_url,
+    }
+}
+
+/// Types of events about the end of a certificate, with what they are about.
+const ENDS: [(&str, &str); 3] = [
+    ("certificate.expiring", "certificate"),
+    ("certificate.expired", "certificate"),
+    ("authority.expiring", "authority"),
+];
+/// Operations and occurrences after which nobody has to care for the end of a certificate.
+const SETTLED: [&str; 3] = ["certificate.replaced", "certificate.archive", "certificate.delete"];
+
+/// A record, with those that close what was told of the end of its certificate.
+fn with_endings(
+    record: Value,
+    prefix: &str,
+    (type_name, is_done): (&str, bool),
+    object: Option<(&str, &str)>,
+) -> Vec<Value> {
+    let mut all = vec![record.clone()];
+    if let Some(("certificate", id)) = object
+        && is_done
+        && SETTLED.contains(&type_name)
+    {
+        for (end, kind) in ENDS {
+            let mut closing = record.clone();
+            closing["type"] = end.into();
+            closing["severity"] = "0".into();
+            closing["resolution_state"] = "Closing".into();
+            closing["message_key"] = format!("{prefix}{end}:{kind}/{id}").into();
+            all.push(closing);
+        }
+    }
+    all
 }
 
 /// `yyyy-MM-dd HH:mm:ss`, UTC.
@@ -258,10 +358,12 @@ fn opened_by(type_name: &str) -> Option<&'static str> {
     }
 }
 
-fn of_event(event: &Event, public_url: &str) -> Value {
-    let subject = event.subject();
-    let resource = subject.map(|target| target.name.clone().unwrap_or_else(|| target.id.clone()));
-    let subject = subject.map(chancery_event::Target::reference).unwrap_or_default();
+fn of_event(event: &Event, public_url: &str) -> Vec<Value> {
+    let target = event.subject();
+    let kind = target.map(|target| target.kind.to_string());
+    let object = kind.as_deref().zip(target.map(|target| target.id.as_str()));
+    let name = target.and_then(|target| target.name.as_deref());
+    let subject = target.map(chancery_event::Target::reference).unwrap_or_default();
     let opened = opened_by(&event.type_name);
     let info = json!({
         "event_id": event.id.to_string(),
@@ -269,13 +371,14 @@ fn of_event(event: &Event, public_url: &str) -> Value {
         "outcome": event.outcome.result.as_str(),
         "reason": event.outcome.reason,
         "link": format!("{}/events/{}", public_url.trim_end_matches('/'), event.id),
+        "alert": alert_of(event, public_url),
         "detail": event.detail,
     });
-    json!({
+    let record = json!({
         "source": "Chancery",
         "event_class": public_url,
-        "node": public_url,
-        "resource": resource,
+        "node": node(kind.as_deref(), name, public_url),
+        "resource": name.or(object.map(|(_, id)| id)),
         "metric_name": event.type_name.split('.').next().unwrap_or_default(),
         "type": event.type_name,
         "severity": opened.map_or(severity(event.severity.as_str()), |_| "0"),
@@ -284,7 +387,9 @@ fn of_event(event: &Event, public_url: &str) -> Value {
         "time_of_event": when(event.time),
         "message_key": format!("{}:{subject}", opened.unwrap_or(&event.type_name)),
         "resolution_state": opened.map_or("New", |_| "Closing"),
-    })
+    });
+    let is_done = event.outcome.result == Verdict::Success;
+    with_endings(record, "", (&event.type_name, is_done), object)
 }
 
 /// A record of a table: what every table of tasks has.
@@ -295,8 +400,10 @@ fn record(parcel: &Parcel, table: &str) -> Value {
     for (name, value) in &notice.facts {
         text.push_str(&format!("\n{name}: {value}"));
     }
-    if let Some(link) = &notice.link {
-        text.push_str(&format!("\n{link}"));
+    for (_, link) in notice.ways() {
+        if !text.contains(link) {
+            text.push_str(&format!("\n{link}"));
+        }
     }
     let urgency = match notice.severity.as_str() {
         "critical" | "error" => "1",
@@ -315,4 +422,29 @@ fn record(parcel: &Parcel, table: &str) -> Value {
         record["impact"] = urgency.into();
     }
     record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_is_refused_is_an_event_that_is_refused_once() {
+        // The second event has four records.
+        let places = [0, 1, 1, 1, 1, 2];
+        let sent = |refused: &[usize]| {
+            let refused = refused.iter().map(|at| (Some(*at), "error")).collect();
+            let mut sent = Sent::default();
+            judge(&mut sent, of_events(refused, &places), 3);
+            sent
+        };
+        let events = |sent: &Sent| -> Vec<usize> {
+            sent.refused_events.iter().map(|(place, _)| *place).collect()
+        };
+        assert_eq!(events(&sent(&[2, 4])), [1]);
+        assert_eq!(events(&sent(&[5])), [2]);
+        assert!(sent(&[5]).failure.is_none());
+        assert!(sent(&[0, 1, 2, 5]).failure.is_some(), "every event was refused");
+        assert!(sent(&[6]).failure.is_some(), "it says something of what was not sent");
+    }
 }

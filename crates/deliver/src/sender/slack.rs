@@ -179,8 +179,10 @@ fn card(parcel: &Parcel) -> Value {
         if !fields.is_empty() {
             blocks.push(json!({ "type": "section", "fields": fields }));
         }
-        if let Some(link) = &notice.link {
-            let text = format!("<{link}|Open in Chancery>");
+        let ways: Vec<String> =
+            notice.ways().into_iter().map(|(name, to)| format!("<{to}|{name}>")).collect();
+        if !ways.is_empty() {
+            let text = ways.join(" · ");
             let element = json!({ "type": "mrkdwn", "text": text });
             blocks.push(json!({ "type": "context", "elements": [element] }));
         }
@@ -212,6 +214,7 @@ mod tests {
             severity: "warning".to_owned(),
             facts: Vec::new(),
             link: None,
+            alert: None,
             text: "web (2)\na|b <https://evil.example|Renew>\nwww ends\nand 3 more".to_owned(),
             line_links: vec![(1, url.to_owned()), (2, url.to_owned())],
             mentions: Vec::new(),

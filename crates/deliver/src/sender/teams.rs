@@ -4,7 +4,7 @@
 use chancery_engine::delivery::{Address, Parcel, Sent};
 use serde_json::{Value, json};
 
-use super::{Notice, cut, notices, slack};
+use super::{Notice, OPEN, cut, notices, slack};
 use crate::wire::http::Client;
 
 pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) -> Sent {
@@ -13,18 +13,19 @@ pub(crate) async fn send(client: &Client, address: &Address, parcel: &Parcel) ->
 
 fn card(parcel: &Parcel) -> Value {
     let notices = notices(parcel);
-    let open = |notice: &Notice| {
-        let action = |url| json!({ "type": "Action.OpenUrl", "title": OPEN, "url": url });
-        notice.link.as_ref().map(action)
+    let open = |notice: &Notice| -> Vec<Value> {
+        let ways = notice.ways().into_iter();
+        ways.map(|(name, to)| json!({ "type": "Action.OpenUrl", "title": name, "url": to }))
+            .collect()
     };
     let (items, actions): (Vec<Value>, Vec<Value>) = match notices.as_slice() {
-        [only] => (items(only), open(only).into_iter().collect()),
+        [only] => (items(only), open(only)),
         // Each has its link below it: one at the foot of the card would be that of the first.
         many => {
             let with_link = |notice: &Notice| {
-                let action =
-                    open(notice).map(|one| json!({ "type": "ActionSet", "actions": [one] }));
-                items(notice).into_iter().chain(action)
+                let actions = Some(open(notice)).filter(|actions| !actions.is_empty());
+                let set = actions.map(|all| json!({ "type": "ActionSet", "actions": all }));
+                items(notice).into_iter().chain(set)
             };
             (many.iter().take(slack::BATCH_MAX).flat_map(with_link).collect(), Vec::new())
         }
@@ -45,8 +46,6 @@ fn card(parcel: &Parcel) -> Value {
     })
 }
 
-/// What the link to an event is called.
-const OPEN: &str = "Open in Chancery";
 /// Lines of one message at most.
 const LINES_MAX: usize = 60;
 /// Characters of those lines at most.
@@ -67,7 +66,9 @@ fn items(notice: &Notice) -> Vec<Value> {
     let lines = notice.lines().filter(|(line, _)| !line.trim().is_empty());
     for (line, link) in lines.take(LINES_MAX) {
         let mut run = json!({ "type": "TextRun", "text": cut(line, left) });
-        if let Some(url) = link {
+        // A line that is nothing but the address of its event or alert leads there.
+        let own = notice.ways().into_iter().map(|(_, to)| to).find(|to| *to == line.trim());
+        if let Some(url) = link.or(own) {
             run["selectAction"] = json!({ "type": "Action.OpenUrl", "title": OPEN, "url": url });
         }
         items.push(json!({ "type": "RichTextBlock", "inlines": [run], "spacing": "small" }));
@@ -102,6 +103,7 @@ mod tests {
             severity: "warning".to_owned(),
             facts: vec![("certificate".to_owned(), link.to_owned())],
             link: None,
+            alert: None,
             text: format!("one\n\n{link}"),
             line_links: vec![(2, "https://chancery.example/alerts/1".to_owned())],
             mentions: Vec::new(),

@@ -192,7 +192,10 @@ async fn an_answer_of_success_that_names_an_error_is_a_failure() {
     ] {
         assert!(modes.contains(&mode));
         receiver.behave(Manner::Says(201, String::new(), said.to_string()));
-        let settings = json!({ "url": url, "mode": mode, "table": "u_events" });
+        let mut settings = json!({ "url": url, "mode": mode });
+        if mode != "em_event" {
+            settings["table"] = "u_events".into();
+        }
         if taken && said["result"]["Default Bulk Endpoint"].is_string() {
             world.forwarder("servicenow", settings, &[("token", "x")], json!({})).await.unwrap();
         } else {
@@ -223,7 +226,11 @@ async fn an_answer_of_servicenow_that_does_not_end_confirms_nothing() {
     ] {
         receiver.behave(manner.clone());
         let url = receiver.url();
-        world.update(json!({ "url": url, "mode": mode, "answer_seconds": 60 })).await;
+        let mut settings = json!({ "url": url, "mode": mode, "answer_seconds": 60 });
+        if mode == "import" {
+            settings["table"] = "u_events".into();
+        }
+        world.update(settings).await;
         let sent = world.try_out().await;
         let word = sent.failure.map(|failure| failure.word);
         assert_eq!((word, sent.status), (Some("unconfirmed"), Some(200)), "{mode} {manner:?}");
@@ -281,10 +288,14 @@ fn notice(event_type: &str, severity: &str) -> Message {
         text: "It ends in 3 days.\nRenew it.".to_owned(),
         severity: Some(severity.to_owned()),
         link: Some("https://chancery.example.org/events/1".to_owned()),
+        alert_link: Some("https://chancery.example.org/alerts/2".to_owned()),
+        profile: Some("on-call".to_owned()),
+        outcome: Some("success".to_owned()),
+        object_name: Some("www.example.org".to_owned()),
         facts: vec![("Owner".to_owned(), "ada".to_owned())],
         event: Some("01890000-0000-7000-8000-000000000001".to_owned()),
         event_type: Some(event_type.to_owned()),
-        key: Some("certificate:c1".to_owned()),
+        key: Some("certificate/c1".to_owned()),
         mentions: vec!["<@U024BE7LH>".to_owned()],
         ..Message::default()
     }
@@ -298,21 +309,30 @@ async fn a_channel_of_slack_tells_whom_of_what_and_where_to_go_on() {
     assert!(text.starts_with(":red_circle: *certificate.expiring &lt;b&gt; &amp; "), "{text}");
     assert!(text.contains("For <@U024BE7LH>") && text.contains("It ends in 3 days."), "{text}");
     assert_eq!(card["blocks"][1]["fields"][0]["text"], "*Owner*\nada");
-    let link = "<https://chancery.example.org/events/1|Open in Chancery>";
+    let link = "<https://chancery.example.org/events/1|Open in Chancery> · \
+                <https://chancery.example.org/alerts/2|Open the alert>";
     assert_eq!(card["blocks"][2]["elements"][0]["text"], link);
 }
 
 #[tokio::test]
 async fn a_channel_of_teams_tells_the_same_as_a_card() {
-    let told = [notice("certificate.expiring", "critical")];
-    let card = messages("teams", json!({}), ("url", ""), &told).await.remove(0);
+    let mut told = notice("certificate.expiring", "critical");
+    told.text.push_str("\nhttps://chancery.example.org/alerts/2");
+    let card = messages("teams", json!({}), ("url", ""), &[told]).await.remove(0);
     let content = &card["attachments"][0]["content"];
     let title = &content["body"][0]["inlines"][0];
     assert_eq!(title["color"], "attention");
     assert!(title["text"].as_str().unwrap().ends_with("(critical)"), "{title}");
     assert_eq!(content["body"][1]["inlines"][0]["text"], "It ends in 3 days.");
-    assert_eq!(content["body"][3]["facts"], json!([{ "title": "Owner", "value": "ada" }]));
-    assert_eq!(content["actions"][0]["url"], "https://chancery.example.org/events/1");
+    let alert = "https://chancery.example.org/alerts/2";
+    let line = &content["body"][3]["inlines"][0];
+    assert_eq!((&line["text"], &line["selectAction"]["url"]), (&json!(alert), &json!(alert)));
+    assert_eq!(content["body"][4]["facts"], json!([{ "title": "Owner", "value": "ada" }]));
+    let buttons = content["actions"].as_array().unwrap().iter();
+    let buttons: Vec<_> = buttons.map(|one| (&one["title"], &one["url"])).collect();
+    let event = json!("https://chancery.example.org/events/1");
+    let wanted = [(&json!("Open in Chancery"), &event), (&json!("Open the alert"), &json!(alert))];
+    assert_eq!(buttons, wanted);
 }
 
 #[tokio::test]
@@ -321,9 +341,9 @@ async fn a_channel_of_servicenow_keeps_notices_about_one_object_apart() {
         notice("certificate.expiring", "critical"),
         notice("certificate.changed", "info"),
         notice("certificate.expiring", "warning"),
-        Message { key: Some("alert:a1".to_owned()), ..notice("alert.raised", "error") },
-        Message { key: Some("alert:a1".to_owned()), ..notice("alert.resolved", "info") },
-        Message { key: None, event_type: None, ..notice("digest", "info") },
+        Message { key: Some("alert/a1".to_owned()), ..notice("alert.raised", "error") },
+        Message { key: Some("alert/a1".to_owned()), ..notice("alert.resolved", "info") },
+        Message { key: None, event_type: None, object_name: None, ..notice("digest", "info") },
     ];
     let bodies = messages("servicenow", json!({}), ("token", "x"), &told).await;
     let records: Vec<&Value> = bodies.iter().map(|body| &body["records"][0]).collect();
@@ -342,6 +362,46 @@ async fn a_channel_of_servicenow_keeps_notices_about_one_object_apart() {
     assert!(first["description"].as_str().unwrap().contains("It ends in 3 days."));
     let info: Value = serde_json::from_str(first["additional_info"].as_str().unwrap()).unwrap();
     assert_eq!(info["link"], "https://chancery.example.org/events/1");
+    assert_eq!(info["alert"], "https://chancery.example.org/alerts/2");
+    assert_eq!((&info["profile"], &info["object"]), (&json!("on-call"), &json!("certificate/c1")));
+    for (member, value) in [
+        ("resource", "www.example.org"),
+        ("node", "www.example.org"),
+        ("metric_name", "certificate"),
+        ("event_class", "https://chancery.example.org"),
+    ] {
+        assert_eq!(first[member], value, "{member}");
+    }
+    // What is about no certificate is this program's.
+    assert_eq!(records[3]["node"], "https://chancery.example.org");
+    assert_eq!(records[5]["resource"], "on-call", "a digest is about its profile");
+}
+
+#[tokio::test]
+async fn a_channel_of_servicenow_closes_what_was_told_of_the_end_of_a_certificate() {
+    let failed =
+        Message { outcome: Some("failure".to_owned()), ..notice("certificate.delete", "error") };
+    let told = [
+        notice("certificate.expiring", "warning"),
+        notice("certificate.expired", "error"),
+        Message { key: Some("authority/c1".to_owned()), ..notice("authority.expiring", "warning") },
+        failed,
+        notice("certificate.replaced", "info"),
+        notice("certificate.archive", "info"),
+        notice("certificate.delete", "warning"),
+    ];
+    let bodies = messages("servicenow", json!({}), ("token", "x"), &told).await;
+    let of = |at: usize| bodies[at]["records"].as_array().unwrap();
+    let opened: Vec<&Value> = (0..3).map(|at| &of(at)[0]["message_key"]).collect();
+    assert_eq!(of(3).len(), 1, "what failed ends nothing");
+    for at in 4..7 {
+        let (own, closing) = of(at).split_first().unwrap();
+        assert_ne!(own["severity"], "0", "it is told of itself as well");
+        let keys: Vec<&Value> = closing.iter().map(|one| &one["message_key"]).collect();
+        assert_eq!(keys, opened, "{at}");
+        let is_over = |one: &Value| one["severity"] == "0" && one["resolution_state"] == "Closing";
+        assert!(closing.iter().all(is_over), "{closing:?}");
+    }
 }
 
 #[tokio::test]

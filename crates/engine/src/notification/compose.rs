@@ -290,7 +290,11 @@ pub(crate) fn one(
         link: Some(notified.link()),
         event: Some(notified.event.id.to_string()),
         event_type: Some(notified.event.type_name.to_string()),
+        outcome: Some(notified.event.outcome.result.as_str().to_owned()),
+        alert_link: notified.alert_link(),
+        profile: Some(notified.names[0].clone()),
         key: notified.event.subject().map(|target| target.reference()),
+        object_name: notified.event.subject().and_then(|target| target.name.clone()),
         depth: notified.event.depth.saturating_add(1),
         ..Message::default()
     };
@@ -355,6 +359,7 @@ pub(crate) fn digest(template: &Template, many: &Many, kind: &str, whom: &[Strin
         line_links,
         facts: vec![("Notices".to_owned(), many.count().to_string())],
         event: first.map(|notified| notified.event.id.to_string()),
+        profile: first.map(|notified| notified.names[0].clone()),
         depth: depth.saturating_add(1),
         ..Message::default()
     };

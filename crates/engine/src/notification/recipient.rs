@@ -30,7 +30,11 @@ pub(crate) async fn receives(link: &mut Link, channel: &Destination) -> Result<b
     let version = destination::version(link, &channel.name, channel.version).await?;
     let body: serde_json::Value =
         version.and_then(|version| serde_json::from_str(&version.body).ok()).unwrap_or_default();
-    Ok(body["settings"]["to"].as_array().is_some_and(|to| !to.is_empty()))
+    Ok(match &body["settings"]["to"] {
+        serde_json::Value::Array(list) => !list.is_empty(),
+        serde_json::Value::String(text) => !text.trim().is_empty(),
+        _ => false,
+    })
 }
 
 /// Everybody who can be told, and every channel.

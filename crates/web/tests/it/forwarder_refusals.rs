@@ -133,6 +133,28 @@ async fn a_forwarder_begins_in_the_log_and_is_not_set_on_later() {
 }
 
 #[tokio::test]
+async fn what_a_mode_of_servicenow_does_not_use_or_lacks_is_refused() {
+    let server = TestServer::start().await;
+    let base = json!({ "url": "https://127.0.0.1/" });
+    for (settings, dialect, field) in [
+        (json!({}), json!("klingon"), "dialect"),
+        (json!({ "mode": "akeyless" }), json!("akeyless"), "dialect"),
+        (json!({ "mode": "import" }), json!(null), "settings/table"),
+        (json!({ "mode": "em_event", "table": "incident" }), json!(null), "settings/table"),
+        (json!({ "mode": "akeyless", "table": "incident" }), json!(null), "settings/table"),
+        (json!({ "mode": "table", "table": "Incident" }), json!(null), "settings/table"),
+    ] {
+        let mut all = base.clone();
+        all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        let body = json!({ "kind": "servicenow", "settings": all, "dialect": dialect });
+        let new = json!({ "name": "snow", "body": body, "secrets": { "token": "x" } });
+        let refused = server.post("/api/v1/forwarders").json(&new).send().await.expect(422);
+        assert_eq!(refused.json()["field"], field, "{}", refused.text());
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn mail_without_a_recipient_is_refused_when_it_is_saved() {
     let server = TestServer::start().await;
     for to in [json!(null), json!([]), json!(["nobody"])] {

@@ -7,6 +7,7 @@ mod automation;
 mod browser;
 mod certificates;
 mod channels;
+mod chats;
 mod confirmation;
 mod coverage;
 mod deliveries;
