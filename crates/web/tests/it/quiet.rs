@@ -116,5 +116,13 @@ async fn the_form_of_ones_own_contact_takes_whole_days_alone_and_drops_nothing()
     let page = browser.get("/account/contact").await.expect(200).text();
     let (_, tag) = page.split_once("id=\"whole-days-sat\"").unwrap();
     assert!(tag.split_once('>').unwrap().0.contains("checked"), "{page}");
+    // Hours without a zone have none in the form, and go when they are taken out of it.
+    let hours = [("quiet_hours/from", "22:00"), ("quiet_hours/to", "07:00")];
+    browser.post("/account/contact", &hours).await.expect(303);
+    let page = browser.get("/account/contact").await.expect(200).text();
+    assert!(page.contains("value=\"22:00\"") && !page.contains("value=\"UTC\""), "{page}");
+    browser.post("/account/contact", &[]).await.expect(303);
+    let page = browser.get("/account/contact").await.expect(200).text();
+    assert!(!page.contains("value=\"22:00\""), "{page}");
     server.finish().await;
 }

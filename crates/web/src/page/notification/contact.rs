@@ -115,7 +115,11 @@ fn fill(contact: &Contact) -> Typed {
         .or("chat", contact.chat.clone().unwrap_or_default())
         .or("quiet_hours/from", text("from"))
         .or("quiet_hours/to", text("to"))
-        .or("quiet_hours/time_zone", text("time_zone"))
+        // Kept where nobody typed one: who takes the hours away need not take that away too.
+        .or(
+            "quiet_hours/time_zone",
+            Some(text("time_zone")).filter(|z| z != "UTC").unwrap_or_default(),
+        )
         .or_all("quiet_hours/days", all("days"))
         .or_all("quiet_hours/whole_days", all("whole_days"))
         .or_all("quiet_hours/except", all("except"))
