@@ -119,6 +119,7 @@ async fn what_cannot_be_is_refused_at_its_field() {
 #[tokio::test]
 async fn a_forwarder_begins_in_the_log_and_is_not_set_on_later() {
     let server = TestServer::start().await;
+    server.settle().await;
     let body = json!({ "kind": "webhook", "settings": { "url": "http://127.0.0.1:9/" } });
     let new = |start: u64| json!({ "name": "soc", "body": body, "start": start, "enabled": false });
     let beyond = server.post("/api/v1/forwarders").json(&new(1 << 40)).send().await.expect(422);

@@ -202,7 +202,8 @@ pub async fn backlog(
 
 /// How many deliveries of each destination wait, and how many were given up, trials left out.
 pub async fn unsettled(link: &mut Link) -> Result<Vec<(String, u64, u64)>, Error> {
-    let sql = "SELECT destination, SUM(waiting) AS waiting, SUM(dead) AS dead FROM (
+    let sql = "SELECT destination, CAST(SUM(waiting) AS BIGINT) AS waiting,
+                   CAST(SUM(dead) AS BIGINT) AS dead FROM (
                    SELECT destination, COUNT(*) AS waiting, 0 AS dead FROM delivery
                    WHERE state = 'waiting' GROUP BY destination
                    UNION ALL
