@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chancery_testkit::TlsFiles;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -148,4 +149,46 @@ async fn attributes_of_the_binary_mode_are_headers_of_the_message() {
     let data: Value = serde_json::from_str(&part("data")).unwrap();
     assert_eq!(data["targets"][0]["name"], "häuser", "the data alone: {data}");
     world.server.finish().await;
+}
+
+#[tokio::test]
+async fn a_server_with_tls_is_logged_into_and_sees_a_client_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let tls = TlsFiles::make();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    for (name, text) in [("ca", &tls.ca), ("cert", &tls.certificate), ("key", &tls.key)] {
+        std::fs::write(path(name), text).unwrap();
+    }
+    let (program, port) = server(&dir).await;
+    let stream = json!({ "name": "EVENTS", "subjects": ["chancery.>"] });
+    ask(port, "$JS.API.STREAM.CREATE.EVENTS", &stream).await;
+    drop(program);
+    let (_program, [port]) = serving(|[port]| {
+        let (port, store) = (port.to_string(), dir.path().display().to_string());
+        let (ca, cert, key) = (path("ca"), path("cert"), path("key"));
+        let mut arguments = vec!["-js", "-a", "127.0.0.1", "-p", &port, "-sd", &store];
+        arguments.extend(["--user", "soc", "--pass", "right", "--tls", "--tlsverify"]);
+        arguments.extend(["--tlscacert", &ca, "--tlscert", &cert, "--tlskey", &key]);
+        Program::start("nats-server", &arguments, None)
+    })
+    .await;
+    for (password, client, is_taken) in
+        [("right", true, true), ("wrong", true, false), ("right", false, false)]
+    {
+        let world = World::start().await;
+        let mut settings = json!({ "address": format!("127.0.0.1:{port}"), "tls": true,
+            "ca": tls.ca, "username": "soc", "subject": "chancery.{type}", "stream": "EVENTS" });
+        let mut secrets = vec![("password", password)];
+        if client {
+            settings["client_certificate"] = json!(tls.client);
+            secrets.push(("client_key", tls.client_key.as_str()));
+        }
+        world.forwarder("nats", settings, &secrets, json!({})).await.unwrap();
+        let sent = world.try_out().await;
+        assert_eq!(sent.failure.is_none(), is_taken, "{password} {client}: {sent:?}");
+        if is_taken {
+            assert_eq!(sent.response["stream"], "EVENTS", "{sent:?}");
+        }
+        world.server.finish().await;
+    }
 }

@@ -45,7 +45,7 @@ fn configuration(dir: &Path, [tcp, tls_port]: [u16; 2]) -> String {
                defaultNetstreamDriverKeyFile=\"{key}\")\n\
              module(load=\"imudp\")\nmodule(load=\"imptcp\")\n\
              module(load=\"imtcp\" streamDriver.name=\"gtls\" streamDriver.mode=\"1\"\n\
-               streamDriver.authMode=\"anon\")\n\
+               streamDriver.authMode=\"x509/certvalid\")\n\
              template(name=\"whole\" type=\"string\" string=\"%rawmsg%\\n\")\n\
              ruleset(name=\"keep\") {{ action(type=\"omfile\" file=\"{out}\" template=\"whole\") }}\n\
              input(type=\"imudp\" address=\"127.0.0.1\" port=\"{tcp}\" ruleset=\"keep\")\n\
@@ -73,11 +73,14 @@ async fn rsyslog_takes_messages_over_every_transport() {
         let world = World::start().await;
         let mut settings = json!({ "address": format!("127.0.0.1:{port}"),
             "transport": transport, "framing": framing });
+        let mut secrets = Vec::new();
         if transport == "tls" {
             settings["ca"] = json!(rsyslog.tls.ca);
+            settings["client_certificate"] = json!(rsyslog.tls.client);
+            secrets.push(("client_key", rsyslog.tls.client_key.as_str()));
         }
         let more = json!({ "dialect": dialect });
-        world.forwarder("syslog", settings, &[], more).await.unwrap();
+        world.forwarder("syslog", settings, &secrets, more).await.unwrap();
         world.group("first").await;
         world.group("second").await;
         world.delivered(1).await;
@@ -87,6 +90,18 @@ async fn rsyslog_takes_messages_over_every_transport() {
         assert!(last.iter().all(|line| line.starts_with('<') && line.contains(mark)), "{last:?}");
         world.server.finish().await;
     }
+}
+
+#[tokio::test]
+async fn a_syslog_server_that_wants_a_certificate_takes_nothing_without_one() {
+    let rsyslog = Rsyslog::start().await;
+    let world = World::start().await;
+    let settings =
+        json!({ "address": format!("127.0.0.1:{}", rsyslog.tls_port), "ca": rsyslog.tls.ca });
+    world.forwarder("syslog", settings, &[], json!({})).await.unwrap();
+    let failure = world.try_out().await.failure;
+    assert!(failure.is_some(), "what is not taken is not passed for delivered");
+    world.server.finish().await;
 }
 
 #[tokio::test]

@@ -252,6 +252,43 @@ mod tests {
     }
 
     #[test]
+    fn each_class_of_objects_has_places_of_its_own() {
+        let holds = |of: EventType, locations: Locations| {
+            let event = of.example();
+            let selector = Selector::new(&Selection { locations, ..Selection::default() }, &[]);
+            selector.unwrap().holds(&event, LogIndex(1), (None, &Folders::new()), event.time)
+        };
+        for (of, class) in [
+            (EventType::CertificateUpload, "items"),
+            (EventType::AccountCreate, "auth_methods"),
+            (EventType::TokenCreate, "auth_methods"),
+            (EventType::ForwarderLagging, "targets"),
+            (EventType::NodeVanished, "gateways"),
+        ] {
+            let name = of.example().targets[0].name.clone();
+            let name = name.unwrap_or_else(|| of.example().targets[0].id.clone());
+            for (place, is_there) in [
+                ("/*".to_owned(), true),
+                (format!("/{name}"), true),
+                ("/other/*".to_owned(), false),
+            ] {
+                for asked in ["items", "auth_methods", "targets", "gateways"] {
+                    let mut locations = Locations::default();
+                    let list = match asked {
+                        "items" => &mut locations.items,
+                        "auth_methods" => &mut locations.auth_methods,
+                        "targets" => &mut locations.targets,
+                        _ => &mut locations.gateways,
+                    };
+                    list.push(place.clone());
+                    let expected = is_there && asked == class;
+                    assert_eq!(holds(of, locations), expected, "{of} {asked} {place}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_certificate_that_moved_or_went_lies_where_the_event_says() {
         let mut event = EventType::CertificateDelete.example();
         let name = event.targets[0].name.clone().unwrap();
