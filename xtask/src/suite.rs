@@ -58,7 +58,8 @@ pub fn programs(root: &Path) -> Result<()> {
     tools::install_axe(root)?;
     tools::install_parsers(root)?;
     tools::install_vectors(root)?;
-    tools::install_store(root)
+    tools::install_store(root)?;
+    tools::install_client(root)
 }
 
 fn format(run: &Run) -> Result<()> {

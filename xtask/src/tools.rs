@@ -261,6 +261,17 @@ pub fn install_store(root: &Path) -> Result<()> {
     install(root, "an S3-compatible store", STORE, STORE_FOLDER, "moto")
 }
 
+/// Okta's own client for Python, which reads the log as it reads theirs; what it needs beside is
+/// with the store above. Lines as there.
+const CLIENT: &str = include_str!("okta_client.txt");
+/// Where `crates/server/tests/it/okta.rs` looks for it.
+const CLIENT_FOLDER: &str = "target/tools/okta";
+
+/// Puts that client under `target/tools` when it is not there: once, thirty megabytes.
+pub fn install_client(root: &Path) -> Result<()> {
+    install(root, "a client of Okta's log", CLIENT, CLIENT_FOLDER, "okta")
+}
+
 /// One line for each package.
 fn wish(packages: &[[&str; 2]]) -> String {
     packages.iter().map(|package| package.join(" ")).collect::<Vec<_>>().join("\n")
@@ -358,7 +369,16 @@ mod tests {
     fn the_tests_of_archives_look_for_the_store_where_it_is_put() {
         let user = crate::root().join("crates/testkit/src/bucket.rs");
         assert!(std::fs::read_to_string(user).unwrap().contains(&format!("\"{STORE_FOLDER}\"")));
-        assert!(STORE.lines().all(|line| line.contains("==") && line.contains(" --hash=sha256:")));
+        let user = crate::root().join("crates/server/tests/it/okta.rs");
+        let text = std::fs::read_to_string(user).unwrap();
+        for folder in [STORE_FOLDER, CLIENT_FOLDER] {
+            assert!(text.contains(&format!("\"../../{folder}\"")), "{folder}");
+        }
+        for list in [STORE, CLIENT] {
+            assert!(
+                list.lines().all(|line| line.contains("==") && line.contains(" --hash=sha256:"))
+            );
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod fuzzed;
 mod installation;
 mod kill;
 mod moved;
+mod okta;
 mod process;
 mod restored;
 mod retention;

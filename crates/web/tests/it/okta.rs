@@ -134,6 +134,8 @@ async fn filters_and_keywords_look_at_what_is_answered() {
         ("q=line+front", 1),
         ("q=fron", 0),
         ("filter=legacyEventType+pr", 0),
+        ("filter=client.geographicalContext.country+eq+%22US%22", 0),
+        ("filter=securityContext.asOrg+co+%22x%22+or+target.displayName+eq+%22front-line%22", 1),
     ] {
         assert_eq!(count(query, None).await, expected, "{query}");
     }

@@ -1,6 +1,7 @@
 //! What `filter` and `q` ask of a `LogEvent`: looked up in the event as it is answered.
 //!
-//! Attributes are those of the `LogEvent`; a list holds where one of its elements does. `filter` is
+//! Attributes are those of the `LogEvent`, also those that no event of ours has, which fit nothing;
+//! a list holds where one of its elements does. `filter` is
 //! SCIM (RFC 7644 §3.4.2.2) without brackets; `published` is not filtered by, as there.
 
 use std::sync::LazyLock;
@@ -32,6 +33,18 @@ const ATTRIBUTES: &[&str] = &[
     "client.zone",
     "client.ipAddress",
     "client.userAgent.rawUserAgent",
+    "client.userAgent.os",
+    "client.userAgent.browser",
+    "client.geographicalContext.city",
+    "client.geographicalContext.state",
+    "client.geographicalContext.country",
+    "client.geographicalContext.postalCode",
+    "securityContext.asOrg",
+    "securityContext.isp",
+    "securityContext.domain",
+    "authenticationContext.authenticationProvider",
+    "authenticationContext.credentialProvider",
+    "authenticationContext.interface",
     "authenticationContext.credentialType",
     "authenticationContext.externalSessionId",
     "authenticationContext.rootSessionId",
