@@ -35,6 +35,7 @@ pub mod explanation;
 mod json;
 mod literal;
 mod parse;
+pub mod pattern;
 mod resolve;
 pub mod schema;
 mod scim;

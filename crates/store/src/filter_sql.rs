@@ -10,12 +10,14 @@
 //! people. Text is compared by code points, and only ASCII changes case: in PostgreSQL every text
 //! column is declared `COLLATE "C"`.
 
+use chancery_event::filter::pattern::meaning;
 use chancery_event::filter::{Compiled, Filter, FilterError, Scalar, Schema, Test, Word};
 use thiserror::Error;
 
 use crate::value::SqlValue;
 
 mod implied;
+mod pattern;
 #[cfg(test)]
 mod tests;
 
@@ -23,9 +25,7 @@ pub(crate) use implied::implied_words;
 
 /// The SQL dialects; they differ in the regular expressions and in a few functions on text.
 ///
-/// PostgreSQL's regular expressions are its own. An expression outside the common part of both
-/// syntaxes is refused there; inside it, line breaks and letters that are not ASCII can still
-/// differ: `.` matches a line break, `\w`, `\d`, `\s` and ignoring case know ASCII only.
+/// PostgreSQL's regular expressions are its own: `pattern` says there what one means here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// SQLite with a `REGEXP` function of the `regex` crate and FTS5.
@@ -114,12 +114,6 @@ pub enum FilterSqlError {
     /// A field of the schema is not stored.
     #[error("the field “{0}” cannot be searched for: it is not stored")]
     NotStored(String),
-    /// The regular expression is not in the part of the syntax that PostgreSQL shares.
-    #[error(
-        "the database cannot search for “{0}”: keep to \
-         ( ) | [ ] . * + ? {{n,m}} ^ $, \\d \\w \\s and escaped signs"
-    )]
-    Pattern(String),
     /// The text of these objects is not indexed.
     #[error("these objects cannot be searched for words")]
     NoWords,
@@ -207,11 +201,7 @@ impl Writer<'_> {
             Filter::Comparison(comparison) => {
                 let schema = self.columns.schema();
                 let test = Test::new(comparison, schema)?;
-                if let (Dialect::Postgres, Test::Matches { pattern, .. }) = (self.dialect, &test)
-                    && !is_shared_pattern(pattern)
-                {
-                    return Err(FilterSqlError::Pattern(pattern.clone()));
-                }
+                let test = self.dialect.spelled(test)?;
                 let field = schema.field(&comparison.field).map_or(&comparison.field, |f| &f.name);
                 let column = self.columns.column(field);
                 let column = column.ok_or_else(|| FilterSqlError::NotStored(field.clone()))?;
@@ -349,7 +339,6 @@ impl Writer<'_> {
             }
             Test::EndsWith { text: end, fold } => self.ends_with(&text(*fold), end),
             Test::Matches { pattern, fold } => {
-                let pattern = if *fold { format!("(?i){pattern}") } else { pattern.clone() };
                 let (expr, place) = (text(*fold), self.arguments.push(pattern));
                 dialect.matches(&expr, &place)
             }
@@ -407,6 +396,17 @@ impl Dialect {
         }
     }
 
+    /// The same test with its regular expression as the engine reads it.
+    fn spelled(self, test: Test) -> Result<Test, FilterError> {
+        let Test::Matches { pattern, fold } = test else { return Ok(test) };
+        let pattern = match self {
+            Dialect::Sqlite if fold => format!("(?i){pattern}"),
+            Dialect::Sqlite => pattern,
+            Dialect::Postgres => pattern::postgres(&meaning(&pattern, fold)?),
+        };
+        Ok(Test::Matches { pattern, fold })
+    }
+
     /// A text expression, in ASCII lower case if `lower`. The collation is that of its column: an
     /// index serves only what is spelled as the index is.
     pub fn text(self, expr: &str, lower: bool) -> String {
@@ -439,49 +439,4 @@ fn like_literal(text: &str) -> String {
         literal.push(c);
     }
     literal
-}
-
-/// Whether a regular expression of the `regex` crate means the same to PostgreSQL: it has no
-/// escapes but `\d \w \s`, their negations and escaped signs, no flags and names of groups, no
-/// operations on sets.
-fn is_shared_pattern(pattern: &str) -> bool {
-    let mut rest = pattern.chars().peekable();
-    let mut in_set = false;
-    let mut last = None;
-    while let Some(c) = rest.next() {
-        let next = rest.peek().copied();
-        match c {
-            '\\' => match rest.next() {
-                // The negations are not allowed in a set there.
-                Some('d' | 'w' | 's') => {}
-                Some('D' | 'W' | 'S') if !in_set => {}
-                Some(sign) if sign.is_ascii_punctuation() => {}
-                _ => return false,
-            },
-            '(' if !in_set && next == Some('?') => {
-                rest.next();
-                if rest.next() != Some(':') {
-                    return false;
-                }
-            }
-            // A set in a set; only the named ones are shared.
-            '[' if in_set && next != Some(':') => return false,
-            '[' if in_set => {
-                let name: String = rest.by_ref().take_while(|c| *c != ']').collect();
-                if !name.ends_with(':') || name.starts_with(":^") || name == ":word:" {
-                    return false;
-                }
-            }
-            '[' => {
-                in_set = true;
-                rest.next_if_eq(&'^');
-                rest.next_if_eq(&']');
-            }
-            ']' => in_set = false,
-            '&' | '-' | '~' if in_set && last == Some(c) => return false,
-            _ => {}
-        }
-        last = Some(c);
-    }
-    true
 }

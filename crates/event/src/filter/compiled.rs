@@ -11,7 +11,7 @@ use super::{
     Comparison, Filter, FilterError, Literal, Object, Operand, Order, Place, Scalar, Schema, Test,
     Value, Word,
     error::Fault,
-    test, text,
+    text,
     words::{all_occur, starts_with_folded},
 };
 
@@ -102,9 +102,10 @@ fn prepare(filter: &Filter, schema: &Schema) -> Result<Node, FilterError> {
         Filter::Comparison(comparison) => {
             let test = Test::new(comparison, schema)?;
             let regex = match &test {
-                Test::Matches { pattern, fold } => {
-                    Some(test::regex(pattern, *fold).map_err(|fault| fault.at(Place::Tree))?)
-                }
+                Test::Matches { pattern, fold } => Some(
+                    super::pattern::compiled(pattern, *fold)
+                        .map_err(|fault| fault.at(Place::Tree))?,
+                ),
                 _ => None,
             };
             let mut comparison = comparison.clone();

@@ -5,8 +5,8 @@ use super::{
     Comparison, Filter, LIST_MAX, Literal, Operand, Operator, Order, VALUE_BYTES_MAX,
     error::Fault,
     literal::{self, Moment},
+    pattern,
     schema::{Field, FieldKind},
-    test,
 };
 
 /// Equality with one value: usually `equals`, but a keyword alias may stand for several values
@@ -142,7 +142,7 @@ pub(super) fn textual(field: &Field, operator: Operator, text: &str) -> Result<F
         )));
     }
     if operator == Operator::Matches {
-        test::regex(text, matches!(field.kind, FieldKind::Text))?;
+        pattern::compiled(text, matches!(field.kind, FieldKind::Text))?;
         return Ok(comparison(field, operator, Literal::Text(text.to_owned())));
     }
     let text = match &field.kind {

@@ -1,18 +1,11 @@
 //! What one comparison means: the typed form that both interpreters, in memory and SQL, work from.
 //! Everything about types, case folding and lists that they must agree on is decided here.
 
-use regex::{Regex, RegexBuilder};
-
 use super::{
     Comparison, FilterError, Literal, Operand, Operator, Order, Place,
     error::Fault,
     schema::{Field, FieldKind, Schema},
 };
-
-/// The largest compiled regular expression, in bytes.
-const REGEX_BYTES_MAX: usize = 1 << 20;
-/// The deepest nesting in a regular expression.
-const REGEX_DEPTH_MAX: u32 = 32;
 
 /// A comparison, typed. "Some value" means: false if there is none.
 ///
@@ -147,7 +140,7 @@ fn typed_one(
                     let Literal::Text(pattern) = literal else {
                         return Err(misfit(field, operator));
                     };
-                    regex(pattern, fold)?;
+                    super::pattern::compiled(pattern, fold)?;
                     Ok(Test::Matches { pattern: pattern.clone(), fold })
                 }
                 (_, FieldKind::Ordered(words)) => match operator.order() {
@@ -206,21 +199,4 @@ fn misfit(field: &Field, operator: Operator) -> Fault {
         field.name,
         field.kind.noun()
     ))
-}
-
-/// Compiles a regular expression within the size limits.
-pub(super) fn regex(pattern: &str, fold: bool) -> Result<Regex, Fault> {
-    let built = RegexBuilder::new(pattern)
-        .case_insensitive(fold)
-        .size_limit(REGEX_BYTES_MAX)
-        .dfa_size_limit(REGEX_BYTES_MAX)
-        .nest_limit(REGEX_DEPTH_MAX)
-        .build();
-    built.map_err(|error| {
-        let reason = match &error {
-            regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
-            other => other.to_string().lines().last().unwrap_or_default().trim().to_owned(),
-        };
-        Fault::new(format!("“{pattern}” is not a usable regular expression: {reason}"))
-    })
 }

@@ -29,6 +29,7 @@ mod notifications;
 mod okta;
 mod okta_poll;
 mod pages;
+mod patterns;
 mod produced;
 mod quiet;
 mod retention;
