@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::access::limit::Limiter;
 use crate::agenda::Agenda;
+use crate::backup::Restored;
 use crate::key::{KeyError, Keys};
 use crate::operation::Operation;
 use crate::remembered::known::Known;
@@ -90,7 +91,7 @@ pub struct Settings {
     pub keep_deliveries_days: u32,
     /// The data was put back from a copy, with this loss: it is recorded before anything else is
     /// done, and that the log lacks what this node knows is no reason not to start.
-    pub restored: Option<crate::backup::Restored>,
+    pub restored: Option<Restored>,
     /// Resolved alerts are kept this many days.
     pub keep_resolved_alerts_days: u32,
     /// Jobs that have ended are kept this many days.
@@ -247,6 +248,7 @@ pub(crate) struct Opened {
     pub(crate) sealer: Sealer,
     pub(crate) agenda: Option<Agenda>,
     one_time_password: Option<Secret<String>>,
+    unknown_loss: Option<u64>,
     stopped: watch::Receiver<bool>,
     sealing_stopped: watch::Receiver<bool>,
 }
@@ -259,6 +261,9 @@ pub struct Running {
     loops: Vec<JoinHandle<()>>,
     /// The first administrator's password, if this start made one. Shown once.
     pub one_time_password: Option<Secret<String>>,
+    /// This start found a copy of the log of which nobody can tell what it lacks, and recorded that
+    /// (`log.restore`): the log goes on after so many entries.
+    pub unknown_loss: Option<u64>,
 }
 
 /// Figures of the running engine, for metrics and the home page.
@@ -295,8 +300,8 @@ impl Engine {
         settings: Settings,
         environment: Environment,
     ) -> Result<Running, StartError> {
-        let Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped } =
-            Self::open(settings, environment).await?;
+        let opened = Self::open(settings, environment).await?;
+        let Opened { engine, sealer, agenda, stopped, sealing_stopped, .. } = opened;
         let sealer = tokio::spawn(sealer.run(sealing_stopped));
         let mut loops = vec![
             tokio::spawn(crate::projector::run(
@@ -331,7 +336,8 @@ impl Engine {
         if let Some(agenda) = agenda {
             loops.push(tokio::spawn(crate::agenda::run(engine.clone(), agenda, stopped)));
         }
-        Ok(Running { engine, sealer, loops, one_time_password })
+        let Opened { one_time_password, unknown_loss, .. } = opened;
+        Ok(Running { engine, sealer, loops, one_time_password, unknown_loss })
     }
 
     /// Everything a start does before the loops.
@@ -342,7 +348,7 @@ impl Engine {
         check_first(&settings)?;
         let store = Store::open(&settings.store()).await?;
         let keys = keys_of(&store, &settings, &environment).await?;
-        let known = known_of(&store, &settings).await?;
+        let (known, restored) = crate::remembered::compared(&store, &settings).await?;
         let health = Arc::new(Health::default());
         health.stopped_elsewhere(known.halt().map(|halt| halt.told()));
         let desk = Arc::new(Desk {
@@ -393,7 +399,8 @@ impl Engine {
             reach_memory: crate::notification::coverage::Memory::default(),
             monitor_ahead: crate::monitor::enrolment::Ahead::default(),
         }));
-        engine.note_restored().await?;
+        let unknown_loss = restored.as_ref().map(|restored| restored.log_size);
+        engine.note_restored(restored).await?;
         let one_time_password = engine.first_start(keys.created).await?;
         let mut agenda = engine.settings().monitors.then(Agenda::default);
         if let Some(agenda) = &mut agenda {
@@ -403,18 +410,33 @@ impl Engine {
                 agenda.sync(&engine).await?;
             }
         }
-        Ok(Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped })
+        Ok(Opened {
+            engine,
+            sealer,
+            agenda,
+            one_time_password,
+            unknown_loss,
+            stopped,
+            sealing_stopped,
+        })
     }
 
     /// Records that the data was put back, before any loop runs: whoever dies here has lost nothing
     /// of what is known.
-    async fn note_restored(&self) -> Result<(), Error> {
-        let Some(restored) = &self.settings().restored else { return Ok(()) };
-        self.note_restore(&Context::command_line(self.environment()), restored).await?;
-        let known = &self.0.known;
-        known.look(&mut self.link().await?).await?;
-        self.health().stopped_elsewhere(known.halt().map(|halt| halt.told()));
-        Ok(())
+    async fn note_restored(&self, found: Option<Restored>) -> Result<(), StartError> {
+        let environment = self.environment();
+        let restored = match (&self.settings().restored, found) {
+            (Some(said), _) => Some((Context::command_line(environment), said.clone())),
+            (None, Some(found)) => Some((Context::system(environment), found)),
+            (None, None) => None,
+        };
+        if let Some((context, restored)) = restored {
+            self.note_restore(&context, &restored).await?;
+            let known = &self.0.known;
+            known.look(&mut self.link().await?).await?;
+            self.health().stopped_elsewhere(known.halt().map(|halt| halt.told()));
+        }
+        Ok(crate::remembered::begin(&self.settings().data_dir)?)
     }
 
     /// This node's view of a lease.
@@ -585,14 +607,6 @@ impl Engine {
             uptime_seconds: self.0.started.elapsed().as_secs(),
         })
     }
-}
-
-/// What this node knows was sealed, after the database was compared with it.
-async fn known_of(store: &Store, settings: &Settings) -> Result<Arc<Known>, StartError> {
-    if settings.restored.is_none() {
-        crate::remembered::compare(store, &settings.data_dir).await?;
-    }
-    Ok(Arc::new(Known::of(&mut store.read().await?).await?))
 }
 
 /// What can be refused before anything is made.

@@ -23,6 +23,8 @@ use crate::{Context, Engine, Error, Permission};
 
 /// How often a node shows that it lives at least.
 const BEAT_MAX: Duration = Duration::from_secs(2);
+/// How long one looks whether a node lives: two beats, and some patience.
+const WATCH: Duration = Duration::from_secs(5);
 
 /// A node, as people see it.
 #[derive(Clone, Debug)]
@@ -189,13 +191,32 @@ pub async fn living(store: &Store) -> Result<Vec<(NodeId, String)>, Error> {
     if before.is_empty() || !store.is_shared() {
         return Ok(Vec::new());
     }
-    tokio::time::sleep(BEAT_MAX * 2 + BEAT_MAX / 2).await;
+    tokio::time::sleep(WATCH).await;
     let after = table::running(&mut store.read().await?).await?;
-    let lives = |node: &Node| {
-        let known = before.iter().find(|known| known.id == node.id);
-        known.is_none_or(|known| known.beat != node.beat)
-    };
+    let lives = |node: &Node| has_moved(&before, node);
     Ok(after.into_iter().filter(lives).map(|node| (node.id, node.host)).collect())
+}
+
+/// Whether some node works on a database: answers as soon as one shows that it lives.
+pub(crate) async fn lives(store: &Store) -> Result<bool, chancery_store::Error> {
+    let before = table::running(&mut store.read().await?).await?;
+    if before.is_empty() || !store.is_shared() {
+        return Ok(false);
+    }
+    let end = Instant::now() + WATCH;
+    while Instant::now() < end {
+        tokio::time::sleep(WATCH / 50).await;
+        let after = table::running(&mut store.read().await?).await?;
+        if after.iter().any(|node| has_moved(&before, node)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn has_moved(before: &[Node], node: &Node) -> bool {
+    let known = before.iter().find(|known| known.id == node.id);
+    known.is_none_or(|known| known.beat != node.beat)
 }
 
 /// Shows that this node lives and watches the others, until `stop` is set.

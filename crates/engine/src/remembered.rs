@@ -7,6 +7,11 @@
 //! compares, tells what is lost and records it. While the node runs, `known` compares the
 //! database with what the node knows, and the file never follows a database that lacks it.
 //!
+//! A data directory that remembers nothing, beside a log that has begun, is a copy: a backup, or
+//! keys beside a database that was loaded from a dump. Nobody can tell what it lacks. Unless a node
+//! that knows the log works on it, `log.restore` says so before anything else is done. A directory
+//! in which the log begins says that with a file of its own, until there is a checkpoint to keep.
+//!
 //! Crash here: the file is renamed when it is whole and on the disk, and may be a second old. It is
 //! never ahead of what was committed.
 
@@ -14,6 +19,7 @@ pub(crate) mod known;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_seal::{Checkpoint, Hash, Note};
@@ -21,9 +27,11 @@ use chancery_store::table::setting;
 use chancery_store::{Link, Store, Tx, log};
 use tokio::sync::watch;
 
+use self::known::Known;
+use crate::backup::Restored;
 use crate::engine::StartError;
 use crate::sealer::stored_edge;
-use crate::{Engine, Error, key};
+use crate::{Engine, Error, Settings, key, node};
 
 /// Name of the file in the data directory.
 pub const FILE: &str = "checkpoint";
@@ -31,6 +39,8 @@ pub const FILE: &str = "checkpoint";
 const RESTORED: &str = "log.restored";
 /// Name of the file that says which of them this node has gone along with.
 const SEEN: &str = "checkpoint.restored";
+/// Name of the file that says that the log begins here.
+const BEGUN: &str = "checkpoint.begun";
 /// Branches kept at most.
 const LOSSES_MAX: usize = 16;
 /// The file is written this often at most.
@@ -55,7 +65,7 @@ pub fn read(data_dir: &Path) -> Result<Option<(u64, Hash)>, StartError> {
 }
 
 /// Refuses a database that lacks what this node knows was sealed.
-pub(crate) async fn compare(store: &Store, data_dir: &Path) -> Result<(), StartError> {
+async fn compare(store: &Store, data_dir: &Path) -> Result<(), StartError> {
     let Some((size, root)) = read(data_dir)? else { return Ok(()) };
     let mut link = store.read().await?;
     let found = log::state(&mut link).await?.size;
@@ -68,6 +78,49 @@ pub(crate) async fn compare(store: &Store, data_dir: &Path) -> Result<(), StartE
         return Ok(());
     }
     Err(StartError::LogLost { known: size, found, file: data_dir.join(FILE) })
+}
+
+/// What this node knows was sealed, after the database was compared with it; and what the log has
+/// been put back from, if nobody can tell what it lacks.
+pub(crate) async fn compared(
+    store: &Store,
+    settings: &Settings,
+) -> Result<(Arc<Known>, Option<Restored>), StartError> {
+    let mut found = None;
+    if settings.restored.is_none() {
+        compare(store, &settings.data_dir).await?;
+        found = put_back(store, &settings.data_dir).await?;
+    }
+    Ok((Arc::new(Known::of(&mut store.read().await?).await?), found))
+}
+
+/// What the log has been put back from, if nobody can tell what it lacks: this data directory
+/// remembers nothing of a log that has begun, and no node works on it.
+async fn put_back(store: &Store, data_dir: &Path) -> Result<Option<Restored>, StartError> {
+    let remembers = [FILE, BEGUN].iter().any(|name| data_dir.join(name).exists());
+    let state = log::state(&mut store.read().await?).await?;
+    if remembers || state.size == 0 || node::lives(store).await? {
+        return Ok(None);
+    }
+    tracing::warn!(
+        log_size = state.signed_size,
+        "this is a copy of the log: the data directory does not know how far the log had been, so nobody can tell whether something that was published is missing. The log goes on after {} and records that as log.restore. chancery restore compares a copy with the newest checkpoint that anybody has (docs/BACKUP.md)",
+        counted(state.signed_size),
+    );
+    Ok(Some(Restored { log_size: state.signed_size, published: None }))
+}
+
+fn counted(entries: u64) -> String {
+    if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") }
+}
+
+/// Says that what this data directory will remember is the log that it has now.
+pub(crate) fn begin(data_dir: &Path) -> Result<(), key::KeyError> {
+    if data_dir.join(FILE).exists() || data_dir.join(BEGUN).exists() {
+        return Ok(());
+    }
+    let text = b"The log of this data directory begins here, or was compared.\n";
+    key::write(&data_dir.join(BEGUN), text, 0o644)
 }
 
 /// A branch of the log that is known, and recorded, to be lost.
@@ -158,10 +211,13 @@ pub(crate) async fn keep(engine: &Engine) -> Result<(), Error> {
     drop(link);
     let path = engine.settings().data_dir.join(FILE);
     let seen = engine.settings().data_dir.join(SEEN);
+    let begun = engine.settings().data_dir.join(BEGUN);
     let write = move || {
         if !fs::read(&path).is_ok_and(|kept| kept == newest.note.as_bytes()) {
             key::write(&path, newest.note.as_bytes(), 0o644)?;
         }
+        // From now on it is that file which says so: without it this would be a copy.
+        let _ = fs::remove_file(&begun);
         // Behind it: dying here, this node goes along with the loss once more.
         if losses.is_empty() || fs::read_to_string(&seen).is_ok_and(|seen| seen == losses) {
             return Ok(());

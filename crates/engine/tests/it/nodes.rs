@@ -81,6 +81,32 @@ async fn holder(engine: &Engine) -> Option<String> {
 }
 
 #[test]
+fn a_node_that_comes_to_others_holds_no_copy_and_one_that_comes_alone_may() {
+    on_server(async {
+        let (first, second, dirs) = two().await;
+        assert_eq!((first.unknown_loss, second.unknown_loss), (None, None));
+        let stopped = tokio::join!(first.stop(), second.stop());
+        stopped.0.and(stopped.1).unwrap();
+        // Another machine with the keys alone: as it is after the database was loaded from a dump.
+        let alone = tempfile::tempdir().unwrap();
+        copy_keys(dirs[0].path(), alone.path());
+        let third = start(alone.path(), url(dirs[0].path())).await.unwrap();
+        let size = third.unknown_loss.unwrap();
+        let engine = third.engine();
+        assert!(engine.settle(PATIENCE).await);
+        let mut link = bench::store(engine).read().await.unwrap();
+        let events = log::range(&mut link, LogIndex(size), 1).await.unwrap();
+        assert_eq!(events[0].event().type_name, "log.restore");
+        drop(link);
+        third.stop().await.unwrap();
+        // Those that know the log come back to it as they were.
+        let first = start(dirs[0].path(), url(dirs[0].path())).await.unwrap();
+        assert_eq!(first.unknown_loss, None);
+        first.stop().await.unwrap();
+    });
+}
+
+#[test]
 fn events_of_all_nodes_come_into_one_log_once() {
     on_server(async {
         let (first, second, _dirs) = two().await;

@@ -99,3 +99,56 @@ async fn a_loss_is_recorded_before_what_is_known_of_it_is_forgotten() {
     drop(link);
     running.stop().await.unwrap();
 }
+
+/// The type and the detail of the entry with an index.
+async fn entry(engine: &Engine, index: u64) -> (String, serde_json::Value) {
+    assert!(engine.settle(Duration::from_secs(60)).await);
+    let mut link = bench::store(engine).read().await.unwrap();
+    let events = log::range(&mut link, LogIndex(index), 1).await.unwrap();
+    let event = events.first().unwrap().event();
+    (event.type_name.to_string(), serde_json::to_value(&event.detail).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_says_with_its_first_start_that_nobody_knows_what_it_lacks() {
+    let (data, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (dir, copy) = (data.path(), other.path());
+    let running = open(dir, None).await.unwrap();
+    assert_eq!(running.unknown_loss, None, "the first start of all");
+    stop(running, dir).await;
+    let size = grow(dir, 5).await;
+    crate::nodes::copy_keys(dir, copy);
+    fs::copy(dir.join("chancery.db"), copy.join("chancery.db")).unwrap();
+    let running = open(dir, None).await.unwrap();
+    assert_eq!(running.unknown_loss, None, "the original");
+    stop(running, dir).await;
+
+    let running = open(copy, None).await.unwrap();
+    assert_eq!(running.unknown_loss, Some(size));
+    let (name, detail) = entry(running.engine(), size).await;
+    assert_eq!(name, "log.restore", "before anything else");
+    assert_eq!((&detail["log_size"], detail.get("lost")), (&size.into(), None), "{detail}");
+    stop(running, copy).await;
+    let size = grow(copy, 1).await;
+    let running = open(copy, None).await.unwrap();
+    assert_eq!(running.unknown_loss, None, "it is a log like any other now");
+    stop(running, copy).await;
+    // Whoever takes away what a node remembers has a copy again.
+    fs::remove_file(copy.join("checkpoint")).unwrap();
+    let running = open(copy, None).await.unwrap();
+    assert!(running.unknown_loss > Some(size));
+    stop(running, copy).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_began_here_is_no_copy_however_early_it_dies() {
+    let data = tempfile::tempdir().unwrap();
+    let dir = data.path();
+    let stepped = Stepped::open(settings(dir, None), Environment::system()).await.unwrap();
+    stepped.seal().await.unwrap();
+    stepped.kill().await;
+    assert!(!dir.join("checkpoint").exists(), "it died before it was written");
+    let running = open(dir, None).await.unwrap();
+    assert_eq!(running.unknown_loss, None);
+    stop(running, dir).await;
+}

@@ -135,6 +135,7 @@ async fn recorded(config: &Config, destination: &Path) -> Result<Result<Backup>>
     let environment = Environment::system();
     let settings = super::serve::settings(config, config.serving.data_dir.clone(), false)?;
     let running = Engine::start(settings, environment.clone()).await?;
+    super::restore::tell_of_copy(&running);
     let context = Context::command_line(&environment);
     // What was recorded is under a checkpoint in the copy, as far as it comes to that.
     running.engine().settle(SETTLE_MAX).await;

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use chancery_engine::backup::{self, Restored};
-use chancery_engine::{Engine, Settings as EngineSettings, node, remembered};
+use chancery_engine::{Engine, Running, Settings as EngineSettings, node, remembered};
 use chancery_event::Environment;
 use chancery_seal::proof::{consistency_proof, tiles_for_consistency, verify_consistency};
 use chancery_seal::{Hash, TileId};
@@ -155,6 +155,18 @@ async fn record(config: &Config, environment: &Environment, restored: &Restored)
     let settings = EngineSettings { restored: Some(restored.clone()), ..settings };
     let running = Engine::start(settings, environment.clone()).await?;
     running.stop().await.context("the stop could not be recorded")
+}
+
+/// Says that a command found itself on a copy, where it did.
+pub(crate) fn tell_of_copy(running: &Running) {
+    if let Some(size) = running.unknown_loss {
+        errln!(
+            "This is a copy of the log, and nobody can tell whether something that was published \
+             is missing. It goes on after {}; that is recorded as log.restore. chancery restore \
+             compares a copy with the newest checkpoint that anybody has.",
+            counted(size, "entry", "entries"),
+        );
+    }
 }
 
 fn tell(

@@ -127,6 +127,7 @@ async fn directly(command: &TokenCommand) -> Result<Value> {
             password.expose()
         );
     }
+    super::restore::tell_of_copy(&running);
     let context = Context::command_line(&environment);
     let done = work(running.engine(), &context, command).await;
     let stopped = running.stop().await.context("the stop could not be recorded");

@@ -125,8 +125,20 @@ fn a_backup_is_a_data_directory_that_goes_on() {
     assert_eq!((mode("keys/log.json"), mode("")), (0o600, 0o700));
 
     let before = copy.verify().1;
-    // A restore is a start: the same log goes on.
-    copy.token("auditor");
+    // To start on it is to put it back: the same log goes on, and says that nobody knows what it
+    // lacks. Once.
+    let create = ["token", "create", "test", "--role", "auditor"];
+    let first = copy.run(&create).well();
+    assert!(first.err.contains("This is a copy of the log"), "{first:?}");
+    let second = copy.run(&create).well();
+    assert!(!second.err.contains("copy of the log"), "{second:?}");
+    let server = Server::start(&copy);
+    let told = server.run(second.out.trim(), &["events", "list", "type:log.restore", "--json"]);
+    let told = told.well().document();
+    assert_eq!(told.as_array().unwrap().len(), 1, "{told:#}");
+    let detail = &told[0]["event"]["data"]["detail"];
+    assert_eq!((&detail["log_size"], detail.get("lost")), (&before["size"], None), "{detail:#}");
+    server.stop();
     let after = copy.verify().1;
     assert_eq!(before["key"], after["key"]);
     assert!(after["size"].as_u64() > before["size"].as_u64(), "{before:#} {after:#}");
@@ -139,6 +151,42 @@ fn a_backup_is_a_data_directory_that_goes_on() {
     let run = nothing.run(&["backup", target.to_str().unwrap()]);
     assert_eq!(run.status, 1, "{run:?}");
     assert!(!target.exists());
+}
+
+#[test]
+fn an_older_database_in_place_is_refused_until_its_loss_is_recorded() {
+    let installation = Installation::prepared();
+    let database = installation.data_dir().join("chancery.db");
+    let old = installation.beside("old.db");
+    std::fs::copy(&database, &old).unwrap();
+    let size = installation.verify().1["size"].as_u64().unwrap();
+    // Two starts and two stops, and what they did.
+    installation.token("auditor");
+    let create = ["token", "create", "test", "--role", "auditor"];
+    installation.run(&create).well();
+    let published = installation.verify().1["size"].as_u64().unwrap();
+    std::fs::copy(&old, &database).unwrap();
+
+    let run = installation.run(&create);
+    assert!(run.status != 0 && run.err.contains("chancery restore --in-place"), "{run:?}");
+    let run = installation.run(&["restore", "--in-place"]).well();
+    let lost = published - size;
+    assert!(
+        run.out.contains(&format!(
+            "{lost} entries that had been published are lost, from index {size}"
+        )),
+        "{run:?}"
+    );
+    let (status, verified) = installation.verify();
+    assert_eq!(status, 0, "{verified:#}");
+    let token = installation.token("auditor");
+    let server = Server::start(&installation);
+    let told = server.run(&token, &["events", "list", "type:log.restore", "--json"]).well();
+    let told = told.document();
+    assert_eq!(told.as_array().unwrap().len(), 1, "{told:#}");
+    let detail = &told[0]["event"]["data"]["detail"];
+    assert_eq!((&detail["lost"], &detail["log_size"]), (&lost.into(), &size.into()));
+    server.stop();
 }
 
 #[test]

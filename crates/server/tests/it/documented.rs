@@ -51,8 +51,8 @@ impl Site {
         self.dir.path().join(name)
     }
 
-    /// Runs lines of a guide; what they ask for is answered from `input`.
-    fn run(&self, lines: &str, listens: &str, input: &str) {
+    /// Runs lines of a guide; what they ask for is answered from `input`. Answers what they print.
+    fn run(&self, lines: &str, listens: &str, input: &str) -> String {
         let lines = lines
             .replace("/backup/2026-11-21", &self.path("backup").display().to_string())
             .replace("/var/lib/chancery", &self.path("data").display().to_string())
@@ -69,10 +69,13 @@ impl Site {
             .env("DATABASE_URL", self.url.replace("chancery@", "postgres@"))
             .env("PATH", path.join(":"))
             .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success(), "{lines}");
+        let done = child.wait_with_output().unwrap();
+        assert!(done.status.success(), "{lines}");
+        String::from_utf8(done.stdout).unwrap()
     }
 
     /// What the guides put into the configuration.
@@ -135,7 +138,10 @@ async fn a_server_is_set_up_dumped_and_put_back_as_the_guides_say() {
     let (restoring, starting) = restoring.split_once("systemctl start").unwrap();
     assert!(starting.starts_with(" chancery"), "{starting}");
     // What the guide calls the newest checkpoint that anybody has.
-    site.run(restoring, "", "");
+    let told = site.run(restoring, "", "");
+    // What was uploaded after the dump is not in it, and that is said.
+    assert!(told.contains("The database is as it was put back: the log goes on after"), "{told}");
+    assert!(told.contains("that had been published are lost, from index"), "{told}");
     let node = site.start();
     assert_eq!(certificates(&node.url, &token).await, 4);
     upload(&node.url, &token, 6..8).await;

@@ -368,6 +368,17 @@ impl Node {
         String::from_utf8(ended.stdout).unwrap()
     }
 
+    /// Takes away what it knows of the log: what is left are its keys.
+    pub fn forget(&self) {
+        for file in std::fs::read_dir(&self.dir).unwrap() {
+            let path = file.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("checkpoint") {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+    }
+
     /// SIGKILL: no chance to finish anything.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

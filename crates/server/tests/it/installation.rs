@@ -101,6 +101,11 @@ impl Installation {
         self.folder.path().join(name)
     }
 
+    /// Takes away what it remembers of the log: it starts as a copy, compared with nothing.
+    pub fn forget(&self) {
+        std::fs::remove_file(self.data_dir().join("checkpoint")).unwrap();
+    }
+
     pub fn data_dir_text(&self) -> String {
         self.data_dir().display().to_string()
     }
@@ -182,6 +187,16 @@ fn prepare() -> Installation {
     // ended stay as they are.
     let settled = Installation::new();
     installation.run(&["backup", &settled.data_dir_text()]).well();
+    // With what it remembers of its log it is an original, and no copy.
+    runtime.block_on(async {
+        let store = chancery_store::Settings::embedded(settled.data_dir());
+        let store = Store::open_to_read(&store).await.unwrap();
+        let mut link = store.read().await.unwrap();
+        let newest = chancery_store::log::checkpoint(&mut link).await.unwrap().unwrap();
+        std::fs::write(settled.data_dir().join("checkpoint"), newest.note).unwrap();
+        drop(link);
+        store.close().await;
+    });
     settled
 }
 

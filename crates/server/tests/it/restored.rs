@@ -1,5 +1,7 @@
 //! A database on a server is put back from a dump: nobody goes on as if nothing had been lost.
 
+use std::time::Duration;
+
 use chancery_engine::Context;
 use reqwest::Client;
 use serde_json::Value;
@@ -60,4 +62,45 @@ async fn an_older_copy_is_refused_until_its_loss_is_recorded() {
     let context = Context::command_line(engine.environment());
     engine.verify_log(&context).await.unwrap();
     running.stop().await.unwrap();
+}
+
+/// What the first node recorded of being put back, once it is sealed.
+async fn restorings(fleet: &Fleet) -> Vec<Value> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let url = fleet.nodes[0].url.read().unwrap().clone();
+    let url = format!("{url}/api/v1/events?filter=type:log.restore");
+    loop {
+        let told = Client::new().get(&url).bearer_auth(&fleet.token).send().await.unwrap();
+        let told: Value = told.json().await.unwrap();
+        match told["items"].as_array() {
+            Some(items) if !items.is_empty() => return items.clone(),
+            _ => assert!(tokio::time::Instant::now() < deadline, "{told}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dump_beside_keys_alone_says_that_nobody_knows_what_it_lacks() {
+    let mut fleet = Fleet::start(1).await;
+    let dump = tempfile::NamedTempFile::new().unwrap();
+    upload(&fleet, 0, 0..3).await;
+    fleet.server.dump(&fleet.database(), dump.path());
+    upload(&fleet, 0, 3..5).await;
+    fleet.nodes[0].stop();
+    let copy = fleet.server.database(None);
+    fleet.server.load(&copy, dump.path());
+    fleet.move_to(&copy);
+    // A machine that has the keys and knows nothing else.
+    fleet.nodes[0].forget();
+    fleet.nodes[0].start();
+    let console = fleet.complaints();
+    assert!(console.contains("this is a copy of the log"), "{console}");
+    let restored = restorings(&fleet).await.remove(0);
+    let detail = &restored["event"]["data"]["detail"];
+    assert!(detail["log_size"].as_u64() > Some(0) && detail.get("lost").is_none(), "{restored}");
+    upload(&fleet, 0, 3..5).await;
+    fleet.nodes[0].stop();
+    fleet.nodes[0].start();
+    assert_eq!(fleet.complaints().matches("this is a copy of the log").count(), 1);
 }

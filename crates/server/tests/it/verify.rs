@@ -466,6 +466,7 @@ fn foreign_pending_rows_are_set_aside_and_the_log_goes_on() {
 fn over_a_damaged_tree_nothing_is_signed() {
     for change in [Damage::Tile(0, 1, 3), Damage::Tile(1, 0, 0)] {
         let installation = Installation::prepared();
+        installation.forget();
         damage(&installation, change);
         let before = Published::read(&installation.data_dir());
         block_on(async {
@@ -491,6 +492,7 @@ async fn wait_for(is_so: impl Fn() -> bool) {
 #[test]
 fn a_server_over_a_damaged_tree_is_not_ready() {
     let installation = Installation::prepared();
+    installation.forget();
     damage(&installation, Damage::Tile(0, 1, 3));
     let server = Server::start(&installation);
     let url = format!("{}/health/ready", server.url);

@@ -2,9 +2,10 @@
 //! program.
 
 use axum::response::Response;
-use chancery_engine::history::EventQuery;
+use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::row::Checkpoint;
 use chancery_engine::{Error, Permission};
+use chancery_event::Event;
 use chancery_event::filter::Filter;
 use maud::{Markup, html};
 
@@ -49,9 +50,8 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
     let engine = shell.engine();
     let checkpoint = engine.log_checkpoint().await?;
     let figures = engine.figures().await?;
-    let filter = Filter::parse("type:log.verify", engine.event_schema()).map_err(Error::from)?;
-    let query = EventQuery { filter, before: None, from: None, limit: 5, oldest_first: false };
-    let verified = engine.events(shell.context(), query).await?.events;
+    let verified = newest(shell, "type:log.verify").await?;
+    let restored = newest(shell, "type:log.restore outcome:success").await?;
     let running = at_work(shell).await?;
     let body = html! {
         (ui::page_header("Sealed log", "Every event, in one order, under a signature. Anybody can check it without trusting this server.", html! {
@@ -65,11 +65,15 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
         @if let Some(damage) = damage {
             (ui::alert_box(AlertKind::Error, &format!("The log does not verify: {damage}.")))
         }
+        @if let Some(newest) = restored.first() { (gap(&newest.event)) }
         (running)
         (tiles(shell, checkpoint.as_ref(), figures.pending))
         div.columns {
             (ui::section("checkpoint", "Checkpoint", html! {}, note(checkpoint.as_ref())))
             (ui::section("health", "Condition", html! {}, findings(shell)))
+        }
+        @if !restored.is_empty() {
+            (ui::section("restored", "Put back from a copy", html! {}, event_row::story(&restored)))
         }
         (ui::section("key", "Key", html! {}, key(shell)))
         (ui::section("how", "Check it yourself", html! {}, how(shell)))
@@ -80,6 +84,29 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
         }))
     };
     Ok(shell.page(Nav::Log, "Sealed log", body))
+}
+
+async fn newest(shell: &Shell, filter: &str) -> Result<Vec<SeenEvent>, Problem> {
+    let filter = Filter::parse(filter, shell.engine().event_schema()).map_err(Error::from)?;
+    let query = EventQuery { filter, before: None, from: None, limit: 5, oldest_first: false };
+    Ok(shell.engine().events(shell.context(), query).await?.events)
+}
+
+/// What was lost when the data was put back, as far as it is known.
+fn gap(restored: &Event) -> Markup {
+    let number = |name: &str| restored.detail.get(name).and_then(serde_json::Value::as_u64);
+    let from = ui::grouped(number("log_size").unwrap_or(0));
+    let told = match number("lost") {
+        Some(0) => return html! {},
+        Some(lost) => format!(
+            "The data was put back from a copy that lacked published entries ({} from index {from} on). Other events have these indexes now: to whoever keeps a checkpoint of before, the log has forked there.",
+            ui::grouped(lost)
+        ),
+        None => format!(
+            "The data was put back from a copy, and nobody said how far the log had been. It goes on from index {from}; if anything was published behind that before, it is lost, and to whoever keeps a checkpoint of it the log has forked there."
+        ),
+    };
+    ui::alert_box(AlertKind::Warning, &told)
 }
 
 /// Verifications that wait or run, and how far they are.

@@ -7,6 +7,8 @@ use chancery_seal::{Trust, Verifier};
 use chancery_testkit::TestServer;
 use serde_json::Value;
 
+use crate::browser::Browser;
+
 #[tokio::test]
 async fn anybody_gets_tiles_and_auditors_entries() {
     let server = TestServer::start().await;
@@ -165,4 +167,24 @@ async fn verification_and_sealing_do_not_disturb_each_other() {
         report.expect(200);
     }
     server.finish().await;
+}
+
+#[tokio::test]
+async fn the_page_of_the_log_says_what_was_put_back() {
+    for (lost, told) in [
+        (None, Some("nobody said how far the log had been. It goes on from index 1,200")),
+        (Some(50), Some("lacked published entries (50 from index 1,200 on)")),
+        (Some(0), None),
+    ] {
+        let published = lost.map(|lost| (1_200 + lost, chancery_seal::leaf_hash(b"lost")));
+        let restored = chancery_engine::backup::Restored { log_size: 1_200, published };
+        let server = TestServer::start_with(|settings, _| settings.restored = Some(restored)).await;
+        server.settle().await;
+        let mut browser = Browser::sign_in_as(&server, Role::Administrator).await;
+        let page = browser.get("/log-view").await.expect(200).text();
+        assert!(page.contains("Put back from a copy"), "{page}");
+        assert_eq!(page.contains("The data was put back from a copy"), told.is_some(), "{page}");
+        assert!(told.is_none_or(|told| page.contains(told)), "{page}");
+        server.finish().await;
+    }
 }
