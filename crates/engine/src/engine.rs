@@ -248,7 +248,6 @@ pub(crate) struct Opened {
     pub(crate) sealer: Sealer,
     pub(crate) agenda: Option<Agenda>,
     one_time_password: Option<Secret<String>>,
-    unknown_loss: Option<u64>,
     stopped: watch::Receiver<bool>,
     sealing_stopped: watch::Receiver<bool>,
 }
@@ -300,8 +299,8 @@ impl Engine {
         settings: Settings,
         environment: Environment,
     ) -> Result<Running, StartError> {
-        let opened = Self::open(settings, environment).await?;
-        let Opened { engine, sealer, agenda, stopped, sealing_stopped, .. } = opened;
+        let Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped } =
+            Self::open(settings, environment).await?;
         let sealer = tokio::spawn(sealer.run(sealing_stopped));
         let mut loops = vec![
             tokio::spawn(crate::projector::run(
@@ -336,7 +335,7 @@ impl Engine {
         if let Some(agenda) = agenda {
             loops.push(tokio::spawn(crate::agenda::run(engine.clone(), agenda, stopped)));
         }
-        let Opened { one_time_password, unknown_loss, .. } = opened;
+        let unknown_loss = engine.0.known.unknown_loss();
         Ok(Running { engine, sealer, loops, one_time_password, unknown_loss })
     }
 
@@ -348,7 +347,7 @@ impl Engine {
         check_first(&settings)?;
         let store = Store::open(&settings.store()).await?;
         let keys = keys_of(&store, &settings, &environment).await?;
-        let (known, restored) = crate::remembered::compared(&store, &settings).await?;
+        let known = crate::remembered::compared(&store, &settings).await?;
         let health = Arc::new(Health::default());
         health.stopped_elsewhere(known.halt().map(|halt| halt.told()));
         let desk = Arc::new(Desk {
@@ -399,8 +398,7 @@ impl Engine {
             reach_memory: crate::notification::coverage::Memory::default(),
             monitor_ahead: crate::monitor::enrolment::Ahead::default(),
         }));
-        let unknown_loss = restored.as_ref().map(|restored| restored.log_size);
-        engine.note_restored(restored).await?;
+        engine.note_restored().await?;
         let one_time_password = engine.first_start(keys.created).await?;
         let mut agenda = engine.settings().monitors.then(Agenda::default);
         if let Some(agenda) = &mut agenda {
@@ -410,21 +408,15 @@ impl Engine {
                 agenda.sync(&engine).await?;
             }
         }
-        Ok(Opened {
-            engine,
-            sealer,
-            agenda,
-            one_time_password,
-            unknown_loss,
-            stopped,
-            sealing_stopped,
-        })
+        Ok(Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped })
     }
 
     /// Records that the data was put back, before any loop runs: whoever dies here has lost nothing
     /// of what is known.
-    async fn note_restored(&self, found: Option<Restored>) -> Result<(), StartError> {
+    async fn note_restored(&self) -> Result<(), StartError> {
         let environment = self.environment();
+        let found = self.0.known.unknown_loss();
+        let found = found.map(|log_size| Restored { log_size, published: None });
         let restored = match (&self.settings().restored, found) {
             (Some(said), _) => Some((Context::command_line(environment), said.clone())),
             (None, Some(found)) => Some((Context::system(environment), found)),

@@ -28,7 +28,6 @@ use chancery_store::{Link, Store, Tx, log};
 use tokio::sync::watch;
 
 use self::known::Known;
-use crate::backup::Restored;
 use crate::engine::StartError;
 use crate::sealer::stored_edge;
 use crate::{Engine, Error, Settings, key, node};
@@ -80,23 +79,19 @@ async fn compare(store: &Store, data_dir: &Path) -> Result<(), StartError> {
     Err(StartError::LogLost { known: size, found, file: data_dir.join(FILE) })
 }
 
-/// What this node knows was sealed, after the database was compared with it; and what the log has
-/// been put back from, if nobody can tell what it lacks.
-pub(crate) async fn compared(
-    store: &Store,
-    settings: &Settings,
-) -> Result<(Arc<Known>, Option<Restored>), StartError> {
-    let mut found = None;
+/// What this node knows was sealed, after the database was compared with it.
+pub(crate) async fn compared(store: &Store, settings: &Settings) -> Result<Arc<Known>, StartError> {
+    let mut unknown_loss = None;
     if settings.restored.is_none() {
         compare(store, &settings.data_dir).await?;
-        found = put_back(store, &settings.data_dir).await?;
+        unknown_loss = copy_of(store, &settings.data_dir).await?;
     }
-    Ok((Arc::new(Known::of(&mut store.read().await?).await?), found))
+    Ok(Arc::new(Known::of(&mut store.read().await?, unknown_loss).await?))
 }
 
-/// What the log has been put back from, if nobody can tell what it lacks: this data directory
+/// The size of the log, if it is a copy of which nobody can tell what it lacks: this data directory
 /// remembers nothing of a log that has begun, and no node works on it.
-async fn put_back(store: &Store, data_dir: &Path) -> Result<Option<Restored>, StartError> {
+async fn copy_of(store: &Store, data_dir: &Path) -> Result<Option<u64>, StartError> {
     let remembers = [FILE, BEGUN].iter().any(|name| data_dir.join(name).exists());
     let state = log::state(&mut store.read().await?).await?;
     if remembers || state.size == 0 || node::lives(store).await? {
@@ -104,14 +99,10 @@ async fn put_back(store: &Store, data_dir: &Path) -> Result<Option<Restored>, St
     }
     tracing::warn!(
         log_size = state.signed_size,
-        "this is a copy of the log: the data directory does not know how far the log had been, so nobody can tell whether something that was published is missing. The log goes on after {} and records that as log.restore. chancery restore compares a copy with the newest checkpoint that anybody has (docs/BACKUP.md)",
-        counted(state.signed_size),
+        "this is a copy of the log: the data directory does not know how far the log had been, so nobody can tell whether something that was published is missing. The log goes on from index {} and records that as log.restore. chancery restore compares a copy with the newest checkpoint that anybody has (docs/BACKUP.md)",
+        state.signed_size,
     );
-    Ok(Some(Restored { log_size: state.signed_size, published: None }))
-}
-
-fn counted(entries: u64) -> String {
-    if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") }
+    Ok(Some(state.signed_size))
 }
 
 /// Says that what this data directory will remember is the log that it has now.

@@ -18,7 +18,10 @@ use crate::sealer::stored_edge;
 
 /// What this process knows, shared by the sealer and by who writes it down.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Mutex<Memory>);
+pub(crate) struct Known {
+    memory: Mutex<Memory>,
+    unknown_loss: Option<u64>,
+}
 
 #[derive(Debug, Default)]
 struct Memory {
@@ -51,26 +54,31 @@ impl std::fmt::Display for Missing {
 
 impl Known {
     /// From the database, after it was compared with what was written down.
-    pub(crate) async fn of(link: &mut Link) -> Result<Self, Error> {
-        let known = Self::default();
+    pub(crate) async fn of(link: &mut Link, unknown_loss: Option<u64>) -> Result<Self, Error> {
+        let known = Self { unknown_loss, ..Self::default() };
         known.look(link).await?;
         Ok(known)
     }
 
+    /// The size of the log at the start, if it was a copy of which nobody could tell what it lacks.
+    pub(crate) fn unknown_loss(&self) -> Option<u64> {
+        self.unknown_loss
+    }
+
     /// The newest checkpoint: size and root.
     pub(crate) fn newest(&self) -> Option<(u64, Hash)> {
-        let memory = self.0.lock().ok()?;
+        let memory = self.memory.lock().ok()?;
         memory.newest.as_ref().map(|newest| (newest.size, newest.root))
     }
 
     /// The newest checkpoint as it was signed.
     pub(crate) fn checkpoint(&self) -> Option<log::Checkpoint> {
-        self.0.lock().ok()?.newest.clone()
+        self.memory.lock().ok()?.newest.clone()
     }
 
     /// A checkpoint that continues what is known was committed.
     pub(crate) fn learn(&self, newest: &log::Checkpoint) {
-        if let Ok(mut memory) = self.0.lock()
+        if let Ok(mut memory) = self.memory.lock()
             && memory.newest.as_ref().is_none_or(|known| known.size < newest.size)
         {
             memory.newest = Some(newest.clone());
@@ -79,24 +87,24 @@ impl Known {
 
     /// What the last look found missing.
     pub(crate) fn missing(&self) -> Option<Missing> {
-        self.0.lock().ok()?.missing.clone()
+        self.memory.lock().ok()?.missing.clone()
     }
 
     /// The notice that the last look found.
     pub(crate) fn halt(&self) -> Option<Halt> {
-        self.0.lock().ok()?.halt.clone()
+        self.memory.lock().ok()?.halt.clone()
     }
 
     /// There is a notice now.
     pub(crate) fn halted(&self, halt: &Halt) {
-        if let Ok(mut memory) = self.0.lock() {
+        if let Ok(mut memory) = self.memory.lock() {
             memory.halt.get_or_insert_with(|| halt.clone());
         }
     }
 
     /// The notice was taken away.
     pub(crate) fn no_halt(&self) {
-        if let Ok(mut memory) = self.0.lock() {
+        if let Ok(mut memory) = self.memory.lock() {
             memory.halt = None;
         }
     }
@@ -142,7 +150,7 @@ impl Known {
         if let Some(newest) = newest.filter(|_| lost.as_ref().is_none_or(|lost| !lost.own)) {
             self.learn(&newest);
         }
-        if let Ok(mut memory) = self.0.lock() {
+        if let Ok(mut memory) = self.memory.lock() {
             memory.missing = lost;
             memory.halt = halt;
         }
