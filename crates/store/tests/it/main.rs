@@ -16,6 +16,7 @@ mod server;
 mod session;
 mod sheets;
 mod speed;
+mod task;
 mod upgrade;
 
 use chancery_store::{Settings, Store};
