@@ -23,6 +23,7 @@ mod retention;
 mod sources;
 mod syslog;
 mod tasks;
+mod together;
 mod told;
 mod upgrade;
 mod verify;

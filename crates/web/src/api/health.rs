@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chancery_engine::{Engine, Finding};
 use serde::Serialize;
@@ -14,6 +14,8 @@ use crate::edge::Json;
 
 /// How long the store may take to be read.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
+/// When it is worth asking again, for those that look at it.
+const RETRY_SECONDS: &str = "5";
 
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
@@ -104,5 +106,6 @@ async fn ready(State(engine): State<Engine>) -> Response {
         return Json(Health { status: "ok", findings }).into_response();
     }
     let condition = Health { status: "failing", findings };
-    (StatusCode::SERVICE_UNAVAILABLE, Json(condition)).into_response()
+    let again = [(header::RETRY_AFTER, RETRY_SECONDS)];
+    (StatusCode::SERVICE_UNAVAILABLE, again, Json(condition)).into_response()
 }
