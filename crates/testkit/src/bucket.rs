@@ -59,12 +59,24 @@ impl Bucket {
         self.call(Method::GET, path, Vec::new()).await
     }
 
+    /// What an object holds, if there is one.
+    pub async fn find(&self, path: &str) -> Option<Vec<u8>> {
+        let answer = self.sent(Method::GET, path, Vec::new()).await;
+        let answer = answer.error_for_status().ok()?;
+        Some(answer.bytes().await.unwrap().to_vec())
+    }
+
     /// Puts other bytes in place of an object.
     pub async fn write(&self, path: &str, bytes: Vec<u8>) {
         self.call(Method::PUT, path, bytes).await;
     }
 
     async fn call(&self, method: Method, path: &str, bytes: Vec<u8>) -> Vec<u8> {
+        let answer = self.sent(method, path, bytes).await.error_for_status().unwrap();
+        answer.bytes().await.unwrap().to_vec()
+    }
+
+    async fn sent(&self, method: Method, path: &str, bytes: Vec<u8>) -> reqwest::Response {
         let url = format!("{}/{}/{path}", self.endpoint(), Self::NAME);
         let sent = Client::new().request(method, url.trim_end_matches('/')).header("x-test", "1");
         // The store shows objects to nobody without a name; it does not check this one.
@@ -72,8 +84,7 @@ impl Bucket {
                     SignedHeaders=host, Signature=0";
         let sent = sent.header("authorization", name);
         let sent = sent.header("content-type", "application/octet-stream").body(bytes);
-        let answer = sent.send().await.unwrap().error_for_status().unwrap();
-        answer.bytes().await.unwrap().to_vec()
+        sent.send().await.unwrap()
     }
 }
 

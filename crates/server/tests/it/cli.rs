@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::installation::{Installation, PREPARED, Server, program};
 
-fn certificate(name: &str) -> String {
+pub(crate) fn certificate(name: &str) -> String {
     rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap().cert.pem()
 }
 

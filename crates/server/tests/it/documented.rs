@@ -14,7 +14,7 @@ use crate::victim::leaf;
 const PASSWORD: &str = "of-the-nodes";
 
 /// The lines of the block of a guide that has this line.
-fn block(guide: &str, line: &str) -> String {
+pub(crate) fn block(guide: &str, line: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(guide);
     let text = std::fs::read_to_string(path).unwrap();
     let blocks = text.split("\n```").skip(1).step_by(2);

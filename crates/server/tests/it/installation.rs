@@ -245,6 +245,16 @@ impl Server {
         Run::of(self.client(token, arguments).output().unwrap())
     }
 
+    /// Lines of a shell that use the program as a client of this server.
+    pub fn shell(&self, token: &str, lines: &str) -> Run {
+        let own = Path::new(env!("CARGO_BIN_EXE_chancery")).parent().unwrap().display();
+        let path = format!("{own}:{}", std::env::var("PATH").unwrap_or_default());
+        let mut shell = Command::new("sh");
+        shell.args(["-e", "-c", lines]).env_clear().env("PATH", path).stdin(Stdio::null());
+        shell.env("CHANCERY_URL", &self.url).env("CHANCERY_TOKEN", token);
+        Run::of(shell.output().unwrap())
+    }
+
     /// Tells the server to stop and waits until it has.
     pub fn stop(mut self) {
         let pid = self.child.id().to_string();

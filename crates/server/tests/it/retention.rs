@@ -7,8 +7,10 @@ use chancery_engine::retention::RuleDraft;
 use chancery_engine::{Context, Engine};
 use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::{Environment, Timestamp};
+use chancery_testkit::Bucket;
 
-use crate::installation::{Installation, PATIENCE};
+use crate::documented::block;
+use crate::installation::{Installation, PATIENCE, Server};
 
 /// Removes everything that can be, as if two years had passed.
 async fn trim(installation: &Installation) -> u64 {
@@ -72,4 +74,83 @@ fn a_trimmed_log_verifies_with_its_archive_and_not_without() {
     let run = installation.run(&["verify", "--archive", moved.to_str().unwrap(), "--json"]);
     assert_eq!(run.status, 1, "{run:?}");
     assert_eq!(run.document()["fault"]["index"], 255, "{run:?}");
+}
+
+/// Waits until something is there.
+fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(std::time::Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn the_commands_of_the_guide_run_with_the_archive_in_a_directory() {
+    let installation = Installation::prepared();
+    let token = installation.token("administrator");
+    let archive = installation.beside("archive");
+    let setting = format!("archive.directory={}", archive.display());
+    let server = Server::start_with(&installation, &[&setting]);
+    // The archive is written without a rule, because it was asked for.
+    let bundle = archive.join("tile/entries/000");
+    until("nothing is archived", || bundle.exists().then_some(()));
+    assert!(!installation.data_dir().join("archive").exists());
+
+    let pem = installation.beside("held.pem");
+    std::fs::write(&pem, crate::cli::certificate("held.example")).unwrap();
+    let made = server.run(&token, &["certificates", "upload", pem.to_str().unwrap()]).well();
+    let id = made.out.trim().rsplit(' ').next().unwrap().to_owned();
+    let guide = |line: &str| block("RETENTION.md", line);
+    let rules = guide("chancery retention preview");
+    let holds = guide("chancery retention hold");
+    let holds = holds.replace("0193a1c2-7f00-7abc-8def-0123456789ab", &id);
+    for lines in [rules, holds, "chancery retention run\n".to_owned()] {
+        server.shell(&token, &lines).well();
+    }
+    let run = |arguments: &[&str]| server.run(&token, &[&["retention"], arguments].concat()).well();
+    let rules = run(&["list", "--json"]).document();
+    let names = |list: &serde_json::Value| -> Vec<String> {
+        let list = list.as_array().unwrap().iter();
+        list.map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut named = names(&rules);
+    named.sort();
+    assert_eq!(named, ["expired", "sessions"], "{rules:#}");
+    let holds = run(&["holds", "--json"]).document();
+    let audit = |hold: &&serde_json::Value| hold["name"] == "audit";
+    assert_eq!(names(&holds).len(), 2, "{holds:#}");
+    let ended = holds.as_array().unwrap().iter().find(audit).unwrap();
+    assert!(ended["released_at"].is_string(), "{holds:#}");
+    let runs = run(&["runs", "--json"]).document();
+    assert_eq!(runs.as_array().unwrap().len(), 2, "one for each rule: {runs:#}");
+    server.stop();
+    installation.run(&["verify", "--archive", archive.to_str().unwrap()]).well();
+}
+
+#[test]
+fn the_program_writes_its_archive_into_a_bucket() {
+    let installation = Installation::prepared();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let bucket = runtime.block_on(Bucket::start());
+    let secret = installation.beside("secret");
+    std::fs::write(&secret, format!("{}\n", Bucket::SECRET)).unwrap();
+    let settings = [
+        format!("archive.s3_endpoint={}", bucket.endpoint()),
+        format!("archive.s3_bucket={}", Bucket::NAME),
+        "archive.s3_prefix=log/one".to_owned(),
+        format!("archive.s3_access_key_id={}", Bucket::KEY),
+        format!("archive.s3_secret_access_key_file={}", secret.display()),
+        "network.allowed_addresses=127.0.0.0/8".to_owned(),
+    ];
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let server = Server::start_with(&installation, &settings);
+    let find = || runtime.block_on(bucket.find("log/one/tile/entries/000"));
+    let bundle = until("nothing is archived", find);
+    assert!(bundle.len() > 256 * 100, "256 entries");
+    server.stop();
+    assert!(!installation.data_dir().join("archive").exists());
 }
