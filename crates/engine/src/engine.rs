@@ -175,7 +175,7 @@ pub enum StartError {
     OtherKeys(PathBuf),
     /// The log in the database lacks what this node knows was sealed.
     #[error(
-        "the log in the database has {found} entries and is not the one of which this node knows {known} (the checkpoint {file}): an older copy of the database was put back, or it is another one; chancery restore --in-place compares the two, says what is lost, records it, and lets the log go on"
+        "the log in the database has {found} entries and is not the one of which this node knows {known} (the checkpoint {file}): an older copy of the database was put back, it is another one, or it was damaged; chancery verify --data-dir names the place of any damage; chancery restore --in-place compares the two, says what is lost, records it, and lets the log go on"
     )]
     LogLost {
         /// Entries that this node knows were sealed.
