@@ -193,18 +193,20 @@ fn row(shell: &Shell, source: &SourceView) -> Row {
     let toggle = if source.enabled { ("disable", "Disable") } else { ("enable", "Enable") };
     let buttons = html! {
         @if shell.may(Permission::IntakeWrite) {
-            form.inline method="post" action={(PATH) "/" (source.name)} {
-                (ui::csrf_input(shell.csrf()))
-                button type="submit" name="do" value=(toggle.0) {
-                    (toggle.1) span.visually-hidden { " " (source.name) }
+            div.actions {
+                form.inline method="post" action={(PATH) "/" (source.name)} {
+                    (ui::csrf_input(shell.csrf()))
+                    button type="submit" name="do" value=(toggle.0) {
+                        (toggle.1) span.visually-hidden { " " (source.name) }
+                    }
                 }
-            }
-            @for asked in [Asked::Renew, Asked::Delete] {
-                @let asking = Asking::of(&source.name, asked);
-                (asked.question(&asking).dialog(shell))
-            }
-            a.button href={(PATH) "/" (source.name) "/edit"} {
-                "Edit" span.visually-hidden { " " (source.name) }
+                a.button href={(PATH) "/" (source.name) "/edit"} {
+                    "Edit" span.visually-hidden { " " (source.name) }
+                }
+                @for asked in [Asked::Renew, Asked::Delete] {
+                    @let asking = Asking::of(&source.name, asked);
+                    (asked.question(&asking).dialog(shell))
+                }
             }
         }
     };
