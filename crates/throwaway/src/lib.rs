@@ -320,7 +320,8 @@ impl Server {
     pub fn resume(&self) {
         let options = fs::read_to_string(self.dir.join("options")).unwrap();
         let log = self.dir.join("log").display().to_string();
-        let start = ["-t", "60", "-l", &log, "-o", &options, "start"];
+        // After a crash every file is synchronised first, which takes long on a busy disc.
+        let start = ["-t", "300", "-l", &log, "-o", &options, "start"];
         // Somebody may have its port for a moment: a connection that went out while nobody had it.
         let deadline = Instant::now() + Duration::from_secs(60);
         while !self.try_control(&start) {
