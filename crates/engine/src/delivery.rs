@@ -5,8 +5,8 @@
 //! are made and sent is a [`Sender`]'s business, which lives in a crate above. See
 //! `docs/decisions/0010-deliveries.md`.
 //!
-//! Read in this order: `definition` (what a destination says), `change` (how it is saved),
-//! `fan_out` (sealed events become deliveries), `track` (the state machine of one destination:
+//! Read in this order: `definition` (what a destination says), `change` (how it is saved), `window`
+//! and `fan_out` (sealed events become deliveries), `track` (the state machine of one destination:
 //! pure), `courier` (the loop), `receipt` (what came of attempts, in one transaction), `query`.
 //!
 //! No operation ever waits for an external system: the courier reads the sealed log at each

@@ -1,7 +1,7 @@
 //! Windows of the log, read for the destinations that stand where one begins.
 //!
-//! While the deliveries of a window are being committed the next one is read: at the end of the
-//! log there is none, and behind it what was read ahead is used in the next round or never.
+//! While the deliveries of a window are being committed the next one is read ahead. It is used in
+//! the next round or dropped, so that nothing about people stays in memory for long.
 
 use std::sync::Arc;
 

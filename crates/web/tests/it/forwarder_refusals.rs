@@ -3,9 +3,15 @@
 use axum::http::Method;
 use chancery_engine::Role;
 use chancery_testkit::TestServer;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::browser::Browser;
+
+/// Nothing is made, and the answer names the field.
+async fn refused_at(server: &TestServer, new: &Value, field: &str) {
+    let refused = server.post("/api/v1/forwarders").json(new).send().await.expect(422);
+    assert_eq!(refused.json()["field"], field, "{}", refused.text());
+}
 
 #[tokio::test]
 async fn a_dialect_whose_attributes_would_be_lost_is_refused() {
@@ -66,8 +72,7 @@ async fn what_cannot_be_is_refused_at_its_field() {
         ),
     ] {
         let new = json!({ "name": "soc", "body": { "kind": "webhook", "settings": settings } });
-        let refused = server.post("/api/v1/forwarders").json(&new).send().await.expect(422);
-        assert_eq!(refused.json()["field"], field, "{}", refused.text());
+        refused_at(&server, &new, field).await;
     }
     let slack = "https://127.0.0.1/services/x";
     let ca = json!("-----BEGIN CERTIFICATE-----");
@@ -110,8 +115,7 @@ async fn what_cannot_be_is_refused_at_its_field() {
         ),
     ] {
         let new = json!({ "name": "soc", "body": body, "secrets": secrets });
-        let refused = server.post("/api/v1/forwarders").json(&new).send().await.expect(422);
-        assert_eq!(refused.json()["field"], field, "{}", refused.text());
+        refused_at(&server, &new, field).await;
     }
     server.finish().await;
 }
@@ -122,8 +126,7 @@ async fn a_forwarder_begins_in_the_log_and_is_not_set_on_later() {
     server.settle().await;
     let body = json!({ "kind": "webhook", "settings": { "url": "http://127.0.0.1:9/" } });
     let new = |start: u64| json!({ "name": "soc", "body": body, "start": start, "enabled": false });
-    let beyond = server.post("/api/v1/forwarders").json(&new(1 << 40)).send().await.expect(422);
-    assert_eq!(beyond.json()["field"], "start", "{}", beyond.text());
+    refused_at(&server, &new(1 << 40), "start").await;
     server.post("/api/v1/forwarders").json(&new(1)).send().await.expect(201);
     let change = server.call(Method::PUT, "/api/v1/forwarders/soc").bearer(server.admin());
     let refused = change.json(&json!({ "body": body, "start": 2 })).send().await;
@@ -149,8 +152,7 @@ async fn what_a_mode_of_servicenow_does_not_use_or_lacks_is_refused() {
         all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         let body = json!({ "kind": "servicenow", "settings": all, "dialect": dialect });
         let new = json!({ "name": "snow", "body": body, "secrets": { "token": "x" } });
-        let refused = server.post("/api/v1/forwarders").json(&new).send().await.expect(422);
-        assert_eq!(refused.json()["field"], field, "{}", refused.text());
+        refused_at(&server, &new, field).await;
     }
     server.finish().await;
 }
@@ -162,8 +164,7 @@ async fn mail_without_a_recipient_is_refused_when_it_is_saved() {
         let settings = json!({ "server": "127.0.0.1:25", "security": "none",
             "from": "chancery@example.org", "to": to });
         let new = json!({ "name": "mail", "body": { "kind": "email", "settings": settings } });
-        let refused = server.post("/api/v1/forwarders").json(&new).send().await.expect(422);
-        assert_eq!(refused.json()["field"], "settings/to", "{}", refused.text());
+        refused_at(&server, &new, "settings/to").await;
     }
     server.finish().await;
 }
