@@ -541,9 +541,9 @@ impl Engine {
         while Instant::now() < deadline {
             sealed.mark_unchanged();
             if let Ok(mut link) = self.link().await {
-                let pending = log::pending_count(&mut link).await;
+                let pending = log::is_pending(&mut link).await;
                 let state = log::state(&mut link).await;
-                if let (Ok(0), Ok(state)) = (pending, state)
+                if let (Ok(false), Ok(state)) = (pending, state)
                     && state.size == state.signed_size
                     && *sealed.borrow() == state.size
                 {

@@ -92,6 +92,8 @@ pub struct Facets {
     pub sampled: bool,
     /// Actors were counted over the newest matches only.
     pub actors_sampled: bool,
+    /// How many events there are.
+    pub count: Count,
 }
 
 impl Engine {
@@ -167,8 +169,8 @@ impl Engine {
         SeenEvent::archived(index, entry, Some(removed))
     }
 
-    /// Counts of the events that a filter selects, by field. Those who may see people also get
-    /// the actors of the newest matches.
+    /// Counts of the events that a filter selects, by field and in all. Those who may see people
+    /// also get the actors of the newest matches.
     ///
     /// # Errors
     /// As [`Engine::events`].
@@ -177,13 +179,15 @@ impl Engine {
         let filter = &self.visible(context, filter).await?;
         let now = self.environment().now().micros();
         let mut link = self.link().await?;
-        let (mut groups, sampled) = log::facets(&mut link, filter, now).await?;
+        let counted = log::facets(&mut link, filter, now).await?;
+        let log::Counted { mut groups, count, sampled } = counted;
+        let mut actors_sampled = false;
         if context.may(Permission::PersonalRead) {
             let (values, of_newest) = log::actors(&mut link, filter, now).await?;
             groups.push(FacetGroup { field: "actor", values });
-            return Ok(Facets { groups, sampled, actors_sampled: of_newest });
+            actors_sampled = of_newest;
         }
-        Ok(Facets { groups, sampled, actors_sampled: false })
+        Ok(Facets { groups, sampled, actors_sampled, count })
     }
 
     /// Counts of the events that a filter selects, over time.

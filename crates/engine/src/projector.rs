@@ -20,6 +20,8 @@ const BATCH_MAX: usize = 4_096;
 /// How long events gather between two batches under load: random keys and text cost far less in
 /// large batches, and readers see the tail that is not projected anyway.
 const GATHER: Duration = Duration::from_millis(200);
+/// When nothing more was sealed for so long, there is nothing to gather.
+const LULL: Duration = Duration::from_millis(40);
 const TICK: Duration = Duration::from_secs(1);
 
 /// Projects until `stop` is set.
@@ -37,7 +39,11 @@ pub(crate) async fn run(
             Ok(count) if count == BATCH_MAX => continue,
             Ok(0) => {}
             Ok(_) => {
-                let _ = tokio::time::timeout(GATHER, stop.wait_for(|stop| *stop)).await;
+                let gathered = tokio::time::timeout(GATHER, lull(sealed.clone()));
+                tokio::select! {
+                    _ = gathered => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "projection failed");
@@ -53,6 +59,11 @@ pub(crate) async fn run(
             () = tokio::time::sleep(TICK) => {}
         }
     }
+}
+
+/// Ends when nothing more is sealed for a moment.
+async fn lull(mut sealed: watch::Receiver<u64>) {
+    while let Ok(Ok(())) = tokio::time::timeout(LULL, sealed.changed()).await {}
 }
 
 /// One batch if this node is the one that projects. Two would not spoil anything, because the

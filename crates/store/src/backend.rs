@@ -50,7 +50,8 @@ impl Store {
             Database::Embedded { data_dir } => {
                 let readers_max = settings.readers_max;
                 let embedded = Embedded { data_dir: data_dir.clone(), readers_max };
-                let (sqlite, writer) = sqlite::open(&embedded).await?;
+                let (sqlite, mut writer) = sqlite::open(&embedded).await?;
+                sqlite.write_back_beside(&mut writer)?;
                 let (units, queue) = lanes();
                 let (commits, committed) = watch::channel(0);
                 let writer = crate::writer::run(Tx::new(writer), queue, commits, closed);

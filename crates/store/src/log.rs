@@ -28,8 +28,8 @@ pub(crate) use part::make_room;
 pub use part::{Part, WIDTH as PART_WIDTH, drop_part, newest_time, parts, set_width};
 pub(crate) use pending::insert_pending;
 pub use pending::{
-    PendingRow, Quarantine, QuarantineReason, any_removed, any_sealed_since, is_recorded, pending,
-    pending_count, quarantine, sealed_ids,
+    PendingRow, Quarantine, QuarantineReason, any_removed, any_sealed_since, is_pending,
+    is_recorded, pending, pending_count, quarantine, sealed_ids,
 };
 pub use personal::erase;
 pub use projection::{Projection, project};
@@ -39,8 +39,8 @@ pub use sealed::{
     glances, latest_index, latest_time, newest_of_types, of_types, of_types_bare, range,
 };
 pub use search::{
-    ACTORS_COUNTED, Bucket, Count, EventPage, FacetGroup, PageRequest, actors, bars, count, facets,
-    histogram, page,
+    ACTORS_COUNTED, Bucket, Count, Counted, EventPage, FacetGroup, PageRequest, actors, bars,
+    count, facets, histogram, page,
 };
 
 pub use sequence::{Checkpoint, Indexed, Sequence, State, checkpoint, publish, sequence, state};

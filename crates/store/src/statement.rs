@@ -100,6 +100,15 @@ impl Dialect {
         }
     }
 
+    /// A condition that `column` has one of the few values that a question answers. The planner of
+    /// a server takes such a question for one of many rows, and would read the whole table.
+    pub(crate) fn among_few(self, column: &str, question: &str) -> String {
+        match self {
+            Self::Sqlite => format!("{column} IN ({question})"),
+            Self::Postgres => format!("{column} = ANY (ARRAY({question}))"),
+        }
+    }
+
     /// What a statement that takes rows for itself ends in: rows that another transaction is about
     /// to take are left to it.
     pub(crate) fn leaving_taken(self) -> &'static str {

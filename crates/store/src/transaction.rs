@@ -34,7 +34,8 @@ type Late = (&'static str, &'static str);
 /// A unit of work in progress. Reads go through the [`Link`] it dereferences to.
 ///
 /// On the embedded engine several units share one commit. A unit that fails is rolled back to its
-/// own savepoint, which is only set when the unit first writes.
+/// own savepoint, which is only set when the unit first writes, and not at all where no other unit
+/// can join: with one, every page that changes is copied.
 pub struct Tx {
     pub(crate) link: Link,
     /// Events recorded by units that have already succeeded in this commit.
@@ -49,6 +50,8 @@ pub struct Tx {
     pub(crate) savepoint: bool,
     /// A unit before it has left its savepoint to be released.
     left_savepoint: bool,
+    /// No other unit shares the commit: one that fails is undone with the transaction.
+    pub(crate) alone: bool,
     /// Commits of the embedded engine wait for the disc.
     pub(crate) lasts: bool,
 }
@@ -76,6 +79,7 @@ impl Tx {
             later: Vec::new(),
             savepoint: false,
             left_savepoint: false,
+            alone: false,
             lasts: true,
         }
     }
@@ -198,7 +202,7 @@ impl Tx {
     }
 
     async fn set_savepoint(&mut self) -> Result<(), Error> {
-        if !self.savepoint {
+        if !self.savepoint && !self.alone {
             if std::mem::replace(&mut self.left_savepoint, true) {
                 self.link.execute("RELEASE unit", Vec::new()).await?;
             }

@@ -270,6 +270,8 @@ async fn commit_group(
     let (mut since, mut limit) = (Instant::now(), GROUP_MS);
     let lasts =
         first.lane().lasts() || units.as_ref().is_some_and(|units| !units.common.is_empty());
+    tx.alone = !lasts || units.is_none();
+    let mut undone = false;
     let mut next = Some(first);
     if let Err(error) = begin(tx, lasts).await {
         group.extend(next);
@@ -284,6 +286,7 @@ async fn commit_group(
             false
         });
         tx.end_unit(kept).await?;
+        undone = tx.alone && !kept;
         if lane != Lane::Common {
             // However long this one took, whoever waits may share the commit.
             (since, limit) = (Instant::now(), SOON_MS);
@@ -297,6 +300,10 @@ async fn commit_group(
                 next = units.joining();
             }
         }
+    }
+    if undone {
+        tx.link.execute("ROLLBACK", Vec::new()).await?;
+        return Ok(0);
     }
     let events = tx.write_recorded().await?;
     #[cfg(any(test, feature = "faults"))]

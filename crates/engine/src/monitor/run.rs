@@ -225,7 +225,7 @@ impl AtWork {
         (tally.watched, tally.inventory) =
             tokio::try_join!(table::count(&mut link, &active.name), watched.count(&mut other))?;
         drop(other);
-        let on_its_way = log::pending_count(&mut link).await? > 0;
+        let on_its_way = log::is_pending(&mut link).await?;
         // Equal counts may hide that one is missing and another one gone.
         let by_name = self.engine.0.monitor_memory.compares(&active.name, self.run.started_at);
         if tally.watched == tally.inventory && !by_name {

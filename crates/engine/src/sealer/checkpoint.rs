@@ -83,7 +83,7 @@ impl Sealer {
     pub(super) async fn holds(&self) -> Result<bool, Error> {
         let mut link = self.store.read().await?;
         let State { size, signed_size } = log::state(&mut link).await?;
-        if signed_size < size || log::pending_count(&mut link).await? > 0 {
+        if signed_size < size || log::is_pending(&mut link).await? {
             return Ok(false);
         }
         let root = stored_edge(&mut link, size).await?.root();

@@ -79,7 +79,6 @@ pub(super) async fn measure(place: &Place, report: &mut Report) -> Result<()> {
             None => figure,
         }]);
         let mut facets = repeated(async || {
-            engine.event_count(&context, &filter).await?;
             engine.event_facets(&context, &filter).await?;
             Ok(())
         })

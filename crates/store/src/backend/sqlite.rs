@@ -6,6 +6,7 @@
 mod connection;
 mod readers;
 mod regexp;
+mod write_back;
 
 use std::fs::{DirBuilder, File};
 use std::io::ErrorKind;
@@ -69,13 +70,20 @@ fn file(settings: &Settings) -> PathBuf {
     settings.data_dir.join("chancery.db")
 }
 
+/// A file that SQLite puts beside the database's.
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut path = file.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
 fn open_writer(file: &Path) -> Result<Connection, Error> {
     let opened = Connection::open(file, true, true).and_then(|mut connection| {
         connection.tell(NEW)?;
         connection.tell(SETTINGS)?;
         connection.tell(WRITER)?;
-        let page = connection.integer("PRAGMA page_size")?.max(512);
-        connection.tell(&format!("PRAGMA wal_autocheckpoint = {}", LOG_BYTES / page))?;
+        let frames = frames_max(&mut connection)?;
+        connection.tell(&format!("PRAGMA wal_autocheckpoint = {frames}"))?;
         Ok(connection)
     });
     opened.map_err(|error| match Error::from_sqlite("open", error) {
@@ -85,6 +93,11 @@ fn open_writer(file: &Path) -> Result<Connection, Error> {
         },
         other => other,
     })
+}
+
+/// Frames that the write-ahead log grows to before it is written back.
+fn frames_max(connection: &mut Connection) -> Result<i64, rusqlite::Error> {
+    Ok(LOG_BYTES / connection.integer("PRAGMA page_size")?.max(512))
 }
 
 fn open_reader(file: &Path) -> Result<Connection, Error> {
@@ -196,6 +209,13 @@ impl Sqlite {
         Ok(Link { inner: Inner::Lent(Box::new(self.readers.lend().await?)) })
     }
 
+    /// Has the write-ahead log written back beside the writer.
+    pub(crate) fn write_back_beside(&self, writer: &mut Link) -> Result<(), Error> {
+        let Inner::Own(connection) = &mut writer.inner else { return Ok(()) };
+        let frames = frames_max(connection).map_err(|error| Error::from_sqlite("open", error))?;
+        write_back::beside(connection, &self.file, frames)
+    }
+
     /// Takes the lock on the directory out of the store: it outlives it.
     pub(crate) fn hold(&self) -> Option<Lock> {
         self.lock.lock().ok()?.take()
@@ -240,10 +260,8 @@ impl Sqlite {
     pub(crate) fn size_bytes(&self) -> u64 {
         ["", "-wal", "-shm"]
             .iter()
-            .filter_map(|suffix| {
-                let path = format!("{}{suffix}", self.file.display());
-                std::fs::metadata(path).ok().map(|metadata| metadata.len())
-            })
+            .filter_map(|suffix| std::fs::metadata(beside(&self.file, suffix)).ok())
+            .map(|metadata| metadata.len())
             .sum()
     }
 }

@@ -28,7 +28,7 @@ use crate::filter_sql::FilterSqlError;
 use crate::{Error, Link, args};
 
 pub use actors::{NEWEST as ACTORS_COUNTED, actors};
-pub use counts::{Bucket, Count, FacetGroup, bars, count, facets, histogram};
+pub use counts::{Bucket, Count, Counted, FacetGroup, bars, count, facets, histogram};
 
 /// Events read at once where the filter is evaluated in memory.
 const CHUNK: u64 = 512;

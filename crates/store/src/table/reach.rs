@@ -52,6 +52,22 @@ pub async fn next(
     rows.iter().map(|row| Ok((row.id("id")?, row.int("number")?, row.flag("counts")?))).collect()
 }
 
+/// Those of these certificates that there are.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn existing(link: &mut Link, ids: &[CertificateId]) -> Result<Vec<CertificateId>, Error> {
+    let mut found = Vec::with_capacity(ids.len());
+    for few in ids.chunks(500) {
+        let places = vec!["?"; few.len()].join(",");
+        let sql = format!("SELECT id FROM certificate WHERE id IN ({places}) ORDER BY id");
+        for row in link.rows(sql, few.iter().map(|id| value::id(*id)).collect()).await? {
+            found.push(row.id("id")?);
+        }
+    }
+    Ok(found)
+}
+
 /// Writes where certificates stand; those that are reached have no row.
 pub async fn put(tx: &mut Tx, looked_at: &[CertificateId], rows: &[Reach]) -> Result<(), Error> {
     for chunk in looked_at.chunks(400) {

@@ -212,7 +212,8 @@ async fn check(link: &mut Link, filter: &Filter, all: &[Sealed], choice: &mut Ch
     newest.reverse();
     assert_eq!(newest, indexes, "newest first: {told}");
 
-    let (groups, sampled) = log::facets(link, filter, NOW).await.unwrap();
+    let counted_at_once = log::facets(link, filter, NOW).await.unwrap();
+    let log::Counted { groups, sampled, .. } = counted_at_once;
     let groups: Counts = groups
         .into_iter()
         .flat_map(|g| g.values.into_iter().map(move |(value, n)| ((g.field, value), n)))
@@ -223,6 +224,7 @@ async fn check(link: &mut Link, filter: &Filter, all: &[Sealed], choice: &mut Ch
     assert_eq!((actors(&expected), false), (names.into_iter().collect(), sampled), "{told}");
     let count = log::count(link, filter, NOW).await.unwrap();
     assert_eq!((count.value, count.at_least), (indexes.len() as u64, false), "{told}");
+    assert_eq!(counted_at_once.count, count, "{told}");
 
     let from = NOW - Timestamp::HOUR * 6 + i64::try_from(choice.below(5_000)).unwrap() * 1_000_000;
     let to = from + choice.of(&[Timestamp::HOUR, 4 * Timestamp::HOUR, 40 * Timestamp::HOUR]);

@@ -152,7 +152,8 @@ async fn speed_of_searching_a_million_events() {
         measured(&what, times, async || log::page(&mut link, &filter, request, NOW).await.unwrap())
             .await;
         let at = Instant::now();
-        let (groups, sampled) = log::facets(&mut link, &filter, NOW).await.unwrap();
+        let log::Counted { groups, sampled, .. } =
+            log::facets(&mut link, &filter, NOW).await.unwrap();
         let total: u64 = groups[1].values.iter().map(|(_, n)| n).sum();
         let what = format!("facets {text} ({total}{})", if sampled { "+" } else { "" });
         let times = rounds(at.elapsed());

@@ -48,7 +48,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let now = shell.now();
     let to = narrowed.to.unwrap_or(now + Timestamp::SECOND);
     let from = narrowed.from.unwrap_or(to - 7 * Timestamp::DAY).min(to - 1);
-    let (page, facets, (bars, bars_sampled), count) = tokio::try_join!(
+    let (page, facets, (bars, bars_sampled)) = tokio::try_join!(
         page(shell, condition.clone()),
         engine.event_facets(context, &condition),
         engine.event_bars(
@@ -57,8 +57,8 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
             (Timestamp::from_micros(from), Timestamp::from_micros(to)),
             BARS
         ),
-        engine.event_count(context, &condition),
     )?;
+    let count = facets.count;
     let groups: Vec<FacetCounts> = facets
         .groups
         .into_iter()
@@ -82,7 +82,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         div.with-facets {
             div {
                 (listing::facets(address, &narrowed.filter, schema, &groups))
-                @if facets.sampled { (ui::sampled("Counts are of the newest 20,000 that fit.")) }
+                @if facets.sampled { (ui::sampled("Counts are of the newest 10,000 that fit.")) }
                 @else if facets.actors_sampled {
                     (ui::sampled("Actors are counted over the newest 2,000 that fit; the other counts are of all."))
                 }
@@ -210,7 +210,7 @@ fn histogram(
     html! {
         (chart)
         @if sampled {
-            (ui::sampled("Bars are of the newest 20,000 that fit; narrow the search or the time to count all."))
+            (ui::sampled("Bars are of the newest 10,000 that fit; narrow the search or the time to count all."))
         }
     }
 }

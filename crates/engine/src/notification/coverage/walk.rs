@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chancery_event::id::CertificateId;
 use chancery_event::{EventType, LogIndex, TargetKind};
 use chancery_store::table::reach::{self as table, Reach};
-use chancery_store::table::{certificate, setting};
+use chancery_store::table::setting;
 use chancery_store::{Lane, Link, Tx, log};
 use tokio::sync::watch;
 
@@ -21,7 +21,7 @@ use crate::{Engine, Error};
 const CURSOR: &str = "coverage";
 /// Indexes looked through at a time.
 const WINDOW: u64 = 16_384;
-const EVENTS_MAX: usize = 500;
+const EVENTS_MAX: usize = 2_000;
 /// Certificates looked at in one transaction.
 const WALK: usize = 200;
 const TICK: std::time::Duration = std::time::Duration::from_secs(2);
@@ -165,12 +165,8 @@ impl Walk {
             .collect();
         ids.sort();
         ids.dedup();
-        let mut some = Vec::with_capacity(ids.len());
-        for id in ids {
-            if certificate::find(&mut link, id).await?.is_some() {
-                some.push((id, 0, true));
-            }
-        }
+        let there = table::existing(&mut link, &ids).await?;
+        let some = there.into_iter().map(|id| (id, 0, true)).collect();
         let found = looked_at(&mut link, survey, some).await?;
         drop(link);
         write(engine, found, None, Some((from, end))).await?;
@@ -245,13 +241,11 @@ async fn write(
             Box::pin(async move {
                 let ((ids, rows), walked) = &*work;
                 // One that was deleted meanwhile has no row to refer to.
-                let mut there = Vec::with_capacity(rows.len());
-                for row in rows {
-                    if certificate::find(tx, row.certificate).await?.is_some() {
-                        there.push(row.clone());
-                    }
-                }
-                table::put(tx, ids, &there).await?;
+                let named: Vec<_> = rows.iter().map(|row| row.certificate).collect();
+                let there = table::existing(tx, &named).await?;
+                let is_there = |row: &&Reach| there.contains(&row.certificate);
+                let rows: Vec<_> = rows.iter().filter(is_there).cloned().collect();
+                table::put(tx, ids, &rows).await?;
                 if let Some(walked) = walked {
                     setting::put(tx, WALKED, walked).await?;
                 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::hooks::Wal;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -59,6 +60,8 @@ struct Known {
     columns: Columns,
     /// Running average of the time it takes; `None` until it has run.
     takes: Option<Duration>,
+    /// Rows and bytes of its last answer, at most those of one sheet.
+    size: (usize, usize),
 }
 
 type Columns = Arc<[Box<str>]>;
@@ -238,8 +241,32 @@ impl Connection {
             .map_err(|error| Error::from_sqlite(crate::link::context(sql), error))
     }
 
+    /// Calls `look` after each commit, with how many frames the write-ahead log has then, in place
+    /// of what SQLite does with a long one.
+    pub(super) fn after_commits<F>(&mut self, look: F) -> Result<(), rusqlite::Error>
+    where
+        F: FnMut(&mut Wal, i32) -> rusqlite::Result<()> + Send + 'static,
+    {
+        self.database().wal_hook(Some(look))
+    }
+
+    /// Writes the write-ahead log back as far as readers let it; answers how many of its frames are
+    /// written back.
+    pub(super) fn write_back(&mut self) -> Result<i64, rusqlite::Error> {
+        // It was busy, frames of the log, those written back.
+        self.database().query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| row.get(2))
+    }
+
+    /// Frames of the write-ahead log.
+    #[cfg(test)]
+    pub(super) fn frames(&mut self) -> Result<i64, rusqlite::Error> {
+        self.database().query_row("PRAGMA wal_checkpoint(NOOP)", (), |row| row.get(1))
+    }
+
     /// Closes the connection in order.
-    pub(crate) fn close(self) -> Result<(), Error> {
+    pub(crate) fn close(mut self) -> Result<(), Error> {
+        let unhooked = self.database().wal_hook(None::<fn(&mut Wal, i32) -> rusqlite::Result<()>>);
+        unhooked.map_err(|error| Error::from_sqlite("close", error))?;
         let database = self.database.into_inner().unwrap_or_else(PoisonError::into_inner);
         database.close().map_err(|(_, error)| Error::from_sqlite("close", error))
     }
@@ -256,7 +283,8 @@ fn run_known(
     args: &[SqlValue],
 ) -> rusqlite::Result<(Vec<Row>, u64)> {
     let mut statement = database.prepare_cached(sql)?;
-    let Known { places, columns, .. } = known.get_or_insert_with(|| describe(&statement));
+    let known = known.get_or_insert_with(|| describe(&statement));
+    let Known { places, columns, size, .. } = known;
     for (place, number) in places.iter().enumerate() {
         let Some(argument) = args.get(*number) else {
             return Err(rusqlite::Error::InvalidParameterCount(args.len(), number + 1));
@@ -265,9 +293,12 @@ fn run_known(
     }
     let mut rows = statement.raw_query();
     let mut found = Vec::new();
-    let mut sheet = Sheet::new(columns.len(), 0, 0);
+    // It is likely to answer with as much as the last time.
+    let mut sheet = Sheet::new(columns.len(), size.0, size.1 / size.0.max(1));
+    *size = (0, 0);
     while let Some(row) = rows.next()? {
         if sheet.bytes() > ANSWER_BYTES {
+            *size = (sheet.len(), sheet.bytes());
             let next = Sheet::new(columns.len(), sheet.len(), ANSWER_BYTES / sheet.len());
             hand_out(&mut found, columns, std::mem::replace(&mut sheet, next));
         }
@@ -277,6 +308,9 @@ fn run_known(
     }
     drop(rows);
     drop(statement);
+    if size.0 == 0 {
+        *size = (sheet.len(), sheet.bytes());
+    }
     hand_out(&mut found, columns, sheet);
     Ok((found, database.changes()))
 }
@@ -326,7 +360,7 @@ fn describe(statement: &rusqlite::Statement<'_>) -> Known {
         })
         .collect();
     let columns = statement.column_names().map(Box::from).collect();
-    Known { places, columns, takes: None }
+    Known { places, columns, takes: None, size: (0, 0) }
 }
 
 /// Runs `work`, which may take long, so that other tasks of this thread go on elsewhere.

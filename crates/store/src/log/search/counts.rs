@@ -16,7 +16,7 @@ use crate::log::{Sealed, projection};
 use crate::{Error, Link, Row, SqlValue, args};
 
 /// Events that are counted one by one at most.
-const SAMPLE_MAX: usize = 20_000;
+const SAMPLE_MAX: usize = 10_000;
 /// Events that are counted from the index on time at most: it has all that is counted.
 const INDEXED_MAX: usize = 200_000;
 /// Events that are looked at to count them, where no index names few.
@@ -293,16 +293,22 @@ fn ceiling(time: i64, unit: i64) -> i64 {
     -(time.saturating_neg().div_euclid(unit)) * unit
 }
 
-/// Counts by type, family, severity, outcome and origin. True: only the newest matches were
-/// counted.
+/// What there is of the events that a filter selects.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// Counts by type, severity, outcome, origin and family.
+    pub groups: Vec<FacetGroup>,
+    /// How many they are.
+    pub count: Count,
+    /// Only the newest matches were counted by value.
+    pub sampled: bool,
+}
+
+/// Counts by type, family, severity, outcome and origin, and in all.
 ///
 /// # Errors
 /// The filter does not fit the schema of events, or the store cannot be read.
-pub async fn facets(
-    link: &mut Link,
-    filter: &Filter,
-    now_us: i64,
-) -> Result<(Vec<FacetGroup>, bool), Error> {
+pub async fn facets(link: &mut Link, filter: &Filter, now_us: i64) -> Result<Counted, Error> {
     let plan = Plan::new(link, filter, now_us).await?;
     let tally = plan.tally(link, Grouping::Values).await?;
     let groups = vec![
@@ -312,7 +318,8 @@ pub async fn facets(
         FacetGroup { field: "origin", values: tally.by(|group| Some(&group[3])) },
         FacetGroup { field: "family", values: tally.by(|group| family_of(&group[0])) },
     ];
-    Ok((groups, tally.sampled))
+    let count = Count { value: tally.total(), at_least: tally.sampled };
+    Ok(Counted { groups, count, sampled: tally.sampled })
 }
 
 /// How many events the filter selects.

@@ -10,10 +10,15 @@ use super::columns::EventColumns;
 use super::plan::{Plan, Span};
 use super::refused;
 use crate::filter_sql::{Dialect, compile, implied_words};
+use crate::log::PART_WIDTH;
 use crate::{Error, Link, SqlValue, args};
 
 /// Of more classes than this the search is better begun at the log itself.
 const CLASSES_MAX: usize = 40;
+/// Events at the end of the log by which words are judged to be few.
+const SAMPLE: u64 = 16_384;
+/// Fewer events than this are found at once by the index of words of a server.
+const FEW: u64 = 5_000;
 
 /// Where a search begins. The numbers are places in [`Plan::parts`]; one that is not there: the
 /// source follows from a part and does not answer it.
@@ -31,8 +36,18 @@ pub(super) enum Source {
     Key(usize, &'static str, String),
     /// A target.
     Target(usize, String),
-    /// Words, as a query of the full-text index.
-    Words(usize, String),
+    /// Words, as a query of the full-text index, and how they are found there.
+    Words(usize, String, Way),
+}
+
+/// How events with words are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// As the engine finds them. A server takes words that stand together for as frequent as the
+    /// product of each, and goes through the log from its end until it has enough.
+    InOrder,
+    /// All of them by the index of words, then in order: they are few.
+    All,
 }
 
 /// In which order events are found.
@@ -62,9 +77,18 @@ impl Plan {
     ) -> Result<(Source, u64), Error> {
         let length = span.1.saturating_sub(span.0);
         let mut best = (Source::Log, many.min(length));
-        for source in self.sources(projected) {
-            let (sql, values) = self.number_named(&source, span, many);
-            let named = link.row(sql, values).await?.map_or(Ok(0), |row| row.count("n"))?;
+        for mut source in self.sources(projected) {
+            let named = match &mut source {
+                Source::Words(_, query, way) if self.dialect == Dialect::Postgres => {
+                    let (named, found) = self.number_with(link, query, span, many).await?;
+                    *way = found;
+                    named
+                }
+                _ => {
+                    let (sql, values) = self.number_named(&source, span, many);
+                    link.row(sql, values).await?.map_or(Ok(0), |row| row.count("n"))?
+                }
+            };
             let long = best.0 == Source::Log && length >= many && source != Source::Time;
             if named < best.1 || long {
                 best = (source, named);
@@ -82,7 +106,11 @@ impl Plan {
         for (place, part) in self.parts.iter().enumerate() {
             match part {
                 Filter::Words(words) if projected => {
-                    sources.push(Source::Words(place, self.dialect.word_query(words)));
+                    sources.push(Source::Words(
+                        place,
+                        self.dialect.word_query(words),
+                        Way::InOrder,
+                    ));
                 }
                 Filter::Comparison(comparison) => {
                     sources.extend(source_of(comparison, place, projected));
@@ -102,6 +130,37 @@ impl Plan {
             sources.push(Source::Time);
         }
         sources
+    }
+
+    /// How many events of a span have words, and how they are best found, on a server: its index of
+    /// words answers all of them or none. Whether they are few is told by those at the end of the
+    /// log; then they are counted, one part of it after another.
+    async fn number_with(
+        &self,
+        link: &mut Link,
+        query: &str,
+        (low, high): Span,
+        many: u64,
+    ) -> Result<(u64, Way), Error> {
+        let (of, has) = self.words("$3");
+        let sql = format!(
+            "SELECT COUNT(*) AS n FROM event_text WHERE {has} AND {of} >= $1 AND {of} < $2"
+        );
+        let near = low.max(high.saturating_sub(SAMPLE));
+        let found = link.row(sql.clone(), args![near, high, query]).await?;
+        let mut named = found.map_or(Ok(0), |row| row.count("n"))?;
+        if named.saturating_mul(high - low) / (high - near).max(1) >= many.max(FEW) {
+            return Ok((many, Way::InOrder));
+        }
+        let mut end = near;
+        while low < end && named < many.max(FEW) {
+            let begin = low.max(end.saturating_sub(PART_WIDTH));
+            let found = link.row(sql.clone(), args![begin, end, query]).await?;
+            named += found.map_or(Ok(0), |row| row.count("n"))?;
+            end = begin;
+        }
+        let way = if named < many.max(FEW) { Way::All } else { Way::InOrder };
+        Ok((named.min(many), way))
     }
 
     fn number_named(
@@ -143,7 +202,7 @@ impl Plan {
                      AND t.log_index >= $1 AND t.log_index < $2 LIMIT $3"
                 )
             }
-            Source::Words(_, query) => {
+            Source::Words(_, query, _) => {
                 let query = push(&mut values, query.as_str());
                 let (of, has) = self.words(&query);
                 format!(
@@ -177,11 +236,13 @@ impl Plan {
             ),
             Source::Class => {
                 let branches = self.branches("e.log_index", Some(order), &fits, &mut values);
-                format!(
-                    "SELECT {select} FROM event e WHERE e.log_index IN
-                     (SELECT log_index FROM ({}) AS found ORDER BY log_index {order} LIMIT $3)
-                     ORDER BY e.log_index {order}",
+                let question = format!(
+                    "SELECT log_index FROM ({}) AS found ORDER BY log_index {order} LIMIT $3",
                     branches.join(" UNION ALL ")
+                );
+                format!(
+                    "SELECT {select} FROM event e WHERE {} ORDER BY e.log_index {order}",
+                    self.dialect.among_few("e.log_index", &question)
                 )
             }
             Source::Time => {
@@ -209,10 +270,13 @@ impl Plan {
                 let named = format!("t.reference = {reference}");
                 joined(select, "event_target t", "t.log_index", order, &fits, &named)
             }
-            Source::Words(_, query) => {
+            Source::Words(_, query, way) => {
                 let query = push(&mut values, query.as_str());
                 let (of, has) = self.words(&query);
-                joined(select, "event_text", &of, order, &fits, &has)
+                match way {
+                    Way::InOrder => joined(select, "event_text", &of, order, &fits, &has),
+                    Way::All => sorted(select, "event_text", &of, order, &fits, &has),
+                }
             }
         };
         Ok((sql, values))
@@ -260,7 +324,7 @@ impl Plan {
             Source::Id(place, _)
             | Source::Key(place, _, _)
             | Source::Target(place, _)
-            | Source::Words(place, _) => Some(*place),
+            | Source::Words(place, ..) => Some(*place),
             Source::Log | Source::Class | Source::Time => None,
         };
         let mut sql = Vec::new();
@@ -321,6 +385,18 @@ fn joined(select: &str, table: &str, index: &str, order: &str, fits: &str, named
     )
 }
 
+/// The same where those that are named are few: all of them are found and sorted first, by an
+/// expression, so that the planner sees no other way.
+fn sorted(select: &str, table: &str, index: &str, order: &str, fits: &str, named: &str) -> String {
+    format!(
+        "SELECT {select} FROM (
+             SELECT ({index} + 0) AS at FROM {table}
+             WHERE {named} AND {index} >= $1 AND {index} < $2 ORDER BY 1 {order}
+         ) AS named CROSS JOIN event e WHERE e.log_index = named.at AND {fits}
+         ORDER BY named.at {order} LIMIT $3"
+    )
+}
+
 fn push(values: &mut Vec<SqlValue>, value: impl Into<SqlValue>) -> String {
     values.push(value.into());
     format!("${}", values.len())
@@ -341,7 +417,7 @@ fn implied(comparison: &Comparison, dialect: Dialect) -> Option<Source> {
     }
     let test = Test::new(comparison, chancery_event::search::schema()).ok()?;
     let words = implied_words(&test);
-    (!words.is_empty()).then(|| Source::Words(usize::MAX, dialect.word_query(&words)))
+    (!words.is_empty()).then(|| Source::Words(usize::MAX, dialect.word_query(&words), Way::InOrder))
 }
 
 fn target(comparison: &Comparison) -> Option<&str> {
