@@ -57,6 +57,11 @@ pub struct RestoreArguments {
     /// A file with the newest published checkpoint: an answer of /log/checkpoint, or a witness's.
     #[arg(long, value_name = "FILE")]
     pub published: Option<PathBuf>,
+    /// The directory with the entries that were removed from the database, for as long as the
+    /// command runs [default: the archive of the configuration, or `archive` in the data
+    /// directory].
+    #[arg(long, value_name = "DIR")]
+    pub archive: Option<PathBuf>,
     /// Where to.
     #[command(flatten)]
     pub settings: SettingArguments,

@@ -7,8 +7,10 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use chancery_engine::archive::Archive;
 use chancery_engine::backup::{self, Restored};
 use chancery_engine::{Engine, Running, Settings as EngineSettings, node, remembered};
 use chancery_event::Environment;
@@ -36,8 +38,8 @@ pub async fn run(global: &GlobalArguments, arguments: &RestoreArguments) -> Resu
     };
     let key = verify::of_data_dir(from)?;
     // Entries that were removed from the database are in no backup, but in the archive.
-    let (archive, _) = super::serve::archive(&config, to)?;
-    let backup = DataDir::open(from).await?.with_archive(archive);
+    let archive = archive(&config, arguments)?;
+    let backup = DataDir::open(from).await?.with_archive(archive.clone());
     let report = verify::log(backup, key.clone(), None, None).await?;
     if report.fault.is_some() {
         errln!("{}", report.text());
@@ -53,7 +55,7 @@ pub async fn run(global: &GlobalArguments, arguments: &RestoreArguments) -> Resu
     backup::copy(&store, from, to, environment.now()).await.context("nothing was put back")?;
     drop(store);
     let restored = Restored { log_size, published };
-    if let Err(error) = record(&config, &environment, &restored).await {
+    if let Err(error) = record(&config, archive, &environment, &restored).await {
         let _ = std::fs::remove_dir_all(to);
         return Err(error.context("the restoring cannot be recorded: nothing was put back"));
     }
@@ -74,8 +76,8 @@ async fn in_place(
     };
     let key = verify::of_data_dir(data_dir)?;
     let told = nobody_else(config, data_dir).await?;
-    let (archive, _) = super::serve::archive(config, data_dir)?;
-    let stored = open().await?.with_archive(archive);
+    let archive = archive(config, arguments)?;
+    let stored = open().await?.with_archive(archive.clone());
     let report = verify::log(stored, key.clone(), None, None).await?;
     if report.fault.is_some() {
         errln!("{}", report.text());
@@ -92,7 +94,7 @@ async fn in_place(
     // A node that ran when the database lost its end told how far the log had been.
     let newest = [newest, told].into_iter().flatten().max_by_key(|(size, _)| *size);
     let restored = Restored { log_size, published: newest };
-    record(config, &Environment::system(), &restored).await?;
+    record(config, archive, &Environment::system(), &restored).await?;
     tell(global, "The database is as it was put back", data_dir, &restored)?;
     Ok(())
 }
@@ -150,9 +152,25 @@ async fn published(
     Ok((later.size(), *later.root()))
 }
 
-async fn record(config: &Config, environment: &Environment, restored: &Restored) -> Result<()> {
+/// Where entries are that were removed from the database: the directory that was named, which may
+/// lie aside for now, or the archive of the configuration.
+fn archive(config: &Config, arguments: &RestoreArguments) -> Result<Arc<dyn Archive>> {
+    match &arguments.archive {
+        Some(path) => Ok(verify::directory(path)),
+        None => Ok(super::serve::archive(config, &config.serving.data_dir)?.0),
+    }
+}
+
+async fn record(
+    config: &Config,
+    archive: Arc<dyn Archive>,
+    environment: &Environment,
+    restored: &Restored,
+) -> Result<()> {
     let settings = super::serve::settings(config, config.serving.data_dir.clone(), false)?;
-    let settings = EngineSettings { restored: Some(restored.clone()), ..settings };
+    // What runs meanwhile finds the archive where it is now, and makes no second one.
+    let archive = Some(archive);
+    let settings = EngineSettings { restored: Some(restored.clone()), archive, ..settings };
     let running = Engine::start(settings, environment.clone()).await?;
     running.stop().await.context("the stop could not be recorded")
 }

@@ -16,6 +16,7 @@ mod source;
 mod trust;
 
 use std::ops::Range;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -86,10 +87,7 @@ async fn verify(global: &GlobalArguments, arguments: &VerifyArguments) -> Result
             (data_dir, config.serving.database.url(), Some(archive))
         }
     };
-    let archive = match &arguments.archive {
-        Some(path) => Some(Arc::new(Directory::new(path)) as Arc<dyn Archive>),
-        None => archive,
-    };
+    let archive = arguments.archive.as_deref().map(directory).or(archive);
     let key = match given {
         Some(key) => key,
         None => trust::of_data_dir(&data_dir)?,
@@ -103,6 +101,11 @@ async fn verify(global: &GlobalArguments, arguments: &VerifyArguments) -> Result
         None => stored,
     };
     log(stored, key, arguments.from, arguments.to).await
+}
+
+/// The archive in a directory that was named.
+pub(crate) fn directory(path: &Path) -> Arc<dyn Archive> {
+    Arc::new(Directory::new(path))
 }
 
 /// Verifies the log that `fetch` reaches, or its entries `from..=to`.

@@ -130,6 +130,18 @@ impl Installation {
         Run::of(output.unwrap())
     }
 
+    /// Runs lines of a shell that use the program on this directory.
+    pub fn shell(&self, lines: &str) -> Run {
+        let own = Path::new(env!("CARGO_BIN_EXE_chancery")).parent().unwrap().display();
+        let path = format!("{own}:{}", std::env::var("PATH").unwrap_or_default());
+        // With the settings of every other run.
+        let chancery = program(&["-e", "-c", lines]);
+        let mut shell = Command::new("sh");
+        shell.args(chancery.get_args()).env_clear().stdin(Stdio::null());
+        shell.envs(chancery.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Run::of(shell.env("PATH", path).output().unwrap())
+    }
+
     /// A token, made before a server runs.
     pub fn token(&self, role: &str) -> String {
         let run = self.run(&["token", "create", "test", "--role", role]).well();

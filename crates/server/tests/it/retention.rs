@@ -10,7 +10,7 @@ use chancery_event::{Environment, Timestamp};
 use chancery_testkit::Bucket;
 
 use crate::documented::block;
-use crate::installation::{Installation, PATIENCE, Server};
+use crate::installation::{Installation, PATIENCE, PREPARED, Server};
 
 /// Removes everything that can be, as if two years had passed.
 async fn trim(installation: &Installation) -> u64 {
@@ -74,6 +74,50 @@ fn a_trimmed_log_verifies_with_its_archive_and_not_without() {
     let run = installation.run(&["verify", "--archive", moved.to_str().unwrap(), "--json"]);
     assert_eq!(run.status, 1, "{run:?}");
     assert_eq!(run.document()["fault"]["index"], 255, "{run:?}");
+}
+
+#[test]
+fn a_trimmed_backup_is_put_back_with_its_archive_aside() {
+    let installation = Installation::prepared();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    assert_eq!(runtime.block_on(trim(&installation)), 256);
+    let backup = installation.beside("backup");
+    let backup = backup.to_str().unwrap();
+    installation.run(&["backup", backup]).well();
+
+    // Nothing is known of where the archive is: it is asked for, and nothing is put back.
+    let fresh = Installation::new();
+    let run = fresh.run(&["restore", backup]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("--archive DIR"), "{run:?}");
+    assert!(!fresh.data_dir().exists());
+
+    let guide = block("BACKUP.md", "mv /var/lib/chancery /var/lib/chancery.old");
+    let guide = guide.replace("/backup/2026-11-21", backup);
+    let guide = guide.replace("/var/lib/chancery", &installation.data_dir_text());
+    installation.shell(&guide).well();
+    let (status, verified) = installation.verify();
+    assert_eq!((status, &verified["verified"]), (0, &serde_json::json!(true)), "{verified}");
+    assert!(verified["entries"].as_u64() > Some(PREPARED), "{verified}");
+}
+
+#[test]
+fn a_trimmed_database_is_compared_in_place_with_its_archive_aside() {
+    let installation = Installation::prepared();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    assert_eq!(runtime.block_on(trim(&installation)), 256);
+    let (place, aside) = (installation.data_dir().join("archive"), installation.beside("aside"));
+    std::fs::rename(&place, &aside).unwrap();
+    let run = installation.run(&["restore", "--in-place"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.err.contains("--archive DIR"), "{run:?}");
+    let archive = aside.to_str().unwrap();
+    installation.run(&["restore", "--in-place", "--archive", archive]).well();
+    // Nobody made another one meanwhile.
+    assert!(!place.exists());
+    std::fs::rename(&aside, &place).unwrap();
+    let (status, verified) = installation.verify();
+    assert_eq!((status, &verified["verified"]), (0, &serde_json::json!(true)), "{verified}");
 }
 
 /// Waits until something is there.

@@ -50,8 +50,10 @@ impl DataDir {
         let archive = archive.with_context(|| format!("{what} no archive is known"))?;
         let full = id.full();
         let bytes = archive.get(full.to_string()).await?;
-        let bytes =
-            bytes.with_context(|| format!("{what} {full} is not in {}", archive.place()))?;
+        let bytes = bytes.with_context(|| {
+            let place = archive.place();
+            format!("{what} {full} is not in {place}: verify and restore take --archive DIR")
+        })?;
         let entries = bundle::decode(full, &bytes).with_context(|| format!("{full}"))?;
         Ok((first..).zip(entries.into_iter().map(<[u8]>::to_vec)).collect())
     }
