@@ -2,14 +2,16 @@
 //! C2SP tlog-tiles.
 //!
 //! Read in this order: [`Archive`] (where bytes are kept), `Directory` (on disk), `run` (the loop
-//! that writes behind the log), reading back. One node writes, by lease; what is full never
-//! changes, so that writing twice does no harm. Its cursor moves after the bytes are safe, and
-//! events leave the database only behind it ([`crate::retention`]).
+//! that writes behind the log), `gap` (an archive that ends too early), reading back. One node
+//! writes, by lease; what is full never changes, so that writing twice does no harm. Its cursor
+//! moves after the bytes are safe, and events leave the database only behind it
+//! ([`crate::retention`]).
 //!
 //! A bundle that is read here is checked against the hash tile in the database before anybody sees
 //! it. Personal data never comes here: it is not in the sealed bytes.
 
 mod directory;
+mod gap;
 mod write;
 
 use std::sync::Arc;

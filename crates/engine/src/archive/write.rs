@@ -11,7 +11,7 @@ use chancery_store::{Lane, Tx, log};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::watch;
 
-use super::{Archive, CURSOR, WIDTH};
+use super::{Archive, CURSOR, WIDTH, gap};
 use crate::{Engine, Error};
 
 /// How long the loop sleeps at most.
@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_secs(2);
 /// How long it waits after a failure.
 const PAUSE: Duration = Duration::from_secs(15);
 /// Bundles written before the cursor moves.
-const BATCH: u64 = 16;
+pub(super) const BATCH: u64 = 16;
 /// Objects written at a time.
 const AT_A_TIME: usize = 8;
 
@@ -31,9 +31,23 @@ pub(crate) async fn run(
 ) {
     let mut sealed = engine.sealed();
     let mut keeper = engine.keeper("archiver");
+    // Whoever begins looks first whether the archive has what was written.
+    let mut is_whole = false;
     loop {
         sealed.mark_unchanged();
-        let pause = match keeper.on_duty(round(&engine, &archive)).await {
+        let turn = async {
+            if !is_whole {
+                gap::close(&engine, &archive).await?;
+            }
+            round(&engine, &archive).await
+        };
+        let done = keeper.on_duty(turn).await;
+        is_whole = match &done {
+            Ok(Some(Ok(_))) => true,
+            Ok(None) => false,
+            _ => is_whole,
+        };
+        let pause = match done {
             Ok(Some(Ok(true))) => Duration::ZERO,
             Ok(Some(Ok(false)) | None) => TICK,
             Ok(Some(Err(error))) | Err(error) => {
@@ -62,7 +76,7 @@ pub(crate) async fn round(engine: &Engine, archive: &Arc<dyn Archive>) -> Result
         return Ok(false);
     }
     drop(link);
-    let objects = objects(engine, from / WIDTH, to / WIDTH).await?;
+    let objects = objects(engine, archive, from / WIDTH, to / WIDTH).await?;
     let put = |(path, bytes): (String, Vec<u8>)| archive.put(path, bytes);
     stream::iter(objects).map(put).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
     let now = engine.environment().now();
@@ -79,7 +93,7 @@ pub(crate) async fn round(engine: &Engine, archive: &Arc<dyn Archive>) -> Result
     Ok(true)
 }
 
-/// An archive that nobody configured is written once there is a rule that needs it.
+/// An archive that nobody configured is written once there is a rule that needs it, or was one.
 async fn is_wanted(
     engine: &Engine,
     link: &mut chancery_store::Link,
@@ -88,14 +102,22 @@ async fn is_wanted(
     if engine.settings().archive_always || from > 0 {
         return Ok(true);
     }
-    Ok(table::rules(link).await?.iter().any(|rule| rule.enabled))
+    let is_ruled = table::rules(link).await?.iter().any(|rule| rule.enabled);
+    Ok(is_ruled || !table::runs(link, 1).await?.is_empty())
 }
 
-/// The bundles `first..end` and the hash tiles that are full with them, as paths and bytes.
-async fn objects(engine: &Engine, first: u64, end: u64) -> Result<Vec<(String, Vec<u8>)>, Error> {
+/// The bundles `first..end` and the hash tiles that are full with them, as paths and bytes. Of a
+/// bundle that entries were removed from there is only what the archive has.
+async fn objects(
+    engine: &Engine,
+    archive: &Arc<dyn Archive>,
+    first: u64,
+    end: u64,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let mut link = engine.link().await?;
     let entries = log::entries(&mut link, first * WIDTH, end * WIDTH).await?;
     let mut objects = Vec::new();
+    let mut removed = Vec::new();
     let mut tiles: Vec<(u8, u64)> = Vec::new();
     let damaged = |what: String| Error::LogDamaged(what);
     for number in first..end {
@@ -103,11 +125,17 @@ async fn objects(engine: &Engine, first: u64, end: u64) -> Result<Vec<(String, V
         let start = entries.partition_point(|(index, _)| *index < number * WIDTH);
         let stop = entries.partition_point(|(index, _)| *index < (number + 1) * WIDTH);
         let own = entries.get(start..stop).unwrap_or_default();
-        if own.len() as u64 != WIDTH {
-            return Err(damaged(format!("entries of {id} are not all there")));
+        if own.len() as u64 == WIDTH {
+            let bytes = bundle::encode(own.iter().map(|(_, entry)| entry));
+            objects.push((id.to_string(), bytes.map_err(|error| damaged(error.to_string()))?));
+        } else {
+            let lacks = WIDTH - own.len() as u64;
+            let spans = log::removed_spans(&mut link, number * WIDTH, (number + 1) * WIDTH).await?;
+            if spans.into_iter().map(|(first, last)| last - first + 1).sum::<u64>() < lacks {
+                return Err(damaged(format!("entries of {id} are not all there")));
+            }
+            removed.push(number);
         }
-        let bytes = bundle::encode(own.iter().map(|(_, entry)| entry));
-        objects.push((id.to_string(), bytes.map_err(|error| damaged(error.to_string()))?));
         // A tile is full with the last bundle below it.
         let (mut level, mut done) = (0, number + 1);
         loop {
@@ -124,6 +152,10 @@ async fn objects(engine: &Engine, first: u64, end: u64) -> Result<Vec<(String, V
         let hashes = stored.get(&(level, index)).filter(|hashes| hashes.len() == id.byte_len());
         let hashes = hashes.ok_or_else(|| damaged(format!("the tile {id} is not all there")))?;
         objects.push((id.to_string(), hashes.clone()));
+    }
+    drop(link);
+    for number in removed {
+        gap::tell_if_lost(archive, number).await?;
     }
     Ok(objects)
 }

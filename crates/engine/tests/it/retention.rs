@@ -1,6 +1,6 @@
 //! Rules of retention: what goes, what stays, what is told of it, on each engine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,6 +86,25 @@ impl World {
             }
             assert!(tokio::time::Instant::now() < deadline, "{places:?}");
             drop(link);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Stops the engine, changes something, and starts it again.
+    async fn again(self, change: impl FnOnce()) -> Self {
+        let Self { running, clock, context, dir } = self;
+        running.stop().await.unwrap();
+        change();
+        let environment = Environment::new(clock.clone(), SeededEntropy::new(6));
+        let running = Engine::start(settings(dir.path()), environment).await.unwrap();
+        Self { running, clock, context, dir }
+    }
+
+    /// Waits until there are these files.
+    async fn there(&self, files: &[PathBuf]) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while let Some(missing) = files.iter().find(|file| !file.exists()) {
+            assert!(tokio::time::Instant::now() < deadline, "{missing:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -376,6 +395,48 @@ async fn days_may_count_from_the_expiry_of_the_certificate() {
     let run = world.run().await;
     let reached: Vec<_> = of.iter().filter(|index| **index < 768).collect();
     assert_eq!(run.removed, reached.len() as u64, "{run:?}");
+    world.running.stop().await.unwrap();
+}
+
+on_each_backend!(an_older_copy_of_the_archive_is_filled_up_again, 2);
+
+async fn an_older_copy_of_the_archive_is_filled_up_again() {
+    let world = World::new().await;
+    let recording = bench::context(world.engine().environment());
+    bench::record(world.engine(), &recording, 400).await.unwrap();
+    world.archived(1_024).await;
+    world.rule("index<256", "event", 5).await;
+    assert_eq!(world.run().await.removed, 256);
+    let archive = world.dir.path().join("archive");
+    let file = |path: &str| archive.join("tile").join(path);
+    let later = ["entries/002", "entries/003", "0/002", "0/003"];
+    let whole: Vec<_> = later.iter().map(|path| std::fs::read(file(path)).unwrap()).collect();
+
+    // The older copy has the first two bundles.
+    let world = world
+        .again(|| later.iter().for_each(|path| std::fs::remove_file(file(path)).unwrap()))
+        .await;
+    world.there(&later.map(file)).await;
+    let again: Vec<_> = later.iter().map(|path| std::fs::read(file(path)).unwrap()).collect();
+    assert!(again == whole, "what is written again is the same");
+    world.archived(1_024).await;
+    world.clock.advance(10 * Timestamp::DAY);
+    let more = RuleDraft { filter: "index<768".to_owned(), ..everything_after(5) };
+    world.engine().update_retention_rule(&world.context, None, more).await.unwrap();
+    let run = world.run().await;
+    assert_eq!((run.state.as_str(), run.last_index), ("succeeded", Some(LogIndex(767))), "{run:?}");
+
+    // What was removed since a copy was made is in neither; the rest is written all the same.
+    let newer = world.dir.path().join("newer");
+    let world = world.again(|| std::fs::rename(&archive, &newer).unwrap()).await;
+    world.there(&["entries/003", "0/000", "0/003"].map(file)).await;
+    assert!(!file("entries/002").exists());
+    world.archived(1_024).await;
+    let removed = LogIndex(700);
+    let error = world.engine().event_at(&world.context, removed).await.unwrap_err();
+    assert!(error.to_string().contains("tile/entries/002"), "{error}");
+    std::fs::rename(newer.join("tile/entries/002"), file("entries/002")).unwrap();
+    world.engine().event_at(&world.context, removed).await.unwrap();
     world.running.stop().await.unwrap();
 }
 
