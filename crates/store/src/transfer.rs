@@ -1,8 +1,11 @@
 //! Copies an embedded store into an empty database on a server, where the same log goes on.
 //!
 //! Everything is read from the one and written to the other in one transaction: a crash leaves the
-//! server's database empty and the embedded one as it was. What is derived from the log is not
-//! copied but made anew, by the projector after the next start and by the triggers of the schema.
+//! server's database empty and the embedded one as it was. Crash after that one was committed: the
+//! log is on both sides, and the caller has not heard of it. Either may go on, and the other not
+//! any more: whoever begins there has the newer checkpoint beside the keys. What is derived from
+//! the log is not copied but made anew, by the projector after the next start and by the triggers
+//! of the schema.
 //!
 //! Nothing may be at work on either side; the embedded store is locked meanwhile.
 
@@ -38,6 +41,8 @@ pub struct Transferred {
     pub rows: u64,
     /// Entries of the log.
     pub log_size: u64,
+    /// The server has counted what its plans go by.
+    pub analyzed: bool,
 }
 
 /// Keeps every process from the directory that was copied, until it is dropped: its log must not go
@@ -65,7 +70,7 @@ struct Table {
 ///
 /// # Errors
 /// A process is at work on the directory, the database on the server is not empty or cannot be
-/// used; nothing was written then.
+/// used; nothing was written then. Where the commit is not answered, the error says so.
 pub async fn transfer(
     from: &Settings,
     to: &DatabaseUrl,
@@ -73,9 +78,12 @@ pub async fn transfer(
 ) -> Result<(Transferred, Held), Error> {
     let source = Store::open(from).await?;
     let mut target = postgres::plain(to).await?;
+    let at = |what: String| Error::Server { place: to.place().to_owned(), what };
     if !is_empty(&mut target).await? {
-        let what = "the database on the server has a log already: name an empty one";
-        return Err(Error::Server { place: to.place().to_owned(), what: what.to_owned() });
+        let what = "the database on the server has a log already: name an empty one. If an earlier \
+                    run was broken off, it may have finished copying: empty that database and \
+                    move again, unless a node has worked on it";
+        return Err(at(what.to_owned()));
     }
     let mut link = source.read().await?;
     target.script("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL idle_in_transaction_session_timeout = '1h'").await?;
@@ -99,9 +107,13 @@ pub async fn transfer(
     }
     let sql = "SELECT size AS n FROM log_state";
     done.log_size = u64::try_from(target.number(sql, Vec::new()).await?).unwrap_or(0);
-    target.script("COMMIT").await?;
-    target.script("ANALYZE").await?;
-    target.close().await?;
+    let committed = target.script("COMMIT").await;
+    committed.map_err(|error| at(format!("whether the copy is there is not known: {error}")))?;
+    #[cfg(any(test, feature = "faults"))]
+    crate::fault::strike(vec!["transfer"], crate::fault::Moment::After).await;
+    // It is copied: nothing that fails from here on makes it less so.
+    done.analyzed = target.script("ANALYZE").await.is_ok();
+    let _ = target.close().await;
     drop(link);
     let _lock = source.close_and_hold().await;
     Ok((done, Held { _lock }))

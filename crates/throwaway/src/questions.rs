@@ -15,6 +15,13 @@ impl Server {
         self.sql(database, "SELECT COUNT(*) FROM schema_step").parse().unwrap()
     }
 
+    /// Ends every session in a database.
+    pub fn disconnect(&self, database: &str) {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        self.sql(database, sql);
+    }
+
     /// Whether a user may do more on the server than own a database.
     pub fn is_privileged(&self, user: &str) -> bool {
         let may = "rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls";

@@ -2,7 +2,8 @@
 //! goes on with the same keys.
 //!
 //! The copy is verified against the checkpoint of the original before anything counts as done. The
-//! original is renamed then, so that nobody starts on it by mistake and forks the log.
+//! original is renamed then, so that nobody starts on it by mistake and forks the log. Crash before
+//! that: both are there, and as soon as a node has worked on one of them none begins on the other.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use chancery_store::{DatabaseUrl, Settings, transfer};
@@ -61,7 +62,13 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
         }
     })
     .await
-    .context("nothing was moved")?;
+    .context("nothing counts as moved, and the original is as it was")?;
+    if !done.analyzed {
+        errln!(
+            "The database has not counted its rows yet, and may be slow until it has: it does so \
+             by itself, or at once with ANALYZE."
+        );
+    }
     let (archive, _) = super::serve::archive(&config, data_dir)?;
     let copy = DataDir::on_server(to.clone()).await?.with_archive(archive);
     ensure!(

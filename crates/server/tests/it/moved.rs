@@ -140,3 +140,91 @@ async fn a_password_on_the_command_line_is_remarked_upon_and_one_in_a_variable_i
     assert!(moved.status.success(), "{moved:?}");
     assert!(!String::from_utf8_lossy(&moved.stderr).contains("everybody"), "{moved:?}");
 }
+
+/// Has the command struck when its copy is committed; answers what names the place to strike.
+fn armed(dir: &Path, what: &str) -> String {
+    let file = dir.join("armed");
+    std::fs::write(&file, format!("transfer after {what}")).unwrap();
+    file.display().to_string()
+}
+
+/// A second data directory like the first.
+fn copied(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    let from = format!("{}/.", dir.display());
+    let done = Command::new("cp").args(["-a", &from]).arg(copy.path()).status().unwrap();
+    assert!(done.success());
+    copy
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_that_dies_after_its_commit_leaves_one_log_whichever_side_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let token = prepare(dir).await;
+    let embedded = Process::start(dir);
+    upload(&embedded, &token, 0..3).await;
+    embedded.stop();
+    let url = server().url(&server().database(None));
+    let arguments = ["migrate-store", "--to", &url];
+    let killed = with(dir, &[("FAULT_IN_CHANCERY", &armed(dir, "kill"))], &arguments);
+    assert!(killed.status.code().is_none(), "{killed:?}");
+    assert!(dir.join("chancery.db").exists());
+    let again = command(dir, None, &arguments);
+    let told = String::from_utf8_lossy(&again.stderr);
+    assert!(!again.status.success() && told.contains("an earlier run was broken off"), "{told}");
+    assert!(told.contains("the original is as it was"), "{told}");
+
+    // The embedded one goes on: nobody begins on the copy.
+    let other = copied(dir);
+    let embedded = Process::start(dir);
+    upload(&embedded, &token, 3..5).await;
+    let old = checkpoint(&embedded).await;
+    embedded.stop();
+    let refused = command(dir, Some(&url), &["serve"]);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && told.contains("the log in the database has"), "{told}");
+    // Emptied, it takes the whole log.
+    let fresh = server().url(&server().database(None));
+    let moved = command(dir, None, &["migrate-store", "--to", &fresh]);
+    assert!(moved.status.success(), "{moved:?}");
+    let shared = Process::start_with(dir, &["--set", &format!("database={fresh}")]);
+    goes_on_from(&shared, &old).await;
+    shared.stop();
+
+    // The copy goes on: nobody begins on the embedded one.
+    let other = other.path();
+    let shared = Process::start_with(other, &["--set", &format!("database={url}")]);
+    upload(&shared, &token, 3..5).await;
+    assert_eq!(found(&shared, &token, "moved").await, 5);
+    shared.stop();
+    let refused = command(other, None, &["serve"]);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && told.contains("the log in the database has"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_whose_connection_ends_after_its_commit_is_done_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    prepare(dir).await;
+    let name = server().database(None);
+    let url = server().url(&name);
+    let fault = armed(dir, "hold");
+    let moving = {
+        let (dir, url, fault) = (dir.to_owned(), url.clone(), fault.clone());
+        let run =
+            move || with(&dir, &[("FAULT_IN_CHANCERY", &fault)], &["migrate-store", "--to", &url]);
+        std::thread::spawn(run)
+    };
+    while Path::new(&fault).exists() {
+        assert!(!moving.is_finished(), "{:?}", moving.join());
+        std::thread::yield_now();
+    }
+    server().disconnect(&name);
+    std::fs::write(dir.join("armed.go"), "").unwrap();
+    let moved = moving.join().unwrap();
+    assert!(moved.status.success(), "{moved:?}");
+    assert!(String::from_utf8_lossy(&moved.stderr).contains("ANALYZE"), "{moved:?}");
+    assert!(dir.join("chancery.db.moved").exists());
+}
