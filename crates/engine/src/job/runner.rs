@@ -8,7 +8,7 @@
 //!
 //! Stopping gives running jobs some time, then hands them back uncounted.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use chancery_event::{ActorKind, Timestamp};
@@ -211,7 +211,7 @@ impl Runner {
             while let Some(room) = self.room(place, queue) {
                 let ahead = self.engine.ahead();
                 let mut link = self.engine.link().await?;
-                let due = job::next_due(&mut link, queue.name, ahead).await?;
+                let due = job::next_due(&mut link, (queue.name, self.kinds()), ahead).await?;
                 drop(link);
                 let now = self.engine.environment().now();
                 if due.is_none_or(|due| due > now) {
@@ -230,6 +230,14 @@ impl Runner {
             }
         }
         Ok(next)
+    }
+
+    /// The kinds of jobs that it takes; none: all. Where other nodes may be newer, what it does not
+    /// know is left to them. Alone it takes that too, and says that it does not know it.
+    fn kinds(&self) -> &'static [&'static str] {
+        static KNOWN: LazyLock<Vec<&'static str>> =
+            LazyLock::new(|| Kind::ALL.into_iter().map(Kind::as_str).collect());
+        if self.engine.0.store.is_shared() { &KNOWN } else { &[] }
     }
 
     /// How many more of a queue's jobs may run, if any.
@@ -259,14 +267,14 @@ impl Runner {
         let token = self.engine.lease_token();
         let now = self.engine.environment().now();
         let term = Term::of(self.engine.lease_time(), LEASE);
-        let engine = self.engine.clone();
+        let (engine, kinds) = (self.engine.clone(), self.kinds());
         self.engine
             .0
             .store
             .transaction("job.lease", move |tx: &mut Tx| {
                 let (token, engine) = (token.clone(), engine.clone());
                 Box::pin(async move {
-                    let leases = job::lease(tx, queue, room, &token, now, term).await?;
+                    let leases = job::lease(tx, (queue, kinds), room, &token, now, term).await?;
                     for lease in &leases {
                         starting::record(tx, &engine, lease.job())?;
                     }

@@ -189,7 +189,8 @@ async fn fail(bench: &Bench, id: chancery_event::id::JobId) {
         .reader()
         .transaction("test", move |tx: &mut Tx| {
             Box::pin(async move {
-                let held = job::lease(tx, "verification", 9, "t", now, Term::of(now, HOUR)).await?;
+                let held =
+                    job::lease(tx, ("verification", &[]), 9, "t", now, Term::of(now, HOUR)).await?;
                 let held = held.into_iter().find(|lease| lease.job().id == id).unwrap();
                 job::fail(tx, &held, "the disk is full", now).await
             })
@@ -209,7 +210,7 @@ async fn a_job_is_stuck_from_when_its_last_try_began() {
         let (now, store) = (bench.now(), bench.reader());
         let lease = store.transaction("test", move |tx: &mut Tx| {
             let term = Term::of(now, 60 * SECOND);
-            Box::pin(async move { job::lease(tx, "verification", 1, "t", now, term).await })
+            Box::pin(async move { job::lease(tx, ("verification", &[]), 1, "t", now, term).await })
         });
         assert_eq!(lease.await.unwrap().len(), 1);
     };

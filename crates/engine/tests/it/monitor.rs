@@ -678,7 +678,7 @@ async fn a_scheduled_job_that_fails_is_found_by_the_program_itself() {
             Box::pin(async move {
                 job::enqueue(tx, &new).await?;
                 let lease =
-                    job::lease(tx, "log", 1, "t", now, Term::of(now, HOUR)).await?.remove(0);
+                    job::lease(tx, ("log", &[]), 1, "t", now, Term::of(now, HOUR)).await?.remove(0);
                 match state {
                     "failed" => job::fail(tx, &lease, "the disk is full", now).await,
                     _ => job::succeed(tx, &lease, "{}", now).await,

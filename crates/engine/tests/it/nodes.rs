@@ -209,11 +209,52 @@ async fn held_by(engine: &Engine, node: NodeId) -> JobId {
         Box::pin(async move {
             job::enqueue(tx, &new).await?;
             let far = Term::of(now, Timestamp::HOUR);
-            Ok::<_, chancery_store::Error>(job::lease(tx, &queue, 9, &token, now, far).await?.len())
+            Ok::<_, chancery_store::Error>(
+                job::lease(tx, (&queue, &[]), 9, &token, now, far).await?.len(),
+            )
         })
     });
     assert!(held.await.unwrap() >= 1);
     id
+}
+
+/// Has the log verified, and waits until that is done.
+async fn verified(engine: &Engine) -> JobId {
+    let context = Context::command_line(engine.environment());
+    let id = engine.queue_log_verification(&context).await.unwrap();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while engine.job(&context, id).await.unwrap().state != "success" {
+        assert!(tokio::time::Instant::now() < deadline, "the job does not end");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    id
+}
+
+#[test]
+fn a_job_of_a_kind_that_no_node_knows_yet_waits_for_one_that_does() {
+    on_server(async {
+        let (first, second, _dirs) = two().await;
+        let engine = first.engine();
+        let done = verified(engine).await;
+        let store = bench::store(engine);
+        let mut new = job::find(&mut store.read().await.unwrap(), done).await.unwrap().unwrap();
+        let id = engine.environment().id::<JobId>();
+        (new.id, new.kind) = (id, "log.verify_anew".to_owned());
+        let new = NewJob { job: new, input: None, unique_key: None };
+        let queued = store.transaction("queue", move |tx: &mut Tx| {
+            let new = new.clone();
+            Box::pin(async move { job::enqueue(tx, &new).await })
+        });
+        assert!(queued.await.unwrap());
+        // Both nodes pass it over, and do what stands behind it in its queue.
+        for node in [&first, &second] {
+            verified(node.engine()).await;
+        }
+        let waits = job::find(&mut store.read().await.unwrap(), id).await.unwrap().unwrap();
+        assert_eq!((waits.state.as_str(), waits.attempts), ("queued", 0), "{waits:?}");
+        let stopped = tokio::join!(first.stop(), second.stop());
+        stopped.0.and(stopped.1).unwrap();
+    });
 }
 
 /// Waits until the node shows that it alone does everything there is to do alone.

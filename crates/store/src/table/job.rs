@@ -183,42 +183,62 @@ pub async fn counts(link: &mut Link) -> Result<Vec<(String, u64)>, Error> {
         .collect()
 }
 
-/// Leases up to `limit` jobs of a queue that are due at `now`, or whose holder's lease ran out.
+/// Leases up to `limit` jobs of a queue that are due at `now`, or whose holder's lease ran out; if
+/// any `kinds` are given, only those.
 pub async fn lease(
     tx: &mut Tx,
-    queue: &str,
+    (queue, kinds): (&str, &[&str]),
     limit: usize,
     token: &str,
     now: Timestamp,
     term: Term,
 ) -> Result<Vec<Lease>, Error> {
     let leaving = tx.dialect().leaving_taken();
+    let (of_kinds, named) = of_kinds(kinds, 7);
     let sql = format!(
         "UPDATE job SET state = 'running', lease = $3, lease_until = $5,
          started_at = $4, attempts = attempts + 1
          WHERE id IN (
              SELECT id FROM job WHERE queue = $1 AND run_at <= $4
-             AND (state = 'queued' OR (state = 'running' AND lease_until <= $6))
+             AND (state = 'queued' OR (state = 'running' AND lease_until <= $6)) {of_kinds}
              ORDER BY run_at LIMIT $2 {leaving})
          RETURNING {COLUMNS}"
     );
-    tx.execute_returning(sql, args![queue, limit, token, now, term.until, term.from])
+    let mut values = args![queue, limit, token, now, term.until, term.from];
+    values.extend(named);
+    tx.execute_returning(sql, values)
         .await?
         .iter()
         .map(|row| Ok(Lease { job: read(row)?, token: token.to_owned() }))
         .collect()
 }
 
+/// A condition on the kind of a job, with its values from the place `first` on; none without kinds.
+fn of_kinds(kinds: &[&str], first: usize) -> (String, Vec<SqlValue>) {
+    if kinds.is_empty() {
+        return (String::new(), Vec::new());
+    }
+    let places: Vec<String> =
+        (first..first + kinds.len()).map(|place| format!("${place}")).collect();
+    let values = kinds.iter().map(|kind| SqlValue::from(*kind)).collect();
+    (format!("AND kind IN ({})", places.join(", ")), values)
+}
+
 /// When the next job of a queue becomes due, if any waits, by a clock that is so many microseconds
-/// ahead of the time that leases go by.
+/// ahead of the time that leases go by; if any `kinds` are given, only those count.
 pub async fn next_due(
     link: &mut Link,
-    queue: &str,
+    (queue, kinds): (&str, &[&str]),
     ahead: i64,
 ) -> Result<Option<Timestamp>, Error> {
-    let sql = "SELECT MIN(CASE WHEN state = 'running' THEN lease_until + $2 ELSE run_at END) AS due
-               FROM job WHERE queue = $1 AND state IN ('queued', 'running')";
-    match link.row(sql, args![queue, ahead]).await? {
+    let (of_kinds, named) = of_kinds(kinds, 3);
+    let sql = format!(
+        "SELECT MIN(CASE WHEN state = 'running' THEN lease_until + $2 ELSE run_at END) AS due
+         FROM job WHERE queue = $1 AND state IN ('queued', 'running') {of_kinds}"
+    );
+    let mut values = args![queue, ahead];
+    values.extend(named);
+    match link.row(sql, values).await? {
         Some(row) => row.maybe_time("due"),
         None => Ok(None),
     }

@@ -53,7 +53,9 @@ fn term(minute: i64) -> Term {
 
 async fn lease(store: &Store, token: &'static str, minute: i64) -> Vec<Lease> {
     let leased = store.transaction("lease", move |tx: &mut Tx| {
-        Box::pin(async move { job::lease(tx, "bulk", 8, token, at(minute), term(minute)).await })
+        Box::pin(
+            async move { job::lease(tx, ("bulk", &[]), 8, token, at(minute), term(minute)).await },
+        )
     });
     leased.await.unwrap()
 }
