@@ -361,22 +361,22 @@ impl Engine {
         let (announce, sealed) = watch::channel(0);
         let (stop, stopped) = watch::channel(false);
         let (stop_sealer, sealing_stopped) = watch::channel(false);
-        let signer = Arc::new(keys.signer);
         let sealer = Sealer {
             store: store.clone(),
             desk: desk.clone(),
-            signer: signer.clone(),
+            signer: Arc::new(keys.signer),
             health: health.clone(),
             known: known.clone(),
             sealed: announce,
             takeover: settings.takeover,
+            newest: crate::sealer::NEWEST,
         };
         let engine = Self(Arc::new(Inner {
             logins: crate::access::Logins::new(&settings, keys.browsers),
             settings,
             store,
             desk,
-            signer,
+            signer: sealer.signer.clone(),
             health,
             known,
             sealed,

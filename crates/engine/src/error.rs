@@ -150,6 +150,11 @@ impl Error {
         matches!(self, Self::Store(Commit(_) | Unavailable(_)))
     }
 
+    /// Whether it is about a recorded event that this program cannot read.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Store(chancery_store::Error::Unreadable(_)))
+    }
+
     /// Whether trying the same again later may help.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_transient())

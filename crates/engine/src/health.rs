@@ -15,6 +15,7 @@ pub struct Health {
     sealed_size: AtomicU64,
     quarantined: AtomicU64,
     leaving: AtomicBool,
+    outdated: AtomicBool,
     stopped: Mutex<Option<String>>,
     /// What some node of this database tells of it.
     stopped_elsewhere: Mutex<Option<String>>,
@@ -26,7 +27,7 @@ pub struct Health {
 /// One finding about the program's condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at: `log`, `store`, `pending_events`.
+    /// What was looked at: `log`, `store`, `pending_events`, `version`.
     pub part: &'static str,
     /// True: as it should be.
     pub good: bool,
@@ -54,6 +55,12 @@ impl Health {
         if let Ok(mut stopped) = self.stopped.lock() {
             *stopped = None;
         }
+        self.outdated.store(false, Ordering::Relaxed);
+    }
+
+    /// An event waits to be sealed that this node cannot read.
+    pub(crate) fn is_outdated(&self) {
+        self.outdated.store(true, Ordering::Relaxed);
     }
 
     /// Why sealing has stopped, if it has: what this node found, else what another one tells.
@@ -132,7 +139,11 @@ impl Health {
         };
         let quarantined = self.quarantined();
         let writes = self.writes.lock().ok().and_then(|writes| writes.clone());
-        vec![
+        let outdated = self.outdated.load(Ordering::Relaxed).then(|| {
+            let what = "an event of a newer version waits to be sealed: upgrade this node";
+            Finding { part: "version", good: false, message: what.to_owned() }
+        });
+        let findings = [
             finding("log", self.sealing_stopped(), "the log is sealed and its tree holds"),
             finding("store", writes, "the store takes writes"),
             finding(
@@ -142,6 +153,7 @@ impl Health {
                 }),
                 "all pending events carry a valid seal",
             ),
-        ]
+        ];
+        findings.into_iter().chain(outdated).collect()
     }
 }

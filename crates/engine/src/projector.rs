@@ -80,7 +80,13 @@ async fn turn(
             recent.leave(Reader::Projector);
             Ok(0)
         }
-        Standing::Alone | Standing::Holder(_) => round(store, recent, environment).await,
+        Standing::Alone | Standing::Holder(_) => {
+            let done = round(store, recent, environment).await;
+            if done.as_ref().is_err_and(Error::is_unreadable) {
+                keeper.give_way().await;
+            }
+            done
+        }
     }
 }
 

@@ -18,19 +18,18 @@
 //! Crash between the two: the next round publishes what was sequenced. Crash before the first
 //! commits: the events are still pending.
 
+mod aside;
 mod checkpoint;
 pub(crate) mod halt;
 mod stop;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest;
 use chancery_event::entry::SaltedPart;
-use chancery_event::types;
-use chancery_event::{Event, LogIndex, Outcome, Target, TargetKind};
+use chancery_event::{Event, LogIndex};
 use chancery_seal::hash::Hash;
 use chancery_seal::{Signer, leaf_hash};
 use chancery_store::log::{self, Indexed, PendingRow, Quarantine};
@@ -42,17 +41,17 @@ use stop::{Failures, Trouble};
 
 pub(crate) use checkpoint::stored_edge;
 
-use crate::alert::cause;
 use crate::health::Health;
 use crate::remembered::known::Known;
-use crate::scribe::{Desk, Draft, Scribe};
+use crate::scribe::{Desk, Scribe};
 use crate::tenure::{Keeper, Standing};
 use crate::{Context, Error};
 
 /// Events that one round seals at most.
 const BATCH_MAX: usize = 4_096;
-/// Where the log is in parts, an event that waits is looked for among so many of its newest.
-const REPEATS_MAX: u64 = 1_000_000;
+/// Where the log is in parts, an event that waits is looked for among so many of its newest, and
+/// behind them if its identifier is as old.
+pub(crate) const NEWEST: u64 = 1_000_000;
 /// How long the sealer sleeps without a signal.
 const TICK: Duration = Duration::from_millis(500);
 /// How long events gather between two rounds under load: each round is two durable commits.
@@ -81,6 +80,8 @@ pub(crate) struct Sealer {
     pub(crate) sealed: watch::Sender<u64>,
     /// How long another node shows no life before this one seals in its place.
     pub(crate) takeover: Duration,
+    /// [`NEWEST`], but for tests.
+    pub(crate) newest: u64,
 }
 
 impl Sealer {
@@ -117,6 +118,8 @@ impl Sealer {
                     // Another node may see the log as it ought to be.
                     if ends || trouble.is_damage() {
                         keeper.give_back().await;
+                    } else if trouble.is_unreadable() {
+                        keeper.give_way().await;
                     }
                     if ends {
                         return;
@@ -185,13 +188,13 @@ impl Sealer {
             return Ok(0);
         }
         let count = rows.len();
-        let Checked { events, leaves, bad } = self.check(rows, state.size);
+        let Checked { events, leaves, bad } = self.check(rows, state.size)?;
         if !bad.is_empty() {
             self.set_aside(bad, standing).await?;
         }
         if !events.is_empty() {
             let size = state.size + events.len() as u64;
-            if repeats(&mut link, self.store.is_shared(), state.size, &events).await? {
+            if self.repeats(&mut link, state.size, &events).await? {
                 let trouble = Error::Internal("an event is there twice".to_owned()).into();
                 return self.set_aside_known(&mut link, state.size, trouble, standing).await;
             }
@@ -219,7 +222,7 @@ impl Sealer {
     }
 
     /// Tells trustworthy rows from the others.
-    fn check(&self, rows: Vec<PendingRow>, size: u64) -> Checked {
+    fn check(&self, rows: Vec<PendingRow>, size: u64) -> Result<Checked, Error> {
         let mut leaves = Vec::with_capacity(rows.len());
         let mut events = Vec::with_capacity(rows.len());
         let mut bad = Vec::new();
@@ -228,7 +231,7 @@ impl Sealer {
             let verdict = match row.seal() {
                 _ if !row.is_readable() => Err(QuarantineReason::Unreadable),
                 None => Err(QuarantineReason::Unsealed),
-                Some(seal) => self.open(&row, &leaf, seal),
+                Some(seal) => self.open(&row, &leaf, seal)?,
             };
             match verdict {
                 Ok(event) => {
@@ -239,78 +242,37 @@ impl Sealer {
                 Err(reason) => bad.push(Quarantine { row, reason }),
             }
         }
-        Checked { events, leaves, bad }
+        Ok(Checked { events, leaves, bad })
     }
 
+    /// The event of a row, or why the row is set aside. Where other nodes may be newer, one whose
+    /// seal is good is never set aside for what this node does not know.
     fn open(
         &self,
         row: &PendingRow,
         leaf: &Hash,
         seal: &[u8],
-    ) -> Result<Arc<Event>, QuarantineReason> {
+    ) -> Result<Result<Arc<Event>, QuarantineReason>, Error> {
         let desk = &self.desk;
         let part = row.part();
         let signed = part.as_ref().map(|(salt, part)| (salt, *part));
         let tag = desk.pending_seal(&row.event_id(), row.recorded_at, leaf, signed);
-        verify_slices_are_equal(tag.as_ref(), seal).map_err(|_| QuarantineReason::InvalidSeal)?;
+        if verify_slices_are_equal(tag.as_ref(), seal).is_err() {
+            return Ok(Err(QuarantineReason::InvalidSeal));
+        }
         let recent = seal.try_into().ok().and_then(|seal| desk.recent.take(seal));
         if let Some(event) = recent {
-            return Ok(event);
+            return Ok(Ok(event));
         }
         let part = part.map(|(salt, part)| SaltedPart { salt, part: part.to_vec() });
-        Event::open(row.entry(), part.as_ref()).map(Arc::new).map_err(|error| {
-            tracing::error!(event = %row.event_id(), %error, "a pending event cannot be read");
-            QuarantineReason::Unreadable
-        })
-    }
-
-    /// Sets aside what the log has already, or what waits twice; answers how many, or why nothing
-    /// could be sealed if that is not it. The log refuses a second event of one identifier, so
-    /// nobody has to look for them before.
-    async fn set_aside_known(
-        &self,
-        link: &mut Link,
-        size: u64,
-        trouble: Trouble,
-        standing: &Standing,
-    ) -> Result<usize, Trouble> {
-        let sound = self.check(log::pending(link, BATCH_MAX).await?, size).events;
-        let ids: Vec<String> = sound.iter().map(|sound| sound.row.event_id().into()).collect();
-        let mut known = log::sealed_ids(link, &ids).await?;
-        let bad: Vec<_> = sound
-            .into_iter()
-            .zip(ids)
-            .filter_map(|(sound, id)| (!known.insert(id)).then_some(sound.row))
-            .map(|row| Quarantine { row, reason: QuarantineReason::Duplicate })
-            .collect();
-        if bad.is_empty() {
-            return Err(trouble);
+        match Event::open(row.entry(), part.as_ref()) {
+            Ok(event) => Ok(Ok(Arc::new(event))),
+            Err(error) if self.store.is_shared() => Err(stop::unreadable(&row.event_id(), &error)),
+            Err(error) => {
+                tracing::error!(event = %row.event_id(), %error, "a pending event cannot be read");
+                Ok(Err(QuarantineReason::Unreadable))
+            }
         }
-        let count = bad.len();
-        self.set_aside(bad, standing).await?;
-        Ok(count)
-    }
-
-    /// Sets rows aside and records that it happened, in one transaction.
-    async fn set_aside(&self, bad: Vec<Quarantine>, standing: &Standing) -> Result<(), Error> {
-        let scribe = self.scribe();
-        self.health.count_quarantined(bad.len() as u64);
-        let work = Arc::new((bad, scribe, standing.clone()));
-        self.store
-            .transaction("seal.quarantine", move |tx: &mut Tx| {
-                let work = work.clone();
-                Box::pin(async move {
-                    let (bad, scribe, standing) = &*work;
-                    standing.keep(tx).await?;
-                    log::quarantine(tx, bad, scribe.now()).await?;
-                    let mut event = None;
-                    for quarantined in bad {
-                        event = Some(scribe.record(tx, alarm(quarantined)?)?);
-                    }
-                    cause::quarantined(tx, scribe, bad.len(), event).await
-                })
-            })
-            .await
     }
 
     async fn sequence(
@@ -343,51 +305,4 @@ impl Sealer {
             .await?;
         Ok(indexed)
     }
-}
-
-/// Whether an event was removed from the database, or, where the log is in parts and none of them
-/// knows the identifiers of the others, waits twice or is among the newest of the log.
-async fn repeats(
-    link: &mut Link,
-    in_parts: bool,
-    size: u64,
-    events: &[Indexed],
-) -> Result<bool, Error> {
-    let ids: Vec<_> = events.iter().map(|indexed| indexed.event.id).collect();
-    if log::any_removed(link, &ids).await? {
-        return Ok(true);
-    }
-    if !in_parts {
-        return Ok(false);
-    }
-    let mut seen = HashSet::with_capacity(ids.len());
-    if !ids.iter().all(|id| seen.insert(*id)) {
-        return Ok(true);
-    }
-    Ok(log::any_sealed_since(link, size.saturating_sub(REPEATS_MAX), &ids).await?)
-}
-
-fn alarm(quarantined: &Quarantine) -> Result<Draft, Error> {
-    let Quarantine { row, reason } = quarantined;
-    let event_id = row.event_id().parse().ok();
-    let seq = u64::try_from(row.seq).unwrap_or(0);
-    let digest = digest::digest(&digest::SHA256, row.entry());
-    let bytes_sha256 = Some(crate::inventory::hex(digest.as_ref()));
-    let draft = match reason {
-        QuarantineReason::Unsealed => {
-            Draft::new(&types::log::UnsealedPending { event_id, row: seq, bytes_sha256 })?
-        }
-        QuarantineReason::InvalidSeal
-        | QuarantineReason::Unreadable
-        | QuarantineReason::Duplicate => {
-            Draft::new(&types::log::InvalidPendingSeal { event_id, row: seq, bytes_sha256 })?
-        }
-    };
-    let name: String = row.event_id().chars().take(100).collect();
-    let what = match reason {
-        QuarantineReason::Duplicate => "an event with this identifier was recorded before",
-        _ => "a pending event was not written by this program",
-    };
-    let outcome = Outcome::failure(reason.as_str(), what);
-    Ok(draft.outcome(outcome).target(Target::new(TargetKind::Event, name)))
 }

@@ -18,6 +18,10 @@ use crate::Error;
 /// How often a holder shows that it lives at least, if nothing else it does shows it.
 const BEAT_MAX: Duration = Duration::from_secs(1);
 
+/// How long a node leaves a lease to others that it gave back because it cannot do the work: longer
+/// than any of them sleeps between two looks.
+const REST: Duration = Duration::from_secs(5);
+
 /// What a node may do now.
 #[derive(Clone, Debug)]
 pub(crate) enum Standing {
@@ -50,6 +54,8 @@ pub(crate) struct Keeper {
     tenure: Option<Arc<Tenure>>,
     kept_at: Instant,
     watched: Option<(Seen, Instant)>,
+    /// Until when it does not take the lease.
+    rests: Option<Instant>,
 }
 
 impl Keeper {
@@ -57,7 +63,7 @@ impl Keeper {
     /// `patience`.
     pub(crate) fn new(store: Store, name: &'static str, node: String, patience: Duration) -> Self {
         let kept_at = Instant::now();
-        Self { store, name, node, patience, tenure: None, kept_at, watched: None }
+        Self { store, name, node, patience, tenure: None, kept_at, watched: None, rests: None }
     }
 
     /// The name of a transaction about it; the sealer's have names of their own.
@@ -82,6 +88,9 @@ impl Keeper {
                 self.keep().await
             };
         }
+        if self.rests.is_some_and(|until| Instant::now() < until) {
+            return Ok(Standing::Other);
+        }
         let seen = lease::look(&mut self.store.read().await?, self.name).await?;
         if !self.is_free(seen.as_ref()) {
             return Ok(Standing::Other);
@@ -90,11 +99,12 @@ impl Keeper {
     }
 
     /// Does what one node at a time does, and shows meanwhile that it lives; `None` if that is
-    /// another node's, or became so in the middle: what was not committed is dropped then.
+    /// another node's, or became so in the middle: what was not committed is dropped then. Work
+    /// that meets an event that this node cannot read is left to another.
     pub(crate) async fn on_duty<T>(
         &mut self,
-        work: impl Future<Output = T>,
-    ) -> Result<Option<T>, Error> {
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<Option<Result<T, Error>>, Error> {
         match self.standing().await? {
             Standing::Alone => return Ok(Some(work.await)),
             Standing::Other => return Ok(None),
@@ -104,7 +114,12 @@ impl Keeper {
         tokio::pin!(work);
         loop {
             tokio::select! {
-                done = &mut work => return Ok(Some(done)),
+                done = &mut work => {
+                    if done.as_ref().is_err_and(Error::is_unreadable) {
+                        self.give_way().await;
+                    }
+                    return Ok(Some(done));
+                }
                 () = tokio::time::sleep(beat) => {}
             }
             // A store that is away tells the work itself.
@@ -118,6 +133,13 @@ impl Keeper {
     pub(crate) fn lost(&mut self) {
         self.tenure = None;
         self.watched = None;
+    }
+
+    /// Gives the lease back for a while: a node of a newer version may be able to do what this one
+    /// cannot.
+    pub(crate) async fn give_way(&mut self) {
+        self.give_back().await;
+        self.rests = Some(Instant::now() + REST);
     }
 
     /// Gives the lease back at the end, so that the next node need not wait.

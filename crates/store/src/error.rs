@@ -51,6 +51,9 @@ pub enum Error {
     /// A stored value is not what the schema promises.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
+    /// A stored event is none that this program can read.
+    #[error("{0}: if a newer version of the program wrote that event, upgrade this node")]
+    Unreadable(String),
     /// Somebody else changed the same thing first.
     #[error("{0} was changed by somebody else in the meantime")]
     Conflict(&'static str),

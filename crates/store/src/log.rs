@@ -28,8 +28,8 @@ pub(crate) use part::make_room;
 pub use part::{Part, WIDTH as PART_WIDTH, drop_part, newest_time, parts, set_width};
 pub(crate) use pending::insert_pending;
 pub use pending::{
-    PendingRow, Quarantine, QuarantineReason, any_removed, any_sealed_since, is_pending,
-    is_recorded, pending, pending_count, quarantine, sealed_ids,
+    PendingRow, Quarantine, QuarantineReason, any_removed, any_sealed, is_pending, is_recorded,
+    pending, pending_count, quarantine, sealed_ids,
 };
 pub use personal::erase;
 pub use projection::{Projection, project};

@@ -7,8 +7,10 @@
 //! nothing waits any more and that comparison holds. The event that tells of the stop is written as
 //! soon as the store takes it, and is among the first that are sealed then.
 
+use std::error::Error as _;
 use std::sync::Arc;
 
+use chancery_event::entry::OpenError;
 use chancery_event::types;
 use chancery_event::{Outcome, Target, TargetKind};
 use chancery_seal::Hash;
@@ -76,6 +78,11 @@ impl Trouble {
         matches!(self.error, Error::LogDamaged(_)) && self.missing.is_none()
     }
 
+    /// There is an event that this node cannot read; a newer one may.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.error.is_unreadable()
+    }
+
     pub(super) fn error(&self) -> &Error {
         &self.error
     }
@@ -83,8 +90,11 @@ impl Trouble {
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
-        let damaged = matches!(error, Error::LogDamaged(_));
-        let stopped_by = if damaged { "tree_damaged" } else { "store" };
+        let stopped_by = match &error {
+            Error::LogDamaged(_) => "tree_damaged",
+            error if error.is_unreadable() => "unreadable",
+            _ => "store",
+        };
         Self { error, stopped_by, roots: None, missing: None }
     }
 }
@@ -99,6 +109,13 @@ impl From<Trouble> for Error {
     fn from(trouble: Trouble) -> Self {
         trouble.error
     }
+}
+
+/// An event that waits carries a good seal, and this program cannot read it.
+pub(super) fn unreadable(event: &str, error: &OpenError) -> Error {
+    let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let what = format!("the event {event}, which waits to be sealed, cannot be read ({why})");
+    Error::Store(chancery_store::Error::Unreadable(what))
 }
 
 /// Rounds that failed one after another.
@@ -123,13 +140,15 @@ struct Stopped {
 impl Sealer {
     /// A turn did not fail.
     pub(super) async fn passed(&self, failures: &mut Failures) {
-        failures.count = 0;
-        let Some(stopped) = &mut failures.stopped else { return };
+        let Some(stopped) = &mut failures.stopped else {
+            failures.count = 0;
+            return;
+        };
         let size = *self.sealed.borrow();
         let grown = *stopped.size.get_or_insert(size) < size;
         // What cannot be read now is looked at again in the next turn.
         if grown || self.holds().await.unwrap_or(false) {
-            failures.stopped = None;
+            *failures = Failures::default();
             self.health.seals_again();
         }
     }
@@ -141,6 +160,11 @@ impl Sealer {
             failures.count += 1;
         }
         let damaged = matches!(trouble.error, Error::LogDamaged(_));
+        if trouble.is_unreadable() && failures.stopped.is_none() {
+            // Said by this node at once. Nobody else hears of it if another one seals the event.
+            self.health.is_outdated();
+            failures.stopped = Some(Stopped { size: self.size().await, ..Stopped::default() });
+        }
         if !damaged && failures.count < FAILURES_MAX {
             return;
         }
@@ -154,14 +178,20 @@ impl Sealer {
         }
         self.health.stop_sealing(trouble.error.to_string());
         // The first round after a start may have failed before anybody knew the size.
-        match self.watch().await {
-            Ok(()) => stopped.size = Some(*self.sealed.borrow()),
-            Err(error) => tracing::warn!(%error, "how far the log is could not be read"),
-        }
+        stopped.size = self.size().await.or(stopped.size);
         match self.record_stop(trouble).await {
             Ok(()) => stopped.recorded = true,
             Err(error) => tracing::error!(%error, "that sealing has stopped was not recorded"),
         }
+    }
+
+    /// How far the log is, if that can be read.
+    async fn size(&self) -> Option<u64> {
+        let watched = self.watch().await;
+        watched
+            .inspect_err(|error| tracing::warn!(%error, "how far the log is could not be read"))
+            .ok()
+            .map(|()| *self.sealed.borrow())
     }
 
     /// Takes away the notice that sealing has stopped: this node seals.

@@ -314,6 +314,31 @@ async fn a_copy_of_a_recorded_event_is_set_aside_and_the_log_goes_on() {
     stepped.kill().await;
 }
 
+on_each_backend!(a_copy_of_an_old_event_is_found_behind_the_newest, 2);
+
+async fn a_copy_of_an_old_event_is_found_behind_the_newest() {
+    let (_dir, mut stepped, engine) = stepped().await;
+    stepped.look_back(1);
+    let store = bench::store(&engine);
+    stepped.seal().await.unwrap();
+    let recorded = record(&engine, 1).await;
+    store.tamper(Tampering::CopiedPending).await.unwrap();
+    stepped.seal().await.unwrap();
+    assert_eq!(store.quarantined().await.unwrap(), 1);
+    // Others follow, so that it is not among the newest any more.
+    let others = record(&engine, 5).await;
+    stepped.seal().await.unwrap();
+    store.tamper(Tampering::ReplayedPending).await.unwrap();
+    stepped.seal().await.unwrap();
+    assert_eq!(store.quarantined().await.unwrap(), 2);
+    let logged = logged(&engine).await;
+    for id in recorded.iter().chain(&others) {
+        assert_eq!(logged.iter().filter(|logged| *logged == id).count(), 1, "event {id}");
+    }
+    engine.verify_log(&Context::command_line(engine.environment())).await.unwrap();
+    stepped.kill().await;
+}
+
 on_each_backend!(a_copy_of_an_event_that_was_removed_is_set_aside_as_well, 2);
 
 async fn a_copy_of_an_event_that_was_removed_is_set_aside_as_well() {

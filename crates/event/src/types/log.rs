@@ -124,7 +124,8 @@ payloads! {
     /// again.
     SealStopped {
         /// Why: `root_mismatch`, `entry_missing`, `tree_damaged`, `log_lost` where the database
-        /// lacks what is known to have been sealed, or `store` for a failure that did not pass.
+        /// lacks what is known to have been sealed, `unreadable` for an event of a newer version
+        /// that no node can read, or `store` for a failure that did not pass.
         stopped_by: Word,
         /// Size of the log at its last good checkpoint, in entries.
         log_size: u64,

@@ -2,20 +2,25 @@
 //! this one work, and both work side by side on it until the last one is replaced.
 //!
 //! The next version is this program with one step more, which adds a column and a table: the rule
-//! for steps.
+//! for steps. A word that only the next version knows is read by its nodes alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use chancery_engine::{Context, bench};
+use chancery_event::LogIndex;
+use chancery_store::log;
 use chancery_throwaway::{LATER_STEP, OTHER_STEP, Server};
 use reqwest::Client;
+use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, Manner};
+use crate::fleet::{Fleet, Manner, Node};
 use crate::victim::leaf;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const VARIABLE: &str = "LATER_STEP_OF_CHANCERY";
+const LATER_WORD: &str = "LATER_WORD_OF_CHANCERY";
 
 /// Uploads to nodes in turn until it is over.
 async fn upload(urls: Vec<Arc<std::sync::RwLock<String>>>, token: String, over: Arc<AtomicBool>) {
@@ -122,4 +127,73 @@ async fn old_and_new_nodes_work_side_by_side_on_the_new_step() {
     fleet.nodes[0].tell(VARIABLE, OTHER_STEP);
     let told = fleet.nodes[0].refused();
     assert!(told.contains("step 2 of the schema"), "{told}");
+}
+
+/// Asks a node again until its answer is what it ought to be.
+async fn until(fleet: &Fleet, node: usize, path: &str, is: impl Fn(&str) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    let client = Client::builder().timeout(Duration::from_secs(2)).build().unwrap();
+    loop {
+        let url = format!("{}{path}", fleet.nodes[node].url.read().unwrap().clone());
+        let sent = client.get(url).bearer_auth(&fleet.token).send().await;
+        let told = match sent {
+            Ok(answer) => answer.text().await.unwrap_or_default(),
+            Err(error) => error.to_string(),
+        };
+        if is(&told) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "node {node}: {told} {}", fleet.complaints());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether a node holds all of these leases.
+fn holds(told: &str, leases: &[&str]) -> bool {
+    let told: Value = serde_json::from_str(told).unwrap_or_default();
+    let nodes = told["items"].as_array().into_iter().flatten();
+    let own = nodes.filter(|node| node["own"] == true && node["state"] == "running");
+    let held: Vec<&Value> = own.flat_map(|node| node["leases"].as_array().unwrap()).collect();
+    leases.iter().all(|lease| held.iter().any(|held| *held == lease))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_only_a_newer_node_can_read_waits_for_one() {
+    let mut fleet = Fleet::on(Arc::new(Server::start()), 2, Manner::quick()).await;
+    let leases = ["sealer", "projector"];
+    for node in &mut fleet.nodes {
+        node.stop();
+    }
+    // The old one is alone first, and so does everything that one node does.
+    fleet.nodes[0].tell(LATER_WORD, "group");
+    fleet.nodes[0].start();
+    until(&fleet, 0, "/api/v1/nodes", |told| holds(told, &leases)).await;
+    fleet.nodes[1].start();
+    // The new one records an event about a group, and is silent before anybody has seen it.
+    fleet.arm("configuration.create after freeze");
+    let url = format!("{}/api/v1/groups", fleet.nodes[1].url.read().unwrap().clone());
+    let made = Client::new().post(url).bearer_auth(&fleet.token).json(&json!({ "name": "web" }));
+    let made = tokio::spawn(made.send());
+    assert_eq!(fleet.victim(Node::is_frozen).await, 1);
+    until(&fleet, 0, "/health/ready", |told| told.contains("upgrade this node")).await;
+    fleet.nodes[1].thaw();
+    assert_eq!(made.await.unwrap().unwrap().status().as_u16(), 201);
+    // It takes over what the old one cannot do, and the old one works on beside it.
+    until(&fleet, 1, "/api/v1/nodes", |told| holds(told, &leases)).await;
+    until(&fleet, 0, "/health/ready", |told| told.contains("\"ok\"")).await;
+    serves(&fleet, 0).await;
+    serves(&fleet, 1).await;
+    fleet.nodes[0].stop();
+    fleet.nodes[0].tell(LATER_WORD, "");
+    let running = fleet.ended().await;
+    let engine = running.engine();
+    assert!(engine.settle(PATIENCE).await);
+    assert_eq!(bench::store(engine).quarantined().await.unwrap(), 0);
+    let mut link = bench::store(engine).read().await.unwrap();
+    let events = log::range(&mut link, LogIndex(0), 10_000).await.unwrap();
+    let of = |name: &str| events.iter().filter(|e| e.event().type_name == name).count();
+    assert_eq!((of("configuration.create"), of("event.invalid_pending_seal")), (1, 0));
+    drop(link);
+    engine.verify_log(&Context::command_line(engine.environment())).await.unwrap();
+    running.stop().await.unwrap();
 }

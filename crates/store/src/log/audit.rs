@@ -94,7 +94,7 @@ fn holds(row: &Row, column: &str, expected: Held<'_>) -> bool {
 }
 
 /// An error with its causes in one line.
-fn spelled(error: &dyn std::error::Error) -> String {
+pub(super) fn spelled(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

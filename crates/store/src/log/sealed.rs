@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use chancery_event::entry::SaltedPart;
+use chancery_event::entry::{OpenError, SaltedPart};
 use chancery_event::envelope::PersonalPart;
 use chancery_event::id::EventId;
 use chancery_event::{Event, LogIndex, Timestamp};
 
+use super::audit::spelled;
 use crate::{Error, Link, Row, args, value};
 
 /// An event that has its index in the log and that a signed checkpoint covers.
@@ -50,8 +51,7 @@ impl Sealed {
     /// # Errors
     /// It cannot be opened.
     pub fn archived(index: LogIndex, entry: Vec<u8>) -> Result<Self, Error> {
-        let event = Event::open(&entry, None)
-            .map_err(|error| Error::Damaged(format!("entry {index}: {error}")))?;
+        let event = Event::open(&entry, None).map_err(|error| unreadable(index, &error))?;
         Ok(Self { index, sealed_at: event.time, event, entry, salt: None, commitment: None })
     }
 
@@ -87,9 +87,9 @@ pub(crate) fn read(row: &Row) -> Result<Sealed, Error> {
     let index = LogIndex(row.count("log_index")?);
     let entry = row.bytes("entry")?;
     let part = part_of(row, index)?;
-    let damaged = |error| Error::Damaged(format!("entry {index}: {error}"));
-    let mut event = Event::open(&entry, None).map_err(damaged)?;
-    let commitment = part.as_ref().map(|part| event.reveal(part)).transpose().map_err(damaged)?;
+    let unread = |error| unreadable(index, &error);
+    let mut event = Event::open(&entry, None).map_err(unread)?;
+    let commitment = part.as_ref().map(|part| event.reveal(part)).transpose().map_err(unread)?;
     let salt = part.map(|part| part.salt);
     Ok(Sealed { index, sealed_at: row.time("sealed_at")?, event, entry, salt, commitment })
 }
@@ -97,10 +97,13 @@ pub(crate) fn read(row: &Row) -> Result<Sealed, Error> {
 fn read_bare(row: &Row) -> Result<Sealed, Error> {
     let index = LogIndex(row.count("log_index")?);
     let entry = row.bytes("entry")?;
-    let event = Event::open(&entry, None)
-        .map_err(|error| Error::Damaged(format!("entry {index}: {error}")))?;
+    let event = Event::open(&entry, None).map_err(|error| unreadable(index, &error))?;
     let sealed_at = row.time("sealed_at")?;
     Ok(Sealed { index, sealed_at, event, entry, salt: None, commitment: None })
+}
+
+fn unreadable(index: LogIndex, error: &OpenError) -> Error {
+    Error::Unreadable(format!("entry {index}: {}", spelled(error)))
 }
 
 /// What a row says about people.

@@ -35,7 +35,8 @@ struct Health {
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 struct HealthFinding {
-    /// Which part: `log`, `store`, `pending_events`, or `node` for one that is stopping.
+    /// Which part: `log`, `store`, `pending_events`, `node` for one that is stopping, or `version`
+    /// for one that cannot read what a newer one recorded.
     part: &'static str,
     /// As it should be.
     good: bool,
