@@ -116,6 +116,7 @@ CREATE TABLE event_block (
     block BIGINT NOT NULL,                         -- log index / 256
     PRIMARY KEY (field, value, block)
 ) WITHOUT ROWID;
+CREATE INDEX event_block_by_block ON event_block (block);
 
 -- Words of the sealed bytes, for text search. Rows are log indexes. Nothing is ranked: how long the
 -- texts are is not kept.

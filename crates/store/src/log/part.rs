@@ -84,7 +84,9 @@ pub(crate) async fn make_room(link: &mut Link, to: u64) -> Result<(), Error> {
 
 async fn width(link: &mut Link, size: u64) -> Result<u64, Error> {
     let set = crate::table::setting::find(link, WIDTH_SET).await?;
-    let set = set.and_then(|text| text.parse().ok()).filter(|width| *width >= 256);
+    let set = set.and_then(|text| text.parse::<u64>().ok()).filter(|width| *width >= 256);
+    // A block of a search lies in one part.
+    let set = set.map(|width| width - width % 256);
     Ok(set.unwrap_or_else(|| WIDTH.max((size / 16).next_power_of_two())))
 }
 
@@ -199,10 +201,12 @@ async fn note_removed(link: &mut Link, part: Part, run: EventId) -> Result<u64, 
     Ok(u64::try_from(link.number(counted, range).await?).unwrap_or(0))
 }
 
-/// Takes what is in a part out of the counts. The part is read first, for hours and days at once,
-/// and rows of counts are locked after that.
+/// Takes what is in a part out of the counts, and forgets its hours and blocks. The part is read
+/// first, for hours and days at once, and rows of counts are locked after that.
 async fn uncount(link: &mut Link, part: Part) -> Result<(), Error> {
     let (rows, hour, day) = (rows(part), Timestamp::HOUR, Timestamp::DAY);
+    // An hour that reaches behind the part goes with what is there.
+    let (end, blocks) = (part.end, super::search::block::within(part.first, part.end));
     let same = |table: &str, gone: &str, unit: &str| {
         let columns = [unit, "type", "severity", "result", "origin"];
         columns.map(|column| format!("{table}.{column} = {gone}.{column}")).join(" AND ")
@@ -221,7 +225,11 @@ async fn uncount(link: &mut Link, part: Part) -> Result<(), Error> {
              UPDATE event_hour SET events = event_hour.events - gone.n FROM gone WHERE {of_hour})
          UPDATE event_day SET events = event_day.events - days.n FROM days WHERE {of_day};
          DELETE FROM event_hour WHERE events <= 0;
-         DELETE FROM event_day WHERE events <= 0"
+         DELETE FROM event_day WHERE events <= 0;
+         DELETE FROM event_span WHERE last_index < {end}
+         AND NOT EXISTS (SELECT 1 FROM event_hour h WHERE h.hour = event_span.hour);
+         DELETE FROM event_block WHERE block >= {} AND block < {}",
+        blocks.0, blocks.1
     );
     script(link, &sql).await
 }

@@ -1,8 +1,9 @@
 //! Removing events from the hot tables, and what is left to tell of them.
 //!
 //! Whoever calls [`trim`] has made sure that the entries are in the archive and that no consumer
-//! still needs them. What goes: the row with its personal part, targets, keys, words, and its share
-//! of the counts. What stays: hash tiles, checkpoints, and where and by whom it was removed.
+//! still needs them. What goes: the row with its personal part, targets, keys, words, its share of
+//! the counts, and with the last event of an hour or a block what is noted of that. What stays:
+//! hash tiles, checkpoints, and where and by whom it was removed.
 //!
 //! Sealed bytes and indexes never change by this.
 
@@ -103,6 +104,7 @@ pub async fn trim(
     let (head, tail) = tx.dialect().delete_event_words();
     tx.insert_sheets(head, tail, words, 256).await?;
     uncount(tx, events).await?;
+    super::search::block::forget(tx, events).await?;
     let rows = events.iter().map(|(index, event)| vec![value::id(event.id), (*index).into()]);
     let rows = rows.collect();
     tx.insert_many("INSERT INTO removed_event (id, log_index)", KNOWN, rows).await?;
@@ -121,7 +123,11 @@ async fn uncount(tx: &mut Tx, events: &[(LogIndex, Arc<Event>)]) -> Result<(), E
     tx.execute(sql, args![first, last]).await?;
     let day = |hour: i64| hour.div_euclid(Timestamp::DAY) * Timestamp::DAY;
     let sql = "DELETE FROM event_day WHERE day >= $1 AND day <= $2 AND events <= 0";
-    tx.execute(sql, args![day(first), day(last)]).await.map(|_| ())
+    tx.execute(sql, args![day(first), day(last)]).await?;
+    // Of an hour that counts nothing there is no place to look at.
+    let sql = "DELETE FROM event_span WHERE hour >= $1 AND hour <= $2
+               AND NOT EXISTS (SELECT 1 FROM event_hour h WHERE h.hour = event_span.hour)";
+    tx.execute(sql, args![first, last]).await.map(|_| ())
 }
 
 /// Notes who removed the events: one row for neighbours, also over batches.

@@ -70,6 +70,71 @@ async fn parts_are_made_ahead_of_the_log() {
     store.close().await;
 }
 
+on_each_backend!(where_to_look_is_forgotten_with_the_last_that_was_there);
+
+async fn where_to_look_is_forgotten_with_the_last_that_was_there() {
+    let (_place, store) = crate::store().await;
+    let run = begin_in_hours(&store).await;
+    let all = log::range(&mut store.read().await.unwrap(), LogIndex(0), 1_000).await.unwrap();
+    let all: Vec<_> = all.into_iter().map(log::Sealed::into_event).collect();
+    let trim = async |wanted: &dyn Fn(u64) -> bool| {
+        let events: Vec<_> = all.iter().filter(|(index, _)| wanted(index.0)).cloned().collect();
+        let trimmed = store.transaction("trim", move |tx: &mut Tx| {
+            let events = events.clone();
+            Box::pin(async move { log::trim(tx, run, 0, &events).await })
+        });
+        trimmed.await.unwrap();
+    };
+    assert_eq!(places(&store).await, (vec![0, 1, 2], vec![0, 60, 180, 300, 420, 540]));
+    trim(&|index| index < 256 && index != 100).await;
+    assert_eq!(places(&store).await, (vec![0, 1, 2], vec![60, 180, 300, 420, 540]));
+    trim(&|index| index == 100).await;
+    assert_eq!(places(&store).await, (vec![1, 2], vec![180, 300, 420, 540]));
+    // More may come into the newest block.
+    trim(&|index| index >= 256).await;
+    assert_eq!(places(&store).await, (vec![2], vec![]));
+    store.close().await;
+}
+
+#[test]
+fn where_to_look_is_forgotten_with_a_part() {
+    run(Backend::Postgres, 1, async {
+        let (_place, store) = crate::store().await;
+        let run = begin_in_hours(&store).await;
+        let part = log::parts(&mut store.read().await.unwrap()).await.unwrap()[0];
+        assert_eq!(log::drop_part(&store, part, run, 0, PATIENCE).await.unwrap(), 256);
+        assert_eq!(places(&store).await, (vec![1, 2], vec![180, 300, 420, 540]));
+        store.close().await;
+    });
+}
+
+/// 600 events, one every half a minute, and a run of retention that has begun. The first hour is
+/// half over when they begin.
+async fn begin_in_hours(store: &Store) -> EventId {
+    let narrow = store.transaction("narrow", |tx: &mut Tx| {
+        Box::pin(async move { log::set_width(tx, 256).await })
+    });
+    narrow.await.unwrap();
+    let mut events = sketched(&environment(1), 600);
+    for (event, number) in events.iter_mut().zip(0..) {
+        event.time = Timestamp::from_micros(NOW + number * 30 * Timestamp::SECOND);
+    }
+    seal(store, 0, events).await;
+    count(store).await;
+    begin(store).await.id
+}
+
+/// The blocks of which something is noted, and where the noted hours begin.
+async fn places(store: &Store) -> (Vec<i64>, Vec<i64>) {
+    let mut link = store.read().await.unwrap();
+    let mut all = async |sql: &'static str| {
+        let rows = link.rows(sql, Vec::new()).await.unwrap();
+        rows.iter().map(|row| row.int("n").unwrap()).collect()
+    };
+    let blocks = all("SELECT DISTINCT block AS n FROM event_block ORDER BY block").await;
+    (blocks, all("SELECT first_index AS n FROM event_span ORDER BY hour").await)
+}
+
 /// The first hold there ever is must stop a part that is being dropped as any later one does.
 #[test]
 fn a_part_and_the_first_hold_wait_for_each_other() {

@@ -2,12 +2,16 @@
 //!
 //! Some fields have few values, so that an index over them would name half of the log. What
 //! matters is where a value does *not* occur: the projection notes for each block of the log which
-//! values of these fields it has, and a search for a rare one reads those blocks alone. A block
-//! whose events were removed is still named; it is looked at and nothing is found.
+//! values of these fields it has, and a search for a rare one reads those blocks alone. A block of
+//! which some events were removed is still named; it is looked at and nothing is found. What is
+//! noted of one goes with its last event.
 
-use chancery_event::LogIndex;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use chancery_event::filter::{Filter, Object as _, Scalar, Test, Value};
 use chancery_event::search::{Searchable, schema};
+use chancery_event::{Event, LogIndex};
 
 use super::plan::{Plan, Span};
 use super::source::Found;
@@ -29,7 +33,7 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     /// Adds an event; they come in the order of the log.
-    pub(crate) fn push(&mut self, event: &chancery_event::Event, index: LogIndex) {
+    pub(crate) fn push(&mut self, event: &Event, index: LogIndex) {
         let block = index.0 / BLOCK;
         if self.rows.last().is_some_and(|row| row.2 != block) {
             self.newest = self.rows.len();
@@ -55,6 +59,31 @@ impl Blocks {
         let tail = "ON CONFLICT (field, value, block) DO NOTHING";
         tx.insert_many("INSERT INTO event_block (field, value, block)", tail, rows).await
     }
+}
+
+/// The blocks that events are in.
+fn around(events: &[(LogIndex, Arc<Event>)]) -> BTreeSet<u64> {
+    events.iter().map(|(index, _)| index.0 / BLOCK).collect()
+}
+
+/// Forgets the blocks of events that were removed, where they are full and nothing of them is left.
+///
+/// One that is not full may get more: what is noted of that must stay.
+pub(crate) async fn forget(tx: &mut Tx, removed: &[(LogIndex, Arc<Event>)]) -> Result<(), Error> {
+    let tail = format!(
+        ") DELETE FROM event_block WHERE block IN (
+             SELECT gone.block FROM gone
+             WHERE (gone.block + 1) * {BLOCK} <= (SELECT size FROM log_state)
+             AND (SELECT e.log_index FROM event e WHERE e.log_index >= gone.block * {BLOCK}
+                  AND e.log_index < (gone.block + 1) * {BLOCK} LIMIT 1) IS NULL)"
+    );
+    let rows = around(removed).into_iter().map(|block| args![block]).collect();
+    tx.insert_many("WITH gone (block) AS (", &tail, rows).await
+}
+
+/// The blocks that lie whole in a range of log indexes: the first, and the one behind the last.
+pub(crate) fn within(first: u64, end: u64) -> (u64, u64) {
+    (first.div_ceil(BLOCK), end / BLOCK)
 }
 
 impl Plan {
