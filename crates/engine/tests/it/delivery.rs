@@ -139,7 +139,8 @@ fn a_destination_is_served_by_one_node_and_taken_over_by_the_other() {
     });
 }
 
-#[tokio::test]
+on_each_backend!(a_restart_goes_on_where_it_was);
+
 async fn a_restart_goes_on_where_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let fake = Fake::default();

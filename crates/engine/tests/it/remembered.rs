@@ -8,9 +8,16 @@ use chancery_engine::backup::Restored;
 use chancery_engine::{Engine, Running, Settings, StartError, Stepped, bench, remembered};
 use chancery_event::{Environment, LogIndex};
 use chancery_store::log;
+use chancery_throwaway::{database_of, on_each_backend, server};
 
 fn settings(dir: &Path, restored: Option<Restored>) -> Settings {
-    Settings { allow_unencrypted_key: true, monitors: false, restored, ..Settings::new(dir) }
+    Settings {
+        allow_unencrypted_key: true,
+        monitors: false,
+        database: database_of(dir).map(|url| url.parse().unwrap()),
+        restored,
+        ..Settings::new(dir)
+    }
 }
 
 async fn open(dir: &Path, restored: Option<Restored>) -> Result<Running, StartError> {
@@ -39,49 +46,56 @@ async fn stop(running: Running, dir: &Path) {
     }
 }
 
-fn put_back(copy: &Path, dir: &Path) {
+/// The database of one directory takes the place of another's.
+fn put_database(copy: &Path, dir: &Path) {
+    if let (Some(from), Some(to)) = (database_of(copy), database_of(dir)) {
+        let name = |url: &str| url.rsplit('/').next().unwrap().to_owned();
+        server().remove(&name(&to));
+        return server().make(&name(&to), Some(&name(&from)));
+    }
     for name in ["chancery.db", "chancery.db-wal", "chancery.db-shm"] {
         let _ = fs::remove_file(dir.join(name));
     }
-    fs::copy(copy, dir.join("chancery.db")).unwrap();
+    fs::copy(copy.join("chancery.db"), dir.join("chancery.db")).unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+on_each_backend!(a_loss_that_was_recorded_excuses_no_other, 2);
+
 async fn a_loss_that_was_recorded_excuses_no_other() {
-    let (data, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let dir = data.path();
-    let [old, after, newest] = ["old", "after", "newest"].map(|name| copies.path().join(name));
+    let [data, old, after, newest] = [(); 4].map(|()| tempfile::tempdir().unwrap());
+    let (dir, old) = (data.path(), old.path());
+    let (after, newest) = (after.path(), newest.path());
     let log_size = grow(dir, 5).await;
-    fs::copy(dir.join("chancery.db"), &old).unwrap();
+    put_database(dir, old);
     grow(dir, 200).await;
-    put_back(&old, dir);
+    put_database(old, dir);
     assert!(matches!(open(dir, None).await, Err(StartError::LogLost { .. })));
 
     let published = remembered::read(dir).unwrap();
     let restored = Restored { log_size, published };
     let running = open(dir, Some(restored)).await.unwrap();
     stop(running, dir).await;
-    fs::copy(dir.join("chancery.db"), &after).unwrap();
+    put_database(dir, after);
 
     // It is a log like any other again, and the copy that was just made an older one.
     let size = grow(dir, 20).await;
     assert!(size < published.unwrap().0, "still shorter than what was lost");
-    fs::copy(dir.join("chancery.db"), &newest).unwrap();
-    put_back(&after, dir);
+    put_database(dir, newest);
+    put_database(after, dir);
     assert!(matches!(open(dir, None).await, Err(StartError::LogLost { .. })));
-    put_back(&newest, dir);
+    put_database(newest, dir);
     assert!(grow(dir, 0).await > size);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+on_each_backend!(a_loss_is_recorded_before_what_is_known_of_it_is_forgotten, 2);
+
 async fn a_loss_is_recorded_before_what_is_known_of_it_is_forgotten() {
-    let (data, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let dir = data.path();
-    let old = copies.path().join("old");
+    let (data, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (dir, old) = (data.path(), old.path());
     let log_size = grow(dir, 5).await;
-    fs::copy(dir.join("chancery.db"), &old).unwrap();
+    put_database(dir, old);
     let known = grow(dir, 50).await;
-    put_back(&old, dir);
+    put_database(old, dir);
     let published = remembered::read(dir).unwrap();
     let restored = Restored { log_size, published };
     // It dies as early as it can: before any loop runs.
@@ -109,7 +123,8 @@ async fn entry(engine: &Engine, index: u64) -> (String, serde_json::Value) {
     (event.type_name.to_string(), serde_json::to_value(&event.detail).unwrap())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+on_each_backend!(a_copy_says_with_its_first_start_that_nobody_knows_what_it_lacks, 2);
+
 async fn a_copy_says_with_its_first_start_that_nobody_knows_what_it_lacks() {
     let (data, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (dir, copy) = (data.path(), other.path());
@@ -118,7 +133,7 @@ async fn a_copy_says_with_its_first_start_that_nobody_knows_what_it_lacks() {
     stop(running, dir).await;
     let size = grow(dir, 5).await;
     crate::nodes::copy_keys(dir, copy);
-    fs::copy(dir.join("chancery.db"), copy.join("chancery.db")).unwrap();
+    put_database(dir, copy);
     let running = open(dir, None).await.unwrap();
     assert_eq!(running.unknown_loss, None, "the original");
     stop(running, dir).await;
@@ -140,7 +155,8 @@ async fn a_copy_says_with_its_first_start_that_nobody_knows_what_it_lacks() {
     stop(running, copy).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+on_each_backend!(a_log_that_began_here_is_no_copy_however_early_it_dies, 2);
+
 async fn a_log_that_began_here_is_no_copy_however_early_it_dies() {
     let data = tempfile::tempdir().unwrap();
     let dir = data.path();

@@ -21,7 +21,9 @@
 //! `check` and `react` (what must hold).
 //!
 //! A seed that fails is printed; `CHANCERY_SEED=n` runs it alone. `CHANCERY_FULL=1` runs 200 seeds
-//! of a year with 1,000 services; `CHANCERY_SEEDS=a..b` some of them.
+//! of a year with 1,000 services; `CHANCERY_SEEDS=a..b` some of them. They run on the embedded
+//! engine, and with `CHANCERY_TEST_BACKEND=postgres` on a server; one short run on a server is
+//! always part of the suite.
 
 mod check;
 mod model;
@@ -31,6 +33,7 @@ mod world;
 
 use std::time::Instant;
 
+use chancery_throwaway::{Backend, run};
 use world::World;
 
 /// Numbers from a seed (SplitMix64).
@@ -87,4 +90,12 @@ async fn an_estate_lives_and_nothing_is_missed_or_told_twice() {
         let took = started.elapsed().as_secs_f64();
         println!("seed {seed}: {days} days, {services} services, {told}, {took:.1} s");
     }
+}
+
+#[test]
+fn an_estate_on_a_server_lives_and_nothing_is_missed_or_told_twice() {
+    run(Backend::Postgres, 2, async {
+        let told = simulate(3, 60, 30).await;
+        println!("on a server: {told}");
+    });
 }

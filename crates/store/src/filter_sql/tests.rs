@@ -414,8 +414,11 @@ fn the_largest_filter_runs() {
         };
     }
     let words = (0..64).map(|n| Word { token: format!("w{n}"), prefix: n % 2 == 0 }).collect();
-    let mut database = Database::open(Dialect::Sqlite);
-    database.fill(&[Thing::default()]);
-    assert_eq!(database.selected(&deep, &columns), [] as [i64; 0]);
-    assert_eq!(database.selected(&Filter::Not(Box::new(Filter::Words(words))), &columns), [0]);
+    let none = Filter::Not(Box::new(Filter::Words(words)));
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let mut database = Database::open(dialect);
+        database.fill(&[Thing::default()]);
+        assert_eq!(database.selected(&deep, &columns), [] as [i64; 0], "{dialect:?}");
+        assert_eq!(database.selected(&none, &columns), [0], "{dialect:?}");
+    }
 }

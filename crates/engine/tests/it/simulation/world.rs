@@ -13,6 +13,7 @@ use chancery_event::id::{AccountId, CertificateId};
 use chancery_event::{Environment, LogIndex, Timestamp};
 use chancery_pki::make::{self, Key, Template};
 use chancery_store::{Store, Trouble, log};
+use chancery_throwaway::database_of;
 
 use super::Chance;
 use super::model::{Certificates, Known, Service, Token, Tokens, latest};
@@ -73,7 +74,8 @@ pub(super) struct World {
 }
 
 fn settings(dir: &std::path::Path) -> Settings {
-    Settings { allow_unencrypted_key: true, ..Settings::new(dir) }
+    let database = database_of(dir).map(|url| url.parse().unwrap());
+    Settings { allow_unencrypted_key: true, database, ..Settings::new(dir) }
 }
 
 impl World {
