@@ -37,4 +37,23 @@ impl Server {
         );
         self.sql("postgres", &sql) == "t"
     }
+
+    /// Makes what sessions of a database tell each other go nowhere, those that begin after this:
+    /// another `pg_notify` stands before that of the server, and writes down who called it.
+    pub fn deafen(&self, database: &str) {
+        let sql = format!(
+            "CREATE SCHEMA deaf;
+             CREATE TABLE deaf.told (who TEXT);
+             CREATE FUNCTION public.pg_notify(TEXT, TEXT) RETURNS void
+                 LANGUAGE sql SECURITY DEFINER AS 'INSERT INTO deaf.told VALUES ($2)';
+             ALTER DATABASE {database} SET search_path = public, pg_catalog"
+        );
+        self.sql(database, &sql);
+    }
+
+    /// How many nodes have told something since then that nobody heard.
+    pub fn unheard(&self, database: &str) -> u32 {
+        let sql = "SELECT COUNT(DISTINCT who) FROM deaf.told WHERE who <> 'alive'";
+        self.sql(database, sql).parse().unwrap()
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chancery_engine::automation::Class;
+use chancery_engine::configuration::{LabelClass, LabelDraft};
 use chancery_engine::{Context, Engine, Running, Settings, StartError, bench};
 use chancery_event::environment::SeededEntropy;
 use chancery_event::id::{JobId, NodeId};
@@ -14,8 +15,10 @@ use chancery_store::table::lease::{self, Term};
 use chancery_store::table::node::{self, Node};
 use chancery_store::table::task;
 use chancery_store::{DatabaseUrl, Lane, Tampering, Tx, log};
-use chancery_throwaway::{Backend, database_of, run};
+use chancery_throwaway::{Backend, database_of, run, server};
+use serde_json::json;
 
+use crate::reaction::{save, trigger};
 use crate::upload::{leaf, upload_of};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -53,7 +56,14 @@ async fn two() -> (Running, Running, [tempfile::TempDir; 2]) {
 
 /// The same with other settings.
 async fn two_with(set: impl Fn(&mut Settings)) -> (Running, Running, [tempfile::TempDir; 2]) {
-    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    two_in([tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()], set).await
+}
+
+/// The same in these directories, on the database of the first.
+async fn two_in(
+    dirs: [tempfile::TempDir; 2],
+    set: impl Fn(&mut Settings),
+) -> (Running, Running, [tempfile::TempDir; 2]) {
     let database = url(dirs[0].path());
     let start = async |dir: &Path| {
         let mut settings = settings(dir, database.clone());
@@ -133,6 +143,56 @@ fn events_of_all_nodes_come_into_one_log_once() {
         }
         assert!(events.iter().zip(0..).all(|(sealed, index)| sealed.index().0 == index));
         second.stop().await.unwrap();
+    });
+}
+
+/// How far search and triggers have come, the one that is behind.
+async fn acted_on(engine: &Engine) -> u64 {
+    let mut link = bench::store(engine).read().await.unwrap();
+    let places = log::cursors(&mut link).await.unwrap();
+    let of = |name: &str| places.iter().find(|(of, _)| of == name).map_or(0, |(_, at)| at.0);
+    of("projection").min(of("dispatch"))
+}
+
+#[test]
+fn nodes_that_do_not_hear_each_other_go_by_their_timers() {
+    on_server(async {
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let database = database_of(dirs[0].path()).unwrap();
+        let name = database.rsplit('/').next().unwrap();
+        server().deafen(name);
+        let (first, second, _dirs) = two_in(dirs, |settings| settings.monitors = false).await;
+        let nodes = [first.engine(), second.engine()];
+        let watch = trigger(&["configuration.create"], &[], &["tell"]);
+        let steps = json!([{ "step": "raise_alert", "kind": "made", "title": "made" }]);
+        let tell = (Class::Action, "tell", json!({ "steps": steps }));
+        save(nodes[0], &[tell, (Class::Trigger, "watch", watch)]).await.unwrap();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        for round in 0..3 {
+            for (node, number) in nodes.iter().zip(0..) {
+                let context = Context::command_line(node.environment());
+                let name = format!("group {round} {number}");
+                let draft = LabelDraft { name, description: String::new() };
+                node.create_label(&context, LabelClass::Group, draft).await.unwrap();
+                // Each of them learns of it, whoever seals.
+                for node in nodes {
+                    assert!(node.settle(PATIENCE).await, "round {round}");
+                }
+            }
+            let size = *nodes[0].sealed().borrow();
+            while acted_on(nodes[1]).await < size {
+                assert!(tokio::time::Instant::now() < deadline, "round {round}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let context = Context::command_line(nodes[1].environment());
+            let filter = nodes[1].parse_evaluation_filter("trigger:watch verdict:matched").unwrap();
+            let matched = nodes[1].evaluation_count(&context, &filter).await.unwrap();
+            // Making the trigger and its action counts as well.
+            assert_eq!(matched, 2 + 2 * (round + 1));
+        }
+        first.stop().await.unwrap();
+        second.stop().await.unwrap();
+        assert_eq!(server().unheard(name), 2, "both would have been heard");
     });
 }
 
