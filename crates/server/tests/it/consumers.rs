@@ -73,14 +73,20 @@ impl Api {
 struct Told(Arc<Mutex<Vec<u64>>>);
 
 impl Told {
+    /// Listens until the stream ends, from the beginning, or after what was told as a browser does
+    /// that comes back.
     fn listen(&self, api: Api) -> JoinHandle<()> {
         let told = self.0.clone();
         tokio::spawn(async move {
             let url = format!("{}/events/stream?from=0&filter=type:configuration.create", api.url);
-            let sent = api.client.get(url).bearer_auth(&api.token).send();
-            let mut stream = sent.await.unwrap().error_for_status().unwrap();
+            let last = told.lock().unwrap().last().map(u64::to_string);
+            let mut sent = api.client.get(url).bearer_auth(&api.token);
+            if let Some(last) = last {
+                sent = sent.header("last-event-id", last);
+            }
+            let mut stream = sent.send().await.unwrap().error_for_status().unwrap();
             let mut text = String::new();
-            while let Some(chunk) = stream.chunk().await.unwrap() {
+            while let Ok(Some(chunk)) = stream.chunk().await {
                 text.push_str(std::str::from_utf8(&chunk).unwrap());
                 while let Some((frame, rest)) = text.split_once("\n\n") {
                     let line = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name));
@@ -95,6 +101,20 @@ impl Told {
 
     fn indexes(&self) -> Vec<u64> {
         self.0.lock().unwrap().clone()
+    }
+
+    /// Waits until these groups were told.
+    async fn has(&self, api: &Api, names: &[String]) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let (made, told) = (api.made().await, self.indexes());
+            let is_told = |name| made.get(name).is_some_and(|(index, ..)| told.contains(index));
+            if names.iter().all(is_told) {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{names:?}: {made:?} {told:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 
@@ -216,4 +236,36 @@ async fn no_consumer_skips_an_event_whose_transaction_commits_late() {
     let context = Context::command_line(running.engine().environment());
     running.engine().verify_log(&context).await.unwrap();
     running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_stream_goes_on_at_another_node_when_its_own_is_gone() {
+    let mut fleet = Fleet::on(Arc::new(Server::start()), 2, Manner::quick()).await;
+    let nodes = [Api::of(&fleet, 0), Api::of(&fleet, 1)];
+    let told = Told::default();
+    let listening = told.listen(nodes[0].clone());
+    let named = |from: usize, to: usize| (from..to).map(|n| format!("group {n}")).collect();
+    let (before, after): (Vec<String>, Vec<String>) = (named(0, 5), named(5, 10));
+    for (name, api) in before.iter().zip(nodes.iter().cycle()) {
+        api.group(name.clone()).await;
+    }
+    told.has(&nodes[1], &before).await;
+    fleet.nodes[0].kill();
+    listening.await.unwrap();
+    // Nobody listens meanwhile.
+    let (missed, seen) = after.split_at(3);
+    for name in missed {
+        nodes[1].group(name.clone()).await;
+    }
+    let begun = told.indexes().len();
+    let listening = told.listen(nodes[1].clone());
+    told.has(&nodes[1], missed).await;
+    for name in seen {
+        nodes[1].group(name.clone()).await;
+    }
+    told.has(&nodes[1], seen).await;
+    let indexes = told.indexes();
+    assert!(begun >= before.len() && indexes.len() >= begun + after.len(), "{indexes:?}");
+    assert!(indexes.windows(2).all(|two| two[0] < two[1]), "in order, none twice: {indexes:?}");
+    listening.abort();
 }
