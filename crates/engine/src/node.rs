@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 use chancery_event::id::NodeId;
 use chancery_event::types::log as types;
 use chancery_event::{Target, TargetKind, Timestamp};
-use chancery_store::table::lease;
 use chancery_store::table::node::{self as table, Node};
+use chancery_store::table::{intake, lease};
 use chancery_store::{Lane, Store, Tx, log};
 use tokio::sync::watch;
 
+use crate::intake::poller::POLLER;
 use crate::scribe::Draft;
 use crate::{Context, Engine, Error, Permission};
 
@@ -41,6 +42,16 @@ pub struct NodeView {
     pub own: bool,
     /// What it alone does at the moment: names of leases.
     pub leases: Vec<String>,
+    /// Forwarders that it serves.
+    pub forwarders: u64,
+    /// Channels that it serves.
+    pub channels: u64,
+    /// Sources that it fetches from.
+    pub sources: u64,
+    /// Jobs that it does.
+    pub jobs: u64,
+    /// Monitors and schedules that it runs at this moment.
+    pub runs: u64,
     /// Sealed entries that it did not know of when it last showed that it lives.
     pub lag: u64,
     /// Milliseconds that its clock is ahead of the server's, when it last showed that it lives.
@@ -65,15 +76,25 @@ impl Engine {
         let nodes = table::all(&mut link).await?;
         let leases = lease::all(&mut link).await?;
         let size = log::state(&mut link).await?.signed_size;
+        let held = table::held(&mut link, self.lease_time()).await?;
+        let polled = intake::polled(&mut link).await?;
         let alone = !self.0.store.is_shared();
         let view = |node: Node| {
             let own = node.id == self.0.desk.node;
-            let held = leases
-                .iter()
-                .filter(|(_, seen)| seen.holder.as_deref() == Some(node.id.to_string().as_str()));
+            let id = node.id.to_string();
+            let named = leases.iter().filter(|(_, seen)| seen.holder.as_ref() == Some(&id));
+            let leases: Vec<String> = named.map(|(name, _)| name.clone()).collect();
+            let held = held.get(&id).copied().unwrap_or_default();
+            // All of them under one lease, for which the embedded engine has no need.
+            let fetches = own && alone || leases.iter().any(|name| name == POLLER);
             NodeView {
                 own,
-                leases: held.map(|(name, _)| name.clone()).collect(),
+                forwarders: held.forwarders,
+                channels: held.channels,
+                sources: if fetches { polled } else { 0 },
+                jobs: held.jobs,
+                runs: held.runs,
+                leases,
                 lag: if alone || node.state != "running" {
                     0
                 } else {

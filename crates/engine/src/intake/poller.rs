@@ -37,6 +37,8 @@ const PAGES_MAX: usize = 50;
 const PAGE_BYTES_MAX: usize = 16 << 20;
 /// Failures in a row after which it is said that a source cannot be fetched from.
 const TOLD: i64 = 3;
+/// The lease under which one node does it.
+pub(crate) const POLLER: &str = "poller";
 /// Waits after failures.
 const DELAYS_S: [i64; 5] = [5, 15, 60, 300, 600];
 /// The longest pause that another system may ask for.
@@ -46,7 +48,7 @@ const OVERLAP: i64 = 10 * 60 * Timestamp::SECOND;
 
 /// Works until `stop` is set.
 pub(crate) async fn run(engine: Engine, sender: Arc<dyn Sends>, mut stop: watch::Receiver<bool>) {
-    let mut keeper = engine.keeper("poller");
+    let mut keeper = engine.keeper(POLLER);
     loop {
         match keeper.on_duty(round(&engine, &sender, &stop)).await {
             Ok(None | Some(Ok(()))) => {}

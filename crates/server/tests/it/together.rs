@@ -1,6 +1,6 @@
-//! Nodes on one database as one service: what people see of them, sessions and repeated requests
-//! that move from one to another, what all of them say while the database is away, and a run that
-//! its node finishes too late.
+//! Nodes on one database as one service: what people see of them and of what each serves, sessions
+//! and repeated requests that move from one to another, what all of them say while the database is
+//! away, and a run that its node finishes too late.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use chancery_engine::bench;
 use chancery_event::LogIndex;
 use chancery_store::log;
 use chancery_store::table::task;
+use chancery_testkit::Receiver;
 use chancery_throwaway::{Server, Stop};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -125,6 +126,70 @@ async fn nodes_show_version_leases_lag_and_who_is_gone() {
     assert!(nodes.contains("One node runs on this database") && nodes.contains("Vanished"));
     fleet.nodes[other].thaw();
     assert_eq!(fleet.id(other).await, second, "the same node is back");
+}
+
+/// Waits until all nodes together serve so many of something, as one of them tells; answers the
+/// node that serves the most of them.
+async fn serve(fleet: &Fleet, by: usize, what: &str, count: u64) -> Value {
+    let mut told = Vec::new();
+    until(&format!("{count} {what}"), async || {
+        told = fleet.told(by).await.unwrap();
+        told.iter().map(|node| node[what].as_u64().unwrap()).sum::<u64>() == count
+    })
+    .await;
+    told.into_iter().max_by_key(|node| node[what].as_u64()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_show_how_much_each_of_them_serves() {
+    let receiver = Receiver::plain().await;
+    // A node that is held counts as gone no sooner than that.
+    let manner = Manner::default()
+        .with("CHANCERY_NETWORK_ALLOWED_ADDRESSES", "127.0.0.1")
+        .with("CHANCERY_TAKEOVER_SECONDS", "60");
+    let fleet = Fleet::on(Arc::new(Server::start()), 2, manner).await;
+    let browser = cookies(&fleet, 0).await;
+    let channels = found(&fleet, 0, "channels").await["items"].as_array().unwrap().len() as u64;
+    let settings = json!({ "url": receiver.url() });
+    for (class, name) in [("forwarders", "siem"), ("forwarders", "lake"), ("channels", "chat")] {
+        let body = json!({ "name": name, "body": { "kind": "webhook", "settings": settings } });
+        let made = api(&fleet, 0, Method::POST, class, body).await;
+        assert_eq!(made.status().as_u16(), 201, "{class}: {:?}", made.text().await);
+    }
+    let poll = json!({ "url": format!("http://127.0.0.1:{}", receiver.port), "token": "00secret" });
+    let source = json!({ "name": "okta", "dialect": "okta", "poll": poll });
+    let made = api(&fleet, 0, Method::POST, "intake-sources", source).await;
+    assert_eq!(made.status().as_u16(), 201, "{:?}", made.text().await);
+    for by in [0, 1] {
+        serve(&fleet, by, "forwarders", 2).await;
+        serve(&fleet, by, "channels", channels + 1).await;
+        serve(&fleet, by, "sources", 1).await;
+        serve(&fleet, by, "jobs", 0).await;
+    }
+    let (_, nodes) = page(&fleet, 0, "/administration/nodes", &browser).await;
+    for part in ["Serves", " forwarder", "1 source"] {
+        assert!(nodes.contains(part), "{part}: {nodes}");
+    }
+
+    // What lasts a moment is held at that moment.
+    let ids = [fleet.id(0).await, fleet.id(1).await];
+    let moments = [
+        ("job.end before hold", "log/verify?mode=async", "jobs"),
+        ("monitor.begin after hold", "monitors/certificate-expiry/run", "runs"),
+    ];
+    for (moment, path, what) in moments {
+        serve(&fleet, 0, what, 0).await;
+        fleet.arm(moment);
+        let asked = call(&fleet, 0, Method::POST, &format!("/api/v1/{path}"));
+        let asked = tokio::spawn(asked.bearer_auth(&fleet.token).send());
+        fleet.struck().await;
+        // A reader waits for nobody.
+        let busy = serve(&fleet, 1, what, 1).await;
+        assert!(busy[what] == 1 && ids.iter().any(|id| busy["id"] == **id), "{busy}");
+        fleet.release();
+        assert!(asked.await.unwrap().unwrap().status().is_success(), "{path}");
+        serve(&fleet, 1, what, 0).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -169,6 +169,12 @@ pub async fn due(link: &mut Link, now: Timestamp) -> Result<Vec<String>, Error> 
     link.rows(sql, args![now]).await?.iter().map(|row| row.text("name")).collect()
 }
 
+/// How many sources are fetched from.
+pub async fn polled(link: &mut Link) -> Result<u64, Error> {
+    let sql = "SELECT COUNT(*) AS n FROM intake_source WHERE enabled = 1 AND poll IS NOT NULL";
+    Ok(u64::try_from(link.number(sql, Vec::new()).await?).unwrap_or(0))
+}
+
 /// Counts lines of a source for which there was no room.
 pub async fn dropped(tx: &mut Tx, name: &str, lines: i64) -> Result<(), Error> {
     let sql = "UPDATE intake_source SET dropped = dropped + $2 WHERE name = $1";

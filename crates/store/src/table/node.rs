@@ -4,6 +4,8 @@
 //! stand still for the agreed time declares the node gone: [`vanish`] lets one of them through. No
 //! clock of one node is compared with that of another.
 
+use std::collections::HashMap;
+
 use chancery_event::Timestamp;
 use chancery_event::id::NodeId;
 
@@ -68,6 +70,43 @@ pub async fn all(link: &mut Link) -> Result<Vec<Node>, Error> {
 pub async fn running(link: &mut Link) -> Result<Vec<Node>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM node WHERE state = 'running' ORDER BY started_at, id");
     link.rows(sql, vec![]).await?.iter().map(read).collect()
+}
+
+/// How much a node holds by leases on rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Forwarders that it serves.
+    pub forwarders: u64,
+    /// Channels that it serves.
+    pub channels: u64,
+    /// Jobs that it does.
+    pub jobs: u64,
+    /// Monitors and schedules that it runs.
+    pub runs: u64,
+}
+
+/// How much each node holds by leases that last at `now`, in the time that leases go by.
+pub async fn held(link: &mut Link, now: Timestamp) -> Result<HashMap<String, Held>, Error> {
+    let sql = "SELECT class AS what, lease, COUNT(*) AS n FROM destination
+               WHERE lease_until > $1 GROUP BY class, lease
+               UNION ALL SELECT 'job', lease, COUNT(*) FROM job
+               WHERE state = 'running' AND lease_until > $1 GROUP BY lease
+               UNION ALL SELECT 'run', lease, COUNT(*) FROM task
+               WHERE lease_until > $1 GROUP BY lease";
+    let mut all: HashMap<String, Held> = HashMap::new();
+    for row in link.rows(sql, args![now]).await? {
+        let token = row.maybe_text("lease")?.unwrap_or_default();
+        let Some((node, _)) = token.split_once('/') else { continue };
+        let held = all.entry(node.to_owned()).or_default();
+        let kind = match row.text("what")?.as_str() {
+            "forwarder" => &mut held.forwarders,
+            "channel" => &mut held.channels,
+            "job" => &mut held.jobs,
+            _ => &mut held.runs,
+        };
+        *kind += row.count("n")?;
+    }
+    Ok(all)
 }
 
 /// Adds a node that starts, and forgets the oldest of those that ended.

@@ -30,6 +30,16 @@ struct Node {
     own: bool,
     /// What it alone does at the moment, such as `sealer`.
     leases: Vec<String>,
+    /// Forwarders that it serves.
+    forwarders: u64,
+    /// Channels that it serves.
+    channels: u64,
+    /// Sources that it fetches from.
+    sources: u64,
+    /// Jobs that it does.
+    jobs: u64,
+    /// Monitors and schedules that it runs at this moment.
+    runs: u64,
     /// Sealed entries that it did not know of when it last showed that it lives.
     lag: u64,
     /// Milliseconds that its clock was ahead of the database server's then; behind where negative.
@@ -51,6 +61,11 @@ impl From<NodeView> for Node {
             state: node.state,
             own: node.own,
             leases: node.leases,
+            forwarders: node.forwarders,
+            channels: node.channels,
+            sources: node.sources,
+            jobs: node.jobs,
+            runs: node.runs,
             lag: node.lag,
             clock_ahead_ms: node.clock_ahead_ms,
             started_at: node.started_at.to_string(),
@@ -69,7 +84,8 @@ struct Nodes {
 
 /// List the nodes
 ///
-/// Which processes run on this database, what each of them alone does, and which ended lately.
+/// Which processes run on this database, what each of them alone does and how much it serves, and
+/// which ended lately.
 #[utoipa::path(get, path = "/api/v1/nodes", tag = "health",
     responses((status = 200, description = "The nodes", body = Nodes)))]
 async fn list_nodes(State(engine): State<Engine>, caller: Caller) -> Result<Json<Nodes>, Problem> {

@@ -1,4 +1,4 @@
-//! The nodes: which processes run on this database, what each alone does, how far behind it is.
+//! The nodes: which processes run on this database, what each does, how far behind it is.
 
 use axum::response::Response;
 use chancery_engine::Permission;
@@ -33,8 +33,9 @@ async fn show(shell: Shell) -> Response {
                 (parts(&shell, "/administration/nodes"))
                 (table(&nodes, shell.now()))
                 p.hint {
-                    "Every node answers requests and runs jobs. What only one of them may do at a \
-                     time it does under a lease; if it vanishes, another one takes over."
+                    "Every node answers requests, runs jobs, and serves some of the forwarders and \
+                     channels. What only one of them may do at a time it does under a lease; if it \
+                     vanishes, another one takes over."
                 }
             };
             Ok(shell.page(Nav::Administration, "Nodes", body))
@@ -60,11 +61,31 @@ fn clock(ahead_ms: i64) -> Markup {
     }
 }
 
+/// What it serves beside others that serve the rest.
+fn serves(node: &NodeView) -> Markup {
+    let all = [
+        (node.forwarders, "forwarder"),
+        (node.channels, "channel"),
+        (node.sources, "source"),
+        (node.jobs, "job"),
+        (node.runs, "run"),
+    ];
+    let told = all.iter().filter(|(count, _)| *count > 0).map(|(count, what)| {
+        let plural = if *count == 1 { "" } else { "s" };
+        format!("{} {what}{plural}", ui::grouped(*count))
+    });
+    let told: Vec<String> = told.collect();
+    html! { span.wrap {
+        @if told.is_empty() { span.muted { "—" } } @else { (told.join(", ")) }
+    } }
+}
+
 fn table(nodes: &[NodeView], now: i64) -> Markup {
     let columns = [
         Column::new("Machine"),
         Column::new("State"),
         Column::new("Alone does"),
+        Column::new("Serves"),
         Column::new("Behind").number(),
         Column::new("Clock"),
         Column::new("Last sign of life"),
@@ -83,6 +104,7 @@ fn table(nodes: &[NodeView], now: i64) -> Markup {
                     @for lease in &node.leases { (ui::code(lease)) " " }
                     @if node.leases.is_empty() { span.muted { "—" } }
                 } },
+                serves(node),
                 html! { @if node.lag == 0 { "0" } @else { (ui::grouped(node.lag)) } },
                 clock(node.clock_ahead_ms),
                 ui::relative(node.seen_at.micros(), now),
