@@ -2,9 +2,10 @@
 //! C2SP tlog-tiles.
 //!
 //! Read in this order: [`Archive`] (where bytes are kept), `Directory` (on disk), `run` (the loop
-//! that writes behind the log), `gap` (an archive that ends too early), reading back. One node
-//! writes, by lease; what is full never changes, so that writing twice does no harm. Its cursor
-//! moves after the bytes are safe, and events leave the database only behind it
+//! that writes behind the log), `gap` (an archive that ends too early), reading back, `sight`
+//! (whether a node sees what others write). One node writes, by lease; what is full never changes,
+//! so that writing twice does no harm. Its cursor moves after the bytes are safe, and events leave
+//! the database only behind it
 //! ([`crate::retention`]).
 //!
 //! A bundle that is read here is checked against the hash tile in the database before anybody sees
@@ -12,6 +13,7 @@
 
 mod directory;
 mod gap;
+pub(crate) mod sight;
 mod write;
 
 use std::sync::Arc;
@@ -53,6 +55,12 @@ pub trait Archive: Send + Sync + 'static {
 
     /// The bytes under a path; `None` if there are none.
     fn get(&self, path: String) -> BoxFuture<'static, Result<Option<Vec<u8>>, ArchiveError>>;
+
+    /// Whether there are bytes under a path.
+    fn has(&self, path: String) -> BoxFuture<'static, Result<bool, ArchiveError>> {
+        let found = self.get(path);
+        Box::pin(async move { Ok(found.await?.is_some()) })
+    }
 
     /// Where it is, for people: never with credentials.
     fn place(&self) -> String;

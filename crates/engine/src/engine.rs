@@ -329,6 +329,8 @@ impl Engine {
             loops.push(tokio::spawn(courier));
         }
         if let Some(archive) = engine.archive() {
+            let looking = crate::archive::sight::run;
+            loops.push(tokio::spawn(looking(engine.clone(), archive.clone(), stopped.clone())));
             let writing = crate::archive::run(engine.clone(), archive, stopped.clone());
             loops.push(tokio::spawn(writing));
         }

@@ -22,12 +22,14 @@ pub struct Health {
     writes: Mutex<Option<String>>,
     /// Since when the store refused writes, and why, until that has been written down.
     refusal: Mutex<Option<(Timestamp, String)>>,
+    /// What is wrong with the archive as this node sees it; `None`: it was not looked at.
+    archive: Mutex<Option<Option<String>>>,
 }
 
 /// One finding about the program's condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at: `log`, `store`, `pending_events`, `version`.
+    /// What was looked at: `log`, `store`, `pending_events`, `archive`, `version`.
     pub part: &'static str,
     /// True: as it should be.
     pub good: bool,
@@ -130,6 +132,13 @@ impl Health {
         }
     }
 
+    /// The archive was looked at; what is wrong with it, if anything is.
+    pub(crate) fn sees_archive(&self, bad: Option<String>) {
+        if let Ok(mut archive) = self.archive.lock() {
+            *archive = Some(bad);
+        }
+    }
+
     /// What this process has found about itself.
     pub fn findings(&self) -> Vec<Finding> {
         let finding = |part, bad: Option<String>, good: &str| Finding {
@@ -139,11 +148,7 @@ impl Health {
         };
         let quarantined = self.quarantined();
         let writes = self.writes.lock().ok().and_then(|writes| writes.clone());
-        let outdated = self.outdated.load(Ordering::Relaxed).then(|| {
-            let what = "an event of a newer version waits to be sealed: upgrade this node";
-            Finding { part: "version", good: false, message: what.to_owned() }
-        });
-        let findings = [
+        let mut findings = vec![
             finding("log", self.sealing_stopped(), "the log is sealed and its tree holds"),
             finding("store", writes, "the store takes writes"),
             finding(
@@ -154,6 +159,13 @@ impl Health {
                 "all pending events carry a valid seal",
             ),
         ];
-        findings.into_iter().chain(outdated).collect()
+        if let Some(bad) = self.archive.lock().ok().and_then(|archive| archive.clone()) {
+            findings.push(finding("archive", bad, "the archive has what was written to it"));
+        }
+        if self.outdated.load(Ordering::Relaxed) {
+            let what = "an event of a newer version waits to be sealed: upgrade this node";
+            findings.push(Finding { part: "version", good: false, message: what.to_owned() });
+        }
+        findings
     }
 }

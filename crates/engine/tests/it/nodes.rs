@@ -614,3 +614,48 @@ fn recording_sealing_and_projecting_do_not_stand_in_each_others_way() {
         running.stop().await.unwrap();
     });
 }
+
+/// What a node finds about the archive: whether all is as it should be, if it can tell.
+fn sees_archive(node: &Engine) -> Option<bool> {
+    let findings = node.health().findings();
+    findings.iter().find(|finding| finding.part == "archive").map(|finding| finding.good)
+}
+
+#[test]
+fn a_node_that_does_not_see_the_archive_of_the_others_says_so() {
+    on_server(async {
+        // Each has a directory of its own.
+        let (first, second, dirs) = two_with(|settings| {
+            settings.monitors = false;
+            settings.archive_always = true;
+        })
+        .await;
+        let nodes = [first.engine().clone(), second.engine().clone()];
+        record(&nodes[0], 200).await;
+        assert!(nodes[0].settle(PATIENCE).await);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let until = async |what: &str, met: &dyn Fn() -> bool| {
+            while !met() {
+                assert!(tokio::time::Instant::now() < deadline, "{what}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let told = || nodes.each_ref().map(sees_archive);
+        until("both have looked", &|| told().iter().all(Option::is_some)).await;
+        let blind = told().iter().position(|seen| *seen == Some(false)).unwrap();
+        assert_eq!(told()[1 - blind], Some(true), "who writes it sees it");
+        let findings = nodes[blind].health().findings();
+        let finding = findings.iter().find(|finding| !finding.good).unwrap();
+        for part in ["lacks tile/entries/000", dirs[blind].path().to_str().unwrap()] {
+            assert!(finding.message.contains(part), "{part}: {}", finding.message);
+        }
+        // It is put where that node looks as well.
+        let from = dirs[1 - blind].path().join("archive");
+        let mut copy = std::process::Command::new("cp");
+        let copied = copy.arg("-r").arg(from).arg(dirs[blind].path()).status().unwrap();
+        assert!(copied.success());
+        until("it is seen", &|| told() == [Some(true); 2]).await;
+        first.stop().await.unwrap();
+        second.stop().await.unwrap();
+    });
+}

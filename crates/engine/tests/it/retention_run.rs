@@ -82,6 +82,11 @@ impl Archive for Gated {
         })
     }
 
+    /// Who only looks whether something is there does not wait.
+    fn has(&self, path: String) -> BoxFuture<'static, Result<bool, ArchiveError>> {
+        self.0.inner.has(path)
+    }
+
     fn place(&self) -> String {
         self.0.inner.place()
     }

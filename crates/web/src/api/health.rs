@@ -35,8 +35,8 @@ struct Health {
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 struct HealthFinding {
-    /// Which part: `log`, `store`, `pending_events`, `node` for one that is stopping, or `version`
-    /// for one that cannot read what a newer one recorded.
+    /// Which part: `log`, `store`, `pending_events`, `archive`, `node` for one that is stopping, or
+    /// `version` for one that cannot read what a newer one recorded.
     part: &'static str,
     /// As it should be.
     good: bool,
@@ -58,6 +58,9 @@ async fn live() -> Json<Health> {
 fn sentence(finding: Finding) -> String {
     match (finding.good, finding.part) {
         (false, "log") => "sealing has stopped; the program's own log says why".to_owned(),
+        (false, "archive") => {
+            "this node does not see the archive; the program's own log says why".to_owned()
+        }
         (false, "store") => "the store refuses writes; the program's own log says why".to_owned(),
         _ => finding.message,
     }
@@ -84,8 +87,10 @@ async fn ready(State(engine): State<Engine>) -> Response {
         let message = "this node is stopping".to_owned();
         findings.push(HealthFinding { part: "node", good: false, message });
     }
-    // A quarantined event is an alarm for people, and no reason to send requests elsewhere.
-    let works = findings.iter().all(|finding| finding.good || finding.part == "pending_events");
+    // A quarantined event is an alarm for people, and no reason to send requests elsewhere; nor is
+    // an archive that is not seen, which few requests need.
+    let for_people = ["pending_events", "archive"];
+    let works = findings.iter().all(|finding| finding.good || for_people.contains(&finding.part));
     // One row, since this is open to everybody. Balancers wait for seconds, and a server that is
     // silent for longer than that.
     let reads = match tokio::time::timeout(ANSWER_MAX, engine.log_checkpoint()).await {
