@@ -116,6 +116,7 @@ fn draft(environment: &Environment) -> Result<Draft, Error> {
         format: "pem".into(),
         status: "valid".into(),
         key_algorithm: Some("EC P-256".to_owned()),
+        changes: Vec::new(),
     };
     Ok(Draft::new(&payload)?.target(Target::new(TargetKind::Certificate, id).named(host)))
 }

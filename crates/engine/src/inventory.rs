@@ -1,8 +1,8 @@
 //! The inventory: certificates come in, are judged, placed, watched, archived, deleted.
 //!
 //! Read in this order: `candidate` (what an upload presents), `entry` (how it enters; triggers are
-//! asked before, see `reaction::stage`), `upload` and `bulk` (the operations), `issuers` and
-//! `status` (what is known of it), `change`, `read`.
+//! asked before, see `reaction::stage`), `upload`, `bulk` and `refusal` (the operations), `issuers`
+//! and `status` (what is known of it), `change`, `read`.
 
 pub(crate) mod bulk;
 pub(crate) mod candidate;
@@ -12,6 +12,7 @@ mod issuers;
 mod overlay;
 pub(crate) mod placement;
 mod read;
+mod refusal;
 pub mod search;
 pub(crate) mod status;
 mod upload;
@@ -27,7 +28,7 @@ pub(crate) use candidate::{
     hex, names_a_person as about_a_person, summary as certificate_summary,
     target as certificate_target,
 };
-pub(crate) use change::place;
+pub(crate) use change::{place, with_values};
 pub(crate) use overlay::overlay;
 pub(crate) use placement::{path, resolve as resolve_placement};
 

@@ -56,6 +56,13 @@ impl Operation {
         self.id
     }
 
+    /// Says anew what was tried, for the event of a failure: how far it has come meanwhile.
+    pub(crate) fn came_to<P: Payload>(&mut self, attempt: &P) {
+        if let Some(kept) = &mut self.attempt {
+            kept.detail = attempt.detail();
+        }
+    }
+
     /// Names an object that the operation is about, for the event of a failure.
     pub(crate) fn about(mut self, target: Target) -> Self {
         if let Some(attempt) = self.attempt.take() {
@@ -157,25 +164,27 @@ impl Operation {
     /// Records the failure; or finds that the operation has happened.
     async fn end(&mut self, error: &Error, note: Arc<Note>) -> Ended {
         let Some(attempt) = self.attempt.take() else { return Ended::Failed };
-        let verdict = match error {
-            Error::Forbidden { .. } | Error::Unauthenticated | Error::ConfirmationDue => {
-                Verdict::Deny
-            }
-            Error::RateLimited { .. } => Verdict::RateLimit,
-            _ => Verdict::Failure,
-        };
-        let mut attempt = attempt;
-        let message = if error.quotes_input() {
-            attempt.personal.insert("message".to_owned(), error.to_string().into());
-            None
-        } else {
-            Some(error.to_string())
-        };
-        let outcome = Outcome { result: verdict, reason: Some(error.reason().into()), message };
-        let attempt = attempt.outcome(outcome);
+        let attempt = failed(attempt, error);
         let doubt = error.leaves_doubt();
         record_end(&self.store, &self.scribe, self.id, attempt, note, doubt).await
     }
+}
+
+/// What was tried, ended by an error. A message that repeats what somebody typed goes into the
+/// personal part.
+pub(crate) fn failed(mut attempt: Draft, error: &Error) -> Draft {
+    let verdict = match error {
+        Error::Forbidden { .. } | Error::Unauthenticated | Error::ConfirmationDue => Verdict::Deny,
+        Error::RateLimited { .. } => Verdict::RateLimit,
+        _ => Verdict::Failure,
+    };
+    let message = if error.quotes_input() {
+        attempt.personal.insert("message".to_owned(), error.to_string().into());
+        None
+    } else {
+        Some(error.to_string())
+    };
+    attempt.outcome(Outcome { result: verdict, reason: Some(error.reason().into()), message })
 }
 
 impl Drop for Operation {

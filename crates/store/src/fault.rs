@@ -13,13 +13,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
-/// What becomes of the next transaction of a name. Either way its caller is told that it failed.
+/// What becomes of the next transaction of a name. Its caller is told that it failed, unless it is
+/// spared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing was written.
     NotPersisted,
     /// All of it was written.
     Persisted,
+    /// Nothing: it goes through, and what waits for the name behind this meets the one after it.
+    Spared,
 }
 
 /// Names the file that says where a process is to be struck.
@@ -116,7 +119,7 @@ impl Faults {
     pub(crate) fn take(&self, name: &str) -> Option<Fault> {
         let mut inner = self.inner();
         if let Some(position) = inner.waiting.iter().position(|(waiting, _)| *waiting == name) {
-            return Some(inner.waiting.remove(position).1);
+            return Some(inner.waiting.remove(position).1).filter(|fault| *fault != Fault::Spared);
         }
         match &mut inner.trouble {
             Trouble::None => None,

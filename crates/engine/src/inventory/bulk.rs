@@ -1,15 +1,16 @@
 //! Bulk import: many certificates in few transactions, one operation for all of them.
 //!
-//! Each certificate that enters has its own occurrence, with the import's transaction. A crash in
-//! the middle loses nothing: what was committed is in, and when the job is taken over, what is in
-//! counts as a duplicate.
+//! Each certificate that enters has its own occurrence, with the import's transaction, and each
+//! that does not its own failed upload (`refusal`). A crash in the middle loses nothing: what was
+//! committed is in, and when the job is taken over, what is in counts as a duplicate. An import
+//! that ends early says how far it had come.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chancery_event::id::{CertificateId, JobId};
 use chancery_event::types::certificate as types;
-use chancery_event::{Outcome, Target, TargetKind};
+use chancery_event::{Target, TargetKind};
 use chancery_pki::container::{self, Found};
 use chancery_store::Tx;
 use chancery_store::table::{certificate, job::Job};
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use super::candidate::Candidate;
 use super::entry::Judged;
 use super::issuers::Issuers;
+use super::refusal::Refusals;
 use super::upload::{AsJob, format_of, unreadable};
 use super::{PlacementRequest, Source, Upload, UploadMode, UploadedItem, entry, placement, upload};
 use crate::job::{JobError, Progress};
@@ -29,6 +31,9 @@ use crate::{Context, Engine, Error, Permission};
 /// Certificates that enter in one transaction at most.
 const CHUNK: usize = 256;
 
+/// Certificates that the result of a job lists at most.
+const LISTED: usize = 1_000;
+
 /// What became of an import.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
@@ -39,6 +44,14 @@ struct Counts {
     ignored: u64,
 }
 
+impl Counts {
+    /// An import that has come so far.
+    fn of(self, import: types::Import) -> types::Import {
+        let Self { count: _, added, duplicates, invalid, ignored } = self;
+        types::Import { added, duplicates, invalid, ignored, ..import }
+    }
+}
+
 /// A certificate that may enter, with its position.
 type Entrant = (usize, Candidate);
 
@@ -47,6 +60,8 @@ type Entrant = (usize, Candidate);
 struct Prepared {
     /// What does not enter, and why.
     refused: Vec<UploadedItem>,
+    /// The events about that.
+    refusals: Vec<Draft>,
     /// What a trigger keeps out.
     ignored: Vec<(usize, Judged)>,
     entrants: Vec<(usize, Judged)>,
@@ -58,7 +73,7 @@ impl Engine {
         &self,
         context: &Context,
         upload: &Upload,
-        job: JobId,
+        job: &AsJob,
         progress: &Progress,
     ) -> Result<Vec<UploadedItem>, Error> {
         let error = match upload::read(upload).await {
@@ -68,7 +83,7 @@ impl Engine {
             Ok(Err(unread)) => unreadable(&unread),
             Err(error) => error,
         };
-        let attempt = types::Import { format: None, ..attempt(upload, 0, Some(job)) };
+        let attempt = types::Import { format: None, ..attempt(upload, 0, Some(job.id)) };
         Err(self.operation(context, Permission::CertificateWrite, &attempt)?.fail(error).await)
     }
 
@@ -78,11 +93,12 @@ impl Engine {
         context: &Context,
         upload: &Upload,
         found: Vec<Found>,
-        job: Option<JobId>,
+        job: Option<&AsJob>,
         progress: &Progress,
     ) -> Result<Vec<UploadedItem>, Error> {
-        let attempt = attempt(upload, found.len(), job);
-        let operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
+        let mut attempt = attempt(upload, found.len(), job.map(|job| job.id));
+        let refusals = Refusals::new(upload, job, self.settings());
+        let mut operation = self.operation(context, Permission::CertificateWrite, &attempt)?;
         if let Err(error) = context.require(Permission::CertificateWrite) {
             return Err(operation.fail(error).await);
         }
@@ -91,7 +107,7 @@ impl Engine {
         let mut rest = found.into_iter();
         let mut next = || rest.by_ref().take(CHUNK).collect::<Vec<_>>();
         // While one chunk is written, the signatures of the next are checked.
-        let mut prepared = self.prepare_chunk(context, upload, next()).await;
+        let mut prepared = self.prepare_chunk(context, upload, next(), &refusals).await;
         loop {
             let chunk = match prepared {
                 Ok(chunk) => chunk,
@@ -100,13 +116,18 @@ impl Engine {
             let following = next();
             let last = following.is_empty();
             let (done, ready) = tokio::join!(
-                self.enter_all(context, chunk, &operation, job),
-                self.prepare_chunk(context, upload, following)
+                self.enter_all(context, chunk, &operation, &refusals),
+                self.prepare_chunk(context, upload, following, &refusals)
             );
             match done {
                 Ok(done) => items.extend(done),
-                Err(error) => return Err(operation.fail(error).await),
+                Err((error, entered)) => {
+                    operation.came_to(&types::Import { added: attempt.added + entered, ..attempt });
+                    return Err(operation.fail(error).await);
+                }
             }
+            attempt = count(&items).of(attempt);
+            operation.came_to(&attempt);
             if let Err(error) = progress.report(items.len() as u64, total).await {
                 return Err(operation.fail(error).await);
             }
@@ -115,7 +136,7 @@ impl Engine {
             }
             prepared = ready;
         }
-        record_import(operation, attempt, &items).await?;
+        record_import(operation, attempt).await?;
         Ok(items)
     }
 
@@ -125,6 +146,7 @@ impl Engine {
         context: &Context,
         upload: &Upload,
         chunk: Vec<Found>,
+        refusals: &Refusals,
     ) -> Result<Prepared, Error> {
         if chunk.is_empty() {
             return Ok(Prepared::default());
@@ -163,7 +185,10 @@ impl Engine {
                 half.into_iter().map(judge).collect::<Result<Vec<_>, Error>>()
             })
         });
-        let mut prepared = Prepared { refused, ..Prepared::default() };
+        let mut prepared = Prepared::default();
+        for item in refused {
+            prepared.refuse(refusals, None, item)?;
+        }
         for half in judging {
             let judged = half.await;
             let judged = judged.map_err(|error| Error::Internal(format!("import: {error}")))??;
@@ -173,8 +198,8 @@ impl Engine {
                     && let Err(error) = placement::complete(&required, &judged.wish)
                 {
                     let subject = Some(judged.candidate.parsed.subject_dn.clone());
-                    let result = Err(error);
-                    prepared.refused.push(UploadedItem { position, result, subject });
+                    let item = UploadedItem { position, result: Err(error), subject };
+                    prepared.refuse(refusals, Some(&judged.candidate), item)?;
                     continue;
                 }
                 let kept_out = |staged: &Staged| staged.ignored_by().is_some();
@@ -227,34 +252,45 @@ impl Engine {
         Ok(issuers)
     }
 
+    /// Writes one chunk. Where that fails: how many entered all the same.
     async fn enter_all(
         &self,
         context: &Context,
         chunk: Prepared,
         operation: &Operation,
-        job: Option<JobId>,
-    ) -> Result<Vec<UploadedItem>, Error> {
-        let Prepared { refused: mut items, ignored, entrants } = chunk;
+        refusals: &Refusals,
+    ) -> Result<Vec<UploadedItem>, (Error, u64)> {
+        let Prepared { refused: mut items, refusals: drafts, ignored, entrants } = chunk;
         let any_ca = entrants.iter().any(|(_, judged)| judged.candidate.row.is_ca);
         let acts = entrants.iter().chain(&ignored).any(|(_, judged)| judged.staged.is_some());
         // What the import leads to is caused by its event.
         let caused = Scribe { operation: Some(operation.event()), ..self.scribe(context) };
-        let (scribe, verbose) = (self.scribe(context), self.settings().verbose_audit);
-        let work = Arc::new((entrants, ignored));
-        let entered = self
+        let (scribe, refusals) = (self.scribe(context), refusals.clone());
+        let work = Arc::new((entrants, ignored, drafts, refusals));
+        let written = work.clone();
+        let result = self
             .0
             .store
             .transaction("import.chunk", move |tx: &mut Tx| {
                 let (work, scribe, caused) = (work.clone(), scribe.clone(), caused.clone());
                 Box::pin(async move {
-                    let (entrants, ignored) = &*work;
-                    let mut items = enter_chunk(tx, &scribe, entrants).await?;
-                    items.extend(keep_out(tx, &caused, job, ignored, verbose).await?);
+                    let (entrants, ignored, drafts, refusals) = &*work;
+                    for draft in drafts {
+                        caused.record(tx, draft.clone())?;
+                    }
+                    let mut items = enter_chunk(tx, &scribe, &caused, entrants, refusals).await?;
+                    items.extend(refusals.keep_out(tx, &caused, ignored).await?);
                     Ok::<_, Error>(items)
                 })
             })
-            .await?;
-        items.extend(entered);
+            .await;
+        match result {
+            Ok(entered) => items.extend(entered),
+            Err(error) => {
+                let entered = if error.leaves_doubt() { self.entered(&written.0).await } else { 0 };
+                return Err((error, entered));
+            }
+        }
         if any_ca {
             self.0.status_waiting.notify_one();
         }
@@ -263,6 +299,44 @@ impl Engine {
         }
         items.sort_by_key(|item| item.position);
         Ok(items)
+    }
+
+    /// How many of these are in, where nobody knows what became of their transaction. The question
+    /// waits behind that one, as the record of a failure does.
+    async fn entered(&self, entrants: &[(usize, Judged)]) -> u64 {
+        let rows = || entrants.iter().map(|(_, judged)| &judged.candidate.row);
+        let fingerprints: Vec<_> = rows().map(|row| row.fingerprint_sha256.clone()).collect();
+        let ids: HashSet<_> = rows().map(|row| row.id).collect();
+        let fingerprints = Arc::new(fingerprints);
+        let found = self
+            .0
+            .store
+            .transaction("import.doubt", move |tx: &mut Tx| {
+                let fingerprints = fingerprints.clone();
+                Box::pin(
+                    async move { Ok::<_, Error>(certificate::ids_of(tx, &fingerprints).await?) },
+                )
+            })
+            .await;
+        // Where this cannot be told, the failure cannot be recorded either.
+        let found = found.unwrap_or_default();
+        found.iter().filter(|(_, id)| ids.contains(id)).count() as u64
+    }
+}
+
+impl Prepared {
+    /// One that does not enter, with its event.
+    fn refuse(
+        &mut self,
+        refusals: &Refusals,
+        candidate: Option<&Candidate>,
+        item: UploadedItem,
+    ) -> Result<(), Error> {
+        if let Err(error) = &item.result {
+            self.refusals.push(refusals.draft(candidate, error)?);
+        }
+        self.refused.push(item);
+        Ok(())
     }
 }
 
@@ -283,7 +357,9 @@ fn attempt(upload: &Upload, count: usize, job: Option<JobId>) -> types::Import {
 async fn enter_chunk(
     tx: &mut Tx,
     scribe: &Scribe,
+    caused: &Scribe,
     entrants: &[(usize, Judged)],
+    refusals: &Refusals,
 ) -> Result<Vec<UploadedItem>, Error> {
     let rows = || entrants.iter().map(|(_, judged)| &judged.candidate);
     let fingerprints: Vec<_> = rows().map(|c| c.row.fingerprint_sha256.clone()).collect();
@@ -299,7 +375,11 @@ async fn enter_chunk(
         let candidate = &judged.candidate;
         let fingerprint = &candidate.row.fingerprint_sha256;
         let result = match known.get(fingerprint) {
-            Some(&id) => Err(Error::Duplicate { id }),
+            Some(&id) => {
+                let error = Error::Duplicate { id };
+                refusals.known(tx, caused, candidate, &error).await?;
+                Err(error)
+            }
             None => {
                 let may_relate = first_name(candidate).is_none_or(|name| named.contains(name));
                 let id = if may_relate || !judged.is_plain() {
@@ -321,48 +401,6 @@ async fn enter_chunk(
     Ok(items)
 }
 
-/// Records what triggers keep out, each as a failed upload of its own, so that the record of the
-/// trigger leads to that one; what is in the inventory already is a duplicate first. With `verbose`
-/// the event identifies the certificate.
-async fn keep_out(
-    tx: &mut Tx,
-    scribe: &Scribe,
-    job: Option<JobId>,
-    ignored: &[(usize, Judged)],
-    verbose: bool,
-) -> Result<Vec<UploadedItem>, Error> {
-    let mut items = Vec::with_capacity(ignored.len());
-    for (position, judged) in ignored {
-        let candidate = &judged.candidate;
-        let known = certificate::id_of(tx, &candidate.row.fingerprint_sha256).await?;
-        let error = match (known, &judged.staged) {
-            (Some(id), _) => Error::Duplicate { id },
-            (None, Some(staged)) => {
-                let trigger = staged.ignored_by().unwrap_or_default().to_owned();
-                let error = Error::Ignored { trigger };
-                let attempt = types::Upload {
-                    certificate: verbose.then(|| candidate.presented()),
-                    certificate_id: None,
-                    format: Some(candidate.format.into()),
-                    size_bytes: candidate.parsed.der().len() as u64,
-                    count: 1,
-                    mode: if job.is_some() { "async" } else { "sync" }.into(),
-                    job_id: job,
-                    duplicate_of: None,
-                };
-                let outcome = Outcome::failure(error.reason(), error.to_string());
-                let event = scribe.record(tx, Draft::new(&attempt)?.outcome(outcome))?;
-                staged.refused(tx, scribe, event, candidate).await?;
-                error
-            }
-            (None, None) => continue,
-        };
-        let subject = Some(candidate.row.subject_dn.clone());
-        items.push(UploadedItem { position: *position, result: Err(error), subject });
-    }
-    Ok(items)
-}
-
 /// The name by which related certificates are looked for.
 fn first_name(candidate: &Candidate) -> Option<&str> {
     candidate.names.first().map(|name| name.value.as_str())
@@ -375,21 +413,8 @@ fn broken_at(position: usize, reason: container::Broken) -> UploadedItem {
 }
 
 /// Records how an import ended.
-async fn record_import(
-    operation: Operation,
-    attempt: types::Import,
-    items: &[UploadedItem],
-) -> Result<(), Error> {
-    let counts = count(items);
-    let job = attempt.job_id;
-    let payload = types::Import {
-        added: counts.added,
-        duplicates: counts.duplicates,
-        invalid: counts.invalid,
-        ignored: counts.ignored,
-        ..attempt
-    };
-    let target = job.map(|id| Target::new(TargetKind::Job, id));
+async fn record_import(operation: Operation, payload: types::Import) -> Result<(), Error> {
+    let target = payload.job_id.map(|id| Target::new(TargetKind::Job, id));
     operation
         .run(move |_, _| {
             let (payload, target) = (payload.clone(), target.clone());
@@ -427,8 +452,7 @@ pub(crate) async fn run_upload(
     progress: &Progress,
 ) -> Result<Value, JobError> {
     let upload = upload_of(job, input, Source::Upload)?;
-    let resumed_since = (job.attempts > 1).then_some(job.scheduled_at);
-    let as_job = AsJob { id: job.id, resumed_since };
+    let as_job = AsJob::of(job);
     let work = engine.process_upload(&context, &upload, Some(&as_job), progress);
     result(&work.await.map_err(JobError::of)?)
 }
@@ -442,7 +466,7 @@ pub(crate) async fn run_import(
     progress: &Progress,
 ) -> Result<Value, JobError> {
     let upload = upload_of(job, input, Source::Import)?;
-    let imported = engine.import(&context, &upload, job.id, progress).await;
+    let imported = engine.import(&context, &upload, &AsJob::of(job), progress).await;
     result(&imported.map_err(JobError::of)?)
 }
 
@@ -471,9 +495,12 @@ fn result(items: &[UploadedItem]) -> Result<Value, JobError> {
         let retry = first.is_transient() || errors.any(Error::is_transient);
         return Err(JobError { retry, message });
     }
-    let listed: Vec<_> = items
-        .iter()
-        .take(1_000)
+    // What did not come in is what somebody has to know: it goes first.
+    let (entered, refused): (Vec<_>, Vec<_>) = items.iter().partition(|item| item.result.is_ok());
+    let listed: Vec<_> = refused
+        .into_iter()
+        .chain(entered)
+        .take(LISTED)
         .map(|item| match &item.result {
             Ok(id) => json!({ "position": item.position, "certificate": id.to_string() }),
             Err(error) => json!({

@@ -80,7 +80,7 @@ pub(crate) async fn place(
 }
 
 /// Values of custom attributes go into the personal part.
-fn with_values(mut draft: Draft, values: Vec<Value>) -> Draft {
+pub(crate) fn with_values(mut draft: Draft, values: Vec<Value>) -> Draft {
     if !values.is_empty() {
         draft.personal.insert("changes".to_owned(), values.into());
     }

@@ -2,6 +2,7 @@
 //! occurrence that triggers hang on. All within the caller's transaction.
 
 use chancery_event::Timestamp;
+use chancery_event::types::Change;
 use chancery_event::types::certificate as types;
 use chancery_pki::Certificate as Parsed;
 use chancery_pki::replacement::{Relation, replaces};
@@ -11,7 +12,7 @@ use chancery_store::table::certificate::{self, Certificate, NewCertificate};
 use super::candidate::{self, Candidate};
 use super::issuers::Issuers;
 use super::overlay::overlay;
-use super::{PlacementRequest, placement};
+use super::{PlacementRequest, placement, with_values};
 use crate::Error;
 use crate::alert::cause;
 use crate::reaction::stage::Staged;
@@ -104,10 +105,12 @@ pub(crate) async fn enter(
     }
     let person = candidate.parsed.names_a_person();
     let mut summary = candidate::summary(&row, person);
+    let changes = resolved.as_ref().map(placement::given).unwrap_or_default();
     if let Some(groups) = resolved.and_then(|resolved| resolved.groups) {
         summary.group_ids = groups.into_iter().map(|(id, _)| id).collect();
     }
-    let draft = uploaded(candidate, &row, summary, person)?;
+    let draft =
+        uploaded(candidate, &row, summary, changes)?.target(candidate::target(&row, person));
     match staged {
         Some(staged) => {
             scribe.record_as(tx, staged.event, draft)?;
@@ -153,25 +156,28 @@ pub(crate) async fn enter_together(
     for (row, judged) in rows.iter().zip(entrants) {
         let person = judged.candidate.parsed.names_a_person();
         let summary = candidate::summary(row, person);
-        scribe.record(tx, uploaded(&judged.candidate, row, summary, person)?)?;
+        let draft = uploaded(&judged.candidate, row, summary, Vec::new())?;
+        scribe.record(tx, draft.target(candidate::target(row, person)))?;
     }
     Ok(())
 }
 
-/// That the certificate has entered.
+/// That the certificate has entered, and what it was given.
 fn uploaded(
     candidate: &Candidate,
     row: &Certificate,
     summary: types::CertificateSummary,
-    person: bool,
+    mut changes: Vec<Change>,
 ) -> Result<Draft, Error> {
+    let values = placement::take_values(&mut changes);
     let payload = types::Uploaded {
         certificate: summary,
         format: candidate.format.into(),
         status: row.status.clone().into(),
         key_algorithm: Some(row.key_algorithm.clone()),
+        changes,
     };
-    Ok(Draft::new(&payload)?.target(candidate::target(row, person)))
+    Ok(with_values(Draft::new(&payload)?, values))
 }
 
 /// Finds what the certificate replaces and what replaces it.

@@ -212,6 +212,29 @@ pub(crate) async fn changes(
     Ok(changes)
 }
 
+/// What a certificate that enters is given, member by member; there was nothing before.
+pub(crate) fn given(resolved: &Resolved) -> Vec<Change> {
+    let mut given = Vec::new();
+    let mut note = |member: &str, after: Option<Value>| {
+        if after.is_some() {
+            given.push(Change { member: member.to_owned(), before: None, after });
+        }
+    };
+    let Placement { owner, ra_profile, path, trust_anchor } = &resolved.placement;
+    note("owner", owner.map(|id| id.to_string().into()));
+    note("ra_profile", ra_profile.map(|id| id.to_string().into()));
+    note("path", (path != "/").then(|| path.as_str().into()));
+    note("trust_anchor", trust_anchor.then(|| true.into()));
+    let groups = resolved.groups.iter().flatten();
+    let mut groups: Vec<_> = groups.map(|(_, name)| name.clone()).collect();
+    groups.sort();
+    note("groups", (!groups.is_empty()).then(|| groups.into()));
+    for (definition, values) in &resolved.attributes {
+        note(&format!("attributes.{}", definition.name), shown(&definition.kind, values));
+    }
+    given
+}
+
 /// What a certificate has that goes with it when it is deleted, member by member.
 pub(crate) async fn held(link: &mut Link, row: &Certificate) -> Result<Vec<Change>, Error> {
     let mut held = Vec::new();

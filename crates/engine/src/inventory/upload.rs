@@ -7,6 +7,7 @@ use chancery_event::types::certificate as types;
 use chancery_event::{Target, TargetKind, Timestamp};
 use chancery_pki::container::{self, ContainerError, Found};
 use chancery_store::table::certificate;
+use chancery_store::table::job::Job;
 use tokio::sync::Semaphore;
 
 use super::candidate::{self, Candidate};
@@ -33,6 +34,13 @@ pub(crate) struct AsJob {
     pub(crate) id: JobId,
     /// On a second try: when the job was queued. What entered since then is its own doing.
     pub(crate) resumed_since: Option<Timestamp>,
+}
+
+impl AsJob {
+    /// That job, on this try.
+    pub(crate) fn of(job: &Job) -> Self {
+        Self { id: job.id, resumed_since: (job.attempts > 1).then_some(job.scheduled_at) }
+    }
 }
 
 impl Engine {
@@ -94,8 +102,7 @@ impl Engine {
     ) -> Result<Vec<UploadedItem>, Error> {
         let found = self.read_upload(context, upload, job).await?;
         if found.len() > SINGLE_MAX {
-            let id = job.map(|job| job.id);
-            return self.import_found(context, upload, found, id, progress).await;
+            return self.import_found(context, upload, found, job, progress).await;
         }
         let total = found.len() as u64;
         let mut items = Vec::with_capacity(found.len());
@@ -321,7 +328,7 @@ pub(super) async fn read(upload: &Upload) -> Result<Result<Vec<Found>, Container
 }
 
 /// What an upload's event says before anything is known of its certificates.
-fn attempt(upload: &Upload, count: u32, job: Option<&AsJob>) -> types::Upload {
+pub(super) fn attempt(upload: &Upload, count: u32, job: Option<&AsJob>) -> types::Upload {
     types::Upload {
         certificate: None,
         certificate_id: None,

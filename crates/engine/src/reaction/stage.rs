@@ -23,7 +23,9 @@ use super::evaluate::{Evaluation, Verdict, evaluate};
 use super::happening::{Happening, Subject};
 use super::record::{self, Happened};
 use crate::inventory::placement::{self, Resolved};
-use crate::inventory::{Candidate, PlacementRequest, about_a_person, certificate_summary};
+use crate::inventory::{
+    Candidate, PlacementRequest, about_a_person, certificate_summary, with_values,
+};
 use crate::notification::compose;
 use crate::scribe::{Draft, Scribe};
 use crate::{Context, Error};
@@ -110,15 +112,20 @@ impl Staged {
         let person = about_a_person(row, &candidate.names);
         let mut certificate = certificate_summary(row, person);
         certificate.group_ids.clone_from(&subject.group_ids);
+        // What the request gives; the sealed event says what triggers give as well.
+        let mut changes = wanted.map(|it| placement::given(&it.resolved)).unwrap_or_default();
+        let values = placement::take_values(&mut changes);
         let payload = types::Uploaded {
             certificate,
             format: candidate.format.into(),
             status: row.status.clone().into(),
             key_algorithm: Some(row.key_algorithm.clone()),
+            changes,
         };
+        let draft = with_values(Draft::new(&payload)?, values);
         let id = scribe.environment().id::<EventId>();
         let target = crate::inventory::certificate_target(row, person);
-        let event = scribe.occurrence(id, Draft::new(&payload)?.target(target));
+        let event = scribe.occurrence(id, draft.target(target));
         let (index, now, subject) = (None, scribe.now(), Some(&subject));
         let happening = Happening { event: &event, event_type, index, subject, now };
         let evaluations = evaluate(configuration, &happening);

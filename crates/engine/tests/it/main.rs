@@ -29,6 +29,7 @@ mod notified;
 mod placed;
 mod reaction;
 mod reaction_figures;
+mod refused;
 mod remembered;
 mod retention;
 mod retention_needed;

@@ -9,7 +9,7 @@ use chancery_engine::configuration::LabelClass;
 use chancery_engine::configuration::attribute::AttributeDraft;
 use chancery_engine::inventory::{CertificateView, PlacementRequest, Upload, UploadAnswer};
 use chancery_engine::{Engine, Error, Role};
-use chancery_event::id::CertificateId;
+use chancery_event::id::{AccountId, CertificateId};
 use chancery_throwaway::on_each_backend;
 use serde_json::{Value, json};
 
@@ -19,13 +19,13 @@ use crate::reaction::{action, context, group, kept, moved, rule, running, save, 
 use crate::upload::{leaf, upload_of};
 
 /// Two groups, an RA profile, an account and two attributes.
-async fn furnish(engine: &Engine) {
+async fn furnish(engine: &Engine) -> AccountId {
     for name in ["east", "west"] {
         group(engine, LabelClass::Group, name).await;
     }
     group(engine, LabelClass::RaProfile, "p").await;
     let new = NewAccount { password: None, ..new_account("ada", Role::Operator) };
-    engine.create_account(&context(engine), new).await.unwrap();
+    let (ada, _) = engine.create_account(&context(engine), new).await.unwrap();
     for name in ["team", "boss"] {
         let draft = AttributeDraft {
             name: name.to_owned(),
@@ -37,6 +37,7 @@ async fn furnish(engine: &Engine) {
         };
         engine.create_attribute(&context(engine), draft).await.unwrap();
     }
+    ada
 }
 
 fn attributes(values: &[(&str, &str)]) -> BTreeMap<String, Value> {
@@ -135,6 +136,57 @@ async fn what_steps_set_is_in_the_inventory() {
     moved(engine, id, "/cleared").await;
     assert_eq!(kept(engine, "trigger:cleared verdict:matched").await.len(), 1);
     assert_eq!(seen().await, " | - | - | /cleared | boss=cli");
+    running.stop().await.unwrap();
+}
+
+on_each_backend!(the_log_says_where_a_certificate_belongs_on_entry, 2);
+
+async fn the_log_says_where_a_certificate_belongs_on_entry() {
+    let (_dir, running) = running().await;
+    let engine = running.engine();
+    let ada = furnish(engine).await;
+    // As it is: there is nothing to say.
+    upload(engine, leaf("plain.example"), PlacementRequest::default()).await.remove(0).unwrap();
+    let steps = json!([
+        { "step": "set_groups", "groups": ["west", "east"] },
+        { "step": "set_owner", "owner": "admin" },
+        { "step": "set_attribute", "attribute": "boss", "value": "Grace" },
+    ]);
+    let objects = [
+        (Class::Rule, "asked", rule("object.path:/prod detail.changes.member:trust_anchor")),
+        (Class::Action, "place", action(steps)),
+        (Class::Trigger, "placing", trigger(&["certificate.uploaded"], &["asked"], &["place"])),
+    ];
+    save(engine, &objects).await.unwrap();
+    let wish = PlacementRequest {
+        owner: Some("ada".to_owned()),
+        path: Some("/prod".to_owned()),
+        trust_anchor: Some(true),
+        attributes: attributes(&[("team", "blue")]),
+        ..PlacementRequest::default()
+    };
+    upload(engine, leaf("www.example"), wish.clone()).await.remove(0).unwrap();
+    let many = upload(engine, pem((0..101).map(|number| format!("{number}.example"))), wish).await;
+    assert!(many.iter().all(Result::is_ok));
+
+    let told = events(engine, "type:certificate.uploaded").await;
+    assert_eq!((told.len(), told[0].event.detail.get("changes")), (103, None));
+    let wanted = json!([
+        { "member": "owner", "after": ada.to_string() },
+        { "member": "path", "after": "/prod" },
+        { "member": "trust_anchor", "after": true },
+        { "member": "groups", "after": ["east", "west"] },
+        { "member": "attributes.boss" },
+        { "member": "attributes.team" },
+    ]);
+    let values = json!([
+        { "member": "attributes.boss", "before": null, "after": "Grace" },
+        { "member": "attributes.team", "before": null, "after": "blue" },
+    ]);
+    for seen in &told[1..] {
+        assert_eq!(seen.event.detail["changes"], wanted);
+        assert_eq!(seen.event.personal().unwrap().detail["changes"], values);
+    }
     running.stop().await.unwrap();
 }
 

@@ -137,6 +137,11 @@ payloads! {
         status: Word,
         /// Key algorithm with its size or curve, such as `rsa-2048` or `ec-p256`.
         key_algorithm: Option<String>,
+        /// What the request and triggers gave it on entry, member by member, without a value
+        /// before: owner, RA profile, path, trust, groups, attributes. Absent when it entered as
+        /// it is. Owners are given by their identifier.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<Change>,
     }
 
     /// A discovery has found a certificate that was not in the inventory.
@@ -216,7 +221,8 @@ payloads! {
     }
 
     /// Many certificates were brought into the inventory at once. Each that entered has its own
-    /// `certificate.uploaded` with this event's transaction.
+    /// `certificate.uploaded`, and each that did not its own failed `certificate.upload`, with this
+    /// event's transaction. Where it ended early, the numbers say what had come in by then.
     Import {
         /// What was sent: `pem`, `der`, `pkcs7`, `pkcs12`, `zip` or `directory`.
         format: Option<Word>,
