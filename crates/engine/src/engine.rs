@@ -274,6 +274,8 @@ pub struct Figures {
     pub pending: u64,
     /// When the oldest of them was recorded, by the clock of the node that did.
     pub pending_since: Option<Timestamp>,
+    /// Pending events that were ever set aside, by any node.
+    pub quarantined: u64,
     /// Events that wait for the projection.
     pub unprojected: u64,
     /// Jobs by state.
@@ -589,6 +591,7 @@ impl Engine {
             log_size: state.signed_size,
             pending: log::pending_count(&mut link).await? + (state.size - state.signed_size),
             pending_since: log::pending(&mut link, 1).await?.first().map(|row| row.recorded_at),
+            quarantined: log::quarantined_count(&mut link).await?,
             unprojected: state.signed_size.saturating_sub(projected.0),
             jobs: chancery_store::table::job::counts(&mut link).await?,
             destinations,

@@ -63,8 +63,11 @@ pub fn read(data_dir: &Path) -> Result<Option<(u64, Hash)>, StartError> {
     Ok(Some((checkpoint.size(), *checkpoint.root())))
 }
 
-/// Refuses a database that lacks what this node knows was sealed.
-async fn compare(store: &Store, data_dir: &Path) -> Result<(), StartError> {
+/// Refuses a database that lacks what the node on this data directory knows was sealed.
+///
+/// # Errors
+/// [`StartError::LogLost`] if it does; or something cannot be read.
+pub async fn compare(store: &Store, data_dir: &Path) -> Result<(), StartError> {
     let Some((size, root)) = read(data_dir)? else { return Ok(()) };
     let mut link = store.read().await?;
     let found = log::state(&mut link).await?.size;

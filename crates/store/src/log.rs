@@ -29,7 +29,7 @@ pub use part::{Part, WIDTH as PART_WIDTH, drop_part, newest_time, parts, set_wid
 pub(crate) use pending::insert_pending;
 pub use pending::{
     PendingRow, Quarantine, QuarantineReason, any_removed, any_sealed, is_pending, is_recorded,
-    pending, pending_count, quarantine, sealed_ids,
+    pending, pending_count, quarantine, quarantined_count, sealed_ids,
 };
 pub use personal::erase;
 pub use projection::{Projection, project};

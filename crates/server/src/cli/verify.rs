@@ -7,7 +7,9 @@ use clap::Args;
 /// Verify a log, a range of it, an export or a single proof.
 ///
 /// Recomputes every leaf hash and the tree above it, and checks the signature of the checkpoint. It
-/// believes nothing but the key of the log. Exit status: 0 when everything holds, 1 when something
+/// believes nothing but the key of the log. An older copy of a log holds by itself: that its end
+/// is missing shows only beside a checkpoint that was kept (--published, and the file `checkpoint`
+/// of a data directory). Exit status: 0 when everything holds, 1 when something
 /// does not, 2 when it could not be looked at.
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = "\
@@ -18,6 +20,9 @@ Examples:
   chancery verify --url https://chancery.example.org/log --key 'chancery.example.org/log+…'
       The log of a server, over the network. Its entries are read with the token of an auditor
       (CHANCERY_TOKEN).
+
+  chancery verify --published checkpoint.txt
+      That log, and that it still has what the checkpoint covers which you kept.
 
   chancery verify --export events.jsonl --from 1000 --to 1999
       A part of an export.
@@ -46,6 +51,11 @@ pub struct VerifyArguments {
     /// not show its personal part [default: the extra data of the proof].
     #[arg(long, value_name = "FILE", requires = "proof")]
     pub entry: Option<PathBuf>,
+    /// A file with a checkpoint that was kept: an answer of /log/checkpoint, or a witness's. The
+    /// log must have all that it covers. In a data directory, the one that the node keeps there is
+    /// compared in any case.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["export", "proof"])]
+    pub published: Option<PathBuf>,
     /// The first log index of a range.
     #[arg(long, value_name = "INDEX")]
     pub from: Option<u64>,

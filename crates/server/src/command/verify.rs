@@ -1,7 +1,8 @@
 //! `chancery verify`: a log, a range of it, an export or a single proof.
 //!
 //! Read in this order: `source` (bytes from somewhere, fetched ahead), `data_dir` and `remote`
-//! (where from), `export` and `proof` (files), `trust` (whose key), `report` (what is told).
+//! (where from), `published` (what else is known of the log), `export` and `proof` (files), `trust`
+//! (whose key), `report` (what is told).
 //!
 //! What holds and what does not is decided in `chancery_seal` and `chancery_event` alone; here it
 //! is fetched, compared with what surrounds the bytes, and told. Nothing is ever repaired.
@@ -10,6 +11,7 @@ mod content;
 mod data_dir;
 mod export;
 mod proof;
+mod published;
 mod remote;
 mod report;
 mod source;
@@ -76,8 +78,18 @@ async fn verify(global: &GlobalArguments, arguments: &VerifyArguments) -> Result
             Some(key) => key,
             None => remote.key().await?,
         };
-        return log(remote, key, arguments.from, arguments.to).await;
+        let mut report = log(remote, key.clone(), arguments.from, arguments.to).await?;
+        if let Some(file) = &arguments.published {
+            let remote = remote::Remote::new(global, url)?;
+            published::compare(file, &remote, &key, &mut report).await?;
+        }
+        return Ok(report);
     }
+    in_database(arguments, given).await
+}
+
+/// Verifies the log of a data directory, or that of a database on a server.
+async fn in_database(arguments: &VerifyArguments, given: Option<Key>) -> Result<Report> {
     let (data_dir, database, archive) = match &arguments.data_dir {
         Some(data_dir) => (data_dir.clone(), None, None),
         None => {
@@ -92,15 +104,22 @@ async fn verify(global: &GlobalArguments, arguments: &VerifyArguments) -> Result
         Some(key) => key,
         None => trust::of_data_dir(&data_dir)?,
     };
-    let stored = match database {
-        Some(url) => DataDir::on_server(url).await?,
-        None => DataDir::open(&data_dir).await?,
+    let open = async || match database.clone() {
+        Some(url) => DataDir::on_server(url).await,
+        None => DataDir::open(&data_dir).await,
     };
+    let stored = open().await?;
     let stored = match archive {
         Some(archive) => stored.with_archive(archive),
         None => stored,
     };
-    log(stored, key, arguments.from, arguments.to).await
+    let mut report = log(stored, key.clone(), arguments.from, arguments.to).await?;
+    let stored = open().await?;
+    published::compare_kept(&data_dir, &stored, &mut report).await?;
+    if let Some(file) = &arguments.published {
+        published::compare(file, &stored, &key, &mut report).await?;
+    }
+    Ok(report)
 }
 
 /// The archive in a directory that was named.

@@ -15,6 +15,7 @@ use chancery_seal::range::range_proof;
 use chancery_seal::{BundleId, Checkpoint, Note, TileId, TlogProof, bundle, leaf_hash};
 use chancery_store::tamper::{Damage, tamper};
 use chancery_store::{Store, log};
+use chancery_testkit::TestServer;
 
 use crate::installation::{Installation, ORIGIN, PATIENCE, PREPARED, Server};
 
@@ -511,4 +512,97 @@ fn a_server_over_a_damaged_tree_is_not_ready() {
     for detail in ["entry", "tile", "root", "hash", &installation.data_dir_text()] {
         assert!(!told.contains(detail), "{detail}: {told}");
     }
+}
+
+#[test]
+fn a_log_that_was_rolled_back_is_told_by_who_kept_a_checkpoint() {
+    let [older, newer, other] = [(); 3].map(|()| Installation::prepared());
+    for installation in [&newer, &other] {
+        block_on(async {
+            let running = installation.engine().await;
+            assert!(running.engine().settle(PATIENCE).await);
+            running.stop().await.unwrap();
+        });
+    }
+    let [was, is, fork] = [&older, &newer, &other].map(|it| Published::read(&it.data_dir()));
+    let keep = |name: &str, published: &Published| {
+        let file = older.beside(name);
+        std::fs::write(&file, published.note.to_string()).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (before, after) = (keep("before", &was), keep("after", &is));
+    let check = |installation: &Installation, arguments: &[&str], missing: Option<u64>| {
+        let run = installation.run(&[&["verify", "--json"], arguments].concat());
+        assert_eq!(run.status, i32::from(missing.is_some()), "{arguments:?}: {run:?}");
+        assert_eq!(run.document()["fault"]["index"].as_u64(), missing, "{arguments:?}");
+    };
+    let [(old_url, _old), (new_url, _new)] = [&was, &is].map(|log| serve(files(log)));
+    let lost = Some(was.size);
+    check(&older, &["--published", &before], None);
+    check(&older, &["--published", &after], lost);
+    check(&older, &["--published", &after, "--from", "290"], lost);
+    check(&older, &["--published", &after, "--url", &old_url], lost);
+    check(&newer, &["--published", &before], None);
+    check(&newer, &["--published", &before, "--url", &new_url], None);
+    // It holds by itself; but not where the node knows more.
+    check(&older, &[], None);
+    std::fs::copy(&after, older.data_dir().join("checkpoint")).unwrap();
+    check(&older, &[], lost);
+    let told = older.run(&["verify"]).out;
+    assert!(told.contains("the log ends here") && told.contains("checkpoint covers"), "{told}");
+
+    // The same beginning and another end, of whichever is the longer one.
+    let (longer, shorter) = if is.size < fork.size { (&other, &is) } else { (&newer, &fork) };
+    let run = longer.run(&["verify", "--published", &keep("shorter", shorter)]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.out.contains("is not the one that published"), "{run:?}");
+    let nothing = keep("nothing", &was);
+    std::fs::write(&nothing, "nothing").unwrap();
+    assert_eq!(older.run(&["verify", "--published", &nothing]).status, 2);
+}
+
+#[test]
+fn what_was_set_aside_is_counted_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    block_on(async {
+        let start = async || {
+            let own = |settings: &mut chancery_engine::Settings| {
+                settings.data_dir = dir.path().to_owned();
+                settings.database = None;
+            };
+            TestServer::start_with(|settings, _| own(settings)).await
+        };
+        let count = async |server: &TestServer, path: &str| {
+            let (cookie, _) = server.session();
+            let call = server.call(axum::http::Method::GET, path).header("cookie", &cookie);
+            let page = call.send().await.expect(200).text();
+            let label = |tile: &&str| tile.split("</span>").next().unwrap().contains("Quarantined");
+            let tile = page.split("stat-label").skip(1).find(label)?;
+            let (_, value) = tile.split_once("stat-value\">")?;
+            Some(value.split_once('<')?.0.to_owned())
+        };
+        let server = start().await;
+        let made = rcgen::generate_simple_self_signed(["www.example.com".to_owned()]).unwrap();
+        let upload = server.post("/api/v1/certificates");
+        upload.body("application/x-pem-file", made.cert.pem()).send().await.expect(201);
+        assert_eq!(count(&server, "/log-view").await.as_deref(), Some("0"));
+        assert_eq!(count(&server, "/").await, None);
+        chancery_engine::bench::store(server.engine())
+            .tamper(chancery_store::Tampering::ForgedPending)
+            .await
+            .unwrap();
+        server.settle().await;
+        server.finish().await;
+
+        let server = start().await;
+        let one = Some("1".to_owned());
+        assert_eq!(count(&server, "/log-view").await, one);
+        assert_eq!(count(&server, "/").await, one);
+        // Somebody has looked: it needs nobody any more, and stays counted.
+        let all = serde_json::json!({ "filter": "kind:event_quarantined" });
+        server.post("/api/v1/alerts/resolve").json(&all).send().await.expect(200);
+        assert_eq!(count(&server, "/").await, None);
+        assert_eq!(count(&server, "/log-view").await, one);
+        server.finish().await;
+    });
 }

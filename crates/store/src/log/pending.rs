@@ -220,6 +220,13 @@ pub async fn is_pending(link: &mut Link) -> Result<bool, Error> {
     Ok(link.number(sql, vec![]).await? == 1)
 }
 
+/// How many pending events were ever set aside.
+pub async fn quarantined_count(link: &mut Link) -> Result<u64, Error> {
+    link.row("SELECT COUNT(*) AS n FROM quarantined_event", vec![])
+        .await?
+        .map_or(Ok(0), |row| row.count("n"))
+}
+
 /// Sets rows aside as evidence and takes them out of the pending ones.
 pub async fn quarantine(tx: &mut Tx, rows: &[Quarantine], at: Timestamp) -> Result<(), Error> {
     for Quarantine { row, reason } in rows {

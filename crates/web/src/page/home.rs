@@ -43,6 +43,8 @@ const NEEDS: [(&str, &str, &str, Tone); 4] = [
 ];
 /// Alerts that wait for somebody.
 const WAITING: &str = "state:open,acknowledged";
+/// The alert about events that this program did not write.
+const SET_ASIDE: &str = "kind:event_quarantined";
 /// What failed; alerts stand above already.
 const FAILURES: &str = "outcome:failure -type:alert.*";
 const COMING: &str = "expires:next(30d) replaced:false";
@@ -69,6 +71,8 @@ struct Facts {
     unjudged: u64,
     alerts: Vec<ShownAlert>,
     alert_count: u64,
+    /// Pending events that were set aside, while the alert about them waits for somebody.
+    quarantined: u64,
     reach: EstateCoverage,
     /// `None`: nothing runs by the clock here, or there is nothing to watch.
     watching: Option<Watchfulness>,
@@ -116,6 +120,8 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
         engine.alerts(context, &waiting),
         engine.alert_count(context, &waiting.filter),
     )?;
+    let set_aside = engine.parse_alert_filter(&format!("{WAITING} {SET_ASIDE}"))?;
+    let set_aside = engine.alert_count(context, &set_aside).await?;
     let (figures, needs, coming, coming_count, silent_count, by_day, failures, verified, unjudged) =
         tokio::try_join!(
             engine.figures(),
@@ -134,6 +140,7 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
     };
     Ok(Facts {
         watching,
+        quarantined: if set_aside > 0 { figures.quarantined } else { 0 },
         figures,
         needs,
         coming: coming.items,
@@ -152,7 +159,7 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
 async fn view(shell: &Shell) -> Result<Response, Problem> {
     let facts = facts(shell).await?;
     let body = html! {
-        (ui::page_header(&headline(shell, &facts), &summary(shell, &facts), html! {
+        (ui::page_header(&headline(&facts), &summary(shell, &facts), html! {
             @if shell.may(Permission::CertificateWrite) {
                 (ui::button("Upload certificates", "/certificates/upload", Some(Icon::Upload), facts.figures.certificates == 0))
             }
@@ -164,7 +171,7 @@ async fn view(shell: &Shell) -> Result<Response, Problem> {
         div id="open-alerts" data-refresh-on="alerts" { (alerts(&facts)) }
         @if facts.figures.certificates == 0 { (nothing(shell)) }
         @else {
-            (now(shell, &facts))
+            (now(&facts))
             (coming(shell, &facts))
         }
         (failures(&facts))
@@ -174,9 +181,9 @@ async fn view(shell: &Shell) -> Result<Response, Problem> {
 }
 
 /// How many things somebody has to look at now.
-fn needing(shell: &Shell, facts: &Facts) -> u64 {
+fn needing(facts: &Facts) -> u64 {
     let failed = failed_jobs(facts);
-    facts.needs.iter().sum::<u64>() + failed + shell.engine().health().quarantined()
+    facts.needs.iter().sum::<u64>() + failed + facts.quarantined
 }
 
 fn failed_jobs(facts: &Facts) -> u64 {
@@ -184,8 +191,8 @@ fn failed_jobs(facts: &Facts) -> u64 {
 }
 
 /// The answer to the first question, as the title of the page.
-fn headline(shell: &Shell, facts: &Facts) -> String {
-    match (facts.figures.certificates, needing(shell, facts)) {
+fn headline(facts: &Facts) -> String {
+    match (facts.figures.certificates, needing(facts)) {
         (0, _) => "Nothing is watched yet".to_owned(),
         (_, 0) => "Nothing needs you now".to_owned(),
         (_, 1) => "1 thing needs you now".to_owned(),
@@ -281,9 +288,9 @@ fn list_href(expression: &str) -> String {
     Address::new("/certificates").with("q", expression).to_string()
 }
 
-fn now(shell: &Shell, facts: &Facts) -> Markup {
+fn now(facts: &Facts) -> Markup {
     let failed = failed_jobs(facts);
-    let quarantined = shell.engine().health().quarantined();
+    let quarantined = facts.quarantined;
     let calm = |tone: Tone, count: u64| if count > 0 { tone } else { Tone::Good };
     let hint = |text: &'static str, count: u64| if count > 0 { text } else { "none" };
     html! {

@@ -4,7 +4,7 @@
 use axum::response::Response;
 use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::row::Checkpoint;
-use chancery_engine::{Error, Permission};
+use chancery_engine::{Error, Figures, Permission};
 use chancery_event::Event;
 use chancery_event::filter::Filter;
 use maud::{Markup, html};
@@ -67,7 +67,7 @@ async fn view(shell: &Shell, damage: Option<&str>) -> Result<Response, Problem> 
         }
         @if let Some(newest) = restored.first() { (gap(&newest.event)) }
         (running)
-        (tiles(shell, checkpoint.as_ref(), figures.pending))
+        (tiles(shell, checkpoint.as_ref(), &figures))
         div.columns {
             (ui::section("checkpoint", "Checkpoint", html! {}, note(checkpoint.as_ref())))
             (ui::section("health", "Condition", html! {}, findings(shell)))
@@ -129,13 +129,13 @@ async fn at_work(shell: &Shell) -> Result<Markup, Problem> {
     } })
 }
 
-fn tiles(shell: &Shell, checkpoint: Option<&Checkpoint>, pending: u64) -> Markup {
+fn tiles(shell: &Shell, checkpoint: Option<&Checkpoint>, figures: &Figures) -> Markup {
     let size = checkpoint.map_or(0, |checkpoint| checkpoint.size);
     let age = checkpoint.map_or_else(
         || "none yet".to_owned(),
         |checkpoint| ui::distance(checkpoint.signed_at.micros(), shell.now()),
     );
-    let quarantined = shell.engine().health().quarantined();
+    let quarantined = figures.quarantined;
     let tone = if quarantined == 0 { Tone::Good } else { Tone::Critical };
     let stats = [
         Stat {
@@ -154,7 +154,7 @@ fn tiles(shell: &Shell, checkpoint: Option<&Checkpoint>, pending: u64) -> Markup
         },
         Stat {
             label: "Wait to be sealed",
-            value: &ui::grouped(pending),
+            value: &ui::grouped(figures.pending),
             hint: "recorded, not sealed yet",
             href: None,
             tone: Tone::Neutral,

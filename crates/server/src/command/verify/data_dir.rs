@@ -43,6 +43,10 @@ impl DataDir {
         self
     }
 
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The entries of a full bundle in the archive, with their indexes.
     async fn archived(&self, id: BundleId, first: u64) -> Result<Vec<(u64, Vec<u8>)>> {
         let what = "entries were removed from the database, and";
