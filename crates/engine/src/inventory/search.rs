@@ -92,6 +92,17 @@ impl Engine {
         Ok(CertificateFilter { filter, schema, attributes })
     }
 
+    /// As [`Engine::parse_certificate_filter`], for the JSON spelling.
+    ///
+    /// # Errors
+    /// It cannot be understood; the error says where.
+    pub async fn certificate_filter(&self, tree: &Value) -> Result<CertificateFilter, Error> {
+        let attributes = attribute::all(&mut self.link().await?).await?;
+        let schema = schema(&attributes);
+        let filter = Filter::from_json(tree, &schema)?;
+        Ok(CertificateFilter { filter, schema, attributes })
+    }
+
     /// A page of certificates. Archived ones are left out unless the filter names `archived`.
     ///
     /// # Errors

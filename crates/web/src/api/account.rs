@@ -10,7 +10,7 @@ use chancery_event::id::AccountId;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::routes;
 
-use super::listing::{FilterParams, Page};
+use super::listing::{FilterParams, Page, Place};
 use super::upload::located;
 use super::wire::{clearable, clearable_time};
 use super::{Operations, version};
@@ -185,7 +185,8 @@ async fn list_accounts(
     Params(params): Params<FilterParams>,
 ) -> Result<Response, Problem> {
     let accounts = engine.find_accounts(caller.context(), params.filter()).await?;
-    Ok(params.page(accounts.into_iter().map(Account::from))?.answer(&uri))
+    let items = accounts.into_iter().map(Account::from);
+    Ok(params.page(items, |one: &Account| Place::named(&one.name))?.answer(&uri))
 }
 
 /// One account

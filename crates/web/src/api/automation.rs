@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::routes;
 
-use super::listing::{FilterParams, Page};
+use super::listing::{FilterParams, Page, Place};
 use super::upload::located;
 use super::{Operations, version};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
@@ -135,7 +135,8 @@ async fn list_objects(
     Params(params): Params<FilterParams>,
 ) -> Result<Response, Problem> {
     let found = engine.find_automation(caller.context(), class(&word)?, params.filter()).await?;
-    Ok(params.page(found.into_iter().map(AutomationObject::from))?.answer(&uri))
+    let items = found.into_iter().map(AutomationObject::from);
+    Ok(params.page(items, |one: &AutomationObject| Place::named(&one.name))?.answer(&uri))
 }
 
 /// Make an object of automation

@@ -11,6 +11,7 @@ use chancery_engine::{Engine, Permission};
 use chancery_event::Timestamp;
 use chancery_event::id::CertificateId;
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa_axum::routes;
 
 use wire::CertificateChange;
@@ -25,6 +26,7 @@ use crate::edge::{AppState, Caller, Json, Params, PathOf, Problem};
 /// Adds the operations.
 pub(super) fn add(operations: &mut Operations<'_>) {
     operations.any(Permission::CertificateRead, routes!(list_certificates));
+    operations.any(Permission::CertificateRead, routes!(search_certificates));
     operations.any(Permission::CertificateRead, routes!(certificate_facets));
     operations.any(Permission::CertificateRead, routes!(certificate_histogram));
     operations.any(Permission::CertificateRead, routes!(read_certificate));
@@ -46,7 +48,9 @@ pub(super) struct ListParams {
     #[param(example = "expires<30d")]
     filter: Option<String>,
     /// `expires` (unless told otherwise), `added`, `subject` or `status`; a leading `-` turns the
-    /// order round.
+    /// order round. What is made or deleted between two pages neither skips nor repeats anything
+    /// else. The status of a certificate may change while one reads: in that order the certificate
+    /// itself may then come twice or not at all.
     #[param(example = "-added")]
     sort: Option<String>,
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
@@ -88,18 +92,72 @@ async fn list_certificates(
     uri: Uri,
     Params(params): Params<ListParams>,
 ) -> Result<Response, Problem> {
-    let (sort, descending) = sort(params.sort.as_deref())?;
+    let filter = filter(&engine, params.filter.as_deref()).await?;
+    let search = CertificateSearch {
+        filter: None,
+        sort: params.sort,
+        limit: params.limit,
+        cursor: params.cursor,
+    };
+    Ok(page(&engine, &caller, filter, search).await?.answer(&uri))
+}
+
+async fn page(
+    engine: &Engine,
+    caller: &Caller,
+    filter: CertificateFilter,
+    search: CertificateSearch,
+) -> Result<Page<CertificateSummary>, Problem> {
+    let (sort, descending) = sort(search.sort.as_deref())?;
     let query = CertificateQuery {
-        filter: filter(&engine, params.filter.as_deref()).await?,
+        filter,
         sort,
         descending,
-        cursor: params.cursor.filter(|cursor| !cursor.is_empty()),
-        limit: limit(params.limit)?,
+        cursor: search.cursor.filter(|cursor| !cursor.is_empty()),
+        limit: limit(search.limit)?,
     };
     let page = engine.certificates(caller.context(), &query).await?;
     let items = page.items.iter().map(CertificateSummary::from).collect();
-    let page = Page { items, next_cursor: page.next, previous_cursor: page.previous };
-    Ok(page.answer(&uri))
+    Ok(Page { items, next_cursor: page.next, previous_cursor: page.previous })
+}
+
+/// A search with the filter as a tree.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({
+    "filter": { "field": "status", "op": "equals", "value": "valid" },
+    "sort": "-added",
+    "limit": 50
+}))]
+struct CertificateSearch {
+    /// The condition as a tree; absent: everything.
+    #[schema(value_type = Option<Object>)]
+    filter: Option<Value>,
+    /// As in the list of certificates: `expires` (unless told otherwise), `added`, `subject` or
+    /// `status`; a leading `-` turns the order round.
+    sort: Option<String>,
+    /// Items of a page, 1 to 1000; 50 unless told otherwise.
+    limit: Option<usize>,
+    /// From `next_cursor` or `previous_cursor`.
+    cursor: Option<String>,
+}
+
+/// Search certificates
+///
+/// As the list of certificates, with the filter as a JSON tree.
+#[utoipa::path(post, path = "/api/v1/certificates/search", tag = "certificates",
+    request_body = CertificateSearch,
+    responses((status = 200, description = "A page", body = Page<CertificateSummary>)))]
+async fn search_certificates(
+    State(engine): State<Engine>,
+    caller: Caller,
+    Json(mut search): Json<CertificateSearch>,
+) -> Result<Json<Page<CertificateSummary>>, Problem> {
+    let filter = match search.filter.take() {
+        Some(tree) => engine.certificate_filter(&tree).await?,
+        None => filter(&engine, None).await?,
+    };
+    Ok(Json(page(&engine, &caller, filter, search).await?))
 }
 
 /// Facets of certificates

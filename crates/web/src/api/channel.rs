@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::destination::{
     DestinationVersion, RecoverWish, Recovered, Rotation, SavedDestination, Switch, Trial,
 };
-use super::listing::{FilterParams, Page};
+use super::listing::{FilterParams, Page, Place};
 use super::{Operations, destination, version};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
 
@@ -187,7 +187,8 @@ async fn list_channels(
     Params(params): Params<FilterParams>,
 ) -> Result<Response, Problem> {
     let views = engine.find_destinations(caller.context(), CLASS, params.filter()).await?;
-    Ok(params.page(views.into_iter().map(Channel::from))?.answer(&uri))
+    let items = views.into_iter().map(Channel::from);
+    Ok(params.page(items, |one: &Channel| Place::named(&one.name))?.answer(&uri))
 }
 
 /// Make a channel

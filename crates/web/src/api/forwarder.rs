@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::destination::{
     DestinationVersion, RecoverWish, Recovered, Rotation, SavedDestination, Switch, Trial,
 };
-use super::listing::{FilterParams, Page};
+use super::listing::{FilterParams, Page, Place};
 use super::{Operations, destination, version};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
 
@@ -209,7 +209,8 @@ async fn list_forwarders(
     Params(params): Params<FilterParams>,
 ) -> Result<Response, Problem> {
     let views = engine.find_destinations(caller.context(), CLASS, params.filter()).await?;
-    Ok(params.page(views.into_iter().map(Forwarder::from))?.answer(&uri))
+    let items = views.into_iter().map(Forwarder::from);
+    Ok(params.page(items, |one: &Forwarder| Place::named(&one.name))?.answer(&uri))
 }
 
 /// Make a forwarder

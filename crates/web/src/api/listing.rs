@@ -2,6 +2,9 @@
 
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chancery_event::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::edge::{Json, Problem};
@@ -38,27 +41,95 @@ impl FilterParams {
         self.filter.as_deref().unwrap_or_default()
     }
 
-    /// The page that is asked for of all that fit. A cursor is the place in the list, which is by
-    /// name: what is made or deleted meanwhile moves the others.
-    pub(super) fn page<T>(&self, items: impl IntoIterator<Item = T>) -> Result<Page<T>, Problem> {
-        let start = match self.cursor.as_deref().unwrap_or_default() {
-            "" => 0,
-            text => text
-                .parse::<usize>()
-                .map_err(|_| Problem::invalid("cursor", "take it from the answer before"))?,
+    /// The page that is asked for of all that fit, in the order of their places. A cursor names the
+    /// place that a page goes on from, whether or not somebody is there still: what is made or
+    /// deleted meanwhile neither skips nor repeats anything else.
+    pub(super) fn page<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        place: impl Fn(&T) -> Place,
+    ) -> Result<Page<T>, Problem> {
+        let mut all: Vec<(Place, T)> = items.into_iter().map(|item| (place(&item), item)).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let from = match self.cursor.as_deref().unwrap_or_default() {
+            "" => None,
+            text => Some(Cursor::open(text)?),
         };
-        let Some(asked) = self.limit else {
-            return Ok(Page::whole(items.into_iter().skip(start).collect()));
+        let length = match self.limit {
+            Some(asked) => limit(Some(asked))?,
+            None => all.len(),
         };
-        let length = limit(Some(asked))?;
-        let mut left = items.into_iter().skip(start);
-        let items: Vec<T> = left.by_ref().take(length).collect();
-        let end = start + items.len();
+        let (start, end) = match &from {
+            None => (0, length),
+            Some(Cursor::After(last)) => {
+                let start = all.partition_point(|(place, _)| place <= last);
+                (start, start.saturating_add(length))
+            }
+            Some(Cursor::Before(first)) => {
+                let end = all.partition_point(|(place, _)| place < first);
+                (end.saturating_sub(length), end)
+            }
+        };
+        let end = end.min(all.len());
+        let (has_next, has_previous) = (end < all.len(), start > 0);
+        all.truncate(end);
+        let shown = all.split_off(start);
+        let (first, last) = (shown.first(), shown.last());
+        let previous = first.filter(|_| has_previous).map(|(place, _)| place.clone());
+        let next = last.filter(|_| has_next).map(|(place, _)| place.clone());
         Ok(Page {
-            items,
-            next_cursor: left.next().map(|_| end.to_string()),
-            previous_cursor: (start > 0).then(|| start.saturating_sub(length).to_string()),
+            next_cursor: next.map(|place| Cursor::After(place).to_string()),
+            previous_cursor: previous.map(|place| Cursor::Before(place).to_string()),
+            items: shown.into_iter().map(|(_, item)| item).collect(),
         })
+    }
+}
+
+/// What a list is ordered by: no two items have the same, and an item keeps its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(String);
+
+impl Place {
+    /// By a name that is one's own.
+    pub(super) fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
+    /// The newest first.
+    pub(super) fn newest_first(made_at: Timestamp, id: &str) -> Self {
+        Self(format!("{:020} {id}", i64::MAX - made_at.micros().max(0)))
+    }
+}
+
+/// Where a page goes on, opaque to callers.
+enum Cursor {
+    After(Place),
+    Before(Place),
+}
+
+impl Cursor {
+    fn open(text: &str) -> Result<Self, Problem> {
+        let opened = || {
+            let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+            let text = String::from_utf8(bytes).ok()?;
+            let (way, place) = text.split_once(' ')?;
+            match way {
+                "after" => Some(Self::After(Place(place.to_owned()))),
+                "before" => Some(Self::Before(Place(place.to_owned()))),
+                _ => None,
+            }
+        };
+        opened().ok_or_else(|| Problem::invalid("cursor", "take it from the answer before"))
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (way, place) = match self {
+            Self::After(place) => ("after", place),
+            Self::Before(place) => ("before", place),
+        };
+        f.write_str(&URL_SAFE_NO_PAD.encode(format!("{way} {}", place.0)))
     }
 }
 

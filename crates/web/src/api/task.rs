@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::routes;
 
-use super::listing::{FilterParams, Page, limit};
+use super::listing::{FilterParams, Page, Place, limit};
 use super::upload::located;
 use super::{Operations, version};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
@@ -283,7 +283,8 @@ async fn all(
 ) -> Result<Response, Problem> {
     let found = engine.find_automation(caller.context(), class, params.filter()).await?;
     let tasks = found.into_iter().filter_map(|listed| listed.task);
-    Ok(params.page(tasks.map(Task::from))?.answer(uri))
+    let tasks = tasks.map(Task::from);
+    Ok(params.page(tasks, |task| Place::named(&task.name))?.answer(uri))
 }
 
 async fn one(engine: &Engine, caller: &Caller, class: Class, name: &str) -> Result<Task, Problem> {

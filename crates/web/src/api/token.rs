@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa_axum::routes;
 
 use super::Operations;
-use super::listing::{FilterParams, Page};
+use super::listing::{FilterParams, Page, Place};
 use super::upload::located;
 use crate::edge::{Caller, Json, Params, PathOf, Problem, Unrepeatable};
 
@@ -123,7 +123,8 @@ async fn list_tokens(
     Params(params): Params<FilterParams>,
 ) -> Result<Response, Problem> {
     let tokens = engine.find_tokens(caller.context(), params.filter()).await?;
-    Ok(params.page(tokens.into_iter().map(Token::from))?.answer(&uri))
+    let place = |token: &Token| Place::newest_first(token.created_at, &token.id);
+    Ok(params.page(tokens.into_iter().map(Token::from), place)?.answer(&uri))
 }
 
 /// One token

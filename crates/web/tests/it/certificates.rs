@@ -192,6 +192,47 @@ async fn several_certificates_are_answered_one_by_one() {
 }
 
 #[tokio::test]
+async fn both_spellings_of_a_filter_find_the_same_certificates() {
+    let server = TestServer::start().await;
+    let team = json!({ "name": "team", "label": "Team", "kind": "string" });
+    server.post("/api/v1/attributes").json(&team).send().await.expect(201);
+    let authority = Authority::new("Test CA", server.now());
+    for (number, team) in [(1, "blue"), (2, "blue"), (3, "red"), (4, "blue")] {
+        let leaf = authority.leaf(&format!("n{number}.example.org"), server.now(), 10 * number);
+        let body = json!({ "certificate": leaf.to_pem(), "attributes": { "team": team } });
+        server.post("/api/v1/certificates").json(&body).send().await.expect(201);
+    }
+    let text = "attribute.team:blue expires<35d";
+    let schema = server.engine().certificate_schema().await.unwrap();
+    let tree = chancery_event::filter::Filter::parse(text, &schema).unwrap().to_json();
+    let names = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().iter();
+        items.map(|item| item["subject_cn"].as_str().unwrap().to_owned()).collect()
+    };
+    let search = async |body: Value, status: u16| {
+        let call = server.post("/api/v1/certificates/search").json(&body).send();
+        call.await.expect(status).json()
+    };
+    let query: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    let path = format!("/api/v1/certificates?sort=-expires&filter={query}");
+    let list = server.get(&path).send().await.expect(200).json();
+    assert_eq!(names(&list), ["n2.example.org", "n1.example.org"]);
+    let found = search(json!({ "filter": tree, "sort": "-expires" }), 200).await;
+    assert_eq!(found["items"], list["items"]);
+    // Page by page, too.
+    let first = search(json!({ "filter": tree, "sort": "-expires", "limit": 1 }), 200).await;
+    assert_eq!(names(&first), ["n2.example.org"]);
+    let next = json!({ "filter": tree, "sort": "-expires", "limit": 1,
+        "cursor": first["next_cursor"] });
+    assert_eq!(names(&search(next, 200).await), ["n1.example.org"]);
+    assert_eq!(names(&search(json!({}), 200).await).len(), 4);
+    let wrong = json!({ "filter": { "field": "colour", "op": "equals", "value": "red" } });
+    assert_eq!(search(wrong, 400).await["position"]["pointer"], "/field");
+    assert_eq!(search(json!({ "sort": "colour" }), 422).await["field"], "sort");
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn the_inventory_is_listed_page_by_page_and_exported() {
     let server = TestServer::start().await;
     let authority = Authority::new("Test CA", server.now());

@@ -273,12 +273,102 @@ async fn many_rules_come_in_pages() {
     let second = format!("{path}?limit=50&filter=r*&cursor={next}");
     assert_eq!(self::names(&server, &second).await, ["r50", "r51", "r52"]);
     let second = server.get(&second).send().await.expect(200).json();
-    assert_eq!((&second["next_cursor"], &second["previous_cursor"]), (&Value::Null, &json!("0")));
+    assert_eq!(second["next_cursor"], Value::Null);
+    let back = second["previous_cursor"].as_str().expect("a page before");
+    let back = server.get(&format!("{path}?limit=50&filter=r*&cursor={back}")).send().await;
+    assert_eq!(back.expect(200).json(), first);
     for (wrong, field) in [("limit=0", "limit"), ("limit=1001", "limit"), ("cursor=x", "cursor")] {
         let refused = server.get(&format!("{path}?{wrong}")).send().await.expect(422).json();
         assert_eq!(refused["field"], field, "{wrong}");
     }
     let page = browser.get("/automation/rules?q=r5*").await.expect(200).text();
     assert_eq!(shown(&page, "/automation/rules").len(), 3, "{page}");
+    server.finish().await;
+}
+
+/// Makes or removes something of a list.
+async fn change(server: &TestServer, list: &str, name: &str, is_made: bool) {
+    let path = format!("/api/v1/{list}");
+    if !is_made {
+        let mut own = name.to_owned();
+        if matches!(list, "accounts" | "tokens") {
+            let all = server.get(&path).send().await.expect(200).json();
+            let found = all["items"].as_array().unwrap().iter().find(|item| item["name"] == name);
+            own = found.unwrap()["id"].as_str().unwrap().to_owned();
+        }
+        let gone = server.delete(&format!("{path}/{own}")).send().await;
+        assert!(gone.status.is_success(), "{}", gone.text());
+        return;
+    }
+    let hourly = json!({ "cron": "0 * * * *", "time_zone": "UTC" });
+    let new = match list {
+        "accounts" => json!({ "name": name, "role": "viewer" }),
+        "tokens" => json!({ "name": name, "days": 7 }),
+        "forwarders" => {
+            json!({ "name": name, "body": { "kind": "file", "settings": { "file": name } } })
+        }
+        "channels" => json!({ "name": name, "body": { "kind": "email", "settings": {
+            "server": "127.0.0.1:9", "security": "none", "from": "chancery@example.org" } } }),
+        "monitors" => json!({ "name": name, "definition": {
+            "kind": "certificate_expiry", "thresholds": ["7d"], "schedule": hourly } }),
+        "schedules" => json!({ "name": name, "definition": {
+            "job_kind": "log.verify", "cron": "0 3 * * *", "time_zone": "UTC" } }),
+        _ => json!({ "name": name, "body": { "filter": "object.key_size<2048" } }),
+    };
+    server.post(&path).json(&new).send().await.expect(201);
+}
+
+/// A page of two: its names, and the cursors that it gives.
+async fn two(server: &TestServer, list: &str, cursor: &str) -> (Vec<String>, [Option<String>; 2]) {
+    let path = format!("/api/v1/{list}?limit=2&cursor={cursor}");
+    let page = server.get(&path).send().await.expect(200).json();
+    let cursors = ["next_cursor", "previous_cursor"];
+    (names(server, &path).await, cursors.map(|name| page[name].as_str().map(str::to_owned)))
+}
+
+#[tokio::test]
+async fn what_is_made_and_deleted_between_pages_skips_and_repeats_nothing() {
+    let server = TestServer::start().await;
+    let lists = ["accounts", "tokens", "monitors", "schedules", "forwarders", "channels"];
+    for (number, list) in lists.into_iter().chain(["automation/rules"]).enumerate() {
+        for name in ["n1", "n2", "n3", "n4", "n5"] {
+            change(&server, list, &format!("{name}-{number}"), true).await;
+        }
+        let mut left = names(&server, &format!("/api/v1/{list}")).await;
+        let (mut seen, [mut next, _]) = two(&server, list, "").await;
+        assert_eq!(seen, left.drain(..2).collect::<Vec<_>>(), "{list}");
+        // Some come in before what was read; what was read last goes, and what comes next.
+        for name in ["a1", "a2", "a3"] {
+            change(&server, list, &format!("{name}-{number}"), true).await;
+        }
+        for gone in [&seen[1], &left[0]] {
+            change(&server, list, gone, false).await;
+        }
+        // A token that was revoked is listed as such.
+        let now = names(&server, &format!("/api/v1/{list}")).await;
+        left.retain(|name| now.contains(name));
+        let mut last = String::new();
+        seen.clear();
+        while let Some(cursor) = next {
+            let (page, [following, _]) = two(&server, list, &cursor).await;
+            seen.extend(page);
+            (last, next) = (cursor, following);
+        }
+        assert_eq!(seen, left, "{list}");
+        // And back again, past a place where nobody is any more.
+        let mut left = names(&server, &format!("/api/v1/{list}")).await;
+        let (page, [_, mut previous]) = two(&server, list, &last).await;
+        left.truncate(left.len() - page.len());
+        change(&server, list, left.last().expect("one before"), false).await;
+        let now = names(&server, &format!("/api/v1/{list}")).await;
+        left.retain(|name| now.contains(name));
+        let mut seen = Vec::new();
+        while let Some(cursor) = previous {
+            let (page, [_, further]) = two(&server, list, &cursor).await;
+            seen.splice(0..0, page);
+            previous = further;
+        }
+        assert_eq!(seen, left, "{list}");
+    }
     server.finish().await;
 }
