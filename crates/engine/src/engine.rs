@@ -373,7 +373,6 @@ impl Engine {
             known: known.clone(),
             sealed: announce,
             takeover: settings.takeover,
-            newest: crate::sealer::NEWEST,
         };
         let engine = Self(Arc::new(Inner {
             logins: crate::access::Logins::new(&settings, keys.browsers),

@@ -49,9 +49,6 @@ use crate::{Context, Error};
 
 /// Events that one round seals at most.
 const BATCH_MAX: usize = 4_096;
-/// Where the log is in parts, an event that waits is looked for among so many of its newest, and
-/// behind them if its identifier is as old.
-pub(crate) const NEWEST: u64 = 1_000_000;
 /// How long the sealer sleeps without a signal.
 const TICK: Duration = Duration::from_millis(500);
 /// How long events gather between two rounds under load: each round is two durable commits.
@@ -80,8 +77,6 @@ pub(crate) struct Sealer {
     pub(crate) sealed: watch::Sender<u64>,
     /// How long another node shows no life before this one seals in its place.
     pub(crate) takeover: Duration,
-    /// [`NEWEST`], but for tests.
-    pub(crate) newest: u64,
 }
 
 impl Sealer {
@@ -194,7 +189,7 @@ impl Sealer {
         }
         if !events.is_empty() {
             let size = state.size + events.len() as u64;
-            if self.repeats(&mut link, state.size, &events).await? {
+            if self.repeats(&mut link, &events).await? {
                 let trouble = Error::Internal("an event is there twice".to_owned()).into();
                 return self.set_aside_known(&mut link, state.size, trouble, standing).await;
             }

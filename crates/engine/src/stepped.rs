@@ -49,11 +49,6 @@ impl Stepped {
         &self.engine
     }
 
-    /// Where the log is in parts, events that wait are looked for among so many of its newest.
-    pub fn look_back(&mut self, newest: u64) {
-        self.sealer.newest = newest;
-    }
-
     /// Seals what is recorded.
     ///
     /// # Errors

@@ -30,10 +30,6 @@ pub trait Id: Copy + Sized {
     fn from_uuid(uuid: Uuid) -> Self;
     /// The UUID inside.
     fn uuid(self) -> Uuid;
-    /// When it was made, in milliseconds, by the clock of the node that made it: the first 48 bits.
-    fn made_ms(self) -> u64 {
-        u64::try_from(self.uuid().as_u128() >> 80).unwrap_or(u64::MAX)
-    }
 }
 
 macro_rules! ids {

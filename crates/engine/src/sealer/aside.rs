@@ -72,12 +72,7 @@ impl Sealer {
 
     /// Whether an event was removed from the database, or, where the log is in parts and none of
     /// them knows the identifiers of the others, waits twice or is in the log.
-    pub(super) async fn repeats(
-        &self,
-        link: &mut Link,
-        size: u64,
-        events: &[Indexed],
-    ) -> Result<bool, Error> {
+    pub(super) async fn repeats(&self, link: &mut Link, events: &[Indexed]) -> Result<bool, Error> {
         let ids: Vec<_> = events.iter().map(|indexed| indexed.event.id).collect();
         if log::any_removed(link, &ids).await? {
             return Ok(true);
@@ -89,7 +84,7 @@ impl Sealer {
         if !ids.iter().all(|id| seen.insert(*id)) {
             return Ok(true);
         }
-        Ok(log::any_sealed(link, size.saturating_sub(self.newest), &ids).await?)
+        Ok(log::any_sealed(link, &ids).await?)
     }
 }
 

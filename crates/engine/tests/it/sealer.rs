@@ -317,8 +317,7 @@ async fn a_copy_of_a_recorded_event_is_set_aside_and_the_log_goes_on() {
 on_each_backend!(a_copy_of_an_old_event_is_found_behind_the_newest, 2);
 
 async fn a_copy_of_an_old_event_is_found_behind_the_newest() {
-    let (_dir, mut stepped, engine) = stepped().await;
-    stepped.look_back(1);
+    let (_dir, stepped, engine) = stepped().await;
     let store = bench::store(&engine);
     stepped.seal().await.unwrap();
     let recorded = record(&engine, 1).await;
