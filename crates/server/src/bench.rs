@@ -21,6 +21,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use chancery_engine::{Engine, Running, Settings};
 use chancery_event::Environment;
 use chancery_store::DatabaseUrl;
+use clap::ValueEnum as _;
 
 pub use report::{Figure, Report};
 
@@ -116,6 +117,16 @@ async fn measure(arguments: &BenchArguments, json: bool) -> Result<()> {
     report.add(start::disc(&plan.dir("disc")?)?);
     let wanted = |part| arguments.part.is_empty() || arguments.part.contains(&part);
     if plan.database.is_some() {
+        let here = [Part::Writing, Part::Search];
+        let elsewhere = arguments.part.iter().find(|part| !here.contains(part));
+        if let Some(part) = elsewhere {
+            let part = part.to_possible_value().map(|value| value.get_name().to_owned());
+            bail!(
+                "--part {} is not measured on a server: --database takes writing and search",
+                part.unwrap_or_default()
+            );
+        }
+        ensure!(!arguments.growth, "--growth is not measured on a server");
         return on_server(&plan, &wanted, report).await;
     }
     let mut dir = PathBuf::new();
@@ -136,7 +147,11 @@ async fn measure(arguments: &BenchArguments, json: bool) -> Result<()> {
         deliveries::measure(&plan, &mut report).await?;
     }
     if wanted(Part::Search) || wanted(Part::Start) {
-        if arguments.growth || !wanted(Part::Writing) {
+        if let Some(filled) = &arguments.filled {
+            dir = filled.clone();
+            std::fs::create_dir_all(&dir)
+                .with_context(|| format!("cannot make {}", dir.display()))?;
+        } else if arguments.growth || !wanted(Part::Writing) {
             dir = plan.dir("filled")?;
         }
         for size in &sizes {
@@ -148,7 +163,9 @@ async fn measure(arguments: &BenchArguments, json: bool) -> Result<()> {
                 search::measure(&Place { dir: dir.clone(), database: None }, &mut report).await?;
             }
         }
-        std::fs::remove_dir_all(&dir)?;
+        if arguments.filled.is_none() {
+            std::fs::remove_dir_all(&dir)?;
+        }
     }
     if wanted(Part::Certificates) {
         for size in sizes {

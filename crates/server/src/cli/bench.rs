@@ -29,6 +29,10 @@ pub struct BenchArguments {
     /// directory].
     #[arg(long, value_name = "DIR")]
     pub dir: Option<std::path::PathBuf>,
+    /// A data directory in which searching and starting are measured; it is filled up to the size,
+    /// used again and kept. Not one of a server: made-up events go into its log.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["growth", "database"])]
+    pub filled: Option<std::path::PathBuf>,
     /// A database on a PostgreSQL server to measure instead of the embedded one, beside INSERT of
     /// the same rows, and COPY where the URL names a socket of the machine; only writing and
     /// searching. Throw-away schemas are made there.

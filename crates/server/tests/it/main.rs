@@ -1,6 +1,7 @@
 //! The program as people run it: as a process, with its files and its network.
 
 mod automation;
+mod bench;
 mod browser;
 mod bucket;
 mod cli;
