@@ -117,16 +117,7 @@ async fn measure(arguments: &BenchArguments, json: bool) -> Result<()> {
     report.add(start::disc(&plan.dir("disc")?)?);
     let wanted = |part| arguments.part.is_empty() || arguments.part.contains(&part);
     if plan.database.is_some() {
-        let here = [Part::Writing, Part::Search];
-        let elsewhere = arguments.part.iter().find(|part| !here.contains(part));
-        if let Some(part) = elsewhere {
-            let part = part.to_possible_value().map(|value| value.get_name().to_owned());
-            bail!(
-                "--part {} is not measured on a server: --database takes writing and search",
-                part.unwrap_or_default()
-            );
-        }
-        ensure!(!arguments.growth, "--growth is not measured on a server");
+        check_for_server(arguments)?;
         return on_server(&plan, &wanted, report).await;
     }
     let mut dir = PathBuf::new();
@@ -173,6 +164,20 @@ async fn measure(arguments: &BenchArguments, json: bool) -> Result<()> {
         }
     }
     report.finish()
+}
+
+/// Whether all that is asked for is measured on a server.
+fn check_for_server(arguments: &BenchArguments) -> Result<()> {
+    let here = [Part::Writing, Part::Search];
+    if let Some(part) = arguments.part.iter().find(|part| !here.contains(part)) {
+        let part = part.to_possible_value().map(|value| value.get_name().to_owned());
+        bail!(
+            "--part {} is not measured on a server: --database takes writing and search",
+            part.unwrap_or_default()
+        );
+    }
+    ensure!(!arguments.growth, "--growth is not measured on a server");
+    Ok(())
 }
 
 /// What is measured on a server.
