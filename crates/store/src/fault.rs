@@ -144,6 +144,23 @@ impl Faults {
     }
 }
 
+/// What is changed of an event that waits. Its seal stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Altered {
+    /// Its identifier.
+    Identifier,
+    /// The time at which it was recorded.
+    Time,
+    /// The bytes of its entry.
+    Entry,
+    /// The salt of its personal part.
+    Salt,
+    /// The bytes of its personal part.
+    Part,
+    /// It has no personal part any more.
+    NoPart,
+}
+
 /// What somebody with the database file may change behind the program's back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tampering {
@@ -151,6 +168,8 @@ pub enum Tampering {
     ForgedPending,
     /// A pending event appears whose values are of other types, where the engine takes them.
     OddPending,
+    /// The newest pending event, one with a personal part, is not what was recorded any more.
+    AlteredPending(Altered),
     /// The newest pending event appears a second time.
     CopiedPending,
     /// An event that was set aside, and that the log has, waits again.

@@ -58,7 +58,7 @@ pub mod tamper;
 pub use backend::{Database, DatabaseUrl, Settings, Store};
 pub use error::Error;
 #[cfg(any(test, feature = "faults"))]
-pub use fault::{Fault, Tampering, Trouble};
+pub use fault::{Altered, Fault, Tampering, Trouble};
 pub use link::Link;
 pub use row::Row;
 pub use transaction::{Recorded, Tx};

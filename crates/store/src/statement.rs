@@ -21,6 +21,38 @@ const COPIED_PENDING: &str =
     SELECT event_id, recorded_at, entry, salt, part, seal FROM pending_event
     WHERE seq = (SELECT MAX(seq) FROM pending_event)";
 #[cfg(any(test, feature = "faults"))]
+fn altered_pending(what: crate::Altered) -> &'static str {
+    use crate::Altered::{Entry, Identifier, NoPart, Part, Salt, Time};
+    // The identifier of an event of this century begins with a zero.
+    match what {
+        Identifier => {
+            "UPDATE pending_event SET event_id = replace(event_id, '0', '1')
+             WHERE seq = (SELECT MAX(seq) FROM pending_event)"
+        }
+        Time => {
+            "UPDATE pending_event SET recorded_at = recorded_at + 1
+             WHERE seq = (SELECT MAX(seq) FROM pending_event)"
+        }
+        Entry => {
+            "UPDATE pending_event SET entry = substr(entry, 1, length(entry) - 1)
+             WHERE seq = (SELECT MAX(seq) FROM pending_event)"
+        }
+        // Other bytes, as many.
+        Salt => {
+            "UPDATE pending_event SET salt = seal
+             WHERE seq = (SELECT MAX(seq) FROM pending_event) AND salt IS NOT NULL"
+        }
+        Part => {
+            "UPDATE pending_event SET part = substr(part, 1, length(part) - 1)
+             WHERE seq = (SELECT MAX(seq) FROM pending_event) AND part IS NOT NULL"
+        }
+        NoPart => {
+            "UPDATE pending_event SET salt = NULL, part = NULL
+             WHERE seq = (SELECT MAX(seq) FROM pending_event) AND part IS NOT NULL"
+        }
+    }
+}
+#[cfg(any(test, feature = "faults"))]
 const REPLAYED_PENDING: &str =
     "INSERT INTO pending_event (event_id, recorded_at, entry, salt, part, seal)
     SELECT q.event_id, q.recorded_at, q.entry, e.salt, e.part, q.seal FROM quarantined_event q

@@ -9,7 +9,7 @@ use chancery_engine::{Context, Engine, Running, Settings, Stepped, bench};
 use chancery_event::{Environment, LogIndex};
 use chancery_store::log::{self, Projection, Sealed};
 use chancery_store::table::setting;
-use chancery_store::{Fault, Link, Tampering, Tx};
+use chancery_store::{Altered, Fault, Link, Tampering, Tx};
 use chancery_throwaway::on_each_backend;
 
 use crate::upload::{settings, start};
@@ -279,6 +279,38 @@ async fn a_pending_row_of_other_types_is_set_aside_and_the_log_goes_on() {
     assert!(recorded.iter().all(|id| logged.contains(id)));
     assert_eq!(engine.health().sealing_stopped(), None);
     running.stop().await.unwrap();
+}
+
+on_each_backend!(an_event_that_was_changed_while_it_waited_is_not_sealed, 2);
+
+async fn an_event_that_was_changed_while_it_waited_is_not_sealed() {
+    use Altered::{Entry, Identifier, NoPart, Part, Salt, Time};
+    let (_dir, stepped, engine) = stepped().await;
+    let store = bench::store(&engine);
+    stepped.seal().await.unwrap();
+    for (times, what) in (1..).zip([Identifier, Time, Entry, Salt, Part, NoPart]) {
+        let recorded = record(&engine, 3).await;
+        store.tamper(Tampering::AlteredPending(what)).await.unwrap();
+        let mut link = store.read().await.unwrap();
+        let before = log::state(&mut link).await.unwrap().size;
+        let waiting = log::pending(&mut link, 10).await.unwrap();
+        let altered = waiting.last().unwrap().event_id().into_owned();
+        stepped.seal().await.unwrap();
+        assert_eq!(store.quarantined().await.unwrap(), times, "{what:?}");
+        let events = log::range(&mut link, LogIndex(before), 100).await.unwrap();
+        let ids: Vec<_> = events.iter().map(|sealed| sealed.event().id.to_string()).collect();
+        assert!(ids.contains(&recorded[0]) && ids.contains(&recorded[1]), "{what:?}");
+        assert!(!ids.contains(&recorded[2]) && !ids.contains(&altered), "{what:?}");
+        let alarms: Vec<_> = events
+            .iter()
+            .map(Sealed::event)
+            .filter(|event| event.type_name == "event.invalid_pending_seal")
+            .map(|event| (event.targets[0].id.clone(), event.outcome.reason.clone().unwrap()))
+            .collect();
+        assert_eq!(alarms, [(altered, "invalid_seal".into())], "{what:?}");
+    }
+    engine.verify_log(&Context::command_line(engine.environment())).await.unwrap();
+    stepped.kill().await;
 }
 
 on_each_backend!(a_copy_of_a_recorded_event_is_set_aside_and_the_log_goes_on, 2);

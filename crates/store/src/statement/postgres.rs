@@ -68,8 +68,9 @@ pub(super) fn word_query(words: &[Word]) -> String {
 #[cfg(any(test, feature = "faults"))]
 pub(super) fn tampering(how: crate::Tampering) -> &'static str {
     use crate::Tampering::{
-        CopiedPending, EntryBehind, FirstHash, FirstTile, ForgedPending, NewestEntry, NewestRoot,
-        NothingBehind, NothingPending, OddPending, ReplayedPending, SameTile,
+        AlteredPending, CopiedPending, EntryBehind, FirstHash, FirstTile, ForgedPending,
+        NewestEntry, NewestRoot, NothingBehind, NothingPending, OddPending, ReplayedPending,
+        SameTile,
     };
     match how {
         ForgedPending => {
@@ -81,6 +82,7 @@ pub(super) fn tampering(how: crate::Tampering) -> &'static str {
             "INSERT INTO pending_event (event_id, recorded_at, entry)
              VALUES ('odd', 0, '\\x00'::bytea)"
         }
+        AlteredPending(what) => super::altered_pending(what),
         CopiedPending => super::COPIED_PENDING,
         ReplayedPending => super::REPLAYED_PENDING,
         EntryBehind => super::ENTRY_BEHIND,

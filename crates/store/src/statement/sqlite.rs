@@ -25,8 +25,9 @@ pub(super) const REMOVE_PENDING: &str = "DELETE FROM pending_event WHERE seq BET
 #[cfg(any(test, feature = "faults"))]
 pub(super) fn tampering(how: crate::Tampering) -> &'static str {
     use crate::Tampering::{
-        CopiedPending, EntryBehind, FirstHash, FirstTile, ForgedPending, NewestEntry, NewestRoot,
-        NothingBehind, NothingPending, OddPending, ReplayedPending, SameTile,
+        AlteredPending, CopiedPending, EntryBehind, FirstHash, FirstTile, ForgedPending,
+        NewestEntry, NewestRoot, NothingBehind, NothingPending, OddPending, ReplayedPending,
+        SameTile,
     };
     match how {
         ForgedPending => {
@@ -35,6 +36,7 @@ pub(super) fn tampering(how: crate::Tampering) -> &'static str {
         OddPending => {
             "INSERT INTO pending_event (event_id, recorded_at, entry) VALUES (x'ff', 'soon', 1)"
         }
+        AlteredPending(what) => super::altered_pending(what),
         CopiedPending => super::COPIED_PENDING,
         ReplayedPending => super::REPLAYED_PENDING,
         EntryBehind => super::ENTRY_BEHIND,
