@@ -256,3 +256,6 @@ async fn record_end(
         Ended::Failed
     })
 }
+
+#[cfg(test)]
+mod tests;
