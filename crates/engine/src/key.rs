@@ -1,15 +1,14 @@
 //! The keys of the installation: the log's signing key, and the key that seals pending events,
 //! derived from it.
 //!
-//! One file per key in `keys/` of the data directory, mode 0600. With a passphrase the seed is
-//! encrypted (argon2id, AES-256-GCM). The verifier key stands in `keys/log.vkey` in clear, for
-//! off-line verification. A seed that was stored in clear once is encrypted at the first start that
-//! is given a passphrase, and refused at one that has neither passphrase nor leave. A key is never
-//! deleted: after a rotation the old verifier keys still check old checkpoints, so files are named
-//! by key id and `active` tells which one signs.
+//! A log has one key for as long as it lives: `keys/log.json` in the data directory, mode 0600. With
+//! a passphrase the seed is encrypted (argon2id, AES-256-GCM). The verifier key stands in
+//! `keys/log.vkey` in clear, for off-line verification; where it is absent it is written again. A
+//! seed that was stored in clear once is encrypted at the first start that is given a passphrase,
+//! and refused at one that has neither passphrase nor leave. A key is never deleted.
 //!
-//! Crash here: the file is written whole under another name and renamed; a half-written key is
-//! never found.
+//! Crash here: a file is written whole under another name and renamed; a half-written key is never
+//! found. Between the two files: the next start writes the verifier key.
 
 use std::fs;
 use std::io::Write as _;
@@ -145,9 +144,7 @@ impl Keys {
         };
         let signer = Signer::from_seed(origin, seed.expose())
             .map_err(|_| KeyError::Origin(origin.to_owned()))?;
-        if created {
-            write(&dir.join("log.vkey"), format!("{}\n", signer.verifier()).as_bytes(), 0o644)?;
-        }
+        write_verifier(dir, &signer, created)?;
         let pending = derive(seed.expose(), b"seal of pending events, version 1");
         let browsers = derive(seed.expose(), b"browsers that were logged in from, version 1");
         Ok(Self {
@@ -157,6 +154,22 @@ impl Keys {
             signer,
             created,
         })
+    }
+}
+
+/// Writes the verifier key where it is absent: a start may have ended before it did. A directory of
+/// keys that takes no files is no reason not to go on with a key that was there.
+fn write_verifier(dir: &Path, signer: &Signer, created: bool) -> Result<(), KeyError> {
+    let path = dir.join("log.vkey");
+    if !created && path.exists() {
+        return Ok(());
+    }
+    match write(&path, format!("{}\n", signer.verifier()).as_bytes(), 0o644) {
+        Err(error) if !created => {
+            tracing::warn!("{error}: there is no verifier key for off-line verification");
+            Ok(())
+        }
+        written => written,
     }
 }
 

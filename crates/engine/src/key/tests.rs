@@ -62,3 +62,20 @@ fn a_key_in_clear_is_encrypted_by_the_first_passphrase_and_refused_without_leave
     assert!(matches!(open(dir.path(), None, true), Err(KeyError::PassphraseMissing(_))));
     same(open(dir.path(), Some("correct horse"), false).unwrap());
 }
+
+#[test]
+fn a_verifier_key_that_is_absent_is_written_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("keys");
+    let made = open(&dir, Some("correct horse"), false).unwrap();
+    let path = dir.join("log.vkey");
+    let text = fs::read_to_string(&path).unwrap();
+    // As after a crash between the two files.
+    fs::remove_file(&path).unwrap();
+    assert!(verifier(folder.path()).is_err());
+    open(&dir, Some("correct horse"), false).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+    let found = verifier(folder.path()).unwrap().to_string();
+    assert_eq!(found, made.signer.verifier().to_string());
+}
