@@ -207,3 +207,37 @@ fn what_is_not_signed_or_not_proven_is_refused() {
     let none = vec![header(&log, Proof::None).to_line(), End::after(0).to_line()];
     assert!(matches!(verify(&log, none), Err(Refusal::Unproven)));
 }
+
+/// What was exported once is read for years: these files never change, and always verify.
+/// `UPDATE=1` writes them anew.
+#[test]
+fn golden_files() {
+    let log = log();
+    let key = Signer::from_seed("example.org/log", &[7; 32]).unwrap().verifier().to_string();
+    let full = |proof| Header {
+        first: Some(3),
+        last: Some(5),
+        filter: Some("n:>2".into()),
+        key: Some(key.clone()),
+        ..header(&log, proof)
+    };
+    let proof = Proof::Range(range_proof(&log.tiles, 3, 6, SIZE).unwrap());
+    let mut consecutive = range(&log, 3, 6);
+    consecutive[0] = Header { filter: None, ..full(proof) }.to_line();
+    let mut selected = each(&log, &[3, 5]);
+    selected[0] = full(Proof::Each).to_line();
+    let salt = Some(STANDARD.encode([9; 32]));
+    selected[2] = Line { salt, ..Line::parse(&selected[2]).unwrap() }.to_line();
+    for (name, lines) in [("range", consecutive), ("each", selected)] {
+        let path = format!("{}/tests/golden/{name}.chancery-export", env!("CARGO_MANIFEST_DIR"));
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(text, kept, "{path}");
+        let kept: Vec<String> = kept.lines().map(str::to_owned).collect();
+        let events = kept.len() as u64 - 2;
+        assert_eq!(verify(&log, kept).unwrap().events, events);
+    }
+}

@@ -28,6 +28,7 @@ mod monitors;
 mod notifications;
 mod okta;
 mod okta_poll;
+mod outside;
 mod pages;
 mod patterns;
 mod produced;
