@@ -6,7 +6,7 @@ mod outlook;
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chancery_engine::history::{EventQuery, SeenEvent};
+use chancery_engine::history::{EventPage, EventQuery};
 use chancery_engine::inventory::CertificateView;
 use chancery_engine::{Error, Permission};
 use chancery_event::Timestamp;
@@ -62,26 +62,27 @@ async fn show(shell: Shell, Path(id): Path<String>) -> Response {
     shell
         .answer(async {
             let view = find(&shell, &id).await?;
-            let events = story_events(&shell, view.row.id).await?;
+            let story = story_events(&shell, view.row.id).await?;
             let alerts = alert::about(&shell, &view.row.id.to_string()).await?;
             let coverage = shell.engine().coverage(shell.context(), view.row.id).await?;
             let coverage = coverage::section(&coverage);
             let object = format!("certificate/{}", view.row.id);
             let here = format!("/certificates/{}", view.row.id);
             let told = stream::section(&shell, &object, &here).await;
-            Ok(page(&shell, &view, &events, &html! { (coverage) (told) (alerts) }))
+            Ok(page(&shell, &view, &story, &html! { (coverage) (told) (alerts) }))
         })
         .await
 }
 
-async fn story_events(shell: &Shell, id: CertificateId) -> Result<Vec<SeenEvent>, Problem> {
+/// The newest events of its story, and whether there are older ones.
+async fn story_events(shell: &Shell, id: CertificateId) -> Result<EventPage, Problem> {
     let text = format!("target:\"certificate/{id}\"");
     let filter = Filter::parse(&text, shell.engine().event_schema()).map_err(Error::from)?;
     let query = EventQuery { filter, before: None, from: None, limit: STORY, oldest_first: false };
-    Ok(shell.engine().events(shell.context(), query).await?.events)
+    Ok(shell.engine().events(shell.context(), query).await?)
 }
 
-fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent], besides: &Markup) -> Response {
+fn page(shell: &Shell, view: &CertificateView, story: &EventPage, besides: &Markup) -> Response {
     let row = &view.row;
     let title = certificates::title(row);
     let parsed = Parsed::parse(&view.der).ok();
@@ -102,7 +103,7 @@ fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent], besides: &M
         @if row.archived {
             (ui::alert_box(AlertKind::Info, "This certificate is archived: lists leave it out unless asked for it."))
         }
-        (outlook::answers(shell, view, events))
+        (outlook::answers(shell, view, &story.events))
         div.columns {
             (ui::section("status", "Status", certificates::status(row), html! {
                 (ui::validity_bar(from, until, shell.now(), late))
@@ -121,8 +122,8 @@ fn page(shell: &Shell, view: &CertificateView, events: &[SeenEvent], besides: &M
         }
         (besides)
         (ui::section("story", "Story", html! {
-            a href={"/events?q=target:%22certificate/" (row.id) "%22"} { "As a list" }
-        }, story(shell, view, events)))
+            a href=(list_of_events(row.id)) { "As a list" }
+        }, timeline(shell, view, story)))
         @if let Some(parsed) = &parsed {
             (ui::section("extensions", "Extensions", html! {}, facts::extensions(parsed)))
         }
@@ -183,8 +184,13 @@ fn delete_question(action: &str) -> Question<'_> {
     }
 }
 
-/// From the first event to the last, and what is still to come.
-fn story(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Markup {
+fn list_of_events(id: CertificateId) -> String {
+    format!("/events?q=target:%22certificate/{id}%22")
+}
+
+/// From what is still to come back to the first event, or as far as the page goes.
+fn timeline(shell: &Shell, view: &CertificateView, story: &EventPage) -> Markup {
+    let events = &story.events;
     let hrefs: Vec<String> =
         events.iter().map(|seen| format!("/events/{}", seen.event.id)).collect();
     let ahead = view.row.not_after.micros() > shell.now();
@@ -212,6 +218,12 @@ fn story(shell: &Shell, view: &CertificateView, events: &[SeenEvent]) -> Markup 
     html! {
         @if events.is_empty() { p.muted { "Its events are being sealed; look again in a moment." } }
         (ui::timeline(&items))
+        @if story.more {
+            p.muted {
+                "These are the newest " (events.len()) " events. "
+                a href=(list_of_events(view.row.id)) { "Older ones stand in the list." }
+            }
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! Certificates through the API: from the upload to the deletion.
 
+use chancery_engine::Role;
 use chancery_event::Timestamp;
 use chancery_pki::make::{self, Key, Template};
 use chancery_testkit::{Authority, TestServer};
 use serde_json::{Value, json};
+
+use super::browser::Browser;
 
 #[tokio::test]
 async fn a_certificate_enters_is_read_changed_and_goes() {
@@ -331,5 +334,31 @@ async fn what_an_authority_issued_is_counted_without_itself() {
         leaf = upload(authority.leaf(name, server.now(), 50).to_pem()).await;
     }
     assert_eq!((issued(&ca).await, issued(&leaf).await), (2.into(), 0.into()));
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_story_that_leaves_older_events_out_says_so() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::sign_in_as(&server, Role::Administrator).await;
+    let leaf = Authority::new("Story CA", server.now()).leaf("a.example.org", server.now(), 60);
+    let made = server.post("/api/v1/certificates").body("application/x-pem-file", leaf.to_pem());
+    let id = made.send().await.expect(201).json()["id"].as_str().unwrap().to_owned();
+    let (path, page) = (format!("/api/v1/certificates/{id}"), format!("/certificates/{id}"));
+    let list = format!("href=\"/events?q=target:%22certificate/{id}%22\"");
+    let told = "These are the newest 100 events.";
+    server.settle().await;
+    let all = browser.get(&page).await.expect(200).text();
+    assert!(!all.contains(told) && all.matches(&list).count() == 1, "{all}");
+    // Each change is an event at least.
+    for number in 0..100 {
+        let change = json!({ "path": format!("/place/{number}") });
+        server.patch(&path).json(&change).send().await.expect(200);
+    }
+    server.settle().await;
+    let some = browser.get(&page).await.expect(200).text();
+    let note = some.split(told).nth(1).unwrap_or_else(|| panic!("{some}"));
+    assert!(note.trim_start().starts_with(&format!("<a {list}>")), "{note}");
+    browser.get(&format!("/events?q=target:%22certificate/{id}%22")).await.expect(200);
     server.finish().await;
 }
