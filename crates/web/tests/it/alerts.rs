@@ -155,7 +155,14 @@ async fn every_action_is_taken_back_by_the_call_it_names() {
     for name in ["acknowledge", "assign", "snooze", "resolve", "reopen", "read"] {
         let path = format!("/api/v1/events?filter=type:alert.{name}%20outcome:success");
         let events = server.get(&path).send().await.expect(200).json();
-        assert!(!events["items"].as_array().expect("items").is_empty(), "alert.{name}");
+        let events = events["items"].as_array().expect("items");
+        assert!(!events.is_empty(), "alert.{name}");
+        for event in events.iter().map(|item| &item["event"]) {
+            assert_eq!(event["type"], format!("alert.{name}"));
+            assert_eq!(event["data"]["outcome"]["result"], "success", "alert.{name}");
+            let target = &event["data"]["targets"][0];
+            assert_eq!((&target["kind"], &target["id"]), (&json!("alert"), &json!(id)), "{event}");
+        }
     }
     server.finish().await;
 }

@@ -97,6 +97,22 @@ async fn names_of_people_are_for_those_who_may_see_them_until_they_are_erased() 
     let after = server.get(&format!("/api/v1/events/{id}")).send().await.expect(200).json();
     assert!(after["event"]["data"]["personal"]["actor_name"].is_null());
     erase("request").send().await.expect(409);
+    server.settle().await;
+    let told = "/api/v1/events?filter=type:event.erase";
+    let told = server.get(told).send().await.expect(200).json();
+    let told: Vec<_> =
+        told["items"].as_array().unwrap().iter().map(|i| &i["event"]["data"]).collect();
+    // The newest first.
+    let ends =
+        [("failure", Some("nothing_personal")), ("success", None), ("failure", Some("invalid"))];
+    assert_eq!(told.len(), ends.len(), "{told:?}");
+    for (data, (result, reason)) in told.into_iter().zip(ends) {
+        assert_eq!(data["outcome"]["result"], result, "{data}");
+        assert_eq!(data["outcome"]["reason"].as_str(), reason, "{data}");
+        let target = &data["targets"][0];
+        assert_eq!((&target["kind"], &target["id"]), (&json!("event"), &json!(id)), "{data}");
+        assert_eq!(data["detail"]["count"], u64::from(reason.is_none()), "{data}");
+    }
     server.finish().await;
 }
 
