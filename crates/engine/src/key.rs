@@ -1,8 +1,8 @@
 //! The keys of the installation: the log's signing key, and the key that seals pending events,
 //! derived from it.
 //!
-//! A log has one key for as long as it lives: `keys/log.json` in the data directory, mode 0600. With
-//! a passphrase the seed is encrypted (argon2id, AES-256-GCM). The verifier key stands in
+//! A log has one key for as long as it lives: `keys/log.json` in the data directory, mode 0600.
+//! With a passphrase the seed is encrypted (argon2id, AES-256-GCM). The verifier key stands in
 //! `keys/log.vkey` in clear, for off-line verification; where it is absent it is written again. A
 //! seed that was stored in clear once is encrypted at the first start that is given a passphrase,
 //! and refused at one that has neither passphrase nor leave. A key is never deleted.
