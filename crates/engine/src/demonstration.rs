@@ -104,7 +104,8 @@ impl Engine {
     }
 
     /// Lets the monitors run as soon as all that is there is under seal, so that a newcomer sees
-    /// what they report and need not wait for their timetables. Gives up after half a minute.
+    /// what they report and need not wait for their timetables. Gives up after a minute: the first
+    /// page does not wait for this.
     ///
     /// # Errors
     /// The store refuses.

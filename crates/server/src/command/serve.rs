@@ -23,7 +23,7 @@ use crate::config::{self, Config};
 use crate::serving::{self, Limits};
 use crate::tls::{Identity, TlsListener};
 
-/// Where Debian keeps the machine's CA certificates.
+/// Where Debian keeps the machine's CA certificates. `SSL_CERT_FILE` names another file.
 const MACHINE_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Runs the server until it is told to stop.
@@ -60,14 +60,7 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
             .await
             .context("the server cannot start")?;
     if arguments.demo {
-        running.engine().demonstrate_automation().await?;
-        let bundle = tokio::fs::read(MACHINE_BUNDLE).await.ok();
-        let (machine, own) = running.engine().load_demonstration(bundle).await?;
-        running.engine().hasten_monitors().await?;
-        // Nobody has to listen to a server.
-        let _ = outln!(
-            "Imported {machine} CA certificates of this machine and {own} demonstration certificates."
-        );
+        fill_demonstration(running.engine()).await?;
     }
     let stop = stop()?;
     if let Err(error) = announce(&config, address, &running, arguments.demo) {
@@ -79,6 +72,8 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
     }
     let router = crate::wiring::router(running.engine().clone(), &config, arguments.demo);
     let drain = Duration::from_secs(config.serving.drain_seconds.into());
+    let hastening =
+        arguments.demo.then(|| tokio::spawn(hasten_demonstration(running.engine().clone())));
     let leaving = running.engine().clone();
     let stop = async move {
         stop.await;
@@ -89,6 +84,11 @@ pub async fn run(arguments: &ServeArguments) -> Result<ExitCode> {
         }
     };
     serve(listener, identity, router, stop).await?;
+    if let Some(hastening) = hastening {
+        hastening.abort();
+        // Its end is awaited: whatever it still held is free before the engine stops.
+        let _ = hastening.await;
+    }
     lines.stop().await;
     running.stop().await.context("the stop could not be recorded")?;
     Ok(ExitCode::SUCCESS)
@@ -166,6 +166,39 @@ pub(crate) fn archive(config: &Config, data_dir: &Path) -> Result<(Arc<dyn Archi
     };
     let archive = chancery_deliver::S3::new(network, &settings).context("the archive")?;
     Ok((Arc::new(archive), true))
+}
+
+/// Brings in what a newcomer finds.
+async fn fill_demonstration(engine: &Engine) -> Result<()> {
+    engine.demonstrate_automation().await?;
+    let path =
+        std::env::var_os("SSL_CERT_FILE").map_or_else(|| MACHINE_BUNDLE.into(), PathBuf::from);
+    let (bundle, why) = match tokio::fs::read(&path).await {
+        Ok(bundle) => (Some(bundle), None),
+        Err(error) => (None, Some(error)),
+    };
+    let (machine, own) = engine.load_demonstration(bundle).await?;
+    // Nobody has to listen to a server.
+    let _ = outln!(
+        "Imported {machine} CA certificates of this machine and {own} demonstration certificates."
+    );
+    if let Some(why) = why {
+        let _ = outln!(
+            "None of this machine, because {} cannot be read: {why}. SSL_CERT_FILE names another file.",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// Lets the monitors of the demonstration run while somebody looks at its first page already.
+async fn hasten_demonstration(engine: Engine) {
+    match engine.hasten_monitors().await {
+        Ok(()) => tracing::info!("the monitors of the demonstration run now"),
+        Err(error) => {
+            tracing::warn!(%error, "the monitors of the demonstration keep to their timetables")
+        }
+    }
 }
 
 /// A new directory under `parent`, named by the time.
