@@ -1,8 +1,10 @@
 //! A server that is killed at any instant loses nothing that it has acknowledged and leaves nothing
 //! half done.
 //!
-//! Clients upload over HTTP; when a random number of uploads has been acknowledged the process gets
-//! SIGKILL, with other uploads under way. After each restart on the same growing directory:
+//! Clients upload over HTTP; a random time after a random number of uploads has been acknowledged
+//! the process gets SIGKILL, with other uploads under way. Every third time the next start is killed
+//! as well, a random time after it began: in most cases before it listens, while it puts right what
+//! the one before left. After each restart on the same growing directory:
 //!
 //! - every acknowledged upload is in the inventory;
 //! - each certificate of the inventory has exactly one `certificate.uploaded` event, and each such
@@ -30,6 +32,11 @@ use crate::victim::{Caller, Server, engine, leaf};
 const CLIENTS: u64 = 4;
 /// A cycle ends after so many acknowledged uploads at most.
 const UPLOADS_MAX: u64 = 40;
+/// And so long after the last that counts, in microseconds at most: an acknowledgement is no
+/// special instant.
+const DELAY_MAX: u64 = 50_000;
+/// A start that is killed lives so long at most, in microseconds.
+const START_MAX: u64 = 300_000;
 /// Longer than the lease of a job that a killed server held.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -58,10 +65,17 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_done() {
     let data_dir = folder.path().join("data");
     let token = Server::token(&data_dir);
     let mut told = Told::default();
+    let (mut starts, mut listened) = (0, 0);
     for cycle in 0..cycles {
+        if cycle % 3 == 1 {
+            let after = Duration::from_micros(random(&chance) % START_MAX);
+            starts += 1;
+            listened += u32::from(Server::kill_start(&data_dir, after));
+        }
         let server = Server::start(&data_dir, &token);
         let after = random(&chance) % UPLOADS_MAX + 1;
-        run_until_killed(server, cycle, after, &mut told).await;
+        let delay = Duration::from_micros(random(&chance) % DELAY_MAX);
+        run_until_killed(server, cycle, (after, delay), &mut told).await;
         if cycle % check_every == 0 {
             check(&data_dir, &told, false).await;
         }
@@ -69,7 +83,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_done() {
     assert!(told.entered.len() as u64 >= cycles, "the clients got through");
     let events = check(&data_dir, &told, true).await;
     println!(
-        "{cycles} times killed; {} uploads and {} jobs acknowledged, {events} events verified",
+        "{cycles} times killed, and {starts} starts, {listened} of which listened; {} uploads and {} jobs acknowledged, {events} events verified",
         told.entered.len(),
         told.queued.len()
     );
@@ -92,8 +106,14 @@ pub(crate) fn random(chance: &Arc<SeededEntropy>) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// Uploads from several clients; kills the server when `after` uploads have been acknowledged.
-async fn run_until_killed(server: Server, cycle: u64, after: u64, told: &mut Told) {
+/// Uploads from several clients; kills the server some time after so many uploads have been
+/// acknowledged.
+async fn run_until_killed(
+    server: Server,
+    cycle: u64,
+    (after, delay): (u64, Duration),
+    told: &mut Told,
+) {
     let (tell, mut telling) = mpsc::unbounded_channel();
     let number = Arc::new(AtomicU64::new(0));
     let clients: Vec<_> = (0..CLIENTS)
@@ -111,6 +131,7 @@ async fn run_until_killed(server: Server, cycle: u64, after: u64, told: &mut Tol
         if seen >= after
             && let Some(server) = server.take()
         {
+            tokio::time::sleep(delay).await;
             server.kill();
         }
     }

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use chancery_engine::{Engine, Running, Settings};
 use chancery_event::Environment;
@@ -83,6 +84,21 @@ impl Server {
         // What it prints later must not block it.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url, token: token.to_owned() }
+    }
+
+    /// Starts one and sends SIGKILL after a time, wherever it is then. Answers whether it listened.
+    pub fn kill_start(data_dir: &Path, after: Duration) -> bool {
+        let out = data_dir.with_extension("out");
+        let log = std::fs::File::create(errors(data_dir)).unwrap();
+        let mut program = program(data_dir);
+        program.arg("serve").stdout(std::fs::File::create(&out).unwrap()).stderr(log);
+        let mut child = program.spawn().unwrap();
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        let log = std::fs::read_to_string(errors(data_dir)).unwrap();
+        assert_eq!(status.code(), None, "it ended by itself: {log}");
+        std::fs::read_to_string(out).unwrap().contains("listens on ")
     }
 
     /// A client that can be handed to a task.
