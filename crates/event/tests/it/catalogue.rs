@@ -116,3 +116,52 @@ fn the_list_of_types_not_yet_recorded_only_shrinks() {
     check_kept(&path, &format!("max: {header_now}\n{}\n", names.join("\n")));
     assert_eq!(header_now, names.len(), "lower `max` in {}", Path::new("not-yet.txt").display());
 }
+
+/// The tests of the other crates, one text.
+fn tests_elsewhere(folder: &Path, is_test: bool, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            tests_elsewhere(&path, is_test || name == "tests", text);
+        } else if name.ends_with(".rs") {
+            let source = std::fs::read_to_string(&path).unwrap();
+            let own = if is_test || name == "tests.rs" {
+                Some(&*source)
+            } else {
+                source.split_once("#[cfg(test)]\nmod tests {").map(|(_, tests)| tests)
+            };
+            text.push_str(own.unwrap_or_default());
+        }
+    }
+}
+
+/// Whether a name stands in a text as a whole.
+fn names(text: &str, name: &str) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + name.len()..]);
+        !before.ends_with(|c: char| part(c) || c == '.') && !after.starts_with(part)
+    })
+}
+
+/// A type that nothing outside the catalogue looks for may have stopped being recorded unnoticed.
+#[test]
+fn every_type_that_is_produced_is_named_by_a_test() {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(crate_folder().join("..")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("event") {
+            tests_elsewhere(&path, false, &mut text);
+        }
+    }
+    let produced = EventType::ALL.iter().filter(|event_type| event_type.info().produced);
+    let unnamed: Vec<_> = produced
+        .filter(|event_type| {
+            let variant = format!("EventType::{event_type:?}");
+            !names(&text, event_type.name()) && !names(&text, &variant)
+        })
+        .map(|event_type| event_type.name())
+        .collect();
+    assert!(unnamed.is_empty(), "no test names {unnamed:?}");
+}

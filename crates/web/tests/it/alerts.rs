@@ -152,14 +152,21 @@ async fn every_action_is_taken_back_by_the_call_it_names() {
     let call = server.call(Method::POST, path).bearer(&viewer).json(&json!({ "ids": [id] }));
     call.send().await.expect(403);
     server.settle().await;
-    for name in ["acknowledge", "assign", "snooze", "resolve", "reopen", "read"] {
-        let path = format!("/api/v1/events?filter=type:alert.{name}%20outcome:success");
+    for name in [
+        "alert.acknowledge",
+        "alert.assign",
+        "alert.snooze",
+        "alert.resolve",
+        "alert.reopen",
+        "alert.read",
+    ] {
+        let path = format!("/api/v1/events?filter=type:{name}%20outcome:success");
         let events = server.get(&path).send().await.expect(200).json();
         let events = events["items"].as_array().expect("items");
-        assert!(!events.is_empty(), "alert.{name}");
+        assert!(!events.is_empty(), "{name}");
         for event in events.iter().map(|item| &item["event"]) {
-            assert_eq!(event["type"], format!("alert.{name}"));
-            assert_eq!(event["data"]["outcome"]["result"], "success", "alert.{name}");
+            assert_eq!(event["type"], name);
+            assert_eq!(event["data"]["outcome"]["result"], "success", "{name}");
             let target = &event["data"]["targets"][0];
             assert_eq!((&target["kind"], &target["id"]), (&json!("alert"), &json!(id)), "{event}");
         }
