@@ -3,7 +3,8 @@
 //!
 //! The loop takes no input (invariant 7): it reads definitions and times from the store. Each task
 //! has a lease, so that one runner has it at a time; a run that was missed while nobody ran happens
-//! once, at the first opportunity. A clock that was put back makes nothing wait: a task is due no
+//! once, at the first opportunity. A definition that only a newer node can read is left to it, and
+//! so is the lease. A clock that was put back makes nothing wait: a task is due no
 //! later than its timetable says from now on.
 
 use std::sync::Arc;
@@ -40,6 +41,8 @@ struct Item {
     object: Object,
     /// `None`: it cannot run.
     timetable: Option<Timetable>,
+    /// Whether only a newer program can read it.
+    is_foreign: bool,
 }
 
 /// Works until `stop` is set.
@@ -51,6 +54,7 @@ pub(crate) async fn run(engine: Engine, mut agenda: Agenda, mut stop: watch::Rec
         sealed.mark_unchanged();
         changed.mark_unchanged();
         match keeper.on_duty(agenda.round(&engine)).await {
+            Ok(Some(Ok(()))) if agenda.has_foreign() => keeper.give_way().await,
             Ok(Some(Ok(()))) => {}
             // Whoever takes over starts from what the store says.
             Ok(None) => {
@@ -75,6 +79,11 @@ pub(crate) async fn run(engine: Engine, mut agenda: Agenda, mut stop: watch::Rec
 }
 
 impl Agenda {
+    /// Whether something of it is for a newer node.
+    fn has_foreign(&self) -> bool {
+        self.items.iter().any(|item| item.is_foreign && item.object.enabled)
+    }
+
     /// Sets up what changed, enrols what came in, runs what is due.
     pub(crate) async fn round(&mut self, engine: &Engine) -> Result<(), Error> {
         self.sync(engine).await?;
@@ -122,11 +131,17 @@ impl Agenda {
             let known = tasks.iter().find(|task| task.class == class && task.name == object.name);
             let made = prepare(engine, &object).await;
             let problem = made.as_ref().err().map(ToString::to_string);
-            if known.is_none_or(|known| known.version != object.version || known.problem != problem)
+            let is_foreign = !is_readable(&object);
+            let is_new = known.is_none_or(|known| known.version != object.version);
+            // What a newer node has set up stays as it is: a run that is missed is not lost.
+            let is_other = known.is_some_and(|known| known.problem != problem);
+            if is_new
+                || (is_other && !(is_foreign && known.is_some_and(|task| task.problem.is_none())))
             {
                 set_up(engine, &object, &made, problem.as_deref()).await?;
             }
-            self.items.push(Item { object, timetable: made.ok().map(|made| made.timetable) });
+            let timetable = made.ok().map(|made| made.timetable);
+            self.items.push(Item { object, timetable, is_foreign });
         }
         // The program looks at itself last: what was missed while it was down is done by then.
         self.items.sort_by_key(|item| item.object.body["kind"] == Kind::Internal.as_str());
@@ -147,6 +162,15 @@ impl Agenda {
 struct Prepared {
     timetable: Timetable,
     active: Option<Active>,
+}
+
+/// Whether this program can read a definition. Each is read before it is saved: one that cannot be
+/// was saved by a newer node.
+fn is_readable(object: &Object) -> bool {
+    match object.class {
+        Class::Schedule => schedule::Definition::read(&object.body).is_ok(),
+        _ => Definition::read(&object.body).is_ok(),
+    }
 }
 
 async fn prepare(engine: &Engine, object: &Object) -> Result<Prepared, Error> {
@@ -312,5 +336,65 @@ impl Engine {
                 })
             })
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chancery_event::environment::{ManualClock, SeededEntropy};
+    use chancery_event::{Environment, Timestamp};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Settings, Stepped};
+
+    #[tokio::test]
+    async fn a_schedule_that_only_a_newer_node_can_read_is_left_as_it_set_it_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = ManualClock::new("2026-11-21T00:00:00Z".parse().unwrap());
+        let environment = Environment::new(clock.clone(), SeededEntropy::new(7));
+        let mut settings = Settings::new(dir.path());
+        settings.allow_unencrypted_key = true;
+        let stepped = Stepped::open(settings, environment).await.unwrap();
+        let engine = stepped.engine();
+        let due_at = clock_after(engine, -60);
+        let body = json!({ "job_kind": "certificate.renew", "cron": "0 3 * * *" }).to_string();
+        // As a newer node leaves it: saved, and set up.
+        let put = engine.0.store.transaction("task.set_up", move |tx: &mut Tx| {
+            let body = body.clone();
+            Box::pin(async move {
+                let revision = definitions::next_revision(tx).await?;
+                let row = definitions::Object {
+                    class: "schedule".to_owned(),
+                    name: "renewal".to_owned(),
+                    version: 1,
+                    revision,
+                    enabled: true,
+                    body,
+                    created_at: due_at,
+                    created_by: None,
+                };
+                definitions::put(tx, &row).await?;
+                task::put(tx, "schedule", "renewal", 1, None, due_at).await?;
+                Ok::<(), Error>(())
+            })
+        });
+        put.await.unwrap();
+        let mut agenda = Agenda::default();
+        for _ in 0..2 {
+            agenda.round(engine).await.unwrap();
+            assert!(agenda.has_foreign(), "the lease is left to a newer node");
+            let tasks = task::all(&mut engine.link().await.unwrap()).await.unwrap();
+            let left = tasks.iter().find(|task| task.name == "renewal").unwrap();
+            assert_eq!((left.problem.as_deref(), left.next_at), (None, due_at), "{left:?}");
+            let others = tasks.iter().filter(|task| task.name != "renewal");
+            assert!(others.clone().count() > 0);
+            others.for_each(|task| assert!(task.next_at > due_at, "{task:?}"));
+        }
+    }
+
+    /// So many seconds from now.
+    fn clock_after(engine: &Engine, seconds: i64) -> Timestamp {
+        engine.environment().now().plus(seconds * Timestamp::SECOND)
     }
 }

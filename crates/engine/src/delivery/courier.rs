@@ -8,6 +8,9 @@
 //! While receipts are being committed, attempts go on: a commit is shared by all that has landed
 //! since the last one. A destination that keeps an order, or that fails, waits for its receipts.
 //!
+//! A node that meets an event which only a newer one can read gives its leases back and rests: the
+//! newer one takes them.
+//!
 //! A crash before a receipt is booked leaves the delivery waiting: it is sent again under the same
 //! identifier. Memory is bounded: [`FLIGHT_MAX`] attempts at a time, a thousand of a
 //! destination that are not booked, [`QUEUE_MAX`] of its deliveries in memory, [`AHEAD_MAX`] in the
@@ -16,7 +19,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chancery_event::{LogIndex, Timestamp};
 use chancery_store::Tx;
@@ -54,6 +57,9 @@ pub(super) const AHEAD_MAX: u64 = 8_192;
 /// Attempts booked in one transaction.
 const BOOK_MAX: usize = 512;
 const TICK: Duration = Duration::from_secs(1);
+/// How long a node leaves its destinations to others that it gave back because it cannot read what
+/// they are to get: longer than any of them goes without looking for free ones.
+const REST: Duration = Duration::from_micros((LEASE - RENEW) as u64 * 2);
 /// How often deliveries that are kept no longer are deleted.
 const SWEEP: Duration = Duration::from_secs(3_600);
 /// How long attempts under way may take when the program stops.
@@ -96,6 +102,8 @@ pub(crate) struct Courier {
     /// cannot.
     told: HashMap<String, (Timestamp, Option<String>)>,
     leased_at: Option<Timestamp>,
+    /// Until when it takes no lease.
+    rests: Option<Instant>,
     placed_at: Option<Timestamp>,
     pub(super) lag_looked_at: Option<Timestamp>,
     changed: watch::Receiver<u64>,
@@ -116,10 +124,14 @@ pub(crate) async fn run(engine: Engine, sender: Arc<dyn Sender>, mut stop: watch
     loop {
         sealed.mark_unchanged();
         let mut more = false;
-        match courier.round().await {
+        let rests = courier.rests.is_some_and(|until| Instant::now() < until);
+        match if rests { Ok(false) } else { courier.round().await } {
             Ok(progress) => more = progress,
             Err(error) => {
                 tracing::error!(%error, "deliveries failed");
+                if error.is_unreadable() {
+                    courier.give_way().await;
+                }
                 courier.forget().await;
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
@@ -172,6 +184,7 @@ impl Courier {
             turn: String::new(),
             told: HashMap::new(),
             leased_at: None,
+            rests: None,
             placed_at: None,
             lag_looked_at: None,
             changed,
@@ -183,7 +196,14 @@ impl Courier {
         self.hold().await?;
         self.collect();
         let booked = self.settle().await?;
-        let read = self.fan_out().await?;
+        let read = match self.fan_out().await {
+            // What waits already goes on, also where nobody else takes the destinations over.
+            Err(error) if error.is_unreadable() => {
+                self.start_attempts().await?;
+                return Err(error);
+            }
+            read => read?,
+        };
         if self.changed.has_changed().unwrap_or(false) {
             // What was read may be younger than what is known of destinations.
             return Ok(true);
@@ -482,6 +502,14 @@ impl Courier {
             }
         }
         Ok(())
+    }
+
+    /// Leaves its destinations to others for a while: a node of a newer version can read what this
+    /// one cannot.
+    async fn give_way(&mut self) {
+        tracing::warn!("destinations are left to a newer node: upgrade this one");
+        self.end().await;
+        self.rests = Some(Instant::now() + REST);
     }
 
     /// Ends in order: attempts under way may finish, leases are given back.

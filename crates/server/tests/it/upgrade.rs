@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use chancery_engine::{Context, bench};
 use chancery_event::LogIndex;
 use chancery_store::log;
+use chancery_testkit::Receiver;
 use chancery_throwaway::{LATER_STEP, OTHER_STEP, Server};
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -157,9 +158,22 @@ fn holds(told: &str, leases: &[&str]) -> bool {
     leases.iter().all(|lease| held.iter().any(|held| *held == lease))
 }
 
+/// Makes a forwarder of what happens to groups.
+async fn forward(fleet: &Fleet, node: usize, receiver: &Receiver) {
+    let select = json!({ "event_types": ["configuration.create"], "filter": "detail.class:group" });
+    let settings = json!({ "url": receiver.url() });
+    let body = json!({ "kind": "webhook", "settings": settings, "select": select });
+    let url = format!("{}/api/v1/forwarders", fleet.nodes[node].url.read().unwrap().clone());
+    let body = json!({ "name": "siem", "body": body });
+    let made = Client::new().post(url).bearer_auth(&fleet.token).json(&body).send();
+    let made = made.await.unwrap();
+    assert_eq!(made.status().as_u16(), 201, "{:?}", made.text().await);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_only_a_newer_node_can_read_waits_for_one() {
-    let mut fleet = Fleet::on(Arc::new(Server::start()), 2, Manner::quick()).await;
+    let manner = Manner::quick().with("CHANCERY_NETWORK_ALLOWED_ADDRESSES", "127.0.0.1");
+    let mut fleet = Fleet::on(Arc::new(Server::start()), 2, manner).await;
     let leases = ["sealer", "projector"];
     for node in &mut fleet.nodes {
         node.stop();
@@ -168,6 +182,9 @@ async fn an_event_that_only_a_newer_node_can_read_waits_for_one() {
     fleet.nodes[0].tell(LATER_WORD, "group");
     fleet.nodes[0].start();
     until(&fleet, 0, "/api/v1/nodes", |told| holds(told, &leases)).await;
+    let receiver = Receiver::plain().await;
+    forward(&fleet, 0, &receiver).await;
+    until(&fleet, 0, "/api/v1/nodes", |told| told.contains("\"forwarders\":1")).await;
     fleet.nodes[1].start();
     // The new one records an event about a group, and is silent before anybody has seen it.
     fleet.arm("configuration.create after freeze");
@@ -183,6 +200,10 @@ async fn an_event_that_only_a_newer_node_can_read_waits_for_one() {
     until(&fleet, 0, "/health/ready", |told| told.contains("\"ok\"")).await;
     serves(&fleet, 0).await;
     serves(&fleet, 1).await;
+    // So do the destinations that are to get it, while the old one runs.
+    let received = receiver.wait_for(1).await;
+    let told = String::from_utf8_lossy(&received[0].body).into_owned();
+    assert!(told.contains("configuration.create") && told.contains("web"), "{told}");
     fleet.nodes[0].stop();
     fleet.nodes[0].tell(LATER_WORD, "");
     let running = fleet.ended().await;
@@ -192,7 +213,8 @@ async fn an_event_that_only_a_newer_node_can_read_waits_for_one() {
     let mut link = bench::store(engine).read().await.unwrap();
     let events = log::range(&mut link, LogIndex(0), 10_000).await.unwrap();
     let of = |name: &str| events.iter().filter(|e| e.event().type_name == name).count();
-    assert_eq!((of("configuration.create"), of("event.invalid_pending_seal")), (1, 0));
+    // The forwarder, and the group.
+    assert_eq!((of("configuration.create"), of("event.invalid_pending_seal")), (2, 0));
     drop(link);
     engine.verify_log(&Context::command_line(engine.environment())).await.unwrap();
     running.stop().await.unwrap();
