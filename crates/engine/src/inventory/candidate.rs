@@ -6,9 +6,12 @@ use chancery_event::types::certificate::{CertificateSummary, PresentedCertificat
 use chancery_event::{Environment, Target, TargetKind, Timestamp};
 use chancery_pki::Certificate as Parsed;
 use chancery_pki::certificate;
-use chancery_store::table::certificate::{Certificate, Name};
+use chancery_store::Link;
+use chancery_store::table::certificate::{self as table, Certificate, Name};
+use chancery_store::table::label::{self, Class};
 
 use super::Source;
+use crate::Error;
 
 /// A presented certificate, parsed, with the row it would get.
 #[derive(Clone, Debug)]
@@ -136,7 +139,29 @@ pub(crate) fn names_a_person(row: &Certificate, names: &[Name]) -> bool {
     certificate::names_a_person(&row.subject_dn, for_mail, has_dns_name, row.is_ca)
 }
 
-/// What events say of a certificate of the inventory.
+/// What events say of a certificate of the inventory, with what other tables know of it.
+pub(crate) async fn whole_summary(
+    link: &mut Link,
+    row: &Certificate,
+    person: bool,
+) -> Result<CertificateSummary, Error> {
+    let mut summary = summary(row, person);
+    summary.group_ids = table::groups(link, row.id).await?.into_iter().map(|(id, _)| id).collect();
+    summary.ra_profile = profile_name(link, row).await?;
+    Ok(summary)
+}
+
+/// The name of the RA profile of a certificate, if it has one.
+pub(crate) async fn profile_name(
+    link: &mut Link,
+    row: &Certificate,
+) -> Result<Option<String>, Error> {
+    let Some(id) = row.ra_profile else { return Ok(None) };
+    let found = label::find(link, Class::RaProfile, &id.to_string()).await?;
+    Ok(found.map(|label| label.name))
+}
+
+/// What events say of a certificate of the inventory, as far as its row tells.
 pub(crate) fn summary(row: &Certificate, person: bool) -> CertificateSummary {
     let summary = CertificateSummary {
         certificate_id: row.id,

@@ -33,8 +33,7 @@ async fn subject(tx: &mut Tx, id: CertificateId) -> Result<Subject, Error> {
     let row = row.ok_or_else(|| Error::not_found("certificate", id))?;
     let names = certificate::names(tx, id).await?;
     let person = candidate::names_a_person(&row, &names);
-    let mut summary = candidate::summary(&row, person);
-    summary.group_ids = certificate::groups(tx, id).await?.into_iter().map(|(id, _)| id).collect();
+    let summary = candidate::whole_summary(tx, &row, person).await?;
     Ok(Subject { summary, target: candidate::target(&row, person), row })
 }
 

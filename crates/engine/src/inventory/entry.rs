@@ -105,6 +105,7 @@ pub(crate) async fn enter(
     }
     let person = candidate.parsed.names_a_person();
     let mut summary = candidate::summary(&row, person);
+    summary.ra_profile = candidate::profile_name(tx, &row).await?;
     let changes = resolved.as_ref().map(placement::given).unwrap_or_default();
     if let Some(groups) = resolved.and_then(|resolved| resolved.groups) {
         summary.group_ids = groups.into_iter().map(|(id, _)| id).collect();
@@ -222,7 +223,7 @@ async fn link(
     let names = certificate::names(tx, older.id).await?;
     let person = candidate::names_a_person(older, &names);
     let payload = types::Replaced {
-        certificate: candidate::summary(older, person),
+        certificate: candidate::whole_summary(tx, older, person).await?,
         successor_id: newer.id,
         successor_fingerprint_sha256: newer.fingerprint_sha256.clone(),
         successor_not_after: newer.not_after,

@@ -188,9 +188,7 @@ async fn apply(
     }
     let names = certificate::names(tx, row.id).await?;
     let person = candidate::names_a_person(&row, &names);
-    let mut summary = candidate::summary(&row, person);
-    summary.group_ids =
-        certificate::groups(tx, row.id).await?.into_iter().map(|(id, _)| id).collect();
+    let summary = candidate::whole_summary(tx, &row, person).await?;
     let payload = types::StatusChanged {
         certificate: summary,
         old_status: row.status.clone().into(),

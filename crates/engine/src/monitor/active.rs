@@ -9,6 +9,7 @@ use chancery_event::{Target, Timestamp};
 use chancery_store::table::attribute::{self, Attribute};
 use chancery_store::table::certificate::search::{Bounds, Search, schema};
 use chancery_store::table::certificate::{Certificate, Name};
+use chancery_store::table::label::{self, Class};
 use chancery_store::table::monitor::{self as table, Span, Watch};
 use chancery_store::{Link, Tx};
 
@@ -38,6 +39,8 @@ pub(crate) struct Subject {
     pub(crate) row: Certificate,
     pub(crate) names: Vec<Name>,
     pub(crate) groups: Vec<GroupId>,
+    /// The name of its RA profile, where that is told.
+    pub(crate) ra_profile: Option<String>,
 }
 
 impl Subject {
@@ -45,6 +48,7 @@ impl Subject {
     pub(crate) fn told(&self) -> (chancery_event::types::certificate::CertificateSummary, Target) {
         let (mut summary, target) = summary_of(&self.row, &self.names);
         summary.group_ids.clone_from(&self.groups);
+        summary.ra_profile.clone_from(&self.ra_profile);
         (summary, target)
     }
 }
@@ -192,13 +196,23 @@ pub(crate) fn was_silent(watch: &Watch) -> bool {
     !matches!(watch.verdict.as_str(), "" | "fired")
 }
 
-/// Reads certificates with names and groups.
+/// Reads certificates with names, groups and RA profiles.
 pub(crate) async fn subjects(
     tx: &mut Tx,
     ids: &[String],
 ) -> Result<HashMap<String, Subject>, Error> {
     let found = table::certificates(tx, ids).await?;
-    let subject = |(id, (row, names, groups))| (id, Subject { row, names, groups });
+    let has_profile = found.values().any(|(row, ..)| row.ra_profile.is_some());
+    let profiles: HashMap<String, String> = match has_profile {
+        true => {
+            label::all(tx, Class::RaProfile).await?.into_iter().map(|l| (l.id, l.name)).collect()
+        }
+        false => HashMap::new(),
+    };
+    let subject = |(id, (row, names, groups)): (String, (Certificate, Vec<Name>, Vec<GroupId>))| {
+        let ra_profile = row.ra_profile.and_then(|id| profiles.get(&id.to_string()).cloned());
+        (id, Subject { row, names, groups, ra_profile })
+    };
     Ok(found.into_iter().map(subject).collect())
 }
 

@@ -203,7 +203,9 @@ impl<'a> Lookout<'a> {
         let spans: HashMap<_, _> = spans.iter().map(|span| (span.object.as_str(), span)).collect();
         let subjects: HashMap<_, _> = found
             .into_iter()
-            .map(|(id, (row, names, groups))| (id, Subject { row, names, groups }))
+            .map(|(id, (row, names, groups))| {
+                (id, Subject { row, names, groups, ra_profile: None })
+            })
             .collect();
         let silences = active.silences(link, &subjects, now).await?;
         let mut coming = Vec::new();

@@ -112,6 +112,7 @@ impl Staged {
         let person = about_a_person(row, &candidate.names);
         let mut certificate = certificate_summary(row, person);
         certificate.group_ids.clone_from(&subject.group_ids);
+        certificate.ra_profile.clone_from(&subject.ra_profile);
         // What the request gives; the sealed event says what triggers give as well.
         let mut changes = wanted.map(|it| placement::given(&it.resolved)).unwrap_or_default();
         let values = placement::take_values(&mut changes);
