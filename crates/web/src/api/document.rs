@@ -49,8 +49,12 @@ pub(super) fn base() -> OpenApi {
             "Certificates, their events, and the sealed log of everything that happened.\n\n\
              Authenticate with `Authorization: Bearer <token>`. Errors are problem documents \
              (RFC 9457). Lists answer `{items, next_cursor, previous_cursor}` and a `Link` header. \
-             Writes by POST take an `Idempotency-Key`: the same request with the same key is \
-             answered once done, and never done twice. Times are RFC 3339 in UTC.",
+             Writes take an `Idempotency-Key`: the same request with the same key is done once, \
+             and a repetition gets the first answer with `Idempotency-Replayed: true`. Answers of \
+             429 and 5xx are not kept. A key belongs to the account, and is remembered for \
+             24 hours. If the server ended before it answered, a repetition is told 409 \
+             (`in_progress`) until 300 seconds after the first request; then the request is done \
+             again: look first whether the first one was. Times are RFC 3339 in UTC.",
         ))
         .build();
     let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
@@ -129,7 +133,7 @@ fn describe(operation: &mut Operation, method: &Method, access: Access) {
             operation.responses.responses.entry((*status).to_owned()).or_insert(reference);
         }
     }
-    if *method == Method::POST {
+    if is_write {
         operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
     }
 }
@@ -138,8 +142,9 @@ fn idempotency_key() -> Parameter {
     let mut parameter = Parameter::new("Idempotency-Key");
     parameter.parameter_in = ParameterIn::Header;
     parameter.required = Required::False;
-    parameter.description =
-        Some("1 to 255 characters; a repeated request gets the first answer".to_owned());
+    parameter.description = Some(
+        "1 to 255 characters; for 24 hours a repeated request gets the first answer".to_owned(),
+    );
     parameter.schema = Some(ObjectBuilder::new().schema_type(Type::String).build().into());
     parameter
 }

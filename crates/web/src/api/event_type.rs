@@ -35,6 +35,10 @@ struct TypeEntry {
     resource: &'static str,
     /// What it records.
     description: &'static str,
+    /// Where triggers on it can be bound besides the platform.
+    overridden_by: Vec<&'static str>,
+    /// Whether a monitor finds it.
+    monitoring: bool,
     /// Whether this version of the program records it.
     produced: bool,
     /// What other systems call it.
@@ -88,6 +92,8 @@ fn entry(event_type: EventType) -> TypeEntry {
         severity_on_failure: info.severity_on_failure.as_str(),
         resource: info.resource.as_str(),
         description: info.description,
+        overridden_by: info.overridden_by.iter().map(|scope| scope.as_str()).collect(),
+        monitoring: info.monitoring,
         produced: info.produced,
         dialects,
     }

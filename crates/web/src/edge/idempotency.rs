@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on writes of the API: a repeated request gets the first answer. What only
+//! `Idempotency-Key` on writes of the API, whatever their method: a repeated request gets the first answer. What only
 //! reads (searches, previews, dry runs) may be repeated anyway, and its answer is not kept: it may
 //! be long, and tell of people.
 //!
@@ -60,7 +60,8 @@ fn changes(access: Access) -> bool {
 }
 
 fn key(request: &Request) -> Result<Option<String>, Problem> {
-    if request.method() != Method::POST || !request.uri().path().starts_with("/api/") {
+    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if is_safe || !request.uri().path().starts_with("/api/") {
         return Ok(None);
     }
     let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
@@ -82,12 +83,13 @@ async fn keyed(
     let engine = state.engine.clone();
     let (parts, body) = request.into_parts();
     let bytes = read(body, usize::MAX).await?;
-    let content_type = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let value = |name| parts.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
     let digest = engine.request_digest(&[
         parts.method.as_str().as_bytes(),
         parts.uri.path().as_bytes(),
         parts.uri.query().unwrap_or_default().as_bytes(),
-        content_type.unwrap_or_default(),
+        value(header::CONTENT_TYPE),
+        value(header::IF_MATCH),
         &bytes,
     ]);
     match engine.claim_key(caller.context(), &key, digest).await? {

@@ -103,7 +103,7 @@ fn show(shell: &Shell, names: &[String], reference: &str) -> Response {
                 li { "Make a token on " a href="/account#tokens" { "your account's page" } "; it is shown once." }
                 li { "Send it as a bearer token. Lists take the same " a href="/help/search" { "filter" } " as the search boxes, and are paged by cursor." }
                 li { "Errors are problem documents (RFC 9457) with a stable " code { "type" } ". Times are RFC 3339 in UTC." }
-                li { "A POST may carry an " code { "Idempotency-Key" } ": the same request is then done once, however often it is sent." }
+                li { "A write may carry an " code { "Idempotency-Key" } ": for 24 hours the same request is then done once, however often it is sent." }
             }
             div.columns {
                 (ui::json_block("curl-list", "What ends in 30 days", &list))

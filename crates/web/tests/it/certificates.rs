@@ -146,6 +146,76 @@ async fn a_change_of_status_names_what_caused_it() {
 }
 
 #[tokio::test]
+async fn time_that_passes_a_boundary_changes_the_status_and_is_an_event() {
+    let (mut server, clock) = TestServer::start_standing(31, |_, _| {}).await;
+    let authority = Authority::new("Test CA", server.now());
+    let leaf = authority.leaf("www.example.org", server.now(), 60);
+    let end = leaf.not_after;
+    let upload = |path: &str, pem: String| server.post(path).body("text/plain", pem);
+    let path = "/api/v1/certificates?trust_anchor=true";
+    upload(path, authority.pem()).send().await.expect(201);
+    let made = upload("/api/v1/certificates", leaf.to_pem()).send().await.expect(201).json();
+    assert_eq!(made["status"], "valid");
+    let location = format!("/api/v1/certificates/{}", made["id"].as_str().unwrap());
+    let path = "/api/v1/events?filter=type:certificate.status_changed";
+    let thirty_days = 30 * Timestamp::DAY;
+    let expected = [
+        (end - thirty_days, "valid", "expiring"),
+        (end + Timestamp::SECOND, "expiring", "expired"),
+    ];
+    for (number, (moment, old, new)) in expected.into_iter().enumerate() {
+        // A moment before the boundary nothing has changed.
+        clock.advance(moment - 2 * Timestamp::SECOND - server.now().micros());
+        server.renew().await;
+        server.settle().await;
+        assert_eq!(server.get(&location).send().await.expect(200).json()["status"], old);
+        let told = server.get(path).send().await.expect(200).json();
+        assert_eq!(told["items"].as_array().unwrap().len(), number, "{told:#}");
+        clock.advance(2 * Timestamp::SECOND);
+        while server.get(&location).send().await.expect(200).json()["status"] == old {
+            tokio::task::yield_now().await;
+        }
+        server.settle().await;
+        let told = server.get(path).send().await.expect(200).json();
+        let told = told["items"].as_array().unwrap();
+        assert_eq!(told.len(), number + 1, "{told:#?}");
+        let detail = &told[0]["event"]["data"]["detail"];
+        assert_eq!(detail["certificate_id"], made["id"]);
+        assert_eq!([&detail["old_status"], &detail["new_status"]], [old, new], "{detail:#}");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn events_name_the_ra_profile_of_a_certificate() {
+    let server = TestServer::start().await;
+    let profile = json!({ "name": "public servers" });
+    let profile = server.post("/api/v1/ra-profiles").json(&profile).send().await.expect(201).json();
+    let authority = Authority::new("Test CA", server.now());
+    let leaf = authority.leaf("www.example.org", server.now(), 60).to_pem();
+    let path = "/api/v1/certificates?ra_profile=public%20servers";
+    let made = server.post(path).body("text/plain", leaf).send().await.expect(201).json();
+    let location = format!("/api/v1/certificates/{}", made["id"].as_str().unwrap());
+    server.patch(&location).json(&json!({ "trust_anchor": true })).send().await.expect(200);
+    while server.get(&location).send().await.expect(200).json()["status"] == "incomplete" {
+        tokio::task::yield_now().await;
+    }
+    server.settle().await;
+    for of in ["uploaded", "update", "status_changed"] {
+        let name = format!("certificate.{of}");
+        let path = format!("/api/v1/events?filter=type:{name}");
+        let told = server.get(&path).send().await.expect(200).json();
+        let detail = &told["items"][0]["event"]["data"]["detail"];
+        assert_eq!(detail["ra_profile"], "public servers", "{name}: {told:#}");
+        assert_eq!(detail["ra_profile_id"], profile["id"], "{name}");
+    }
+    let path = "/api/v1/events/export?dialect=czertainly&filter=type:certificate.status_changed";
+    let told = server.get(path).send().await.expect(200).text();
+    assert!(told.contains(r#""raProfileName":"public servers""#), "{told}");
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn refused_uploads_say_why() {
     let server = TestServer::start().await;
     let authority = Authority::new("Test CA", server.now());

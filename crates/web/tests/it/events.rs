@@ -7,6 +7,7 @@ use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chancery_engine::Role;
+use chancery_event::EventType;
 use chancery_testkit::TestServer;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
@@ -242,6 +243,17 @@ async fn the_catalogue_is_told_with_schemas() {
     let one = server.get("/api/v1/event-types/certificate.upload").send().await.expect(200).json();
     assert_eq!(one["name"], "certificate.upload");
     assert!(one["schema"]["properties"].is_object());
+    let found = |name: &str| {
+        let items = all["items"].as_array().unwrap().iter();
+        items.clone().find(|one| one["name"] == name).unwrap().clone()
+    };
+    let (monitored, uploaded) = (found("certificate.expiring"), found("certificate.uploaded"));
+    assert_eq!([&monitored["monitoring"], &uploaded["monitoring"]], [true, false]);
+    for one in EventType::ALL {
+        let scopes: Vec<_> = one.info().overridden_by.iter().map(|it| it.as_str()).collect();
+        assert_eq!(found(one.name())["overridden_by"], json!(scopes), "{}", one.name());
+    }
+    assert_eq!(monitored["overridden_by"], json!(["ra_profile", "group"]));
     server.get("/api/v1/event-types/nonsense").send().await.expect(404);
     server.finish().await;
 }

@@ -121,6 +121,30 @@ async fn the_same_key_gets_the_same_answer_and_no_second_effect() {
 }
 
 #[tokio::test]
+async fn a_key_is_honoured_on_every_write() {
+    let server = TestServer::start().await;
+    let wish = json!({ "name": "web" });
+    let made = server.post("/api/v1/groups").json(&wish).send().await.expect(201).json();
+    let path = format!("/api/v1/groups/{}", made["id"].as_str().unwrap());
+    let rename = |name: &str, version: &str| {
+        let call = server.patch(&path).header("idempotency-key", "rename");
+        call.header("if-match", version).json(&json!({ "name": name }))
+    };
+    let first = rename("www", "\"1\"").send().await.expect(200);
+    let again = rename("www", "\"1\"").send().await.expect(200);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.bytes, first.bytes);
+    // Another version, or another body, is another request.
+    assert_eq!(rename("www", "\"2\"").send().await.expect(422).reason(), "key_reused");
+    assert_eq!(rename("mail", "\"1\"").send().await.expect(422).reason(), "key_reused");
+    let delete = || server.delete(&path).header("idempotency-key", "delete").send();
+    assert_eq!(delete().await.expect(204).header("idempotency-replayed"), "");
+    assert_eq!(delete().await.expect(204).header("idempotency-replayed"), "true");
+    server.delete(&path).send().await.expect(404);
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn a_secret_is_told_once() {
     let server = TestServer::start().await;
     let make = || {
