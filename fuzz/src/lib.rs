@@ -8,23 +8,34 @@ use std::sync::Arc;
 
 use chancery_event::Event;
 use chancery_event::dialect::{BATCH_MAX, Dialect, serial};
-use chancery_event::filter::{Field, FieldKind, Filter, Keywords, Schema};
+use chancery_event::filter::{
+    Field, FieldKind, Filter, FilterError, Keywords, Place, Schema, TEXT_BYTES_MAX,
+};
 use chancery_pki::{Certificate, container, replacement, signature, validation};
+use chancery_seal::export::{Header, Line, Reader};
 use chancery_seal::tlog_proof::TlogProof;
-use chancery_seal::{BundleId, Checkpoint, Note, Resource, Verifier, bundle as bundles};
+use chancery_seal::{
+    BundleId, Checkpoint, Note, Resource, Signer, Trust, Verifier, bundle as bundles,
+};
+
+#[path = "../../crates/server/src/syslog/frame.rs"]
+mod frame;
 
 /// A target: its name, which is also that of its corpus, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 10] = [
     ("bundle", bundle),
     ("certificate", certificate),
     ("container", containers),
     ("dialect", dialect),
     ("event", event),
+    ("export", export),
     ("filter", filter),
     ("note", note),
+    ("scim", scim),
+    ("syslog", syslog),
 ];
 
 /// Any bytes as an entry bundle: what decodes is encoded to the same bytes.
@@ -93,6 +104,40 @@ pub fn event(bytes: &[u8]) {
     }
 }
 
+/// Any bytes as an export: its lines are written again as they were read, and what verifies holds
+/// nothing but entries of the log.
+pub fn export(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for line in text.lines() {
+        if let Ok(header) = Header::parse(line) {
+            assert_eq!(Header::parse(&header.to_line()).expect("it was written"), header);
+        }
+        if let Ok(line) = Line::parse(line) {
+            let again = Line::parse(&line.to_line()).expect("it was written");
+            assert_eq!((again.log_index, &again.entry), (line.log_index, &line.entry));
+            assert_eq!((again.leaf, &again.inclusion), (line.leaf, &line.inclusion));
+            assert_eq!(again.salt_bytes(), line.salt_bytes());
+        }
+    }
+    let Ok(reader) = Reader::open(text.lines().map(|line| Ok::<_, ()>(line.to_owned()))) else {
+        return;
+    };
+    // The key and the entries of the log that the corpus is of.
+    let signer = Signer::from_seed("example.org/log", &[7; 32]).expect("a name and a seed");
+    let trust = Trust::new("example.org/log", vec![signer.verifier().clone()]);
+    let mut seen = Vec::new();
+    let each = |line: &Line| {
+        seen.push((line.log_index, line.entry.clone()));
+        Ok(())
+    };
+    if let Ok(verified) = reader.verify(&trust, each, |_| {}) {
+        assert_eq!(verified.events, seen.len() as u64);
+        for (index, entry) in seen {
+            assert_eq!(entry, format!("{{\"n\":{index}}}"));
+        }
+    }
+}
+
 /// Any text as a filter: it is refused with a place inside the text, or its canonical spelling and
 /// its JSON give the same tree back.
 pub fn filter(bytes: &[u8]) {
@@ -101,9 +146,62 @@ pub fn filter(bytes: &[u8]) {
         let _ = Filter::from_json(&json, &schema);
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok(filter) = Filter::parse(text, &schema) else { return };
+    let filter = match Filter::parse(text, &schema) {
+        Ok(filter) => filter,
+        Err(error) => return has_place(&error, text),
+    };
     let again = Filter::from_json(&filter.to_json(), &schema).expect("JSON reads back");
     assert_eq!(again.normal(), filter.normal());
+}
+
+/// What is refused is so with a place inside the text, at characters.
+fn has_place(error: &FilterError, text: &str) {
+    let Place::Text { offset, length } = error.place else { panic!("{text:?}: {error:?}") };
+    assert!(text.get(offset..offset + length).is_some(), "{text:?}: {error:?}");
+}
+
+/// Any text as a filter of SCIM: it is refused with a place inside the text, or what is written of
+/// it reads back as the same tree.
+pub fn scim(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let schema = schema();
+    let filter = match Filter::from_scim(text, &schema) {
+        Ok(filter) => filter,
+        Err(error) => return has_place(&error, text),
+    };
+    if let Ok(again) = filter.to_scim()
+        && again.len() <= TEXT_BYTES_MAX
+    {
+        let read = Filter::from_scim(&again, &schema).expect("it was written");
+        assert_eq!(read.normal(), filter.normal(), "{text:?}: {again:?}");
+    }
+}
+
+/// Any bytes as a stream of syslog: the first byte says in what pieces they come, and that changes
+/// nothing about the lines; no line is longer than it may be, nor does more wait than one.
+pub fn syslog(bytes: &[u8]) {
+    let Some((&size, stream)) = bytes.split_first() else { return };
+    let lines_of = |size: usize| {
+        let mut buffer = frame::Buffer::default();
+        let mut lines = Vec::new();
+        for piece in stream.chunks(size.max(1)) {
+            // Where it is lost, so it is in whatever pieces it came: the lines before it may not
+            // have been handed out.
+            lines.extend(buffer.push(piece).ok()?);
+        }
+        let half = buffer.is_half_done();
+        let rest = buffer.rest();
+        assert!(half || rest.is_none());
+        lines.extend(rest);
+        assert!(lines.iter().all(|line| !line.trim().is_empty()));
+        Some((lines, buffer.too_long))
+    };
+    let (pieces, whole) = (lines_of(usize::from(size)), lines_of(stream.len()));
+    assert_eq!(pieces.is_some(), whole.is_some());
+    // What is too long is noticed where pieces end: only then may they differ.
+    if stream.len() <= frame::LINE_MAX {
+        assert_eq!(pieces, whole);
+    }
 }
 
 fn schema() -> Schema {

@@ -4,6 +4,9 @@
 /// The longest line that is taken, in bytes.
 pub(super) const LINE_MAX: usize = 64 * 1_024;
 
+/// The most digits of a count.
+const DIGITS_MAX: usize = 7;
+
 /// A stream cannot be read on: nobody knows where its next line begins.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Lost;
@@ -61,14 +64,11 @@ impl Buffer {
         }
         if is_counted(rest) && !self.skipping {
             let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            if digits > 7 {
+            if digits > DIGITS_MAX {
                 return Err(Lost);
             }
-            match rest.get(digits) {
-                None => return Ok(None),
-                Some(b' ') => {}
-                // A line that begins with a digit, such as a year.
-                Some(_) => return Ok(self.until_newline(at)),
+            if digits == rest.len() {
+                return Ok(None);
             }
             let count =
                 std::str::from_utf8(&rest[..digits]).ok().and_then(|text| text.parse().ok());
@@ -96,9 +96,12 @@ impl Buffer {
     }
 }
 
-/// RFC 6587 §3.4.1: a count begins with a digit that is not 0, a line with `<`.
+/// RFC 6587 §3.4.1: a count begins with a digit that is not 0 and ends with a space, a line begins
+/// with `<`. What may still become a count is one.
 fn is_counted(bytes: &[u8]) -> bool {
-    matches!(bytes.first(), Some(b'1'..=b'9'))
+    let digits = bytes.iter().take(DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    let ends = digits > DIGITS_MAX || bytes.get(digits).is_none_or(|byte| *byte == b' ');
+    matches!(bytes.first(), Some(b'1'..=b'9')) && ends
 }
 
 /// What is no UTF-8 is shown as such; nothing is lost for one wrong byte.
@@ -121,6 +124,20 @@ mod tests {
             assert_eq!(lines, expected, "pieces of {size}");
             assert_eq!(buffer.rest().as_deref(), rest, "pieces of {size}");
         }
+    }
+
+    #[test]
+    fn a_line_that_begins_with_a_digit_is_no_longer_than_others() {
+        check(b"2026-11-21 a\n4 <1>a", &["2026-11-21 a", "<1>a"], None);
+        check(b"2026-11-21 a", &[], Some("2026-11-21 a"));
+        let mut buffer = Buffer::default();
+        assert!(buffer.push(b"2026-11-21 ").unwrap().is_empty());
+        for _ in 0..10 {
+            assert!(buffer.push(&[b'a'; LINE_MAX]).unwrap().is_empty());
+            assert!(buffer.bytes.len() <= LINE_MAX, "it waits for no end of it");
+        }
+        assert_eq!(buffer.push(b"a\n<1>b\n").unwrap(), ["<1>b"]);
+        assert_eq!(buffer.too_long, 1);
     }
 
     #[test]
