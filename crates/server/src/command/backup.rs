@@ -16,6 +16,7 @@ use chancery_event::Environment;
 use chancery_store::{Settings, Store};
 use serde_json::json;
 
+use super::progress;
 use super::text::{number, plain};
 use super::verify::{self, DataDir};
 use crate::cli::GlobalArguments;
@@ -50,17 +51,22 @@ async fn by_server(global: &GlobalArguments) -> Result<ExitCode> {
     let client = Client::new(global)?;
     let (_, answer) = client.post("backups", &[], Body::None).await?;
     let job = answer["job"].as_str().context("the server names no job")?.to_owned();
+    let bar = progress::awaited("waiting for the backup of the server");
     let result = loop {
         let document = client.get(&format!("jobs/{job}"), &[]).await?;
         match document["state"].as_str() {
             Some("success") => break document["result"].clone(),
-            Some("queued" | "running") => tokio::time::sleep(LOOK_EVERY).await,
+            Some("queued" | "running") => {
+                progress::tell_of_job(&bar, &document);
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
             state => {
                 let error = document["error"].as_str().unwrap_or("no reason was given");
                 bail!("the job {job} is {}: {}", state.unwrap_or("unknown"), plain(error));
             }
         }
     };
+    bar.finish_and_clear();
     if global.json {
         outln!("{:#}", json!({ "job": job, "backup": result }))?;
     } else {
@@ -100,6 +106,7 @@ async fn here(
                  records one by chancery backup --server URL."
             );
             let now = Environment::system().now();
+            let _bar = progress::awaited("copying");
             (backup::copy(&store, &from, destination, now).await.map_err(Into::into), false)
         }
     };
@@ -138,8 +145,10 @@ async fn recorded(config: &Config, destination: &Path) -> Result<Result<Backup>>
     super::restore::tell_of_copy(&running);
     let context = Context::command_line(&environment);
     // What was recorded is under a checkpoint in the copy, as far as it comes to that.
+    let bar = progress::awaited("copying");
     running.engine().settle(SETTLE_MAX).await;
     let made = running.engine().back_up(&context, destination).await;
+    bar.finish_and_clear();
     let stopped = running.stop().await.context("the stop could not be recorded");
     Ok(made.map_err(Into::into).and_then(|made| stopped.map(|()| made)))
 }

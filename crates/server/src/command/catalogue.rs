@@ -89,6 +89,7 @@ fn summary(info: &TypeInfo) -> Value {
         "produced": info.produced,
         "description": info.description,
         "overridden_by": info.overridden_by.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(),
+        "monitoring": info.monitoring,
         "dialects": dialects,
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use super::text;
+use super::{progress, text};
 use crate::cli::GlobalArguments;
 use crate::cli::jobs::{JobsCommand, ListArguments};
 use crate::client::{Body, Client};
@@ -94,6 +94,7 @@ async fn change(global: &GlobalArguments, client: &Client, id: &str, action: &st
 /// # Errors
 /// The server was not reached, or the job did not succeed.
 pub(super) async fn ended(client: &Client, id: &str) -> Result<Value> {
+    let bar = progress::awaited("waiting for the job");
     loop {
         let job = client.get(&format!("jobs/{id}"), &[]).await?;
         let state = job["state"].as_str().unwrap_or_default();
@@ -102,6 +103,7 @@ pub(super) async fn ended(client: &Client, id: &str) -> Result<Value> {
             ensure!(state == "success", "job {id} is {state}: {}", text::plain(why));
             return Ok(job);
         }
+        progress::tell_of_job(&bar, &job);
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

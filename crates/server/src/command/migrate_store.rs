@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use chancery_store::{DatabaseUrl, Settings, transfer};
 use serde_json::json;
 
+use super::progress;
 use super::text::{counted, number};
 use super::verify::{self, DataDir, Fetch as _};
 use crate::cli::GlobalArguments;
@@ -55,14 +56,16 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
     let to = config.serving.database_password.with(address(arguments)?);
     let key = verify::of_data_dir(data_dir)?;
     let before = DataDir::open(data_dir).await?.checkpoint().await?;
+    let bar = progress::awaited("moving rows");
     // Held until the old database has another name: a supervisor may start the server meanwhile.
     let (done, held) = transfer(&Settings::embedded(data_dir), &to, |table, rows| {
         if rows > 0 {
-            errln!("{table}: {}", counted(rows, "row", "rows"));
+            bar.suspend(|| errln!("{table}: {}", counted(rows, "row", "rows")));
         }
     })
     .await
     .context("nothing counts as moved, and the original is as it was")?;
+    bar.finish_and_clear();
     if !done.analyzed {
         errln!(
             "The database has not counted its rows yet, and may be slow until it has: it does so \

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::text;
+use super::{progress, text};
 use crate::cli::GlobalArguments;
 use crate::cli::retention::{PreviewArguments, RetentionCommand, RuleArguments};
 use crate::client::{Body, Client};
@@ -123,13 +123,16 @@ fn show_preview(global: &GlobalArguments, preview: &Value) -> Result<()> {
 async fn follow(global: &GlobalArguments, client: &Client) -> Result<()> {
     let (_, queued) = client.post("retention/runs", &[], Body::None).await?;
     let job = queued["job"].as_str().unwrap_or_default().to_owned();
+    let bar = progress::awaited("removing what the rules say");
     loop {
         let job = client.get(&format!("jobs/{job}"), &[]).await?;
         match job["state"].as_str() {
             Some("queued" | "running") => {
+                progress::tell_of_job(&bar, &job);
                 tokio::time::sleep(std::time::Duration::from_millis(500)).await;
             }
             Some("success") => {
+                bar.finish_and_clear();
                 let result = &job["result"];
                 let mut out = crate::terminal::out();
                 if global.json {

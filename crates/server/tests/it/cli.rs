@@ -195,6 +195,7 @@ fn a_running_server_makes_and_records_its_backup() {
     let token = installation.token("administrator");
     let server = Server::start(&installation);
     let run = server.run(&token, &["backup", "--json"]).well();
+    assert_eq!(run.err, "", "progress is shown on terminals alone");
     let document = run.document();
     let directory = document["backup"]["directory"].as_str().unwrap().to_owned();
     assert!(directory.starts_with(&installation.data_dir_text()), "{run:?}");

@@ -156,6 +156,7 @@ fn the_commands_of_the_guide_run_with_the_archive_in_a_directory() {
         server.shell(&token, &lines).well();
     }
     let run = |arguments: &[&str]| server.run(&token, &[&["retention"], arguments].concat()).well();
+    assert_eq!(run(&["run"]).err, "", "progress is shown on terminals alone");
     let rules = run(&["list", "--json"]).document();
     let names = |list: &serde_json::Value| -> Vec<String> {
         let list = list.as_array().unwrap().iter();
@@ -170,7 +171,7 @@ fn the_commands_of_the_guide_run_with_the_archive_in_a_directory() {
     let ended = holds.as_array().unwrap().iter().find(audit).unwrap();
     assert!(ended["released_at"].is_string(), "{holds:#}");
     let runs = run(&["runs", "--json"]).document();
-    assert_eq!(runs.as_array().unwrap().len(), 2, "one for each rule: {runs:#}");
+    assert_eq!(runs.as_array().unwrap().len(), 4, "one for each rule, twice: {runs:#}");
     server.stop();
     installation.run(&["verify", "--archive", archive.to_str().unwrap()]).well();
 }

@@ -36,7 +36,9 @@ fn schedules_queue_jobs_that_are_waited_for_shown_and_tried_again() {
     let run = |arguments: &[&str]| server.run(&token, arguments);
     let listed = run(&["schedules", "list", "job:log.verify"]).well().out;
     assert_eq!(listed.lines().count(), 2, "{listed}");
-    let job = run(&["schedules", "run", "log-verification", "--wait", "--json"]).well().document();
+    let waited = run(&["schedules", "run", "log-verification", "--wait", "--json"]).well();
+    assert_eq!(waited.err, "", "progress is shown on terminals alone");
+    let job = waited.document();
     assert_eq!((&job["state"], &job["kind"]), (&"success".into(), &"log.verify".into()));
     let id = job["id"].as_str().unwrap();
     let shown = run(&["jobs", "show", id]).well().out;
