@@ -25,8 +25,8 @@ pub struct CertificateSummary {
     pub not_before: Timestamp,
     /// End of validity.
     pub not_after: Timestamp,
-    /// Identifier of the issuing authority, where it is one of ours; this version has no authorities
-    /// of its own, and never says one.
+    /// Identifier of the issuing authority, where it is one of ours; this version has no
+    /// authorities of its own, and never says one.
     pub authority_id: Option<String>,
     /// Identifier of its RA profile.
     pub ra_profile_id: Option<RaProfileId>,

@@ -1,6 +1,6 @@
-//! `Idempotency-Key` on writes of the API, whatever their method: a repeated request gets the first answer. What only
-//! reads (searches, previews, dry runs) may be repeated anyway, and its answer is not kept: it may
-//! be long, and tell of people.
+//! `Idempotency-Key` on writes of the API, whatever their method: a repeated request gets the first
+//! answer. What only reads (searches, previews, dry runs) may be repeated anyway, and its answer is
+//! not kept: it may be long, and tell of people.
 //!
 //! The handler runs in a task of its own, so that a client that goes away does not leave a claimed
 //! key behind. Answers of the kind "try again" (429 and 5xx) free the key. An answer that holds a
