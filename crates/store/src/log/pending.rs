@@ -144,12 +144,18 @@ pub async fn any_sealed(link: &mut Link, ids: &[EventId]) -> Result<bool, Error>
     let newest = link.row("SELECT MAX(id) AS id FROM event", Vec::new()).await?;
     let newest = newest.map(|row| row.maybe_text("id")).transpose()?.flatten();
     let Some(newest) = newest else { return Ok(false) };
-    let old: Vec<String> = ids.iter().map(ToString::to_string).filter(|id| *id <= newest).collect();
+    let mut old: Vec<String> =
+        ids.iter().map(ToString::to_string).filter(|id| *id <= newest).collect();
+    old.sort_unstable();
     for few in old.chunks(500) {
         let places = vec!["?"; few.len()].join(", ");
-        // Counted: to find the first alone, the planner would go through the table.
-        let sql = format!("SELECT COUNT(*) AS n FROM event WHERE id IN ({places})");
-        if link.number(sql, few.iter().map(SqlValue::from).collect()).await? > 0 {
+        // Counted, and between bounds: to find the first, or of a part that it has no statistics of
+        // yet, the planner would go through the table.
+        let sql = format!(
+            "SELECT COUNT(*) AS n FROM event WHERE id >= ? AND id <= ? AND id IN ({places})"
+        );
+        let values = few.first().into_iter().chain(few.last()).chain(few).map(SqlValue::from);
+        if link.number(sql, values.collect()).await? > 0 {
             return Ok(true);
         }
     }

@@ -8,6 +8,7 @@ use chancery_event::id::EventId;
 use chancery_event::{Event, LogIndex, Timestamp};
 
 use super::audit::spelled;
+use crate::filter_sql::Dialect;
 use crate::{Error, Link, Row, args, value};
 
 /// An event that has its index in the log and that a signed checkpoint covers.
@@ -129,11 +130,30 @@ pub async fn by_index(link: &mut Link, index: LogIndex) -> Result<Option<Sealed>
 
 /// Sealed events from `from` on, in order, `limit` at most.
 pub async fn range(link: &mut Link, from: LogIndex, limit: usize) -> Result<Vec<Sealed>, Error> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM event e WHERE e.log_index >= $1 AND {COVERED}
-         ORDER BY e.log_index LIMIT $2"
-    );
-    link.rows(sql, args![from, limit]).await?.iter().map(read).collect()
+    let mut found: Vec<Sealed> = Vec::new();
+    if link.dialect() == Dialect::Postgres {
+        // The planner of a server would sort all that follows to answer with the first of it.
+        let to = LogIndex(from.0.saturating_add(limit as u64));
+        let sql = format!(
+            "SELECT {COLUMNS} FROM event e WHERE e.log_index >= $1 AND e.log_index < $2
+             AND {COVERED} ORDER BY e.log_index"
+        );
+        let rows = link.rows(sql, args![from, to]).await?;
+        found = rows.iter().map(read).collect::<Result<_, _>>()?;
+    }
+    if found.len() < limit {
+        // The end of the log, or events that were removed.
+        let next = found.last().map_or(from, |last| LogIndex(last.index.0 + 1));
+        let sql = format!(
+            "SELECT {COLUMNS} FROM event e WHERE e.log_index >= $1 AND {COVERED}
+             ORDER BY e.log_index LIMIT $2"
+        );
+        let rows = link.rows(sql, args![next, limit - found.len()]).await?;
+        for row in &rows {
+            found.push(read(row)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Sealed events of some types with indexes `from..to`, in order, `limit` at most. The rows of
