@@ -83,6 +83,7 @@ impl Operation {
             + Sync
             + 'static,
     {
+        self.store.expect_not_reading("an operation");
         let task = tokio::spawn(self.run_to_the_end(work));
         task.await.map_err(|error| Error::Internal(format!("operation: {error}")))?
     }

@@ -34,7 +34,7 @@ use chancery_seal::hash::Hash;
 use chancery_seal::{Signer, leaf_hash};
 use chancery_store::log::{self, Indexed, PendingRow, Quarantine};
 use chancery_store::log::{QuarantineReason, Sequence, State};
-use chancery_store::{Lane, Link, Store, Tx};
+use chancery_store::{Lane, Store, Tx};
 use tokio::sync::watch;
 
 use stop::{Failures, Trouble};
@@ -174,10 +174,13 @@ impl Sealer {
             return Err(Trouble::lost(missing));
         }
         if state.signed_size < state.size {
-            self.publish(&mut link, state, standing).await?;
+            drop(link);
+            self.publish(state, standing).await?;
             self.announce(state.size);
+            link = self.store.read().await?;
         }
         let rows = log::pending(&mut link, BATCH_MAX).await?;
+        drop(link);
         if rows.is_empty() {
             self.announce(state.size);
             return Ok(0);
@@ -189,19 +192,19 @@ impl Sealer {
         }
         if !events.is_empty() {
             let size = state.size + events.len() as u64;
-            if self.repeats(&mut link, &events).await? {
+            if self.repeats(&events).await? {
                 let trouble = Error::Internal("an event is there twice".to_owned()).into();
-                return self.set_aside_known(&mut link, state.size, trouble, standing).await;
+                return self.set_aside_known(state.size, trouble, standing).await;
             }
             let sound = (events, leaves);
-            let events = match self.sequence(&mut link, state.size, sound, standing).await {
+            let events = match self.sequence(state.size, sound, standing).await {
                 Err(trouble) if trouble.exists() => {
-                    return self.set_aside_known(&mut link, state.size, trouble, standing).await;
+                    return self.set_aside_known(state.size, trouble, standing).await;
                 }
                 done => done?,
             };
             let state = State { size, signed_size: state.size };
-            self.publish(&mut link, state, standing).await?;
+            self.publish(state, standing).await?;
             self.desk.recent.sealed(events.into_iter());
             self.announce(size);
         }
@@ -272,12 +275,11 @@ impl Sealer {
 
     async fn sequence(
         &self,
-        link: &mut Link,
         from: u64,
         (events, leaves): (Vec<Indexed>, Vec<Hash>),
         standing: &Standing,
     ) -> Result<Vec<(LogIndex, Arc<Event>)>, Trouble> {
-        let mut edge = stored_edge(link, from).await?;
+        let mut edge = stored_edge(&mut self.store.read().await?, from).await?;
         let mut changed: HashMap<(u8, u64), Vec<u8>> = HashMap::new();
         let full = edge.append_many(leaves);
         for tile in full.into_iter().chain(edge.partial_tiles()) {

@@ -193,11 +193,17 @@ impl Keeper {
         let Some(tenure) = self.tenure.clone() else { return Ok(Standing::Other) };
         let kept = tenure.clone();
         let unit = self.unit("seal.keep", "lease.keep");
-        let kept = self.store.transaction_in(Lane::First, unit, move |tx: &mut Tx| {
-            let kept = kept.clone();
-            Box::pin(async move { lease::keep(tx, &kept).await })
+        let store = self.store.clone();
+        // In a task of its own: the work that it is kept for may be reading.
+        let kept = tokio::spawn(async move {
+            let keep = store.transaction_in(Lane::First, unit, move |tx: &mut Tx| {
+                let kept = kept.clone();
+                Box::pin(async move { lease::keep(tx, &kept).await })
+            });
+            keep.await
         });
-        match kept.await {
+        let kept = kept.await.map_err(|error| Error::Internal(format!("lease: {error}")))?;
+        match kept {
             Ok(()) => {
                 self.kept_at = Instant::now();
                 Ok(Standing::Holder(tenure))

@@ -210,6 +210,7 @@ impl Store {
         if fault == Some(crate::Fault::NotPersisted) {
             return Err(E::from(Error::Unavailable("a test made this commit fail".to_owned())));
         }
+        self.expect_not_reading(name);
         let (reply, answer) = oneshot::channel();
         let unit = Box::new(Work { name, lane, work, result: None, reply });
         let units = self.0.units.as_ref().ok_or_else(|| E::from(Error::ReadOnly))?;
@@ -281,6 +282,12 @@ impl Store {
             Backend::Sqlite(sqlite) => sqlite.read().await,
             Backend::Postgres(postgres) => postgres.read().await,
         }
+    }
+
+    /// In a debug build, panics if this task has a connection for reading: `what` would be waited
+    /// for with it.
+    pub fn expect_not_reading(&self, what: &str) {
+        crate::lent::none(what);
     }
 
     /// A writing connection of its own to a server, for what must not wait in the queue of units.

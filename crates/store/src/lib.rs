@@ -39,6 +39,7 @@ mod backend;
 mod error;
 #[cfg(any(test, feature = "faults"))]
 mod fault;
+mod lent;
 mod link;
 mod row;
 mod sheet;

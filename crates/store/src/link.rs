@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::backend::postgres;
 use crate::backend::sqlite::{self, Lent};
 use crate::filter_sql::Dialect;
+use crate::lent::Reading;
 use crate::sheet::Sheet;
 use crate::transaction::values_statement;
 use crate::{Error, Row, SqlValue};
@@ -15,6 +16,8 @@ const TRIP_ROWS: usize = 8_192;
 /// A connection. Reads are open to everybody; writes go through [`crate::Tx`].
 pub struct Link {
     pub(crate) inner: Inner,
+    /// Lent to whom, for a check.
+    _reading: Option<Reading>,
 }
 
 pub(crate) enum Inner {
@@ -38,6 +41,16 @@ pub(crate) fn context(sql: &str) -> String {
 }
 
 impl Link {
+    /// A connection of its own.
+    pub(crate) fn own(inner: Inner) -> Self {
+        Self { inner, _reading: None }
+    }
+
+    /// One that is lent for reading.
+    pub(crate) fn lent(inner: Inner) -> Self {
+        Self { inner, _reading: Some(Reading::begin()) }
+    }
+
     fn engine(&mut self) -> Result<Engine<'_>, Error> {
         match &mut self.inner {
             Inner::Own(connection) => Ok(Engine::Sqlite(connection)),

@@ -186,12 +186,11 @@ impl Engine {
         object_id: &str,
     ) -> Result<Vec<ShownAlert>, Error> {
         context.require(Permission::AlertRead)?;
-        let mut link = self.link().await?;
-        let mut rows = alert::about(&mut link, object_id, ABOUT_MAX).await?;
+        let mut rows = alert::about(&mut self.link().await?, object_id, ABOUT_MAX).await?;
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         let sight = self.alerts_in_sight(context, &ids).await?;
         rows.retain(|row| sight.contains(&row.id));
-        shown(&mut link, context, rows).await
+        shown(&mut self.link().await?, context, rows).await
     }
 
     /// How many alerts a filter selects.

@@ -254,12 +254,10 @@ impl Engine {
             let message = "where it begins is said when it is made; a replay sends again what was";
             return Err(Error::invalid("start", message));
         }
-        let mut link = self.link().await?;
-        let row = self.destination_row(&mut link, class, name).await?;
+        let row = self.destination_row(&mut self.link().await?, class, name).await?;
         self.may_manage(context, class, name, &row.path).await?;
         self.may_carry(context, class).await?;
-        let old = self.address(&mut link, &row).await?;
-        drop(link);
+        let old = self.address(&mut self.link().await?, &row).await?;
         // A new secret to sign with says nothing about where it leads: it is made while a name
         // cannot be resolved as well.
         let rotates = edit.body == old.definition.body()

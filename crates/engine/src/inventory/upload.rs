@@ -143,7 +143,8 @@ impl Engine {
     ) -> UploadedItem {
         let position = found.index;
         let subject = found.result.as_ref().ok().map(|parsed| parsed.subject_dn.clone());
-        let result = self.upload_found(context, upload, job, found).await;
+        // In a box, so that not every caller's future has room for all of it.
+        let result = Box::pin(self.upload_found(context, upload, job, found)).await;
         UploadedItem { position, result, subject }
     }
 
@@ -178,6 +179,7 @@ impl Engine {
             return Ok(id);
         }
         if let Some(id) = known {
+            drop(link);
             // A duplicate is told before any trigger is asked: there is nothing to categorise.
             attempt.certificate = Some(candidate.presented());
             attempt.duplicate_of = known;

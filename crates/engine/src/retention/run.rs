@@ -260,7 +260,8 @@ impl Engine {
         progress: &Progress,
     ) -> Result<(), Error> {
         let before = super::days_before(run.started_at, rule.after_days);
-        for part in log::parts(&mut self.link().await?).await? {
+        let parts = log::parts(&mut self.link().await?).await?;
+        for part in parts {
             if part.end > selector.cut.0 || !self.all_may_go(part, before, selector).await? {
                 continue;
             }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use chancery_event::types;
 use chancery_event::{Outcome, Target, TargetKind};
+use chancery_store::Tx;
 use chancery_store::log::{self, Indexed, Quarantine, QuarantineReason};
-use chancery_store::{Link, Tx};
 
 use super::stop::Trouble;
 use super::{BATCH_MAX, Sealer};
@@ -22,14 +22,15 @@ impl Sealer {
     /// nobody has to look for them before.
     pub(super) async fn set_aside_known(
         &self,
-        link: &mut Link,
         size: u64,
         trouble: Trouble,
         standing: &Standing,
     ) -> Result<usize, Trouble> {
-        let sound = self.check(log::pending(link, BATCH_MAX).await?, size)?.events;
+        let mut link = self.store.read().await?;
+        let sound = self.check(log::pending(&mut link, BATCH_MAX).await?, size)?.events;
         let ids: Vec<String> = sound.iter().map(|sound| sound.row.event_id().into()).collect();
-        let mut known = log::sealed_ids(link, &ids).await?;
+        let mut known = log::sealed_ids(&mut link, &ids).await?;
+        drop(link);
         let bad: Vec<_> = sound
             .into_iter()
             .zip(ids)
@@ -72,9 +73,10 @@ impl Sealer {
 
     /// Whether an event was removed from the database, or, where the log is in parts and none of
     /// them knows the identifiers of the others, waits twice or is in the log.
-    pub(super) async fn repeats(&self, link: &mut Link, events: &[Indexed]) -> Result<bool, Error> {
+    pub(super) async fn repeats(&self, events: &[Indexed]) -> Result<bool, Error> {
+        let mut link = self.store.read().await?;
         let ids: Vec<_> = events.iter().map(|indexed| indexed.event.id).collect();
-        if log::any_removed(link, &ids).await? {
+        if log::any_removed(&mut link, &ids).await? {
             return Ok(true);
         }
         if !self.store.is_shared() {
@@ -84,7 +86,7 @@ impl Sealer {
         if !ids.iter().all(|id| seen.insert(*id)) {
             return Ok(true);
         }
-        Ok(log::any_sealed(link, &ids).await?)
+        Ok(log::any_sealed(&mut link, &ids).await?)
     }
 }
 

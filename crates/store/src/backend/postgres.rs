@@ -197,9 +197,8 @@ impl Postgres {
         let connection = self.readers.acquire().await;
         let connection =
             connection.map_err(|error| session::away(Error::from_sqlx("read", error)))?;
-        Ok(Link {
-            inner: Inner::Postgres(Box::new(Connection::pooled(connection, self.url.limits))),
-        })
+        let connection = Connection::pooled(connection, self.url.limits);
+        Ok(Link::lent(Inner::Postgres(Box::new(connection))))
     }
 
     /// A writing connection outside of the lanes.

@@ -116,7 +116,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Sqlite, Link), Error> {
     let file = file(settings);
     make_file(&file)
         .map_err(|error| Error::Path { path: file.clone(), what: error.to_string() })?;
-    let mut writer = Link { inner: Inner::Own(Box::new(open_writer(&file)?)) };
+    let mut writer = Link::own(Inner::Own(Box::new(open_writer(&file)?)));
     migrate(&mut writer, STEPS).await?;
     tune(&mut writer).await?;
     let readers = Arc::new(Readers::new(file.clone(), settings.readers_max));
@@ -206,7 +206,7 @@ fn lock(dir: &Path) -> Result<Lock, Error> {
 
 impl Sqlite {
     pub(crate) async fn read(&self) -> Result<Link, Error> {
-        Ok(Link { inner: Inner::Lent(Box::new(self.readers.lend().await?)) })
+        Ok(Link::lent(Inner::Lent(Box::new(self.readers.lend().await?))))
     }
 
     /// Has the write-ahead log written back beside the writer.

@@ -179,7 +179,7 @@ impl Database {
                 )
             }
         };
-        Self { runtime, link: Link { inner }, _kept: kept }
+        Self { runtime, link: Link::own(inner), _kept: kept }
     }
 
     fn rows(&mut self, sql: &str, args: &[SqlValue]) -> Vec<crate::Row> {

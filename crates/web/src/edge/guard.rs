@@ -64,12 +64,13 @@ pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next
         .path_and_query()
         .filter(|_| request.method() == Method::GET)
         .map(|whole| whole.as_str().to_owned());
-    match gate.admit(request).await {
+    // What stands in boxes is not moved with all the layers around it.
+    match Box::pin(gate.admit(request)).await {
         Ok((caller, mut request)) => {
             let transaction = caller.context().transaction.to_string();
             request.extensions_mut().insert(caller.clone());
             let mut response =
-                idempotency::run(&gate.state, gate.access, &caller, request, next).await;
+                Box::pin(idempotency::run(&gate.state, gate.access, &caller, request, next)).await;
             if let Ok(value) = transaction.parse() {
                 response.headers_mut().insert("x-request-id", value);
             }

@@ -86,6 +86,7 @@ impl Walk {
         let mut link = engine.link().await?;
         let now = engine.environment().now();
         let circumstances = table::circumstances(&mut link, now).await?;
+        let mut begins_at = None;
         if self.circumstances.as_deref() != Some(circumstances.as_str()) {
             self.survey =
                 Some(Arc::new(Survey::read(&engine.0.reach_memory.press, &mut link, now).await?));
@@ -94,13 +95,15 @@ impl Walk {
             } else {
                 let walked = setting::find(&mut link, WALKED).await?;
                 if walked.as_deref() != Some(circumstances.as_str()) {
-                    let end = log::latest_index(&mut link).await?;
-                    begin(engine, end).await?;
-                    (self.at, self.until, self.again) = (Some(0), None, None);
+                    begins_at = Some(log::latest_index(&mut link).await?);
                 }
             }
         }
         drop(link);
+        if let Some(end) = begins_at {
+            begin(engine, end).await?;
+            (self.at, self.until, self.again) = (Some(0), None, None);
+        }
         let Some(survey) = self.survey.clone() else { return Ok(false) };
         let follows = self.follow(engine, &survey).await?;
         let walks = self.step(engine, &survey, circumstances).await?;

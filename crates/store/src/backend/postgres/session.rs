@@ -150,7 +150,7 @@ pub(super) async fn connect(session: &Session) -> Result<Link, Unfit> {
     match tokio::time::timeout(most, connected).await {
         Ok(Ok((connection, Ok(origin)))) => {
             let connection = Connection::own(connection, origin, session.limits);
-            Ok(Link { inner: Inner::Postgres(Box::new(connection)) })
+            Ok(Link::own(Inner::Postgres(Box::new(connection))))
         }
         Ok(Ok((connection, Err(wrong)))) => {
             let _ = sqlx::Connection::close(connection).await;
