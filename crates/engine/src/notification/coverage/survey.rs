@@ -1,7 +1,7 @@
 //! What is asked about a certificate: whom an event that has not happened would reach, by the
 //! monitors, triggers, profiles, people and channels as they are. Nothing is sent or counted.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use chancery_event::{Event, EventType, Severity, Target, TargetKind, Timestamp};
 use chancery_store::Link;
@@ -249,9 +249,10 @@ pub(super) fn hypothetical(event_type: EventType, subject: &Subject) -> Event {
     event
 }
 
-/// The event of the last moment: what must not be missed.
-pub(super) fn ending(subject: &Subject) -> Event {
-    let mut event = hypothetical(EventType::CertificateExpiring, subject);
+/// The event of the last moment, about no certificate yet: an example is made from its schema, and
+/// every certificate asks for this one.
+static ENDING: LazyLock<Event> = LazyLock::new(|| {
+    let mut event = EventType::CertificateExpiring.example();
     event.severity = Severity::Error;
     for (name, value) in [
         ("days_left", json!(0)),
@@ -262,4 +263,10 @@ pub(super) fn ending(subject: &Subject) -> Event {
         event.detail.insert(name.to_owned(), value);
     }
     event
+});
+
+/// The event of the last moment: what must not be missed.
+pub(super) fn ending(subject: &Subject) -> Event {
+    let target = Target::new(TargetKind::Certificate, subject.row.id);
+    Event { targets: vec![target], ..ENDING.clone() }
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql};
@@ -146,6 +147,9 @@ impl Connection {
 
     fn over(database: rusqlite::Connection, alone: bool) -> Result<Self, rusqlite::Error> {
         database.set_prepared_statement_cache_capacity(PREPARED_MAX);
+        // Else a plan depends on what is bound, and every statement that compares with a value or
+        // has a limit is prepared anew each time that it runs.
+        database.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         super::regexp::define(&database)?;
         Ok(Self { database: Mutex::new(database), known: HashMap::new(), alone, limit: None })
     }
