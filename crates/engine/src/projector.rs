@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_event::Environment;
+use chancery_event::{Environment, LogIndex};
 use chancery_store::log::{self, Projection, Sealed};
 use chancery_store::{Lane, Store, Tx};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::Error;
 use crate::recent::{Reader, Recent};
@@ -23,6 +24,43 @@ const GATHER: Duration = Duration::from_millis(200);
 /// When nothing more was sealed for so long, there is nothing to gather.
 const LULL: Duration = Duration::from_millis(40);
 const TICK: Duration = Duration::from_secs(1);
+/// After fewer new events nobody asks for statistics.
+const NEWS: u64 = 8_192;
+
+/// Statistics of the log, which a server is asked to make anew while it grows.
+#[derive(Default)]
+struct Statistics {
+    /// How far the log was when they were made.
+    at: u64,
+    work: Option<JoinHandle<Option<u64>>>,
+}
+
+impl Statistics {
+    /// Asks for them if the log has grown, beside the projections.
+    async fn look(&mut self, store: &Store, size: u64) {
+        if let Some(done) = self.work.take_if(|work| work.is_finished()) {
+            self.at = done.await.ok().flatten().unwrap_or(self.at);
+        }
+        if !store.is_shared() || self.work.is_some() || size < self.at.saturating_add(NEWS) {
+            return;
+        }
+        let (store, since) = (store.clone(), LogIndex(self.at));
+        self.work = Some(tokio::spawn(async move {
+            let made = log::analyze(&store, since).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the server made no statistics of the log");
+                true
+            });
+            made.then_some(size)
+        }));
+    }
+
+    async fn end(self) {
+        if let Some(work) = self.work {
+            work.abort();
+            let _ = work.await;
+        }
+    }
+}
 
 /// Projects until `stop` is set.
 pub(crate) async fn run(
@@ -33,12 +71,17 @@ pub(crate) async fn run(
     mut sealed: watch::Receiver<u64>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let mut statistics = Statistics::default();
     loop {
         sealed.mark_unchanged();
         match turn(&mut keeper, &store, &recent, &environment).await {
-            Ok(count) if count == BATCH_MAX => continue,
             Ok(0) => {}
-            Ok(_) => {
+            Ok(count) => {
+                let size = *sealed.borrow();
+                statistics.look(&store, size).await;
+                if count == BATCH_MAX {
+                    continue;
+                }
                 let gathered = tokio::time::timeout(GATHER, lull(sealed.clone()));
                 tokio::select! {
                     _ = gathered => {}
@@ -50,6 +93,7 @@ pub(crate) async fn run(
             }
         }
         if *stop.borrow() {
+            statistics.end().await;
             keeper.give_back().await;
             return;
         }

@@ -18,6 +18,7 @@ mod projection;
 mod sealed;
 mod search;
 mod sequence;
+mod statistics;
 mod tile;
 mod trim;
 
@@ -45,6 +46,7 @@ pub use search::{
 
 pub use sequence::{Checkpoint, Indexed, Sequence, State, checkpoint, publish, sequence, state};
 pub(crate) use sequence::{EVENT_HEAD, EVENT_ROWS, EVENT_WIDTH, push_event};
+pub use statistics::analyze;
 pub use tile::{tile, tiles};
 pub(crate) use trim::{HOLDS, holds_revision};
 pub use trim::{Removal, removal, removed_by, removed_index, removed_spans, trim};

@@ -124,6 +124,15 @@ impl Dialect {
         }
     }
 
+    /// The same of each row for itself, never by the index of words: that one of a server answers
+    /// with all rows of the table before the first can be looked at.
+    pub(crate) fn each_has_words(self, table: &str, place: &str) -> String {
+        match self {
+            Self::Sqlite => self.has_words(table, place),
+            Self::Postgres => format!("ts_match_vq({table}.words, CAST({place} AS tsquery))"),
+        }
+    }
+
     /// The column of a text table that names what the words are of.
     pub(crate) fn words_of(self, table: &str) -> String {
         match self {

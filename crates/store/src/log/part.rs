@@ -40,7 +40,7 @@ pub struct Part {
 
 impl Part {
     /// Name of its piece of a table.
-    fn of(self, table: &str) -> String {
+    pub(super) fn of(self, table: &str) -> String {
         format!("{table}_p{}", self.first)
     }
 }
@@ -235,7 +235,7 @@ async fn uncount(link: &mut Link, part: Part) -> Result<(), Error> {
 }
 
 /// Runs statements on a server.
-async fn script(link: &mut Link, sql: &str) -> Result<(), Error> {
+pub(super) async fn script(link: &mut Link, sql: &str) -> Result<(), Error> {
     match link.server() {
         Some(connection) => connection.script(sql).await,
         None => Err(Error::NotHere("the embedded database has no parts")),

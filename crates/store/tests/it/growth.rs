@@ -17,6 +17,24 @@ use crate::log::{NOW, Sketch, certificate, environment, seal};
 /// How long anybody here waits for somebody else at most.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+on_each_backend!(the_newest_part_is_given_statistics);
+
+async fn the_newest_part_is_given_statistics() {
+    let (_place, store) = crate::store().await;
+    let environment = environment(1);
+    let shared = Backend::current() == Backend::Postgres;
+    assert!(!log::analyze(&store, LogIndex(0)).await.unwrap(), "there is nothing yet");
+    seal(&store, 0, sketched(&environment, 300)).await;
+    assert_eq!(log::analyze(&store, LogIndex(0)).await.unwrap(), shared);
+    assert!(!log::analyze(&store, LogIndex(290)).await.unwrap(), "ten of three hundred are new");
+    if shared {
+        let sql = "SELECT CAST(reltuples AS BIGINT) AS n FROM pg_class
+                   WHERE oid = to_regclass('event_p0')";
+        assert_eq!(store.read().await.unwrap().number(sql, Vec::new()).await.unwrap(), 300);
+    }
+    store.close().await;
+}
+
 on_each_backend!(parts_are_made_ahead_of_the_log);
 
 /// So many events, one a microsecond.

@@ -16,7 +16,9 @@ use crate::{Error, Link, SqlValue, args};
 /// Of more classes than this the search is better begun at the log itself.
 const CLASSES_MAX: usize = 40;
 /// Events at the end of the log by which words are judged to be few.
-const SAMPLE: u64 = 16_384;
+const SAMPLE: u64 = 4_096;
+/// Words that more than one of so many events have are found by looking at each.
+const COMMON: u64 = 100;
 /// Fewer events than this are found at once by the index of words of a server.
 const FEW: u64 = 5_000;
 
@@ -46,6 +48,8 @@ pub(super) enum Way {
     /// As the engine finds them. A server takes words that stand together for as frequent as the
     /// product of each, and goes through the log from its end until it has enough.
     InOrder,
+    /// Event by event along the log: they are so common that few are looked at in vain.
+    Each,
     /// All of them by the index of words, then in order: they are few.
     All,
 }
@@ -143,15 +147,19 @@ impl Plan {
         many: u64,
     ) -> Result<(u64, Way), Error> {
         let (of, has) = self.words("$3");
-        let sql = format!(
-            "SELECT COUNT(*) AS n FROM event_text WHERE {has} AND {of} >= $1 AND {of} < $2"
-        );
+        let count = |has: &str| {
+            format!("SELECT COUNT(*) AS n FROM event_text WHERE {has} AND {of} >= $1 AND {of} < $2")
+        };
         let near = low.max(high.saturating_sub(SAMPLE));
-        let found = link.row(sql.clone(), args![near, high, query]).await?;
+        let each = count(&self.dialect.each_has_words("event_text", "$3"));
+        let found = link.row(each, args![near, high, query]).await?;
         let mut named = found.map_or(Ok(0), |row| row.count("n"))?;
-        if named.saturating_mul(high - low) / (high - near).max(1) >= many.max(FEW) {
-            return Ok((many, Way::InOrder));
+        let looked_at = (high - near).max(1);
+        if named.saturating_mul(high - low) / looked_at >= many.max(FEW) {
+            let way = if named > looked_at / COMMON { Way::Each } else { Way::InOrder };
+            return Ok((many, way));
         }
+        let sql = count(&has);
         let mut end = near;
         while low < end && named < many.max(FEW) {
             let begin = low.max(end.saturating_sub(PART_WIDTH));
@@ -174,11 +182,12 @@ impl Plan {
             Source::Log => "SELECT 1 WHERE 1 = 0".to_owned(),
             Source::Class => self.branches("1", None, "", &mut values).join(" UNION ALL "),
             Source::Time => {
-                // All of that time is looked at, wherever in the log it is.
+                // All of that time is looked at, wherever in the log it is. In order, so that a
+                // server makes no map of all rows of that time before it counts the first few.
                 let (from, to) = self.time_places(&mut values);
                 format!(
                     "SELECT 1 FROM event e WHERE e.time >= {from} AND e.time < {to}
-                     AND $1 <= $2 LIMIT $3"
+                     AND $1 <= $2 ORDER BY e.time LIMIT $3"
                 )
             }
             Source::Id(_, id) => {
@@ -275,6 +284,10 @@ impl Plan {
                 let (of, has) = self.words(&query);
                 match way {
                     Way::InOrder => joined(select, "event_text", &of, order, &fits, &has),
+                    Way::Each => {
+                        let has = self.dialect.each_has_words("event_text", &query);
+                        joined(select, "event_text", &of, order, &fits, &has)
+                    }
                     Way::All => sorted(select, "event_text", &of, order, &fits, &has),
                 }
             }
