@@ -137,13 +137,17 @@ impl Engine {
     pub async fn event(&self, context: &Context, id: EventId) -> Result<SeenEvent, Error> {
         context.require(Permission::EventRead)?;
         let mut link = self.link().await?;
-        if let Some(sealed) = log::by_id(&mut link, id).await? {
-            let shown = self.shown(context, sealed).await;
-            return shown.map_err(|error| gone(error, id));
-        }
-        match log::removed_index(&mut link, id).await? {
-            Some(index) => self.shown_from_archive(context, index).await,
-            None => Err(Error::not_found("event", id)),
+        let sealed = log::by_id(&mut link, id).await?;
+        let removed = match &sealed {
+            Some(_) => None,
+            None => log::removed_index(&mut link, id).await?,
+        };
+        // An archive may take its time.
+        drop(link);
+        match (sealed, removed) {
+            (Some(sealed), _) => self.shown(context, sealed).await,
+            (None, Some(index)) => self.shown_from_archive(context, index).await,
+            (None, None) => Err(Error::not_found("event", id)),
         }
         .map_err(|error| gone(error, id))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chancery_event::LogIndex;
 use chancery_event::id::EventId;
 use chancery_seal::tlog_proof::TlogProof;
 use chancery_seal::{Note, TileId, proof};
@@ -17,18 +18,10 @@ impl Engine {
     /// There is no such sealed event, or the stored tree is damaged.
     pub async fn proof(&self, context: &Context, id: EventId) -> Result<String, Error> {
         context.require(Permission::EventRead)?;
-        // Refused here as where it is read: the proof tells the place of the event.
-        self.event(context, id).await?;
+        // Refused here as where it is read: the proof tells the place of the event. Of one that was
+        // removed the tree has the hash as before.
+        let LogIndex(index) = self.event(context, id).await?.index;
         let mut link = self.link().await?;
-        let index = match log::by_id(&mut link, id).await? {
-            Some(sealed) => sealed.index(),
-            // Its entry is in the archive; the tree has its hash as before.
-            None => {
-                let removed = log::removed_index(&mut link, id).await?;
-                removed.ok_or_else(|| Error::not_found("event", id))?
-            }
-        }
-        .0;
         let checkpoint = log::checkpoint(&mut link).await?;
         let checkpoint = checkpoint
             .filter(|checkpoint| checkpoint.size > index)
