@@ -11,6 +11,8 @@ mod moved;
 mod notice;
 mod order;
 mod place;
+#[cfg(debug_assertions)]
+mod reading;
 mod search;
 mod server;
 mod session;
