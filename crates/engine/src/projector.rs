@@ -167,3 +167,6 @@ pub(crate) async fn round(
         .await?;
     Ok(count)
 }
+
+#[cfg(test)]
+mod tests;

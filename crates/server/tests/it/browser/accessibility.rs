@@ -145,7 +145,7 @@ const PAGES: [&str; 62] = [
     "/docs/api",
 ];
 
-/// What is read without parameters and is no page to look at: files, streams, and what leads on.
+/// What is read without parameters and is no page: a picture, streams, a part of other pages.
 const NO_PAGES: [&str; 4] = ["/favicon.ico", "/events/live", "/alerts/live", "/alerts/bell"];
 
 #[tokio::test]
