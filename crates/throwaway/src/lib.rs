@@ -77,8 +77,20 @@ pub fn server() -> &'static Server {
     SERVER.get_or_init(Server::start)
 }
 
-/// Where the programs of the newest PostgreSQL are; `None`: there is none of version 15 or later.
+/// Names the folder of another server's programs (`initdb`, `pg_ctl`, `postgres`), so that the
+/// suites can be run against a version that Debian does not have.
+pub const PROGRAMS: &str = "CHANCERY_TEST_POSTGRES";
+
+/// Where the programs are that [`PROGRAMS`] names, or else those of the newest PostgreSQL that
+/// Debian installed; `None`: there is none of version 15 or later.
+///
+/// # Panics
+/// If [`PROGRAMS`] names a folder without them.
 pub fn programs() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os(PROGRAMS).map(PathBuf::from) {
+        assert!(named.join("initdb").exists(), "{PROGRAMS}: there is no initdb in {named:?}");
+        return Some(named);
+    }
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
     let mut found: Vec<(u32, PathBuf)> = versions
         .filter_map(|version| {

@@ -147,12 +147,12 @@ async fn a_server_that_is_too_old_is_refused() {
     let url = wire.url(&server().url(&name), server().port());
     // As a server of an earlier version would say it, as a number and as text.
     let number: i64 = server().sql(&name, "SHOW server_version_num").parse().unwrap();
-    wire.rewrite(&number.to_be_bytes(), &140_019_i64.to_be_bytes());
+    wire.rewrite(&number.to_be_bytes(), &140_009_i64.to_be_bytes());
     let text = server().sql(&name, "SHOW server_version");
-    let old = format!("14.19{}", " ".repeat(text.len() - 5));
+    let old = format!("{:1$}", "14.9", text.len());
     wire.rewrite(text.as_bytes(), old.as_bytes());
     let told = refused(&url).await;
-    assert!(told.contains("PostgreSQL 14.19") && told.contains("version 15 or later"), "{told}");
+    assert!(told.contains("PostgreSQL 14.9") && told.contains("version 15 or later"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
