@@ -21,7 +21,7 @@ mod pattern;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use implied::implied_words;
+pub(crate) use implied::{implied_pieces, implied_words};
 
 /// The SQL dialects; they differ in the regular expressions and in a few functions on text.
 ///

@@ -10,6 +10,7 @@
 //! Nothing may be at work on either side; the embedded store is locked meanwhile.
 
 use crate::backend::postgres;
+use crate::table::certificate::Texts;
 use crate::{DatabaseUrl, Error, Link, Row, Settings, SqlValue, Store, args, log};
 
 /// Rows read and written at a time.
@@ -211,10 +212,10 @@ async fn copy(from: &mut Link, to: &mut Link, table: &Table) -> Result<u64, Erro
 
 /// Makes the words that certificates are found by anew.
 async fn words(from: &mut Link, to: &mut Link) -> Result<(), Error> {
-    let sql = "SELECT c.id, c.number, c.subject_dn || ' ' || c.issuer_dn || ' ' || c.serial || ' '
-                   || c.fingerprint_sha256 || ' ' || coalesce(
+    let sql = "SELECT c.id, c.number, c.subject_dn, c.subject_cn, c.issuer_dn, c.serial,
+                   c.fingerprint_sha256, coalesce(
                    (SELECT group_concat(n.value, ' ') FROM certificate_name n
-                    WHERE n.certificate = c.id), '') AS words
+                    WHERE n.certificate = c.id), '') AS names
                FROM certificate c WHERE c.number > $1 ORDER BY c.number LIMIT $2";
     let dialect = to.dialect();
     let (head, tail) = dialect.certificate_words();
@@ -226,8 +227,17 @@ async fn words(from: &mut Link, to: &mut Link) -> Result<(), Error> {
         let rows = rows
             .iter()
             .map(|row| {
-                let words = row.text("words")?;
-                Ok(args![row.text("id")?, dialect.stored_words(&words).into_owned()])
+                let common_name = row.maybe_text("subject_cn")?;
+                let texts = Texts {
+                    subject: &row.text("subject_dn")?,
+                    common_name: common_name.as_deref(),
+                    issuer: &row.text("issuer_dn")?,
+                    serial: &row.text("serial")?,
+                    fingerprint: &row.text("fingerprint_sha256")?,
+                    names: &row.text("names")?,
+                };
+                let words = dialect.stored_words(&texts.indexed()).into_owned();
+                Ok(args![row.text("id")?, words])
             })
             .collect::<Result<_, Error>>()?;
         to.insert_rows(head, tail, rows).await?;

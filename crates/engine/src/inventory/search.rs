@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{Context, Engine, Error, Permission};
 
-pub use chancery_store::table::certificate::search::{Count, Facets, STATUSES, Sort};
+pub use chancery_store::table::certificate::search::{Facets, STATUSES, Sort};
 
 /// Certificates on one page at most.
 pub const PAGE_MAX: usize = 1_000;
@@ -150,19 +150,6 @@ impl Engine {
     ) -> Result<u64, Error> {
         context.require(Permission::CertificateRead)?;
         Ok(filter.search(self).count(&mut self.link().await?).await?)
-    }
-
-    /// How many certificates a filter selects; where that would take long, at least how many.
-    ///
-    /// # Errors
-    /// The caller may not see certificates.
-    pub async fn certificate_count_about(
-        &self,
-        context: &Context,
-        filter: &CertificateFilter,
-    ) -> Result<Count, Error> {
-        context.require(Permission::CertificateRead)?;
-        Ok(filter.search(self).count_about(&mut self.link().await?).await?)
     }
 
     /// Counts of the selected certificates by the values of [`FACETS`].

@@ -147,7 +147,6 @@ async fn facets(engine: &Engine, text: &str) -> Result<Sample> {
     let context = bench::context(engine.environment());
     let filter = engine.parse_certificate_filter(text).await?;
     repeated(async || {
-        engine.certificate_count_about(&context, &filter).await?;
         engine.certificate_facets(&context, &filter).await?;
         Ok(())
     })

@@ -8,16 +8,7 @@ use chancery_event::filter::{Scalar, Test};
 /// The words that lie wholly within what was asked for; none: nothing is implied. Prefixes are left
 /// out: a short one names everything.
 pub(crate) fn implied_words(test: &Test) -> Vec<Word> {
-    let (text, from_start, to_end) = match test {
-        Test::AnyOf { values, .. } => match values.as_slice() {
-            [Scalar::Text(text)] => (text, true, true),
-            _ => return Vec::new(),
-        },
-        Test::StartsWith { text, .. } => (text, true, false),
-        Test::EndsWith { text, .. } => (text, false, true),
-        Test::Contains { text, .. } => (text, false, false),
-        _ => return Vec::new(),
-    };
+    let Some((text, from_start, to_end)) = asked(test) else { return Vec::new() };
     let start = text.as_ptr().addr();
     tokens(text)
         .filter(|token| {
@@ -26,4 +17,25 @@ pub(crate) fn implied_words(test: &Test) -> Vec<Word> {
         })
         .map(|token| Word { token: token.to_ascii_lowercase(), prefix: false })
         .collect()
+}
+
+/// The pieces of words, whole ones among them, that what was asked for consists of: each lies
+/// within one word of a text for which the test holds.
+pub(crate) fn implied_pieces(test: &Test) -> Vec<&str> {
+    asked(test).map(|(text, ..)| tokens(text).collect()).unwrap_or_default()
+}
+
+/// The one text that a test looks for, whether a value begins with it, and whether one ends with
+/// it.
+fn asked(test: &Test) -> Option<(&str, bool, bool)> {
+    Some(match test {
+        Test::AnyOf { values, .. } => match values.as_slice() {
+            [Scalar::Text(text)] => (text, true, true),
+            _ => return None,
+        },
+        Test::StartsWith { text, .. } => (text, true, false),
+        Test::EndsWith { text, .. } => (text, false, true),
+        Test::Contains { text, .. } => (text, false, false),
+        _ => return None,
+    })
 }

@@ -16,6 +16,7 @@ pub use status::{
     link_replacement, make_due, make_page_due, make_self_due, related, replaced_by, standing,
     update_status,
 };
+pub(crate) use text::Texts;
 
 use std::borrow::Cow;
 use std::collections::HashSet;

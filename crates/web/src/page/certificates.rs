@@ -81,28 +81,27 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         limit: PAGE,
     };
     let page = engine.certificates(context, &query).await?;
-    let count = engine.certificate_count_about(context, &filter).await?;
-    if count.value == 0 && !count.at_least && text.is_empty() {
+    let facets = engine.certificate_facets(context, &filter).await?;
+    let (count, at_least) = (facets.count, facets.sampled);
+    if count == 0 && !at_least && text.is_empty() {
         return Ok(shell.page(
             Nav::Certificates,
             "Certificates",
             html! { (head) (nothing(shell)) },
         ));
     }
-    let facets = engine.certificate_facets(context, &filter).await?;
     let groups = counts(facets.groups);
     let at = |cursor: &str| address.with("cursor", cursor).to_string();
     let way =
         Way { previous: page.previous.as_deref().map(at), next: page.next.as_deref().map(at) };
-    let words =
-        format!("{} shown of {}", page.items.len(), listing::counted(count.value, count.at_least));
+    let words = format!("{} shown of {}", page.items.len(), listing::counted(count, at_least));
     let body = html! {
         (head)
         (expiries(shell, &narrowed, &filter).await?)
         div.with-facets {
             div {
                 (listing::facets(address, &narrowed.filter, &schema, &groups))
-                @if facets.sampled { (ui::sampled("Counts are of the 20,000 that entered last.")) }
+                @if facets.sampled { (ui::sampled("Counts are of the 10,000 that entered last.")) }
                 (views)
             }
             div {

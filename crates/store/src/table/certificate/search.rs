@@ -4,15 +4,17 @@
 //! repeated while others write.
 //!
 //! Read in this order: `columns` (where fields are stored), `plan` (a filter taken apart), `source`
-//! (where a search begins), this file (pages), `counts`.
+//! (where a search begins), `parts` (the same where a test looks within texts), this file (pages),
+//! `counts`.
 
 mod columns;
 mod counts;
 mod object;
+mod parts;
 mod plan;
 mod source;
 
-pub use counts::{Count, Facets};
+pub use counts::Facets;
 pub use object::Searchable;
 
 use std::collections::HashSet;

@@ -1,24 +1,126 @@
-//! The words that certificates are found by.
+//! What certificates are found by beside their columns: words, and parts of words.
+//!
+//! A part of a word is found by its grams, every three characters that follow each other in it.
+//! They stand in the index of words, each behind a mark that no word has.
 
+use chancery_event::filter::Test;
+use chancery_event::filter::words::{Word, tokens};
 use chancery_event::id::CertificateId;
 
 use super::{Certificate, Name};
+use crate::filter_sql::{implied_pieces, implied_words};
 use crate::{Error, Tx, args, value};
+
+/// Characters of a gram.
+const GRAM: usize = 3;
+
+/// Whose texts a gram is of. The marks are no characters, so that no text has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GramsOf {
+    /// Subject and names.
+    Subject,
+    /// Issuer.
+    Issuer,
+}
+
+impl GramsOf {
+    fn mark(self) -> char {
+        match self {
+            Self::Subject => '\u{fdd0}',
+            Self::Issuer => '\u{fdd1}',
+        }
+    }
+}
+
+/// The texts of a certificate that it is found by.
+pub(crate) struct Texts<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) common_name: Option<&'a str>,
+    pub(crate) issuer: &'a str,
+    pub(crate) serial: &'a str,
+    pub(crate) fingerprint: &'a str,
+    /// All of them, with spaces between.
+    pub(crate) names: &'a str,
+}
 
 /// What a certificate is found by.
 pub(super) fn words(row: &Certificate, names: &[Name]) -> String {
-    let mut words =
-        format!("{} {} {} {}", row.subject_dn, row.issuer_dn, row.serial, row.fingerprint_sha256);
-    for name in names {
-        words.push(' ');
-        words.push_str(&name.value);
+    texts(row, &joined(names)).words()
+}
+
+fn texts<'a>(row: &'a Certificate, names: &'a str) -> Texts<'a> {
+    Texts {
+        subject: &row.subject_dn,
+        common_name: row.subject_cn.as_deref(),
+        issuer: &row.issuer_dn,
+        serial: &row.serial,
+        fingerprint: &row.fingerprint_sha256,
+        names,
+    }
+}
+
+fn joined(names: &[Name]) -> String {
+    names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+impl Texts<'_> {
+    fn words(&self) -> String {
+        let Self { subject, issuer, serial, fingerprint, names, .. } = self;
+        format!("{subject} {issuer} {serial} {fingerprint} {names}")
+    }
+
+    /// The words with the grams behind them.
+    pub(crate) fn indexed(&self) -> String {
+        let mut text = self.words();
+        let mut grams = Vec::new();
+        for part in [self.subject, self.common_name.unwrap_or_default(), self.names] {
+            gather(part, &mut grams);
+        }
+        append(&mut text, grams, GramsOf::Subject);
+        let mut grams = Vec::new();
+        gather(self.issuer, &mut grams);
+        append(&mut text, grams, GramsOf::Issuer);
+        text
+    }
+}
+
+fn gather(text: &str, grams: &mut Vec<[char; GRAM]>) {
+    for token in tokens(text) {
+        let mut last = ['\0'; GRAM];
+        for (place, next) in token.chars().enumerate() {
+            last = [last[1], last[2], next.to_ascii_lowercase()];
+            if place + 1 >= GRAM {
+                grams.push(last);
+            }
+        }
+    }
+}
+
+fn append(text: &mut String, mut grams: Vec<[char; GRAM]>, of: GramsOf) {
+    grams.sort_unstable();
+    grams.dedup();
+    for gram in grams {
+        text.extend([' ', of.mark()]);
+        text.extend(gram);
+    }
+}
+
+/// The words and grams that a text has if the test of it holds; none: nothing is implied.
+pub(super) fn implied(test: &Test, grams_of: Option<GramsOf>) -> Vec<Word> {
+    let mut words = implied_words(test);
+    if let Some(of) = grams_of {
+        let mut grams = Vec::new();
+        implied_pieces(test).into_iter().for_each(|piece| gather(piece, &mut grams));
+        let mut marked = String::new();
+        append(&mut marked, grams, of);
+        words.extend(Word::all(&marked, false));
     }
     words
 }
 
 /// Written with the commit: the index writes itself out at every savepoint of a unit.
 pub(super) fn insert(tx: &mut Tx, row: &Certificate, names: &[Name]) {
-    let words = words(row, names);
+    let words = texts(row, &joined(names)).indexed();
     let dialect = tx.dialect();
     let (head, tail) = dialect.certificate_words();
     let words = dialect.stored_words(&words).into_owned();

@@ -13,12 +13,10 @@ use super::columns::{CountColumns, HourColumns};
 use super::plan::{Plan, Statement};
 use crate::{Error, Link, Row, args};
 
-pub use crate::log::Count;
-
 /// Certificates that are counted one by one at most where an index names them.
 const NAMED_MAX: u64 = 10_000;
 /// Of the certificates that entered last, so many are looked at where no index names few.
-const SCAN_MAX: i64 = 20_000;
+const SCAN_MAX: i64 = 10_000;
 /// Values of a facet at most.
 const VALUES_MAX: usize = 30;
 const HOUR: i64 = Timestamp::HOUR;
@@ -28,7 +26,9 @@ const HOUR: i64 = Timestamp::HOUR;
 pub struct Facets {
     /// By field.
     pub groups: Vec<(&'static str, Vec<(String, u64)>)>,
-    /// Only some of the certificates were counted.
+    /// How many certificates were counted.
+    pub count: u64,
+    /// Only some of the certificates were counted: there may be more.
     pub sampled: bool,
 }
 
@@ -66,7 +66,7 @@ impl Search<'_> {
         let fits = plan.condition(source, &mut statement)?;
         let branches = match source {
             Some(source) => source.branches.clone(),
-            None => vec![super::source::Branch { sql: "1 = 1".to_owned(), values: Vec::new() }],
+            None => vec![super::source::Branch::new("1 = 1", Vec::new())],
         };
         let counts: Vec<String> = branches
             .iter()
@@ -82,24 +82,8 @@ impl Search<'_> {
         link.row(sql, statement.values).await?.map_or(Ok(0), |row| row.count("n"))
     }
 
-    /// How many certificates the filter selects; where that would take long, at least how many.
-    ///
-    /// # Errors
-    /// As [`Search::count`].
-    pub async fn count_about(&self, link: &mut Link) -> Result<Count, Error> {
-        let plan = Plan::new(self, link).await?;
-        if let Some(value) = plan.by_counts(link).await? {
-            return Ok(Count { value, at_least: false });
-        }
-        let mut statement = Statement::default();
-        let sample = plan.sample(link, &mut statement).await?;
-        let sql = format!("SELECT COUNT(*) AS n FROM ({}) AS few", sample.sql);
-        let value = link.row(sql, statement.values).await?.map_or(Ok(0), |row| row.count("n"))?;
-        Ok(Count { value, at_least: sample.sampled })
-    }
-
     /// Counts by `status`, `key_algorithm`, `issuer_cn`, `group`, `ra_profile` and `source`; the
-    /// most frequent values of each.
+    /// most frequent values of each. Where counting all would take long, of some.
     ///
     /// # Errors
     /// As [`Search::count`].
@@ -136,6 +120,8 @@ impl Search<'_> {
             facets.sampled = sample.sampled;
             facets.groups = sampled(link, &sample.sql, statement).await?;
         }
+        let statuses = facets.groups.iter().find(|(field, _)| *field == "status");
+        facets.count = statuses.map_or(0, |(_, values)| values.iter().map(|(_, n)| n).sum());
         named(link, &mut facets).await?;
         Ok(facets)
     }

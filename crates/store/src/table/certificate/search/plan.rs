@@ -197,6 +197,11 @@ impl<'a> Plan<'a> {
     /// The canonical name of the field that a part compares, and what it asks of it.
     pub(super) fn test(&self, place: usize) -> Option<(&'a str, Test)> {
         let Filter::Comparison(comparison) = self.parts.get(place)? else { return None };
+        self.test_in(comparison)
+    }
+
+    /// The canonical name of the field that is compared, and what is asked of it.
+    pub(super) fn test_in(&self, comparison: &Comparison) -> Option<(&'a str, Test)> {
         let field = self.columns.schema.field(&comparison.field)?;
         Some((&field.name, Test::new(comparison, self.columns.schema).ok()?))
     }

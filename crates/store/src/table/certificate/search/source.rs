@@ -16,11 +16,43 @@ use crate::{Error, Link, SqlValue};
 /// Runs of an index that are joined at most; with more, the search begins elsewhere.
 const BRANCHES_MAX: usize = 40;
 
+/// Groups with the certificates in them.
+pub(super) const IN_GROUP: &str =
+    "certificate_group g JOIN certificate_in_group m ON m.group_id = g.id";
+
 /// A condition over `certificate c` that an index answers, with a `?` for each value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Branch {
     pub(super) sql: String,
     pub(super) values: Vec<SqlValue>,
+    /// A statement over the same values with a row, or more, for each certificate: it is counted
+    /// without gathering all that it names.
+    pub(super) rows: Option<String>,
+}
+
+impl Branch {
+    pub(super) fn new(sql: impl Into<String>, values: Vec<SqlValue>) -> Self {
+        Self { sql: sql.into(), values, rows: None }
+    }
+
+    /// The certificates whose `column` of `certificate c` is `named` by the rows of a table that
+    /// fit.
+    pub(super) fn among(
+        column: &str,
+        named: &str,
+        from: &str,
+        fits: &str,
+        values: Vec<SqlValue>,
+    ) -> Self {
+        let rows = Some(format!("SELECT 1 FROM {from} WHERE {fits}"));
+        Self { sql: format!("{column} IN (SELECT {named} FROM {from} WHERE {fits})"), values, rows }
+    }
+
+    /// What is counted to know how many it names.
+    pub(super) fn counted(&self) -> String {
+        let plain = || format!("SELECT 1 FROM certificate c WHERE {}", self.sql);
+        self.rows.clone().unwrap_or_else(plain)
+    }
 }
 
 /// An index that names some of the certificates, and among them all that fit.
@@ -31,7 +63,7 @@ pub(super) struct Source {
     /// The parts of the plan that are answered with it.
     pub(super) answers: Vec<usize>,
     /// In each branch the index has the certificates in these orders.
-    runs: &'static [Sort],
+    pub(super) runs: &'static [Sort],
 }
 
 impl Source {
@@ -39,16 +71,16 @@ impl Source {
         self.runs.contains(&sort)
     }
 
-    /// What a search of words must find, whatever else: it answers no part.
-    fn of_words(words: &[Word], dialect: Dialect, answers: Vec<usize>) -> Self {
+    /// What a search of words must find, whatever else.
+    pub(super) fn of_words(words: &[Word], dialect: Dialect, answers: Vec<usize>) -> Self {
         let table = "certificate_text";
         let (of, has) = (dialect.words_of(table), dialect.has_words(table, "?"));
-        let sql = format!("c.number IN (SELECT {of} FROM {table} WHERE {has})");
-        Self::one(sql, vec![dialect.word_query(words).into()], answers)
+        let values = vec![dialect.word_query(words).into()];
+        Self::one(Branch::among("c.number", &of, table, &has, values), answers)
     }
 
-    fn one(sql: impl Into<String>, values: Vec<SqlValue>, answers: Vec<usize>) -> Self {
-        Self { branches: vec![Branch { sql: sql.into(), values }], answers, runs: &[] }
+    pub(super) fn one(branch: Branch, answers: Vec<usize>) -> Self {
+        Self { branches: vec![branch], answers, runs: &[] }
     }
 }
 
@@ -88,19 +120,56 @@ impl Plan<'_> {
     /// The indexes that the filter offers.
     pub(super) fn sources(&self) -> Vec<Source> {
         let mut sources = Vec::new();
-        for place in 0..self.parts.len() {
-            if let Filter::Words(words) = &self.parts[place] {
-                if !words.is_empty() {
-                    sources.push(Source::of_words(words, self.dialect, vec![place]));
-                }
-                continue;
-            }
-            let Some((field, test)) = self.test(place) else { continue };
-            sources.extend(self.of_test(field, &test, place));
+        for (place, part) in self.parts.iter().enumerate() {
+            sources.extend(self.of_part(part, place));
         }
         sources.extend(self.of_times());
         sources.extend(self.of_kinds());
         sources
+    }
+
+    /// The index that a part offers.
+    fn of_part(&self, part: &Filter, place: usize) -> Option<Source> {
+        match part {
+            Filter::Words(words) if !words.is_empty() => {
+                Some(Source::of_words(words, self.dialect, vec![place]))
+            }
+            Filter::Or(parts) => self.of_alternatives(parts, place),
+            Filter::Comparison(comparison) => {
+                let (field, test) = self.test_in(comparison)?;
+                self.of_test(field, &test, place)
+                    .or_else(|| self.of_texts(field, &test, part, place))
+            }
+            _ => None,
+        }
+    }
+
+    /// What any of several parts names, if each of them has an index.
+    fn of_alternatives(&self, parts: &[Filter], place: usize) -> Option<Source> {
+        let (mut conditions, mut counted, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        let mut answers = vec![place];
+        for part in parts {
+            let source = match part {
+                // The first index of several conditions is enough.
+                Filter::And(parts) => {
+                    answers.clear();
+                    parts.iter().find_map(|part| self.of_part(part, place))?
+                }
+                part => self.of_part(part, place)?,
+            };
+            if source.answers.is_empty() {
+                answers.clear();
+            }
+            for branch in source.branches {
+                counted.push(format!("SELECT * FROM ({}) AS alternative", branch.counted()));
+                conditions.push(format!("({})", branch.sql));
+                values.extend(branch.values);
+            }
+        }
+        let few = (1..=BRANCHES_MAX).contains(&conditions.len());
+        let (sql, rows) = (conditions.join(" OR "), counted.join(" UNION ALL "));
+        let branch = Branch { sql: format!("({sql})"), values, rows: Some(rows) };
+        few.then_some(Source::one(branch, answers))
     }
 
     /// Of these sources the one that names fewest, with how many; no index is asked beyond `many`,
@@ -119,11 +188,8 @@ impl Plan<'_> {
                 .branches
                 .iter()
                 .map(|branch| {
-                    let named = statement.spell(&branch.sql, &branch.values);
-                    format!(
-                        "SELECT * FROM (SELECT 1 FROM certificate c WHERE {named} LIMIT {limit})
-                         AS branch"
-                    )
+                    let named = statement.spell(&branch.counted(), &branch.values);
+                    format!("SELECT * FROM ({named} LIMIT {limit}) AS branch")
                 })
                 .collect();
             let sql = format!(
@@ -147,14 +213,12 @@ impl Plan<'_> {
         let (from, to) = self.times;
         let branch = match self.times {
             (i64::MIN, i64::MAX) => return None,
-            (i64::MIN, _) => Branch { sql: "c.not_after < ?".to_owned(), values: vec![to.into()] },
-            (_, i64::MAX) => {
-                Branch { sql: "c.not_after >= ?".to_owned(), values: vec![from.into()] }
+            (i64::MIN, _) => Branch::new("c.not_after < ?", vec![to.into()]),
+            (_, i64::MAX) => Branch::new("c.not_after >= ?", vec![from.into()]),
+            _ => {
+                let values = vec![from.into(), to.into()];
+                Branch::new("c.not_after >= ? AND c.not_after < ?", values)
             }
-            _ => Branch {
-                sql: "c.not_after >= ? AND c.not_after < ?".to_owned(),
-                values: vec![from.into(), to.into()],
-            },
         };
         let answers = self.bounding.clone();
         Some(Source { branches: vec![branch], answers, runs: &[Sort::Expires] })
@@ -163,10 +227,8 @@ impl Plan<'_> {
     fn of_kinds(&self) -> Option<Source> {
         let (kinds, _) = self.kinds.as_ref()?;
         let sql = KIND_COLUMNS.map(|column| format!("c.{column} = ?")).join(" AND ");
-        let branches: Vec<Branch> = kinds
-            .iter()
-            .map(|values| Branch { sql: sql.clone(), values: values.clone() })
-            .collect();
+        let branches: Vec<Branch> =
+            kinds.iter().map(|values| Branch::new(sql.clone(), values.clone())).collect();
         let answers: Vec<usize> = (0..self.parts.len())
             .filter(|place| self.names_only(&self.parts[*place], &KIND))
             .collect();
@@ -196,50 +258,43 @@ impl Plan<'_> {
             }
             "group" => {
                 let (fits, values) = self.of_index("lower(g.name)", test)?;
-                let sql = format!(
-                    "c.id IN (SELECT m.certificate FROM certificate_group g
-                     JOIN certificate_in_group m ON m.group_id = g.id WHERE {fits})"
-                );
-                return Some(Source::one(sql, values, answers));
+                let branch = Branch::among("c.id", "m.certificate", IN_GROUP, &fits, values);
+                return Some(Source::one(branch, answers));
             }
             "name" => {
-                let Some((fits, values)) = self.of_index("n.value", test) else {
-                    return implied(test, self.dialect);
-                };
-                let sql =
-                    format!("c.id IN (SELECT n.certificate FROM certificate_name n WHERE {fits})");
-                return Some(Source::one(sql, values, answers));
+                let (fits, values) = self.of_index("n.value", test)?;
+                let from = "certificate_name n";
+                let branch = Branch::among("c.id", "n.certificate", from, &fits, values);
+                return Some(Source::one(branch, answers));
             }
             "issued" => {
                 let (from, to) = bounds(test, self.now_us)?;
                 let sql = "c.not_before >= ? AND c.not_before < ?";
-                return Some(Source::one(sql, vec![from.into(), to.into()], answers));
+                let branch = Branch::new(sql, vec![from.into(), to.into()]);
+                return Some(Source::one(branch, answers));
             }
             "added" => {
                 let (from, to) = bounds(test, self.now_us)?;
                 let sql = "c.created_at >= ? AND c.created_at < ?";
-                let source = Source::one(sql, vec![from.into(), to.into()], answers);
-                return Some(Source { runs: &[Sort::Added], ..source });
+                let branch = Branch::new(sql, vec![from.into(), to.into()]);
+                return Some(Source { runs: &[Sort::Added], ..Source::one(branch, answers) });
             }
             "archived" if is_true(test) => {
-                let source = Source::one("c.archived = 1", Vec::new(), answers);
+                let source = Source::one(Branch::new("c.archived = 1", Vec::new()), answers);
                 return Some(Source { runs: &[Sort::Expires], ..source });
             }
             "replaced" if is_true(test) => {
-                return Some(Source::one("c.replaced_by IS NOT NULL", Vec::new(), answers));
+                let branch = Branch::new("c.replaced_by IS NOT NULL", Vec::new());
+                return Some(Source::one(branch, answers));
             }
-            "subject" | "issuer" => return implied(test, self.dialect),
             field => return self.of_attribute(field, test, answers),
         };
         if let Test::AnyOf { .. } = test {
             let source = self.each_of(&format!("{column} = ?"), test, answers)?;
             return Some(Source { runs, ..source });
         }
-        match self.of_index(column, test) {
-            Some((sql, values)) => Some(Source::one(sql, values, answers)),
-            None if matches!(field, "serial" | "fingerprint") => implied(test, self.dialect),
-            None => None,
-        }
+        let (sql, values) = self.of_index(column, test)?;
+        Some(Source::one(Branch::new(sql, values), answers))
     }
 
     /// A branch for each value. Each has its certificates in the order of their ends where the
@@ -248,7 +303,7 @@ impl Plan<'_> {
         let Test::AnyOf { values, .. } = test else { return None };
         let mut branches: Vec<Branch> = Vec::new();
         for value in values {
-            let branch = Branch { sql: one.to_owned(), values: vec![self.value(value)] };
+            let branch = Branch::new(one, vec![self.value(value)]);
             if !branches.contains(&branch) {
                 branches.push(branch);
             }
@@ -291,11 +346,10 @@ impl Plan<'_> {
             _ => return None,
         };
         values.insert(0, attribute.id.to_string().into());
-        let sql = format!(
-            "c.id IN (SELECT v.certificate FROM certificate_attribute v
-             WHERE v.attribute = ? AND {expr} IS NOT NULL AND {fits})"
-        );
-        Some(Source::one(sql, values, answers))
+        let fits = format!("v.attribute = ? AND {expr} IS NOT NULL AND {fits}");
+        let from = "certificate_attribute v";
+        let branch = Branch::among("c.id", "v.certificate", from, &fits, values);
+        Some(Source::one(branch, answers))
     }
 
     fn value(&self, scalar: &Scalar) -> SqlValue {
@@ -311,10 +365,4 @@ impl Plan<'_> {
 
 fn is_true(test: &Test) -> bool {
     matches!(test, Test::AnyOf { values, .. } if values.as_slice() == [Scalar::Boolean(true)])
-}
-
-/// What a test of a text that is searched by words implies.
-fn implied(test: &Test, dialect: Dialect) -> Option<Source> {
-    let words = crate::filter_sql::implied_words(test);
-    (!words.is_empty()).then(|| Source::of_words(&words, dialect, Vec::new()))
 }
