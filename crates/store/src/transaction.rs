@@ -33,9 +33,10 @@ type Late = (&'static str, &'static str);
 
 /// A unit of work in progress. Reads go through the [`Link`] it dereferences to.
 ///
-/// On the embedded engine several units share one commit. A unit that fails is rolled back to its
-/// own savepoint, which is only set when the unit first writes, and not at all where no other unit
-/// can join: with one, every page that changes is copied.
+/// On the embedded engine several units share one commit. With a savepoint every page that changes
+/// is copied, and every statement walks through the copies. So units go without: when one fails
+/// that has written, the transaction is undone, and those before it run again, from then on each
+/// with a savepoint of its own, which is set when the unit first writes.
 pub struct Tx {
     pub(crate) link: Link,
     /// Events recorded by units that have already succeeded in this commit.
@@ -50,8 +51,10 @@ pub struct Tx {
     pub(crate) savepoint: bool,
     /// A unit before it has left its savepoint to be released.
     left_savepoint: bool,
-    /// No other unit shares the commit: one that fails is undone with the transaction.
-    pub(crate) alone: bool,
+    /// No savepoints are set: a unit that fails is undone with the transaction.
+    pub(crate) bare: bool,
+    /// The unit at work, or else the last one, has written without a savepoint.
+    pub(crate) wrote: bool,
     /// Commits of the embedded engine wait for the disc.
     pub(crate) lasts: bool,
 }
@@ -79,7 +82,8 @@ impl Tx {
             later: Vec::new(),
             savepoint: false,
             left_savepoint: false,
-            alone: false,
+            bare: false,
+            wrote: false,
             lasts: true,
         }
     }
@@ -202,7 +206,8 @@ impl Tx {
     }
 
     async fn set_savepoint(&mut self) -> Result<(), Error> {
-        if !self.savepoint && !self.alone {
+        self.wrote |= self.bare;
+        if !self.savepoint && !self.bare {
             if std::mem::replace(&mut self.left_savepoint, true) {
                 self.link.execute("RELEASE unit", Vec::new()).await?;
             }
@@ -220,6 +225,11 @@ impl Tx {
         self.later.clear();
         self.savepoint = false;
         self.left_savepoint = false;
+    }
+
+    /// Begins a unit.
+    pub(crate) fn begin_unit(&mut self) {
+        self.wrote = false;
     }
 
     /// Ends the unit at work: keeps what it did, or undoes it. Its savepoint stays until the next

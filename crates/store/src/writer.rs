@@ -2,9 +2,10 @@
 //! unit of work that is waiting, runs them one after another and commits them together.
 //!
 //! While one commit waits for the disk the next group gathers, so that the cost of a durable
-//! commit is shared by all who wait for it. A unit that fails is undone alone. If the commit fails,
-//! all units of the group fail, and nothing of them is written. On a crash here, no caller has been
-//! answered yet.
+//! commit is shared by all who wait for it. A unit that fails is undone alone: units before it in
+//! its group may run twice for that, as they may on PostgreSQL. If the commit fails, all units of
+//! the group fail, and nothing of them is written. On a crash here, no caller has been answered
+//! yet.
 //!
 //! Units wait in three lanes. The sealer's go first: a checkpoint must not queue behind the load
 //! that it is to cover. One joins the group that is at work, and a group that has one ends soon: on
@@ -270,23 +271,21 @@ async fn commit_group(
     let (mut since, mut limit) = (Instant::now(), GROUP_MS);
     let lasts =
         first.lane().lasts() || units.as_ref().is_some_and(|units| !units.common.is_empty());
-    tx.alone = !lasts || units.is_none();
-    let mut undone = false;
-    let mut next = Some(first);
+    tx.bare = true;
     if let Err(error) = begin(tx, lasts).await {
-        group.extend(next);
+        group.push(first);
         return Err(error);
     }
+    let mut kept: Vec<bool> = Vec::new();
+    let mut next = Some(first);
     while let Some(mut unit) = next.take() {
-        let (name, lane) = (unit.name(), unit.lane());
-        let kept = AssertUnwindSafe(unit.run(tx)).catch_unwind().await;
+        let lane = unit.lane();
+        let ended = work(tx, unit.as_mut()).await;
         group.push(unit);
-        let kept = kept.unwrap_or_else(|panic| {
-            tracing::error!(transaction = name, panic = panic_text(&*panic), "a unit panicked");
-            false
-        });
-        tx.end_unit(kept).await?;
-        undone = tx.alone && !kept;
+        kept.push(ended?);
+        if tx.bare && tx.wrote && kept.last() == Some(&false) {
+            again(tx, lasts, group, &mut kept).await?;
+        }
         if lane != Lane::Common {
             // However long this one took, whoever waits may share the commit.
             (since, limit) = (Instant::now(), SOON_MS);
@@ -301,10 +300,6 @@ async fn commit_group(
             }
         }
     }
-    if undone {
-        tx.link.execute("ROLLBACK", Vec::new()).await?;
-        return Ok(0);
-    }
     let events = tx.write_recorded().await?;
     #[cfg(any(test, feature = "faults"))]
     crate::fault::strike(names(group), Moment::Before).await;
@@ -312,6 +307,39 @@ async fn commit_group(
     #[cfg(any(test, feature = "faults"))]
     crate::fault::strike(names(group), Moment::After).await;
     Ok(events)
+}
+
+/// Runs one unit to its end; answers whether it is kept.
+async fn work(tx: &mut Tx, unit: &mut dyn Unit) -> Result<bool, Error> {
+    tx.begin_unit();
+    let kept = AssertUnwindSafe(unit.run(tx)).catch_unwind().await;
+    let kept = kept.unwrap_or_else(|panic| {
+        let (transaction, panic) = (unit.name(), panic_text(&*panic));
+        tracing::error!(transaction, panic, "a unit panicked");
+        false
+    });
+    tx.end_unit(kept).await?;
+    Ok(kept)
+}
+
+/// Undoes what a unit has written that failed, with everything before it, and does again what was
+/// kept, now with savepoints: another failure costs nobody else anything.
+async fn again(
+    tx: &mut Tx,
+    lasts: bool,
+    group: &mut [Box<dyn Unit>],
+    kept: &mut [bool],
+) -> Result<(), Error> {
+    tx.forget();
+    tx.link.execute("ROLLBACK", Vec::new()).await?;
+    begin(tx, lasts).await?;
+    tx.bare = !kept.contains(&true);
+    for (unit, kept) in group.iter_mut().zip(kept) {
+        if *kept {
+            *kept = work(tx, unit.as_mut()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The names of transactions.

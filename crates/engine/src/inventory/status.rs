@@ -67,10 +67,13 @@ pub(crate) async fn round(engine: &Engine, standing: &Standing) -> Result<usize,
     }
 }
 
+/// A certificate as it was read, the verdict on it, and the event that made it due.
+type Verdict = (Certificate, StatusRow, Option<EventId>);
+
 /// Verdicts on a batch, and the issuers that they rest on.
 struct Judged {
-    issuers: Issuers,
-    verdicts: Vec<(Certificate, StatusRow, Option<EventId>)>,
+    issuers: Arc<Issuers>,
+    verdicts: Vec<Verdict>,
 }
 
 /// Judges a batch of what is due, if anything is.
@@ -88,17 +91,25 @@ async fn judge(engine: &Engine) -> Result<Option<Judged>, Error> {
     issuers.read(&mut link, keys).await?;
     drop(link);
     let expiring_days = engine.settings().expiring_days;
-    let verdicts = due
-        .into_iter()
-        .map(|Due { row, der, cause }| {
-            let verdict = match Parsed::parse(&der) {
-                Ok(parsed) => issuers.judge(&row, &parsed, now, expiring_days),
-                Err(error) => unreadable(&error.to_string(), now),
-            };
-            (row, verdict, cause)
-        })
-        .collect();
+    let issuers = Arc::new(issuers);
+    let above = issuers.clone();
+    // Signatures are checked: not on the threads that answer requests.
+    let judging = tokio::task::spawn_blocking(move || {
+        let verdicts = due.into_iter().map(|due| verdict(due, &above, now, expiring_days));
+        verdicts.collect()
+    });
+    let verdicts =
+        judging.await.map_err(|error| Error::Internal(format!("validation: {error}")))?;
     Ok(Some(Judged { issuers, verdicts }))
+}
+
+fn verdict(due: Due, issuers: &Issuers, now: Timestamp, expiring_days: u32) -> Verdict {
+    let Due { row, der, cause } = due;
+    let verdict = match Parsed::parse(&der) {
+        Ok(parsed) => issuers.judge(&row, &parsed, now, expiring_days),
+        Err(error) => unreadable(&error.to_string(), now),
+    };
+    (row, verdict, cause)
 }
 
 /// Writes verdicts; those that rest on issuers that have changed meanwhile are left due.

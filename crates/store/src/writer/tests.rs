@@ -101,6 +101,33 @@ async fn a_unit_that_refuses_is_undone_alone() {
 }
 
 #[tokio::test]
+async fn what_a_failure_undoes_is_done_again_once_however_many_fail() {
+    let (_dir, store) = store().await;
+    let runs: Arc<[AtomicUsize; 6]> = Arc::default();
+    let units = (0..6).map(|number: usize| {
+        let runs = runs.clone();
+        store.transaction("unit", move |tx: &mut Tx| {
+            runs[number].fetch_add(1, Ordering::Relaxed);
+            Box::pin(async move {
+                write(tx, &format!("unit {number}")).await?;
+                if [1, 3, 5].contains(&number) {
+                    Ok(number)
+                } else {
+                    Err(Error::Conflict("the unit"))
+                }
+            })
+        })
+    });
+    let answers = queued(&store, join_all(units)).await;
+    let answers: Vec<_> = answers.into_iter().map(Result::ok).collect();
+    assert_eq!(answers, [None, Some(1), None, Some(3), None, Some(5)]);
+    assert_eq!(written(&store).await, ["unit 1", "unit 3", "unit 5"]);
+    // The first failed before anything was kept, the third took the second with it.
+    let runs: Vec<usize> = runs.iter().map(|runs| runs.load(Ordering::Relaxed)).collect();
+    assert_eq!(runs, [1, 2, 1, 1, 1, 1]);
+}
+
+#[tokio::test]
 async fn a_unit_that_panics_is_undone_alone_and_the_writer_goes_on() {
     let (_dir, store) = store().await;
     let answers = run(&store, &[End::Panicking, End::Well]).await;
