@@ -172,6 +172,14 @@ impl Link {
         }
     }
 
+    /// Whether the embedded engine's writer is in no transaction.
+    pub(crate) fn is_undone(&mut self) -> bool {
+        match &mut self.inner {
+            Inner::Own(connection) => connection.is_between_transactions(),
+            _ => false,
+        }
+    }
+
     /// Whether commits of the embedded engine's writer wait until the disc has them.
     pub(crate) fn wait_for_disc(&mut self, wait: bool) -> Result<(), Error> {
         let Inner::Own(connection) = &mut self.inner else { return Ok(()) };

@@ -55,6 +55,8 @@ pub struct Tx {
     pub(crate) bare: bool,
     /// The unit at work, or else the last one, has written without a savepoint.
     pub(crate) wrote: bool,
+    /// A unit of the embedded engine is at work.
+    at_work: bool,
     /// Commits of the embedded engine wait for the disc.
     pub(crate) lasts: bool,
 }
@@ -84,6 +86,7 @@ impl Tx {
             left_savepoint: false,
             bare: false,
             wrote: false,
+            at_work: false,
             lasts: true,
         }
     }
@@ -206,6 +209,7 @@ impl Tx {
     }
 
     async fn set_savepoint(&mut self) -> Result<(), Error> {
+        self.whole()?;
         self.wrote |= self.bare;
         if !self.savepoint && !self.bare {
             if std::mem::replace(&mut self.left_savepoint, true) {
@@ -225,16 +229,34 @@ impl Tx {
         self.later.clear();
         self.savepoint = false;
         self.left_savepoint = false;
+        self.at_work = false;
     }
 
-    /// Begins a unit.
+    /// Begins a unit of the embedded engine.
     pub(crate) fn begin_unit(&mut self) {
         self.wrote = false;
+        self.at_work = true;
+    }
+
+    /// After some failures, such as a full disc, SQLite has undone the transaction. Whatever was
+    /// written then would be durable by itself, as half of something.
+    ///
+    /// # Errors
+    /// It has.
+    pub(crate) fn whole(&mut self) -> Result<(), Error> {
+        if self.at_work && self.link.is_undone() {
+            let why = "a failure of the disc undid the commit that was under way";
+            return Err(Error::Unavailable(why.to_owned()));
+        }
+        Ok(())
     }
 
     /// Ends the unit at work: keeps what it did, or undoes it. Its savepoint stays until the next
     /// one is set, or until the commit, which releases all.
     pub(crate) async fn end_unit(&mut self, keep: bool) -> Result<(), Error> {
+        let whole = self.whole();
+        self.at_work = false;
+        whole?;
         if keep {
             self.recorded.append(&mut self.recording);
             for (statement, row) in self.later.drain(..) {

@@ -136,6 +136,30 @@ async fn a_unit_that_panics_is_undone_alone_and_the_writer_goes_on() {
     assert!(matches!(&run(&store, &[End::Well]).await[..], [Ok(0)]));
 }
 
+/// As when the disc is full: SQLite undoes the transaction, whatever the unit makes of it.
+#[tokio::test]
+async fn nothing_is_written_by_itself_once_the_database_has_undone_the_transaction() {
+    let (_dir, store) = store().await;
+    let well = |name: &'static str| {
+        store.transaction("unit", move |tx: &mut Tx| Box::pin(write(tx, name)))
+    };
+    let undone = store.transaction("unit", |tx: &mut Tx| {
+        Box::pin(async move {
+            write(tx, "undone").await?;
+            tx.link.execute("ROLLBACK", vec![]).await?;
+            let refused = write(tx, "behind it").await;
+            assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+            Ok::<(), Error>(())
+        })
+    });
+    let all = async { futures::join!(well("before"), undone, well("after")) };
+    let (before, undone, after) = queued(&store, all).await;
+    assert!(matches!(before, Err(Error::Commit(_))), "{before:?}");
+    assert!(matches!(undone, Err(Error::Commit(_))), "{undone:?}");
+    assert!(after.is_ok(), "it was in no group that failed: {after:?}");
+    assert_eq!(written(&store).await, ["after"]);
+}
+
 #[tokio::test]
 async fn when_the_commit_fails_every_unit_is_told_and_nothing_stays() {
     let (_dir, store) = store().await;
