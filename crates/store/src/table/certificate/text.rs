@@ -8,7 +8,7 @@ use chancery_event::filter::words::{Word, tokens};
 use chancery_event::id::CertificateId;
 
 use super::{Certificate, Name};
-use crate::filter_sql::{implied_pieces, implied_words};
+use crate::filter_sql::implied_pieces;
 use crate::{Error, Tx, args, value};
 
 /// Characters of a gram.
@@ -105,17 +105,13 @@ fn append(text: &mut String, mut grams: Vec<[char; GRAM]>, of: GramsOf) {
     }
 }
 
-/// The words and grams that a text has if the test of it holds; none: nothing is implied.
-pub(super) fn implied(test: &Test, grams_of: Option<GramsOf>) -> Vec<Word> {
-    let mut words = implied_words(test);
-    if let Some(of) = grams_of {
-        let mut grams = Vec::new();
-        implied_pieces(test).into_iter().for_each(|piece| gather(piece, &mut grams));
-        let mut marked = String::new();
-        append(&mut marked, grams, of);
-        words.extend(Word::all(&marked, false));
-    }
-    words
+/// The grams that a text has if the test of it holds, as words; none: nothing is implied.
+pub(super) fn implied_grams(test: &Test, of: GramsOf) -> Vec<Word> {
+    let mut grams = Vec::new();
+    implied_pieces(test).into_iter().for_each(|piece| gather(piece, &mut grams));
+    let mut marked = String::new();
+    append(&mut marked, grams, of);
+    Word::all(&marked, false)
 }
 
 /// Written with the commit: the index writes itself out at every savepoint of a unit.

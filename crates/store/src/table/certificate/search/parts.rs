@@ -7,12 +7,11 @@
 
 use chancery_event::filter::{Filter, Schema, Test, Word};
 
-use super::super::text::{GramsOf, implied};
-use super::Sort;
+use super::super::text::{GramsOf, implied_grams};
 use super::plan::Plan;
 use super::source::{Branch, IN_GROUP, Source};
 use crate::SqlValue;
-use crate::filter_sql::{Arguments, Column, Columns, Dialect, compile};
+use crate::filter_sql::{Arguments, Column, Columns, Dialect, compile, implied_words};
 
 /// One field, wherever its text stands.
 struct One<'a> {
@@ -48,15 +47,14 @@ impl Plan<'_> {
             "issuer" => Some(GramsOf::Issuer),
             _ => None,
         };
-        // Words are those of the whole certificate; of its common name they stand in the subject
-        // as that is written there.
-        let has_words = matches!(field, "subject" | "name" | "issuer" | "serial" | "fingerprint");
-        if has_words || grams_of.is_some() {
-            let mut words = implied(test, grams_of);
-            words.retain(|word| has_words || !word.token.is_ascii());
-            if !words.is_empty() {
-                return Some(Source::of_words(&words, self.dialect, Vec::new()));
-            }
+        // A common name stands in the subject as that spells it: its words may be others there.
+        let mut words = match field {
+            "subject" | "name" | "issuer" | "serial" | "fingerprint" => implied_words(test),
+            _ => Vec::new(),
+        };
+        words.extend(grams_of.into_iter().flat_map(|of| implied_grams(test, of)));
+        if !words.is_empty() {
+            return Some(Source::of_words(&words, self.dialect, Vec::new()));
         }
         let within = matches!(
             test,
@@ -65,31 +63,32 @@ impl Plan<'_> {
                 | Test::EndsWith { .. }
                 | Test::Matches { .. }
         );
-        within.then(|| self.read_through(field, part, vec![place])).flatten()
+        let branch = within.then(|| self.read_through(field, part)).flatten()?;
+        Some(Source::one(branch, vec![place]))
     }
 
     /// All values of the field, looked at one after another.
-    fn read_through(&self, field: &str, part: &Filter, answers: Vec<usize>) -> Option<Source> {
+    fn read_through(&self, field: &str, part: &Filter) -> Option<Branch> {
         let fits = |column: Column| self.fits(part, column);
         let lower = |expr: &str| Column::Lower { expr: expr.to_owned(), nullable: false };
-        let (branch, runs): (Branch, &'static [Sort]) = match field {
+        Some(match field {
             "owner" => {
                 let (fits, values) = fits(lower("o.name"))?;
                 let sql = format!("c.owner IN (SELECT o.id FROM account o WHERE {fits})");
-                (Branch::new(sql, values), &[])
+                Branch::new(sql, values)
             }
             "ra_profile" => {
                 let (fits, values) = fits(Column::plain("r.name"))?;
                 let sql = format!("c.ra_profile IN (SELECT r.id FROM ra_profile r WHERE {fits})");
-                (Branch::new(sql, values), &[])
+                Branch::new(sql, values)
             }
             "group" => {
                 let (fits, values) = fits(Column::plain("g.name"))?;
-                (Branch::among("c.id", "m.certificate", IN_GROUP, &fits, values), &[])
+                Branch::among("c.id", "m.certificate", IN_GROUP, &fits, values)
             }
             "path" | "issuer_cn" => {
                 let (fits, values) = fits(lower("v.value"))?;
-                (different(field, &fits, values), &[])
+                different(field, &fits, values)
             }
             "subject" => self.each("subject_dn", part)?,
             "serial" => self.each("serial", part)?,
@@ -98,25 +97,22 @@ impl Plan<'_> {
             "spki" => self.each("spki_sha256", part)?,
             "name" => {
                 let (fits, values) = fits(lower("n.value"))?;
-                let from = "certificate_name n";
-                (Branch::among("c.id", "n.certificate", from, &fits, values), &[])
+                Branch::among("c.id", "n.certificate", "certificate_name n", &fits, values)
             }
             field => {
                 let (attribute, expr) = self.columns.definition(field)?;
                 let (fits, mut values) = fits(Column::plain(expr))?;
                 values.insert(0, attribute.id.to_string().into());
                 let fits = format!("v.attribute = ? AND {expr} IS NOT NULL AND {fits}");
-                let from = "certificate_attribute v";
-                (Branch::among("c.id", "v.certificate", from, &fits, values), &[])
+                Branch::among("c.id", "v.certificate", "certificate_attribute v", &fits, values)
             }
-        };
-        Some(Source { runs, ..Source::one(branch, answers) })
+        })
     }
 
     /// Every certificate, by the index of a column.
-    fn each(&self, column: &str, part: &Filter) -> Option<(Branch, &'static [Sort])> {
+    fn each(&self, column: &str, part: &Filter) -> Option<Branch> {
         let (fits, values) = self.fits(part, Column::plain(format!("s.{column}")))?;
-        Some((Branch::among("c.number", "s.number", "certificate s", &fits, values), &[]))
+        Some(Branch::among("c.number", "s.number", "certificate s", &fits, values))
     }
 
     /// The comparison of another column, with a `?` for each value.

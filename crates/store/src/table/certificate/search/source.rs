@@ -63,7 +63,7 @@ pub(super) struct Source {
     /// The parts of the plan that are answered with it.
     pub(super) answers: Vec<usize>,
     /// In each branch the index has the certificates in these orders.
-    pub(super) runs: &'static [Sort],
+    runs: &'static [Sort],
 }
 
 impl Source {
