@@ -5,7 +5,7 @@
 
 mod stock;
 
-pub use stock::{stock, sweep};
+pub use stock::{all_judged, stock, sweep};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! An inventory of any size, made without uploads, and the loop that keeps it true, step by step.
 
+use std::time::Duration;
+
 use chancery_event::id::{AccountId, GroupId, RaProfileId};
 use chancery_event::{Environment, Timestamp};
 use chancery_pki::Certificate;
@@ -171,4 +173,19 @@ async fn labels(tx: &mut Tx, environment: &Environment) -> Result<(), Error> {
 /// The store refuses.
 pub async fn sweep(engine: &Engine) -> Result<usize, Error> {
     status::round(engine, &Standing::Alone).await
+}
+
+/// Waits until the loop that keeps every status true has judged all that is due.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn all_judged(engine: &Engine) -> Result<(), Error> {
+    engine.0.status_waiting.notify_one();
+    loop {
+        let now = engine.environment().now();
+        if certificate::due(&mut engine.link().await?, now, 1).await?.is_empty() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }

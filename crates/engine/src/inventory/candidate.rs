@@ -37,7 +37,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-fn name_key(normal: &str) -> String {
+/// The key of a name, from its normal form: names that are compared as the same have one key.
+pub(super) fn name_key(normal: &str) -> String {
     hex(digest::digest(&digest::SHA256, normal.as_bytes()).as_ref())
 }
 

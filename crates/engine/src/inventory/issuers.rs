@@ -11,7 +11,7 @@ use chancery_store::Link;
 use chancery_store::table::certificate::{self, Certificate, StatusRow};
 use serde_json::json;
 
-use super::candidate::hex;
+use super::candidate::{hex, name_key};
 use crate::Error;
 
 /// Levels of issuers that are looked at.
@@ -110,13 +110,10 @@ impl Issuers {
 }
 
 impl IssuerSource for Issuers {
+    /// The key is that of the normal form of a name, in which names are compared.
     fn issuers_of(&self, certificate: &Parsed) -> Vec<Arc<Parsed>> {
-        self.by_subject
-            .values()
-            .flatten()
-            .filter(|issuer| certificate.is_named_issuer(&issuer.parsed))
-            .map(|issuer| issuer.parsed.clone())
-            .collect()
+        let named = self.by_subject.get(&name_key(&certificate.issuer_normal()));
+        named.into_iter().flatten().map(|issuer| issuer.parsed.clone()).collect()
     }
 
     fn verified(&self) -> Option<&Verified> {
