@@ -80,12 +80,15 @@ pub(crate) struct Sealer {
 }
 
 impl Sealer {
-    /// Seals until `stop` is set and nothing is pending any more.
+    /// Seals until `stop` is set and everything is sealed that was pending then. What other nodes
+    /// record meanwhile is theirs to seal: it may never end.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut committed = self.store.committed();
         let node = self.desk.node.to_string();
         let mut keeper = Keeper::new(self.store.clone(), "sealer", node, self.takeover);
         let mut failures = Failures::default();
+        // Once it is to stop: how many of those that were pending then are left.
+        let mut left: Option<u64> = None;
         loop {
             committed.mark_unchanged();
             let done = self.turn(&mut keeper).await;
@@ -93,9 +96,16 @@ impl Sealer {
                 self.passed(&mut failures).await;
             }
             match done {
-                Ok(0) if *stop.borrow() => {
-                    keeper.give_back().await;
-                    return;
+                Ok(done) if *stop.borrow() => {
+                    let rest = match left {
+                        Some(rest) => rest.saturating_sub(done as u64),
+                        None => self.pending().await,
+                    };
+                    if done == 0 || rest == 0 {
+                        keeper.give_back().await;
+                        return;
+                    }
+                    left = Some(rest);
                 }
                 Ok(0) => {
                     tokio::select! {
@@ -105,7 +115,6 @@ impl Sealer {
                     }
                 }
                 Ok(BATCH_MAX) => {}
-                Ok(_) if *stop.borrow() => {}
                 Ok(_) => tokio::time::sleep(GATHER).await,
                 Err(trouble) => {
                     self.failed(&trouble, &mut failures).await;
@@ -123,6 +132,12 @@ impl Sealer {
                 }
             }
         }
+    }
+
+    /// How many events wait; none where that cannot be told.
+    async fn pending(&self) -> u64 {
+        let Ok(mut link) = self.store.read().await else { return 0 };
+        log::pending_count(&mut link).await.unwrap_or(0)
     }
 
     /// One round if this node holds the lease, else a look at how far the log is.

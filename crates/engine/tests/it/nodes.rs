@@ -146,6 +146,36 @@ fn events_of_all_nodes_come_into_one_log_once() {
     });
 }
 
+#[test]
+fn a_sealer_that_stops_leaves_to_others_what_they_go_on_recording() {
+    on_server(async {
+        let (first, second, _dirs) = two().await;
+        let context = bench::context(first.engine().environment());
+        let nodes = first.engine().nodes(&context).await.unwrap();
+        let own = nodes.into_iter().find(|node| node.own).unwrap().id;
+        assert_eq!(holder(first.engine()).await, Some(own.to_string()));
+        let (over, done) = tokio::sync::watch::channel(false);
+        let load: Vec<_> = (0..8)
+            .map(|_| {
+                let (engine, done) = (second.engine().clone(), done.clone());
+                tokio::spawn(async move {
+                    while !*done.borrow() {
+                        record(&engine, 20).await;
+                    }
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let stopped = tokio::time::timeout(PATIENCE, first.stop()).await;
+        over.send_replace(true);
+        stopped.expect("it stops while others record").unwrap();
+        for task in load {
+            task.await.unwrap();
+        }
+        second.stop().await.unwrap();
+    });
+}
+
 /// How far search and triggers have come, the one that is behind.
 async fn acted_on(engine: &Engine) -> u64 {
     let mut link = bench::store(engine).read().await.unwrap();
