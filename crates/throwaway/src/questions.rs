@@ -56,4 +56,17 @@ impl Server {
         let sql = "SELECT COUNT(DISTINCT who) FROM deaf.told WHERE who <> 'alive'";
         self.sql(database, sql).parse().unwrap()
     }
+
+    /// Makes each batch that is sealed in a database take this long, in milliseconds: events come in
+    /// meanwhile, and the sealer never finds that none is left.
+    pub fn slow_down_sealing(&self, database: &str, milliseconds: u32) {
+        let seconds = f64::from(milliseconds) / 1_000.0;
+        let sql = format!(
+            "CREATE FUNCTION public.wait() RETURNS trigger
+                 LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END';
+             CREATE TRIGGER wait AFTER DELETE ON pending_event
+                 FOR EACH STATEMENT EXECUTE FUNCTION public.wait()"
+        );
+        self.sql(database, &sql);
+    }
 }

@@ -149,29 +149,25 @@ fn events_of_all_nodes_come_into_one_log_once() {
 #[test]
 fn a_sealer_that_stops_leaves_to_others_what_they_go_on_recording() {
     on_server(async {
-        let (first, second, _dirs) = two().await;
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let database = database_of(dirs[0].path()).unwrap();
+        let (first, second, _dirs) = two_in(dirs, |_| {}).await;
         let context = bench::context(first.engine().environment());
         let nodes = first.engine().nodes(&context).await.unwrap();
         let own = nodes.into_iter().find(|node| node.own).unwrap().id;
         assert_eq!(holder(first.engine()).await, Some(own.to_string()));
-        let (over, done) = tokio::sync::watch::channel(false);
-        let load: Vec<_> = (0..8)
-            .map(|_| {
-                let (engine, done) = (second.engine().clone(), done.clone());
-                tokio::spawn(async move {
-                    while !*done.borrow() {
-                        record(&engine, 20).await;
-                    }
-                })
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let stopped = tokio::time::timeout(PATIENCE, first.stop()).await;
-        over.send_replace(true);
-        stopped.expect("it stops while others record").unwrap();
-        for task in load {
-            task.await.unwrap();
-        }
+        server().slow_down_sealing(database.rsplit('/').next().unwrap(), 200);
+        let engine = second.engine().clone();
+        let load = tokio::spawn(async move {
+            loop {
+                record(&engine, 1).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        tokio::time::timeout(PATIENCE, first.stop()).await.expect("it stops").unwrap();
+        assert!(!load.is_finished());
+        load.abort();
+        assert!(load.await.unwrap_err().is_cancelled());
         second.stop().await.unwrap();
     });
 }
