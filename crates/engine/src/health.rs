@@ -13,7 +13,7 @@ use chancery_event::Timestamp;
 pub struct Health {
     sealed_at: AtomicI64,
     sealed_size: AtomicU64,
-    quarantined: AtomicU64,
+    quarantined: Mutex<Quarantined>,
     leaving: AtomicBool,
     outdated: AtomicBool,
     stopped: Mutex<Option<String>>,
@@ -24,6 +24,15 @@ pub struct Health {
     refusal: Mutex<Option<(Timestamp, String)>>,
     /// What is wrong with the archive as this node sees it; `None`: it was not looked at.
     archive: Mutex<Option<Option<String>>>,
+}
+
+/// Pending rows that were set aside.
+#[derive(Debug, Default)]
+struct Quarantined {
+    /// How many, as long as the alert about them is not resolved.
+    rows: u64,
+    /// How often this process has set some aside: who read the store before that is late.
+    turns: u64,
 }
 
 /// One finding about the program's condition.
@@ -94,13 +103,31 @@ impl Health {
         self.leaving.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn count_quarantined(&self, rows: u64) {
-        self.quarantined.fetch_add(rows, Ordering::Relaxed);
+    /// This process has set rows aside; with them there are `rows`.
+    pub(crate) fn sets_aside(&self, rows: u64) {
+        if let Ok(mut quarantined) = self.quarantined.lock() {
+            quarantined.turns += 1;
+            quarantined.rows = rows;
+        }
     }
 
-    /// Pending rows that this process has set aside.
+    /// To be asked before the store is, for [`Health::sees_quarantined`].
+    pub(crate) fn turns_of_quarantine(&self) -> u64 {
+        self.quarantined.lock().map_or(0, |quarantined| quarantined.turns)
+    }
+
+    /// How many rows the store says were set aside, by whichever node, and wait for somebody.
+    pub(crate) fn sees_quarantined(&self, rows: u64, turns: u64) {
+        if let Ok(mut quarantined) = self.quarantined.lock()
+            && quarantined.turns == turns
+        {
+            quarantined.rows = rows;
+        }
+    }
+
+    /// Pending rows that were set aside, as long as the alert about them is not resolved.
     pub fn quarantined(&self) -> u64 {
-        self.quarantined.load(Ordering::Relaxed)
+        self.quarantined.lock().map_or(0, |quarantined| quarantined.rows)
     }
 
     /// Notes that the store takes writes.
@@ -156,7 +183,7 @@ impl Health {
                 (quarantined > 0).then(|| {
                     format!("{quarantined} pending events were set aside: not written by this program, or twice")
                 }),
-                "all pending events carry a valid seal",
+                "no pending event was set aside, or the alert about it is resolved",
             ),
         ];
         if let Some(bad) = self.archive.lock().ok().and_then(|archive| archive.clone()) {

@@ -29,7 +29,7 @@ pub(crate) use candidate::{
     target as certificate_target,
 };
 pub(crate) use change::{place, with_values};
-pub(crate) use overlay::overlay;
+pub(crate) use overlay::{hides, overlay};
 pub(crate) use placement::{path, resolve as resolve_placement};
 
 /// What events say of a certificate with these names, and itself as their target: its subject stays

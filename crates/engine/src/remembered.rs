@@ -28,6 +28,7 @@ use chancery_store::{Link, Store, Tx, log};
 use tokio::sync::watch;
 
 use self::known::Known;
+use crate::alert::cause;
 use crate::engine::StartError;
 use crate::sealer::stored_edge;
 use crate::{Engine, Error, Settings, key, node};
@@ -195,6 +196,7 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
 /// Looks at the database, and writes down the newest checkpoint that this node knows: that of the
 /// database, unless the database lacks what was sealed.
 pub(crate) async fn keep(engine: &Engine) -> Result<(), Error> {
+    let turns = engine.health().turns_of_quarantine();
     let mut link = engine.link().await?;
     let known = &engine.0.known;
     known.look(&mut link).await?;
@@ -202,6 +204,8 @@ pub(crate) async fn keep(engine: &Engine) -> Result<(), Error> {
     let Some(newest) = known.checkpoint() else { return Ok(()) };
     engine.health().sealed(newest.signed_at, newest.size);
     let losses = losses(&mut link).await?.text();
+    let quarantined = cause::quarantined_waiting(&mut link).await?;
+    engine.health().sees_quarantined(quarantined, turns);
     drop(link);
     let path = engine.settings().data_dir.join(FILE);
     let seen = engine.settings().data_dir.join(SEEN);

@@ -54,13 +54,13 @@ impl Desk {
         mac.sign()
     }
 
-    /// An event ready to be recorded.
-    pub(crate) fn recorded(&self, event: Event) -> Result<Recorded, Error> {
+    /// An event ready to be recorded; texts that are too long for an entry are cut in it.
+    pub(crate) fn recorded(&self, mut event: Event) -> Result<Recorded, Error> {
         // Without a personal part in clear there is nothing to salt.
         let salted = matches!(event.personal, PersonalPart::Clear(_));
         let salt = if salted { self.environment.random() } else { [0; 32] };
         let entry = event
-            .entry(salt)
+            .fitting_entry(salt)
             .map_err(|error| Error::Internal(format!("event {}: {error}", event.type_name)))?;
         let part = entry.personal.map(|personal| (personal.salt, personal.part));
         let recorded_at = self.environment.now();

@@ -8,6 +8,7 @@
 //! Personal data must never leave this module inside [`Entry::bytes`] (invariant 10), and the bytes
 //! of an event must never depend on anything but the event and the salt.
 
+mod abridge;
 mod quick;
 mod read;
 mod write;
@@ -76,6 +77,7 @@ pub fn is_commitment(text: &str) -> bool {
 }
 
 /// An event that cannot become an entry. The operation that made it must not happen (invariant 6).
+/// One that is too large can: see [`Event::fitting_entry`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
     /// A number in the event has no canonical form.

@@ -194,10 +194,13 @@ async fn on_server(plan: &Plan, wanted: &dyn Fn(Part) -> bool, mut report: Repor
         Ok::<(), anyhow::Error>(())
     };
     let measured = work.await;
+    let mut removed = Ok(());
     for name in writing::names().chain(["filled".to_owned()]) {
-        plan.remove(&name).await?;
+        removed = removed.and(plan.remove(&name).await);
     }
+    // What failed first says why the removal did.
     measured?;
+    removed?;
     report.finish()
 }
 

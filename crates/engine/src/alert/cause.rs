@@ -15,10 +15,10 @@
 
 use chancery_event::id::{AccountId, EventId, JobId};
 use chancery_event::{Event, Severity, Target, TargetKind, Timestamp};
-use chancery_store::Tx;
-use chancery_store::table::alert::Alert;
+use chancery_store::table::alert::{self as table, Alert};
 use chancery_store::table::certificate::{self, Certificate};
 use chancery_store::table::job::Job;
+use chancery_store::{Link, Tx, log};
 
 use super::{NewAlert, raise, resolve};
 use crate::Error;
@@ -153,6 +153,14 @@ pub(crate) async fn seal_stopped(
         ..NewAlert::new(SEAL_STOPPED, "log_seal_stopped", Severity::Critical, "Sealing has stopped")
     };
     raise(tx, scribe, &new).await.map(|_| ())
+}
+
+/// How many pending events were set aside, as long as somebody has to find out who wrote them.
+pub(crate) async fn quarantined_waiting(link: &mut Link) -> Result<u64, Error> {
+    match table::unresolved(link, QUARANTINED).await? {
+        Some(_) => Ok(log::quarantined_count(link).await?),
+        None => Ok(0),
+    }
 }
 
 /// Pending events were set aside.

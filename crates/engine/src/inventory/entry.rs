@@ -71,7 +71,7 @@ pub(crate) async fn enter(
     let mut row = candidate.row.clone();
     let mut whole = PlacementRequest::default();
     let endings = match staged {
-        Some(staged) => staged.wishes(tx, &row, &mut whole).await?,
+        Some(staged) => staged.wishes(tx, &row, &mut whole, wish).await?,
         None => Vec::new(),
     };
     overlay(&mut whole, wish.clone());

@@ -53,6 +53,8 @@ pub struct AttributeEntry {
     pub kind: String,
     /// Its values, as text.
     pub values: Vec<String>,
+    /// Its value as requests spell it: a number, a boolean, a text, or a list.
+    pub json: Value,
 }
 
 /// One check of a validation.
@@ -157,15 +159,17 @@ async fn attributes(
     let entries = attribute::all(link)
         .await?
         .into_iter()
-        .map(|definition| AttributeEntry {
-            values: values
-                .iter()
-                .filter(|(id, _)| *id == definition.id)
-                .map(|(_, value)| configuration::attribute::display(&definition.kind, value))
-                .collect(),
-            name: definition.name,
-            label: definition.label,
-            kind: definition.kind,
+        .map(|definition| {
+            let own = values.iter().filter(|(id, _)| *id == definition.id);
+            let own: Vec<_> = own.map(|(_, value)| value.clone()).collect();
+            let shown = |value| configuration::attribute::display(&definition.kind, value);
+            AttributeEntry {
+                values: own.iter().map(shown).collect(),
+                json: configuration::attribute::to_json(&definition.kind, &own),
+                name: definition.name,
+                label: definition.label,
+                kind: definition.kind,
+            }
         })
         .filter(|entry| !entry.values.is_empty());
     Ok(entries.collect())

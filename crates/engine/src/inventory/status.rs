@@ -19,6 +19,7 @@ use chancery_store::table::certificate::{self, Certificate, Due, StatusRow};
 use chancery_store::table::job::Job;
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::candidate;
 use super::issuers::Issuers;
@@ -30,6 +31,9 @@ use crate::{Context, Engine, Error};
 
 /// Certificates judged in one transaction at most.
 const BATCH_MAX: usize = 256;
+/// Certificates that one round judges at most: while the verdicts on some are written, the next are
+/// judged.
+const ROUND_MAX: usize = 4 * BATCH_MAX;
 /// Certificates that a sweep makes due in one transaction.
 const SWEEP_MAX: usize = 2_000;
 const TICK: Duration = Duration::from_secs(1);
@@ -43,7 +47,7 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
             keeper.on_duty(round(&engine, &standing)).await
         };
         match duty.await {
-            Ok(Some(Ok(count))) if count == BATCH_MAX && !*stop.borrow() => continue,
+            Ok(Some(Ok(count))) if count == ROUND_MAX && !*stop.borrow() => continue,
             Ok(Some(Ok(_)) | None) => {}
             Ok(Some(Err(error))) | Err(error) => tracing::error!(%error, "validation failed"),
         }
@@ -59,12 +63,34 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// One batch; answers how many certificates were judged.
+/// One round; answers how many certificates were judged.
 pub(crate) async fn round(engine: &Engine, standing: &Standing) -> Result<usize, Error> {
-    match judge(engine).await? {
-        Some(judged) => settle(engine, judged, standing).await,
-        None => Ok(0),
+    let now = engine.environment().now();
+    let mut link = engine.link().await?;
+    let due = certificate::due(&mut link, now, ROUND_MAX).await?;
+    if due.is_empty() {
+        return Ok(0);
     }
+    let mut issuers = Issuers::default();
+    let mut keys: Vec<_> = due.iter().map(|due| due.row.issuer_key.clone()).collect();
+    keys.sort();
+    keys.dedup();
+    issuers.read(&mut link, keys).await?;
+    drop(link);
+    let (count, issuers) = (due.len(), Arc::new(issuers));
+    let mut due = due.into_iter();
+    let mut next = || {
+        let batch: Vec<Due> = due.by_ref().take(BATCH_MAX).collect();
+        (!batch.is_empty()).then(|| judge(engine, batch, issuers.clone(), now))
+    };
+    let mut judging = next();
+    while let Some(task) = judging {
+        let verdicts =
+            task.await.map_err(|error| Error::Internal(format!("validation: {error}")))?;
+        judging = next();
+        settle(engine, Judged { issuers: issuers.clone(), verdicts }, standing).await?;
+    }
+    Ok(count)
 }
 
 /// A certificate as it was read, the verdict on it, and the event that made it due.
@@ -76,31 +102,18 @@ struct Judged {
     verdicts: Vec<Verdict>,
 }
 
-/// Judges a batch of what is due, if anything is.
-async fn judge(engine: &Engine) -> Result<Option<Judged>, Error> {
-    let now = engine.environment().now();
-    let mut link = engine.link().await?;
-    let due = certificate::due(&mut link, now, BATCH_MAX).await?;
-    if due.is_empty() {
-        return Ok(None);
-    }
-    let mut issuers = Issuers::default();
-    let mut keys: Vec<_> = due.iter().map(|due| due.row.issuer_key.clone()).collect();
-    keys.sort();
-    keys.dedup();
-    issuers.read(&mut link, keys).await?;
-    drop(link);
+/// Begins to judge a batch. Signatures are checked: not on the threads that answer requests.
+fn judge(
+    engine: &Engine,
+    batch: Vec<Due>,
+    issuers: Arc<Issuers>,
+    now: Timestamp,
+) -> JoinHandle<Vec<Verdict>> {
     let expiring_days = engine.settings().expiring_days;
-    let issuers = Arc::new(issuers);
-    let above = issuers.clone();
-    // Signatures are checked: not on the threads that answer requests.
-    let judging = tokio::task::spawn_blocking(move || {
-        let verdicts = due.into_iter().map(|due| verdict(due, &above, now, expiring_days));
+    spawn_blocking(move || {
+        let verdicts = batch.into_iter().map(|due| verdict(due, &issuers, now, expiring_days));
         verdicts.collect()
-    });
-    let verdicts =
-        judging.await.map_err(|error| Error::Internal(format!("validation: {error}")))?;
-    Ok(Some(Judged { issuers, verdicts }))
+    })
 }
 
 fn verdict(due: Due, issuers: &Issuers, now: Timestamp, expiring_days: u32) -> Verdict {
@@ -113,8 +126,7 @@ fn verdict(due: Due, issuers: &Issuers, now: Timestamp, expiring_days: u32) -> V
 }
 
 /// Writes verdicts; those that rest on issuers that have changed meanwhile are left due.
-async fn settle(engine: &Engine, judged: Judged, standing: &Standing) -> Result<usize, Error> {
-    let count = judged.verdicts.len();
+async fn settle(engine: &Engine, judged: Judged, standing: &Standing) -> Result<(), Error> {
     let scribe = engine.scribe(&Context::system(engine.environment()));
     let work = Arc::new((judged, standing.clone()));
     engine
@@ -151,8 +163,7 @@ async fn settle(engine: &Engine, judged: Judged, standing: &Standing) -> Result<
                 Ok::<(), Error>(())
             })
         })
-        .await?;
-    Ok(count)
+        .await
 }
 
 /// Makes every certificate due, some at a time, so that the loop judges all of them anew (the job

@@ -21,7 +21,7 @@ use super::step::{Audience, Effect};
 use crate::Error;
 use crate::alert::{self, NewAlert};
 use crate::automation::Class;
-use crate::inventory::{self, PlacementRequest, overlay, resolve_placement};
+use crate::inventory::{self, PlacementRequest, hides, overlay, resolve_placement};
 use crate::job;
 use crate::scribe::{Draft, Scribe};
 
@@ -32,6 +32,8 @@ pub(crate) enum Ending {
     Done,
     /// Everything was so already.
     Unchanged,
+    /// The request says otherwise, and has the last word.
+    Overridden,
     /// It could not be carried out, and why.
     Failed(String),
     /// It was not tried: too many causes stand behind the event.
@@ -43,6 +45,7 @@ impl Ending {
         match self {
             Self::Done => "done",
             Self::Unchanged => "unchanged",
+            Self::Overridden => "overridden",
             Self::Failed(_) => "failed",
             Self::Stopped => "stopped",
         }
@@ -303,12 +306,13 @@ async fn start(
 }
 
 /// Resolves the placing steps of an evaluation one by one and puts together what can be done: the
-/// wish, and for each step that places whether it is part of it.
+/// wish, and for each step that places whether it is part of it. What `request` says stands above.
 pub(crate) async fn wish(
     tx: &mut Tx,
     row: &Certificate,
     evaluation: &Evaluation,
     wish: &mut PlacementRequest,
+    request: &PlacementRequest,
 ) -> Result<Vec<Option<Ending>>, Error> {
     let mut endings = Vec::with_capacity(evaluation.planned.len());
     for planned in &evaluation.planned {
@@ -333,12 +337,14 @@ pub(crate) async fn wish(
                 continue;
             }
         };
+        let hidden = hides(request, &own);
         let resolved = resolve_placement(tx, row, &own).await.map(|_| Ending::Done);
         let ending = ended(resolved)?;
         if ending == Ending::Done {
             overlay(wish, own);
         }
-        endings.push(Some(ending));
+        let overridden = hidden && ending == Ending::Done;
+        endings.push(Some(if overridden { Ending::Overridden } else { ending }));
     }
     Ok(endings)
 }
@@ -358,8 +364,8 @@ pub(crate) async fn place(
         _ => None,
     };
     let Some(row) = row else { return Ok(Vec::new()) };
-    let mut whole = PlacementRequest::default();
-    let mut endings = wish(tx, &row, evaluation, &mut whole).await?;
+    let (mut whole, none) = (PlacementRequest::default(), PlacementRequest::default());
+    let mut endings = wish(tx, &row, evaluation, &mut whole, &none).await?;
     let trigger = Class::Trigger.target(&evaluation.trigger.name);
     let mut event = None;
     if !whole.is_empty() {

@@ -140,16 +140,17 @@ impl Staged {
         ignoring.map(|one| one.trigger.name.as_str())
     }
 
-    /// Where the triggers want it to belong, later ones over earlier ones.
+    /// Where the triggers want it to belong, later ones over earlier ones; `request` stands above.
     pub(crate) async fn wishes(
         &self,
         tx: &mut Tx,
         row: &Certificate,
         wish: &mut PlacementRequest,
+        request: &PlacementRequest,
     ) -> Result<Vec<Vec<Option<Ending>>>, Error> {
         let mut endings = Vec::with_capacity(self.evaluations.len());
         for evaluation in &self.evaluations {
-            endings.push(carry::wish(tx, row, evaluation, wish).await?);
+            endings.push(carry::wish(tx, row, evaluation, wish, request).await?);
         }
         Ok(endings)
     }

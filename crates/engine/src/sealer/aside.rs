@@ -52,9 +52,9 @@ impl Sealer {
         standing: &Standing,
     ) -> Result<(), Error> {
         let scribe = self.scribe();
-        self.health.count_quarantined(bad.len() as u64);
         let work = Arc::new((bad, scribe, standing.clone()));
-        self.store
+        let rows = self
+            .store
             .transaction("seal.quarantine", move |tx: &mut Tx| {
                 let work = work.clone();
                 Box::pin(async move {
@@ -65,10 +65,13 @@ impl Sealer {
                     for quarantined in bad {
                         event = Some(scribe.record(tx, alarm(quarantined)?)?);
                     }
-                    cause::quarantined(tx, scribe, bad.len(), event).await
+                    cause::quarantined(tx, scribe, bad.len(), event).await?;
+                    Ok::<_, Error>(log::quarantined_count(tx).await?)
                 })
             })
-            .await
+            .await?;
+        self.health.sets_aside(rows);
+        Ok(())
     }
 
     /// Whether an event was removed from the database, or, where the log is in parts and none of

@@ -260,3 +260,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_too_long_for_an_entry_is_cut_and_says_what_it_was() {
+    let long = "界".repeat(30_000);
+    let whole = digest::digest(&digest::SHA256, long.as_bytes());
+    let whole: String = whole.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mark = format!("… (90000 bytes in all, SHA-256 {whole})");
+    let mut event = sample();
+    event.detail.insert("changes".into(), json!([{"field": "a", "before": long, "after": "b"}]));
+    event.detail.insert("names".into(), json!(vec!["a.example"; 100_000]));
+    event.targets[0].name = Some(long.clone());
+    let unchanged = event.personal.clone();
+    let entry = event.fitting_entry([7; 32]).unwrap();
+    assert!(entry.bytes.len() <= ENTRY_BYTES_MAX);
+    assert_eq!(Event::open(&entry.bytes, entry.personal.as_ref()).unwrap(), event);
+    assert_eq!(event.personal, unchanged);
+    assert_eq!(event.detail["size_bytes"], 1_867);
+    assert_eq!(event.detail["changes"][0]["after"], "b");
+    for cut in [event.detail["changes"][0]["before"].as_str(), event.targets[0].name.as_deref()] {
+        assert!(cut.is_some_and(|cut| cut.starts_with("界界") && cut.ends_with(&mark)), "{cut:?}");
+    }
+    let names = event.detail["names"].as_array().unwrap();
+    assert_eq!(names.last().unwrap(), "… (100000 in all)");
+
+    let person = Personal { user_agent: Some(long), ..Personal::default() };
+    let mut event = Event { personal: PersonalPart::Clear(person), ..sample() };
+    let before = event.detail.clone();
+    event.fitting_entry([7; 32]).unwrap();
+    assert_eq!(event.detail, before);
+    assert!(event.personal().unwrap().user_agent.as_ref().unwrap().ends_with(&mark));
+
+    let many: Map<_, _> = (0..9_000).map(|n| (format!("member {n}"), json!(n))).collect();
+    let mut event = Event { detail: many, ..sample() };
+    let refused = event.fitting_entry([7; 32]);
+    assert!(matches!(refused, Err(EntryError::TooLarge { .. })));
+}

@@ -113,8 +113,12 @@ pub(super) async fn fill(place: &Place, size: u64) -> Result<()> {
     let engine = running.engine();
     let context = bench::context(engine.environment());
     let have = engine.figures().await?.log_size;
-    for _ in 0..size.saturating_sub(have).div_ceil(1_000) {
+    for unit in 0..size.saturating_sub(have).div_ceil(1_000) {
         bench::record(engine, &context, 1_000).await?;
+        // What is recorded faster than it is sealed and projected would pile up.
+        if unit % 100 == 99 {
+            settled(engine).await?;
+        }
     }
     settled(engine).await?;
     running.stop().await.context("stop")

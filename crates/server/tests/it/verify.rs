@@ -450,6 +450,15 @@ fn foreign_pending_rows_are_set_aside_and_the_log_goes_on() {
         assert!(running.engine().settle(PATIENCE).await);
         assert_eq!(running.engine().health().quarantined(), 2);
         running.stop().await.unwrap();
+        // A start does not forget them.
+        let running = installation.engine().await;
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while running.engine().health().quarantined() == 0 {
+            assert!(std::time::Instant::now() < deadline, "the rows are forgotten");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert_eq!(running.engine().health().quarantined(), 2);
+        running.stop().await.unwrap();
     });
     let (status, document) = installation.verify();
     assert_eq!(status, 0, "{document:#}");

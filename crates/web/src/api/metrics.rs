@@ -48,7 +48,7 @@ async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
     let mut registry = Registry::with_prefix("chancery");
     let health = state.engine.health();
     let stopped = health.sealing_stopped().is_some();
-    describe(&mut registry, &figures, (lag, stopped), health.quarantined());
+    describe(&mut registry, &figures, (lag, stopped));
     let refused = Family::<Limited, Counter>::default();
     let requests = ("request", state.limiter.refused());
     for (limited, count) in state.engine.rate_limited().into_iter().chain([requests]) {
@@ -62,18 +62,13 @@ async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, media_type)], out).into_response())
 }
 
-fn describe(
-    registry: &mut Registry,
-    figures: &Figures,
-    (lag, stopped): (f64, bool),
-    quarantined: u64,
-) {
+fn describe(registry: &mut Registry, figures: &Figures, (lag, stopped): (f64, bool)) {
     let sealed = ConstCounter::new(figures.log_size);
     registry.register("events_sealed", "Events in the sealed log", sealed);
     let recorded = ConstCounter::new(figures.log_size + figures.pending);
     registry.register("events_recorded", "Events recorded, sealed or not", recorded);
-    let set_aside = ConstCounter::new(quarantined);
-    registry.register("events_quarantined", "Pending events set aside by this process", set_aside);
+    let set_aside = ConstCounter::new(figures.quarantined);
+    registry.register("events_quarantined", "Pending events that were ever set aside", set_aside);
     let stopped = ConstGauge::new(i64::from(stopped));
     registry.register("sealing_stopped", "1: sealing has stopped, as any node found", stopped);
     let whole = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));

@@ -48,12 +48,24 @@ struct Door {
     is_safe: bool,
     path: String,
     client: Client,
+    /// How long the body says it is, in bytes.
+    announced: Option<usize>,
 }
 
 impl Door {
     fn origin(&self) -> Origin {
         if is_for_programs(&self.path) { Origin::Api } else { Origin::Ui }
     }
+}
+
+/// Reason of a body that is too long.
+const TOO_LARGE: &str = "too_large";
+/// Routes that take certificates: who sends to them has tried to upload.
+const UPLOADS: [&str; 2] = ["/api/v1/certificates", "/certificates/upload"];
+
+/// How long a body says it is (RFC 9110 §8.6).
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The middleware round every handler.
@@ -66,11 +78,17 @@ pub(super) async fn guard(State(gate): State<Gate>, request: Request, next: Next
         .map(|whole| whole.as_str().to_owned());
     // What stands in boxes is not moved with all the layers around it.
     match Box::pin(gate.admit(request)).await {
-        Ok((caller, mut request)) => {
+        Ok((caller, door, mut request)) => {
             let transaction = caller.context().transaction.to_string();
             request.extensions_mut().insert(caller.clone());
             let mut response =
                 Box::pin(idempotency::run(&gate.state, gate.access, &caller, request, next)).await;
+            // Only what came in tells how long a body is that did not say so.
+            if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                let problem = gate.too_large();
+                gate.record(&caller, &door, &problem).await;
+                response = refusal(problem, &path, back.as_deref());
+            }
             if let Ok(value) = transaction.parse() {
                 response.headers_mut().insert("x-request-id", value);
             }
@@ -113,8 +131,9 @@ fn percent(text: &str) -> String {
 }
 
 impl Gate {
-    async fn admit(&self, request: Request) -> Result<(Caller, Request), Problem> {
-        let request = self.limit_body(request)?;
+    async fn admit(&self, request: Request) -> Result<(Caller, Door, Request), Problem> {
+        let announced = announced(request.headers());
+        let request = request.map(|body| Body::new(Limited::new(body, self.body_max)));
         for name in ONCE {
             if request.headers().get_all(*name).iter().nth(1).is_some() {
                 return Err(Problem::malformed(format!("the header {name} came more than once")));
@@ -124,7 +143,7 @@ impl Gate {
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let path = request.uri().path().to_owned();
         let client = client(request.headers(), request.extensions(), &options.trusted_proxies);
-        let door = Door { method: request.method().clone(), is_safe, path, client };
+        let door = Door { method: request.method().clone(), is_safe, path, client, announced };
         let credential = match self.credential(request.headers(), is_safe) {
             Ok(credential) => credential,
             Err(problem) => return Err(self.nobody(&door, true, problem).await),
@@ -137,7 +156,7 @@ impl Gate {
         };
         self.limit_rate(&caller).await?;
         match self.check(&caller, &door, by_bearer, by_cookie, request).await {
-            Ok(request) => Ok((caller, request)),
+            Ok(request) => Ok((caller, door, request)),
             Err(problem) => {
                 // Without credentials, looking at a page is on the way to the login.
                 if caller.identity().is_some() || !is_safe {
@@ -168,6 +187,9 @@ impl Gate {
         if !door.is_safe && !by_bearer {
             same_origin(request.headers(), &self.state.options.public_url)?;
         }
+        if door.announced.is_some_and(|length| length > self.body_max) {
+            return Err(self.too_large());
+        }
         if !door.is_safe && by_cookie {
             let (token, request) = self.form_token(request).await?;
             let given = csrf::uncovered(token.as_deref().unwrap_or_default());
@@ -193,9 +215,16 @@ impl Gate {
         problem
     }
 
-    /// Records a refusal; other problems leave no trace here.
+    /// Records a refusal, or an upload that was too long to be read; other problems leave no trace
+    /// here.
     async fn record(&self, caller: &Caller, door: &Door, problem: &Problem) {
         let reason = problem.reason();
+        if reason == TOO_LARGE && door.method == Method::POST && UPLOADS.contains(&&*self.route) {
+            let size = door.announced.unwrap_or(self.body_max) as u64;
+            let said = problem.detail.clone().unwrap_or_default();
+            let engine = &self.state.engine;
+            return engine.refuse_upload(caller.context(), size, TOO_LARGE, said).await;
+        }
         let is_refusal = match reason {
             "unauthenticated" | "forbidden" | "forged" => true,
             "password_change_required" => !door.is_safe,
@@ -216,16 +245,9 @@ impl Gate {
         }
     }
 
-    fn limit_body(&self, request: Request) -> Result<Request, Problem> {
-        let announced = request
-            .headers()
-            .get(header::CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > self.body_max) {
-            let limit = format!("at most {} bytes", self.body_max);
-            return Err(too_large().with_detail(limit));
-        }
-        Ok(request.map(|body| Body::new(Limited::new(body, self.body_max))))
+    /// The body is longer than this route takes.
+    fn too_large(&self) -> Problem {
+        too_large().with_detail(format!("at most {} bytes", self.body_max))
     }
 
     /// What the client shows, as far as this route looks at it.
@@ -402,7 +424,7 @@ fn password_first() -> Problem {
 }
 
 pub(super) fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too long")
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE, "The body is too long")
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The first page: what needs you now, what comes in the next thirty days, whether everything is
 //! being watched.
 
+use std::borrow::Cow;
+
 use axum::response::Response;
 use chancery_engine::alert::{AlertQuery, ShownAlert, Sort as AlertSort};
 use chancery_engine::history::{EventQuery, SeenEvent};
@@ -24,7 +26,8 @@ const DAYS: i64 = 30;
 /// Certificates and failures listed at most.
 const LISTED: usize = 8;
 
-/// The questions behind the tiles: label, expression, what it means, tone when there are any.
+/// The questions behind the tiles: label, expression ([`expression`] fills in the empty one), what it
+/// means, tone when there are any.
 const NEEDS: [(&str, &str, &str, Tone); 4] = [
     (
         "Expired, not replaced",
@@ -32,7 +35,7 @@ const NEEDS: [(&str, &str, &str, Tone); 4] = [
         "their end has passed",
         Tone::Critical,
     ),
-    ("Expiring", "status:expiring replaced:false", "nothing takes their place yet", Tone::Warning),
+    ("Expiring", "", "nothing takes their place yet", Tone::Warning),
     ("Invalid", "status:invalid", "a check failed", Tone::Bad),
     (
         "Untrusted or incomplete",
@@ -83,6 +86,17 @@ async fn count(shell: &Shell, expression: &str) -> Result<u64, Error> {
     shell.engine().certificate_count(shell.context(), &filter).await
 }
 
+/// What ends soon ends whatever its status is: certificates without a chain or a trust anchor too.
+fn expression(shell: &Shell, text: &'static str) -> Cow<'static, str> {
+    match text {
+        "" => {
+            let days = shell.engine().settings().expiring_days;
+            Cow::Owned(format!("expires:next({days}d) replaced:false"))
+        }
+        text => Cow::Borrowed(text),
+    }
+}
+
 async fn newest(shell: &Shell, expression: &str, limit: usize) -> Result<Vec<SeenEvent>, Error> {
     let filter = shell.engine().parse_event_filter(expression)?;
     let query = EventQuery { filter, before: None, from: None, limit, oldest_first: false };
@@ -104,8 +118,8 @@ async fn facts(shell: &Shell) -> Result<Facts, Error> {
         (Timestamp::from_micros(from), Timestamp::from_micros(from + (DAYS + 1) * Timestamp::DAY));
     let needs = async {
         let mut counts = Vec::with_capacity(NEEDS.len());
-        for (_, expression, _, _) in NEEDS {
-            counts.push(count(shell, expression).await?);
+        for (_, text, _, _) in NEEDS {
+            counts.push(count(shell, &expression(shell, text)).await?);
         }
         Ok::<_, Error>(counts)
     };
@@ -171,7 +185,7 @@ async fn view(shell: &Shell) -> Result<Response, Problem> {
         div id="open-alerts" data-refresh-on="alerts" { (alerts(&facts)) }
         @if facts.figures.certificates == 0 { (nothing(shell)) }
         @else {
-            (now(&facts))
+            (now(shell, &facts))
             (coming(shell, &facts))
         }
         (failures(&facts))
@@ -288,16 +302,16 @@ fn list_href(expression: &str) -> String {
     Address::new("/certificates").with("q", expression).to_string()
 }
 
-fn now(facts: &Facts) -> Markup {
+fn now(shell: &Shell, facts: &Facts) -> Markup {
     let failed = failed_jobs(facts);
     let quarantined = facts.quarantined;
     let calm = |tone: Tone, count: u64| if count > 0 { tone } else { Tone::Good };
     let hint = |text: &'static str, count: u64| if count > 0 { text } else { "none" };
     html! {
         div.stat-row id="now" {
-            @for ((label, expression, text, tone), count) in NEEDS.iter().zip(&facts.needs) {
+            @for ((label, question, text, tone), count) in NEEDS.iter().zip(&facts.needs) {
                 (ui::stat_tile(&Stat { label, value: &ui::grouped(*count), hint: hint(text, *count),
-                    href: Some(&list_href(expression)), tone: calm(*tone, *count) }))
+                    href: Some(&list_href(&expression(shell, question))), tone: calm(*tone, *count) }))
             }
             (ui::stat_tile(&Stat { label: "Failed jobs", value: &ui::grouped(failed), hint: hint("try again or look why", failed),
                 href: Some("/jobs?q=state:failed"), tone: calm(Tone::Bad, failed) }))

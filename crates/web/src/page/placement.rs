@@ -103,6 +103,24 @@ impl Choices {
             trust_anchor: typed.has("path").then(|| typed.has("trust_anchor")),
         }
     }
+
+    /// The wish of an upload: what was left empty is not asked for, and triggers may set it.
+    pub(super) fn first_wish(&self, typed: &Typed) -> PlacementRequest {
+        let PlacementRequest { owner, groups, ra_profile, path, mut attributes, trust_anchor } =
+            self.wish(typed);
+        attributes.retain(|_, value| match value {
+            Value::String(text) => !text.trim().is_empty(),
+            value => !value.is_null(),
+        });
+        PlacementRequest {
+            owner: owner.filter(|owner| !owner.is_empty()),
+            groups: groups.filter(|groups| !groups.is_empty()),
+            ra_profile: ra_profile.filter(|profile| !profile.is_empty()),
+            path: path.filter(|path| !path.is_empty()),
+            attributes,
+            trust_anchor: trust_anchor.filter(|ticked| *ticked),
+        }
+    }
 }
 
 fn attribute_name(attribute: &Attribute) -> String {

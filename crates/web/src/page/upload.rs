@@ -23,7 +23,7 @@ pub(super) fn add(routes: &mut Routes) {
 }
 
 async fn form(shell: Shell) -> Response {
-    shell.answer(view(&shell, &Typed::default().or("path", "/"))).await
+    shell.answer(view(&shell, &Typed::default())).await
 }
 
 async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
@@ -34,7 +34,7 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
         label: "Password of a PKCS #12 file",
         kind: "password",
         autocomplete: "off",
-        hint: "It is used once and kept nowhere. Private keys in the file are not taken.",
+        hint: "It is used once and kept nowhere. A file that holds a private key is refused whole.",
         error: typed.error("password"),
         ..Field::default()
     };
@@ -82,7 +82,10 @@ async fn view(shell: &Shell, typed: &Typed) -> Result<Response, Problem> {
                     }))
                     (ui::field(&password)) (ui::select_field(&mode, &modes))
                 }))
-                (ui::section("placement", "Where they belong", html! {}, choices.markup(typed)))
+                (ui::section("placement", "Where they belong", html! {}, html! {
+                    p.hint { "What is left empty, triggers may set." }
+                    (choices.markup(typed))
+                }))
             }
             div.actions { (ui::submit("Upload", Tone::Info)) (ui::button("Cancel", "/certificates", None, false)) }
         }))
@@ -117,7 +120,7 @@ async fn send(shell: Shell, sent: CsrfMultipart) -> Response {
                 let error = Error::invalid("files", "choose a file, or paste a certificate");
                 return view(&shell, &typed.refused(error)?).await;
             }
-            let placement = Choices::read(&shell).await?.wish(&typed);
+            let placement = Choices::read(&shell).await?.first_wish(&typed);
             let password = Some(typed.raw("password")).filter(|text| !text.is_empty());
             let mut results = Vec::with_capacity(files.len());
             for (name, bytes) in files {

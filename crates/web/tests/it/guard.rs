@@ -6,6 +6,8 @@ use chancery_engine::access::REFUSALS_RECORDED_MAX;
 use chancery_testkit::{Call, TestServer};
 use serde_json::{Value, json};
 
+use super::browser::Browser;
+
 /// A write by cookie: a token wish.
 fn write(server: &TestServer) -> Call {
     let (cookie, _) = server.session();
@@ -90,8 +92,22 @@ async fn every_answer_carries_the_headers() {
 async fn bodies_are_limited() {
     let server = TestServer::start_with(|_, options| options.max_upload_bytes = 4_000).await;
     let big = vec![b'x'; 5_000];
-    let answer = server.post("/api/v1/certificates").body("text/plain", big).send().await;
-    assert_eq!(answer.expect(413).reason(), "too_large");
+    let long = server.post("/api/v1/certificates").header("content-length", "5000");
+    let answer = long.body("text/plain", big.clone()).send().await.expect(413);
+    assert_eq!(answer.reason(), "too_large");
+    assert_eq!(answer.json()["detail"], "at most 4000 bytes");
+    let mut browser = Browser::sign_in_as(&server, Role::Operator).await;
+    browser.upload("/certificates/upload", &[], &big).await.expect(413);
+    let stranger = server.call(Method::POST, "/api/v1/certificates").body("text/plain", big);
+    stranger.send().await.expect(401);
+    server.settle().await;
+    // Each attempt of one who may upload is on record.
+    let failed = "/api/v1/events?filter=type:certificate.upload%20reason:too_large";
+    let failed = server.get(failed).send().await.expect(200).json();
+    let sizes = failed["items"].as_array().unwrap().iter();
+    let sizes: Vec<_> = sizes.map(|item| &item["event"]["data"]["detail"]["size_bytes"]).collect();
+    assert_eq!(sizes.len(), 2, "{failed}");
+    assert_eq!(sizes[1], 5_000, "{failed}");
     let long = json!({ "name": "x".repeat(2 << 20), "days": 1 });
     server.post("/api/v1/tokens").json(&long).send().await.expect(413);
     server.finish().await;

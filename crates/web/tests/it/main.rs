@@ -12,6 +12,7 @@ mod confirmation;
 mod coverage;
 mod deliveries;
 mod document;
+mod entering;
 mod event_access;
 mod event_scope;
 mod events;

@@ -162,9 +162,9 @@ pub(crate) struct CertificateDetail {
     owner: Option<Named>,
     /// Its RA profile.
     ra_profile: Option<Named>,
-    /// Values of custom attributes, by name.
-    #[schema(value_type = Object, example = json!({ "cost_centre": ["4711"] }))]
-    attributes: BTreeMap<String, Vec<String>>,
+    /// Values of custom attributes by name, as a change takes them: texts, numbers, booleans, lists.
+    #[schema(value_type = Object, example = json!({ "cost_centre": "4711" }))]
+    attributes: BTreeMap<String, Value>,
     /// Every check of its validation.
     checks: Vec<CertificateCheck>,
     /// When the status was computed.
@@ -242,7 +242,7 @@ pub(crate) fn detail(view: CertificateView) -> CertificateDetail {
         ra_profile: row
             .ra_profile
             .map(|id| Named::new(id, view.ra_profile_name.clone().unwrap_or_default())),
-        attributes: view.attributes.into_iter().map(|entry| (entry.name, entry.values)).collect(),
+        attributes: view.attributes.into_iter().map(|entry| (entry.name, entry.json)).collect(),
         checks: view
             .checks
             .into_iter()

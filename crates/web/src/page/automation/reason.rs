@@ -139,6 +139,7 @@ pub(in crate::page) fn steps(json: &Value) -> Markup {
                 @match result {
                     "done" => (ui::badge(Tone::Good, Icon::Check, "Done")),
                     "unchanged" => (ui::badge(Tone::Neutral, Icon::Check, "Was so already")),
+                    "overridden" => (ui::badge(Tone::Neutral, Icon::Skip, "The upload says otherwise")),
                     "stopped" => (ui::badge(Tone::Warning, Icon::Deny, "Stopped")),
                     _ => (ui::badge(Tone::Bad, Icon::Cross, "Failed")),
                 }
