@@ -375,6 +375,16 @@ fn each_file_of_an_upload_has_its_own_outcome() {
     assert!(run.status == 1 && run.err.contains("groups"), "{run:?}");
     let run = server.run(&token, &["certificates", "upload", four, "--async"]).well();
     assert!(run.out.contains("queued as job"), "{run:?}");
+
+    // How large a file may be the server says.
+    let five = installation.beside("five.pem");
+    let text = certificate("five.example") + "# nothing more\n".repeat(980_000).as_str();
+    std::fs::write(&five, &text).unwrap();
+    let five = five.to_str().unwrap();
+    server.run(&token, &["certificates", "upload", five]).well();
+    std::fs::write(five, text.repeat(2)).unwrap();
+    let run = server.run(&token, &["certificates", "upload", five]);
+    assert!(run.status == 1 && run.err.contains("at most 16777216 bytes"), "{run:?}");
     server.stop();
 }
 
@@ -389,23 +399,30 @@ fn a_directory_is_imported() {
     std::fs::write(folder.join("both.pem"), &both).unwrap();
     std::fs::write(folder.join("deep/again.pem"), &both).unwrap();
     std::fs::write(folder.join("readme"), "hello").unwrap();
+    let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    std::fs::write(folder.join("deep/secret.pem"), key).unwrap();
+    std::fs::write(folder.join("nothing"), "").unwrap();
+    let large = certificate("three.example") + "#\n".repeat(5 << 19).as_str();
+    std::fs::write(folder.join("large.pem"), large).unwrap();
     let broken = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
     std::fs::write(folder.join("deep/broken.pem"), broken).unwrap();
     let folder = folder.to_str().unwrap();
 
     let dry = installation.run(&["certificates", "import", folder, "--dry-run"]).well();
     assert!(dry.err.contains("deep/broken.pem") && dry.err.contains("at byte"), "{dry:?}");
-    assert!(dry.out.contains("4 files") && dry.out.contains("2 certificates"), "{dry:?}");
+    assert!(dry.out.contains("6 files") && dry.out.contains("3 certificates"), "{dry:?}");
+    assert!(dry.out.contains("1 file without a byte"), "{dry:?}");
+    assert!(dry.err.contains("deep/secret.pem: it holds a private key"), "{dry:?}");
     let first = server.run(&token, &["certificates", "import", folder, "--json"]).well().document();
     let counts = |document: &Value| {
         ["certificates", "accepted", "already_known", "refused", "repeated"]
             .map(|name| document[name].as_u64().unwrap())
     };
-    assert_eq!(counts(&first), [2, 2, 0, 0, 2]);
+    assert_eq!(counts(&first), [3, 3, 0, 0, 2]);
     let broken = first["broken_certificates"][0]["file"].as_str().unwrap();
     assert!(broken.ends_with("deep/broken.pem"), "{first:#}");
     let again = server.run(&token, &["certificates", "import", folder, "--json"]).well().document();
-    assert_eq!(counts(&again), [2, 0, 2, 0, 2]);
+    assert_eq!(counts(&again), [3, 0, 3, 0, 2]);
     let run = server.run("chy_wrong", &["certificates", "import", folder]);
     assert_eq!(run.status, 1, "{run:?}");
     assert!(run.err.contains("CHANCERY_TOKEN"), "{run:?}");
