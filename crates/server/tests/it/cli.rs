@@ -64,6 +64,26 @@ fn what_serve_refuses_leaves_nothing_behind() {
 }
 
 #[test]
+fn what_serve_cannot_use_a_check_refuses_as_well() {
+    let installation = Installation::new();
+    let refused = |arguments: &[&str], setting: &str| {
+        for command in [&["serve"][..], &["config", "check"]] {
+            let run = installation.run(&[command, arguments].concat());
+            assert_eq!(run.status, 1, "{command:?}: {run:?}");
+            assert!(run.err.contains(setting), "{command:?}: {run:?}");
+        }
+    };
+    refused(&["--tls-certificate", "/nope", "--tls-key", "/nope"], "tls.certificate");
+    refused(&["--data-dir", "/proc/foo"], "/proc/foo");
+    let short = installation.beside("short");
+    std::fs::write(&short, "eleven long").unwrap();
+    let short = format!("log.key_passphrase_file={}", short.display());
+    refused(&["--set", &short], "12 characters");
+    let run = installation.run(&["config", "check"]).well();
+    assert!(!installation.data_dir().exists(), "{run:?}");
+}
+
+#[test]
 fn a_server_must_be_named_and_be_there() {
     let installation = Installation::new();
     let run = installation.run(&["events", "list"]);
