@@ -527,6 +527,14 @@ fn exports_are_verified_without_the_server() {
     std::fs::write(file, text.replacen("token.create", "token.Create", 3)).unwrap();
     assert_eq!(installation.run(&verify).status, 1);
 
+    server.run(&token, &["events", "export", "--format", "ndjson", "-o", file]).well();
+    installation.run(&verify).well();
+    let lines = std::fs::read_to_string(file).unwrap();
+    let cut: Vec<&str> = lines.lines().take(100).collect();
+    std::fs::write(file, cut.join("\n") + "\n").unwrap();
+    let report = installation.run(&verify).document();
+    assert_eq!(report["fault"]["index"], 99, "{report:#}");
+
     let run = server.run(&token, &["events", "export", "--format", "csv"]).well();
     assert!(run.out.starts_with("log_index,"), "{run:?}");
     let run = server.run(&token, &["events", "export", "--from", "99999"]);
