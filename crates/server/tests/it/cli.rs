@@ -122,6 +122,12 @@ fn tokens_without_a_server() {
     // Every one of these is in the log.
     let (status, document) = installation.verify();
     assert_eq!(status, 0, "{document:#}");
+    // Another origin is no matter of a server that runs.
+    let origin = ["token", "list", "--set", "log.origin=other.example/log"];
+    let run = installation.run(&origin);
+    assert_eq!(run.status, 1, "{run:?}");
+    let why = run.err.lines().find(|line| line.starts_with("error: ")).unwrap();
+    assert!(why.starts_with("error: the key ") && !why.contains("while a server"), "{run:?}");
 
     use std::os::unix::fs::MetadataExt as _;
     let mode =
@@ -316,6 +322,8 @@ fn the_catalogue_needs_no_server() {
     assert!(run.out.contains("token.create"), "{run:?}");
     let run = installation.run(&["catalogue", "show", "nonsense"]);
     assert_eq!(run.status, 1, "{run:?}");
+    let run = installation.run(&["catalogue", "show", "certificate.uplaod"]);
+    assert!(run.err.contains("did you mean certificate.upload?"), "{run:?}");
 }
 
 #[test]
