@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use crate::access::limit::Limiter;
 use crate::agenda::Agenda;
 use crate::backup::Restored;
-use crate::key::{KeyError, Keys};
+use crate::key::{self, KeyError, Keys};
 use crate::operation::Operation;
 use crate::remembered::known::Known;
 use crate::scribe::{Desk, Draft, Scribe};
@@ -608,9 +608,11 @@ impl Engine {
 /// What can be refused before anything is made.
 fn check_first(settings: &Settings) -> Result<(), KeyError> {
     let is_decided = settings.key_passphrase.is_some() || settings.allow_unencrypted_key;
-    match is_decided || Keys::are_in(&settings.data_dir.join("keys")) {
-        true => Ok(()),
-        false => Err(KeyError::PassphraseRequired),
+    match (&settings.key_passphrase, Keys::are_in(&settings.data_dir.join("keys"))) {
+        (_, true) => Ok(()),
+        (Some(passphrase), _) if key::is_short(passphrase) => Err(KeyError::PassphraseShort),
+        _ if is_decided => Ok(()),
+        _ => Err(KeyError::PassphraseRequired),
     }
 }
 

@@ -25,6 +25,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Secret;
 
+/// Shortest passphrase that a key is encrypted with, in characters. What encrypts one already may be
+/// shorter.
+pub const PASSPHRASE_LENGTH_MIN: usize = 12;
+
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -49,6 +53,11 @@ pub enum KeyError {
         "a passphrase for the log key is required: set log.key_passphrase_file (CHANCERY_LOG_KEY_PASSPHRASE_FILE) or log.key_passphrase; to store the key unencrypted, set log.allow_unencrypted_key = true"
     )]
     PassphraseRequired,
+    /// The passphrase is too short for a key that it would encrypt from now on.
+    #[error(
+        "the passphrase for the new log key has fewer than {PASSPHRASE_LENGTH_MIN} characters: choose a longer one (log.key_passphrase_file or log.key_passphrase)"
+    )]
+    PassphraseShort,
     /// The key belongs to another log.
     #[error(
         "the key {path} signs for the origin “{found}”, the configuration says “{configured}”: the origin of a log never changes; set log.origin (CHANCERY_LOG_ORIGIN) to “{found}” to go on with it"
@@ -201,6 +210,11 @@ struct Stored {
     is_encrypted: bool,
 }
 
+/// Whether a passphrase may not encrypt a key that it does not encrypt already.
+pub(crate) fn is_short(passphrase: &Secret<String>) -> bool {
+    passphrase.expose().chars().count() < PASSPHRASE_LENGTH_MIN
+}
+
 fn load(
     path: &Path,
     origin: &str,
@@ -242,14 +256,15 @@ fn store(
     environment: &Environment,
 ) -> Result<(), KeyError> {
     let refuse = |what: String| KeyError::File { path: path.to_owned(), what };
-    fs::create_dir_all(dir).map_err(|error| refuse(error.to_string()))?;
     let encrypted = match passphrase {
+        Some(passphrase) if is_short(passphrase) => return Err(KeyError::PassphraseShort),
         Some(passphrase) => Some(
             encrypt(seed, passphrase, environment)
                 .ok_or_else(|| refuse("encryption failed".to_owned()))?,
         ),
         None => None,
     };
+    fs::create_dir_all(dir).map_err(|error| refuse(error.to_string()))?;
     let file = KeyFile {
         origin: origin.to_owned(),
         algorithm: "ed25519".to_owned(),

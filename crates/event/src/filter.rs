@@ -51,7 +51,7 @@ pub use compiled::{Compiled, Nearness};
 pub use contradiction::contradiction;
 pub use error::{FilterError, Place};
 pub use explanation::{Explanation, Reason};
-pub use schema::{Field, FieldKind, Keywords, Schema};
+pub use schema::{Field, FieldKind, Keywords, Schema, nearest};
 pub use test::{Scalar, Test};
 pub use value::{Object, Value, Values};
 pub use words::Word;

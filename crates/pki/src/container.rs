@@ -281,7 +281,7 @@ fn gather(bytes: &[u8], password: Option<&str>, finds: &mut Finds) -> Result<(),
     if bytes.len() > INPUT_BYTES_MAX {
         return Err(ContainerError::TooLarge { bytes: bytes.len() });
     }
-    if bytes.iter().all(|octet| octet.is_ascii_whitespace() || *octet == 0) {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(ContainerError::Empty);
     }
     let text = look::as_text(bytes);

@@ -35,6 +35,7 @@ pub mod setting;
 pub mod source;
 pub mod syslog;
 pub mod tls;
+pub mod trial;
 pub mod validation;
 
 use std::path::{Path, PathBuf};

@@ -38,6 +38,8 @@ const BREATH: Duration = Duration::from_millis(500);
 pub enum TlsError {
     /// The file cannot be read.
     Unreadable {
+        /// The setting that names it.
+        setting: &'static str,
         /// Which file.
         path: PathBuf,
         /// Why.
@@ -68,7 +70,9 @@ pub enum TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { path, .. } => write!(f, "cannot read {}", path.display()),
+            Self::Unreadable { setting, path, .. } => {
+                write!(f, "cannot read {}, which {setting} names", path.display())
+            }
             Self::Malformed { path, reason } => write!(f, "{}: {reason}", path.display()),
             Self::NoCertificate(path) => write!(
                 f,
@@ -125,14 +129,14 @@ impl Identity {
     pub fn load(certificate: &Path, key: &Path, now: SystemTime) -> Result<Self, TlsError> {
         let chain = CertificateDer::pem_file_iter(certificate)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| unreadable(certificate, error))?;
+            .map_err(|error| unreadable("tls.certificate", certificate, error))?;
         let Some(leaf) = chain.first() else {
             return Err(TlsError::NoCertificate(certificate.into()));
         };
         let warnings = doubts(leaf, certificate, now);
         let private = PrivateKeyDer::from_pem_file(key).map_err(|error| match error {
             pem::Error::NoItemsFound => TlsError::NoKey(key.into()),
-            other => unreadable(key, other),
+            other => unreadable("tls.key", key, other),
         })?;
         let refused =
             |source| TlsError::Refused { certificate: certificate.into(), key: key.into(), source };
@@ -147,9 +151,9 @@ impl Identity {
     }
 }
 
-fn unreadable(path: &Path, error: pem::Error) -> TlsError {
+fn unreadable(setting: &'static str, path: &Path, error: pem::Error) -> TlsError {
     match error {
-        pem::Error::Io(source) => TlsError::Unreadable { path: path.into(), source },
+        pem::Error::Io(source) => TlsError::Unreadable { setting, path: path.into(), source },
         other => TlsError::Malformed { path: path.into(), reason: other.to_string() },
     }
 }

@@ -64,7 +64,8 @@ impl Engine {
                 Box::pin(async move {
                     check_name("name", &edit.name)?;
                     if table::find(tx, class.as_str(), &edit.name).await?.is_some() {
-                        let message = format!("there is a {class} of this name already");
+                        let a = if class == Class::Action { "an" } else { "a" };
+                        let message = format!("there is {a} {class} of this name already");
                         return Err(Error::Conflict { reason: "name_taken", message });
                     }
                     one(tx, scribe, edit).await

@@ -152,7 +152,7 @@ impl Engine {
                         version: 1,
                         created_at: scribe.now(),
                     };
-                    attribute::insert(tx, &row).await.map_err(taken("attribute"))?;
+                    attribute::insert(tx, &row).await.map_err(taken("an attribute"))?;
                     let changes = changes(None, &row);
                     let payload = types::Create {
                         object_id: Some(row.id.to_string()),

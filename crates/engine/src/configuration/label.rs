@@ -52,6 +52,13 @@ impl LabelClass {
         }
     }
 
+    fn one(self) -> &'static str {
+        match self {
+            Self::Group => "a group",
+            Self::RaProfile => "an RA profile",
+        }
+    }
+
     fn target(self, id: &str) -> Target {
         let kind = match self {
             Self::Group => TargetKind::Group,
@@ -103,7 +110,7 @@ impl Engine {
                         created_at: scribe.now(),
                     };
                     let inserted = label::insert(tx, class.class(), &label).await;
-                    inserted.map_err(taken(class.noun()))?;
+                    inserted.map_err(taken(class.one()))?;
                     let changes = changes(None, &label);
                     let payload = types::Create {
                         object_id: Some(id.clone()),
@@ -158,7 +165,7 @@ impl Engine {
                     }
                     if !changes.is_empty() {
                         let updated = label::update(tx, class.class(), &new).await;
-                        updated.map_err(taken(class.noun()))?;
+                        updated.map_err(taken(class.one()))?;
                     }
                     let payload = types::Update {
                         object_name: Some(new.name.clone()),

@@ -28,9 +28,28 @@ fn a_passphrase_is_demanded_checked_and_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     assert!(matches!(open(dir.path(), None, false), Err(KeyError::PassphraseRequired)));
     assert!(!dir.path().join("log.json").exists());
-    open(dir.path(), Some("one"), false).unwrap();
+    open(dir.path(), Some("correct horse"), false).unwrap();
     assert!(matches!(open(dir.path(), Some("two"), false), Err(KeyError::PassphraseWrong(_))));
     assert!(matches!(open(dir.path(), None, true), Err(KeyError::PassphraseMissing(_))));
+}
+
+#[test]
+fn a_short_passphrase_encrypts_no_key_and_goes_on_opening_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log.json");
+    assert!(matches!(open(dir.path(), Some("eleven long"), true), Err(KeyError::PassphraseShort)));
+    assert!(!path.exists());
+    let made = open(dir.path(), None, true).unwrap();
+    assert!(matches!(open(dir.path(), Some("eleven long"), true), Err(KeyError::PassphraseShort)));
+
+    // As an earlier version made it.
+    let (passphrase, environment) = (Secret::new("short".to_owned()), Environment::system());
+    let mut file: KeyFile = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let seed = STANDARD.decode(file.seed.take().unwrap()).unwrap().try_into().unwrap();
+    file.encrypted_seed = encrypt(&Secret::new(seed), &passphrase, &environment);
+    fs::write(&path, serde_json::to_vec(&file).unwrap()).unwrap();
+    let found = open(dir.path(), Some("short"), false).unwrap();
+    assert_eq!(found.signer.verifier().to_string(), made.signer.verifier().to_string());
 }
 
 #[test]

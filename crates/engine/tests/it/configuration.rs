@@ -32,6 +32,8 @@ async fn a_group_and_an_ra_profile_go_from_their_name_to_their_end() {
     };
     let id = create(group, " Web ").await.unwrap();
     assert_eq!(reason(create(group, "wEB").await), "name_taken");
+    let said = create(group, "web").await.unwrap_err().to_string();
+    assert!(said.contains("there is a group of this name already"), "{said}");
     assert_eq!(reason(create(group, "a\u{7}b").await), "invalid");
     let profile = create(LabelClass::RaProfile, "Web").await.unwrap();
     assert_eq!(update(&id, 1, "Web servers").await, "success");
@@ -87,6 +89,8 @@ async fn an_attribute_decides_which_values_certificates_take() {
     let create = async |choices: &[&str]| engine.create_attribute(&context, draft(choices)).await;
     let id = create(&["test", "production"]).await.unwrap();
     assert_eq!(reason(create(&[]).await), "name_taken");
+    let said = create(&[]).await.unwrap_err().to_string();
+    assert!(said.contains("there is an attribute of this name already"), "{said}");
     assert_eq!(reason(create(&["a", " "]).await), "invalid");
     let mut upload = upload_of(leaf("www.example.com"));
     upload.placement.attributes.insert("stage".to_owned(), json!(["moon"]));

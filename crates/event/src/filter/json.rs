@@ -221,9 +221,13 @@ fn operator(name: &str) -> Result<Operator, Fault> {
     }
     let known = OPERATORS.iter().find(|(known, _)| *known == name);
     known.map(|(_, operator)| *operator).ok_or_else(|| {
-        let names = OPERATORS.iter().map(|(name, _)| *name).chain(["count"]);
-        Fault::new(format!("unknown operator “{name}”"))
-            .or_rather(super::schema::nearest(name, names))
+        let names: Vec<&str> = OPERATORS.iter().map(|(name, _)| *name).chain(["count"]).collect();
+        let rather = super::schema::nearest(name, names.iter().copied());
+        let mut message = format!("unknown operator “{name}”");
+        if rather.is_none() {
+            message.push_str(&format!("; the operators are {}", names.join(", ")));
+        }
+        Fault::new(message).or_rather(rather)
     })
 }
 

@@ -17,6 +17,9 @@
 //! words    = bare [ "*" ] | quoted [ "*" ]
 //! ```
 //!
+//! `or`, `and` and `not` in other than capitals are refused: whoever writes one means the operator.
+//! As words to look for they are quoted.
+//!
 //! In quotes `\"` and `\\` stand for `"` and `\`; any other backslash stands for itself. The parser
 //! never panics, and its recursion is bounded.
 
@@ -52,6 +55,11 @@ pub(super) fn parse(text: &str, schema: &Schema) -> Result<Filter, FilterError> 
 /// Whether a character can stand in a field name that is not quoted.
 pub(super) fn is_field_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '-')
+}
+
+/// The operator that a word is in other letters than capitals, or in capitals.
+pub(super) fn word_operator(word: &str) -> Option<&'static str> {
+    ["OR", "AND", "NOT"].into_iter().find(|operator| operator.eq_ignore_ascii_case(word))
 }
 
 struct Parser<'a> {
@@ -201,7 +209,15 @@ impl<'a> Parser<'a> {
             return Err(self.fault(start, 1, message));
         }
         self.at += end;
-        self.words(start, &rest[..end], false)
+        let text = &rest[..end];
+        if let Some(operator) = word_operator(text) {
+            let message = format!(
+                "operators are written in capitals; to look for the word, quote it: \"{text}\""
+            );
+            let place = Place::Text { offset: start, length: end };
+            return Err(Fault::new(message).or_rather(Some(operator.to_owned())).at(place));
+        }
+        self.words(start, text, false)
     }
 
     fn words(&self, start: usize, text: &str, star: bool) -> Result<Filter, FilterError> {

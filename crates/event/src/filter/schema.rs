@@ -8,6 +8,12 @@ use std::{
 
 use super::error::Fault;
 
+/// As many known values as a message may list.
+const LISTED_MAX: usize = 32;
+
+/// More edits than this are another word, however long it is.
+const EDITS_MAX: usize = 3;
+
 /// The fields of one kind of object. Cheap to clone; never changed once shared.
 #[derive(Clone, Debug)]
 pub struct Schema(Arc<Inner>);
@@ -100,8 +106,12 @@ impl Keywords {
         }
         let Some(known) = known else { return Ok(vec![word]) };
         let words = known.iter().chain(self.aliases.keys());
-        Err(Fault::new(format!("“{word}” is not a value of {field}"))
-            .or_rather(nearest(&word, words.map(String::as_str))))
+        let rather = nearest(&word, words.map(String::as_str));
+        let mut message = format!("“{word}” is not a value of {field}");
+        if rather.is_none() && !known.is_empty() && known.len() <= LISTED_MAX {
+            message.push_str(&format!("; its values are {}", known.join(", ")));
+        }
+        Err(Fault::new(message).or_rather(rather))
     }
 
     /// Fails if no known value starts with the prefix.
@@ -227,20 +237,37 @@ impl Schema {
     }
 }
 
-/// The candidate with the smallest edit distance, if it is near enough to be what was meant.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    let word: Vec<char> = word.to_lowercase().chars().take(64).collect();
-    let allowed = 1 + word.len() / 3;
+/// The candidate with the smallest edit distance, if it is near enough to be what was meant. What
+/// both have in front of a dot is no likeness: `attribute.x` is not near `attribute.y`.
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    let word = word.to_lowercase();
     candidates
-        .map(|candidate| (distance(&word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.len())
+        .filter_map(|candidate| {
+            let lower = candidate.to_lowercase();
+            let (word, lower) = own_parts(&word, &lower);
+            let word: Vec<char> = word.chars().take(64).collect();
+            let allowed = (1 + word.len() / 3).min(EDITS_MAX);
+            let distance = distance(&word, lower);
+            (distance <= allowed && distance < lower.len()).then_some((distance, candidate))
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate.to_owned())
 }
 
+/// What is left of both without the segments that they begin with alike.
+fn own_parts<'a>(mut one: &'a str, mut other: &'a str) -> (&'a str, &'a str) {
+    while let (Some((head, rest)), Some((same, others))) =
+        (one.split_once('.'), other.split_once('.'))
+        && head == same
+    {
+        (one, other) = (rest, others);
+    }
+    (one, other)
+}
+
 /// Edit distance in which exchanging two neighbours is one edit (optimal string alignment).
 fn distance(word: &[char], candidate: &str) -> usize {
-    let candidate: Vec<char> = candidate.to_lowercase().chars().take(64).collect();
+    let candidate: Vec<char> = candidate.chars().take(64).collect();
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=candidate.len()).collect();
     for (i, letter) in word.iter().enumerate() {

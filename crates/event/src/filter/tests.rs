@@ -49,7 +49,10 @@ pub(super) fn schema() -> Schema {
             Field::new("id", FieldKind::Id, "Identifier."),
         ],
     )
-    .with_fields([Field::new("attribute.Cost centre", FieldKind::Text, "Who pays.")])
+    .with_fields([
+        Field::new("attribute.Cost centre", FieldKind::Text, "Who pays."),
+        Field::new("attribute.a_date", FieldKind::Timestamp, "When."),
+    ])
 }
 
 /// An object from a table of values.
@@ -163,7 +166,8 @@ fn canonical_text() {
     check("www.Example.com conn*", "www example com conn*");
     check(r#""Connection Timeout"* other"#, "connection timeout* other");
     check("grüße \"a\u{a0}b\"", "grüße \"a\u{a0}b\"");
-    check("or and not", "or and not");
+    check(r#""or" "And" "not"* "#, r#""or" "and" not*"#);
+    check(r#"a "or" b or* -"not" (oR-x)"#, r#"a "or" b or* "or" x -"not""#);
 }
 
 #[test]
@@ -180,6 +184,25 @@ fn faults_in_text() {
         5,
         16,
         "“certificate.isue” is not a value of type at 5; did you mean “certificate.issue”?",
+    );
+    check(
+        "severity:bogus",
+        9,
+        5,
+        "“bogus” is not a value of severity; its values are info, notice, warning, error at 9",
+    );
+    // What both have in front of the dot makes them no nearer.
+    check(
+        "attribute.nope:1",
+        0,
+        14,
+        "unknown field “attribute.nope”; put text to search for in quotes at 0",
+    );
+    check(
+        "\"attribute.Cost center\":1",
+        0,
+        24,
+        "unknown field “attribute.Cost center” at 0; did you mean “attribute.Cost centre”?",
     );
     check("type:certificat.*", 5, 12, "no value of type starts with “certificat.” at 5");
     check("size:big", 5, 3, "“big” is not a whole number at 5");
@@ -207,6 +230,19 @@ fn faults_in_text() {
     check("a)", 1, 1, "this parenthesis was never opened at 1");
     check("a OR", 4, 0, "a condition is missing here at 4");
     check("OR a", 0, 2, "a condition is missing before OR at 0");
+    let capitals = |text: &str, offset: usize, word: &str, operator: &str| {
+        let length = word.len();
+        let expected = format!(
+            "operators are written in capitals; to look for the word, quote it: \"{word}\" at \
+             {offset}; did you mean “{operator}”?"
+        );
+        check(text, offset, length, &expected);
+    };
+    capitals("actor:a or actor:b", 8, "or", "OR");
+    capitals("actor:a And(actor:b)", 8, "And", "AND");
+    capitals("not actor:a", 0, "not", "NOT");
+    capitals("(Not)", 1, "Not", "NOT");
+    capitals("a -oR", 3, "oR", "OR");
     check("()", 1, 1, "a condition is missing before this parenthesis at 1");
     check("actor: x", 6, 0, "a value is missing here at 6");
     check("actor:a,", 8, 0, "a value is missing here at 8");
@@ -355,6 +391,12 @@ fn faults_in_json() {
     check(
         json!({"not": {"field": "actor", "op": "equal", "value": "a"}}),
         "unknown operator “equal” at /not/op; did you mean “equals”?",
+    );
+    check(
+        json!({"field": "actor", "op": "eq", "value": "a"}),
+        "unknown operator “eq”; the operators are equals, not_equals, less, less_or_equal, \
+         greater, greater_or_equal, in, contains, starts_with, ends_with, matches, exists, empty, \
+         within_next, within_last, count at /op",
     );
     check(
         json!({"field": "size", "op": "in", "value": [1, "x"]}),

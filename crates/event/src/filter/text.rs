@@ -1,7 +1,9 @@
 //! Writing the canonical text spelling: what saved views, URLs and explanations show.
 
 use super::{
-    Comparison, Filter, Literal, Operand, Operator, Word, literal::plain_text, parse::is_field_char,
+    Comparison, Filter, Literal, Operand, Operator, Word,
+    literal::plain_text,
+    parse::{is_field_char, word_operator},
 };
 
 pub(super) fn to_text(filter: &Filter) -> String {
@@ -70,8 +72,9 @@ fn parenthesised(within: bool, out: &mut String, body: impl FnOnce(&mut String))
 
 fn word_text(word: &Word) -> String {
     let star = if word.prefix { "*" } else { "" };
-    let bare = !word.token.contains(|c: char| c.is_whitespace() || c.is_control());
-    match bare && !word.token.is_empty() {
+    let spaced = word.token.contains(|c: char| c.is_whitespace() || c.is_control());
+    let operator = !word.prefix && word_operator(&word.token).is_some();
+    match !spaced && !operator && !word.token.is_empty() {
         true => format!("{}{star}", word.token),
         false => format!("{}{star}", quoted(&word.token)),
     }

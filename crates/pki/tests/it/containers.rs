@@ -261,6 +261,7 @@ fn other_things_are_named() {
     let unknown = refused(b"\x01\x02\x03\xff");
     assert_eq!(unknown, ContainerError::UnknownFormat { first: 1 });
     assert!(unknown.to_string().contains("at byte 0") && unknown.to_string().contains("0x01"));
+    assert_eq!(refused(&[0; 5_000]), ContainerError::UnknownFormat { first: 0 });
     assert_eq!(refused(b""), ContainerError::Empty);
     assert_eq!(refused(b" \r\n\t"), ContainerError::Empty);
     let big = vec![b'A'; container::INPUT_BYTES_MAX + 1];

@@ -78,6 +78,8 @@ pub enum ExportError<E> {
     CutOff {
         /// Lines that are there.
         events: u64,
+        /// Index of the first entry that is missing, where that is known.
+        index: Option<u64>,
     },
     /// The last line counts other than there are.
     #[error("the export says it has {stated} events; it has {found}")]
@@ -118,7 +120,7 @@ impl<E> ExportError<E> {
             | Self::Missing { index }
             | Self::Content { index, .. } => Some(*index),
             Self::Order { expected, .. } => Some(*expected),
-            Self::Format { index, .. } => *index,
+            Self::Format { index, .. } | Self::CutOff { index, .. } => *index,
             _ => None,
         }
     }
@@ -189,7 +191,7 @@ impl<E, I: Iterator<Item = Result<String, E>>> Reader<I> {
             return Err(ExportError::Surplus { line: self.line });
         }
         let Some(End { events: stated, .. }) = self.end else {
-            return Err(ExportError::CutOff { events: found });
+            return Err(ExportError::CutOff { events: found, index: None });
         };
         if stated != found {
             return Err(ExportError::Count { stated, found });
@@ -238,7 +240,7 @@ impl<E, I: Iterator<Item = Result<String, E>>> Reader<I> {
                 Err(ExportError::Missing { index })
             }
             Err(RangeFault::Missing { index }) => {
-                Err(ExportError::CutOff { events: index - proof.start })
+                Err(ExportError::CutOff { events: index - proof.start, index: Some(index) })
             }
             Err(RangeFault::Surplus { .. }) => Err(ExportError::Surplus { line: self.line }),
             Err(RangeFault::Entry { index }) => Err(ExportError::Entry { index }),

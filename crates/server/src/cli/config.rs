@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{GlobalArguments, SettingArguments};
-use crate::config::{Config, Effective};
+use crate::config::{Config, Effective, trial};
 
 /// Look at the settings of the program; read and write the automation of a server.
 #[derive(Debug, Clone, Subcommand)]
@@ -71,7 +71,8 @@ pub struct ConfigDiffArguments {
 
 /// Print every setting that results, and where it comes from; or every problem, with status 1.
 ///
-/// Reads what `chancery serve` would read with the same flags, and starts nothing. Secrets are
+/// Reads what `chancery serve` would read with the same flags, the files of TLS as well, and starts
+/// nothing. A directory for the data that is absent is not made. Secrets are
 /// shown as (set).
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = "\
@@ -105,6 +106,7 @@ fn check(
     out: &mut dyn Write,
 ) -> Result<()> {
     let config = Config::load_to_serve(&arguments.settings.inputs(arguments.demo))?;
+    trial::start(&config)?;
     if global.json { write_json(&config, out) } else { write_text(&config, out) }
 }
 

@@ -110,6 +110,7 @@ pub struct ExportArguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
     /// One event a line, as CloudEvents JSON; can be verified.
+    #[value(alias = "ndjson")]
     Jsonl,
     /// A table for spreadsheets.
     Csv,

@@ -39,7 +39,10 @@ pub async fn run(global: &GlobalArguments, arguments: &BackupArguments) -> Resul
     match (&global.server, &arguments.destination) {
         (Some(_), None) => by_server(global).await,
         (Some(_), Some(_)) => {
-            bail!("the server writes to its own backup_dir: leave out DEST, or --server")
+            bail!(
+                "the server writes to its own backup_dir: leave out DEST, or else --server and the \
+                 variable CHANCERY_URL"
+            )
         }
         (None, None) => bail!("name the directory to write to, or the server with --server"),
         (None, Some(destination)) => here(global, arguments, destination).await,
@@ -167,5 +170,6 @@ mod tests {
         let arguments = BackupArguments { destination: Some("/x".into()), ..arguments };
         let error = run(&global, &arguments).await.unwrap_err();
         assert!(error.to_string().contains("leave out DEST"), "{error}");
+        assert!(error.to_string().contains("CHANCERY_URL"), "{error}");
     }
 }

@@ -139,12 +139,12 @@ fn find(wanted: &str) -> Option<EventType> {
 
 fn unknown(wanted: &str) -> String {
     let last = wanted.rsplit('.').next().unwrap_or(wanted).to_ascii_lowercase();
-    let near: Vec<&str> = EventType::ALL
-        .iter()
-        .map(|found| found.name())
-        .filter(|name| !last.is_empty() && name.contains(&last))
-        .take(5)
-        .collect();
+    let names = || EventType::ALL.iter().map(|found| found.name());
+    if let Some(near) = chancery_event::filter::nearest(wanted, names()) {
+        return format!("there is no event type {wanted}; did you mean {near}?");
+    }
+    let near: Vec<&str> =
+        names().filter(|name| !last.is_empty() && name.contains(&last)).take(5).collect();
     match near.is_empty() {
         true => format!("there is no event type {wanted}; see `chancery catalogue list`"),
         false => format!("there is no event type {wanted}; there is {}", near.join(", ")),

@@ -4,10 +4,11 @@
 //! the passphrase of the log key. What it does is recorded like everything else.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use chancery_engine::access::NewToken;
-use chancery_engine::{Context, Engine, Role};
+use chancery_engine::{Context, Engine, Role, StartError};
 use chancery_event::Environment;
 use chancery_event::id::{AccountId, TokenId};
 use chancery_store::Store;
@@ -113,13 +114,9 @@ async fn directly(command: &TokenCommand) -> Result<Value> {
     errln!("No server is named: working directly in the data directory {}.", data_dir.display());
     let settings = super::serve::settings(&config, data_dir.clone(), false)?;
     let environment = Environment::system();
-    let running = Engine::start(settings, environment.clone()).await.map_err(|error| {
-        anyhow!(error).context(format!(
-            "cannot work directly in {}; while a server runs there, name it with --server URL (or \
-             CHANCERY_URL) and a token",
-            data_dir.display()
-        ))
-    })?;
+    let running = Engine::start(settings, environment.clone())
+        .await
+        .map_err(|error| refused(error, &data_dir))?;
     if let Some(password) = &running.one_time_password {
         errln!(
             "Administrator: {}\nOne-time password, shown only now: {}",
@@ -134,6 +131,23 @@ async fn directly(command: &TokenCommand) -> Result<Value> {
     let answer = done?;
     stopped?;
     Ok(answer)
+}
+
+/// Why there is no working in the directory. A running server is advised where that may be the
+/// cause; a key or a setting that does not fit is another's.
+fn refused(error: StartError, data_dir: &Path) -> anyhow::Error {
+    let place = data_dir.display();
+    match error {
+        StartError::Store(chancery_store::Error::Path { ref path, .. })
+            if path == data_dir && data_dir.is_dir() =>
+        {
+            anyhow!(error).context(format!(
+                "cannot work directly in {place}; while a server runs there, name it with --server \
+                 URL (or CHANCERY_URL) and a token"
+            ))
+        }
+        error => anyhow!("{:#} (working directly in {place})", anyhow!(error)),
+    }
 }
 
 async fn work(engine: &Engine, context: &Context, command: &TokenCommand) -> Result<Value> {

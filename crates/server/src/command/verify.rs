@@ -161,20 +161,16 @@ pub(crate) async fn log<F: Fetch>(
     bar.finish_and_clear();
     let seen = ahead.finish().await?;
     report.erased = Some(seen.erased);
-    match outcome {
+    report.entries = seen.entries;
+    let of_log = match outcome {
         Ok(opened) => {
             report.take_checkpoint(&opened.checkpoint);
-            report.entries = seen.entries;
-            report.fault = seen.findings.first().map(|first| Fault {
-                index: Some(first.index),
-                entries: None,
-                what: first.what.clone(),
-                others: seen.findings.len() as u64 - 1,
-            });
+            None
         }
-        Err(VerifyError::Fault(fault)) => report.fault = Some(Fault::of_log(&fault)),
+        Err(VerifyError::Fault(fault)) => Some(Fault::of_log(&fault)),
         Err(VerifyError::Source(error)) => return Err(error),
-    }
+    };
+    report.fault = Fault::first(of_log, &seen.findings);
     report.elapsed = started.elapsed();
     Ok(report)
 }

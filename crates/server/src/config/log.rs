@@ -91,7 +91,7 @@ impl Log {
             || self.allow_unencrypted_key
             || is_given("log.key_passphrase")
             || is_given("log.key_passphrase_file");
-        if is_settled || reader.demo {
+        if is_settled || reader.is_file_lost || reader.demo {
             return;
         }
         let message = "a passphrase for the log key is required: set log.key_passphrase_file \

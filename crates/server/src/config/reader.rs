@@ -22,6 +22,8 @@ pub struct Reader {
     values: BTreeMap<&'static str, (Raw, Source)>,
     shown: BTreeMap<&'static str, (Option<String>, Source)>,
     problems: Vec<Problem>,
+    /// Whether the file could not be read: what it may say is not known.
+    pub is_file_lost: bool,
     /// `serve --demo`.
     pub demo: bool,
 }
@@ -29,7 +31,7 @@ pub struct Reader {
 impl Reader {
     pub fn new(demo: bool) -> Self {
         let (values, shown) = (BTreeMap::new(), BTreeMap::new());
-        Self { values, shown, problems: Vec::new(), demo }
+        Self { values, shown, problems: Vec::new(), is_file_lost: false, demo }
     }
 
     pub fn take_file(&mut self, path: &Path) {
@@ -39,7 +41,10 @@ impl Reader {
                     self.take(&entry.key, entry.raw, entry.source);
                 }
             }
-            Err(problems) => self.problems.extend(problems),
+            Err(problems) => {
+                self.is_file_lost = true;
+                self.problems.extend(problems);
+            }
         }
     }
 

@@ -249,6 +249,15 @@ fn a_start_is_refused_what_it_would_refuse_later() {
     assert!(text.contains("admin.password = (hidden): it needs at least 12 characters"), "{text}");
     assert!(!text.contains("short"), "{text}");
 
+    // What a file that cannot be read says of it is not known.
+    for inputs in [
+        place.file("log.key_passphrase_file = /run/secrets/log\n"),
+        Inputs { file: Some("/no/such/file.toml".into()), ..Inputs::default() },
+    ] {
+        let Err(error) = Config::load_to_serve(&inputs) else { panic!("nothing was refused") };
+        assert_eq!(error.problems.len(), 1, "{error}");
+    }
+
     let well = [
         "log.key_passphrase = \"p\"\nadmin.password = \"correct horse battery\"\n",
         "log.allow_unencrypted_key = true\n",

@@ -123,9 +123,9 @@ fn a_good_pair_loads_without_a_word() {
 fn files_that_are_missing_are_named() {
     let place = Place::new();
     fs::remove_file(place.folder.path().join("key.pem")).unwrap();
-    assert_eq!(place.refusal(), "cannot read key.pem");
+    assert_eq!(place.refusal(), "cannot read key.pem, which tls.key names");
     fs::remove_file(place.folder.path().join("chain.pem")).unwrap();
-    assert_eq!(place.refusal(), "cannot read chain.pem");
+    assert_eq!(place.refusal(), "cannot read chain.pem, which tls.certificate names");
 }
 
 #[test]

@@ -64,6 +64,26 @@ fn what_serve_refuses_leaves_nothing_behind() {
 }
 
 #[test]
+fn what_serve_cannot_use_a_check_refuses_as_well() {
+    let installation = Installation::new();
+    let refused = |arguments: &[&str], setting: &str| {
+        for command in [&["serve"][..], &["config", "check"]] {
+            let run = installation.run(&[command, arguments].concat());
+            assert_eq!(run.status, 1, "{command:?}: {run:?}");
+            assert!(run.err.contains(setting), "{command:?}: {run:?}");
+        }
+    };
+    refused(&["--tls-certificate", "/nope", "--tls-key", "/nope"], "tls.certificate");
+    refused(&["--data-dir", "/proc/foo"], "/proc/foo");
+    let short = installation.beside("short");
+    std::fs::write(&short, "eleven long").unwrap();
+    let short = format!("log.key_passphrase_file={}", short.display());
+    refused(&["--set", &short], "12 characters");
+    let run = installation.run(&["config", "check"]).well();
+    assert!(!installation.data_dir().exists(), "{run:?}");
+}
+
+#[test]
 fn a_server_must_be_named_and_be_there() {
     let installation = Installation::new();
     let run = installation.run(&["events", "list"]);
@@ -102,6 +122,12 @@ fn tokens_without_a_server() {
     // Every one of these is in the log.
     let (status, document) = installation.verify();
     assert_eq!(status, 0, "{document:#}");
+    // Another origin is no matter of a server that runs.
+    let origin = ["token", "list", "--set", "log.origin=other.example/log"];
+    let run = installation.run(&origin);
+    assert_eq!(run.status, 1, "{run:?}");
+    let why = run.err.lines().find(|line| line.starts_with("error: ")).unwrap();
+    assert!(why.starts_with("error: the key ") && !why.contains("while a server"), "{run:?}");
 
     use std::os::unix::fs::MetadataExt as _;
     let mode =
@@ -296,6 +322,8 @@ fn the_catalogue_needs_no_server() {
     assert!(run.out.contains("token.create"), "{run:?}");
     let run = installation.run(&["catalogue", "show", "nonsense"]);
     assert_eq!(run.status, 1, "{run:?}");
+    let run = installation.run(&["catalogue", "show", "certificate.uplaod"]);
+    assert!(run.err.contains("did you mean certificate.upload?"), "{run:?}");
 }
 
 #[test]
@@ -375,6 +403,16 @@ fn each_file_of_an_upload_has_its_own_outcome() {
     assert!(run.status == 1 && run.err.contains("groups"), "{run:?}");
     let run = server.run(&token, &["certificates", "upload", four, "--async"]).well();
     assert!(run.out.contains("queued as job"), "{run:?}");
+
+    // How large a file may be the server says.
+    let five = installation.beside("five.pem");
+    let text = certificate("five.example") + "# nothing more\n".repeat(980_000).as_str();
+    std::fs::write(&five, &text).unwrap();
+    let five = five.to_str().unwrap();
+    server.run(&token, &["certificates", "upload", five]).well();
+    std::fs::write(five, text.repeat(2)).unwrap();
+    let run = server.run(&token, &["certificates", "upload", five]);
+    assert!(run.status == 1 && run.err.contains("at most 16777216 bytes"), "{run:?}");
     server.stop();
 }
 
@@ -389,23 +427,30 @@ fn a_directory_is_imported() {
     std::fs::write(folder.join("both.pem"), &both).unwrap();
     std::fs::write(folder.join("deep/again.pem"), &both).unwrap();
     std::fs::write(folder.join("readme"), "hello").unwrap();
+    let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    std::fs::write(folder.join("deep/secret.pem"), key).unwrap();
+    std::fs::write(folder.join("nothing"), "").unwrap();
+    let large = certificate("three.example") + "#\n".repeat(5 << 19).as_str();
+    std::fs::write(folder.join("large.pem"), large).unwrap();
     let broken = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
     std::fs::write(folder.join("deep/broken.pem"), broken).unwrap();
     let folder = folder.to_str().unwrap();
 
     let dry = installation.run(&["certificates", "import", folder, "--dry-run"]).well();
     assert!(dry.err.contains("deep/broken.pem") && dry.err.contains("at byte"), "{dry:?}");
-    assert!(dry.out.contains("4 files") && dry.out.contains("2 certificates"), "{dry:?}");
+    assert!(dry.out.contains("6 files") && dry.out.contains("3 certificates"), "{dry:?}");
+    assert!(dry.out.contains("1 file without a byte"), "{dry:?}");
+    assert!(dry.err.contains("deep/secret.pem: it holds a private key"), "{dry:?}");
     let first = server.run(&token, &["certificates", "import", folder, "--json"]).well().document();
     let counts = |document: &Value| {
         ["certificates", "accepted", "already_known", "refused", "repeated"]
             .map(|name| document[name].as_u64().unwrap())
     };
-    assert_eq!(counts(&first), [2, 2, 0, 0, 2]);
+    assert_eq!(counts(&first), [3, 3, 0, 0, 2]);
     let broken = first["broken_certificates"][0]["file"].as_str().unwrap();
     assert!(broken.ends_with("deep/broken.pem"), "{first:#}");
     let again = server.run(&token, &["certificates", "import", folder, "--json"]).well().document();
-    assert_eq!(counts(&again), [2, 0, 2, 0, 2]);
+    assert_eq!(counts(&again), [3, 0, 3, 0, 2]);
     let run = server.run("chy_wrong", &["certificates", "import", folder]);
     assert_eq!(run.status, 1, "{run:?}");
     assert!(run.err.contains("CHANCERY_TOKEN"), "{run:?}");
@@ -489,6 +534,14 @@ fn exports_are_verified_without_the_server() {
     let text = std::fs::read_to_string(file).unwrap();
     std::fs::write(file, text.replacen("token.create", "token.Create", 3)).unwrap();
     assert_eq!(installation.run(&verify).status, 1);
+
+    server.run(&token, &["events", "export", "--format", "ndjson", "-o", file]).well();
+    installation.run(&verify).well();
+    let lines = std::fs::read_to_string(file).unwrap();
+    let cut: Vec<&str> = lines.lines().take(100).collect();
+    std::fs::write(file, cut.join("\n") + "\n").unwrap();
+    let report = installation.run(&verify).document();
+    assert_eq!(report["fault"]["index"], 99, "{report:#}");
 
     let run = server.run(&token, &["events", "export", "--format", "csv"]).well();
     assert!(run.out.starts_with("log_index,"), "{run:?}");

@@ -1,8 +1,9 @@
 //! A disc that is full refuses writes with a clear answer, goes on reading, and takes writes again
 //! once there is space: no repair, no restart.
 //!
-//! The disc is a small tmpfs, so this needs the right to mount one; without it the test fails and
-//! says so, since a run that proves nothing must not look like one that does.
+//! The disc is a small tmpfs. The right to mount one comes with a user namespace, in which the test
+//! runs itself again; where those are forbidden root mounts it all the same. Without either the test
+//! fails and says so, since a run that proves nothing must not look like one that does.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +11,41 @@ use std::process::Command;
 use chancery_engine::Context;
 
 use crate::victim::{Caller, Server, engine, leaf};
+
+/// Set where the test runs inside namespaces of its own.
+const INSIDE: &str = "CHANCERY_TEST_INSIDE";
+
+/// A program that enters namespaces of its own, in which it may mount.
+fn unshare() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount"]);
+    command
+}
+
+/// Runs one test of this file again inside namespaces of its own, and fails as it fails. Answers
+/// whether that was done: not if this is that run already, nor where namespaces are forbidden.
+fn ran_inside(test: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return false;
+    }
+    if !unshare().arg("true").output().is_ok_and(|output| output.status.success()) {
+        return false;
+    }
+    let program = std::env::current_exe().unwrap();
+    let output = unshare()
+        .arg(program)
+        .args([test, "--exact", "--include-ignored", "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && told.contains("1 passed"),
+        "{told}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    true
+}
 
 /// A small file system that goes with the test. What is uploaded once there is space again must fit
 /// beside the write-ahead log, which may grow to 64 MB before its space is used again.
@@ -25,7 +61,10 @@ impl SmallDisc {
             .expect("the program `mount` is needed for this test");
         assert!(
             mounted.status.success(),
-            "this test mounts a tmpfs, which takes root (CAP_SYS_ADMIN): {}",
+            "this test mounts a tmpfs, which takes root (CAP_SYS_ADMIN), or `unshare` of util-linux \
+             and user namespaces for everybody (sysctl user.max_user_namespaces above 0, and where \
+             there are these kernel.unprivileged_userns_clone=1 and \
+             kernel.apparmor_restrict_unprivileged_userns=0): {}",
             String::from_utf8_lossy(&mounted.stderr)
         );
         Self(path)
@@ -71,6 +110,9 @@ async fn listed(caller: &Caller) -> serde_json::Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disc_refuses_writes_and_recovers_by_itself() {
+    if ran_inside("full::a_full_disc_refuses_writes_and_recovers_by_itself") {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let disc = SmallDisc::mount(folder.path().join("disc"));
     let data_dir = disc.0.join("data");

@@ -59,6 +59,10 @@ fn a_range_holds() {
         assert_eq!(run.document()["range"]["to"].to_string(), to);
     }
     installation.run(&["verify", "--from", "290"]).well();
+    let run = installation.run(&["verify", "--from", "10", "--to", "20"]).well();
+    assert!(run.out.contains("256 entries, those asked for and what shares"), "{run:?}");
+    let run = installation.run(&["verify"]).well();
+    assert!(!run.out.contains("asked for"), "{run:?}");
     let run = installation.run(&["verify", "--from", "5000"]);
     assert_eq!(run.status, 2, "{run:?}");
     assert!(run.err.contains("not within"), "{run:?}");
@@ -143,6 +147,26 @@ fn damaged_checkpoints_are_refused() {
 fn what_stands_beside_the_bytes_is_compared() {
     check(Damage::Column(120), Some(120), "column severity");
     check(Damage::Personal(121), Some(121), "commitment");
+}
+
+#[test]
+fn of_several_faults_the_first_is_named_and_the_others_counted() {
+    let told = |damages: &[Damage]| {
+        let installation = Installation::prepared();
+        damages.iter().for_each(|change| damage(&installation, *change));
+        let (status, document) = installation.verify();
+        assert_eq!(status, 1, "{document:#}");
+        let fault = &document["fault"];
+        (fault["index"].as_u64(), fault["others"].as_u64(), fault["what"].to_string())
+    };
+    let (index, others, what) = told(&[Damage::Delete(77), Damage::Column(30)]);
+    assert_eq!((index, others), (Some(30), Some(1)), "{what}");
+    assert!(what.contains("column severity"), "{what}");
+    let (index, others, what) = told(&[Damage::Delete(77), Damage::Column(130)]);
+    // What stands behind the first gap of a tile was not looked at.
+    assert_eq!((index, others), (Some(77), Some(0)), "{what}");
+    let (index, others, what) = told(&[Damage::Column(40), Damage::Column(30)]);
+    assert_eq!((index, others), (Some(30), Some(1)), "{what}");
 }
 
 #[test]
@@ -271,7 +295,7 @@ fn exports_hold_and_changes_to_them_are_named() {
     let mut changed = lines.clone();
     changed.remove(41);
     assert_eq!(fault(&changed), Some(50), "a removed line");
-    assert_eq!(fault(&lines[..100]), None, "cut off");
+    assert_eq!(fault(&lines[..100]), Some(109), "cut off");
 }
 
 #[test]
@@ -416,6 +440,11 @@ fn a_served_log_is_verified_over_the_network() {
     let run = installation.run(&["verify", "--url", &url, "--json"]).well();
     assert_eq!(run.document()["entries"], published.size);
     assert_eq!(run.document()["key_source"], "fetched");
+    for key in [&[][..], &["--key", published.key.trim()]] {
+        let server = url.trim_end_matches("/log");
+        let run = installation.run(&[&["verify", "--url", server][..], key].concat());
+        assert!(run.status == 2 && run.err.contains(&format!("is at {url}")), "{run:?}");
+    }
     let run = installation.run(&["verify", "--url", &url]).well();
     assert!(run.err.contains("not checked independently"), "{run:?}");
     let key = published.key.trim();

@@ -91,8 +91,16 @@ fn open_writer(file: &Path) -> Result<Connection, Error> {
             path: file.to_owned(),
             what: format!("{what}: is the directory writable?"),
         },
-        other => other,
+        other => placed(file, other),
     })
+}
+
+/// A file that is no database, or a broken one, with its path.
+fn placed(file: &Path, error: Error) -> Error {
+    match error {
+        Error::Damaged(what) => Error::Path { path: file.to_owned(), what },
+        other => other,
+    }
 }
 
 /// Frames that the write-ahead log grows to before it is written back.
@@ -149,7 +157,9 @@ pub(crate) async fn open_to_read(settings: &Settings) -> Result<Sqlite, Error> {
     }
     let readers = Arc::new(Readers::new(file.clone(), settings.readers_max));
     let sqlite = Sqlite { readers, file, lock: Mutex::new(None) };
-    check(&mut sqlite.read().await?, STEPS).await?;
+    let mut link = sqlite.read().await.map_err(|error| placed(&sqlite.file, error))?;
+    check(&mut link, STEPS).await?;
+    drop(link);
     Ok(sqlite)
 }
 

@@ -29,3 +29,17 @@ async fn a_directory_without_a_database_cannot_be_read() {
     assert!(matches!(refused, Err(Error::Path { .. })));
     assert!(!dir.path().join("chancery.db").exists(), "looking must not make a database");
 }
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("chancery.db");
+    std::fs::write(&file, "nonsense ".repeat(1_000)).unwrap();
+    let settings = Settings::embedded(dir.path());
+    let read = Store::open_to_read(&settings).await.err();
+    for refused in [read, Store::open(&settings).await.err()] {
+        let Some(Error::Path { path, what }) = refused else { panic!("{refused:?}") };
+        assert_eq!(path, file);
+        assert!(what.contains("not a database"), "{what}");
+    }
+}

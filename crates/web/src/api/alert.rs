@@ -56,6 +56,7 @@ struct AlertParams {
     #[param(example = "-severity")]
     sort: Option<String>,
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
+    #[serde(deserialize_with = "super::listing::number")]
     limit: Option<usize>,
     /// From `next_cursor`.
     cursor: Option<String>,

@@ -173,6 +173,7 @@ struct ReachParams {
     /// In this folder, or below it.
     path: Option<String>,
     /// How many, 1 to 1,000; 50 unless told otherwise.
+    #[serde(deserialize_with = "super::listing::number")]
     limit: Option<usize>,
     /// Where the page before this one ended.
     cursor: Option<String>,

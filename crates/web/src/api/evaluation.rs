@@ -111,6 +111,7 @@ struct EvaluationParams {
     /// A filter, such as `trigger:weak-keys verdict:nearly`.
     filter: Option<String>,
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
+    #[serde(deserialize_with = "super::listing::number")]
     limit: Option<usize>,
     /// From `next_cursor`.
     cursor: Option<String>,

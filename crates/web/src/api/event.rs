@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response, sse};
 use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::{Engine, Permission};
 use chancery_event::filter::Filter;
-use chancery_event::id::{EventId, LogIndex};
+use chancery_event::id::LogIndex;
 use chancery_event::{Timestamp, sentence};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -136,6 +136,7 @@ pub(super) struct ListParams {
     /// `newest` (unless told otherwise) or `oldest` first.
     order: Option<String>,
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
+    #[serde(deserialize_with = "super::listing::number")]
     limit: Option<usize>,
     /// From `next_cursor` or `previous_cursor`.
     cursor: Option<String>,
@@ -411,15 +412,19 @@ struct Erasure {
 ///
 /// Names and addresses of people go for good; the sealed bytes and every proof stay valid.
 #[utoipa::path(post, path = "/api/v1/events/{id}/erase", tag = "events",
-    params(("id" = String, Path, description = "Identifier")),
+    params(("id" = String, Path, description = "Identifier, or log index")),
     request_body = Erasure,
     responses((status = 204, description = "It is gone")))]
 async fn erase_event(
     State(engine): State<Engine>,
     caller: Caller,
-    PathOf(id): PathOf<EventId>,
+    PathOf(id): PathOf<String>,
     Json(erasure): Json<Erasure>,
 ) -> Result<StatusCode, Problem> {
+    let id = match id.parse::<LogIndex>() {
+        Ok(index) => engine.event_at(caller.context(), index).await?.event.id,
+        Err(_) => crate::edge::path_of(&id)?,
+    };
     engine.erase_personal(caller.context(), id, &erasure.ground).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -164,6 +164,7 @@ struct JobParams {
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
+    #[serde(deserialize_with = "super::listing::number")]
     limit: Option<usize>,
     /// From `next_cursor`.
     cursor: Option<String>,

@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_event::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::edge::{Json, Problem};
 
@@ -22,6 +23,13 @@ pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
     }
 }
 
+/// The same as a parameter of the query reads it.
+pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
+    let refused = |_| D::Error::custom(format!("a whole number from 1 to {LIMIT_MAX}"));
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| text.parse().map_err(refused)).transpose()
+}
+
 /// What a list that is read whole can be narrowed by, and which page of it.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default, deny_unknown_fields)]
@@ -30,6 +38,7 @@ pub(super) struct FilterParams {
     /// Condition, in the language of the search boxes; everything unless told otherwise.
     filter: Option<String>,
     /// Items of a page, 1 to 1,000; all of them unless told otherwise.
+    #[serde(deserialize_with = "number")]
     limit: Option<usize>,
     /// Where to go on: `next_cursor` or `previous_cursor` of an answer.
     cursor: Option<String>,

@@ -166,6 +166,7 @@ struct NoticeParams {
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
     /// How many, 1 to 1,000; 50 unless told otherwise.
+    #[serde(deserialize_with = "super::listing::number")]
     limit: Option<usize>,
     /// Where the page before this one ended.
     cursor: Option<String>,

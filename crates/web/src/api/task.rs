@@ -260,6 +260,7 @@ impl From<Forecast> for ForecastAnswer {
 #[into_params(parameter_in = Query)]
 struct RunParams {
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
+    #[serde(deserialize_with = "super::listing::number")]
     limit: Option<usize>,
     /// From `next_cursor`.
     cursor: Option<String>,

@@ -54,6 +54,15 @@ pub(super) fn clearable_time<'de, D: Deserializer<'de>>(
     Option::<Timestamp>::deserialize(from).map(Some)
 }
 
+/// Refuses a list where a body is read as an object: serde would take its items for the members, in
+/// the order in which they are declared.
+pub(super) fn no_list(body: &[u8]) -> Result<(), Problem> {
+    match body.trim_ascii_start().first() {
+        Some(b'[') => Err(Problem::malformed("the body: a JSON object is expected, not a list")),
+        _ => Ok(()),
+    }
+}
+
 /// JSON that may be left out altogether.
 #[derive(Clone, Debug)]
 pub(super) struct MaybeJson<T>(pub(super) T);
@@ -66,6 +75,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJson
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
+        no_list(&bytes)?;
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| Problem::malformed(format!("the body: {error}")))

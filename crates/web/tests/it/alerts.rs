@@ -489,6 +489,10 @@ async fn jobs_are_searched_like_every_list() {
     }
     let wrong = server.get("/api/v1/jobs?filter=stat:failed").send().await.expect(400);
     assert!(wrong.text().contains("state"), "it suggests what may have been meant");
+    for limit in ["abc", "-1", "1.5"] {
+        let wrong = server.get(&format!("/api/v1/jobs?limit={limit}")).send().await.expect(400);
+        assert!(wrong.text().contains("a whole number from 1 to 1000"), "{}", wrong.text());
+    }
     let mut session = Browser::sign_in_as(&server, Role::Administrator).await;
     let shown = session.get("/jobs?q=state:failed").await.expect(200).text();
     assert!(shown.contains(&format!("/jobs/{job}")) && shown.contains("1 shown of 1"), "{shown}");

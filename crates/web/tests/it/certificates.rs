@@ -370,6 +370,10 @@ async fn an_attempt_that_cannot_be_read_is_an_attempt() {
         )
     };
     send("json", "{\"certificate\":", "").send().await.expect(400);
+    // A list is no object, though its items stand in the order of the members.
+    let list = send("json", " [\"x\", null, null, null, null, {}, false, null]", "");
+    let refused = list.send().await.expect(400);
+    assert!(refused.text().contains("not a list"), "{}", refused.text());
     send("json", "{\"certificate\":\"x\",\"colour\":1}", "").send().await.expect(422);
     send("png", "x", "").send().await.expect(415);
     send("json", "{}", "?mode=later").send().await.expect(422);
@@ -384,7 +388,9 @@ async fn an_attempt_that_cannot_be_read_is_an_attempt() {
         .iter()
         .map(|item| item["event"]["data"]["outcome"]["reason"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(reasons, ["malformed", "invalid", "unsupported_media_type", "invalid", "empty"]);
+    let expected =
+        ["malformed", "malformed", "invalid", "unsupported_media_type", "invalid", "empty"];
+    assert_eq!(reasons, expected);
     server.finish().await;
 }
 

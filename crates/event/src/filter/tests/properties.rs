@@ -9,8 +9,10 @@ fn text() -> impl Strategy<Value = String> {
         "[a-z]{1,6}",
         "[ -~]{0,8}",
         "[^\0]{0,5}",
-        select(vec!["", "*", "a*b", "..", "next", "OR", "-x", "\\", "\"", "a,b", "(", "now"])
-            .prop_map(str::to_owned),
+        select(vec![
+            "", "*", "a*b", "..", "next", "OR", "and", "-x", "\\", "\"", "a,b", "(", "now"
+        ])
+        .prop_map(str::to_owned),
     ]
 }
 
@@ -126,6 +128,8 @@ fn pieces() -> impl Strategy<Value = String> {
         " OR ",
         " AND ",
         "NOT ",
+        " or ",
+        "Not ",
         "next(",
         "last(",
         "30d",

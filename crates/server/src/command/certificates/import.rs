@@ -15,15 +15,15 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::upload::{self, Item};
-use super::walk;
+use super::walk::{self, Found};
 use crate::cli::GlobalArguments;
 use crate::cli::certificates::ImportArguments;
 use crate::client::{Body, Client};
 use crate::command::progress;
 use crate::command::text::{counted, number, plain};
 
-/// Largest file that is looked into.
-const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Largest file that is looked into: none with certificates is larger.
+const FILE_BYTES_MAX: u64 = container::INPUT_BYTES_MAX as u64;
 /// Largest request.
 const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Certificates in one request at most.
@@ -40,12 +40,13 @@ const SHOWN_MAX: usize = 10;
 struct Harvest {
     files: u64,
     without: u64,
-    large: u64,
-    keys: u64,
+    /// What the walk passed over.
+    found: Found,
+    /// Files with a private key.
+    keys: Vec<String>,
     locked: u64,
     broken: Vec<Broken>,
     repeated: u64,
-    unreadable: Vec<String>,
     certificates: Vec<String>,
     seen: HashSet<Vec<u8>>,
 }
@@ -87,16 +88,16 @@ pub(super) async fn run(global: &GlobalArguments, arguments: ImportArguments) ->
 }
 
 fn gather(arguments: &ImportArguments) -> Result<Harvest> {
-    let found = walk::files(&arguments.directory, FILE_BYTES_MAX)?;
-    let mut harvest =
-        Harvest { large: found.large, unreadable: found.unreadable, ..Harvest::default() };
-    let bar = progress::entries(found.files.len() as u64, "reading");
-    for path in found.files {
+    let mut found = walk::files(&arguments.directory, FILE_BYTES_MAX)?;
+    let files = std::mem::take(&mut found.files);
+    let mut harvest = Harvest { found, ..Harvest::default() };
+    let bar = progress::entries(files.len() as u64, "reading");
+    for path in files {
         bar.inc(1);
         harvest.files += 1;
         match std::fs::read(&path) {
             Ok(bytes) => harvest.take(&path, &bytes),
-            Err(error) => harvest.unreadable.push(format!("{}: {error}", path.display())),
+            Err(error) => harvest.found.unreadable.push(format!("{}: {error}", path.display())),
         }
     }
     bar.finish_and_clear();
@@ -127,7 +128,7 @@ impl Harvest {
                     }
                 }
             }
-            Err(ContainerError::PrivateKey { .. }) => self.keys += 1,
+            Err(ContainerError::PrivateKey { .. }) => self.keys.push(path.display().to_string()),
             Err(ContainerError::PasswordMissing | ContainerError::PasswordWrong) => {
                 self.locked += 1;
             }
@@ -265,15 +266,20 @@ fn document(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) ->
         "dry_run": arguments.dry_run,
         "files": harvest.files,
         "files_without_certificates": harvest.without,
-        "files_too_large": harvest.large,
-        "files_with_private_keys": harvest.keys,
+        "files_too_large": harvest.found.large.len(),
+        "too_large": harvest.found.large,
+        "files_with_private_keys": harvest.keys.len(),
+        "with_private_keys": harvest.keys,
+        "files_empty": harvest.found.empty,
+        "files_of_another_name": harvest.found.again,
+        "directories_too_deep": harvest.found.deep,
         "files_with_passwords": harvest.locked,
         "broken": harvest.broken.len(),
         "broken_certificates": harvest.broken.iter().map(|broken| json!({
             "file": broken.file, "position": broken.position, "reason": broken.reason,
         })).collect::<Vec<_>>(),
         "repeated": harvest.repeated,
-        "unreadable": harvest.unreadable,
+        "unreadable": harvest.found.unreadable,
         "certificates": harvest.certificates.len(),
         "accepted": result.accepted,
         "already_known": result.known,
@@ -291,14 +297,22 @@ fn print(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) -> st
         arguments.directory.display(),
         counted(certificates, "certificate", "certificates")
     )?;
+    let found = &harvest.found;
+    let large = format!("larger than {} MiB", FILE_BYTES_MAX / (1024 * 1024));
     let passed_over = [
         (harvest.without, "without a certificate"),
-        (harvest.keys, "with a private key, passed over whole"),
+        (harvest.keys.len() as u64, "with a private key, passed over whole"),
         (harvest.locked, "behind a password: upload them with --password-file"),
-        (harvest.large, "larger than 4 MiB"),
+        (found.large.len() as u64, &large),
+        (found.empty, "without a byte"),
+        (found.again, "under another name as well, looked at once"),
     ];
     for (count, what) in passed_over.into_iter().filter(|(count, _)| *count > 0) {
         outln!("  {} {what}", counted(count, "file", "files"))?;
+    }
+    if !found.deep.is_empty() {
+        let deep = counted(found.deep.len() as u64, "directory", "directories");
+        outln!("  {deep} too deep to be looked into")?;
     }
     if harvest.repeated > 0 {
         outln!("  {} there more than once", counted(harvest.repeated, "copy", "copies"))?;
@@ -311,9 +325,7 @@ fn print(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) -> st
         let which = position.map(|at| format!(", certificate {}", at + 1)).unwrap_or_default();
         errln!("cannot read {}{which}: {reason}", plain(file));
     }
-    for path in harvest.unreadable.iter().take(SHOWN_MAX) {
-        errln!("cannot read {}", plain(path));
-    }
+    tell_passed_over(harvest);
     if arguments.dry_run {
         return outln!("Nothing was uploaded.");
     }
@@ -331,6 +343,24 @@ fn print(arguments: &ImportArguments, harvest: &Harvest, result: &Outcome) -> st
         errln!("refused {}: {reason}", number(*count));
     }
     Ok(())
+}
+
+/// Names what was passed over and may hold what somebody looks for.
+fn tell_passed_over(harvest: &Harvest) {
+    let found = &harvest.found;
+    for path in found.unreadable.iter().take(SHOWN_MAX) {
+        errln!("cannot read {}", plain(path));
+    }
+    let named = [
+        (&harvest.keys, "it holds a private key"),
+        (&found.large, "it is too large"),
+        (&found.deep, "it is too deep"),
+    ];
+    for (paths, why) in named {
+        for path in paths.iter().take(SHOWN_MAX) {
+            errln!("passed over {}: {why}", plain(path));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -384,7 +414,8 @@ mod tests {
             &[&b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"[..], &[0xa0]].concat(),
         );
         assert_eq!(harvest.certificates.len(), 1);
-        assert_eq!((harvest.repeated, harvest.keys, harvest.without), (1, 1, 1));
+        assert_eq!((harvest.repeated, harvest.without), (1, 1));
+        assert_eq!(harvest.keys, ["a.key"]);
         let broken: Vec<_> =
             harvest.broken.iter().map(|one| (one.file.as_str(), one.position)).collect();
         assert_eq!(broken, [("short.der", Some(0)), ("short.p7b", None)]);

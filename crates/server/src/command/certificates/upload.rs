@@ -18,8 +18,9 @@ use crate::cli::certificates::{PlacementArguments, UploadArguments};
 use crate::client::{self, Body, Client, Refusal};
 use crate::command::text::{self, counted, plain};
 
-/// Largest file that is uploaded.
-const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Largest file that is read. Which one is too large the server decides, whose limit can be set;
+/// this protects the memory of this process.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What became of one certificate, or of a file as a whole.
 #[derive(Default)]
@@ -126,7 +127,7 @@ pub(super) async fn run(
             Err(error) => Ok(vec![Item::of_file(&error)]),
             Ok(bytes) => {
                 let mut body = wish.clone();
-                body["certificate"] = json!(STANDARD.encode(&bytes));
+                body["certificate"] = json!(spelt(bytes));
                 match client.post("certificates", &query, Body::Json(body)).await {
                     Ok((status, answer)) => Ok(Item::all(status, &answer)),
                     Err(error) => Item::refused(error),
@@ -225,6 +226,16 @@ fn password(path: &Path) -> Result<String> {
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
+/// The contents of a file as the interface wants them. PEM goes as it is: as base64 of base64 a file
+/// that the server takes would be a body that it refuses.
+fn spelt(bytes: Vec<u8>) -> String {
+    match String::from_utf8(bytes) {
+        Ok(text) if text.contains("-----BEGIN") => text,
+        Ok(text) => STANDARD.encode(text),
+        Err(error) => STANDARD.encode(error.as_bytes()),
+    }
+}
+
 /// The bytes of a file, or of standard input for `-`.
 fn read(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -235,7 +246,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
     };
     read.context("cannot read it")?;
-    ensure!(bytes.len() as u64 <= FILE_BYTES_MAX, "it is larger than {FILE_BYTES_MAX} bytes");
+    let mib = FILE_BYTES_MAX / (1024 * 1024);
+    ensure!(bytes.len() as u64 <= FILE_BYTES_MAX, "it is larger than {mib} MiB");
     Ok(bytes)
 }
 

@@ -16,12 +16,18 @@ pub(super) struct Found {
     /// Files of a size that is read, by path.
     pub(super) files: Vec<PathBuf>,
     /// Files that are too large.
-    pub(super) large: u64,
+    pub(super) large: Vec<String>,
+    /// Files without a byte.
+    pub(super) empty: u64,
+    /// Further names of files that were found already.
+    pub(super) again: u64,
+    /// Directories that were not looked into: too many are around them.
+    pub(super) deep: Vec<String>,
     /// What could not be looked at, and why.
     pub(super) unreadable: Vec<String>,
 }
 
-/// Looks through `directory`; files larger than `bytes_max` are counted and left out.
+/// Looks through `directory`; files larger than `bytes_max` are named and left out.
 pub(super) fn files(directory: &Path, bytes_max: u64) -> Result<Found> {
     let metadata = fs::metadata(directory)
         .with_context(|| format!("cannot read the directory {}", directory.display()))?;
@@ -50,20 +56,30 @@ pub(super) fn files(directory: &Path, bytes_max: u64) -> Result<Found> {
                     continue;
                 }
             };
-            if !seen.insert((metadata.dev(), metadata.ino())) {
-                continue;
-            }
-            if metadata.is_dir() && depth < DEPTH_MAX {
-                waiting.push((path, depth + 1));
-            } else if metadata.is_file() && metadata.len() > bytes_max {
-                found.large += 1;
-            } else if metadata.is_file() && metadata.len() > 0 {
-                found.files.push(path);
+            if seen.insert((metadata.dev(), metadata.ino())) {
+                match metadata.is_dir() {
+                    true if depth < DEPTH_MAX => waiting.push((path, depth + 1)),
+                    true => found.deep.push(path.display().to_string()),
+                    false => found.take(path, &metadata, bytes_max),
+                }
+            } else if metadata.is_file() {
+                found.again += 1;
             }
         }
     }
     found.files.sort();
     Ok(found)
+}
+
+impl Found {
+    fn take(&mut self, path: PathBuf, metadata: &fs::Metadata, bytes_max: u64) {
+        match metadata.len() {
+            _ if !metadata.is_file() => {}
+            0 => self.empty += 1,
+            bytes if bytes > bytes_max => self.large.push(path.display().to_string()),
+            _ => self.files.push(path),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -92,8 +108,23 @@ mod tests {
         let expected: Vec<_> =
             ["3.pem", "a/1.pem", "a/b/2.pem"].iter().map(|name| root.join(name)).collect();
         assert_eq!(names, expected);
-        assert_eq!((found.large, found.unreadable.len()), (1, 1));
+        assert_eq!(found.large, [root.join("large").display().to_string()]);
+        assert_eq!((found.empty, found.again, found.unreadable.len()), (1, 1, 1));
+        assert!(found.deep.is_empty());
         assert!(files(&root.join("3.pem"), 10).is_err());
         assert!(files(&root.join("none"), 10).is_err());
+    }
+
+    #[test]
+    fn directories_that_are_too_deep_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let deepest = folder.path().join(vec!["d"; DEPTH_MAX].join("/"));
+        fs::create_dir_all(deepest.join("below")).unwrap();
+        for place in [&deepest, &deepest.join("below")] {
+            fs::write(place.join("1.pem"), "x").unwrap();
+        }
+        let found = files(folder.path(), 10).unwrap();
+        assert_eq!(found.files, [deepest.join("1.pem")]);
+        assert_eq!(found.deep, [deepest.join("below").display().to_string()]);
     }
 }

@@ -42,12 +42,21 @@ impl Remote {
     pub(super) async fn key(&self) -> Result<Key> {
         let bytes = self.bytes("vkey").await?;
         let bytes = bytes.with_context(|| {
-            format!("{}vkey is not served: name the key of the log with --key", self.base)
+            let hint = self.hint();
+            format!("{}vkey is not served: name the key of the log with --key{hint}", self.base)
         })?;
         let text = String::from_utf8_lossy(&bytes);
         let verifier: Verifier =
             text.trim().parse().with_context(|| format!("{}vkey is no verifier key", self.base))?;
         Ok(Key::new(vec![verifier], KeySource::Fetched))
+    }
+
+    /// Where the log is, if somebody gave the address of a server of ours.
+    fn hint(&self) -> String {
+        match self.base.path().ends_with("/log/") {
+            true => String::new(),
+            false => format!("; the log of a Chancery server is at {}log", self.base),
+        }
     }
 
     /// What is served at `path`; `None` where there is nothing.
@@ -120,12 +129,8 @@ impl Fetch for Remote {
 
     async fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
         let found = self.bytes(&Resource::Checkpoint.to_string()).await?;
-        ensure!(
-            found.is_some(),
-            "there is no log at {}: {}checkpoint is not served",
-            self.base,
-            self.base
-        );
+        let (base, hint) = (&self.base, self.hint());
+        ensure!(found.is_some(), "there is no log at {base}: {base}checkpoint is not served{hint}");
         Ok(found)
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chancery_seal::Checkpoint;
 use serde_json::{Value, json};
 
+use super::source::Finding;
 use super::trust::Key;
 use crate::command::text::{counted, number};
 
@@ -18,7 +19,7 @@ pub(crate) struct Fault {
     pub(crate) entries: Option<Range<u64>>,
     /// What it is.
     pub(crate) what: String,
-    /// Other faults of the same kind.
+    /// Other faults that were seen.
     pub(crate) others: u64,
 }
 
@@ -28,6 +29,32 @@ impl Fault {
         let what = format!("{:#}", anyhow::Error::new(fault.kind.clone()));
         let entries = Some(fault.entries.clone()).filter(|entries| !entries.is_empty());
         Self { index: fault.index, entries, what, others: 0 }
+    }
+
+    /// The first of what is wrong with a log: a fault of its bytes, which ends the walk through
+    /// them, and what was found beside the bytes until then.
+    pub(super) fn first(of_log: Option<Self>, findings: &[Finding]) -> Option<Self> {
+        let found = findings.first();
+        let of_log = match (of_log, found) {
+            (Some(fault), Some(found)) if fault.begins() > Some(found.index) => Some(fault),
+            (Some(fault), _) => {
+                let same = findings.iter().filter(|found| Some(found.index) == fault.index);
+                let others = findings.len() as u64 - same.count() as u64;
+                return Some(Self { others, ..fault });
+            }
+            (None, _) => None,
+        };
+        found.map(|found| Self {
+            index: Some(found.index),
+            entries: None,
+            what: found.what.clone(),
+            others: findings.len() as u64 - 1 + u64::from(of_log.is_some()),
+        })
+    }
+
+    /// The first entry that it is about; `None`: it is about all.
+    fn begins(&self) -> Option<u64> {
+        self.index.or(self.entries.as_ref().map(|entries| entries.start))
     }
 
     /// A fault of something else.
@@ -142,7 +169,7 @@ impl Report {
             Some(fault) => {
                 lines.push(format!("FAULT {}: {}", fault.place(), fault.what));
                 if fault.others > 0 {
-                    lines.push(format!("and {} more of that kind", number(fault.others)));
+                    lines.push(format!("and {} more", number(fault.others)));
                 }
                 lines.push(format!("{} does not hold.", self.source));
             }
@@ -161,8 +188,11 @@ impl Report {
         }
         if self.fault.is_none() {
             let mut entries = counted(self.entries, "entry", "entries");
+            if self.range.as_ref().is_some_and(|range| range.end - range.start < self.entries) {
+                entries += ", those asked for and what shares their tiles";
+            }
             if let Some(erased) = self.erased.filter(|erased| *erased > 0) {
-                entries += &format!(", {} without their personal part", number(erased));
+                entries += &format!("; {} without their personal part", number(erased));
             }
             row("checked", entries);
             let seconds = self.elapsed.as_secs_f64();

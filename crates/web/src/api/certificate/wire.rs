@@ -162,7 +162,7 @@ pub(crate) struct CertificateDetail {
     owner: Option<Named>,
     /// Its RA profile.
     ra_profile: Option<Named>,
-    /// Values of custom attributes by name, as a change takes them: texts, numbers, booleans, lists.
+    /// Values of custom attributes by name, as a change takes them.
     #[schema(value_type = Object, example = json!({ "cost_centre": "4711" }))]
     attributes: BTreeMap<String, Value>,
     /// Every check of its validation.
