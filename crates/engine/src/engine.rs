@@ -331,9 +331,8 @@ impl Engine {
             let courier = crate::delivery::courier::run(engine.clone(), sender, stopped.clone());
             loops.push(tokio::spawn(courier));
         }
+        loops.push(tokio::spawn(crate::archive::sight::run(engine.clone(), stopped.clone())));
         if let Some(archive) = engine.archive() {
-            let looking = crate::archive::sight::run;
-            loops.push(tokio::spawn(looking(engine.clone(), archive.clone(), stopped.clone())));
             let writing = crate::archive::run(engine.clone(), archive, stopped.clone());
             loops.push(tokio::spawn(writing));
         }

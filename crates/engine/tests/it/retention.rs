@@ -486,8 +486,60 @@ fn a_trimmed_log_moves_to_a_server_and_goes_on() {
         let seen = engine.event_at(&world.context, LogIndex(100)).await.unwrap();
         assert_eq!(seen.removed.unwrap().run, run.id);
         engine.verify_log(&world.context).await.unwrap();
+        no_archive_where_none_was_copied(&world, &url).await;
         world.running.stop().await.unwrap();
     });
+}
+
+/// A second node, with the keys and nothing else: it says that it lacks the archive, and that it is
+/// this, not the log, that keeps it from showing what was removed.
+async fn no_archive_where_none_was_copied(world: &World, url: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    crate::nodes::copy_keys(world.dir.path(), dir.path());
+    let settings = Settings {
+        allow_unencrypted_key: true,
+        monitors: false,
+        database: Some(url.parse().unwrap()),
+        ..Settings::new(dir.path())
+    };
+    let environment = Environment::new(world.clock.clone(), SeededEntropy::new(7));
+    let running = Engine::start(settings, environment).await.unwrap();
+    let engine = running.engine();
+    let is_told = |good: bool| {
+        let findings = engine.health().findings();
+        let finding = findings.into_iter().find(|finding| finding.part == "archive")?;
+        (finding.good == good).then_some(finding.message)
+    };
+    let told = async |good: bool| {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match is_told(good) {
+                Some(message) => return message,
+                None => assert!(tokio::time::Instant::now() < deadline, "{good}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let message = told(false).await;
+    assert!(message.contains("none is set") && message.contains("tile/entries/000"), "{message}");
+    let missing = engine.event_at(&world.context, LogIndex(100)).await.unwrap_err();
+    assert_eq!(missing.reason(), "archive_unavailable", "{missing}");
+    let missing = engine.verify_log(&world.context).await.unwrap_err();
+    assert_eq!(missing.reason(), "archive_unavailable", "{missing}");
+    // Put where the node reads.
+    let (from, to) = (world.dir.path().join("archive"), dir.path().join("archive"));
+    std::os::unix::fs::symlink(from, &to).unwrap();
+    told(true).await;
+    engine.event_at(&world.context, LogIndex(100)).await.unwrap();
+    // What is there, and is not what was sealed, is damage.
+    let file = to.join("tile/entries/000");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let damaged = engine.event_at(&world.context, LogIndex(100)).await.unwrap_err();
+    assert_eq!(damaged.reason(), "log_damaged", "{damaged}");
+    running.stop().await.unwrap();
 }
 
 on_each_backend!(rules_and_holds_that_cannot_work_are_refused, 2);

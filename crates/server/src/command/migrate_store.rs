@@ -72,8 +72,8 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
              by itself, or at once with ANALYZE."
         );
     }
-    let (archive, _) = super::serve::archive(&config, data_dir)?;
-    let copy = DataDir::on_server(to.clone()).await?.with_archive(archive);
+    let (archive, is_named) = super::serve::archive(&config, data_dir)?;
+    let copy = DataDir::on_server(to.clone()).await?.with_archive(archive.clone());
     ensure!(
         copy.checkpoint().await? == before,
         "the copy has another checkpoint than the original: use neither before this is understood"
@@ -87,8 +87,17 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
     std::fs::rename(&original, &aside)
         .with_context(|| format!("cannot rename {}", original.display()))?;
     drop(held);
+    if done.removed > 0 {
+        errln!("{}", about_archive(done.removed, &archive.place(), is_named));
+    }
     if global.json {
-        let document = json!({ "rows": done.rows, "log_size": done.log_size, "to": to.place() });
+        let document = json!({
+            "rows": done.rows,
+            "log_size": done.log_size,
+            "to": to.place(),
+            "removed": done.removed,
+            "archive": (done.removed > 0).then(|| archive.place()),
+        });
         outln!("{document:#}")?;
     } else {
         outln!(
@@ -101,4 +110,22 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
         )?;
     }
     Ok(())
+}
+
+/// What to do about events that are in the archive and not in the database.
+fn about_archive(removed: u64, place: &str, is_named: bool) -> String {
+    let removed = counted(removed, "event was", "events were");
+    let what =
+        format!("{removed} removed from the log into the archive {place}, which is not moved.");
+    if is_named {
+        return format!(
+            "{what} Every node needs it: give each the same setting of `archive`, and a directory \
+             must be one that all of them see."
+        );
+    }
+    format!(
+        "{what} Before a second node starts, copy that directory to one that every node sees, or to \
+         a bucket, and set archive.directory (or archive.s3_…) to it on each node. Until then \
+         retention removes nothing, and no other node can show those events."
+    )
 }
