@@ -187,6 +187,15 @@ fn the_commands_of_the_guide_run_with_the_archive_in_a_directory() {
     assert_eq!(names(&holds).len(), 2, "{holds:#}");
     let ended = holds.as_array().unwrap().iter().find(audit).unwrap();
     assert!(ended["released_at"].is_string(), "{holds:#}");
+    // A hold says what it names, and one on a certificate that nobody knows is refused.
+    let hold = |words: &[&str]| {
+        let hold = ["retention", "hold", "late", "--reason", "x"];
+        server.run(&token, &[&hold, words].concat())
+    };
+    let unknown = hold(&["--certificate", "0193a1c2-7f00-7abc-8def-0123456789ab"]);
+    assert!(unknown.status != 0 && unknown.err.contains("no such certificate"), "{unknown:?}");
+    let none = hold(&["--filter", "index>100000000"]).well();
+    assert!(none.out.contains("names no event now"), "{none:?}");
     let runs = run(&["runs", "--json"]).document();
     assert_eq!(runs.as_array().unwrap().len(), 4, "one for each rule, twice: {runs:#}");
     server.stop();
