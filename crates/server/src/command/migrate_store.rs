@@ -5,6 +5,8 @@
 //! original is renamed then, so that nobody starts on it by mistake and forks the log. Crash before
 //! that: both are there, and as soon as a node has worked on one of them none begins on the other.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use chancery_store::{DatabaseUrl, Settings, transfer};
 use serde_json::json;
@@ -41,6 +43,18 @@ fn address(arguments: &MigrateStoreArguments) -> Result<DatabaseUrl> {
     text.trim().parse().map_err(|error: String| anyhow::anyhow!("{from}: {error}"))
 }
 
+/// Refuses where there is nothing to move.
+fn is_there(original: &Path, aside: &Path) -> Result<()> {
+    ensure!(
+        original.exists() || !aside.exists(),
+        "the embedded database was moved to a server before, and is {} now: set `database` to the \
+         address of that server, and start",
+        aside.display()
+    );
+    ensure!(original.exists(), "there is no embedded database: no file {}", original.display());
+    Ok(())
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -49,10 +63,8 @@ fn address(arguments: &MigrateStoreArguments) -> Result<DatabaseUrl> {
 pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) -> Result<()> {
     let config = Config::load(&arguments.settings.inputs(false))?;
     let data_dir = &config.serving.data_dir;
-    let original = data_dir.join("chancery.db");
-    if !original.exists() {
-        bail!("there is no embedded database in {}", data_dir.display());
-    }
+    let (original, aside) = (data_dir.join("chancery.db"), data_dir.join("chancery.db.moved"));
+    is_there(&original, &aside)?;
     let to = config.serving.database_password.with(address(arguments)?);
     let key = verify::of_data_dir(data_dir)?;
     let before = DataDir::open(data_dir).await?.checkpoint().await?;
@@ -83,7 +95,6 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
         errln!("{}", report.text());
         bail!("the log of the copy does not hold; the original is as it was");
     }
-    let aside = data_dir.join("chancery.db.moved");
     std::fs::rename(&original, &aside)
         .with_context(|| format!("cannot rename {}", original.display()))?;
     drop(held);
