@@ -68,7 +68,7 @@ pub trait Archive: Send + Sync + 'static {
 
 impl From<ArchiveError> for Error {
     fn from(error: ArchiveError) -> Self {
-        Self::Store(chancery_store::Error::Unavailable(error.to_string()))
+        Self::Archive(error.to_string())
     }
 }
 
@@ -84,17 +84,19 @@ impl Engine {
     /// The entries of a full bundle from the archive, checked against the tile of the log.
     ///
     /// # Errors
-    /// There is no archive, it does not answer, or what it has is not what was sealed.
+    /// [`Error::Archive`] if there is no archive, it does not answer or lacks the bundle;
+    /// [`Error::LogDamaged`] if what it has is not what was sealed.
     pub(crate) async fn archived(&self, index: u64) -> Result<Vec<Vec<u8>>, Error> {
         let damaged = |what: String| Error::LogDamaged(what);
         // Also where nothing is written: a log that moved to a server may have been trimmed before.
         let archive = self.settings().archive.clone().ok_or_else(|| {
-            damaged("entries were removed from the database, and no archive is set".to_owned())
+            Error::Archive("entries were removed from the database, and no archive is set".into())
         })?;
         let id = BundleId::new(index, TILE_WIDTH).map_err(|error| damaged(error.to_string()))?;
         let place = archive.place();
         let bytes = archive.get(id.to_string()).await?;
-        let bytes = bytes.ok_or_else(|| damaged(format!("the archive {place} lacks {id}")))?;
+        let lacks = || Error::Archive(format!("the archive {place} lacks {id}"));
+        let bytes = bytes.ok_or_else(lacks)?;
         let entries =
             bundle::decode(id, &bytes).map_err(|error| damaged(format!("{id}: {error}")))?;
         // Only now: nobody waits for a connection while an archive takes its time.

@@ -17,7 +17,7 @@ use chancery_event::id::JobId;
 use chancery_event::types::log as types;
 use chancery_seal::Hash;
 use chancery_store::table::job::Job;
-use chancery_store::{Settings, Store, log};
+use chancery_store::{Settings, Store, Tx, log};
 use serde_json::{Value, json};
 
 use crate::alert::cause;
@@ -188,6 +188,7 @@ impl Engine {
             lost: restored.lost(),
         };
         let (target, known) = (self.log_target(), restored.published);
+        let (log, from, lost) = (target.clone(), payload.log_size, payload.lost.unwrap_or(0));
         self.operation(context, Permission::Backup, &payload)?
             .run(move |tx, _| {
                 let (payload, target) = (payload.clone(), target.clone());
@@ -201,7 +202,18 @@ impl Engine {
                     Ok(Done { value: (), draft: Draft::new(&payload)?.target(target) })
                 })
             })
-            .await
+            .await?;
+        if lost == 0 {
+            return Ok(());
+        }
+        // Behind the record, which is the first that goes on. Crash here: the record is there, and
+        // nobody is alerted.
+        let scribe = self.scribe(context);
+        let alert = self.0.store.transaction("restore.alert", move |tx: &mut Tx| {
+            let (scribe, log) = (scribe.clone(), log.clone());
+            Box::pin(async move { cause::log_lost(tx, &scribe, log, from, lost).await })
+        });
+        alert.await
     }
 
     /// Makes a backup in `destination` (operation `backup.create`).

@@ -237,6 +237,7 @@ pub(crate) struct Inner {
     pub(crate) intake_bodies: Limiter,
     pub(crate) intake_refusals: Limiter,
     pub(crate) started: Instant,
+    pub(crate) sealed_before: crate::node::SealedBefore,
     pub(crate) monitor_memory: crate::monitor::condition::Memory,
     pub(crate) reach_memory: crate::notification::coverage::Memory,
     pub(crate) monitor_ahead: crate::monitor::enrolment::Ahead,
@@ -330,9 +331,8 @@ impl Engine {
             let courier = crate::delivery::courier::run(engine.clone(), sender, stopped.clone());
             loops.push(tokio::spawn(courier));
         }
+        loops.push(tokio::spawn(crate::archive::sight::run(engine.clone(), stopped.clone())));
         if let Some(archive) = engine.archive() {
-            let looking = crate::archive::sight::run;
-            loops.push(tokio::spawn(looking(engine.clone(), archive.clone(), stopped.clone())));
             let writing = crate::archive::run(engine.clone(), archive, stopped.clone());
             loops.push(tokio::spawn(writing));
         }
@@ -397,6 +397,7 @@ impl Engine {
             intake_bodies: Limiter::new(crate::intake::BODIES_PER_MINUTE),
             intake_refusals: Limiter::new(crate::intake::REFUSALS_PER_MINUTE),
             started: Instant::now(),
+            sealed_before: crate::node::SealedBefore::default(),
             monitor_memory: crate::monitor::condition::Memory::default(),
             reach_memory: crate::notification::coverage::Memory::default(),
             monitor_ahead: crate::monitor::enrolment::Ahead::default(),

@@ -89,6 +89,10 @@ pub enum Error {
     /// The log does not verify; nothing is sealed until somebody looked.
     #[error("the sealed log is damaged: {0}")]
     LogDamaged(String),
+    /// What was removed from the database is not at hand: no archive is set, it does not answer, or
+    /// it lacks what was written to it.
+    #[error("{0}")]
+    Archive(String),
     /// The store refuses or fails.
     #[error(transparent)]
     Store(#[from] chancery_store::Error),
@@ -124,6 +128,7 @@ impl Error {
             Self::NotFound { .. } => "not_found",
             Self::Filter(_) => "filter",
             Self::LogDamaged(_) => "log_damaged",
+            Self::Archive(_) => "archive_unavailable",
             Self::Store(error) if error.is_storage_full() => "storage_full",
             Self::Store(chancery_store::Error::Conflict(_)) => "changed_meanwhile",
             Self::Store(error) if error.is_transient() => "unavailable",
@@ -157,6 +162,10 @@ impl Error {
 
     /// Whether trying the same again later may help.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_transient())
+        match self {
+            Self::Archive(_) => true,
+            Self::Store(error) => error.is_transient(),
+            _ => false,
+        }
     }
 }

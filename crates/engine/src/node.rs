@@ -7,7 +7,8 @@
 //! On the embedded engine there is one node. A row that was left behind there tells the next start
 //! that the last one did not end in order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use chancery_event::id::NodeId;
@@ -52,7 +53,7 @@ pub struct NodeView {
     pub jobs: u64,
     /// Monitors and schedules that it runs at this moment.
     pub runs: u64,
-    /// Sealed entries that it did not know of when it last showed that it lives.
+    /// Entries sealed two beats ago or earlier that it did not know of at its last beat.
     pub lag: u64,
     /// Milliseconds that its clock is ahead of the server's, when it last showed that it lives.
     pub clock_ahead_ms: i64,
@@ -72,10 +73,10 @@ impl Engine {
     pub async fn nodes(&self, context: &Context) -> Result<Vec<NodeView>, Error> {
         context.require(Permission::MetricsRead)?;
         let mut link = self.link().await?;
-        // In this order: what a node knows is never more than the log has.
         let nodes = table::all(&mut link).await?;
         let leases = lease::all(&mut link).await?;
-        let size = log::state(&mut link).await?.signed_size;
+        // What is sealed now was not there yet when nodes last told what they knew.
+        let size = self.0.sealed_before.size(self.beat_interval() * 2);
         let held = table::held(&mut link, self.lease_time()).await?;
         let polled = intake::polled(&mut link).await?;
         let alone = !self.0.store.is_shared();
@@ -188,9 +189,37 @@ fn target(id: NodeId, host: &str) -> Target {
 }
 
 impl Engine {
+    /// How often this node shows that it lives.
+    fn beat_interval(&self) -> Duration {
+        BEAT_MAX.min(self.settings().takeover * 2 / 5)
+    }
+
     /// What this node is called.
-    fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         self.settings().node_name.clone().unwrap_or_else(machine)
+    }
+}
+
+/// How many entries were sealed some beats ago. A node that knew as many at its last beat is as far
+/// as it can be seen to be: its row is as old as that beat, and the log goes on meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct SealedBefore(Mutex<VecDeque<(Instant, u64)>>);
+
+impl SealedBefore {
+    /// So many are sealed now; what is needed for sizes of `ago` and of later is kept.
+    fn note(&self, size: u64, ago: Duration) {
+        let Ok(mut known) = self.0.lock() else { return };
+        known.push_back((Instant::now(), size));
+        while known.get(1).is_some_and(|(at, _)| at.elapsed() >= ago) {
+            known.pop_front();
+        }
+    }
+
+    /// How many were sealed that long ago, as far as this process can know.
+    fn size(&self, ago: Duration) -> u64 {
+        let Ok(known) = self.0.lock() else { return 0 };
+        let old = known.iter().rev().find(|(at, _)| at.elapsed() >= ago);
+        old.map_or(0, |(_, size)| *size)
     }
 }
 
@@ -245,7 +274,7 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
     if !engine.0.store.is_shared() {
         return;
     }
-    let beat = BEAT_MAX.min(engine.settings().takeover * 2 / 5);
+    let beat = engine.beat_interval();
     let mut watched = HashMap::new();
     loop {
         if let Err(error) = round(&engine, &mut watched).await {
@@ -264,6 +293,8 @@ type Watched = HashMap<NodeId, (i64, Instant)>;
 
 async fn round(engine: &Engine, watched: &mut Watched) -> Result<(), Error> {
     beat(engine).await?;
+    let size = log::state(&mut engine.link().await?).await?.signed_size;
+    engine.0.sealed_before.note(size, engine.beat_interval() * 2);
     let own = engine.0.desk.node;
     // A node whose beat has stood still for so long is gone.
     let patience = engine.settings().takeover * 2;

@@ -18,7 +18,8 @@ use chancery_store::table::retention as table;
 
 use crate::{Context, Engine, Error, Permission};
 
-pub use change::{HoldDraft, RuleDraft};
+pub use chancery_store::log::Count;
+pub use change::{HoldDraft, Placed, RuleDraft};
 pub use preview::Preview;
 pub use table::{Hold, Rule, Run};
 

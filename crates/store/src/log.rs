@@ -49,4 +49,4 @@ pub(crate) use sequence::{EVENT_HEAD, EVENT_ROWS, EVENT_WIDTH, push_event};
 pub use statistics::analyze;
 pub use tile::{tile, tiles};
 pub(crate) use trim::{HOLDS, holds_revision};
-pub use trim::{Removal, removal, removed_by, removed_index, removed_spans, trim};
+pub use trim::{Removal, removal, removed_bounds, removed_by, removed_index, removed_spans, trim};

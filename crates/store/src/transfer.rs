@@ -42,6 +42,8 @@ pub struct Transferred {
     pub rows: u64,
     /// Entries of the log.
     pub log_size: u64,
+    /// Entries of these that had been removed into the archive.
+    pub removed: u64,
     /// The server has counted what its plans go by.
     pub analyzed: bool,
 }
@@ -108,6 +110,9 @@ pub async fn transfer(
     }
     let sql = "SELECT size AS n FROM log_state";
     done.log_size = u64::try_from(target.number(sql, Vec::new()).await?).unwrap_or(0);
+    let sql = "SELECT CAST(coalesce(SUM(last_index - first_index + 1), 0) AS BIGINT) AS n
+               FROM removed_span";
+    done.removed = u64::try_from(target.number(sql, Vec::new()).await?).unwrap_or(0);
     let committed = target.script("COMMIT").await;
     committed.map_err(|error| at(format!("whether the copy is there is not known: {error}")))?;
     #[cfg(any(test, feature = "faults"))]

@@ -9,6 +9,7 @@
 //! | `log_seal_stopped` | sealing works again |
 //! | `backup_failed` | a backup succeeded |
 //! | `store_refused` | never by itself: what was refused did not happen |
+//! | `log_lost` | never by itself: what was lost is nowhere in this log |
 //! | `event_quarantined` | never by itself: a person must look |
 //!
 //! Whatever is open about a certificate alone goes with it when it is deleted.
@@ -40,6 +41,8 @@ pub(crate) const SEAL_STOPPED: &str = "log_seal_stopped";
 const QUARANTINED: &str = "event_quarantined";
 /// Cause of an alert about backups that fail.
 const BACKUP_FAILED: &str = "backup_failed";
+/// Cause of an alert that the end of the log was lost.
+const LOG_LOST: &str = "log_lost";
 /// Cause of an alert that the store refused writes.
 const STORE_REFUSED: &str = "store_refused";
 /// Kind of an alert that certificates of an issuer have lost their chain.
@@ -209,6 +212,29 @@ pub(crate) async fn backup_failed(
 /// A backup has succeeded.
 pub(crate) async fn backup_made(tx: &mut Tx, scribe: &Scribe) -> Result<(), Error> {
     resolve(tx, scribe, BACKUP_FAILED, "backup_succeeded").await.map(|_| ())
+}
+
+/// The data was put back from a copy that lacked the end of the log.
+pub(crate) async fn log_lost(
+    tx: &mut Tx,
+    scribe: &Scribe,
+    log: Target,
+    from: u64,
+    lost: u64,
+) -> Result<(), Error> {
+    let events = if lost == 1 { "one published event is" } else { "published events are" };
+    let count = if lost == 1 { String::new() } else { format!("{lost} ") };
+    let new = NewAlert {
+        message: format!(
+            "The log was put back from a copy and goes on after {from} entries: {count}{events} in \
+             it no more, and what they told of is as it was before them. Look for them where they \
+             were sent or exported, do again what is missing, then resolve this alert."
+        ),
+        object: Some(log),
+        source: "restore".to_owned(),
+        ..NewAlert::new(LOG_LOST, "log_lost", Severity::Error, "The end of the log was lost")
+    };
+    raise(tx, scribe, &new).await.map(|_| ())
 }
 
 /// The store refused writes, and takes them again: before, nobody could write this down.

@@ -51,7 +51,7 @@ const CHUNK: u64 = CHUNK_BUNDLES * TILE_WIDTH as u64;
 /// Chunks that are read while one is verified. Reading takes longer than hashing.
 const CHUNKS_AHEAD: u64 = 2;
 
-type Reading = JoinHandle<Result<Bundles, chancery_store::Error>>;
+type Reading = JoinHandle<Result<Bundles, Error>>;
 
 /// The stored log as a source of published bytes. For use outside of asynchronous code.
 struct Stored {
@@ -101,17 +101,17 @@ impl Stored {
     fn read<T>(
         &self,
         work: impl AsyncFnOnce(&mut Link) -> Result<T, chancery_store::Error>,
-    ) -> Result<T, chancery_store::Error> {
+    ) -> Result<T, Error> {
         self.is_wanted()?;
         self.handle.block_on(async {
             let mut link = self.store.read().await?;
-            work(&mut link).await
+            Ok(work(&mut link).await?)
         })
     }
 
-    fn is_wanted(&self) -> Result<(), chancery_store::Error> {
+    fn is_wanted(&self) -> Result<(), Error> {
         match self.given_up.load(Ordering::Relaxed) {
-            true => Err(chancery_store::Error::Unavailable("nobody waits for it".to_owned())),
+            true => Err(Error::Internal("nobody waits for the verification".to_owned())),
             false => Ok(()),
         }
     }
@@ -119,16 +119,11 @@ impl Stored {
     fn begin(&self, chunk: u64) -> Reading {
         let (engine, from) = (self.engine.clone(), chunk * CHUNK);
         let to = self.size.min(from + CHUNK);
-        self.handle.spawn(async move {
-            engine.whole_bundles(from, to).await.map_err(|error| match error {
-                Error::Store(error) => error,
-                other => chancery_store::Error::Damaged(other.to_string()),
-            })
-        })
+        self.handle.spawn(async move { engine.whole_bundles(from, to).await })
     }
 
     /// Makes `ahead` hold a chunk, and has those behind it read meanwhile.
-    fn load(&self, ahead: &mut Ahead, chunk: u64) -> Result<(), chancery_store::Error> {
+    fn load(&self, ahead: &mut Ahead, chunk: u64) -> Result<(), Error> {
         self.is_wanted()?;
         let reading = match ahead.next.pop_front() {
             Some((number, reading)) if number == chunk => reading,
@@ -145,14 +140,14 @@ impl Stored {
         }
         ahead.chunk = None;
         let read = self.handle.block_on(reading);
-        ahead.bundles = read.map_err(|_| chancery_store::Error::Closed)??;
+        ahead.bundles = read.map_err(|error| Error::Internal(error.to_string()))??;
         ahead.chunk = Some(chunk);
         Ok(())
     }
 }
 
 impl TileSource for Stored {
-    type Error = chancery_store::Error;
+    type Error = Error;
 
     fn tile(&self, id: TileId) -> Result<Option<Cow<'_, [u8]>>, Self::Error> {
         let found = self.read(async |link| log::tile(link, id.level(), id.index()).await)?;
@@ -239,7 +234,7 @@ impl Engine {
         }
         let opened = match self.verify_from(checkpoint, progress).await? {
             Ok(opened) => opened,
-            Err(VerifyError::Source(error)) => return Err(operation.fail(error.into()).await),
+            Err(VerifyError::Source(error)) => return Err(operation.fail(error).await),
             Err(VerifyError::Fault(fault)) => {
                 let kind = std::error::Error::source(&fault).map(ToString::to_string);
                 let what = format!("{fault}: {}", kind.unwrap_or_default());
@@ -256,7 +251,7 @@ impl Engine {
         &self,
         checkpoint: Option<Checkpoint>,
         progress: &Progress,
-    ) -> Result<Result<Opened, VerifyError<chancery_store::Error>>, Error> {
+    ) -> Result<Result<Opened, VerifyError<Error>>, Error> {
         let total = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
         let source = Stored {
             engine: self.clone(),

@@ -9,6 +9,7 @@ use chancery_event::types::{account, authority};
 use chancery_event::{LogIndex, Outcome, Severity, Target, TargetKind, Timestamp};
 use chancery_store::table::job::{self, Job};
 use chancery_store::table::monitor::{self as table, Watch};
+use chancery_store::table::node::{self, Node};
 use chancery_store::table::task::{self, Task};
 use chancery_store::table::{account as accounts, certificate};
 use chancery_store::{Link, Tx, log};
@@ -367,16 +368,38 @@ async fn clock(engine: &Engine, link: &mut Link, now: Timestamp) -> Result<Optio
             return Ok(Some(format!("the clock jumped {way} by {} s", seconds(jump.abs()))));
         }
     }
-    let ahead = engine.ahead();
-    if ahead.abs() > JUMP {
-        let way = if ahead > 0 { "ahead of" } else { "behind" };
-        let by = seconds(ahead.abs());
-        return Ok(Some(format!("the clock is {by} s {way} that of the database server")));
+    let off = off(engine, link).await?;
+    if !off.is_empty() {
+        return Ok(Some(off.join("; ")));
     }
     let latest = log::latest_time(link).await?;
     let behind = latest.map_or(0, |latest| latest.since(now));
-    let text = || format!("the clock is {} s behind the newest event of the log", seconds(behind));
+    let text = || {
+        let own = format!(" of node {} on {}", engine.0.desk.node, engine.host());
+        let whose = if engine.0.store.is_shared() { &own } else { "" };
+        format!("the clock{whose} is {} s behind the newest event of the log", seconds(behind))
+    };
     Ok((behind > JUMP).then(text))
+}
+
+/// Nodes whose clocks differ from that of the database server, as each of them found at its last
+/// beat: the one that is off need not be the one that looks.
+async fn off(engine: &Engine, link: &mut Link) -> Result<Vec<String>, Error> {
+    if !engine.0.store.is_shared() {
+        return Ok(Vec::new());
+    }
+    let told = |node: &Node| {
+        let own = node.id == engine.0.desk.node;
+        let ahead = if own { engine.ahead() } else { node.ahead };
+        let way = if ahead > 0 { "ahead of" } else { "behind" };
+        let by = ahead.abs() / Timestamp::SECOND;
+        let (host, id) = (&node.host, node.id);
+        let text = || {
+            format!("the clock of node {id} on {host} is {by} s {way} that of the database server")
+        };
+        (ahead.abs() > JUMP).then(text)
+    };
+    Ok(node::running(link).await?.iter().filter_map(told).collect())
 }
 
 /// Triggers whose references have gone behind the program's back.

@@ -1,7 +1,10 @@
 //! Setting up rules, placing and ending legal holds. Each is one operation.
 
+use chancery_event::id::CertificateId;
 use chancery_event::types::configuration as types;
 use chancery_event::types::log as log_types;
+use chancery_store::log::{self, Count};
+use chancery_store::table::certificate;
 use chancery_store::table::retention::{self as table, Hold, Rule};
 
 use super::{Basis, MANY, filter_of, target};
@@ -43,6 +46,16 @@ pub struct HoldDraft {
     pub reason: String,
 }
 
+/// A legal hold that was placed, and what that means at once.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The hold.
+    pub hold: Hold,
+    /// Events in the database that it names now; `None`: the caller may not know, or they could not
+    /// be counted.
+    pub events: Option<Count>,
+}
+
 fn check_name(name: &str) -> Result<(), Error> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if (1..=60).contains(&name.len()) && name.chars().all(fits) && !name.starts_with('-') {
@@ -67,10 +80,15 @@ impl RuleDraft {
         if Basis::parse(&self.basis).is_none() {
             return Err(Error::invalid("basis", "event or expiry"));
         }
-        if !(1..=36_500).contains(&self.after_days) {
-            return Err(Error::invalid("after_days", "days between 1 and 36500"));
-        }
+        self.check_days()?;
         Ok(Self { filter, ..self.clone() })
+    }
+
+    pub(super) fn check_days(&self) -> Result<(), Error> {
+        if (1..=36_500).contains(&self.after_days) {
+            return Ok(());
+        }
+        Err(Error::invalid("after_days", "days between 1 and 36500"))
     }
 
     fn changes(&self, before: Option<&Rule>) -> Changes {
@@ -104,7 +122,7 @@ impl HoldDraft {
             }
             (true, false) => check_filter(&self.filter),
             (false, true) => {
-                if certificate.parse::<chancery_event::id::CertificateId>().is_err() {
+                if certificate.parse::<CertificateId>().is_err() {
                     return Err(Error::invalid("certificate", "the identifier of a certificate"));
                 }
                 Ok(format!("certificate:{certificate}"))
@@ -242,12 +260,12 @@ impl Engine {
     /// Places a legal hold (operation `legal_hold.place`). A run that is at work stops at it.
     ///
     /// # Errors
-    /// It says neither what nor why, or the name is taken.
+    /// It says neither what nor why, nobody knows the certificate, or the name is taken.
     pub async fn place_legal_hold(
         &self,
         context: &Context,
         draft: HoldDraft,
-    ) -> Result<Hold, Error> {
+    ) -> Result<Placed, Error> {
         let attempt = log_types::HoldPlace {
             hold: shortened(&draft.name),
             query: Some(shortened(&draft.filter)).filter(|text| !text.is_empty()),
@@ -258,7 +276,13 @@ impl Engine {
             Some(id) => format!("{}/{id}", actor.kind),
             None => actor.kind.to_string(),
         };
-        self.operation(context, Permission::RetentionWrite, &attempt)?
+        let operation = self.operation(context, Permission::RetentionWrite, &attempt)?;
+        if context.require(Permission::RetentionWrite).is_ok()
+            && let Err(error) = self.known_certificate(&draft.certificate).await
+        {
+            return Err(operation.fail(error).await);
+        }
+        let hold = operation
             .run(move |tx, scribe| {
                 let (draft, attempt, by) = (draft.clone(), attempt.clone(), by.clone());
                 Box::pin(async move {
@@ -286,7 +310,36 @@ impl Engine {
                     Ok(Done { value: hold, draft: event })
                 })
             })
-            .await
+            .await?;
+        // It is placed, whether they can be counted or not.
+        let events = self.named_by(context, &hold).await.ok();
+        Ok(Placed { hold, events })
+    }
+
+    /// Refuses a certificate that is neither in the inventory nor the subject of an event: a hold
+    /// on it would hold nothing, ever. What a filter names may still come.
+    async fn known_certificate(&self, text: &str) -> Result<(), Error> {
+        // What is no identifier is refused with the rest of the draft.
+        let Ok(id) = text.trim().parse::<CertificateId>() else { return Ok(()) };
+        let mut link = self.link().await?;
+        if certificate::find(&mut link, id).await?.is_some() {
+            return Ok(());
+        }
+        let filter = filter_of(&format!("certificate:{id}"))?;
+        let now = self.environment().now().micros();
+        if log::count(&mut link, &filter, now).await?.value > 0 {
+            return Ok(());
+        }
+        let what = "there is no such certificate, and no event about one: nothing would be held";
+        Err(Error::invalid("certificate", what))
+    }
+
+    /// How many events in the database a hold names.
+    async fn named_by(&self, context: &Context, hold: &Hold) -> Result<Count, Error> {
+        self.require_all_events(context).await?;
+        let now = self.environment().now().micros();
+        let filter = filter_of(&hold.filter)?;
+        Ok(log::count(&mut self.link().await?, &filter, now).await?)
     }
 
     /// Ends a legal hold (operation `legal_hold.release`).

@@ -52,6 +52,7 @@ impl Engine {
         if Basis::parse(&draft.basis).is_none() {
             return Err(Error::invalid("basis", "event or expiry"));
         }
+        draft.check_days()?;
         let now = self.environment().now();
         let rule = Rule {
             name: draft.name.clone(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chancery_event::id::JobId;
 use chancery_event::types::log as types;
-use chancery_event::{Event, LogIndex, Outcome, Timestamp};
+use chancery_event::{Event, LogIndex, Outcome, Severity, Timestamp};
 use chancery_store::log::{self, Part, Sealed};
 use chancery_store::table::retention::{self as table, Rule, Run};
 use chancery_store::{Lane, Tx};
@@ -358,6 +358,10 @@ fn draft(run: &Run, rule: Option<&Rule>, archive: Option<String>) -> Result<Draf
         query: rule.map(|rule| rule.filter.clone()).filter(|filter| !filter.is_empty()),
     };
     let mut draft = Draft::new(&payload)?.target(super::target("retention_rule", &run.rule));
+    if run.removed == 0 && run.message.is_none() {
+        // It happens every day to most rules; that events go is worth more than a glance.
+        draft = draft.severity(Severity::Info);
+    }
     if let Some(message) = &run.message {
         draft = draft.outcome(Outcome { message: None, ..Outcome::failure("incomplete", "") });
         draft.personal.insert("message".to_owned(), message.clone().into());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chancery_engine::backup::Restored;
 use chancery_engine::{Context, Engine, Running, Settings, bench, remembered};
 use chancery_event::{Environment, LogIndex};
+use chancery_store::table::alert;
 use chancery_store::{DatabaseUrl, log};
 use chancery_throwaway::{Backend, database_of, run, server};
 
@@ -71,6 +72,8 @@ async fn goes_on([one, two]: [&Path; 2], url: &str, restored: Restored) {
     engine.verify_log(&Context::command_line(engine.environment())).await.unwrap();
     let mut link = bench::store(engine).read().await.unwrap();
     let events = log::range(&mut link, LogIndex(short), 10_000).await.unwrap();
+    let alarm = alert::unresolved(&mut link, "log_lost").await.unwrap().expect("an alert");
+    assert!(alarm.message.contains(&format!("after {short} entries")), "{}", alarm.message);
     drop(link);
     let of_type = |name: &str| events.iter().filter(|e| e.event().type_name == name).count();
     assert_eq!(of_type("log.restore"), 1);

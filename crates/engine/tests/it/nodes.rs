@@ -10,6 +10,7 @@ use chancery_engine::{Context, Engine, Running, Settings, StartError, bench};
 use chancery_event::environment::SeededEntropy;
 use chancery_event::id::{JobId, NodeId};
 use chancery_event::{Clock, Environment, LogIndex, Timestamp};
+use chancery_store::table::alert;
 use chancery_store::table::job::{self, NewJob};
 use chancery_store::table::lease::{self, Term};
 use chancery_store::table::node::{self, Node};
@@ -257,6 +258,11 @@ async fn told(engine: &Engine, event_type: &str) -> Vec<(u64, String)> {
 
 /// Enters a node that never shows that it lives.
 async fn ghost(engine: &Engine) -> Node {
+    ghost_ahead(engine, 0).await
+}
+
+/// The same, whose clock is so many microseconds ahead.
+async fn ghost_ahead(engine: &Engine, ahead: i64) -> Node {
     let now = engine.environment().now();
     let ghost = Node {
         id: engine.environment().id::<NodeId>(),
@@ -265,7 +271,7 @@ async fn ghost(engine: &Engine) -> Node {
         state: "running".to_owned(),
         beat: 7,
         log_size: 0,
-        ahead: 0,
+        ahead,
         started_at: now,
         seen_at: now,
         ended_at: None,
@@ -551,6 +557,74 @@ fn a_node_whose_clock_is_off_takes_nobodys_lease() {
             tokio::time::timeout(PATIENCE, seen).await.unwrap();
             running.stop().await.unwrap();
         }
+    });
+}
+
+#[test]
+fn nodes_whose_clocks_are_off_are_named_whichever_node_looks() {
+    on_server(async {
+        let dir = tempfile::tempdir().unwrap();
+        let running = start(dir.path(), url(dir.path())).await.unwrap();
+        let engine = running.engine();
+        let context = Context::command_line(engine.environment());
+        holds_everything(engine).await;
+        let alarm = async || {
+            let deadline = tokio::time::Instant::now() + PATIENCE;
+            // It may be at work by itself.
+            while engine.run_task(&context, Class::Monitor, "internal").await.is_err() {
+                assert!(tokio::time::Instant::now() < deadline, "the monitor is never free");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let mut link = bench::store(engine).read().await.unwrap();
+            let alarm = alert::unresolved(&mut link, "internal/clock").await.unwrap();
+            alarm.map(|alarm| alarm.message)
+        };
+        assert_eq!(alarm().await, None);
+        let (slow, fast) = (-600 * Timestamp::SECOND, 592 * Timestamp::SECOND);
+        let ghosts = [ghost_ahead(engine, slow).await, ghost_ahead(engine, fast).await];
+        let right = ghost(engine).await;
+        let told = alarm().await.expect("an alert");
+        let words = ["is 600 s behind that of", "is 592 s ahead of that of"];
+        for (ghost, words) in ghosts.iter().zip(words) {
+            let part = format!("the clock of node {} on elsewhere {words} the database", ghost.id);
+            assert!(told.contains(&part), "{part}: {told}");
+        }
+        assert!(!told.contains(&right.id.to_string()), "{told}");
+        // One that is gone dates nothing any more.
+        for id in ghosts.map(|ghost| ghost.id) {
+            let stopped = bench::store(engine).transaction("stop", move |tx: &mut Tx| {
+                Box::pin(async move { node::stop(tx, id, Timestamp::FIRST).await })
+            });
+            stopped.await.unwrap();
+        }
+        assert_eq!(alarm().await, None);
+        running.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn a_node_that_is_current_is_not_behind_while_others_record() {
+    on_server(async {
+        let (first, second, _dirs) = two().await;
+        let nodes = [first.engine(), second.engine()];
+        let context = Context::command_line(nodes[0].environment());
+        let ghost = ghost(nodes[0]).await;
+        let (mut recorded, mut behind) = (0, 0);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while recorded < 100 || behind == 0 {
+            assert!(tokio::time::Instant::now() < deadline, "one that hangs is not behind");
+            recorded += record(nodes[recorded % 2], 1).await.len();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            for seen in nodes[0].nodes(&context).await.unwrap() {
+                if seen.id == ghost.id {
+                    behind = seen.lag.max(behind);
+                } else {
+                    assert_eq!(seen.lag, 0, "{seen:?}");
+                }
+            }
+        }
+        let stopped = tokio::join!(first.stop(), second.stop());
+        stopped.0.and(stopped.1).unwrap();
     });
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chancery_engine::access::NewAccount;
 use chancery_engine::archive::Directory;
 use chancery_engine::history::{EventAccess, EventQuery};
+use chancery_engine::inventory::UploadAnswer;
 use chancery_engine::retention::{HoldDraft, RuleDraft, Run};
 use chancery_engine::{Client, Context, Engine, Role, Running, Settings, bench};
 use chancery_event::environment::{ManualClock, SeededEntropy};
@@ -371,6 +372,9 @@ async fn a_part_goes_as_a_whole_where_nothing_holds_it() {
     // A second run finds nothing more.
     let again = world.run().await;
     assert_eq!((again.removed, again.held), (0, 1), "{again:?}");
+    assert_eq!(world.told("retention.run").await.len(), 2);
+    let quiet = world.listed("type:retention.run severity:info").await;
+    assert_eq!(quiet.len(), 1, "what removed nothing is no warning: {quiet:?}");
     world.running.stop().await.unwrap();
 }
 
@@ -486,8 +490,60 @@ fn a_trimmed_log_moves_to_a_server_and_goes_on() {
         let seen = engine.event_at(&world.context, LogIndex(100)).await.unwrap();
         assert_eq!(seen.removed.unwrap().run, run.id);
         engine.verify_log(&world.context).await.unwrap();
+        no_archive_where_none_was_copied(&world, &url).await;
         world.running.stop().await.unwrap();
     });
+}
+
+/// A second node, with the keys and nothing else: it says that it lacks the archive, and that it is
+/// this, not the log, that keeps it from showing what was removed.
+async fn no_archive_where_none_was_copied(world: &World, url: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    crate::nodes::copy_keys(world.dir.path(), dir.path());
+    let settings = Settings {
+        allow_unencrypted_key: true,
+        monitors: false,
+        database: Some(url.parse().unwrap()),
+        ..Settings::new(dir.path())
+    };
+    let environment = Environment::new(world.clock.clone(), SeededEntropy::new(7));
+    let running = Engine::start(settings, environment).await.unwrap();
+    let engine = running.engine();
+    let is_told = |good: bool| {
+        let findings = engine.health().findings();
+        let finding = findings.into_iter().find(|finding| finding.part == "archive")?;
+        (finding.good == good).then_some(finding.message)
+    };
+    let told = async |good: bool| {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match is_told(good) {
+                Some(message) => return message,
+                None => assert!(tokio::time::Instant::now() < deadline, "{good}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let message = told(false).await;
+    assert!(message.contains("none is set") && message.contains("tile/entries/000"), "{message}");
+    let missing = engine.event_at(&world.context, LogIndex(100)).await.unwrap_err();
+    assert_eq!(missing.reason(), "archive_unavailable", "{missing}");
+    let missing = engine.verify_log(&world.context).await.unwrap_err();
+    assert_eq!(missing.reason(), "archive_unavailable", "{missing}");
+    // Put where the node reads.
+    let (from, to) = (world.dir.path().join("archive"), dir.path().join("archive"));
+    std::os::unix::fs::symlink(from, &to).unwrap();
+    told(true).await;
+    engine.event_at(&world.context, LogIndex(100)).await.unwrap();
+    // What is there, and is not what was sealed, is damage.
+    let file = to.join("tile/entries/000");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let damaged = engine.event_at(&world.context, LogIndex(100)).await.unwrap_err();
+    assert_eq!(damaged.reason(), "log_damaged", "{damaged}");
+    running.stop().await.unwrap();
 }
 
 on_each_backend!(rules_and_holds_that_cannot_work_are_refused, 2);
@@ -517,14 +573,29 @@ async fn rules_and_holds_that_cannot_work_are_refused() {
     assert_eq!(made.version, 1);
     let taken = engine.create_retention_rule(&context, good.clone()).await.unwrap_err();
     assert_eq!(taken.reason(), "name_taken");
-    let changed = RuleDraft { after_days: 30, ..good };
+    let changed = RuleDraft { after_days: 30, ..good.clone() };
     let made = engine.update_retention_rule(&context, Some(1), changed.clone()).await.unwrap();
     assert_eq!((made.version, made.after_days), (2, 30));
     engine.update_retention_rule(&context, Some(1), changed).await.unwrap_err();
     let hold = HoldDraft { name: "case".to_owned(), ..HoldDraft::default() };
     engine.place_legal_hold(&context, hold.clone()).await.unwrap_err();
     let hold = HoldDraft { reason: "why".to_owned(), certificate: "x".to_owned(), ..hold };
-    engine.place_legal_hold(&context, hold).await.unwrap_err();
+    engine.place_legal_hold(&context, hold.clone()).await.unwrap_err();
+    let id = engine.environment().id::<chancery_event::id::CertificateId>().to_string();
+    let unknown = HoldDraft { certificate: id, ..hold.clone() };
+    let refused = engine.place_legal_hold(&context, unknown).await.unwrap_err();
+    assert!(refused.to_string().contains("no such certificate"), "{refused}");
+    let der = crate::upload::leaf("held.example.com");
+    let answer = engine.upload(&context, crate::upload::upload_of(der)).await.unwrap();
+    let UploadAnswer::Done(items) = answer else { panic!("done") };
+    assert!(engine.settle(PATIENCE).await);
+    let id = items[0].result.as_ref().unwrap().to_string();
+    let known = HoldDraft { certificate: id, ..hold };
+    let placed = engine.place_legal_hold(&context, known).await.unwrap();
+    assert!(placed.events.is_some_and(|events| events.value > 0), "{placed:?}");
+    engine.release_legal_hold(&context, "case").await.unwrap();
+    let never = RuleDraft { after_days: 0, ..good };
+    engine.preview_retention(&context, &never).await.unwrap_err();
     engine.release_legal_hold(&context, "case").await.unwrap_err();
     engine.delete_retention_rule(&context, "old").await.unwrap();
     assert!(engine.retention_rules(&context).await.unwrap().is_empty());

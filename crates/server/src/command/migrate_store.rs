@@ -5,6 +5,8 @@
 //! original is renamed then, so that nobody starts on it by mistake and forks the log. Crash before
 //! that: both are there, and as soon as a node has worked on one of them none begins on the other.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use chancery_store::{DatabaseUrl, Settings, transfer};
 use serde_json::json;
@@ -41,6 +43,18 @@ fn address(arguments: &MigrateStoreArguments) -> Result<DatabaseUrl> {
     text.trim().parse().map_err(|error: String| anyhow::anyhow!("{from}: {error}"))
 }
 
+/// Refuses where there is nothing to move.
+fn is_there(original: &Path, aside: &Path) -> Result<()> {
+    ensure!(
+        original.exists() || !aside.exists(),
+        "the embedded database was moved to a server before, and is {} now: set `database` to the \
+         address of that server, and start",
+        aside.display()
+    );
+    ensure!(original.exists(), "there is no embedded database: no file {}", original.display());
+    Ok(())
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -49,10 +63,8 @@ fn address(arguments: &MigrateStoreArguments) -> Result<DatabaseUrl> {
 pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) -> Result<()> {
     let config = Config::load(&arguments.settings.inputs(false))?;
     let data_dir = &config.serving.data_dir;
-    let original = data_dir.join("chancery.db");
-    if !original.exists() {
-        bail!("there is no embedded database in {}", data_dir.display());
-    }
+    let (original, aside) = (data_dir.join("chancery.db"), data_dir.join("chancery.db.moved"));
+    is_there(&original, &aside)?;
     let to = config.serving.database_password.with(address(arguments)?);
     let key = verify::of_data_dir(data_dir)?;
     let before = DataDir::open(data_dir).await?.checkpoint().await?;
@@ -72,8 +84,8 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
              by itself, or at once with ANALYZE."
         );
     }
-    let (archive, _) = super::serve::archive(&config, data_dir)?;
-    let copy = DataDir::on_server(to.clone()).await?.with_archive(archive);
+    let (archive, is_named) = super::serve::archive(&config, data_dir)?;
+    let copy = DataDir::on_server(to.clone()).await?.with_archive(archive.clone());
     ensure!(
         copy.checkpoint().await? == before,
         "the copy has another checkpoint than the original: use neither before this is understood"
@@ -83,12 +95,20 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
         errln!("{}", report.text());
         bail!("the log of the copy does not hold; the original is as it was");
     }
-    let aside = data_dir.join("chancery.db.moved");
     std::fs::rename(&original, &aside)
         .with_context(|| format!("cannot rename {}", original.display()))?;
     drop(held);
+    if done.removed > 0 {
+        errln!("{}", about_archive(done.removed, &archive.place(), is_named));
+    }
     if global.json {
-        let document = json!({ "rows": done.rows, "log_size": done.log_size, "to": to.place() });
+        let document = json!({
+            "rows": done.rows,
+            "log_size": done.log_size,
+            "to": to.place(),
+            "removed": done.removed,
+            "archive": (done.removed > 0).then(|| archive.place()),
+        });
         outln!("{document:#}")?;
     } else {
         outln!(
@@ -101,4 +121,22 @@ pub async fn run(global: &GlobalArguments, arguments: &MigrateStoreArguments) ->
         )?;
     }
     Ok(())
+}
+
+/// What to do about events that are in the archive and not in the database.
+fn about_archive(removed: u64, place: &str, is_named: bool) -> String {
+    let removed = counted(removed, "event was", "events were");
+    let what =
+        format!("{removed} removed from the log into the archive {place}, which is not moved.");
+    if is_named {
+        return format!(
+            "{what} Every node needs it: give each the same setting of `archive`, and a directory \
+             must be one that all of them see."
+        );
+    }
+    format!(
+        "{what} Before a second node starts, copy that directory to one that every node sees, or to \
+         a bucket, and set archive.directory (or archive.s3_…) to it on each node. Until then \
+         retention removes nothing, and no other node can show those events."
+    )
 }

@@ -61,7 +61,11 @@ pub async fn run(global: &GlobalArguments, command: RetentionCommand) -> Result<
                 "reason": hold.reason,
             });
             let (_, placed) = client.post("retention/holds", &[], Body::Json(wish)).await?;
-            tell(global, &placed, "filter")
+            tell(global, &placed, "filter")?;
+            if !global.json {
+                tell_held(&placed)?;
+            }
+            Ok(())
         }
         RetentionCommand::Release(hold) => {
             let path = format!("retention/holds/{}/release", hold.name);
@@ -88,6 +92,20 @@ fn tell(global: &GlobalArguments, made: &Value, member: &str) -> Result<()> {
     } else {
         let name = text::plain(made["name"].as_str().unwrap_or_default());
         writeln!(out, "{name}: {}", text::plain(made[member].as_str().unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
+/// What a hold that was placed names at once.
+fn tell_held(placed: &Value) -> Result<()> {
+    let mut out = crate::terminal::out();
+    let more = if placed["at_least"] == true { "at least " } else { "" };
+    match placed["events"].as_u64() {
+        None => {}
+        Some(0) => writeln!(out, "it names no event now, only what may come")?,
+        Some(count) => {
+            writeln!(out, "it names {more}{} now", text::counted(count, "event", "events"))?;
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use chancery_engine::{Context, Engine};
 use chancery_event::environment::{ManualClock, SeededEntropy};
 use chancery_event::{Environment, Timestamp};
 use chancery_testkit::Bucket;
+use serde_json::json;
 
 use crate::documented::block;
 use crate::installation::{Installation, PATIENCE, PREPARED, Server};
@@ -56,7 +57,7 @@ fn a_trimmed_log_verifies_with_its_archive_and_not_without() {
     let removed = runtime.block_on(trim(&installation));
     assert_eq!(removed, 256, "the bundle that is full");
     let (status, document) = installation.verify();
-    assert_eq!((status, &document["verified"]), (0, &serde_json::json!(true)), "{document}");
+    assert_eq!((status, &document["verified"]), (0, &json!(true)), "{document}");
     assert_eq!(document["entries"], document["size"]);
 
     let (place, moved) = (installation.data_dir().join("archive"), installation.beside("moved"));
@@ -97,7 +98,7 @@ fn a_trimmed_backup_is_put_back_with_its_archive_aside() {
     let guide = guide.replace("/var/lib/chancery", &installation.data_dir_text());
     installation.shell(&guide).well();
     let (status, verified) = installation.verify();
-    assert_eq!((status, &verified["verified"]), (0, &serde_json::json!(true)), "{verified}");
+    assert_eq!((status, &verified["verified"]), (0, &json!(true)), "{verified}");
     assert!(verified["entries"].as_u64() > Some(PREPARED), "{verified}");
 }
 
@@ -117,7 +118,23 @@ fn a_trimmed_database_is_compared_in_place_with_its_archive_aside() {
     assert!(!place.exists());
     std::fs::rename(&aside, &place).unwrap();
     let (status, verified) = installation.verify();
-    assert_eq!((status, &verified["verified"]), (0, &serde_json::json!(true)), "{verified}");
+    assert_eq!((status, &verified["verified"]), (0, &json!(true)), "{verified}");
+}
+
+#[test]
+fn a_trimmed_log_that_moves_says_what_becomes_of_its_archive() {
+    let installation = Installation::prepared();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    assert_eq!(runtime.block_on(trim(&installation)), 256);
+    let server = chancery_throwaway::server();
+    let url = server.url(&server.database(None));
+    let run = installation.run(&["migrate-store", "--to", &url, "--json"]).well();
+    let place = installation.data_dir().join("archive").display().to_string();
+    let document = run.document();
+    assert_eq!((&document["removed"], &document["archive"]), (&json!(256), &json!(place)));
+    for part in ["256 events were removed", &place, "archive.directory", "every node"] {
+        assert!(run.err.contains(part), "{part}: {run:?}");
+    }
 }
 
 /// Waits until something is there.
@@ -170,6 +187,15 @@ fn the_commands_of_the_guide_run_with_the_archive_in_a_directory() {
     assert_eq!(names(&holds).len(), 2, "{holds:#}");
     let ended = holds.as_array().unwrap().iter().find(audit).unwrap();
     assert!(ended["released_at"].is_string(), "{holds:#}");
+    // A hold says what it names, and one on a certificate that nobody knows is refused.
+    let hold = |words: &[&str]| {
+        let hold = ["retention", "hold", "late", "--reason", "x"];
+        server.run(&token, &[&hold, words].concat())
+    };
+    let unknown = hold(&["--certificate", "0193a1c2-7f00-7abc-8def-0123456789ab"]);
+    assert!(unknown.status != 0 && unknown.err.contains("no such certificate"), "{unknown:?}");
+    let none = hold(&["--filter", "index>100000000"]).well();
+    assert!(none.out.contains("names no event now"), "{none:?}");
     let runs = run(&["runs", "--json"]).document();
     assert_eq!(runs.as_array().unwrap().len(), 4, "one for each rule, twice: {runs:#}");
     server.stop();

@@ -1,5 +1,7 @@
 //! Where the data are, and how many connections are used.
 
+mod parameter;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -138,8 +140,9 @@ impl FromStr for DatabaseUrl {
         if options.get_database().is_none_or(str::is_empty) {
             return Err(format!("it names no database: it must look like {form}"));
         }
-        let names_authority = ["sslrootcert=", "ssl-root-cert="].iter().any(|n| text.contains(n))
-            || std::env::var_os("PGSSLROOTCERT").is_some();
+        parameter::check(text, &options)?;
+        let names_authority =
+            parameter::has(text, "sslrootcert") || std::env::var_os("PGSSLROOTCERT").is_some();
         let options = if is_verifying(&options) && !names_authority {
             options.ssl_root_cert_from_pem(machine_authorities())
         } else {
@@ -221,6 +224,37 @@ mod tests {
             ("postgres://ada@db.example/rolls?sslmode=require&password=s3cret", true),
         ] {
             assert_eq!(DatabaseUrl::has_password(url), has, "{url}");
+        }
+    }
+
+    #[test]
+    fn parameters_without_effect_are_refused_by_name() {
+        let base = "postgres://ada:s3cret@db.example/rolls";
+        for (query, says) in [
+            ("sslmod=verify-full", "sslmod, which is not known; did you mean sslmode?"),
+            ("ssl_root_cert=a.pem", "did you mean sslrootcert?"),
+            ("target_session_attrs=any", "target_session_attrs, which is not known; there are"),
+            ("sslmode=require&connect_timeout=9", "connect_timeout, which is not known"),
+            ("passwort=s3cret", "did you mean password?"),
+            ("sslrootcert=a.pem", "sslrootcert has no effect without sslmode=verify-full"),
+            ("sslmode=require&ssl-ca=a.pem", "sslrootcert has no effect without"),
+            ("sslmode=verify-full&sslcert=a.pem", "sslcert and sslkey"),
+            ("sslmode=disable&sslcert=a.pem&sslkey=b.pem", "sslcert has no effect"),
+        ] {
+            let refused = format!("{base}?{query}").parse::<DatabaseUrl>().unwrap_err();
+            assert!(refused.contains(says) && !refused.contains("s3cret"), "{query}: {refused}");
+        }
+        for query in [
+            "",
+            "ssl-mode=require&application_name=rolls",
+            "sslmode=verify-ca&sslrootcert=a.pem&sslcert=b.pem&sslkey=c.pem",
+            "sslcert=b.pem&ssl-key=c.pem",
+            "host=/run/postgresql&user=ada&port=6432&dbname=rolls",
+            "options[search_path]=rolls&options=-c%20work_mem=8MB",
+            "options%5Bsearch_path%5D=rolls&statement-cache-capacity=9&hostaddr=127.0.0.1",
+        ] {
+            let parsed = format!("{base}?{query}").parse::<DatabaseUrl>();
+            assert!(parsed.is_ok(), "{query}: {parsed:?}");
         }
     }
 

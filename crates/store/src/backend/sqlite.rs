@@ -70,6 +70,17 @@ fn file(settings: &Settings) -> PathBuf {
     settings.data_dir.join("chancery.db")
 }
 
+/// Refuses a directory whose database has gone to a server: an empty one in its place would begin a
+/// second log with the same keys.
+fn refuse_moved(file: &Path) -> Result<(), Error> {
+    let moved = beside(file, ".moved");
+    if file.exists() || !moved.exists() {
+        return Ok(());
+    }
+    let what = "the database of this data directory was moved to a server: set `database` to its address (chancery.toml, CHANCERY_DATABASE or --set database=…). To take the move back, unless a node has worked on the server since, rename the file to chancery.db";
+    Err(Error::Path { path: moved, what: what.to_owned() })
+}
+
 /// A file that SQLite puts beside the database's.
 fn beside(file: &Path, suffix: &str) -> PathBuf {
     let mut path = file.as_os_str().to_owned();
@@ -122,6 +133,7 @@ fn open_reader(file: &Path) -> Result<Connection, Error> {
 pub(crate) async fn open(settings: &Settings) -> Result<(Sqlite, Link), Error> {
     let lock = lock(&settings.data_dir)?;
     let file = file(settings);
+    refuse_moved(&file)?;
     make_file(&file)
         .map_err(|error| Error::Path { path: file.clone(), what: error.to_string() })?;
     let mut writer = Link::own(Inner::Own(Box::new(open_writer(&file)?)));
@@ -151,6 +163,7 @@ async fn tune(writer: &mut Link) -> Result<(), Error> {
 /// Opens the database for reading only, also while another process writes it.
 pub(crate) async fn open_to_read(settings: &Settings) -> Result<Sqlite, Error> {
     let file = file(settings);
+    refuse_moved(&file)?;
     if !file.exists() {
         let what = "there is no database here; is this the data directory?".to_owned();
         return Err(Error::Path { path: file, what });

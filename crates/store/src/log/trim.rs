@@ -199,6 +199,16 @@ pub async fn removed_spans(link: &mut Link, from: u64, to: u64) -> Result<Vec<(u
         .collect()
 }
 
+/// The first and the last entry of all that were removed; `None`: none were.
+pub async fn removed_bounds(link: &mut Link) -> Result<Option<(u64, u64)>, Error> {
+    // Spans do not overlap: the one that begins last ends last.
+    let sql = "SELECT first_index, (SELECT last_index FROM removed_span
+                   ORDER BY first_index DESC LIMIT 1) AS last_index
+               FROM removed_span ORDER BY first_index LIMIT 1";
+    let row = link.row(sql, vec![]).await?;
+    row.map(|row| Ok((row.count("first_index")?, row.count("last_index")?))).transpose()
+}
+
 /// How many events a run removed, the first of them and the last.
 pub async fn removed_by(
     link: &mut Link,

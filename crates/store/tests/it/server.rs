@@ -44,8 +44,15 @@ async fn what_is_wrong_with_a_server_is_said_with_what_to_do() {
         }
         assert!(!told.contains("throw-away"), "no password: {told}");
     };
-    says(&settings(server, "nowhere"), &["nowhere at 127.0.0.1", "does not exist", "createdb"])
-        .await;
+    says(
+        &settings(server, "nowhere"),
+        &[
+            "nowhere at 127.0.0.1",
+            "does not exist",
+            "createdb --encoding=UTF8 --template=template0 --owner=plain nowhere",
+        ],
+    )
+    .await;
     let url = server.url("postgres").replace("throw-away", "wrong");
     let wrong = Settings::postgres(url.parse().unwrap());
     says(&wrong, &["password authentication failed", "database_password_file"]).await;

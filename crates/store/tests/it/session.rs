@@ -90,15 +90,7 @@ async fn a_user_whose_rights_would_fail_some_day_is_told_at_the_start() {
     server().sql(&name, &format!("GRANT CREATE, USAGE ON SCHEMA public TO {name}_worker"));
     let told = refused(&worker).await;
     assert!(told.contains("does not own the table event"), "{told}");
-    assert!(told.contains("REASSIGN OWNED BY plain"), "{told}");
-
-    let give = "SELECT format('ALTER TABLE %I OWNER TO ', relname) FROM pg_class
-                WHERE relkind IN ('r', 'p') AND NOT relispartition
-                AND relnamespace = 'public'::regnamespace
-                AND (relname LIKE 'event%' OR relname LIKE 'log%' OR relname = 'schema_step')";
-    for line in server().sql(&name, give).lines() {
-        server().sql(&name, &format!("{line} {name}_worker"));
-    }
+    give(&name, &format!("{name}_worker"));
     server().sql(&name, &format!("REVOKE DELETE ON setting FROM {name}_worker"));
     let told = refused(&worker).await;
     assert!(told.contains("read and write the table setting"), "{told}");
@@ -107,6 +99,65 @@ async fn a_user_whose_rights_would_fail_some_day_is_told_at_the_start() {
     put(&store, "it works").await.unwrap();
     assert_eq!(found(&store).await.unwrap().as_deref(), Some("it works"));
     store.close().await;
+}
+
+/// Makes a role the owner of all tables of a database.
+fn give(name: &str, role: &str) {
+    let lines = "SELECT format('ALTER TABLE %I OWNER TO ', relname) FROM pg_class
+                 WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace";
+    let lines = server().sql(name, lines);
+    let lines: Vec<String> = lines.lines().map(|line| format!("{line} {role}")).collect();
+    server().sql(name, &lines.join(";"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_that_an_administrator_loaded_are_given_with_the_command_that_is_told() {
+    let name = server().database(None);
+    let owner = server().url(&name);
+    Store::open(&settings(&owner)).await.unwrap().close().await;
+    let role = format!("{name}_node");
+    let make = format!("CREATE ROLE {role} LOGIN PASSWORD 'throw-away'");
+    server().sql(&name, &format!("{make}; GRANT CREATE, USAGE ON SCHEMA public TO {role}"));
+    // The first administrator of a server, whose things cannot be reassigned.
+    let administrator =
+        server().sql(&name, "SELECT quote_ident(rolname) FROM pg_authid WHERE oid = 10");
+    give(&name, administrator.trim());
+    let node = owner.replace("plain:throw", &format!("{role}:throw"));
+    let reads = Store::open_to_read(&settings(&node)).await.err().unwrap().to_string();
+    assert!(
+        reads.contains("may not read the table") && !reads.contains("database error"),
+        "{reads}"
+    );
+    let serves = refused(&node).await;
+    assert!(serves.contains("does not own the table event"), "{serves}");
+    for told in [reads, serves] {
+        let (_, command) = told.split_once("DO $$").unwrap();
+        let (command, _) = command.split_once("END $$").unwrap();
+        server().sql(&name, &format!("DO $${command}END $$"));
+    }
+    Store::open_to_read(&settings(&node)).await.unwrap().close().await;
+    let store = Store::open(&settings(&node)).await.unwrap();
+    put(&store, "it works").await.unwrap();
+    store.close().await;
+    let left = "SELECT COUNT(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace
+                AND pg_get_userbyid(relowner) <> ";
+    assert_eq!(
+        server().sql(&name, &format!("{left} '{role}' AND relkind IN ('r', 'p', 'S')")),
+        "0"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_with_too_few_connections_is_told_how_many_are_needed() {
+    let name = server().database(None);
+    let role = format!("{name}_few");
+    let make = format!("CREATE ROLE {role} LOGIN PASSWORD 'throw-away' CONNECTION LIMIT 0");
+    server().sql(&name, &make);
+    let told = refused(&server().url(&name).replace("plain:throw", &format!("{role}:throw"))).await;
+    for part in ["too many connections for role", "database_connections", "CONNECTION LIMIT"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("is the server running"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

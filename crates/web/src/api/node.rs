@@ -40,7 +40,7 @@ struct Node {
     jobs: u64,
     /// Monitors and schedules that it runs at this moment.
     runs: u64,
-    /// Sealed entries that it did not know of when it last showed that it lives.
+    /// Entries sealed two beats ago or earlier that it did not know of at its last beat.
     lag: u64,
     /// Milliseconds that its clock was ahead of the database server's then; behind where negative.
     clock_ahead_ms: i64,

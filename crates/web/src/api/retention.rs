@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use chancery_engine::retention::{self, Hold, HoldDraft, Preview, Rule, RuleDraft, Run};
+use chancery_engine::retention::{self, Hold, HoldDraft, Placed, Preview, Rule, RuleDraft, Run};
 use chancery_engine::{Engine, Permission};
 use chancery_event::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -234,6 +234,24 @@ struct LegalHold {
     /// When it ended; absent: it lasts.
     #[schema(value_type = Option<String>, format = DateTime)]
     released_at: Option<Timestamp>,
+    /// Events in the database that it names, told once, by the answer that places it; none: it
+    /// holds what may come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<u64>,
+    /// Counting stopped there: it may be more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_least: Option<bool>,
+}
+
+impl From<Placed> for LegalHold {
+    fn from(placed: Placed) -> Self {
+        let events = placed.events;
+        Self {
+            events: events.map(|events| events.value),
+            at_least: events.map(|events| events.at_least),
+            ..placed.hold.into()
+        }
+    }
 }
 
 impl From<Hold> for LegalHold {
@@ -246,6 +264,8 @@ impl From<Hold> for LegalHold {
             placed_at: hold.placed_at,
             released_by: hold.released_by,
             released_at: hold.released_at,
+            events: None,
+            at_least: None,
         }
     }
 }
@@ -388,7 +408,8 @@ async fn list_legal_holds(
 
 /// Place a legal hold
 ///
-/// Nothing that it names is removed while it lasts; a run that is at work stops at it.
+/// Nothing that it names is removed while it lasts; a run that is at work stops at it. A
+/// certificate that nobody knows is refused; a filter may name what is still to come.
 #[utoipa::path(post, path = "/api/v1/retention/holds", tag = "retention",
     request_body = LegalHoldWish,
     responses((status = 201, description = "The hold", body = LegalHold)))]
@@ -404,7 +425,7 @@ async fn place_legal_hold(
         reason: wish.reason,
     };
     let placed = engine.place_legal_hold(caller.context(), draft).await?;
-    let location = located(&format!("/api/v1/retention/holds/{}", placed.name));
+    let location = located(&format!("/api/v1/retention/holds/{}", placed.hold.name));
     Ok((StatusCode::CREATED, location, Json(LegalHold::from(placed))).into_response())
 }
 

@@ -65,6 +65,7 @@ impl From<Error> for Problem {
                 new(StatusCode::INTERNAL_SERVER_ERROR, "The sealed log is damaged")
                     .with_detail("nothing is sealed until somebody looked; see /health/ready")
             }
+            Error::Archive(_) => archive(&error),
             Error::Store(inner) => store(&error, inner.is_storage_full()),
             Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
@@ -72,6 +73,17 @@ impl From<Error> for Problem {
             }
         }
     }
+}
+
+fn archive(error: &Error) -> Problem {
+    tracing::warn!(%error, "a request met an archive that is away");
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let mut problem = Problem::new(status, error.reason(), "The archive is away");
+    problem.retry_after = Some(RETRY_SECONDS);
+    problem.with_detail(
+        "the archive is not reachable, or lacks what was removed from the database; try again, and \
+         see the program's own log",
+    )
 }
 
 fn store(error: &Error, full: bool) -> Problem {
@@ -155,12 +167,16 @@ mod tests {
         check(Error::not_found("job", 1), 404, "not_found");
         check(Error::Conflict { reason: "in_use", message: message() }, 409, "in_use");
         check(Error::LogDamaged(message()), 500, "log_damaged");
+        check(Error::Archive(message()), 503, "archive_unavailable");
         check(Error::Internal(message()), 500, "internal");
     }
 
     #[test]
     fn what_happened_inside_stays_inside() {
-        for error in [Error::Internal("SECRET".into()), Error::LogDamaged("SECRET".into())] {
+        let secret = || "SECRET".to_owned();
+        let errors =
+            [Error::Internal(secret()), Error::LogDamaged(secret()), Error::Archive(secret())];
+        for error in errors {
             let text = serde_json::to_string(&Problem::from(error)).unwrap();
             assert!(!text.contains("SECRET"), "{text}");
         }

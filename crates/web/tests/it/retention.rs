@@ -17,6 +17,8 @@ async fn rules_are_made_tried_changed_and_deleted() {
     let tried = tried.json();
     assert_eq!((&tried["events"], &tried["held"]), (&json!(0), &json!(0)), "{tried}");
     assert_eq!(tried["limits"][0]["who"], "the archive", "{tried}");
+    let never = json!({ "filter": "type:session.*", "after_days": 0 });
+    server.post("/api/v1/retention/preview").json(&never).send().await.expect(422);
     let made = server.post(RULES).json(&wish).send().await.expect(201);
     assert_eq!(made.header("location"), "/api/v1/retention/rules/sessions");
     assert_eq!(
@@ -58,13 +60,24 @@ async fn holds_are_placed_and_ended_and_viewers_see_neither() {
     assert!(placed["placed_by"].as_str().unwrap().starts_with("account/"), "{placed}");
     assert!(placed["released_at"].is_null());
     server.post(HOLDS).json(&wish).send().await.expect(409);
+    assert!(placed["events"].is_u64(), "{placed}");
     let nothing = json!({ "name": "case-8", "reason": "a court" });
     server.post(HOLDS).json(&nothing).send().await.expect(422);
+    let unknown = "0193a1c2-7f00-7abc-8def-0123456789ab";
+    let unknown = json!({ "name": "case-8", "certificate": unknown, "reason": "a court" });
+    let refused = server.post(HOLDS).json(&unknown).send().await.expect(422).json();
+    assert_eq!(refused["field"], "certificate", "{refused}");
+    // What a filter names may still come.
+    let later = json!({ "name": "case-9", "filter": "type:retention.run", "reason": "a court" });
+    let placed = server.post(HOLDS).json(&later).send().await.expect(201).json();
+    assert_eq!(placed["events"], 0, "{placed}");
+    server.post(&format!("{HOLDS}/case-9/release")).send().await.expect(204);
     let release = format!("{HOLDS}/case-7/release");
     server.post(&release).send().await.expect(204);
     server.post(&release).send().await.expect(404);
     let all = server.get(HOLDS).send().await.expect(200).json();
     assert!(all["items"][0]["released_at"].is_string(), "{all}");
+    assert!(all["items"][0].get("events").is_none(), "{all}");
 
     let viewer = server.token(Role::Viewer).await;
     for path in [RULES, HOLDS, "/api/v1/retention/runs"] {
@@ -96,6 +109,9 @@ async fn the_page_shows_what_a_rule_would_do_before_it_is_saved() {
     let refused = post(rules, "name=Old!&filter=&basis=event&after_days=400", 422).await;
     assert!(refused.contains("lower-case letters"), "{refused}");
     let holds = "/administration/retention/holds";
+    let unknown = "certificate=0193a1c2-7f00-7abc-8def-0123456789ab";
+    let refused = post(holds, &format!("name=case-7&{unknown}&reason=a+court"), 422).await;
+    assert!(refused.contains("no such certificate"), "{refused}");
     post(holds, "name=case-7&filter=family%3Acertificate&certificate=&reason=a+court", 303).await;
     let full = page().await;
     assert!(full.contains("every event, 400 days after they happened"), "{full}");

@@ -2,7 +2,7 @@
 
 use super::session::Unfit;
 use crate::backend::settings::DatabaseUrl;
-use crate::{Error, Link};
+use crate::{Error, Link, Row};
 
 /// The oldest version that works.
 const VERSION_MIN: i64 = 150_000;
@@ -28,7 +28,14 @@ pub(super) fn reached(url: &DatabaseUrl, link: Result<Link, Unfit>) -> Result<Li
                 Some("28P01" | "28000") => format!(
                     "{message}: check user and password (database URL, database_password_file or PGPASSWORD) and the server's pg_hba.conf"
                 ),
-                Some("3D000") => format!("{message}: create it with: createdb --encoding=UTF8"),
+                Some("3D000") => {
+                    let options = &url.options;
+                    let name = options.get_database().unwrap_or_default();
+                    let owner = options.get_username();
+                    format!(
+                        "{message}: create it with: createdb --encoding=UTF8 --template=template0 --owner={owner} {name}"
+                    )
+                }
                 Some("42501") => format!("{message}: grant the user CONNECT on the database"),
                 _ => message,
             };
@@ -105,7 +112,9 @@ pub(super) async fn server(link: &mut Link, url: &DatabaseUrl) -> Result<(), Err
 /// Refuses a user whose rights would fail some day: what the program made it also changes, and the
 /// log gets parts that only an owner can add and drop.
 async fn rights(link: &mut Link, url: &DatabaseUrl, schema: &str, who: &str) -> Result<(), Error> {
-    let sql = "SELECT c.relname AS name, pg_get_userbyid(c.relowner) AS owner
+    let sql = "SELECT c.relname AS name, pg_get_userbyid(c.relowner) AS owner,
+                      quote_ident(pg_get_userbyid(c.relowner)) AS owner_name,
+                      quote_ident(current_user) AS who, quote_ident(n.nspname) AS schema
                FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                WHERE n.nspname = current_schema()
                AND c.relkind IN ('r', 'p')
@@ -114,10 +123,11 @@ async fn rights(link: &mut Link, url: &DatabaseUrl, schema: &str, who: &str) -> 
                AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY c.relname LIMIT 1";
     if let Some(row) = link.row(sql, Vec::new()).await? {
         let (name, owner) = (row.text("name")?, row.text("owner")?);
+        let give = give(&row)?;
         return Err(refuse(
             url,
             format!(
-                "{who} does not own the table {name}, {owner} does, and only an owner can add and drop the parts of the log: connected to the database as {owner} or as an administrator, ALTER TABLE each of them OWNER TO {who}, or all that {owner} has with REASSIGN OWNED BY {owner} TO {who}"
+                "{who} does not own the table {name}, {owner} does, and only an owner can add and drop the parts of the log. {give}"
             ),
         ));
     }
@@ -143,13 +153,41 @@ async fn rights(link: &mut Link, url: &DatabaseUrl, schema: &str, who: &str) -> 
     Ok(())
 }
 
-/// Refuses a database without our tables.
+/// The one command that gives everything of an owner in the schema to the user. `REASSIGN OWNED`
+/// does not do for the first administrator of a server, who loads dumps: PostgreSQL refuses it.
+fn give(row: &Row) -> Result<String, Error> {
+    let (owner, who) = (row.text("owner_name")?, row.text("who")?);
+    let (schema, quote) = (row.text("schema")?, |name: &str| name.replace('\'', "''"));
+    let (of, within) = (quote(&owner), quote(&schema));
+    Ok(format!(
+        "Connected to the database as {owner} or as an administrator, give it all that {owner} has in the schema with: DO $$ DECLARE what text; BEGIN FOR what IN SELECT format('TABLE %s', oid::regclass) FROM pg_class WHERE relnamespace = '{within}'::regnamespace AND relkind IN ('r', 'p', 'v') AND relowner = '{of}'::regrole UNION ALL SELECT format('ROUTINE %s', oid::regprocedure) FROM pg_proc WHERE pronamespace = '{within}'::regnamespace AND proowner = '{of}'::regrole AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e') LOOP EXECUTE format('ALTER %s OWNER TO {who}', what); END LOOP; END $$"
+    ))
+}
+
+/// Refuses a database without our tables, and a user who may not read them.
 pub(super) async fn schema(link: &mut Link, url: &DatabaseUrl) -> Result<(), Error> {
-    if migrated(link).await? {
-        Ok(())
-    } else {
-        Err(refuse(url, "there is no Chancery in this database; is it the right one?"))
+    if !migrated(link).await? {
+        return Err(refuse(url, "there is no Chancery in this database; is it the right one?"));
     }
+    let sql = "SELECT c.relname AS name, pg_get_userbyid(c.relowner) AS owner,
+                      quote_ident(pg_get_userbyid(c.relowner)) AS owner_name,
+                      quote_ident(current_user) AS who, quote_ident(n.nspname) AS schema
+               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = current_schema()
+               AND c.oid IN (SELECT to_regclass(t) FROM unnest(string_to_array($1, ' ')) AS t)
+               AND NOT has_table_privilege(c.oid, 'SELECT') ORDER BY c.relname LIMIT 1";
+    // The table of the steps is made by none of them.
+    let names: Vec<_> = super::tables().chain(["schema_step"]).collect();
+    let Some(row) = link.row(sql, crate::args![names.join(" ")]).await? else { return Ok(()) };
+    let (name, owner, who) = (row.text("name")?, row.text("owner")?, row.text("who")?);
+    let give = give(&row)?;
+    Err(refuse(
+        url,
+        format!(
+            "{who} may not read the table {name}, which {owner} owns. {give}; or, to a user who is only to read, GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {who}",
+            row.text("schema")?
+        ),
+    ))
 }
 
 async fn migrated(link: &mut Link) -> Result<bool, Error> {

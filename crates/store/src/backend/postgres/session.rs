@@ -175,6 +175,13 @@ fn explained(error: sqlx::Error) -> Unfit {
             "{error}: what answers is not PostgreSQL itself but something in between, such as a connection pooler, that does not hand on what a session needs: connect to the server itself"
         ));
     }
+    if code.as_deref() == Some("53300") {
+        let message = error.as_database_error().map(|said| said.message().to_owned());
+        return Unfit::Wrong(format!(
+            "{}: each node needs database_connections and six more (14 where nothing else is set), and one or two for moments. Raise what is exhausted: max_connections of the server, or CONNECTION LIMIT with ALTER ROLE or ALTER DATABASE",
+            message.unwrap_or_default()
+        ));
+    }
     let of_tls = match &error {
         sqlx::Error::Tls(_) => true,
         sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chancery_engine::Permission;
-use chancery_engine::retention::{self, Hold, HoldDraft, Preview, Rule, RuleDraft, Run};
+use chancery_engine::retention::{self, Count, Hold, HoldDraft, Preview, Rule, RuleDraft, Run};
 use maud::{Markup, html};
 
 use super::parts;
@@ -473,7 +473,7 @@ async fn place(shell: Shell, Fields(typed): Fields) -> Response {
                 reason: typed.text("reason").to_owned(),
             };
             match shell.engine().place_legal_hold(shell.context(), draft).await {
-                Ok(_) => Ok(shell.done(PATH, "The hold is placed.")),
+                Ok(placed) => Ok(shell.done(PATH, &held(placed.events))),
                 Err(error) => {
                     let rule = Typed::default().or("basis", "event").or("after_days", "400");
                     let asked = Asked { rule, hold: typed.refused(error)?, ..Asked::default() };
@@ -482,6 +482,24 @@ async fn place(shell: Shell, Fields(typed): Fields) -> Response {
             }
         })
         .await
+}
+
+/// What a hold that was placed names at once.
+fn held(events: Option<Count>) -> String {
+    let more = |at_least| if at_least { "at least " } else { "" };
+    match events {
+        None => "The hold is placed.".to_owned(),
+        Some(Count { value: 0, .. }) => {
+            "The hold is placed. It names no event now, only what may come.".to_owned()
+        }
+        Some(Count { value: 1, at_least: false }) => {
+            "The hold is placed. It names one event now.".to_owned()
+        }
+        Some(Count { value, at_least }) => {
+            let count = ui::grouped(value);
+            format!("The hold is placed. It names {}{count} events now.", more(at_least))
+        }
+    }
 }
 
 async fn release(shell: Shell, Path(name): Path<String>) -> Response {
