@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Secret;
 
-/// Shortest passphrase that a key is encrypted with, in characters. What encrypts one already may be
-/// shorter.
+/// Shortest passphrase that a key is encrypted with, in characters. What encrypts one already may
+/// be shorter.
 pub const PASSPHRASE_LENGTH_MIN: usize = 12;
 
 /// Why the keys cannot be used.

@@ -32,6 +32,7 @@ pub use caller::Caller;
 pub use client::{Address, Proxies};
 pub use cookie::{clear_session_cookie, session_cookie};
 pub(crate) use cookie::{mark, mark_cookie, named, session};
+pub(crate) use extract::no_list;
 pub use extract::{Json, Params, PathOf, Raw, path_of};
 pub use idempotency::Unrepeatable;
 pub use problem::{PROBLEM_JSON, Problem};

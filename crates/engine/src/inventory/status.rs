@@ -65,19 +65,8 @@ pub(crate) async fn run(engine: Engine, mut stop: watch::Receiver<bool>) {
 
 /// One round; answers how many certificates were judged.
 pub(crate) async fn round(engine: &Engine, standing: &Standing) -> Result<usize, Error> {
-    let now = engine.environment().now();
-    let mut link = engine.link().await?;
-    let due = certificate::due(&mut link, now, ROUND_MAX).await?;
-    if due.is_empty() {
-        return Ok(0);
-    }
-    let mut issuers = Issuers::default();
-    let mut keys: Vec<_> = due.iter().map(|due| due.row.issuer_key.clone()).collect();
-    keys.sort();
-    keys.dedup();
-    issuers.read(&mut link, keys).await?;
-    drop(link);
-    let (count, issuers) = (due.len(), Arc::new(issuers));
+    let Waiting { due, issuers, now } = waiting(engine).await?;
+    let count = due.len();
     let mut due = due.into_iter();
     let mut next = || {
         let batch: Vec<Due> = due.by_ref().take(BATCH_MAX).collect();
@@ -91,6 +80,26 @@ pub(crate) async fn round(engine: &Engine, standing: &Standing) -> Result<usize,
         settle(engine, Judged { issuers: issuers.clone(), verdicts }, standing).await?;
     }
     Ok(count)
+}
+
+/// Certificates that are due, with the issuers of all.
+struct Waiting {
+    due: Vec<Due>,
+    issuers: Arc<Issuers>,
+    now: Timestamp,
+}
+
+/// Reads what is due, as much as one round takes.
+async fn waiting(engine: &Engine) -> Result<Waiting, Error> {
+    let now = engine.environment().now();
+    let mut link = engine.link().await?;
+    let due = certificate::due(&mut link, now, ROUND_MAX).await?;
+    let mut issuers = Issuers::default();
+    let mut keys: Vec<_> = due.iter().map(|due| due.row.issuer_key.clone()).collect();
+    keys.sort();
+    keys.dedup();
+    issuers.read(&mut link, keys).await?;
+    Ok(Waiting { due, issuers: Arc::new(issuers), now })
 }
 
 /// A certificate as it was read, the verdict on it, and the event that made it due.

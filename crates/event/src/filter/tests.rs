@@ -170,13 +170,16 @@ fn canonical_text() {
     check(r#"a "or" b or* -"not" (oR-x)"#, r#"a "or" b or* "or" x -"not""#);
 }
 
+/// A text is refused with this message, at this place.
+fn fault(text: &str, offset: usize, length: usize, expected: &str) {
+    let error = Filter::parse(text, &schema()).expect_err(text);
+    assert_eq!(error.to_string(), expected, "{text}");
+    assert_eq!(error.place, Place::Text { offset, length }, "{text}");
+}
+
 #[test]
-fn faults_in_text() {
-    let check = |text: &str, offset: usize, length: usize, expected: &str| {
-        let error = Filter::parse(text, &schema()).expect_err(text);
-        assert_eq!(error.to_string(), expected, "{text}");
-        assert_eq!(error.place, Place::Text { offset, length }, "{text}");
-    };
+fn faults_of_fields_and_values() {
+    let check = fault;
     check("a OR expirse<30d", 5, 7, "unknown field “expirse” at 5; did you mean “expires”?");
     check("https://x", 0, 5, "unknown field “https”; put text to search for in quotes at 0");
     check(
@@ -225,6 +228,11 @@ fn faults_in_text() {
         12,
         "“99999999999y” is not a time; write 2026-11-21, 2026-11-21T10:00:00Z, 30d or -24h at 5",
     );
+}
+
+#[test]
+fn faults_of_shape() {
+    let check = fault;
     check("actor:\"a b", 6, 4, "this quote is never closed at 6");
     check("(a", 0, 1, "this parenthesis is never closed at 0");
     check("a)", 1, 1, "this parenthesis was never opened at 1");

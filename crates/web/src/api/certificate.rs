@@ -54,6 +54,7 @@ pub(super) struct ListParams {
     #[param(example = "-added")]
     sort: Option<String>,
     /// Items of a page, 1 to 1000; 50 unless told otherwise.
+    #[serde(deserialize_with = "super::listing::number")]
     limit: Option<usize>,
     /// From `next_cursor` or `previous_cursor`.
     cursor: Option<String>,

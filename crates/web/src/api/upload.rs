@@ -248,7 +248,7 @@ fn read(headers: &HeaderMap, params: UploadParams, body: Bytes) -> Result<Upload
 }
 
 fn from_json(body: &Bytes, mode: UploadMode) -> Result<Upload, Problem> {
-    super::wire::no_list(body)?;
+    crate::edge::no_list(body)?;
     let body: UploadBody = serde_json::from_slice(body).map_err(|error| {
         let detail = format!("the body: {error}");
         match error.is_data() {

@@ -8,7 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::edge::{Problem, Raw};
+use crate::edge::{Problem, Raw, no_list};
 
 /// Something with a name.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -52,15 +52,6 @@ pub(super) fn clearable_time<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Option<Timestamp>>, D::Error> {
     Option::<Timestamp>::deserialize(from).map(Some)
-}
-
-/// Refuses a list where a body is read as an object: serde would take its items for the members, in
-/// the order in which they are declared.
-pub(super) fn no_list(body: &[u8]) -> Result<(), Problem> {
-    match body.trim_ascii_start().first() {
-        Some(b'[') => Err(Problem::malformed("the body: a JSON object is expected, not a list")),
-        _ => Ok(()),
-    }
 }
 
 /// JSON that may be left out altogether.

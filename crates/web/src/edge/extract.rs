@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
@@ -23,17 +23,31 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match axum::Json::from_request(request, state).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(refused(&rejection)),
+        let (parts, body) = request.into_parts();
+        let Raw(bytes) = Raw::from_request(Request::from_parts(parts.clone(), body), state).await?;
+        let whole = Request::from_parts(parts, Body::from(bytes.clone()));
+        match axum::Json::from_request(whole, state).await {
+            Err(rejection) if rejection.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                Err(refused(&rejection))
+            }
+            read => {
+                no_list(&bytes)?;
+                read.map(|axum::Json(value)| Self(value)).map_err(|rejection| refused(&rejection))
+            }
         }
     }
 }
 
-fn refused(rejection: &JsonRejection) -> Problem {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return too_large();
+/// Refuses a list where a body is read as an object: serde would take its items for the members, in
+/// the order in which they are declared.
+pub(crate) fn no_list(body: &[u8]) -> Result<(), Problem> {
+    match body.trim_ascii_start().first() {
+        Some(b'[') => Err(Problem::malformed("the body: a JSON object is expected, not a list")),
+        _ => Ok(()),
     }
+}
+
+fn refused(rejection: &JsonRejection) -> Problem {
     let mut problem = match rejection {
         JsonRejection::JsonDataError(_) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A field cannot be accepted")

@@ -110,6 +110,8 @@ async fn bodies_are_limited() {
     assert_eq!(sizes[1], 5_000, "{failed}");
     let long = json!({ "name": "x".repeat(2 << 20), "days": 1 });
     server.post("/api/v1/tokens").json(&long).send().await.expect(413);
+    let list = server.post("/api/v1/tokens").json(&json!(["a token", 1])).send().await.expect(400);
+    assert!(list.json()["detail"].as_str().unwrap().contains("not a list"));
     server.finish().await;
 }
 

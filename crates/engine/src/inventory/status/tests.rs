@@ -32,6 +32,13 @@ async fn make_due(engine: &Engine, id: CertificateId) {
     due.await.unwrap();
 }
 
+/// What one round judges, not written yet.
+async fn looked_at(engine: &Engine) -> Judged {
+    let Waiting { due, issuers, now } = waiting(engine).await.unwrap();
+    let verdicts = judge(engine, due, issuers.clone(), now).await.unwrap();
+    Judged { issuers, verdicts }
+}
+
 async fn status(engine: &Engine, id: CertificateId) -> String {
     let mut link = engine.link().await.unwrap();
     certificate::find(&mut link, id).await.unwrap().unwrap().status
@@ -64,7 +71,7 @@ async fn a_verdict_on_issuers_of_yesterday_is_not_written() {
 
     // Its issuer enters between the look and the verdict.
     make_due(&engine, leaf).await;
-    let judged = judge(&engine).await.unwrap().unwrap();
+    let judged = looked_at(&engine).await;
     let root = enter(&engine, root).await;
     settle(&engine, judged, &Standing::Alone).await.unwrap();
     stepped.judge().await.unwrap();
@@ -72,7 +79,7 @@ async fn a_verdict_on_issuers_of_yesterday_is_not_written() {
 
     // Its issuer becomes trusted between the look and the verdict.
     make_due(&engine, leaf).await;
-    let judged = judge(&engine).await.unwrap().unwrap();
+    let judged = looked_at(&engine).await;
     let trust = PlacementRequest { trust_anchor: Some(true), ..PlacementRequest::default() };
     let context = Context::command_line(&environment);
     engine.update_certificate(&context, root, None, trust).await.unwrap();

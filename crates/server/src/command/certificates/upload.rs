@@ -226,8 +226,8 @@ fn password(path: &Path) -> Result<String> {
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
-/// The contents of a file as the interface wants them. PEM goes as it is: as base64 of base64 a file
-/// that the server takes would be a body that it refuses.
+/// The contents of a file as the interface wants them. PEM goes as it is: as base64 of base64 a
+/// file that the server takes would be a body that it refuses.
 fn spelt(bytes: Vec<u8>) -> String {
     match String::from_utf8(bytes) {
         Ok(text) if text.contains("-----BEGIN") => text,
