@@ -154,6 +154,8 @@ impl Settings {
         match &self.database {
             Some(url) => chancery_store::Settings {
                 readers_max: self.database_connections,
+                // What a node remembers of the log there is its own.
+                kept: Some(self.data_dir.clone()),
                 // Frozen in the middle of a transaction, a node holds the row of its lease.
                 ..chancery_store::Settings::postgres(url.clone().with_rest_max(self.takeover * 2))
             },

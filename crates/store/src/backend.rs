@@ -60,8 +60,10 @@ impl Store {
                 Ok(Self::new(backend, Some(units), committed, closing, tasks))
             }
             Database::Postgres(url) => {
+                let lock = settings.kept.as_deref().map(sqlite::lock).transpose()?;
                 let opened = postgres::open(url, settings.readers_max, closed).await?;
-                let postgres::Opened { postgres, units, committed, tasks } = opened;
+                let postgres::Opened { mut postgres, units, committed, tasks } = opened;
+                postgres.lock = Mutex::new(lock);
                 let backend = Backend::Postgres(postgres);
                 Ok(Self::new(backend, Some(units), committed, closing, tasks))
             }

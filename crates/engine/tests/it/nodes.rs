@@ -693,7 +693,11 @@ fn a_node_with_other_keys_is_refused_and_makes_none() {
         let told = start(two.path(), database.clone()).await.err().unwrap().to_string();
         assert!(told.contains("every node needs the same keys"), "{told}");
         assert!(!two.path().join("keys").exists());
-        start(three.path(), url(three.path())).await.unwrap().stop().await.unwrap();
+        let third = start(three.path(), url(three.path())).await.unwrap();
+        // Nor does a second node begin in the directory of one that runs.
+        let told = start(three.path(), url(three.path())).await.err().unwrap().to_string();
+        assert!(told.contains("another process is using this data directory"), "{told}");
+        third.stop().await.unwrap();
         let told = start(three.path(), database).await.err().unwrap().to_string();
         assert!(told.contains("every node needs the same keys"), "{told}");
     });

@@ -458,7 +458,8 @@ fn a_trimmed_log_moves_to_a_server_and_goes_on() {
         running.stop().await.unwrap();
         let server = chancery_throwaway::server();
         let url = server.url(&server.database(None));
-        let _held = transfer(&from.store(), &url.parse().unwrap(), |_, _| {}).await.unwrap();
+        let moved = transfer(&from.store(), &url.parse().unwrap(), |_, _| {}).await;
+        drop(moved.unwrap());
         let moved = Settings { database: Some(url.parse().unwrap()), ..from };
         let environment = Environment::new(clock.clone(), SeededEntropy::new(6));
         let running = Engine::start(moved, environment).await.unwrap();

@@ -30,6 +30,7 @@ use tokio::task::JoinHandle;
 
 use super::migration::{self, Step};
 use super::settings::DatabaseUrl;
+use super::sqlite::Lock;
 use crate::link::Inner;
 use crate::writer::{Senders, lanes};
 use crate::{Error, Link};
@@ -66,6 +67,8 @@ pub(crate) struct Postgres {
     url: DatabaseUrl,
     /// The time of the server when it was last asked, in microseconds, and when that was.
     asked_time: Mutex<Option<(i64, Instant)>>,
+    /// Keeps other nodes from the data directory of this one.
+    pub(crate) lock: Mutex<Option<Lock>>,
 }
 
 /// A store on a server, at work.
@@ -168,7 +171,7 @@ fn readers(session: &Session, most: u32) -> PgPool {
 
 impl Postgres {
     fn new(readers: PgPool, url: &DatabaseUrl) -> Self {
-        Self { readers, url: url.clone(), asked_time: Mutex::new(None) }
+        Self { readers, url: url.clone(), asked_time: Mutex::new(None), lock: Mutex::default() }
     }
 
     /// Asks the server for its time.
@@ -208,6 +211,9 @@ impl Postgres {
 
     pub(crate) async fn close(&self) {
         self.readers.close().await;
+        if let Ok(mut lock) = self.lock.lock() {
+            lock.take();
+        }
     }
 
     pub(crate) fn place(&self) -> &str {

@@ -21,6 +21,8 @@ pub struct Settings {
     pub database: Database,
     /// Connections for reading at most.
     pub readers_max: u32,
+    /// A directory that no other process may use meanwhile; the embedded engine keeps its own so.
+    pub kept: Option<PathBuf>,
 }
 
 /// Which engine, and where.
@@ -54,12 +56,13 @@ pub(crate) struct Embedded {
 impl Settings {
     /// The embedded database in `data_dir`.
     pub fn embedded(data_dir: impl Into<PathBuf>) -> Self {
-        Self { database: Database::Embedded { data_dir: data_dir.into() }, readers_max: 6 }
+        let database = Database::Embedded { data_dir: data_dir.into() };
+        Self { database, readers_max: 6, kept: None }
     }
 
     /// A database on a PostgreSQL server.
     pub fn postgres(url: DatabaseUrl) -> Self {
-        Self { database: Database::Postgres(url), readers_max: 8 }
+        Self { database: Database::Postgres(url), readers_max: 8, kept: None }
     }
 }
 

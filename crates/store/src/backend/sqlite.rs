@@ -207,7 +207,8 @@ fn make_file(file: &Path) -> std::io::Result<()> {
     }
 }
 
-fn lock(dir: &Path) -> Result<Lock, Error> {
+/// Keeps other processes from a data directory.
+pub(crate) fn lock(dir: &Path) -> Result<Lock, Error> {
     let refuse = |path: &Path, what: String| Error::Path { path: path.to_owned(), what };
     make_private(dir)
         .map_err(|error| refuse(dir, format!("the directory cannot be made: {error}")))?;
