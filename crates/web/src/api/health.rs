@@ -106,6 +106,7 @@ async fn ready(State(engine): State<Engine>) -> Response {
     };
     if !reads {
         let message = "the store cannot be read".to_owned();
+        findings.retain(|finding| finding.part != "store");
         findings.push(HealthFinding { part: "store", good: false, message });
     }
     if works && reads {
