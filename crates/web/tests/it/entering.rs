@@ -96,3 +96,16 @@ async fn custom_attributes_are_read_as_they_are_written() {
     assert_eq!(again["attributes"], read);
     server.finish().await;
 }
+
+#[tokio::test]
+async fn what_ends_soon_is_on_the_first_page_whether_it_is_trusted_or_not() {
+    let server = TestServer::start().await;
+    let soon = Authority::new("Nobody's CA", server.now()).leaf("soon.example", server.now(), 20);
+    let sent = server.post("/api/v1/certificates").body("text/plain", soon.to_pem());
+    assert_eq!(sent.send().await.expect(201).json()["status"], "incomplete");
+    let mut browser = Browser::sign_in_as(&server, Role::Viewer).await;
+    let page = browser.get("/").await.expect(200).text();
+    let tile = page.split("Expiring").nth(1).unwrap().split("Invalid").next().unwrap();
+    assert!(tile.contains(">1<") && tile.contains("nothing takes their place yet"), "{tile}");
+    server.finish().await;
+}
