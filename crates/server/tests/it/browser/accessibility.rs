@@ -16,6 +16,8 @@ use super::world::World;
 
 const WIDE: (u32, u32) = (1280, 1000);
 const NARROW: (u32, u32) = (390, 844);
+/// Where the columns beside a table come and go.
+const BETWEEN: [(u32, u32); 2] = [(1100, 1000), (870, 1000)];
 
 /// What was found, and where to put pictures.
 struct Inspection<'a> {
@@ -41,13 +43,13 @@ impl<'a> Inspection<'a> {
     /// The page as it is now, in both schemes on both screens.
     async fn now(&mut self, name: &str) {
         self.pages += 1;
+        for (width, height) in BETWEEN {
+            self.tab.screen(width, height).await;
+            self.fits(name, width).await;
+        }
         for (width, height) in [WIDE, NARROW] {
             self.tab.screen(width, height).await;
-            let too_wide =
-                "document.documentElement.scrollWidth > document.documentElement.clientWidth";
-            if self.tab.eval(too_wide).await == serde_json::json!(true) {
-                self.found.push(format!("{} {name} at {width}: scrolls sideways", self.world));
-            }
+            self.fits(name, width).await;
             for theme in ["light", "dark"] {
                 let choose = format!("document.documentElement.dataset.theme = '{theme}'");
                 self.tab.run(&choose, vec![]).await;
@@ -61,6 +63,15 @@ impl<'a> Inspection<'a> {
             }
         }
         self.tab.screen(WIDE.0, WIDE.1).await;
+    }
+
+    /// A page is read downwards; only tables scroll to the side, within themselves.
+    async fn fits(&mut self, name: &str, width: u32) {
+        let too_wide =
+            "document.documentElement.scrollWidth > document.documentElement.clientWidth";
+        if self.tab.eval(too_wide).await == serde_json::json!(true) {
+            self.found.push(format!("{} {name} at {width}: scrolls sideways", self.world));
+        }
     }
 
     async fn keep(&self, name: &str, width: u32, theme: &str) {
