@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_event::Event;
+use chancery_event::cursor::{Cursor, LogCursor, Value};
 use chancery_event::dialect::{BATCH_MAX, Dialect, serial};
 use chancery_event::filter::{
     Field, FieldKind, Filter, FilterError, Keywords, Place, Schema, TEXT_BYTES_MAX,
@@ -25,10 +28,11 @@ mod frame;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("bundle", bundle),
     ("certificate", certificate),
     ("container", containers),
+    ("cursor", cursor),
     ("dialect", dialect),
     ("event", event),
     ("export", export),
@@ -174,6 +178,24 @@ pub fn scim(bytes: &[u8]) {
     {
         let read = Filter::from_scim(&again, &schema).expect("it was written");
         assert_eq!(read.normal(), filter.normal(), "{text:?}: {again:?}");
+    }
+}
+
+/// Any text as a place in a list, as it is and as what is inside of one: what is read is given out
+/// such that it reads back the same, and no database is asked for a text with a NUL.
+pub fn cursor(bytes: &[u8]) {
+    let packed = URL_SAFE_NO_PAD.encode(bytes);
+    for text in [std::str::from_utf8(bytes).ok(), Some(packed.as_str())].into_iter().flatten() {
+        if let Ok(place) = text.parse::<LogCursor>() {
+            assert_eq!(place.to_string().parse(), Ok(place), "{text:?}");
+        }
+        let Ok(cursor) = text.parse::<Cursor>() else { continue };
+        assert_eq!(cursor.to_string().parse().as_ref(), Ok(&cursor), "{text:?}");
+        let value = match &cursor.value {
+            Value::Text(value) => value.as_str(),
+            Value::Number(_) => "",
+        };
+        assert!(!value.contains('\0') && !cursor.id.contains('\0'), "{text:?}");
     }
 }
 

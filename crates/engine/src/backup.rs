@@ -188,7 +188,7 @@ impl Engine {
             lost: restored.lost(),
         };
         let (target, known) = (self.log_target(), restored.published);
-        let (log, from, lost) = (target.clone(), payload.log_size, payload.lost.unwrap_or(0));
+        let (log, from, lost) = (target.clone(), payload.log_size, payload.lost);
         self.operation(context, Permission::Backup, &payload)?
             .run(move |tx, _| {
                 let (payload, target) = (payload.clone(), target.clone());
@@ -203,7 +203,7 @@ impl Engine {
                 })
             })
             .await?;
-        if lost == 0 {
+        if lost == Some(0) {
             return Ok(());
         }
         // Behind the record, which is the first that goes on. Crash here: the record is there, and

@@ -75,6 +75,13 @@ pub enum KeyError {
     Origin(String),
 }
 
+/// The origin that the log of a data directory has; `None` where none has begun, or where its key
+/// cannot be read.
+pub fn origin_of(data_dir: &Path) -> Option<String> {
+    let text = fs::read_to_string(data_dir.join("keys").join("log.json")).ok()?;
+    serde_json::from_str(&text).ok().map(|file: KeyFile| file.origin)
+}
+
 #[derive(Serialize, Deserialize)]
 struct KeyFile {
     origin: String,

@@ -121,6 +121,8 @@ impl Engine {
         let left = table::running(&mut link).await?;
         drop(link);
         let shared = self.0.store.is_shared();
+        // A copy of a database names nodes that ran where it was made.
+        let copied = self.settings().restored.is_some();
         let now = self.environment().now();
         let payload = types::ServiceStart {
             node_id: self.0.desk.node,
@@ -149,7 +151,7 @@ impl Engine {
                 let (scribe, draft, node, left) =
                     (scribe.clone(), draft.clone(), node.clone(), left.clone());
                 Box::pin(async move {
-                    if !shared {
+                    if !shared || copied {
                         for gone in left {
                             table::vanish(tx, gone.id, gone.beat, now).await?;
                         }

@@ -10,6 +10,7 @@
 
 pub mod canonical;
 pub mod catalogue;
+pub mod cursor;
 pub mod dialect;
 pub mod entry;
 pub mod envelope;

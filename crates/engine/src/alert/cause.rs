@@ -41,7 +41,7 @@ pub(crate) const SEAL_STOPPED: &str = "log_seal_stopped";
 const QUARANTINED: &str = "event_quarantined";
 /// Cause of an alert about backups that fail.
 const BACKUP_FAILED: &str = "backup_failed";
-/// Cause of an alert that the end of the log was lost.
+/// Cause of an alert that the end of the log was lost, or may have been.
 const LOG_LOST: &str = "log_lost";
 /// Cause of an alert that the store refused writes.
 const STORE_REFUSED: &str = "store_refused";
@@ -214,25 +214,45 @@ pub(crate) async fn backup_made(tx: &mut Tx, scribe: &Scribe) -> Result<(), Erro
     resolve(tx, scribe, BACKUP_FAILED, "backup_succeeded").await.map(|_| ())
 }
 
-/// The data was put back from a copy that lacked the end of the log.
+/// The data was put back from a copy that lacked `lost` entries of the end of the log; with `None`
+/// nobody knows whether it lacked any.
 pub(crate) async fn log_lost(
     tx: &mut Tx,
     scribe: &Scribe,
     log: Target,
     from: u64,
-    lost: u64,
+    lost: Option<u64>,
 ) -> Result<(), Error> {
-    let events = if lost == 1 { "one published event is" } else { "published events are" };
-    let count = if lost == 1 { String::new() } else { format!("{lost} ") };
-    let new = NewAlert {
-        message: format!(
-            "The log was put back from a copy and goes on after {from} entries: {count}{events} in \
-             it no more, and what they told of is as it was before them. Look for them where they \
-             were sent or exported, do again what is missing, then resolve this alert."
+    let goes_on = format!("The log was put back from a copy and goes on after {from} entries");
+    let (severity, title, message) = match lost {
+        None => (
+            Severity::Warning,
+            "Whether the end of the log was lost is not known",
+            format!(
+                "{goes_on}; nobody compared it with what had been published. Ask those who keep \
+                 checkpoints of the log, or look at what was sent and exported, whether something \
+                 later is known; do again what is missing, then resolve this alert."
+            ),
         ),
+        Some(lost) => (
+            Severity::Error,
+            "The end of the log was lost",
+            format!(
+                "{goes_on}: {} in it no more, and what they told of is as it was before them. Look \
+                 for them where they were sent or exported, do again what is missing, then resolve \
+                 this alert.",
+                match lost {
+                    1 => "one published event is".to_owned(),
+                    _ => format!("{lost} published events are"),
+                }
+            ),
+        ),
+    };
+    let new = NewAlert {
+        message,
         object: Some(log),
         source: "restore".to_owned(),
-        ..NewAlert::new(LOG_LOST, "log_lost", Severity::Error, "The end of the log was lost")
+        ..NewAlert::new(LOG_LOST, "log_lost", severity, title)
     };
     raise(tx, scribe, &new).await.map(|_| ())
 }

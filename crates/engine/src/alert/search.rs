@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_event::Timestamp;
+use chancery_event::cursor::{Cursor, Value};
 use chancery_event::filter::{Filter, Schema};
 use chancery_event::id::{AccountId, AlertId};
 use chancery_store::Link;
@@ -157,8 +156,9 @@ impl Engine {
             rows.reverse();
         }
         let (is_last, is_first) = if backwards { (false, !more) } else { (!more, !has_begun) };
-        let next = rows.last().filter(|_| !is_last).map(|row| cursor(row, query.sort, false));
-        let previous = rows.first().filter(|_| !is_first).map(|row| cursor(row, query.sort, true));
+        let next = rows.last().filter(|_| !is_last).map(|row| cursor_at(row, query.sort, false));
+        let previous =
+            rows.first().filter(|_| !is_first).map(|row| cursor_at(row, query.sort, true));
         Ok(AlertPage { items: shown(&mut link, context, rows).await?, next, previous })
     }
 
@@ -288,17 +288,21 @@ async fn shown(
     Ok(items)
 }
 
-/// A place in a list, opaque to callers.
-fn cursor(row: &Alert, sort: Sort, backwards: bool) -> String {
-    let place = serde_json::json!([sort.as_str(), sort.value(row), row.id.to_string(), backwards]);
-    URL_SAFE_NO_PAD.encode(place.to_string())
+/// Where a page goes on from an alert.
+fn cursor_at(row: &Alert, sort: Sort, backwards: bool) -> String {
+    let value = Value::Number(sort.value(row));
+    Cursor { order: sort.as_str().to_owned(), value, id: row.id.to_string(), backwards }.to_string()
 }
 
 /// Value, identifier, and whether the page before is meant.
 fn open_cursor(text: &str, sort: Sort) -> Result<(i64, String, bool), Error> {
     let refuse = || Error::invalid("cursor", "it is not a cursor of this list and sort order");
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse())?;
-    let (of, value, id, backwards): (String, i64, String, bool) =
-        serde_json::from_slice(&bytes).map_err(|_| refuse())?;
-    if of == sort.as_str() { Ok((value, id, backwards)) } else { Err(refuse()) }
+    let cursor: Cursor = text.parse().map_err(|_| refuse())?;
+    let id: AlertId = cursor.id.parse().map_err(|_| refuse())?;
+    match cursor.value {
+        Value::Number(value) if cursor.order == sort.as_str() => {
+            Ok((value, id.to_string(), cursor.backwards))
+        }
+        _ => Err(refuse()),
+    }
 }

@@ -1,14 +1,14 @@
 //! Lists of certificates.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_event::Timestamp;
+use chancery_event::cursor::{self, Cursor};
 use chancery_event::filter::{Filter, Schema};
+use chancery_event::id::CertificateId;
 use chancery_store::SqlValue;
 use chancery_store::table::attribute::{self, Attribute};
 use chancery_store::table::certificate::Certificate;
 use chancery_store::table::certificate::search::{Bounds, PageRequest, Search, schema};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{Context, Engine, Error, Permission};
 
@@ -116,12 +116,11 @@ impl Engine {
         let limit = query.limit.clamp(1, PAGE_MAX);
         let place =
             query.cursor.as_deref().map(|text| open_cursor(text, query.sort)).transpose()?;
-        let backwards = place.as_ref().is_some_and(|place| place.backwards);
-        let has_begun = place.is_some();
+        let (has_begun, backwards) = (place.is_some(), place.as_ref().is_some_and(|p| p.2));
         let request = PageRequest {
             sort: query.sort,
             descending: query.descending != backwards,
-            after: place.map(|place| (place.value, place.id)),
+            after: place.map(|(value, id, _)| (value, id)),
             limit: limit + 1,
         };
         let mut items = query.filter.search(self).page(&mut self.link().await?, &request).await?;
@@ -132,7 +131,7 @@ impl Engine {
         }
         let (is_last, is_first) = if backwards { (false, !more) } else { (!more, !has_begun) };
         let at = |row: Option<&Certificate>, backwards: bool, is_end: bool| {
-            row.filter(|_| !is_end).map(|row| cursor(row, query.sort, backwards))
+            row.filter(|_| !is_end).map(|row| cursor_at(row, query.sort, backwards))
         };
         let next = at(items.last(), false, is_last);
         let previous = at(items.first(), true, is_first);
@@ -187,36 +186,28 @@ impl Engine {
     }
 }
 
-/// A place in a list, opaque to callers.
-fn cursor(row: &Certificate, sort: Sort, backwards: bool) -> String {
+/// Where a page goes on from a certificate.
+fn cursor_at(row: &Certificate, sort: Sort, backwards: bool) -> String {
     let value = match sort.value(row) {
-        SqlValue::Int(number) => json!(number),
-        SqlValue::Text(text) => json!(text),
-        _ => Value::Null,
+        SqlValue::Int(number) => cursor::Value::Number(number),
+        SqlValue::Text(text) => cursor::Value::Text(text),
+        _ => cursor::Value::Text(String::new()),
     };
-    let text = json!([sort.as_str(), value, row.id.to_string(), backwards]).to_string();
-    URL_SAFE_NO_PAD.encode(text)
+    Cursor { order: sort.as_str().to_owned(), value, id: row.id.to_string(), backwards }.to_string()
 }
 
-/// A place in a list, and which way a page goes from there.
-struct Place {
-    value: SqlValue,
-    id: String,
-    backwards: bool,
-}
-
-fn open_cursor(text: &str, sort: Sort) -> Result<Place, Error> {
+fn open_cursor(text: &str, sort: Sort) -> Result<(SqlValue, String, bool), Error> {
     let refuse = || Error::invalid("cursor", "it is not a cursor of this list and sort order");
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse())?;
-    let (of, value, id, backwards): (String, Value, String, bool) =
-        serde_json::from_slice(&bytes).map_err(|_| refuse())?;
-    if of != sort.as_str() {
-        return Err(refuse());
-    }
-    let value = match value {
-        Value::Number(number) => SqlValue::Int(number.as_i64().ok_or_else(refuse)?),
-        Value::String(text) => SqlValue::Text(text),
+    let cursor: Cursor = text.parse().map_err(|_| refuse())?;
+    let id: CertificateId = cursor.id.parse().map_err(|_| refuse())?;
+    let is_of_time = matches!(sort, Sort::Expires | Sort::Added);
+    let value = match cursor.value {
+        cursor::Value::Number(number) if is_of_time => SqlValue::Int(number),
+        cursor::Value::Text(text) if !is_of_time => SqlValue::Text(text),
         _ => return Err(refuse()),
     };
-    Ok(Place { value, id, backwards })
+    if cursor.order != sort.as_str() {
+        return Err(refuse());
+    }
+    Ok((value, id.to_string(), cursor.backwards))
 }

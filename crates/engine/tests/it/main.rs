@@ -5,6 +5,7 @@ mod ahead;
 mod alert;
 mod automation;
 mod bulk;
+mod clocks;
 mod configuration;
 mod confirmation;
 mod covered;

@@ -8,6 +8,7 @@ use chancery_engine::backup::Restored;
 use chancery_engine::{Engine, Running, Settings, StartError, Stepped, bench, remembered};
 use chancery_event::{Environment, LogIndex};
 use chancery_store::log;
+use chancery_store::table::alert;
 use chancery_throwaway::{database_of, on_each_backend, server};
 
 fn settings(dir: &Path, restored: Option<Restored>) -> Settings {
@@ -142,6 +143,10 @@ async fn a_copy_says_with_its_first_start_that_nobody_knows_what_it_lacks() {
     assert_eq!(running.unknown_loss, Some(size));
     let (name, detail) = entry(running.engine(), size).await;
     assert_eq!(name, "log.restore", "before anything else");
+    let mut link = bench::store(running.engine()).read().await.unwrap();
+    let alarm = alert::unresolved(&mut link, "log_lost").await.unwrap().expect("an alert");
+    assert!(alarm.title.contains("not known"), "{alarm:?}");
+    drop(link);
     assert_eq!((&detail["log_size"], detail.get("lost")), (&size.into(), None), "{detail}");
     stop(running, copy).await;
     let size = grow(copy, 1).await;

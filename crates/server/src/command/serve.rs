@@ -13,7 +13,7 @@ use axum::Router;
 use axum::serve::ListenerExt as _;
 use chancery_engine::archive::{Archive, Directory};
 use chancery_engine::net::Network;
-use chancery_engine::{Engine, Running, Secret, Settings};
+use chancery_engine::{Engine, Running, Secret, Settings, key};
 use chancery_event::Environment;
 use tokio::net::TcpListener;
 
@@ -103,6 +103,8 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Result<Settin
     let network = Network::new(config.network.allowed_addresses.clone());
     let senders = chancery_deliver::Senders::new(network, data_dir.join("forwarders"));
     let (archive, archive_always) = archive(config, &data_dir)?;
+    // The name of a log outlives the address that it once followed.
+    let begun = key::origin_of(&data_dir).filter(|_| !config.log.origin_is_given);
     let settings = Settings {
         archive: Some(archive),
         archive_always,
@@ -110,7 +112,7 @@ pub fn settings(config: &Config, data_dir: PathBuf, demo: bool) -> Result<Settin
         data_dir,
         database: if demo { None } else { config.serving.database.url() },
         public_url: config.serving.public_url.as_str().to_owned(),
-        log_origin: config.log.origin.clone(),
+        log_origin: begun.unwrap_or_else(|| config.log.origin.clone()),
         key_passphrase: config.log.key_passphrase.as_ref().map(secret),
         allow_unencrypted_key: config.log.allow_unencrypted_key || demo,
         admin_name: config.admin.name.clone(),

@@ -12,7 +12,7 @@ use super::source::Source;
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "log.origin",
-        default: "host of public_url, then /log",
+        default: "that of the log; before it begins, host of public_url, then /log",
         expected: "a name without spaces and plus signs, such as chancery.example.org/log",
         meaning: "Name of the log in its checkpoints. It is fixed when the log begins: verifiers know it by this name.",
         flag: None,
@@ -49,6 +49,8 @@ pub const SETTINGS: &[Setting] = &[
 pub struct Log {
     /// The origin line of checkpoints (C2SP tlog-checkpoint), also the name of the key.
     pub origin: String,
+    /// Somebody gave it: otherwise a log that has begun keeps the one it has.
+    pub origin_is_given: bool,
     /// Encrypts the signing key on disc.
     pub key_passphrase: Option<Secret>,
     /// Starts without a passphrase.
@@ -78,6 +80,7 @@ impl Log {
         let default = Origin(format!("{}/log", public_url.authority()));
         Self {
             origin: reader.value("log.origin", default).0,
+            origin_is_given: reader.source("log.origin").is_some(),
             key_passphrase: reader.secret("log.key_passphrase", "log.key_passphrase_file"),
             allow_unencrypted_key: reader.value("log.allow_unencrypted_key", false),
         }

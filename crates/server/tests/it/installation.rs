@@ -33,7 +33,6 @@ pub fn program(arguments: &[&str]) -> Command {
     for (name, value) in [
         ("CHANCERY_ADMIN_PASSWORD", PASSWORD),
         ("CHANCERY_LOG_ALLOW_UNENCRYPTED_KEY", "true"),
-        ("CHANCERY_LOG_ORIGIN", ORIGIN),
         ("CHANCERY_LISTEN", "127.0.0.1:0"),
         ("CHANCERY_PUBLIC_URL", "http://test.example"),
     ] {

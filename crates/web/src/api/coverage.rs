@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa_axum::routes;
 
 use super::Operations;
-use super::listing::{Page, limit};
+use super::listing::{Page, limit, open_timed, timed};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
 
 /// Adds the operations.
@@ -232,15 +232,7 @@ async fn list_unreached(
     Params(params): Params<ReachParams>,
 ) -> Result<Response, Problem> {
     let limit = limit(params.limit)?;
-    let wrong = || Problem::invalid("cursor", "it is none of these lists".to_owned());
-    let after = match params.cursor.as_deref() {
-        None => None,
-        Some(text) => {
-            let (end, id) = text.split_once('_').ok_or_else(wrong)?;
-            let end = end.parse().map(Timestamp::from_micros).map_err(|_| wrong())?;
-            Some((end, id.parse().map_err(|_| wrong())?))
-        }
-    };
+    let after = open_timed(params.cursor.as_deref())?;
     let query = notification::ReachQuery {
         state: params.state,
         reason: params.reason,
@@ -250,9 +242,7 @@ async fn list_unreached(
     let mut rows = engine.unreached(caller.context(), &query, limit + 1).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let cursor = |row: &notification::Unreached| {
-        format!("{}_{}", row.reach.not_after.micros(), row.reach.certificate)
-    };
+    let cursor = |row: &notification::Unreached| timed(row.reach.not_after, row.reach.certificate);
     let next_cursor = rows.last().filter(|_| more).map(cursor);
     let items = rows.into_iter().map(UnreachedShown::from).collect();
     Ok(Page { items, next_cursor, previous_cursor: None }.answer(&uri))

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response, sse};
 use chancery_engine::history::{EventQuery, SeenEvent};
 use chancery_engine::{Engine, Permission};
+use chancery_event::cursor::LogCursor;
 use chancery_event::filter::Filter;
 use chancery_event::id::LogIndex;
 use chancery_event::{Timestamp, sentence};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa_axum::routes;
 
-use super::listing::{Page, limit};
+use super::listing::{Page, limit, no_cursor};
 use super::{Operations, certificate, dialect};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
 
@@ -163,37 +164,6 @@ fn oldest_first(order: Option<&str>) -> Result<bool, Problem> {
     }
 }
 
-/// Where a page begins: before a log index or after it; `None`: at the end of the log that the
-/// order begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cursor {
-    Before(LogIndex),
-    After(LogIndex),
-}
-
-impl Cursor {
-    fn parse(text: Option<&str>) -> Result<Option<Self>, Problem> {
-        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-        let refuse = || Problem::invalid("cursor", "take it from the answer before");
-        let (side, index) = text.split_at_checked(1).ok_or_else(refuse)?;
-        let index = index.parse().map_err(|_| refuse())?;
-        match side {
-            "b" => Ok(Some(Self::Before(index))),
-            "a" => Ok(Some(Self::After(index))),
-            _ => Err(refuse()),
-        }
-    }
-}
-
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Before(index) => write!(f, "b{index}"),
-            Self::After(index) => write!(f, "a{index}"),
-        }
-    }
-}
-
 /// Events
 ///
 /// A page of sealed events, newest first unless told otherwise. Names and addresses of people are
@@ -252,15 +222,18 @@ async fn page(
     search: EventSearch,
 ) -> Result<Page<SeenEvent>, Problem> {
     let oldest_first = oldest_first(search.order.as_deref())?;
-    let cursor = Cursor::parse(search.cursor.as_deref())?;
+    let cursor: Option<LogCursor> = match search.cursor.as_deref().unwrap_or_default() {
+        "" => None,
+        text => Some(text.parse().map_err(no_cursor)?),
+    };
     let ascending = match cursor {
         None => oldest_first,
-        Some(cursor) => matches!(cursor, Cursor::After(_)),
+        Some(cursor) => matches!(cursor, LogCursor::After(_)),
     };
     let (before, from) = match cursor {
         None => (None, None),
-        Some(Cursor::Before(index)) => (Some(index), None),
-        Some(Cursor::After(index)) => (None, Some(LogIndex(index.0.saturating_add(1)))),
+        Some(LogCursor::Before(index)) => (Some(index), None),
+        Some(LogCursor::After(index)) => (None, Some(LogIndex(index.0.saturating_add(1)))),
     };
     let limit = limit(search.limit)?;
     let query = EventQuery { filter, before, from, limit, oldest_first: ascending };
@@ -273,9 +246,10 @@ async fn page(
     // what the cursor came from.
     let (has_next, has_previous) =
         if forward { (found.more, cursor.is_some()) } else { (true, found.more) };
-    let to_next = |index| if oldest_first { Cursor::After(index) } else { Cursor::Before(index) };
+    let to_next =
+        |index| if oldest_first { LogCursor::After(index) } else { LogCursor::Before(index) };
     let to_previous =
-        |index| if oldest_first { Cursor::Before(index) } else { Cursor::After(index) };
+        |index| if oldest_first { LogCursor::Before(index) } else { LogCursor::After(index) };
     let (first, last) = (found.events.first(), found.events.last());
     Ok(Page {
         next_cursor: last.filter(|_| has_next).map(|seen| to_next(seen.index).to_string()),
@@ -439,21 +413,4 @@ pub(super) fn streamed(media_type: &'static str, file_name: Option<&str>) -> Hea
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
     headers
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cursors_name_a_side_and_an_index() {
-        let parse = |text| Cursor::parse(Some(text)).ok();
-        assert_eq!(parse("b17"), Some(Some(Cursor::Before(LogIndex(17)))));
-        assert_eq!(parse("a0"), Some(Some(Cursor::After(LogIndex(0)))));
-        assert_eq!(parse(""), Some(None));
-        for wrong in ["x1", "b", "b-1", "17", "ü1"] {
-            assert_eq!(parse(wrong), None, "{wrong}");
-        }
-        assert_eq!(Cursor::Before(LogIndex(17)).to_string(), "b17");
-    }
 }

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::Operations;
 use super::event::EventRecord;
-use super::listing::{Page, limit};
+use super::listing::{Page, limit, open_timed, timed};
 use crate::edge::{Caller, Json, Params, PathOf, Problem};
 
 /// Adds the operations.
@@ -170,15 +170,6 @@ struct JobParams {
     cursor: Option<String>,
 }
 
-/// A place in the list: when the job was asked for, and which it is.
-fn position(cursor: Option<&str>) -> Result<Option<(Timestamp, JobId)>, Problem> {
-    let Some(text) = cursor.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let parts = text.split_once('.').and_then(|(micros, id)| {
-        Some((Timestamp::from_micros(micros.parse().ok()?), id.parse().ok()?))
-    });
-    parts.map(Some).ok_or_else(|| Problem::invalid("cursor", "take it from the answer before"))
-}
-
 /// Jobs
 ///
 /// Newest first.
@@ -192,7 +183,7 @@ async fn list_jobs(
     Params(params): Params<JobParams>,
 ) -> Result<Response, Problem> {
     let limit = limit(params.limit)?;
-    let before = position(params.cursor.as_deref())?;
+    let before = open_timed::<JobId>(params.cursor.as_deref())?;
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let state = given(params.state).map(|state| state.to_ascii_lowercase());
     if state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
@@ -225,7 +216,7 @@ async fn list_jobs(
     let query = JobQuery { filter, before, after: None, limit };
     let page = engine.find_jobs(caller.context(), &query).await?;
     let last = page.items.last().filter(|_| page.older);
-    let next_cursor = last.map(|job| format!("{}.{}", job.scheduled_at.micros(), job.id));
+    let next_cursor = last.map(|job| timed(job.scheduled_at, job.id));
     let jobs = page.items;
     let now = engine.environment().now();
     let items = jobs.into_iter().map(|job| Job::new(job, now)).collect();
@@ -322,20 +313,4 @@ async fn retry_job(
 ) -> Result<Json<Job>, Problem> {
     engine.retry_job(caller.context(), id).await?;
     read(&engine, &caller, id).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_a_time_and_a_job() {
-        let id = "01937f0e-5a3c-7d21-9c1e-2b6f00a1c3d4";
-        let found = position(Some(&format!("17.{id}"))).unwrap().unwrap();
-        assert_eq!(found, (Timestamp::from_micros(17), id.parse().unwrap()));
-        assert_eq!(position(None).unwrap(), None);
-        for wrong in ["17", "x.y", "17.", &format!("x.{id}")] {
-            assert!(position(Some(wrong)).is_err(), "{wrong}");
-        }
-    }
 }

@@ -1,10 +1,11 @@
 //! Pages of lists: `{items, next_cursor, previous_cursor}` and a `Link` header (RFC 8288).
 
+use std::str::FromStr;
+
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chancery_event::Timestamp;
+use chancery_event::cursor::{self, Cursor, CursorError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -62,7 +63,7 @@ impl FilterParams {
         all.sort_by(|(one, _), (other, _)| one.cmp(other));
         let from = match self.cursor.as_deref().unwrap_or_default() {
             "" => None,
-            text => Some(Cursor::open(text)?),
+            text => Some(open_cursor(text)?),
         };
         let length = match self.limit {
             Some(asked) => limit(Some(asked))?,
@@ -70,11 +71,11 @@ impl FilterParams {
         };
         let (start, end) = match &from {
             None => (0, length),
-            Some(Cursor::After(last)) => {
+            Some((last, false)) => {
                 let start = all.partition_point(|(place, _)| place <= last);
                 (start, start.saturating_add(length))
             }
-            Some(Cursor::Before(first)) => {
+            Some((first, true)) => {
                 let end = all.partition_point(|(place, _)| place < first);
                 (end.saturating_sub(length), end)
             }
@@ -87,8 +88,8 @@ impl FilterParams {
         let previous = first.filter(|_| has_previous).map(|(place, _)| place.clone());
         let next = last.filter(|_| has_next).map(|(place, _)| place.clone());
         Ok(Page {
-            next_cursor: next.map(|place| Cursor::After(place).to_string()),
-            previous_cursor: previous.map(|place| Cursor::Before(place).to_string()),
+            next_cursor: next.map(|place| cursor_at(place, false)),
+            previous_cursor: previous.map(|place| cursor_at(place, true)),
             items: shown.into_iter().map(|(_, item)| item).collect(),
         })
     }
@@ -110,35 +111,41 @@ impl Place {
     }
 }
 
-/// Where a page goes on, opaque to callers.
-enum Cursor {
-    After(Place),
-    Before(Place),
+/// The cursor of a place; its way is before the place or behind it.
+fn cursor_at(Place(place): Place, backwards: bool) -> String {
+    let value = cursor::Value::Text(place);
+    Cursor { order: String::new(), value, id: String::new(), backwards }.to_string()
 }
 
-impl Cursor {
-    fn open(text: &str) -> Result<Self, Problem> {
-        let opened = || {
-            let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-            let text = String::from_utf8(bytes).ok()?;
-            let (way, place) = text.split_once(' ')?;
-            match way {
-                "after" => Some(Self::After(Place(place.to_owned()))),
-                "before" => Some(Self::Before(Place(place.to_owned()))),
-                _ => None,
-            }
-        };
-        opened().ok_or_else(|| Problem::invalid("cursor", "take it from the answer before"))
+/// What a page goes on from: a place, and whether the page before it is meant.
+fn open_cursor(text: &str) -> Result<(Place, bool), Problem> {
+    let cursor: Cursor = text.parse().map_err(no_cursor)?;
+    match cursor.value {
+        cursor::Value::Text(place) => Ok((Place(place), cursor.backwards)),
+        cursor::Value::Number(_) => Err(no_cursor(CursorError)),
     }
 }
 
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (way, place) = match self {
-            Self::After(place) => ("after", place),
-            Self::Before(place) => ("before", place),
-        };
-        f.write_str(&URL_SAFE_NO_PAD.encode(format!("{way} {}", place.0)))
+/// What asks for a page behind something that no answer named.
+pub(super) fn no_cursor(error: CursorError) -> Problem {
+    Problem::invalid("cursor", error)
+}
+
+/// The cursor of a list that is ordered by time, and by identifier among those of one time.
+pub(super) fn timed(at: Timestamp, id: impl ToString) -> String {
+    let value = cursor::Value::Number(at.micros());
+    Cursor { order: String::new(), value, id: id.to_string(), backwards: false }.to_string()
+}
+
+/// What such a cursor names; an empty one is none.
+pub(super) fn open_timed<I: FromStr>(
+    cursor: Option<&str>,
+) -> Result<Option<(Timestamp, I)>, Problem> {
+    let Some(text) = cursor.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let cursor: Cursor = text.parse().map_err(no_cursor)?;
+    match (cursor.value, cursor.id.parse()) {
+        (cursor::Value::Number(micros), Ok(id)) => Ok(Some((Timestamp::from_micros(micros), id))),
+        _ => Err(no_cursor(CursorError)),
     }
 }
 

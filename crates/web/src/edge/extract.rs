@@ -113,10 +113,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
             Err(rejection) => {
                 let text = rejection.body_text();
                 let said = text.strip_prefix("Failed to deserialize query string: ");
-                Err(Problem::malformed(format!("the query: {}", said.unwrap_or(&text))))
+                let said = in_plain_words(said.unwrap_or(&text));
+                Err(Problem::malformed(format!("the query: {said}")))
             }
         }
     }
+}
+
+/// What the standard library says of numbers, for those who do not know it.
+fn in_plain_words(said: &str) -> String {
+    let told = [
+        ("invalid digit found in string", "a whole number is expected"),
+        ("cannot parse integer from empty string", "a whole number is expected, not nothing"),
+        ("number too large to fit in target type", "the number is too large"),
+        ("number too small to fit in target type", "the number is too small"),
+    ];
+    told.iter().fold(said.to_owned(), |said, (raw, plain)| said.replace(raw, plain))
 }
 
 /// Whether a query is text once its percent signs are resolved (RFC 3986 §2.1). Decoders put

@@ -2,6 +2,7 @@
 
 use chancery_engine::Role;
 use chancery_event::Timestamp;
+use chancery_event::cursor::{self, Cursor};
 use chancery_pki::make::{self, Key, Template};
 use chancery_testkit::{Authority, TestServer};
 use serde_json::{Value, json};
@@ -345,6 +346,20 @@ async fn the_inventory_is_listed_page_by_page_and_exported() {
     assert_eq!(wrong.json()["suggestion"], "expires");
     server.get("/api/v1/certificates?limit=0").send().await.expect(422);
     server.get("/api/v1/certificates?cursor=nonsense").send().await.expect(422);
+    // Cursors that no answer gave out: of another order, of another kind, of no certificate.
+    let id = pages[0]["items"][0]["id"].as_str().unwrap();
+    let text = |text: &str| cursor::Value::Text(text.to_owned());
+    for (order, value, id) in [
+        ("added", cursor::Value::Number(1), id),
+        ("subject", cursor::Value::Number(1), id),
+        ("subject", text("a\0"), id),
+        ("subject", text("a"), "x"),
+    ] {
+        let (order, id) = (order.to_owned(), id.to_owned());
+        let made_up = Cursor { order, value, id, backwards: false };
+        let path = format!("/api/v1/certificates?sort=subject&cursor={made_up}");
+        assert_eq!(server.get(&path).send().await.expect(422).json()["field"], "cursor");
+    }
     let facets = server.get("/api/v1/certificates/facets").send().await.expect(200).json();
     assert!(facets["groups"].as_array().unwrap().iter().any(|group| group["field"] == "status"));
     server.get("/api/v1/certificates/histogram").send().await.expect(200);

@@ -73,6 +73,8 @@ async fn both_spellings_of_a_filter_find_the_same() {
     let total: u64 =
         bars["bars"].as_array().unwrap().iter().map(|bar| bar["count"].as_u64().unwrap()).sum();
     assert!(total > 0, "{bars}");
+    let many = server.get("/api/v1/events/histogram?buckets=many").send().await.expect(400);
+    assert!(many.text().contains("buckets: a whole number is expected"), "{}", many.text());
     server.finish().await;
 }
 

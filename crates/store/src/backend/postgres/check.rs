@@ -158,9 +158,9 @@ async fn rights(link: &mut Link, url: &DatabaseUrl, schema: &str, who: &str) -> 
 fn give(row: &Row) -> Result<String, Error> {
     let (owner, who) = (row.text("owner_name")?, row.text("who")?);
     let (schema, quote) = (row.text("schema")?, |name: &str| name.replace('\'', "''"));
-    let (of, within) = (quote(&owner), quote(&schema));
+    let (of, within, to) = (quote(&owner), quote(&schema), quote(&who).replace('%', "%%"));
     Ok(format!(
-        "Connected to the database as {owner} or as an administrator, give it all that {owner} has in the schema with: DO $$ DECLARE what text; BEGIN FOR what IN SELECT format('TABLE %s', oid::regclass) FROM pg_class WHERE relnamespace = '{within}'::regnamespace AND relkind IN ('r', 'p', 'v') AND relowner = '{of}'::regrole UNION ALL SELECT format('ROUTINE %s', oid::regprocedure) FROM pg_proc WHERE pronamespace = '{within}'::regnamespace AND proowner = '{of}'::regrole AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e') LOOP EXECUTE format('ALTER %s OWNER TO {who}', what); END LOOP; END $$"
+        "Connected to the database as {owner} or as an administrator, give it all that {owner} has in the schema with: DO $$ DECLARE what text; BEGIN FOR what IN SELECT format('TABLE %s', oid::regclass) FROM pg_class WHERE relnamespace = '{within}'::regnamespace AND relkind IN ('r', 'p', 'v') AND relowner = '{of}'::regrole UNION ALL SELECT format('ROUTINE %s', oid::regprocedure) FROM pg_proc WHERE pronamespace = '{within}'::regnamespace AND proowner = '{of}'::regrole AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e') LOOP EXECUTE format('ALTER %s OWNER TO {to}', what); END LOOP; END $$"
     ))
 }
 
