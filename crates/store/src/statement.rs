@@ -150,6 +150,18 @@ impl Dialect {
         }
     }
 
+    /// Rows of `outer`, each with the rows of a table, `e`, that fit it, `max` at most. They are
+    /// looked for one after the other: no planner is to read the table for all of them at once.
+    pub(crate) fn each_with(self, outer: &str, table: &str, fits: &str, max: u64) -> String {
+        match self {
+            Self::Sqlite => format!("{outer} CROSS JOIN {table} AS e WHERE {fits}"),
+            Self::Postgres => format!(
+                "{outer} CROSS JOIN LATERAL (
+                     SELECT * FROM {table} AS e WHERE {fits} LIMIT {max}) AS e"
+            ),
+        }
+    }
+
     /// What a statement that takes rows for itself ends in: rows that another transaction is about
     /// to take are left to it.
     pub(crate) fn leaving_taken(self) -> &'static str {

@@ -17,12 +17,13 @@ use crate::{DatabaseUrl, Error, Link, Row, Settings, SqlValue, Store, args, log}
 const BATCH: i64 = 2_000;
 
 /// Tables whose rows are made anew, and those that say who is at work now.
-const LEFT: [&str; 15] = [
+const LEFT: [&str; 16] = [
     "certificate_count",
     "certificate_hour",
     "certificate_reach",
     "certificate_text",
     "event_block",
+    "event_block_count",
     "event_day",
     "event_hour",
     "event_key",

@@ -18,7 +18,7 @@ const TURNS: usize = 60;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Every declared field, alone and together; `{…}` stands for what the event in the middle of the
 /// log has.
-const QUERIES: [&str; 26] = [
+const QUERIES: [&str; 27] = [
     "",
     "type:certificate.uploaded severity:info",
     "severity>=warning",
@@ -26,6 +26,7 @@ const QUERIES: [&str; 26] = [
     "kind:operation -type:certificate.*",
     "origin:ui",
     "time>-1h",
+    LATELY.0,
     "time>-1h severity>=error",
     "actor:bench",
     "actor:nobody",
@@ -46,6 +47,12 @@ const QUERIES: [&str; 26] = [
     "\"measured\" severity>=error",
     "{part}* type:certificate.uploaded",
 ];
+
+/// What is asked of a short time, whose bars are of seconds, and that time; all others have bars of
+/// half a day.
+const LATELY: (&str, i64) = ("time>-5m", 5 * 60 * Timestamp::SECOND);
+/// What bars are asked of.
+const MONTH: i64 = 30 * Timestamp::DAY;
 
 /// Asks in the directory that holds all events.
 pub(super) async fn measure(place: &Place, report: &mut Report) -> Result<()> {
@@ -87,7 +94,7 @@ pub(super) async fn measure(place: &Place, report: &mut Report) -> Result<()> {
             .add([beside(facets.figure(format!("… count and facets, {what} [{size}]")), plain[0])]);
         let mut bars = repeated(async || {
             let now = engine.environment().now();
-            let from = now.plus(-30 * Timestamp::DAY);
+            let from = now.plus(-if text == LATELY.0 { LATELY.1 } else { MONTH });
             engine.event_histogram(&context, &filter, from, now, 60).await?;
             Ok(())
         })

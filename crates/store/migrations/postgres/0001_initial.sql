@@ -62,8 +62,8 @@ CREATE INDEX event_by_id ON event (id);
 -- entries go to the ends of few runs, so it costs one insertion on warm pages, where one index for
 -- each column would cost three.
 CREATE INDEX event_by_class ON event (type, severity, result, log_index);
--- Grows at its end. The columns behind the time let parts of an hour be counted from it alone.
-CREATE INDEX event_by_time ON event (time, type, severity, result, origin);
+-- Grows at its end.
+CREATE INDEX event_by_time ON event (time);
 
 -- Projections, kept a moment behind the log by their own cursor ("projection").
 
@@ -103,6 +103,20 @@ CREATE TABLE event_day (
     origin   TEXT COLLATE "C" NOT NULL,
     events   BIGINT NOT NULL,
     PRIMARY KEY (day, type, severity, result, origin)
+);
+
+-- The same per block, with the time in which its events happened: of an hour that is asked for in part,
+-- and of anything shorter, the blocks are counted that lie in it.
+CREATE TABLE event_block_count (
+    block      BIGINT NOT NULL,                    -- log index / 256
+    type       TEXT COLLATE "C" NOT NULL,
+    severity   TEXT COLLATE "C" NOT NULL,
+    result     TEXT COLLATE "C" NOT NULL,
+    origin     TEXT COLLATE "C" NOT NULL,
+    events     BIGINT NOT NULL,
+    first_time BIGINT NOT NULL,                    -- microseconds
+    last_time  BIGINT NOT NULL,                    -- microseconds
+    PRIMARY KEY (block, type, severity, result, origin)
 );
 
 -- Which part of the log holds the events of an hour: where to look for a time.

@@ -206,7 +206,7 @@ async fn note_removed(link: &mut Link, part: Part, run: EventId) -> Result<u64, 
 async fn uncount(link: &mut Link, part: Part) -> Result<(), Error> {
     let (rows, hour, day) = (rows(part), Timestamp::HOUR, Timestamp::DAY);
     // An hour that reaches behind the part goes with what is there.
-    let (end, blocks) = (part.end, super::search::block::within(part.first, part.end));
+    let (end, (first, last)) = (part.end, super::search::block::within(part.first, part.end));
     let same = |table: &str, gone: &str, unit: &str| {
         let columns = [unit, "type", "severity", "result", "origin"];
         columns.map(|column| format!("{table}.{column} = {gone}.{column}")).join(" AND ")
@@ -228,8 +228,8 @@ async fn uncount(link: &mut Link, part: Part) -> Result<(), Error> {
          DELETE FROM event_day WHERE events <= 0;
          DELETE FROM event_span WHERE last_index < {end}
          AND NOT EXISTS (SELECT 1 FROM event_hour h WHERE h.hour = event_span.hour);
-         DELETE FROM event_block WHERE block >= {} AND block < {}",
-        blocks.0, blocks.1
+         DELETE FROM event_block WHERE block >= {first} AND block < {last};
+         DELETE FROM event_block_count WHERE block >= {first} AND block < {last}",
     );
     script(link, &sql).await
 }

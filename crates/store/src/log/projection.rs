@@ -12,6 +12,7 @@ use chancery_event::{Event, LogIndex, Timestamp, search};
 
 use super::move_cursor;
 use super::search::block::Blocks;
+use super::search::block_count::BlockCounts;
 use crate::filter_sql::Dialect;
 use crate::sheet::{Sheet, Sheets};
 use crate::{Error, Tx, args};
@@ -110,6 +111,7 @@ pub struct Projection {
     hours: BTreeMap<Bucket, i64>,
     spans: BTreeMap<i64, (LogIndex, LogIndex)>,
     blocks: Blocks,
+    block_counts: BlockCounts,
 }
 
 impl Projection {
@@ -122,8 +124,10 @@ impl Projection {
         let mut spans: BTreeMap<i64, (LogIndex, LogIndex)> = BTreeMap::new();
         let mut rows = Rows::new(events.len());
         let mut blocks = Blocks::default();
+        let mut block_counts = BlockCounts::default();
         for (index, event) in events {
             blocks.push(event, *index);
+            block_counts.add(event, *index, 1);
             let bucket = bucket(event);
             let hour = bucket.0;
             *hours.entry(bucket).or_default() += 1;
@@ -131,7 +135,7 @@ impl Projection {
             rows.push(dialect, event, *index);
         }
         rows.sort();
-        Self { from, to, rows, hours, spans, blocks }
+        Self { from, to, rows, hours, spans, blocks, block_counts }
     }
 }
 
@@ -159,6 +163,7 @@ pub async fn project(tx: &mut Tx, projection: &Projection, now: Timestamp) -> Re
     write_rows(tx, &projection.rows).await?;
     forget_erased(tx, from, to).await?;
     projection.blocks.write(tx).await?;
+    projection.block_counts.write(tx).await?;
     count(tx, &projection.hours).await?;
     let row = |(hour, (first, last)): (&i64, &(LogIndex, LogIndex))| args![*hour, *first, *last];
     let rows = projection.spans.iter().map(row).collect();

@@ -6,10 +6,11 @@
 //!
 //! Read in this order: `plan` (a filter taken apart), `class` (what a few hundred rows tell of all
 //! events), `block` (where a value is not), `source` (where a search begins), this file (pages),
-//! `counts`.
+//! `counts`, `block_count` (counts of less than an hour).
 
 mod actors;
 pub(super) mod block;
+pub(super) mod block_count;
 mod class;
 mod columns;
 mod counts;

@@ -14,6 +14,7 @@ use chancery_event::id::EventId;
 use chancery_event::{Event, LogIndex, Timestamp};
 
 use super::projection::{Bucket, Rows, bucket, count};
+use super::search::block_count::BlockCounts;
 use crate::{Error, Link, Tx, args, value};
 
 /// An identifier that was removed before stays with its first place: a second event of it must not
@@ -113,10 +114,14 @@ pub async fn trim(
 
 async fn uncount(tx: &mut Tx, events: &[(LogIndex, Arc<Event>)]) -> Result<(), Error> {
     let mut hours: BTreeMap<Bucket, i64> = BTreeMap::new();
-    for (_, event) in events {
+    let mut blocks = BlockCounts::default();
+    for (index, event) in events {
         *hours.entry(bucket(event)).or_default() -= 1;
+        blocks.add(event, *index, -1);
     }
     count(tx, &hours).await?;
+    blocks.write(tx).await?;
+    blocks.forget(tx).await?;
     let first = hours.keys().next().map_or(0, |bucket| bucket.0);
     let last = hours.keys().next_back().map_or(0, |bucket| bucket.0);
     let sql = "DELETE FROM event_hour WHERE hour >= $1 AND hour <= $2 AND events <= 0";

@@ -122,6 +122,9 @@ fn where_to_look_is_forgotten_with_a_part() {
         let part = log::parts(&mut store.read().await.unwrap()).await.unwrap()[0];
         assert_eq!(log::drop_part(&store, part, run, 0, PATIENCE).await.unwrap(), 256);
         assert_eq!(places(&store).await, (vec![1, 2], vec![180, 300, 420, 540]));
+        let counted = "SELECT MIN(block) AS n FROM event_block_count";
+        let counted = store.read().await.unwrap().number(counted, Vec::new()).await.unwrap();
+        assert_eq!(counted, 1, "counts of the block that is gone are gone");
         store.close().await;
     });
 }
@@ -282,7 +285,8 @@ async fn waiting(database: &str, what: &str) {
     }
 }
 
-async fn begin(store: &Store) -> Run {
+/// A run of retention that has begun.
+pub(crate) async fn begin(store: &Store) -> Run {
     let id = environment(2).id();
     let run = Run::begun(id, ("old", 1), "every event", Timestamp::from_micros(NOW));
     let begun = run.clone();

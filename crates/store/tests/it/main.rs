@@ -1,5 +1,6 @@
 //! The store through its public surface, on a real database.
 
+mod counts;
 mod crash;
 mod cursor;
 mod growth;

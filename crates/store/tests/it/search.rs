@@ -141,7 +141,7 @@ async fn opened(place: &Place, count: u64, projected: u64) -> (Store, Vec<Sealed
     (store, all)
 }
 
-fn expected<'a>(filter: &Filter, all: &'a [Sealed]) -> Vec<&'a Sealed> {
+pub(crate) fn expected<'a>(filter: &Filter, all: &'a [Sealed]) -> Vec<&'a Sealed> {
     let compiled = filter.compile(schema()).unwrap();
     let holds = |sealed: &&Sealed| {
         compiled.holds(&Searchable { event: sealed.event(), index: sealed.index() }, NOW)
@@ -170,9 +170,9 @@ async fn paged(link: &mut Link, filter: &Filter, limit: usize, oldest_first: boo
     }
 }
 
-type Counts = BTreeMap<(&'static str, String), u64>;
+pub(crate) type Counts = BTreeMap<(&'static str, String), u64>;
 
-fn counted(events: &[&Sealed]) -> Counts {
+pub(crate) fn counted(events: &[&Sealed]) -> Counts {
     let mut counts = Counts::new();
     for sealed in events {
         let event = sealed.event();
@@ -261,7 +261,7 @@ async fn sql_and_memory_find_the_same_events_however_far_the_projection_is() {
 }
 
 /// Rows of the log that statements of this session have read so far.
-async fn rows_read(link: &mut Link) -> i64 {
+pub(crate) async fn rows_read(link: &mut Link) -> i64 {
     link.rows("SELECT pg_stat_force_next_flush()", vec![]).await.unwrap();
     let sql = "SELECT CAST(SUM(seq_tup_read + COALESCE(idx_tup_fetch, 0)) AS BIGINT) AS n
                FROM pg_stat_user_tables WHERE relname LIKE 'event_p%'";

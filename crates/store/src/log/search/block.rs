@@ -18,7 +18,7 @@ use super::source::Found;
 use crate::{Error, Link, Tx, args};
 
 /// Events of a block. The number is in the stored rows.
-const BLOCK: u64 = 256;
+pub(super) const BLOCK: u64 = 256;
 /// Blocks that are read one by one at most; what lies beyond is searched as if nothing were known.
 const BLOCKS_MAX: usize = 512;
 const FIELDS: [&str; 4] = ["node", "actor_kind", "subject_kind", "reason"];

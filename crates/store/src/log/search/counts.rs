@@ -1,8 +1,9 @@
 //! Counting events: facets, histogram, totals.
 //!
-//! Where the filter concerns only what the counts per day and hour have, they answer, whatever the
-//! size of the log; the parts of hours at the ends of the asked time are counted from the index on
-//! time. Otherwise the newest matches are counted, up to a bound, and the answer says so.
+//! Where the filter concerns only what the counts per day, hour and block have, they answer,
+//! whatever the size of the log: blocks for the parts of hours at the ends of the asked time, and
+//! for bars that are not of whole hours. Otherwise the newest matches are counted, up to a bound,
+//! and the answer says so.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +12,13 @@ use chancery_event::search::family_of;
 use chancery_event::{Severity, Timestamp};
 
 use super::plan::{Plan, Span};
-use super::source::{Found, Source};
+use super::source::Found;
 use crate::log::{Sealed, projection};
 use crate::{Error, Link, Row, SqlValue, args};
 
 /// Events that are counted one by one at most.
 const SAMPLE_MAX: usize = 10_000;
-/// Events that are counted from the index on time at most: it has all that is counted.
-const INDEXED_MAX: usize = 200_000;
-/// Events that are looked at to count them, where no index names few.
+/// Events that are looked at to count them, where no index names few and no counts have them.
 const SCAN_MAX: u64 = 100_000;
 const HOUR: i64 = Timestamp::HOUR;
 const DAY: i64 = Timestamp::DAY;
@@ -55,7 +54,7 @@ pub struct Bucket {
 
 /// By what events are counted.
 #[derive(Clone, Copy)]
-enum Grouping {
+pub(super) enum Grouping {
     /// By type, severity, result and origin.
     Values,
     /// By severity and time: the start of the first bar and the width of all.
@@ -68,24 +67,36 @@ type Group = (i64, [String; 4]);
 const COLUMNS: [&str; 4] = ["type", "severity", "result", "origin"];
 
 impl Grouping {
-    /// The columns of a group, over rows that have `{time}` and [`COLUMNS`].
-    fn select(self, time: &str, values: &mut Vec<SqlValue>) -> String {
-        match self {
-            Self::Values => "0 AS at, type, severity, result, origin".to_owned(),
+    /// The start of the bar that has a time, as an expression over that.
+    pub(super) fn at(self, values: &mut Vec<SqlValue>) -> impl Fn(&str) -> String + use<> {
+        let bars = match self {
+            Self::Values => None,
             Self::Bars { start, width } => {
                 values.extend(args![start, width]);
-                let (start, width) = (values.len() - 1, values.len());
-                format!(
-                    "${start} + ({time} - ${start}) / ${width} * ${width} AS at,
-                     '' AS type, severity, '' AS result, '' AS origin"
-                )
+                Some((values.len() - 1, values.len()))
+            }
+        };
+        move |time| match bars {
+            None => "0".to_owned(),
+            Some((start, width)) => {
+                format!("(${start} + ({time} - ${start}) / ${width} * ${width})")
             }
         }
     }
 
-    fn group_by(self) -> &'static str {
+    /// The columns of a group, over rows that have [`COLUMNS`], and where it begins.
+    pub(super) fn select(self, at: &str) -> String {
         match self {
-            Self::Values => "type, severity, result, origin",
+            Self::Values => format!("{at} AS at, type, severity, result, origin"),
+            Self::Bars { .. } => {
+                format!("{at} AS at, '' AS type, severity, '' AS result, '' AS origin")
+            }
+        }
+    }
+
+    pub(super) fn group_by(self) -> &'static str {
+        match self {
+            Self::Values => "1, type, severity, result, origin",
             Self::Bars { .. } => "1, severity",
         }
     }
@@ -109,14 +120,15 @@ impl Grouping {
 
 /// What was counted.
 #[derive(Default)]
-struct Tally {
+pub(super) struct Tally {
     counts: BTreeMap<Group, u64>,
     /// Only the newest matches were.
-    sampled: bool,
+    pub(super) sampled: bool,
 }
 
 impl Tally {
-    fn add(&mut self, row: &Row) -> Result<u64, Error> {
+    /// Adds a row that has a group and its number; answers the number.
+    pub(super) fn add(&mut self, row: &Row) -> Result<u64, Error> {
         let n = row.count("n")?;
         let [a, b, c, d] = COLUMNS;
         let group = [row.text(a)?, row.text(b)?, row.text(c)?, row.text(d)?];
@@ -156,18 +168,19 @@ impl Plan {
             Grouping::Values => true,
             Grouping::Bars { start, width } => start % HOUR == 0 && width % HOUR == 0,
         };
-        let whole = (0, self.sealed);
-        if !hourly || first >= last || self.over_hours(1).is_none() {
-            self.one_by_one(link, whole, grouping, &mut tally).await?;
+        if self.over_hours(1).is_none() {
+            self.one_by_one(link, (0, self.sealed), grouping, &mut tally).await?;
             return Ok(tally);
         }
-        let projected = self.add_hours(link, (first, last), grouping, &mut tally).await?;
-        for (from, to) in [(from, first), (last, to)] {
-            if from < to {
-                let mut edge = self.clone();
-                edge.times = (from, to);
-                edge.by_sql(link, (0, projected), true, grouping, &mut tally).await?;
-            }
+        let (projected, edges) = if hourly && first < last {
+            let projected = self.add_hours(link, (first, last), grouping, &mut tally).await?;
+            (projected, vec![(from, first), (last, to)])
+        } else {
+            (self.projected, vec![(from, to)])
+        };
+        for times in edges {
+            let edge = Self { times, ..self.clone() };
+            edge.add_blocks(link, projected, grouping, &mut tally).await?;
         }
         self.one_by_one(link, (projected, self.sealed), grouping, &mut tally).await?;
         Ok(tally)
@@ -193,7 +206,7 @@ impl Plan {
             (from, to) = (last, last);
         }
         let mut values = args![projection::CURSOR, first, last, from, to];
-        let select = grouping.select("h.hour", &mut values);
+        let select = grouping.select(&grouping.at(&mut values)("h.hour"));
         let Some(fragment) = self.over_hours(values.len() + 1) else { return Ok(0) };
         values.extend(fragment.args);
         let columns = "type, severity, result, origin, events";
@@ -261,20 +274,16 @@ impl Plan {
         if span.0 >= span.1 {
             return Ok(());
         }
-        let only_columns = self.over_hours(1).is_some();
-        let (source, named, limit) = if only_columns && self.is_bounded_in_time() {
-            (Source::Time, 0, INDEXED_MAX)
-        } else {
-            let (source, named) = self.source(link, span, projected, SAMPLE_MAX as u64).await?;
-            (source, named, SAMPLE_MAX)
-        };
+        let (source, named) = self.source(link, span, projected, SAMPLE_MAX as u64).await?;
+        // What only waits to be counted is counted whole, if that is done soon.
+        let limit = if self.over_hours(1).is_some() { SCAN_MAX as usize } else { SAMPLE_MAX };
         if named >= SAMPLE_MAX as u64 && span.1 - span.0 > SCAN_MAX {
             span.0 = span.1 - SCAN_MAX;
             tally.sampled = true;
         }
         let select = "e.time, e.type, e.severity, e.result, e.origin";
         let (newest, mut values) = self.statement(&source, select, span, Found::Newest, limit)?;
-        let select = grouping.select("newest.time", &mut values);
+        let select = grouping.select(&grouping.at(&mut values)("newest.time"));
         let sql = format!(
             "SELECT {select}, COUNT(*) AS n FROM ({newest}) AS newest GROUP BY {}",
             grouping.group_by()

@@ -332,7 +332,11 @@ impl Plan {
     }
 
     /// All of the filter that the source has not answered.
-    fn condition(&self, source: &Source, values: &mut Vec<SqlValue>) -> Result<String, Error> {
+    pub(super) fn condition(
+        &self,
+        source: &Source,
+        values: &mut Vec<SqlValue>,
+    ) -> Result<String, Error> {
         let answered = match source {
             Source::Id(place, _)
             | Source::Key(place, _, _)
