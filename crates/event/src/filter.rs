@@ -4,8 +4,8 @@
 //! and notification routing all use [`Filter`]. Read in this order: [`schema`] (which fields
 //! exist), this file (the tree), `parse` and `text` (the spelling for people), `json` (the spelling
 //! for the API), `scim` (the spelling of RFC 7644), [`mod@test`] (what one comparison means, shared
-//! by both interpreters), [`compiled`] (the interpreter for one object) and [`explanation`]. The
-//! interpreter for sets, SQL, lives in the store.
+//! by both interpreters), [`compiled`] (the interpreter for one object), [`explanation`] and `span`
+//! (which times are asked for). The interpreter for sets, SQL, lives in the store.
 //!
 //! # Meaning, defined once
 //!
@@ -39,6 +39,7 @@ pub mod pattern;
 mod resolve;
 pub mod schema;
 mod scim;
+mod span;
 pub mod test;
 mod text;
 pub mod value;

@@ -464,6 +464,28 @@ fn a_tree_that_does_not_fit_is_refused() {
 }
 
 #[test]
+fn times_asked_for() {
+    let always = (i64::MIN, i64::MAX);
+    let day = |n: i64| NOW.div_euclid(DAY) * DAY + n * DAY;
+    let date = |n: i64| literal::time_text(day(n)).get(..10).unwrap().to_owned();
+    for (text, expected) in [
+        ("*".to_owned(), always),
+        ("time>-1d".to_owned(), (NOW - DAY + 1, i64::MAX)),
+        ("type:certificate.* time>=-2d time<-1d".to_owned(), (NOW - 2 * DAY, NOW - DAY)),
+        ("time:last(3d)".to_owned(), (NOW - 3 * DAY, NOW + 1)),
+        (format!("time:{}", date(-9)), (day(-9), day(-8))),
+        (format!("time:{}..{}", date(-9), date(-7)), (day(-9), day(-6))),
+        (format!("time<={} expires>5d", date(-9)), (i64::MIN, day(-8))),
+        // Neither what alternatives ask for nor what is denied bounds all.
+        ("time>-1d OR type:certificate.*".to_owned(), always),
+        ("-time:last(3d)".to_owned(), always),
+        ("expires>5d".to_owned(), always),
+    ] {
+        assert_eq!(parse(&text).times("time", &schema(), NOW), expected, "{text}");
+    }
+}
+
+#[test]
 fn explanation() {
     let explain = |text: &str| parse(text).compile(&schema()).unwrap().explain(&thing(), NOW);
     let nearly = |text: &str| explain(text).nearly;

@@ -9,6 +9,7 @@ use axum::response::{Html, IntoResponse, Response};
 use chancery_engine::Permission;
 use chancery_engine::alert::{AlertFilter, AlertQuery, ShownAlert, Sort};
 use chancery_event::Timestamp;
+use chancery_event::filter::Schema;
 use maud::{DOCTYPE, Markup, html};
 
 use super::address::Address;
@@ -116,7 +117,7 @@ async fn list(shell: &Shell, undo: Option<Markup>) -> Result<Response, Problem> 
     let words = format!("{} shown of {}", page.items.len(), ui::grouped(count));
     let body = html! {
         (head)
-        (raised(shell, &narrowed, &filter).await?)
+        (raised(shell, &narrowed, &schema, &filter).await?)
         div.with-facets {
             div { (listing::facets(address, &narrowed.filter, &schema, &groups)) (views) }
             div id="alert-list" data-refresh=(REFRESH) data-refresh-on="alerts" {
@@ -166,10 +167,10 @@ fn nothing() -> Markup {
 async fn raised(
     shell: &Shell,
     narrowed: &Narrowed,
+    schema: &Schema,
     filter: &AlertFilter,
 ) -> Result<Markup, Problem> {
-    let to = narrowed.to.unwrap_or(shell.now() + Timestamp::SECOND);
-    let from = narrowed.from.unwrap_or(to - 30 * Timestamp::DAY).min(to - BARS);
+    let ((from, to), _) = narrowed.past("created", schema, shell.now(), 30 * Timestamp::DAY);
     let width = (to - from).div_euclid(BARS).max(1);
     let address = shell.address.without(CURSORS);
     plot(shell, filter, "alert-histogram", "raised in this span", (from, width), &address).await

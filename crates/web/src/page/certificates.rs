@@ -6,6 +6,7 @@ use chancery_engine::Permission;
 use chancery_engine::inventory::search::{CertificateFilter, CertificateQuery, Sort};
 use chancery_engine::row::Certificate;
 use chancery_event::Timestamp;
+use chancery_event::filter::Schema;
 use maud::{Markup, html};
 
 use super::address::Address;
@@ -97,7 +98,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let words = format!("{} shown of {}", page.items.len(), listing::counted(count, at_least));
     let body = html! {
         (head)
-        (expiries(shell, &narrowed, &filter).await?)
+        (expiries(shell, &narrowed, &schema, &filter).await?)
         div.with-facets {
             div {
                 (listing::facets(address, &narrowed.filter, &schema, &groups))
@@ -165,14 +166,29 @@ fn nothing(shell: &Shell) -> Markup {
     )
 }
 
+/// The span that bars are of where ends of validity in this one are asked for: the 13 months to
+/// come and what has just passed, as far as nothing else is said.
+fn span((from, to): (i64, i64), now: i64) -> (i64, i64) {
+    const AHEAD: i64 = 395 * Timestamp::DAY;
+    const FURTHEST: i64 = 7_000 * AHEAD;
+    let (open, to) = (to == i64::MAX, to.clamp(-FURTHEST, FURTHEST));
+    let from = match from {
+        i64::MIN if to <= now - 30 * Timestamp::DAY => to - AHEAD,
+        i64::MIN => now - 30 * Timestamp::DAY,
+        from => from.clamp(-FURTHEST, FURTHEST),
+    };
+    let to = if open { from.max(now) + AHEAD } else { to };
+    (from, to.max(from + BARS))
+}
+
 async fn expiries(
     shell: &Shell,
     narrowed: &Narrowed,
+    schema: &Schema,
     filter: &CertificateFilter,
 ) -> Result<Markup, Problem> {
     let now = shell.now();
-    let mut from = narrowed.from.unwrap_or(now - 30 * Timestamp::DAY);
-    let to = narrowed.to.unwrap_or(from.max(now) + 395 * Timestamp::DAY).max(from + BARS);
+    let (mut from, to) = span(narrowed.condition("expires").times("expires", schema, now), now);
     let mut width = (to - from).div_euclid(BARS).max(1);
     if width >= Timestamp::HOUR {
         // Whole hours are counted already.

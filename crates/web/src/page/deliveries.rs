@@ -94,8 +94,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     }
     let counted = DeliveryQuery { destinations: Vec::new(), state: None, ..query.clone() };
     let counts = engine.delivery_counts(context, counted).await?;
-    let to = narrowed.to.unwrap_or(shell.now() + Timestamp::SECOND);
-    let from = narrowed.from.unwrap_or(to - 30 * Timestamp::DAY).min(to - BARS);
+    let ((from, to), _) = narrowed.past("created", &schema, shell.now(), 30 * Timestamp::DAY);
     let width = ((to - from) / BARS).max(1);
     let span = (Timestamp::from_micros(from), Timestamp::from_micros(to));
     let bars = engine.delivery_histogram(context, query.clone(), span, width).await?;

@@ -45,9 +45,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         ));
     }
     let condition = narrowed.condition("time");
-    let now = shell.now();
-    let to = narrowed.to.unwrap_or(now + Timestamp::SECOND);
-    let from = narrowed.from.unwrap_or(to - 7 * Timestamp::DAY).min(to - 1);
+    let ((from, to), asked) = narrowed.past("time", schema, shell.now(), 7 * Timestamp::DAY);
     let (page, facets, (bars, bars_sampled)) = tokio::try_join!(
         page(shell, condition.clone()),
         engine.event_facets(context, &condition),
@@ -78,11 +76,11 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     );
     let body = html! {
         (head)
-        (histogram(shell, &starts, &ends, &counts, bars_sampled))
+        (histogram(shell, &starts, &ends, &counts, (asked, bars_sampled)))
         div.with-facets {
             div {
                 (listing::facets(address, &narrowed.filter, schema, &groups))
-                @if facets.sampled { (ui::sampled("Counts are of the newest 10,000 that fit.")) }
+                @if facets.sampled { (ui::sampled("Counts are of the newest that fit; narrow the search or the time to count all.")) }
                 @else if facets.actors_sampled {
                     (ui::sampled("Actors are counted over the newest 2,000 that fit; the other counts are of all."))
                 }
@@ -181,10 +179,9 @@ fn histogram(
     starts: &[i64],
     ends: &[i64],
     counts: &[Vec<u64>],
-    sampled: bool,
+    (asked, sampled): (bool, bool),
 ) -> Markup {
     let address = shell.address.without(CURSORS);
-    let default_span = address.value("from").is_none() && address.value("to").is_none();
     let moment = |at: i64| ui::rfc3339(at).unwrap_or_default();
     let hrefs: Vec<String> = starts
         .iter()
@@ -201,7 +198,7 @@ fn histogram(
     let (Some(first), Some(last)) = (starts.first(), ends.last()) else { return html! {} };
     let chart = ui::histogram(&Histogram {
         id: "event-histogram",
-        label: if default_span { "events in the last 7 days" } else { "events in this span" },
+        label: if asked { "events in this span" } else { "events in the last 7 days" },
         series: &series,
         buckets: &buckets,
         from: *first,
@@ -210,7 +207,7 @@ fn histogram(
     html! {
         (chart)
         @if sampled {
-            (ui::sampled("Bars are of the newest 10,000 that fit; narrow the search or the time to count all."))
+            (ui::sampled("Bars are of the newest that fit; narrow the search or the time to count all."))
         }
     }
 }

@@ -69,8 +69,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
         after: address.value("after").and_then(position),
         limit: PAGE,
     };
-    let to = narrowed.to.unwrap_or(shell.now() + Timestamp::SECOND);
-    let from = narrowed.from.unwrap_or(to - 30 * Timestamp::DAY).min(to - BARS);
+    let ((from, to), _) = narrowed.past("asked", &schema, shell.now(), 30 * Timestamp::DAY);
     let width = ((to - from) / BARS).max(1);
     let span = (Timestamp::from_micros(from), Timestamp::from_micros(to));
     let (page, counts, bars, queues) = tokio::try_join!(

@@ -17,6 +17,9 @@ use crate::ui::{
 /// Parameters that say which page of a list is shown; every change of the list drops them.
 pub(super) const CURSORS: &[&str] = &["before", "after", "cursor"];
 
+/// Bars are of so much time at least, µs.
+const SPAN_MIN: i64 = 1_000;
+
 /// A facet of a list that is narrowed by parameters: each value (word, label, count) sets the
 /// parameter, or takes it away again. The address is that of the list without its cursors.
 pub(super) fn toggles<T: AsRef<str>>(
@@ -81,7 +84,26 @@ impl Narrowed {
         Filter::and(parts)
     }
 
-    /// The same as an expression; everything where it cannot be understood.
+    /// The span that bars are of, and whether it is the one that is asked for: `field` is about
+    /// what has happened, so it ends now at the latest, and begins `open` (µs) before its end where
+    /// nothing says when it does.
+    pub(super) fn past(
+        &self,
+        field: &str,
+        schema: &Schema,
+        now: i64,
+        open: i64,
+    ) -> ((i64, i64), bool) {
+        let (from, to) = self.condition(field).times(field, schema, now);
+        let asked = from != i64::MIN || to != i64::MAX;
+        let to = if self.to.is_some() { to } else { to.min(now + Timestamp::SECOND) };
+        let to = to.max(SPAN_MIN);
+        // Nothing has happened before 1970.
+        let from = if from == i64::MIN { to - open } else { from };
+        ((from.clamp(0, to - SPAN_MIN), to), asked)
+    }
+
+    /// The condition as an expression; everything where it cannot be understood.
     pub(super) fn expression(&self, field: &str) -> String {
         text(&self.condition(field))
     }

@@ -47,6 +47,8 @@ pub struct Histogram<'a> {
     pub to: i64,
 }
 
+/// µs.
+const MINUTE: i64 = 60_000_000;
 const HEIGHT: f64 = 100.0;
 const WIDTH: f64 = 1000.0;
 
@@ -111,10 +113,12 @@ fn bar(chart: &Histogram<'_>, position: usize, bucket: &Bucket<'_>, most: u64) -
         })
         .collect();
     let start = rfc3339(bucket.start).unwrap_or_default();
+    let bars = i64::try_from(chart.buckets.len().max(1)).unwrap_or(i64::MAX);
+    let shown = if (chart.to - chart.from) / bars < MINUTE { 19 } else { 16 };
     html! {
         a.bar href=(bucket.href) data-start=(bucket.start) {
             title {
-                (start.get(..16).unwrap_or(&start).replace('T', " ")) " UTC"
+                (start.get(..shown).unwrap_or(&start).replace('T', " ")) " UTC"
                 @for (_, _, _, label, count) in &layers { ", " (label) " " (count) }
                 @if layers.is_empty() { ", none" }
             }

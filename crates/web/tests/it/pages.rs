@@ -9,6 +9,7 @@ use chancery_engine::alert::{AlertQuery, Sort};
 use chancery_engine::configuration::{LabelClass, LabelDraft};
 use chancery_engine::inventory::{PlacementRequest, Source, Upload, UploadAnswer, UploadMode};
 use chancery_engine::{Client, Context, Permission, Secret};
+use chancery_event::Timestamp;
 use chancery_testkit::{Answer, Authority, TestServer};
 use chancery_web::edge::Access;
 use serde_json::Value;
@@ -339,5 +340,45 @@ async fn a_first_view_is_light() {
         assert!(loaded.iter().any(|asset| asset.contains(".css")), "{path}: {loaded:?}");
         assert!(bytes <= 100_000, "{path}: {bytes} bytes with {loaded:?}");
     }
+    server.finish().await;
+}
+
+/// The span of the bars of a page, µs since 1970.
+fn bars(page: &str) -> (i64, i64) {
+    let bound = |name: &str| {
+        let (_, rest) = page.split_once(&format!("data-{name}=\"")).expect("bars");
+        rest.split_once('"').expect("a number").0.parse().expect("a number")
+    };
+    (bound("from"), bound("to"))
+}
+
+/// Who asks for an hour gets bars of minutes, and who asks for a day of last year sees that day.
+#[tokio::test]
+async fn bars_are_of_the_time_that_is_asked_for() {
+    const HOUR: i64 = Timestamp::HOUR;
+    const DAY: i64 = Timestamp::DAY;
+    let server = TestServer::start().await;
+    server.settle().await;
+    let mut browser = Browser::sign_in_as(&server, Role::Administrator).await;
+    let mut shown = async |path: &str| browser.get(path).await.expect(200).text();
+    let day = "2025-02-03T00:00:00Z".parse::<Timestamp>().unwrap().micros();
+    for (list, field) in
+        [("events", "time"), ("jobs", "asked"), ("alerts", "created"), ("deliveries", "created")]
+    {
+        let (from, to) = bars(&shown(&format!("/{list}?q={field}:2025-02-03")).await);
+        assert!((day..=day + DAY).contains(&from) && from <= day, "{list} from {from}");
+        assert!((to - day - DAY).abs() < HOUR, "{list} to {to}");
+        let (from, to) = bars(&shown(&format!("/{list}?q={field}%3E-1h")).await);
+        assert!((HOUR..HOUR + HOUR / 30).contains(&(to - from)), "{list} {from} {to}");
+        let (from, to) = bars(&shown(&format!("/{list}?q={field}%3C2125-02-03")).await);
+        assert!((6 * DAY..32 * DAY).contains(&(to - from)), "{list} {from} {to}");
+        let now = server.now().micros();
+        assert!((to - now).abs() < 12 * HOUR, "{list} ends now, not at {to}");
+    }
+    let page = shown("/events?q=time%3E-1h").await;
+    assert!(page.contains("events in this span"));
+    assert!(shown("/events").await.contains("events in the last 7 days"));
+    let (from, to) = bars(&shown("/certificates?q=expires:2025-02-03").await);
+    assert!(from <= day && day - from < DAY && to >= day + DAY && to - day < 3 * DAY);
     server.finish().await;
 }

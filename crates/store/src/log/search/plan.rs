@@ -77,7 +77,7 @@ impl Plan {
         let classes = if names_classes(filter) { class::all(link).await? } else { Vec::new() };
         let mut of_class = Vec::new();
         for part in conjuncts(filter.clone().normal()) {
-            if let Some((from, to)) = time_bounds(&part, now_us) {
+            if let Some((from, to)) = times(&part, now_us) {
                 plan.between(from, to);
             } else if let Some((from, to)) = index_bounds(&part) {
                 plan.indexes = (plan.indexes.0.max(from), plan.indexes.1.min(to));
@@ -191,34 +191,17 @@ fn conjuncts(filter: Filter) -> Vec<Filter> {
     }
 }
 
-/// What a comparison asks of a field, if it is of that field.
-fn test_of(part: &Filter, field: &str) -> Option<Test> {
+/// A comparison of this field.
+fn comparison_of<'a>(part: &'a Filter, field: &str) -> Option<&'a Comparison> {
     match part {
-        Filter::Comparison(comparison) if comparison.field == field => {
-            Test::new(comparison, schema()).ok()
-        }
+        Filter::Comparison(comparison) if comparison.field == field => Some(comparison),
         _ => None,
     }
 }
 
 /// The time that a comparison asks for, if it asks for one span of it.
-fn time_bounds(part: &Filter, now_us: i64) -> Option<(i64, i64)> {
-    let moment = |scalar: &Scalar| match scalar {
-        Scalar::Time(at) => Some(*at),
-        Scalar::FromNow(after) => Some(now_us.saturating_add(*after)),
-        _ => None,
-    };
-    match test_of(part, "time")? {
-        Test::Ordered(order, scalar) => Some(bounds(order, moment(&scalar)?)),
-        Test::AnyOf { values, .. } => match values.as_slice() {
-            [value] => Some(bounds(Order::Equal, moment(value)?)),
-            _ => None,
-        },
-        Test::Within { from, to } => {
-            Some((now_us.saturating_add(from), now_us.saturating_add(to).saturating_add(1)))
-        }
-        _ => None,
-    }
+fn times(part: &Filter, now_us: i64) -> Option<(i64, i64)> {
+    comparison_of(part, "time")?.times(schema(), now_us)
 }
 
 /// The part of the log that a comparison asks for, if it asks for one.
@@ -227,31 +210,17 @@ fn index_bounds(part: &Filter) -> Option<Span> {
         Scalar::Integer(number) => Some(*number),
         _ => None,
     };
-    let (from, to) = match test_of(part, "index")? {
-        Test::Ordered(order, scalar) => bounds(order, number(&scalar)?),
+    let test = Test::new(comparison_of(part, "index")?, schema()).ok()?;
+    let (from, to) = match test {
+        Test::Ordered(order, scalar) => order.span(number(&scalar)?),
         Test::AnyOf { values, .. } => match values.as_slice() {
-            [value] => bounds(Order::Equal, number(value)?),
+            [value] => Order::Equal.span(number(value)?),
             _ => return None,
         },
         _ => return None,
     };
     let index = |number: i64| u64::try_from(number.max(0)).unwrap_or(0);
     Some((index(from), index(to)))
-}
-
-/// The numbers in this relation to another: from the first, up to but not including the second.
-fn bounds(order: Order, at: i64) -> (i64, i64) {
-    let next = at.saturating_add(1);
-    match order {
-        Order::Equal => (at, next),
-        Order::Less => (i64::MIN, at),
-        Order::LessOrEqual => (i64::MIN, next),
-        Order::Greater => (next, i64::MAX),
-        // No comparison of an order is “not equal”; nothing is left out.
-        Order::GreaterOrEqual | Order::NotEqual => {
-            (if order == Order::NotEqual { i64::MIN } else { at }, i64::MAX)
-        }
-    }
 }
 
 /// The same filter, identifiers of targets of one kind written as `kind/id`: that is indexed.

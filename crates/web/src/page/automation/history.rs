@@ -54,8 +54,7 @@ async fn list(shell: &Shell) -> Result<Response, Problem> {
     let before = address.parsed::<EvaluationId>("before");
     let after = address.parsed::<EvaluationId>("after");
     let query = EvaluationQuery { filter: filter.clone(), before, after, limit: PAGE };
-    let to = narrowed.to.unwrap_or(shell.now() + Timestamp::SECOND);
-    let from = narrowed.from.unwrap_or(to - 7 * Timestamp::DAY).min(to - 1);
+    let ((from, to), _) = narrowed.past("at", &schema, shell.now(), 7 * Timestamp::DAY);
     let width = ((to - from) / BARS).max(1);
     let span = (Timestamp::from_micros(from), Timestamp::from_micros(to));
     let (page, (count, facets), bars) = tokio::try_join!(
