@@ -194,22 +194,8 @@ impl Engine {
         Ok(Facets { groups, sampled, actors_sampled, count })
     }
 
-    /// Counts of the events that a filter selects, over time.
-    ///
-    /// # Errors
-    /// As [`Engine::events`].
-    pub async fn event_histogram(
-        &self,
-        context: &Context,
-        filter: &Filter,
-        from: Timestamp,
-        to: Timestamp,
-        buckets: usize,
-    ) -> Result<Vec<Bucket>, Error> {
-        Ok(self.event_bars(context, filter, (from, to), buckets).await?.0)
-    }
-
-    /// As [`Engine::event_histogram`]. True: only the newest matches were counted.
+    /// Counts of the events that a filter selects, over time, in so many bars at most. True: only
+    /// the newest matches were counted.
     ///
     /// # Errors
     /// As [`Engine::events`].

@@ -41,7 +41,7 @@ pub use sealed::{
 };
 pub use search::{
     ACTORS_COUNTED, Bucket, Count, Counted, EventPage, FacetGroup, PageRequest, actors, bars,
-    count, facets, histogram, page,
+    count, facets, page,
 };
 
 pub use sequence::{Checkpoint, Indexed, Sequence, State, checkpoint, publish, sequence, state};

@@ -95,7 +95,7 @@ pub(super) async fn measure(place: &Place, report: &mut Report) -> Result<()> {
         let mut bars = repeated(async || {
             let now = engine.environment().now();
             let from = now.plus(-if text == LATELY.0 { LATELY.1 } else { MONTH });
-            engine.event_histogram(&context, &filter, from, now, 60).await?;
+            engine.event_bars(&context, &filter, (from, now), 60).await?;
             Ok(())
         })
         .await?;

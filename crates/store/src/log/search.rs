@@ -6,9 +6,10 @@
 //!
 //! Read in this order: `plan` (a filter taken apart), `class` (what a few hundred rows tell of all
 //! events), `block` (where a value is not), `source` (where a search begins), this file (pages),
-//! `counts`, `block_count` (counts of less than an hour).
+//! `counts`, `block_count` (counts of less than an hour), `bars`.
 
 mod actors;
+mod bars;
 pub(super) mod block;
 pub(super) mod block_count;
 mod class;
@@ -29,7 +30,8 @@ use crate::filter_sql::FilterSqlError;
 use crate::{Error, Link, args};
 
 pub use actors::{NEWEST as ACTORS_COUNTED, actors};
-pub use counts::{Bucket, Count, Counted, FacetGroup, bars, count, facets, histogram};
+pub use bars::{Bucket, bars};
+pub use counts::{Count, Counted, FacetGroup, count, facets};
 
 /// Events read at once where the filter is evaluated in memory.
 const CHUNK: u64 = 512;

@@ -229,7 +229,8 @@ async fn check(link: &mut Link, filter: &Filter, all: &[Sealed], choice: &mut Ch
     let from = NOW - Timestamp::HOUR * 6 + i64::try_from(choice.below(5_000)).unwrap() * 1_000_000;
     let to = from + choice.of(&[Timestamp::HOUR, 4 * Timestamp::HOUR, 40 * Timestamp::HOUR]);
     let (from, to) = (Timestamp::from_micros(from), Timestamp::from_micros(to));
-    let bars = log::histogram(link, filter, from, to, 8, NOW).await.unwrap();
+    let (bars, sampled) = log::bars(link, filter, (from, to), 8, NOW).await.unwrap();
+    assert!(!sampled, "{told}");
     assert!(bars[0].from <= from && bars.last().unwrap().to >= to);
     for bar in bars {
         let within =

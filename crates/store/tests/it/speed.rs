@@ -161,10 +161,10 @@ async fn speed_of_searching_a_million_events() {
         let (to, from) =
             (Timestamp::from_micros(NOW), Timestamp::from_micros(NOW - 30 * Timestamp::DAY));
         let at = Instant::now();
-        log::histogram(&mut link, &filter, from, to, 60, NOW).await.unwrap();
+        log::bars(&mut link, &filter, (from, to), 60, NOW).await.unwrap();
         let times = rounds(at.elapsed());
         measured(&format!("bars   {text}"), times, async || {
-            log::histogram(&mut link, &filter, from, to, 60, NOW).await.unwrap()
+            log::bars(&mut link, &filter, (from, to), 60, NOW).await.unwrap()
         })
         .await;
     }

@@ -55,7 +55,8 @@ struct HistogramParams {
     /// Until before this time; now unless told otherwise.
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
-    /// How many spans, 1 to 500; 48 unless told otherwise.
+    /// How many spans at most, 1 to 500; 48 unless told otherwise. Those of an hour and more are of
+    /// whole hours.
     buckets: Option<usize>,
 }
 
@@ -75,15 +76,17 @@ async fn event_histogram(
     let from = params.from.unwrap_or_else(|| to.plus(-Timestamp::DAY));
     check_span(from, to)?;
     let buckets = check_within("buckets", params.buckets.unwrap_or(48), 1..=500)?;
-    let found = engine.event_histogram(caller.context(), &filter, from, to, buckets).await?;
-    Ok(Json(Bars::by_severity(found.into_iter().map(|bucket| {
+    let (found, sampled) =
+        engine.event_bars(caller.context(), &filter, (from, to), buckets).await?;
+    let bars = found.into_iter().map(|bucket| {
         let by_severity: BTreeMap<_, _> = bucket
             .by_severity
             .into_iter()
             .map(|(severity, count)| (severity.as_str(), count))
             .collect();
         (bucket.from, bucket.to, by_severity)
-    }))))
+    });
+    Ok(Json(Bars::by_severity(bars, sampled)))
 }
 
 /// How many.

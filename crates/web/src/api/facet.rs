@@ -83,6 +83,9 @@ impl FacetGroup {
 pub(super) struct Bars {
     /// Spans, in order of time.
     bars: Vec<Bar>,
+    /// The bars are of the newest part of what fits, because all of it is too much.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    sampled: bool,
 }
 
 /// How many fall into a span of time.
@@ -108,11 +111,13 @@ impl Bars {
             .into_iter()
             .map(|(from, to, count)| Bar { from, to, count, by_severity: BTreeMap::new() })
             .collect();
-        Self { bars }
+        Self { bars, sampled: false }
     }
 
+    /// Of the newest part if `sampled`.
     pub(super) fn by_severity(
         bars: impl IntoIterator<Item = (Timestamp, Timestamp, BTreeMap<&'static str, u64>)>,
+        sampled: bool,
     ) -> Self {
         let bars = bars
             .into_iter()
@@ -123,6 +128,6 @@ impl Bars {
                 by_severity,
             })
             .collect();
-        Self { bars }
+        Self { bars, sampled }
     }
 }

@@ -259,13 +259,16 @@ async fn trends(
     let at = Timestamp::from_micros;
     let mut starts: Vec<(i64, i64)> = Vec::new();
     let mut lines: Vec<Vec<u64>> = Vec::new();
+    let mut sampled = false;
     let also = |expression: &str| match besides.is_empty() {
         true => expression.to_owned(),
         false => format!("{expression} ({besides})"),
     };
     for (_, expression, _) in trends {
         let filter = engine.parse_event_filter(&also(expression))?;
-        let bars = engine.event_histogram(context, &filter, at(from), at(to), BARS).await?;
+        let span = (at(from), at(to));
+        let (bars, of_newest) = engine.event_bars(context, &filter, span, BARS).await?;
+        sampled |= of_newest;
         starts = bars.iter().map(|bar| (bar.from.micros(), bar.to.micros())).collect();
         lines.push(bars.iter().map(|bar| bar.by_severity.iter().map(|(_, n)| n).sum()).collect());
     }
@@ -306,6 +309,7 @@ async fn trends(
                 (ui::histogram(&Histogram { id: &format!("{id}-plot"), label: "events in this span",
                     series: &series, buckets: &buckets, from: *first, to: *last }))
             }
+            @if sampled { (ui::sampled("Counts are of the newest that fit.")) }
         },
     ))
 }

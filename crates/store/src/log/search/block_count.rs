@@ -19,6 +19,9 @@ use crate::{Error, Link, Tx, args};
 /// Blocks that are added up at most: ten million events.
 const BLOCKS_MAX: u64 = 40_000;
 
+/// More blocks than this are added up only where nothing else tells: two million events.
+const BLOCKS_MANY: u64 = 8_000;
+
 /// Block, type, severity, result, origin.
 type Key = (u64, Cow<'static, str>, &'static str, &'static str, &'static str);
 
@@ -84,6 +87,18 @@ impl BlockCounts {
 }
 
 impl Plan {
+    /// Whether so many blocks may have events between these times, whatever else is asked, that
+    /// adding them up takes long.
+    pub(super) async fn has_many_blocks(
+        &self,
+        link: &mut Link,
+        (from, to): (i64, i64),
+    ) -> Result<bool, Error> {
+        let between = Self { times: (from, to), ..self.clone() };
+        let (low, high) = between.narrowed(link, (0, self.projected)).await?;
+        Ok(high.saturating_sub(low) / BLOCK > BLOCKS_MANY)
+    }
+
     /// Adds what happened in the asked time, which has bounds, of the log up to `projected`.
     pub(super) async fn add_blocks(
         &self,

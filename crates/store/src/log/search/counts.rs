@@ -1,4 +1,4 @@
-//! Counting events: facets, histogram, totals.
+//! Counting events: facets and totals, and what histograms are made of.
 //!
 //! Where the filter concerns only what the counts per day, hour and block have, they answer,
 //! whatever the size of the log: blocks for the parts of hours at the ends of the asked time, and
@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
+use chancery_event::Timestamp;
 use chancery_event::filter::Filter;
 use chancery_event::search::family_of;
-use chancery_event::{Severity, Timestamp};
 
 use super::plan::{Plan, Span};
 use super::source::Found;
@@ -41,17 +41,6 @@ pub struct Count {
     pub at_least: bool,
 }
 
-/// One bar of a histogram.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bucket {
-    /// From this time.
-    pub from: Timestamp,
-    /// Up to, but not including, this time.
-    pub to: Timestamp,
-    /// Counts by severity; severities without events are left out.
-    pub by_severity: Vec<(Severity, u64)>,
-}
-
 /// By what events are counted.
 #[derive(Clone, Copy)]
 pub(super) enum Grouping {
@@ -62,7 +51,7 @@ pub(super) enum Grouping {
 }
 
 /// Start of the bar, type, severity, result, origin; what the grouping does not ask for is empty.
-type Group = (i64, [String; 4]);
+pub(super) type Group = (i64, [String; 4]);
 
 const COLUMNS: [&str; 4] = ["type", "severity", "result", "origin"];
 
@@ -121,7 +110,7 @@ impl Grouping {
 /// What was counted.
 #[derive(Default)]
 pub(super) struct Tally {
-    counts: BTreeMap<Group, u64>,
+    pub(super) counts: BTreeMap<Group, u64>,
     /// Only the newest matches were.
     pub(super) sampled: bool,
 }
@@ -155,7 +144,7 @@ impl Tally {
 
 impl Plan {
     /// Counts what the filter selects.
-    async fn tally(&self, link: &mut Link, grouping: Grouping) -> Result<Tally, Error> {
+    pub(super) async fn tally(&self, link: &mut Link, grouping: Grouping) -> Result<Tally, Error> {
         let mut tally = Tally::default();
         if self.is_void() {
             return Ok(tally);
@@ -298,7 +287,7 @@ impl Plan {
 }
 
 /// The first multiple of the unit that is at this time or after it.
-fn ceiling(time: i64, unit: i64) -> i64 {
+pub(super) fn ceiling(time: i64, unit: i64) -> i64 {
     -(time.saturating_neg().div_euclid(unit)) * unit
 }
 
@@ -343,63 +332,4 @@ pub async fn count(link: &mut Link, filter: &Filter, now_us: i64) -> Result<Coun
     }
     let tally = plan.tally(link, Grouping::Values).await?;
     Ok(Count { value: tally.total(), at_least: tally.sampled })
-}
-
-/// Counts per bucket between two times, stacked by severity. When the buckets are at least an hour
-/// wide, their edges are whole hours: the first may begin before `from`, the last may end after
-/// `to`.
-///
-/// # Errors
-/// As [`facets`].
-pub async fn histogram(
-    link: &mut Link,
-    filter: &Filter,
-    from: Timestamp,
-    to: Timestamp,
-    buckets: usize,
-    now_us: i64,
-) -> Result<Vec<Bucket>, Error> {
-    Ok(bars(link, filter, (from, to), buckets, now_us).await?.0)
-}
-
-/// As [`histogram`]. True: only the newest matches were counted.
-///
-/// # Errors
-/// As [`facets`].
-pub async fn bars(
-    link: &mut Link,
-    filter: &Filter,
-    (from, to): (Timestamp, Timestamp),
-    buckets: usize,
-    now_us: i64,
-) -> Result<(Vec<Bucket>, bool), Error> {
-    let span = to.since(from).max(1);
-    let buckets = i64::try_from(buckets.clamp(1, 500)).unwrap_or(500);
-    let mut width = (span + buckets - 1) / buckets;
-    let mut start = from.micros();
-    if width >= HOUR {
-        width = ceiling(width, HOUR);
-        start = start.div_euclid(HOUR) * HOUR;
-    }
-    let number = ((to.micros() - start + width - 1) / width).max(1);
-    let end = start + number * width;
-    let mut plan = Plan::new(link, filter, now_us).await?;
-    plan.between(start, end);
-    let tally = plan.tally(link, Grouping::Bars { start, width }).await?;
-    let mut bars = BTreeMap::new();
-    for ((at, [_, severity, ..]), n) in &tally.counts {
-        if let Some(severity) = Severity::parse(severity) {
-            let bar: &mut BTreeMap<Severity, u64> = bars.entry(*at).or_default();
-            *bar.entry(severity).or_default() += n;
-        }
-    }
-    let buckets = (0..number)
-        .map(|place| start + place * width)
-        .map(|at| Bucket {
-            from: Timestamp::from_micros(at),
-            to: Timestamp::from_micros(at + width),
-            by_severity: bars.remove(&at).unwrap_or_default().into_iter().collect(),
-        })
-        .collect();
-    Ok((buckets, tally.sampled))
 }
