@@ -17,6 +17,7 @@ mod columns;
 mod counts;
 mod plan;
 mod source;
+mod words;
 
 use chancery_event::LogIndex;
 use chancery_event::filter::Filter;

@@ -9,18 +9,12 @@ use chancery_event::filter::{Comparison, Filter, Literal, Operand, Operator, Tes
 use super::columns::EventColumns;
 use super::plan::{Plan, Span};
 use super::refused;
+use super::words::{Way, each};
 use crate::filter_sql::{Dialect, compile, implied_words};
-use crate::log::PART_WIDTH;
 use crate::{Error, Link, SqlValue, args};
 
 /// Of more classes than this the search is better begun at the log itself.
 const CLASSES_MAX: usize = 40;
-/// Events at the end of the log by which words are judged to be few.
-const SAMPLE: u64 = 4_096;
-/// Words that more than one of so many events have are found by looking at each.
-const COMMON: u64 = 100;
-/// Fewer events than this are found at once by the index of words of a server.
-const FEW: u64 = 5_000;
 
 /// Where a search begins. The numbers are places in [`Plan::parts`]; one that is not there: the
 /// source follows from a part and does not answer it.
@@ -40,18 +34,6 @@ pub(super) enum Source {
     Target(usize, String),
     /// Words, as a query of the full-text index, and how they are found there.
     Words(usize, String, Way),
-}
-
-/// How events with words are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    /// As the engine finds them. A server takes words that stand together for as frequent as the
-    /// product of each, and goes through the log from its end until it has enough.
-    InOrder,
-    /// Event by event along the log: they are so common that few are looked at in vain.
-    Each,
-    /// All of them by the index of words, then in order: they are few.
-    All,
 }
 
 /// In which order events are found.
@@ -134,41 +116,6 @@ impl Plan {
             sources.push(Source::Time);
         }
         sources
-    }
-
-    /// How many events of a span have words, and how they are best found, on a server: its index of
-    /// words answers all of them or none. Whether they are few is told by those at the end of the
-    /// log; then they are counted, one part of it after another.
-    async fn number_with(
-        &self,
-        link: &mut Link,
-        query: &str,
-        (low, high): Span,
-        many: u64,
-    ) -> Result<(u64, Way), Error> {
-        let (of, has) = self.words("$3");
-        let count = |has: &str| {
-            format!("SELECT COUNT(*) AS n FROM event_text WHERE {has} AND {of} >= $1 AND {of} < $2")
-        };
-        let near = low.max(high.saturating_sub(SAMPLE));
-        let each = count(&self.dialect.each_has_words("event_text", "$3"));
-        let found = link.row(each, args![near, high, query]).await?;
-        let mut named = found.map_or(Ok(0), |row| row.count("n"))?;
-        let looked_at = (high - near).max(1);
-        if named.saturating_mul(high - low) / looked_at >= many.max(FEW) {
-            let way = if named > looked_at / COMMON { Way::Each } else { Way::InOrder };
-            return Ok((many, way));
-        }
-        let sql = count(&has);
-        let mut end = near;
-        while low < end && named < many.max(FEW) {
-            let begin = low.max(end.saturating_sub(PART_WIDTH));
-            let found = link.row(sql.clone(), args![begin, end, query]).await?;
-            named += found.map_or(Ok(0), |row| row.count("n"))?;
-            end = begin;
-        }
-        let way = if named < many.max(FEW) { Way::All } else { Way::InOrder };
-        Ok((named.min(many), way))
     }
 
     fn number_named(
@@ -280,7 +227,10 @@ impl Plan {
                 joined(select, "event_target t", "t.log_index", order, &fits, &named)
             }
             Source::Words(_, query, way) => {
-                let query = push(&mut values, query.as_str());
+                let query = match way {
+                    Way::These(these) => push(&mut values, these.as_str()),
+                    Way::InOrder | Way::Each => push(&mut values, query.as_str()),
+                };
                 let (of, has) = self.words(&query);
                 match way {
                     Way::InOrder => joined(select, "event_text", &of, order, &fits, &has),
@@ -288,7 +238,7 @@ impl Plan {
                         let has = self.dialect.each_has_words("event_text", &query);
                         joined(select, "event_text", &of, order, &fits, &has)
                     }
-                    Way::All => sorted(select, "event_text", &of, order, &fits, &has),
+                    Way::These(_) => each(select, &query, order, &fits),
                 }
             }
         };
@@ -297,7 +247,7 @@ impl Plan {
 
     /// The column of the text index that names the event, and the condition that it has the words
     /// of the query at a place.
-    fn words(&self, query: &str) -> (String, String) {
+    pub(super) fn words(&self, query: &str) -> (String, String) {
         (self.dialect.words_of("event_text"), self.dialect.has_words("event_text", query))
     }
 
@@ -399,22 +349,6 @@ fn joined(select: &str, table: &str, index: &str, order: &str, fits: &str, named
         "SELECT {select} FROM {table} CROSS JOIN event e
          WHERE {named} AND {index} >= $1 AND {index} < $2 AND e.log_index = {index} AND {fits}
          ORDER BY {index} {order} LIMIT $3"
-    )
-}
-
-/// The same on a server where those that are named are few: all of them are found and sorted first,
-/// by an expression, and each is looked up by itself (`OFFSET 0` keeps the planner from joining
-/// otherwise). It takes the beginning of a word for one of a fiftieth of all events, and would go
-/// through the whole log along with them.
-fn sorted(select: &str, table: &str, index: &str, order: &str, fits: &str, named: &str) -> String {
-    format!(
-        "SELECT {select} FROM (
-             SELECT ({index} + 0) AS at FROM {table}
-             WHERE {named} AND {index} >= $1 AND {index} < $2 ORDER BY 1 {order}
-         ) AS named CROSS JOIN LATERAL (
-             SELECT * FROM event e WHERE e.log_index = named.at AND {fits} OFFSET 0
-         ) AS e
-         ORDER BY named.at {order} LIMIT $3"
     )
 }
 
