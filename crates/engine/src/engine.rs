@@ -231,6 +231,8 @@ pub(crate) struct Inner {
     pub(crate) secrets_key: Secret<[u8; 32]>,
     /// Every sealed event before this index has been acted on, or passed over.
     pub(crate) dispatched: watch::Sender<u64>,
+    /// Signatures on authorities that were checked.
+    pub(crate) verified: Arc<chancery_pki::validation::Verified>,
     /// The configuration in force, compiled; see `reaction/snapshot.rs`.
     pub(crate) compiled: Mutex<Option<Arc<crate::reaction::Configuration>>>,
     pub(crate) logins: crate::access::Logins,
@@ -394,6 +396,7 @@ impl Engine {
             kicked: Mutex::default(),
             secrets_key: keys.secrets,
             dispatched: watch::channel(0).0,
+            verified: Arc::default(),
             compiled: Mutex::new(None),
             refusals: crate::access::Tally::new(),
             intake_bodies: Limiter::new(crate::intake::BODIES_PER_MINUTE),

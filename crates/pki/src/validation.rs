@@ -124,6 +124,9 @@ pub trait IssuerSource {
     }
 }
 
+/// Signatures that are remembered at most; before one more, all are forgotten.
+const REMEMBERED_MAX: usize = 10_000;
+
 /// Signatures on certificates of authorities that were checked before, good ones and bad ones.
 /// Those on others are not remembered: each is asked about once.
 #[derive(Debug, Default)]
@@ -134,6 +137,11 @@ type Signed = ([u8; 32], [u8; 32]);
 type Outcome = Result<Strength, SignatureError>;
 
 impl Verified {
+    /// How many signatures are remembered.
+    pub fn count(&self) -> usize {
+        self.0.lock().map_or(0, |kept| kept.len())
+    }
+
     fn find(&self, signed: &Signed) -> Option<Outcome> {
         self.0.lock().ok()?.get(signed).cloned()
     }
@@ -141,6 +149,9 @@ impl Verified {
     fn keep(&self, signed: Signed, outcome: &Outcome) {
         // A poisoned lock only means that another thread panicked: then nothing is remembered.
         if let Ok(mut kept) = self.0.lock() {
+            if kept.len() >= REMEMBERED_MAX {
+                kept.clear();
+            }
             kept.insert(signed, outcome.clone());
         }
     }

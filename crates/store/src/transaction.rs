@@ -171,6 +171,21 @@ impl Tx {
         Ok(())
     }
 
+    /// Inserts rows, on the embedded engine with a statement each. One statement for several copies
+    /// every page before it changes it, for the case that a later row fails; where each row changes
+    /// many pages that costs more than the statements.
+    pub(crate) async fn insert_each(
+        &mut self,
+        head: &str,
+        rows: Vec<Vec<SqlValue>>,
+    ) -> Result<(), Error> {
+        if self.dialect() == Dialect::Postgres {
+            return self.insert_many(head, "", rows).await;
+        }
+        let statement = values_statement(head, "", rows.first().map_or(0, Vec::len), 1);
+        self.execute_all(rows.into_iter().map(|row| (Cow::Owned(statement.clone()), row))).await
+    }
+
     /// Inserts the rows of a sheet, `most` (a power of two) of them with one statement of the
     /// embedded engine. `head` and `tail` are as for [`Tx::insert_many`].
     pub(crate) async fn insert_sheet(

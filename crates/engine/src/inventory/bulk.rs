@@ -29,7 +29,7 @@ use crate::scribe::{Draft, Scribe};
 use crate::{Context, Engine, Error, Permission};
 
 /// Certificates that enter in one transaction at most.
-const CHUNK: usize = 256;
+const CHUNK: usize = 512;
 
 /// Certificates that the result of a job lists at most.
 const LISTED: usize = 1_000;
@@ -238,7 +238,7 @@ impl Engine {
         wish: &PlacementRequest,
     ) -> Result<Issuers, Error> {
         let mut link = self.link().await?;
-        let mut issuers = Issuers::default();
+        let mut issuers = Issuers::new(self);
         let mut keys: Vec<_> =
             entrants.iter().map(|(_, candidate)| candidate.row.issuer_key.clone()).collect();
         keys.sort();

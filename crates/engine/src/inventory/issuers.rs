@@ -12,7 +12,7 @@ use chancery_store::table::certificate::{self, Certificate, StatusRow};
 use serde_json::json;
 
 use super::candidate::{hex, name_key};
-use crate::Error;
+use crate::{Engine, Error};
 
 /// Levels of issuers that are looked at.
 const DEPTH_MAX: usize = 10;
@@ -22,14 +22,13 @@ const ISSUERS_MAX: usize = 64;
 const NEVER: i64 = 3_650 * Timestamp::DAY;
 
 /// Certificates that may stand above some others, read from the inventory once.
-#[derive(Default)]
 pub(crate) struct Issuers {
     /// By the key of their subject name.
     by_subject: HashMap<String, Vec<Issuer>>,
     /// Who bears a subject name, and whether it is trusted, as it was when it was read.
     standing: HashMap<String, Vec<(CertificateId, bool)>>,
-    /// Their own signatures: checked once, however many stand below them.
-    verified: Verified,
+    /// Their own signatures: this process checks them once, however many stand below them.
+    verified: Arc<Verified>,
 }
 
 #[derive(Clone)]
@@ -39,6 +38,12 @@ struct Issuer {
 }
 
 impl Issuers {
+    /// None yet.
+    pub(crate) fn new(engine: &Engine) -> Self {
+        let verified = engine.0.verified.clone();
+        Self { by_subject: HashMap::new(), standing: HashMap::new(), verified }
+    }
+
     /// Reads everything that may stand above certificates with these issuer names.
     pub(crate) async fn read(
         &mut self,

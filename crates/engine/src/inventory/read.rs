@@ -123,7 +123,7 @@ impl Engine {
             ra_profile_name: profile.map(|profile| profile.name),
             attributes: attributes(&mut link, id).await?,
             checks: checks(&row.status_checks),
-            chain: chain(&mut link, &row.chain).await?,
+            chain: chain(&mut link, &row).await?,
             replaces: replaces.iter().map(|row| (row.id, title(row).to_owned())).collect(),
             replaced_by,
             issued,
@@ -187,29 +187,35 @@ fn checks(json: &str) -> Vec<CheckView> {
         .collect()
 }
 
-async fn chain(link: &mut chancery_store::Link, json: &str) -> Result<Vec<ChainLink>, Error> {
-    let fingerprints: Vec<String> = serde_json::from_str(json).unwrap_or_default();
+/// The chain that a verdict found, from the certificate itself upwards.
+async fn chain(link: &mut chancery_store::Link, of: &Certificate) -> Result<Vec<ChainLink>, Error> {
+    let fingerprints: Vec<String> = serde_json::from_str(&of.chain).unwrap_or_default();
     let mut chain = Vec::with_capacity(fingerprints.len());
     for fingerprint in fingerprints {
+        if fingerprint == of.fingerprint_sha256 {
+            chain.push(chain_link(of));
+            continue;
+        }
         let found = certificate::by_fingerprint(link, &fingerprint).await?;
-        chain.push(match found {
-            Some(row) => ChainLink {
-                subject: title(&row).to_owned(),
-                id: Some(row.id),
-                status: Some(row.status),
-                not_after: Some(row.not_after),
-                trust_anchor: row.trust_anchor,
-                fingerprint,
-            },
-            None => ChainLink {
-                subject: fingerprint.clone(),
-                fingerprint,
-                id: None,
-                status: None,
-                not_after: None,
-                trust_anchor: false,
-            },
-        });
+        chain.push(found.as_ref().map(chain_link).unwrap_or_else(|| ChainLink {
+            subject: fingerprint.clone(),
+            fingerprint,
+            id: None,
+            status: None,
+            not_after: None,
+            trust_anchor: false,
+        }));
     }
     Ok(chain)
+}
+
+fn chain_link(row: &Certificate) -> ChainLink {
+    ChainLink {
+        subject: title(row).to_owned(),
+        id: Some(row.id),
+        status: Some(row.status.clone()),
+        not_after: Some(row.not_after),
+        trust_anchor: row.trust_anchor,
+        fingerprint: row.fingerprint_sha256.clone(),
+    }
 }

@@ -94,7 +94,7 @@ async fn waiting(engine: &Engine) -> Result<Waiting, Error> {
     let now = engine.environment().now();
     let mut link = engine.link().await?;
     let due = certificate::due(&mut link, now, ROUND_MAX).await?;
-    let mut issuers = Issuers::default();
+    let mut issuers = Issuers::new(engine);
     let mut keys: Vec<_> = due.iter().map(|due| due.row.issuer_key.clone()).collect();
     keys.sort();
     keys.dedup();

@@ -187,7 +187,7 @@ impl Engine {
             let operation = operation.about(Target::new(TargetKind::Certificate, id));
             return Err(operation.fail(Error::Duplicate { id }).await);
         }
-        let mut issuers = Issuers::default();
+        let mut issuers = Issuers::new(self);
         issuers.read(&mut link, [candidate.row.issuer_key.clone()]).await?;
         let configuration = self.configuration(&mut link).await?;
         let wanted =

@@ -14,7 +14,7 @@ use crate::kept_out::pem;
 use crate::upload::{leaf, start, upload_of};
 
 /// Certificates of one transaction.
-const CHUNK: usize = 256;
+const CHUNK: usize = 512;
 const BROKEN: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
 fn import(bytes: Vec<u8>, mode: UploadMode) -> Upload {
@@ -52,7 +52,7 @@ async fn details(engine: &Engine, filter: &str) -> Vec<Value> {
 on_each_backend!(an_import_that_ends_early_says_how_far_it_came, 2);
 
 async fn an_import_that_ends_early_says_how_far_it_came() {
-    for (fault, added) in [(Fault::NotPersisted, CHUNK), (Fault::Persisted, 300)] {
+    for (fault, added) in [(Fault::NotPersisted, CHUNK), (Fault::Persisted, 600)] {
         let dir = tempfile::tempdir().unwrap();
         let running = start(dir.path()).await;
         let engine = running.engine();
@@ -60,12 +60,12 @@ async fn an_import_that_ends_early_says_how_far_it_came() {
         for fault in [Fault::Spared, fault] {
             bench::store(engine).inject("import.chunk", fault);
         }
-        let bytes = pem((0..300).map(|number| format!("host{number}.example.com")));
+        let bytes = pem((0..600).map(|number| format!("host{number}.example.com")));
         let answer = engine.upload(&context, import(bytes, UploadMode::Sync)).await;
         assert_eq!(answer.map(|_| ()).unwrap_err().reason(), "unavailable");
         let told = details(engine, "type:certificate.import outcome:failure").await;
         assert_eq!(told.len(), 1);
-        assert_eq!((&told[0]["added"], &told[0]["count"]), (&json!(added), &json!(300)));
+        assert_eq!((&told[0]["added"], &told[0]["count"]), (&json!(added), &json!(600)));
         let all = engine.parse_certificate_filter("").await.unwrap();
         assert_eq!(engine.certificate_count(&context, &all).await.unwrap(), added as u64);
         running.stop().await.unwrap();
@@ -79,7 +79,7 @@ async fn an_import_that_is_cancelled_says_how_far_it_came() {
     let running = start(dir.path()).await;
     let engine = running.engine();
     let context = Context::command_line(engine.environment());
-    let count = 20 * CHUNK;
+    let count = 10 * CHUNK;
     let bytes = pem((0..count).map(|number| format!("host{number}.example.com")));
     let id = queue(engine, &context, bytes).await;
     job_that(engine, id, |job| job.done > 0).await;

@@ -101,6 +101,32 @@ fn a_signature_on_an_authority_is_checked_once_and_those_on_others_are_not_kept(
 }
 
 #[test]
+fn what_is_remembered_lets_nobody_look_further() {
+    // More keys under one name than are tried, and the one that signed is not among them.
+    let template = Template::ca("Issuing", 0, 2_000 * DAY);
+    let all: Vec<Made> =
+        (0..140).map(|n| Made::new(&template, &format!("key {n}"), None)).collect();
+    let absent = Made::new(&template, "absent", None);
+    let below = Made::ca("Below", 1_000, Some(&absent));
+    let leaf = Made::leaf(100, Some(&below));
+    let pool: Vec<&Made> = all.iter().chain([&below]).collect();
+    // Asked again with what was remembered.
+    let verdict = check(&leaf, &pool, &[], 50);
+    assert_eq!(verdict.status, Status::Unknown, "{}", verdict.reason);
+}
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let verified = Verified::default();
+    for number in 0..=REMEMBERED_MAX as u64 {
+        let mut signed = [0; 32];
+        signed[..8].copy_from_slice(&number.to_le_bytes());
+        verified.keep((signed, [0; 32]), &Err(SignatureError::Bad));
+    }
+    assert_eq!(verified.count(), 1);
+}
+
+#[test]
 fn time_alone_walks_through_the_states() {
     let root = Made::ca("Root", 4_000, None);
     let issuing = Made::ca("Issuing", 2_000, Some(&root));

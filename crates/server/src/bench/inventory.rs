@@ -72,7 +72,7 @@ async fn upload(
 }
 
 /// Rows that the plain import commits at once, as many as the engine.
-const CHUNK: usize = 256;
+const CHUNK: usize = 512;
 
 /// Rows per second when the rows that the engine made are inserted as they are: by so many callers,
 /// or in bulk.

@@ -76,6 +76,8 @@ async fn a_verdict_on_issuers_of_yesterday_is_not_written() {
     settle(&engine, judged, &Standing::Alone).await.unwrap();
     stepped.judge().await.unwrap();
     assert_eq!(status(&engine, leaf).await, "untrusted");
+    // The root's own signature was checked; whoever comes in below it finds that.
+    assert_eq!(engine.0.verified.count(), 1);
 
     // Its issuer becomes trusted between the look and the verdict.
     make_due(&engine, leaf).await;

@@ -33,7 +33,7 @@ pub async fn insert_all(tx: &mut Tx, batch: &[NewCertificate<'_>]) -> Result<(),
         return Ok(());
     }
     let head = format!("INSERT INTO certificate ({})", COLUMNS.replace("c.", ""));
-    tx.insert_many(&head, "", batch.iter().map(|new| values(new.row)).collect()).await?;
+    tx.insert_each(&head, batch.iter().map(|new| values(new.row)).collect()).await?;
     let der = |new: &NewCertificate<'_>| args![new.row.id.to_string(), new.der];
     let head = "INSERT INTO certificate_der (certificate, der)";
     tx.insert_many(head, "", batch.iter().map(der).collect()).await?;
