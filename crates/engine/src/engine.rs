@@ -409,15 +409,22 @@ impl Engine {
         }));
         engine.note_restored().await?;
         let one_time_password = engine.first_start(keys.created).await?;
-        let mut agenda = engine.settings().monitors.then(Agenda::default);
-        if let Some(agenda) = &mut agenda {
-            engine.make_default_automation().await?;
-            // Of several nodes, the one that has the clock sets up what it runs.
-            if !engine.0.store.is_shared() {
-                agenda.sync(&engine).await?;
-            }
-        }
+        let agenda = engine.first_agenda().await?;
         Ok(Opened { engine, sealer, agenda, one_time_password, stopped, sealing_stopped })
+    }
+
+    /// What monitors and schedules have to do, if they run here.
+    async fn first_agenda(&self) -> Result<Option<Agenda>, StartError> {
+        if !self.settings().monitors {
+            return Ok(None);
+        }
+        self.make_default_automation().await?;
+        let mut agenda = Agenda::default();
+        // Of several nodes, the one that has the clock sets up what it runs.
+        if !self.0.store.is_shared() {
+            agenda.sync(self).await?;
+        }
+        Ok(Some(agenda))
     }
 
     /// Records that the data was put back, before any loop runs: whoever dies here has lost nothing

@@ -9,7 +9,7 @@ use chancery_event::filter::{Comparison, Filter, Literal, Operand, Operator, Tes
 use super::columns::EventColumns;
 use super::plan::{Plan, Span};
 use super::refused;
-use super::words::{Way, each};
+use super::words::Way;
 use crate::filter_sql::{Dialect, compile, implied_words};
 use crate::{Error, Link, SqlValue, args};
 
@@ -227,19 +227,7 @@ impl Plan {
                 joined(select, "event_target t", "t.log_index", order, &fits, &named)
             }
             Source::Words(_, query, way) => {
-                let query = match way {
-                    Way::These(these) => push(&mut values, these.as_str()),
-                    Way::InOrder | Way::Each => push(&mut values, query.as_str()),
-                };
-                let (of, has) = self.words(&query);
-                match way {
-                    Way::InOrder => joined(select, "event_text", &of, order, &fits, &has),
-                    Way::Each => {
-                        let has = self.dialect.each_has_words("event_text", &query);
-                        joined(select, "event_text", &of, order, &fits, &has)
-                    }
-                    Way::These(_) => each(select, &query, order, &fits),
-                }
+                self.with_words(query, way, select, (order, &fits), &mut values)
             }
         };
         Ok((sql, values))
@@ -344,7 +332,14 @@ impl Plan {
 }
 
 /// Events found by way of another table. The order of the tables is the order of the work.
-fn joined(select: &str, table: &str, index: &str, order: &str, fits: &str, named: &str) -> String {
+pub(super) fn joined(
+    select: &str,
+    table: &str,
+    index: &str,
+    order: &str,
+    fits: &str,
+    named: &str,
+) -> String {
     format!(
         "SELECT {select} FROM {table} CROSS JOIN event e
          WHERE {named} AND {index} >= $1 AND {index} < $2 AND e.log_index = {index} AND {fits}
@@ -352,7 +347,7 @@ fn joined(select: &str, table: &str, index: &str, order: &str, fits: &str, named
     )
 }
 
-fn push(values: &mut Vec<SqlValue>, value: impl Into<SqlValue>) -> String {
+pub(super) fn push(values: &mut Vec<SqlValue>, value: impl Into<SqlValue>) -> String {
     values.push(value.into());
     format!("${}", values.len())
 }

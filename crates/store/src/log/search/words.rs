@@ -7,8 +7,9 @@
 //! looked at on each of them.
 
 use super::plan::{Plan, Span};
+use super::source::{joined, push};
 use crate::log::PART_WIDTH;
-use crate::{Error, Link, args};
+use crate::{Error, Link, SqlValue, args};
 
 /// Events at the end of the log by which words are judged to be few.
 const SAMPLE: u64 = 4_096;
@@ -62,6 +63,27 @@ impl Plan {
         let way = if named < most { Way::These(these.join(",")) } else { Way::InOrder };
         Ok((named.min(many), way))
     }
+
+    /// The statement that looks at events with words in order, of the span `$1` to `$2` and `$3`
+    /// of them at most.
+    pub(super) fn with_words(
+        &self,
+        query: &str,
+        way: &Way,
+        select: &str,
+        (order, fits): (&str, &str),
+        values: &mut Vec<SqlValue>,
+    ) -> String {
+        let query = match way {
+            Way::These(these) => return each(select, &push(values, these.as_str()), order, fits),
+            Way::InOrder | Way::Each => push(values, query),
+        };
+        let (of, mut has) = self.words(&query);
+        if *way == Way::Each {
+            has = self.dialect.each_has_words("event_text", &query);
+        }
+        joined(select, "event_text", &of, order, fits, &has)
+    }
 }
 
 /// Adds what [`first_few`] answers; how many they are.
@@ -84,7 +106,7 @@ fn first_few(of: &str, has: &str) -> String {
 
 /// The statement that looks at few events, whose log indexes are at a place, one by one in order
 /// (`OFFSET 0` keeps the planner from joining otherwise).
-pub(super) fn each(select: &str, these: &str, order: &str, fits: &str) -> String {
+fn each(select: &str, these: &str, order: &str, fits: &str) -> String {
     format!(
         "SELECT {select} FROM (
              SELECT CAST(at AS BIGINT) AS at
