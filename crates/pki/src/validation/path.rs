@@ -103,11 +103,14 @@ impl Explorer<'_> {
         let shared = self.candidates.verified().filter(|_| child.is_ca());
         let result = match shared.and_then(|shared| shared.find(&pair)) {
             Some(known) => known,
-            None => signature::verify(child, issuer),
+            None => {
+                let result = signature::verify(child, issuer);
+                if let Some(shared) = shared {
+                    shared.keep(pair, &result);
+                }
+                result
+            }
         };
-        if let Some(shared) = shared {
-            shared.keep(pair, &result);
-        }
         self.verified.insert(pair, result.clone());
         Some(result)
     }
