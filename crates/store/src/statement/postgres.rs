@@ -93,7 +93,7 @@ pub(super) fn tampering(how: crate::Tampering) -> &'static str {
              WHERE log_index = (SELECT MAX(log_index) FROM event)"
         }
         FirstHash => {
-            "UPDATE log_tile SET hashes = '\\x00'::bytea || substr(hashes, 2)
+            "UPDATE log_tile SET hashes = decode(repeat('00', 32), 'hex') || substr(hashes, 33)
              WHERE level = 0 AND tile_index = 0"
         }
         FirstTile => "UPDATE log_tile SET level = 99 WHERE level = 0 AND tile_index = 0",

@@ -47,7 +47,7 @@ pub(super) fn tampering(how: crate::Tampering) -> &'static str {
              WHERE log_index = (SELECT MAX(log_index) FROM event)"
         }
         FirstHash => {
-            "UPDATE log_tile SET hashes = x'00' || substr(hashes, 2)
+            "UPDATE log_tile SET hashes = CAST(zeroblob(32) || substr(hashes, 33) AS BLOB)
              WHERE level = 0 AND tile_index = 0"
         }
         FirstTile => "UPDATE log_tile SET level = 99 WHERE level = 0 AND tile_index = 0",
